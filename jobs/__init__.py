@@ -1,0 +1,1 @@
+"""The Spark side: one file a stage, and the `rephrase` command."""

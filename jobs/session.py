@@ -1,0 +1,70 @@
+"""The Spark session, made only when there is work for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from rephrase.config import Spark
+
+_QUIET = Path(__file__).with_name("log4j2-quiet.properties")
+
+_DEFAULTS: dict[str, str] = {
+    # A clear message instead of a failed getInt when a task returns another schema than it declared.
+    "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
+    # Rows carry whole documents: the default of 10,000 a batch would be hundreds of megabytes.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "512",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+class LazySession:
+    """Starts Spark on first use, so that a run with nothing left to do ends in a second."""
+
+    def __init__(self, config: Spark, master: str | None = None, session: SparkSession | None = None) -> None:
+        self._config, self._master, self._session = config, master, session
+        self._owned = session is None
+
+    def get(self) -> SparkSession:
+        """The session: the caller's own, else a new one."""
+        if self._session is None:
+            self._session = _start(self._config, self._master)
+        return self._session
+
+    def stop(self) -> None:
+        """Stop the session if this object started it."""
+        if self._owned and self._session is not None:
+            self._session.stop()
+            self._session = None
+
+
+def _start(config: Spark, master: str | None) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("rephrase")
+    master = master or config.master
+    submitted = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:  # spark-submit has its own master, logging and UI settings
+        master = master or "local[*]"
+        options = f"-Dlog4j2.configurationFile=file:{_QUIET}"
+        builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
+    if master:
+        builder = builder.master(master)
+    for key, value in {**_DEFAULTS, **config.conf}.items():
+        builder = builder.config(key, str(value).lower() if isinstance(value, bool) else str(value))
+    try:
+        return builder.getOrCreate()
+    except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
+        raise UserError(
+            f"Spark does not start: {str(error).splitlines()[0]}",
+            where=f"master {master or '(from spark-submit)'}",
+            cure="a Java 17 or newer must be on the PATH or in JAVA_HOME; see infra/java.sh",
+        ) from error

@@ -1,0 +1,368 @@
+"""run.yaml as typed objects. Unknown keys, wrong types and bad values are `UserError`s that name the line and the cure."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from rephrase.errors import UserError
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+class Fields(Section):
+    """Names of the columns or JSON fields of the input. Dolma's layout is the default; a dot goes into an object."""
+
+    text: str = "text"
+    id: str | None = "id"
+    url: str | None = "metadata.url"
+    source: str | None = "source"
+    language: str | None = "metadata.language"
+    language_score: str | None = "metadata.language_score"
+    license: str | None = "metadata.license"
+    synthetic_depth: str | None = "synthetic_depth"
+    metadata: str | None = "metadata"
+
+
+class Input(Section):
+    """Where the raw documents are and how they become text."""
+
+    paths: Annotated[list[str], BeforeValidator(_as_list)] = Field(min_length=1)
+    format: Literal["auto", "warc", "wet", "jsonl", "parquet"] = "auto"
+    fields: Fields = Fields()
+    source: str | None = None
+    """Written into documents whose input names no source; default: the input's file format."""
+    license: str | None = None
+    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    main_content: bool = True
+    """Drop navigation, banners and footers of HTML pages."""
+    language_model: str | None = None
+    """A fastText language model such as lid.176.bin."""
+    min_characters: int = Field(default=200, ge=0)
+    max_characters: int = Field(default=2_000_000, ge=1)
+    tokens_per_unit: int = Field(default=500_000, ge=1)
+    """Tokens of a row group of `documents`: one unit of later stages."""
+
+
+class ReplayEngine(Section):
+    """Completions recorded earlier: JSONL files (plain, .gz, .zst) or a finished run's generations folder."""
+
+    kind: Literal["replay"]
+    path: str
+    model: str = "recorded"
+
+
+class VllmEngine(Section):
+    """A vLLM server on each executor, started and supervised by us."""
+
+    kind: Literal["vllm"]
+    model: str
+    """A folder or a hub id."""
+    name: str | None = None
+    """How rows name the model; default: the hub id or the folder's last part."""
+    revision: str | None = None
+    max_model_len: int | None = Field(default=None, ge=1)
+    gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
+    args: list[str] = []
+    """Further arguments of the vLLM server, as on its command line."""
+    env: dict[str, str] = {}
+    chat_template_args: dict[str, Any] = {"enable_thinking": False}
+    seeds: Literal["auto", "on", "off"] = "auto"
+    """Send each request's seed. auto: where an executor has GPUs (vLLM's CPU engine cannot take seeds)."""
+    batch_size: int = Field(default=16, ge=1)
+    concurrency: int = Field(default=256, ge=1)
+    """Requests that each Spark task keeps in flight."""
+    startup_timeout: float = Field(default=900, gt=0)
+    request_timeout: float = Field(default=1800, gt=0)
+
+
+class EndpointEngine(Section):
+    """Any OpenAI-compatible URL."""
+
+    kind: Literal["endpoint"]
+    url: str
+    """Up to and with /v1."""
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key; keys never stand in a config."""
+    tokenizer: str | None = None
+    """Folder, file or hub id of the model's tokenizer with its chat template: prompts then go to /completions as token
+    ids. Without it they go to /chat/completions as text."""
+    max_model_len: int | None = Field(default=None, ge=1)
+    chat_template_args: dict[str, Any] = {}
+    extra_body: dict[str, Any] = {}
+    seeds: bool = True
+    batch_size: int = Field(default=1, ge=1)
+    concurrency: int = Field(default=64, ge=1)
+    request_timeout: float = Field(default=600, gt=0)
+    retries: int = Field(default=6, ge=0)
+
+
+EngineConfig = Annotated[ReplayEngine | VllmEngine | EndpointEngine, Field(discriminator="kind")]
+
+
+class RecipeUse(Section):
+    """One recipe of the run: a name of the catalogue (`wrap/easy`, `mind/*`), or a YAML file of the user's."""
+
+    use: str
+    options: dict[str, Any] = {}
+    """Options of the recipe itself, such as EntiGraph's `triples`."""
+    sampling: dict[str, Any] = {}
+    """Sampling fields that replace the recipe's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"use": value} if isinstance(value, str) else value
+
+
+class Rewrite(Section):
+    """Knobs of the rewrite stage."""
+
+    prompts_per_unit: int = Field(default=4096, ge=1)
+    """Units of steps that fan out are cut into parts of about so many prompts."""
+    max_engine_errors: float = Field(default=0.2, ge=0, le=1)
+    """A unit with a higher share of engine errors fails, and names the most frequent cause."""
+
+
+class Filter(Section):
+    """The checks, in the order that decides the verdict. Each is a name, or a name with its settings."""
+
+    checks: list[str | dict[str, dict[str, Any]]] | None = None
+    """Default: see classifiers/defaults.yaml, with its settings per recipe family."""
+
+
+class Component(Section):
+    """A part of the mixture: which texts, and their share of its tokens."""
+
+    origin: Literal["original", "synthetic"] | None = None
+    source: str | None = None
+    recipe: str | None = None
+    language: str | None = None
+    """These four select; source and recipe may hold wildcards."""
+    min_scores: dict[str, float] = {}
+    share: float = Field(gt=0, le=1)
+    max_epochs: float = Field(default=1.0, gt=0)
+
+    @property
+    def name(self) -> str:
+        """How reports name the component."""
+        picks = [str(v) for v in (self.origin, self.source, self.recipe, self.language) if v]
+        return " ".join(picks + [f"{k}>={v:g}" for k, v in self.min_scores.items()]) or "everything"
+
+
+class Mix(Section):
+    """The mixture."""
+
+    components: list[Component] = [Component(origin="original", share=0.5), Component(origin="synthetic", share=0.5)]
+    budget_tokens: int | None = Field(default=None, ge=1)
+    """Default: the largest mixture with these shares that the material allows."""
+    seed: int = 0
+    max_synthetic_depth: int | None = Field(default=None, ge=0)
+    file_tokens: int = Field(default=100_000_000, ge=1)
+    """Tokens of one output file."""
+    row_group_rows: int = Field(default=1000, ge=1)
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Mix:
+        total = sum(c.share for c in self.components)
+        if abs(total - 1) > 1e-6:
+            shares = ", ".join(f"{c.name}: {c.share:g}" for c in self.components)
+            raise ValueError(f"the shares of the components sum to {total:g}, not 1 ({shares})")
+        return self
+
+
+class Spark(Section):
+    """The Spark session that a run started from the command line makes for itself."""
+
+    master: str | None = None
+    """Default: what spark-submit set, else local[*]."""
+    conf: dict[str, str | int | float | bool] = {}
+
+
+class Run(Section):
+    """A whole run. Paths that are not absolute and not URLs are relative to the folder of the YAML file."""
+
+    output: str
+    input: Input
+    tokenizer: str
+    """Counts tokens everywhere: a tokenizer.json, a folder with one, or a hub id."""
+    engine: EngineConfig
+    recipes: list[RecipeUse] = Field(min_length=1)
+    rewrite: Rewrite = Rewrite()
+    filter: Filter = Filter()
+    mix: Mix = Mix()
+    spark: Spark = Spark()
+
+
+def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
+    """Read a run.yaml.
+
+    `overrides` maps dotted keys ("engine.kind") to values that replace the file's; a whole section may be replaced. Raises `UserError`
+    for a missing file, bad YAML, unknown keys (with the nearest right one) and wrong values, with the line in the file.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except OSError as error:
+        raise UserError(f"cannot read the config: {error.strerror}", where=path, cure="give the path of a run.yaml") from error
+    data = parse_yaml(text, path)
+    if not isinstance(data, dict):
+        raise UserError("a run config is a mapping of keys", where=path, cure="see examples/run.yaml")
+    for key, value in (overrides or {}).items():
+        _override(data, key.split("."), value)
+    run = validate(Run, data, path, lines=yaml_lines(text))
+    return resolve_paths(run, Path(path).resolve().parent)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Parse YAML, or say which line is wrong."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"{where}, line {mark.line + 1}" if mark else where
+        raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, cure="mend the line") from error
+
+
+def validate(section: type[Any], data: Any, where: str, lines: dict[tuple[Any, ...], int] | None = None) -> Any:
+    """`data` as an object of the given section class, or a `UserError` about the first thing that is wrong with it."""
+    try:
+        return section.model_validate(data)
+    except ValidationError as failure:
+        raise _user_error(section, failure, where, lines or {}) from None
+
+
+def _user_error(section: type[Section], failure: ValidationError, where: str, lines: dict[tuple[Any, ...], int]) -> UserError:
+    # An unknown key is the likeliest cause of the errors beside it (a misspelt required key is also "missing").
+    errors = sorted(failure.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    error = errors[0]
+    location = tuple(part for part in error["loc"] if part not in ("replay", "vllm", "endpoint"))
+    place = next((lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), None)
+    spot = f"{where}, line {place}" if place else where
+    key = ".".join(str(part) for part in location)
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(section, error["loc"][:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+        cure = f"did you mean `{near[0]}`?" if near else f"known keys here: {', '.join(known)}"
+        return UserError(f"unknown key `{key}`", where=spot, cure=cure)
+    if error["type"] == "missing":
+        return UserError(f"the key `{key}` is missing", where=spot, cure="add it; see examples/run.yaml")
+    message = error["msg"].removeprefix("Value error, ")
+    value = error.get("input")
+    shown = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""
+    return UserError(f"`{key}`: {message}{shown}" if key else message, where=spot, cure="")
+
+
+def _keys_at(section: type[Section], location: tuple[Any, ...]) -> list[str]:
+    current: Any = section
+    for part in location:
+        if isinstance(part, int):
+            continue
+        variants = _sections_of(current)
+        tagged = [v for v in variants if "kind" in v.model_fields and part in get_args(v.model_fields["kind"].annotation)]
+        if tagged:
+            current = tagged[0]
+            continue
+        holder = next((v for v in variants if part in v.model_fields), None)
+        if holder is None:
+            return []
+        current = holder.model_fields[part].annotation
+    return sorted({name for v in _sections_of(current) for name in v.model_fields})
+
+
+def _sections_of(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]  # type: ignore[list-item]  # all models here are Sections
+    return [section for arg in get_args(annotation) for section in _sections_of(arg)]
+
+
+def yaml_lines(text: str) -> dict[tuple[Any, ...], int]:
+    """The line (from 1) of each key and list item of a YAML text, by its path."""
+    lines: dict[tuple[Any, ...], int] = {}
+
+    def visit(node: yaml.Node | None, path: tuple[Any, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                lines[(*path, key.value)] = key.start_mark.line + 1
+                visit(value, (*path, key.value))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                lines[(*path, index)] = value.start_mark.line + 1
+                visit(value, (*path, index))
+
+    visit(yaml.compose(text, Loader=yaml.SafeLoader), ())
+    return lines
+
+
+def _override(data: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        inner = data.get(key)
+        if not isinstance(inner, dict):
+            inner = data[key] = {}
+        data = inner
+    data[keys[-1]] = value
+
+
+def resolve_path(path: str, base: Path) -> str:
+    """An absolute path or URL: as it is. A relative path: below `base`."""
+    if "://" in path or os.path.isabs(path):
+        return path
+    return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
+
+
+def resolve_model(name: str, base: Path) -> str:
+    """A model or tokenizer: a path if it looks like one or exists below `base`, else a hub id, which is left as it is."""
+    path = resolve_path(name, base)
+    return path if name.startswith((".", "/", "~")) or os.path.exists(path) else name
+
+
+def resolve_paths(run: Run, base: Path) -> Run:
+    """The same run with every path made absolute, seen from `base`."""
+    engine: Any = run.engine
+    if isinstance(engine, ReplayEngine):
+        engine = engine.model_copy(update={"path": resolve_path(engine.path, base)})
+    elif isinstance(engine, VllmEngine):
+        engine = engine.model_copy(update={"model": resolve_model(engine.model, base)})
+    elif engine.tokenizer:
+        engine = engine.model_copy(update={"tokenizer": resolve_model(engine.tokenizer, base)})
+    source = run.input.model_copy(
+        update={
+            "paths": [resolve_path(p, base) for p in run.input.paths],
+            "language_model": run.input.language_model and resolve_path(run.input.language_model, base),
+        }
+    )
+    recipes = [
+        use.model_copy(update={"use": resolve_path(use.use, base)}) if use.use.endswith((".yaml", ".yml")) else use for use in run.recipes
+    ]
+    checks = run.filter.checks and [
+        {name: _resolve_check(settings, base) for name, settings in check.items()} if isinstance(check, dict) else check
+        for check in run.filter.checks
+    ]
+    return run.model_copy(
+        update={
+            "output": resolve_path(run.output, base),
+            "tokenizer": resolve_model(run.tokenizer, base),
+            "engine": engine,
+            "input": source,
+            "recipes": recipes,
+            "filter": run.filter.model_copy(update={"checks": checks}),
+        }
+    )
+
+
+def _resolve_check(settings: dict[str, Any], base: Path) -> dict[str, Any]:
+    return {k: resolve_path(v, base) if k == "model" and isinstance(v, str) else v for k, v in (settings or {}).items()}

@@ -1,0 +1,98 @@
+"""What goes into an engine and what comes out. Recipes build these, engines answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import orjson
+
+from rephrase.records import content_id
+
+Role = Literal["system", "user", "assistant", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat turn. A request whose only message has the role `text` is sent without a chat template (base models)."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw a completion. Names and meanings are vLLM's; None leaves the engine's own default."""
+
+    max_tokens: int = 512
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    stop: tuple[str, ...] = ()
+    ignore_eos: bool = False  # always write max_tokens tokens: for benchmarks
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that are set, ready for a request body."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v not in (None, (), False)}
+
+    def json(self) -> str:
+        """Canonical JSON of the fields that are set."""
+        return orjson.dumps(self.fields(), option=orjson.OPT_SORT_KEYS).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to be made."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    schema: str | None = None  # a JSON schema (canonical JSON text) that the completion should follow
+    sample: int = 0  # which of several completions of the same prompt
+    attempt: int = 0  # how often a completion of this prompt and sample has failed to parse
+    seed: int | None = None
+    digest: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        # The seed is left out: it derives from ids that name the model, and a recording must be found under any model.
+        turns = [part for message in self.messages for part in (message.role, message.content)]
+        digest = content_id(self.sampling.json(), self.schema or "", str(self.sample), str(self.attempt), *turns)
+        object.__setattr__(self, "digest", digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…"); then `text` is empty."""
+
+    text: str
+    finish_reason: str = "stop"  # "stop", "length", or "error"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: str | None = None
+
+
+class Engine(Protocol):
+    """Answers requests. One instance lives in one asyncio event loop."""
+
+    model: str
+    """Name of the model, as it is written into every row."""
+    batch_size: int
+    """How many requests with equal sampling and schema one `complete` call should carry."""
+    concurrency: int
+    """How many requests one caller should keep in flight."""
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        """One completion per request, in order. A request that fails gives a Completion with an error, not an exception.
+
+        All requests of a call have equal sampling and schema. Raises `UserError` when the engine itself cannot work (does not start,
+        refuses the key, is gone for good).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. The model server, where there is one, stays up for the next task."""
+        ...

@@ -1,0 +1,53 @@
+"""The one error that users see: what is wrong, where, and what cures it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+_MARK = "rephrase-user-error:"
+
+
+class UserError(Exception):
+    """A fault the user can mend: a wrong key, a missing file, a model that does not load.
+
+    The command line prints it as one line and exits with code 2. Raised inside a Spark task it still reaches the user
+    as that line: its text carries a marked JSON form that `from_traceback` finds in Spark's wrapping.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
+        self.what, self.where, self.cure = what, where, cure
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        """The error as one line: `where: what; cure`."""
+        start = f"{self.where}: " if self.where else ""
+        end = f" ({self.cure})" if self.cure else ""
+        return " ".join(f"{start}{self.what}{end}".split())
+
+    def marked(self) -> str:
+        """The form that survives being quoted inside a traceback."""
+        return _MARK + json.dumps([self.what, self.where, self.cure]) + ":end"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (self.what, self.where, self.cure)
+
+
+def _rebuild(what: str, where: str, cure: str) -> UserError:
+    return UserError(what, where=where, cure=cure)
+
+
+class TaskError(RuntimeError):
+    """Wraps a `UserError` inside an executor so that its marked form stands in Spark's traceback."""
+
+    def __init__(self, error: UserError) -> None:
+        super().__init__(error.marked())
+
+
+def from_traceback(text: str) -> UserError | None:
+    """The `UserError` that a task raised, found in the text of Spark's exception, or None."""
+    found = re.search(re.escape(_MARK) + r"(\[.*?\]):end", text, flags=re.DOTALL)
+    if not found:
+        return None
+    what, where, cure = json.loads(found.group(1))
+    return UserError(what, where=where, cure=cure)

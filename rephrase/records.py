@@ -1,0 +1,148 @@
+"""The tables of the pipeline: their Arrow schemas, and how ids are made. Every table is defined here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import pyarrow as pa
+
+
+def _schema(columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
+    return pa.schema(columns)
+
+
+DOCUMENT = _schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("source", pa.string()),
+        ("url", pa.string()),
+        ("language", pa.string()),  # ISO code, null where no language model was given and the input names none
+        ("language_score", pa.float32()),
+        ("n_tokens", pa.int64()),
+        ("synthetic_depth", pa.int32()),  # 0 for people's text, +1 for each model that rewrote it
+        ("license", pa.string()),
+        ("metadata", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+GENERATION = _schema(
+    [
+        ("id", pa.string()),
+        ("document_id", pa.string()),
+        ("span_start", pa.int64()),  # characters of the document's text that the prompt shows
+        ("span_end", pa.int64()),
+        ("recipe", pa.string()),
+        ("recipe_digest", pa.string()),
+        ("step", pa.string()),
+        ("key", pa.string()),  # what sets this prompt apart from others on the same span, e.g. "pair:Kelp|Otter"
+        ("sample", pa.int32()),
+        ("model", pa.string()),
+        ("sampling", pa.string()),  # JSON
+        ("seed", pa.int64()),
+        ("attempts", pa.int32()),  # 1 + the times a completion that did not parse was asked for again
+        ("request_digest", pa.string()),  # of the last attempt; the key of the replay engine
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("finish_reason", pa.string()),
+        ("completion", pa.string()),  # raw, as the model wrote it
+        ("text", pa.string()),  # parsed training text; null after an error and for steps that only prepare others
+        ("error", pa.string()),  # null, or a code: "parse:…", "prompt_too_long", "engine:…"
+        ("synthetic_depth", pa.int32()),
+        ("lineage", pa.list_(pa.string())),  # ids of the generations of earlier steps that the prompt used
+    ]
+)
+
+JUDGED = _schema(
+    [
+        ("id", pa.string()),
+        ("recipe", pa.string()),
+        ("step", pa.string()),
+        ("document_id", pa.string()),
+        ("verdict", pa.string()),  # "keep", the name of the first failing check, or "intermediate"
+        ("scores", pa.map_(pa.string(), pa.float64())),
+        ("text", pa.string()),  # of kept rows only
+        ("n_tokens", pa.int64()),  # of the text, by the configured tokenizer
+        ("source", pa.string()),  # these four are the document's, so that mixing needs no join
+        ("language", pa.string()),
+        ("license", pa.string()),
+        ("model", pa.string()),
+        ("synthetic_depth", pa.int32()),
+    ]
+)
+
+MIXTURE = _schema(
+    [
+        ("text", pa.string()),
+        ("id", pa.string()),
+        ("origin", pa.string()),  # "original" or "synthetic"
+        ("source", pa.string()),
+        ("recipe", pa.string()),  # null for originals
+        ("document_id", pa.string()),  # the original's id; equals `id` for originals
+        ("epoch", pa.int32()),  # 0 the first time a text is used
+        ("n_tokens", pa.int64()),
+        ("synthetic_depth", pa.int32()),
+        ("model", pa.string()),
+        ("license", pa.string()),
+    ]
+)
+
+ERROR = _schema(
+    [
+        ("stage", pa.string()),
+        ("file", pa.string()),
+        ("offset", pa.int64()),  # bytes into the stored file (compressed, where it is), or a line or row number: see `unit`
+        ("unit", pa.string()),  # "byte", "line" or "row"
+        ("reason", pa.string()),
+    ]
+)
+
+KEEP = "keep"
+INTERMEDIATE = "intermediate"
+
+
+def content_id(*parts: str) -> str:
+    """A 32-character hexadecimal id of the parts, in order: the same parts give the same id on every machine."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))  # length first, so that ("ab", "c") and ("a", "bc") differ
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def unit_interval(*parts: str) -> float:
+    """A number in [0, 1) that is a fixed, evenly spread function of the parts."""
+    return int(content_id(*parts)[:13], 16) / 16**13
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One web document, as the recipes see it. Field meanings are those of the DOCUMENT schema."""
+
+    id: str
+    text: str
+    source: str | None = None
+    url: str | None = None
+    language: str | None = None
+    language_score: float | None = None
+    n_tokens: int = 0
+    synthetic_depth: int = 0
+    license: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One completion of an earlier step, as later steps of the same recipe see it."""
+
+    id: str
+    step: str
+    key: str
+    span_start: int
+    span_end: int
+    completion: str
+    text: str | None
+    error: str | None
+    synthetic_depth: int

@@ -1,0 +1,92 @@
+"""Parquet objects with their statistics inside.
+
+A table is a folder of objects, each written whole by one unit of work. The footer of each carries a JSON note on what
+the unit did (rows, tokens, seconds …), so that plans, progress and summaries come from footers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rephrase import storage
+from rephrase.errors import UserError
+
+_NOTE = b"rephrase"
+_READERS = 16  # footers are small and far away: read many at once
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a table object says of itself: rows of each row group, and the note of the unit that wrote it."""
+
+    path: str
+    row_groups: tuple[int, ...]
+    note: dict[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the object."""
+        return sum(self.row_groups)
+
+
+def encode(table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | None = None) -> bytes:
+    """A zstd Parquet file as bytes. `row_groups` are the rows of each row group; by default all rows form one."""
+    sizes = row_groups or [table.num_rows]
+    schema = table.schema.with_metadata({_NOTE: orjson.dumps(note)})
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        at = 0
+        for size in sizes:
+            writer.write_table(table.slice(at, size).replace_schema_metadata(schema.metadata), row_group_size=max(size, 1))
+            at += size
+    assert at == table.num_rows, "row groups must cover the table"
+    return bytes(sink.getvalue())
+
+
+def commit(path: str, table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | None = None) -> bool:
+    """Store the table as one object unless it is there already (see `storage.create`)."""
+    return storage.create(path, encode(table, note, row_groups))
+
+
+def footer(path: str) -> Footer:
+    """Read an object's footer. Raises `UserError` if it is no Parquet file."""
+    try:
+        with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+            data = file.metadata
+            groups = tuple(data.row_group(i).num_rows for i in range(data.num_row_groups))
+            return Footer(path, groups, orjson.loads((data.metadata or {}).get(_NOTE, b"{}")))
+    except pa.ArrowInvalid as error:
+        raise UserError(f"not a readable Parquet file: {error}", where=path, cure="remove the file or restore it") from error
+
+
+def footers(paths: Iterable[str]) -> Iterator[Footer]:
+    """Footers of many objects, in order, read side by side."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        yield from pool.map(footer, paths)
+
+
+def objects(folder: str) -> list[str]:
+    """The table's objects, sorted: the Parquet files that stand directly in its folder."""
+    depth = folder.rstrip("/").count("/") + 1
+    return [f.path for f in storage.list_files(folder) if f.path.endswith(".parquet") and f.path.count("/") == depth]
+
+
+def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
+    """Rows of one object, or of one of its row groups."""
+    with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+        return file.read(columns) if row_group is None else file.read_row_group(row_group, columns)
+
+
+def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:
+    """A whole small table. For reports, examples and tests; stages work object by object."""
+    parts = [read(path, columns).replace_schema_metadata(None) for path in objects(folder)]
+    if not parts:
+        raise UserError("the table is empty or missing", where=folder, cure="run the stage that writes it")
+    return pa.concat_tables(parts)

@@ -1,0 +1,1 @@
+"""Text as units of work: tokens, sentences, passages."""
