@@ -64,6 +64,11 @@ class ReplayEngine(Section):
     path: str
     model: str = "recorded"
 
+    @property
+    def model_name(self) -> str:
+        """How rows name the model."""
+        return self.model
+
 
 class VllmEngine(Section):
     """A vLLM server on each executor, started and supervised by us."""
@@ -88,6 +93,12 @@ class VllmEngine(Section):
     startup_timeout: float = Field(default=900, gt=0)
     request_timeout: float = Field(default=1800, gt=0)
 
+    @property
+    def model_name(self) -> str:
+        """How rows name the model: never by a path, so that ids are the same wherever the model lies."""
+        is_path = os.path.isabs(self.model) or self.model.startswith(("s3://", "."))
+        return self.name or (self.model.rstrip("/").rsplit("/", 1)[-1] if is_path else self.model)
+
 
 class EndpointEngine(Section):
     """Any OpenAI-compatible URL."""
@@ -109,6 +120,11 @@ class EndpointEngine(Section):
     concurrency: int = Field(default=64, ge=1)
     request_timeout: float = Field(default=600, gt=0)
     retries: int = Field(default=6, ge=0)
+
+    @property
+    def model_name(self) -> str:
+        """How rows name the model."""
+        return self.model
 
 
 EngineConfig = Annotated[ReplayEngine | VllmEngine | EndpointEngine, Field(discriminator="kind")]

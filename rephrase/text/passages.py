@@ -20,16 +20,9 @@ def sentence_spans(text: str, language: str | None = None) -> list[tuple[int, in
     """Start and end of each sentence, in characters; together they cover the text."""
     import sentencex
 
-    spans, at = [], 0
-    for sentence in sentencex.segment(language or "en", text):
-        # Pieces follow each other without gaps; should one ever be altered, its length still keeps the spans in order.
-        end = min(at + len(sentence), len(text))
-        if end > at:
-            spans.append((at, end))
-        at = end
-    if at < len(text):
-        spans.append((at, len(text)))
-    return spans
+    starts = [boundary["start_index"] for boundary in sentencex.get_sentence_boundaries(language or "en", text)]
+    starts = [0, *starts[1:]]  # white space that the library leaves out belongs to the sentence before it
+    return [(start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True) if end > start]
 
 
 def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None = None) -> list[Passage]:

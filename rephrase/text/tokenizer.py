@@ -47,5 +47,7 @@ def _load(name: str) -> Tokenizer:
     try:
         inner = Inner.from_file(path) if local else Inner.from_pretrained(name)
     except Exception as error:  # the Rust library raises bare Exception for unreadable files and failed downloads alike
-        raise UserError(f"the tokenizer does not load: {error}", where=name, cure="give a tokenizer.json, a folder with one, or a hub id") from error
+        raise UserError(
+            f"the tokenizer does not load: {error}", where=name, cure="give a tokenizer.json, a folder with one, or a hub id"
+        ) from error
     return Tokenizer(inner, name)

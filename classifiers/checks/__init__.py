@@ -1,0 +1,38 @@
+"""The checks of the filter stage, a file per family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from classifiers.batch import Check
+from classifiers.checks.chatter import Chatter, ChatterSettings
+from classifiers.checks.completion import Finished, FinishedSettings, Parsed, ParsedSettings
+from classifiers.checks.copied import Copied, CopiedSettings
+from classifiers.checks.language import Language, LanguageSettings
+from classifiers.checks.length import Length, LengthSettings
+from classifiers.checks.quality import Quality, QualitySettings
+from classifiers.checks.repetition import Repetition, RepetitionSettings
+from rephrase.config import Section
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of check: the class of its settings, and how it is made from a name and settings."""
+
+    settings: type[Section]
+    make: Callable[[str, Any], Check]
+
+
+KINDS: dict[str, Kind] = {
+    "finished": Kind(FinishedSettings, Finished),
+    "parsed": Kind(ParsedSettings, Parsed),
+    "chatter": Kind(ChatterSettings, Chatter),
+    "length": Kind(LengthSettings, Length),
+    "repetition": Kind(RepetitionSettings, Repetition),
+    "copied": Kind(CopiedSettings, Copied),
+    "language": Kind(LanguageSettings, Language),
+    "quality": Kind(QualitySettings, Quality),
+}
+"""By the name that a config uses."""

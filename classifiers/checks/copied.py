@@ -1,0 +1,72 @@
+"""How much of a text stands in its source passage word for word: the containment of its word n-grams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from classifiers.batch import CheckResult, JudgeBatch, Scores, within
+from classifiers.words import Integers, Words, ngrams_of
+from rephrase.config import Section
+
+
+class CopiedSettings(Section):
+    """Bounds of the share; null leaves a side open."""
+
+    ngram: int = Field(default=8, ge=1)
+    """Words of an n-gram."""
+    max: float | None = Field(default=None, ge=0, le=1)
+    """Above it the text is a copy."""
+    min: float | None = Field(default=None, ge=0, le=1)
+    """Below it the text has left its source; only useful with short n-grams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Rejects copies. Score: `copied`, the share of the text's n-grams that occur in the source, from 0 to 1.
+
+    NaN for texts with fewer words than an n-gram has.
+    """
+
+    name: str
+    settings: CopiedSettings
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch."""
+        sources, source_of = batch.source_words
+        scores = containment(batch.words, sources, source_of, self.settings.ngram)
+        return CheckResult({self.name: scores}, within(scores, self.settings.min, self.settings.max))
+
+
+def containment(texts: Words, sources: Words, source_of: Integers, size: int) -> Scores:
+    """The share of each text's n-grams that stand in its source. `source_of[i]` is the index of text i's source."""
+    grams, counts = ngrams_of(texts, size)
+    source_grams, source_counts = ngrams_of(sources, size)
+    # One sort finds all matches: a key is the row (16 bits), the n-gram's hash (47 bits), and 1 for the text's own
+    # n-grams. So each row's n-grams stand together, equal ones side by side, and those of the source come first.
+    rows = len(counts)
+    if rows >= 1 << 16:
+        raise ValueError(f"at most {(1 << 16) - 1} rows in one batch, not {rows}")
+    shown = source_counts[source_of]
+    ends = np.cumsum(shown)
+    begin_of_source = np.concatenate([[0], np.cumsum(source_counts)])[source_of]
+    pick = np.repeat(begin_of_source - (ends - shown), shown) + np.arange(shown.sum())
+    keys = np.concatenate([_keys(grams, counts) | np.uint64(1), _keys(source_grams[pick], shown)])
+    keys.sort()
+    bodies = keys >> np.uint64(1)
+    fresh = np.ones(len(keys), np.bool_)
+    fresh[1:] = bodies[1:] != bodies[:-1]
+    own = (keys & np.uint64(1)).astype(np.bool_)
+    group = np.cumsum(fresh) - 1
+    hits = own & ~own[fresh][group] if len(keys) else own
+    running = np.concatenate([[0], np.cumsum(hits)])
+    last = np.cumsum(counts + shown)
+    found = running[last] - running[last - counts - shown]
+    return np.where(counts > 0, found / np.maximum(counts, 1), np.nan)
+
+
+def _keys(grams: np.ndarray[tuple[int], np.dtype[np.uint64]], counts: Integers) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    row = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
+    return (row << np.uint64(48)) | ((grams >> np.uint64(16)) & ~np.uint64(1))

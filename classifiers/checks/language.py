@@ -1,0 +1,40 @@
+"""Whether a text is in its document's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from classifiers.batch import CheckResult, JudgeBatch, within
+from classifiers.fasttext_model import load_model
+from rephrase.config import Section
+
+
+class LanguageSettings(Section):
+    """A language model and how sure it must be."""
+
+    model: str
+    """Path or `s3://` URL of a fastText language model such as lid.176.bin."""
+    min: float = Field(default=0.0, ge=0, le=1)
+    """The least probability of the document's language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Rejects texts that have changed language. Score: `language`, the probability of the document's language.
+
+    It is 0 where another language is likelier, and NaN where the document's language is not known.
+    """
+
+    name: str
+    settings: LanguageSettings
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch."""
+        found, scores = load_model(self.settings.model).labels(batch.texts)
+        known = np.array([language is not None for language in batch.languages], np.bool_)
+        same = np.array([a == b for a, b in zip(found, batch.languages, strict=True)], np.bool_)
+        scores = np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)
+        return CheckResult({self.name: scores}, within(scores, self.settings.min, None) & ~(scores == 0))

@@ -1,0 +1,46 @@
+"""How long a text is, in itself and against the passage it was made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from classifiers.batch import CheckResult, JudgeBatch, within
+from rephrase.config import Section
+
+
+class LengthSettings(Section):
+    """Bounds; null leaves a side open."""
+
+    min_ratio: float | None = Field(default=None, ge=0)
+    """Characters of the text over characters of its source passage."""
+    max_ratio: float | None = Field(default=None, gt=0)
+    min_words: int | None = Field(default=None, ge=0)
+    """Words of the text; in scripts without spaces, characters."""
+    max_words: int | None = Field(default=None, ge=1)
+    min_tokens: int | None = Field(default=None, ge=0)
+    """Tokens of the whole completion, as the engine counted them."""
+    max_tokens: int | None = Field(default=None, ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Rejects texts out of bounds. Scores: `length.ratio` (NaN for an empty source), `length.words`, `length.tokens`."""
+
+    name: str
+    settings: LengthSettings
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch."""
+        text = np.array([len(text) if text else 0 for text in batch.texts], np.float64)
+        source = np.array([len(source) or np.nan for source in batch.sources], np.float64)
+        tokens = np.array([np.nan if count is None else count for count in batch.completion_tokens], np.float64)
+        scores = {"ratio": text / source, "words": batch.words.counts, "tokens": tokens}
+        scores = {f"{self.name}.{name}": np.where(batch.has_text, values, np.nan) for name, values in scores.items()}
+        ratio, words, tokens = scores.values()
+        keep = within(ratio, self.settings.min_ratio, self.settings.max_ratio)
+        keep &= within(words, self.settings.min_words, self.settings.max_words)
+        keep &= within(tokens, self.settings.min_tokens, self.settings.max_tokens)
+        return CheckResult(scores, keep)

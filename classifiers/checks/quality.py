@@ -1,0 +1,52 @@
+"""What a fastText classifier says of a text: quality by default, or anything else that one was trained for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import Field
+
+from classifiers.batch import CheckResult, JudgeBatch, within
+from classifiers.card import read_card
+from classifiers.fasttext_model import POSITIVE, load_model
+from rephrase.config import Section
+from rephrase.errors import UserError
+
+
+class QualitySettings(Section):
+    """A model and the bounds of its score."""
+
+    model: str
+    """Path or `s3://` URL of a supervised fastText model."""
+    label: str = POSITIVE
+    min: float | None = Field(default=None, ge=0, le=1)
+    """Rows below are rejected. Where neither bound is given: the threshold on the model's card."""
+    max: float | None = Field(default=None, ge=0, le=1)
+    """Rows above are rejected: for classifiers of what is not wanted, such as toxicity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Rejects rows by a classifier's score. Score: `quality`, P(label) from 0 to 1."""
+
+    name: str
+    settings: QualitySettings
+    _min: float | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        low = self.settings.min
+        if low is None and self.settings.max is None:
+            card = read_card(self.settings.model)
+            if card is None:
+                raise UserError(
+                    "the model has no card that gives a threshold",
+                    where=self.settings.model,
+                    cure=f"set `min` of the check `{self.name}` (0 keeps every row and only scores it)",
+                )
+            low = card.threshold
+        object.__setattr__(self, "_min", low)
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch."""
+        scores = load_model(self.settings.model).scores(batch.texts, self.settings.label)
+        return CheckResult({self.name: scores}, within(scores, self._min, self.settings.max))

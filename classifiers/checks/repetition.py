@@ -1,0 +1,147 @@
+"""Text that repeats itself: Gopher's fractions of duplicate lines, paragraphs and n-grams, and the compression ratio.
+
+The fractions are those of Rae et al. 2021 (Scaling Language Models: Gopher, arXiv 2112.11446, table A1). All are shares
+of the characters of words (or lines), from 0 to 1; texts too short for an n-gram score 0.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from classifiers.batch import CheckResult, JudgeBatch, Scores, within
+from classifiers.words import Integers, Words, extended, mixed
+from rephrase.config import Section
+
+TOP_SIZES = (2, 3, 4)
+DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
+_PARAGRAPH = re.compile(r"\n\s*\n")
+
+
+class RepetitionSettings(Section):
+    """The highest value allowed of each score; null allows any."""
+
+    duplicate_lines: float | None = Field(default=None, ge=0, le=1)
+    """Lines that repeat an earlier one, of all lines."""
+    duplicate_line_characters: float | None = Field(default=None, ge=0, le=1)
+    duplicate_paragraphs: float | None = Field(default=None, ge=0, le=1)
+    duplicate_paragraph_characters: float | None = Field(default=None, ge=0, le=1)
+    top_2gram: float | None = Field(default=None, ge=0, le=1)
+    """Characters in occurrences of the most frequent 2-gram, where it occurs more than once."""
+    top_3gram: float | None = Field(default=None, ge=0, le=1)
+    top_4gram: float | None = Field(default=None, ge=0, le=1)
+    duplicate_5grams: float | None = Field(default=None, ge=0, le=1)
+    """Characters in words that belong to a 5-gram seen earlier in the text; each character counts once."""
+    duplicate_6grams: float | None = Field(default=None, ge=0, le=1)
+    duplicate_7grams: float | None = Field(default=None, ge=0, le=1)
+    duplicate_8grams: float | None = Field(default=None, ge=0, le=1)
+    duplicate_9grams: float | None = Field(default=None, ge=0, le=1)
+    duplicate_10grams: float | None = Field(default=None, ge=0, le=1)
+    compression: float | None = Field(default=None, ge=1)
+    """Bytes of the text over bytes of the text as zlib packs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Rejects rows with a score above its setting. Scores: `repetition.<setting>` for each setting."""
+
+    name: str
+    settings: RepetitionSettings
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch."""
+        found = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
+        keep = np.ones(len(batch), np.bool_)
+        scores: dict[str, Scores] = {}
+        for setting, values in found.items():
+            scores[f"{self.name}.{setting}"] = np.where(batch.has_text, values, np.nan)
+            keep &= within(scores[f"{self.name}.{setting}"], None, getattr(self.settings, setting))
+        return CheckResult(scores, keep)
+
+
+def ngram_fractions(words: Words) -> dict[str, Scores]:
+    """`top_<n>gram` and `duplicate_<n>grams` of each text."""
+    total = np.maximum(_sums(words.lengths, words.offsets), 1)
+    ends = np.repeat(words.offsets[1:], words.counts)
+    text_of = words.texts()
+    reach = np.concatenate([[0], np.cumsum(words.lengths)])  # characters before each word
+    fractions: dict[str, Scores] = {}
+    # The text's number goes into each hash, so that n-grams of different texts never meet. An n-gram can only occur
+    # twice if the one that is a word shorter does, so the positions to look at become few within two or three sizes.
+    at = np.arange(len(words.hashes))
+    grams = mixed(words.hashes + text_of.astype(np.uint64))
+    for size in range(2, DUPLICATE_SIZES[-1] + 1):
+        fits = at + size <= ends[at]
+        at = at[fits]
+        grams = extended(grams[fits], words.hashes[at + size - 1])
+        order = np.argsort(grams, kind="stable")  # stable: the first of a group is the first in the text
+        at, grams = at[order], grams[order]
+        fresh = np.ones(len(grams), np.bool_)
+        fresh[1:] = grams[1:] != grams[:-1]
+        starts = np.flatnonzero(fresh)
+        occurrences = np.diff(np.append(starts, len(grams)))
+        if size in TOP_SIZES:
+            heads = at[starts[occurrences > 1]]
+            fractions[f"top_{size}gram"] = _top(heads, occurrences[occurrences > 1], reach[heads + size] - reach[heads], text_of, total)
+        if size in DUPLICATE_SIZES:
+            fractions[f"duplicate_{size}grams"] = _covered(at[~fresh], size, words, total)
+        repeated = np.repeat(occurrences > 1, occurrences)
+        at, grams = at[repeated], grams[repeated]
+    return fractions
+
+
+def _top(heads: Integers, occurrences: Integers, lengths: Integers, text_of: Integers, total: Integers) -> Scores:
+    # The most frequent n-gram, of several the longest: both in one number, so that one maximum finds it.
+    best = np.zeros(len(total), np.int64)
+    np.maximum.at(best, text_of[heads], (occurrences << 32) | lengths)
+    return np.minimum((best >> 32) * (best & 0xFFFFFFFF) / total, 1.0)
+
+
+def _covered(repeats: Integers, size: int, words: Words, total: Integers) -> Scores:
+    if not len(repeats):
+        return np.zeros(len(total))
+    depth = np.zeros(len(words.hashes) + 1, np.int64)
+    depth[repeats] += 1
+    depth[repeats + size] -= 1  # positions are distinct, so plain indexing adds each once
+    covered = np.cumsum(depth[:-1]) > 0
+    result: Scores = _sums(words.lengths * covered, words.offsets) / total
+    return result
+
+
+def _sums(values: Integers, offsets: Integers) -> Integers:
+    running = np.concatenate([[0], np.cumsum(values)])
+    return running[offsets[1:]] - running[offsets[:-1]]
+
+
+def _by_parts(batch: JudgeBatch) -> dict[str, Scores]:
+    names = ("duplicate_lines", "duplicate_line_characters", "duplicate_paragraphs", "duplicate_paragraph_characters")
+    values = np.zeros((4, len(batch)))
+    for row, text in enumerate(batch.texts):
+        if text and "\n" in text:
+            values[:2, row] = _duplicates(text.split("\n"))
+            if "\n\n" in text or "\n " in text or "\n\t" in text:
+                values[2:, row] = _duplicates(_PARAGRAPH.split(text))
+    return dict(zip(names, values, strict=True))
+
+
+def _duplicates(parts: list[str]) -> tuple[float, float]:
+    """Shares of the parts, and of their characters, that repeat an earlier part."""
+    parts = [part for part in map(str.strip, parts) if part]
+    distinct = set(parts)
+    if len(distinct) == len(parts):
+        return 0.0, 0.0
+    characters = sum(map(len, parts))
+    return 1 - len(distinct) / len(parts), 1 - sum(map(len, distinct)) / characters
+
+
+def _compression(batch: JudgeBatch) -> Scores:
+    ratios = np.full(len(batch), np.nan)
+    for row, text in enumerate(batch.texts):
+        if text:
+            data = text.encode("utf-8", "surrogatepass")
+            ratios[row] = len(data) / len(zlib.compress(data, 1))
+    return ratios

@@ -1,0 +1,117 @@
+"""fastText models (Joulin et al. 2016, arXiv 1607.01759), applied to batches of texts."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rephrase import storage
+from rephrase.errors import UserError
+
+LABEL_PREFIX = "__label__"
+POSITIVE = "__label__good"
+MAX_CHARACTERS = 200_000
+"""Longer texts are judged by their first so many characters."""
+_BATCH = 1024  # texts handed to fastText at a time: bounds the copies it makes
+_RESERVED = ("</s>", LABEL_PREFIX)  # fastText ends a line at the first, and reads a word that begins with the second as a label
+
+
+def normalise(text: str) -> str:
+    """The text as one line, as DCLM (Li et al. 2024, arXiv 2406.11794) prepares it: stripped, lines joined by spaces.
+
+    Also what fastText cannot take is replaced: its reserved words by spaces, lone surrogates by question marks.
+    """
+    text = " ".join(text[:MAX_CHARACTERS].strip().splitlines()).replace("\0", " ")
+    for word in _RESERVED:
+        text = text.replace(word, " ")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+class FastTextModel:
+    """A supervised fastText model. Made by `load_model`."""
+
+    def __init__(self, model: Any, name: str) -> None:
+        self._model, self._name = model, name
+        self.label_names: list[str] = list(model.get_labels())
+
+    def scores(self, texts: Sequence[str | None], label: str = POSITIVE) -> npt.NDArray[np.float64]:
+        """P(label) of each text, from 0 to 1; NaN for None and blank texts. `UserError` if the model has no such label."""
+        if label not in self.label_names:
+            shown = ", ".join(self.label_names[:8]) + (", …" if len(self.label_names) > 8 else "")
+            raise UserError(f"the model has no label `{label}`", where=self._name, cure=f"set `label` to one of {shown}")
+        scores = np.full(len(texts), np.nan)
+        # Of two labels the first tells both; of many, all are needed to find a certain one.
+        count = 1 if len(self.label_names) <= 2 else len(self.label_names)
+        for row, labels, values in self._predict(texts, count):
+            if label in labels:
+                scores[row] = values[list(labels).index(label)]
+            elif labels:
+                scores[row] = 1 - values[0] if count == 1 else 0.0
+        return np.clip(scores, 0, 1)  # fastText's sums come out slightly above 1
+
+    def labels(self, texts: Sequence[str | None]) -> tuple[list[str | None], npt.NDArray[np.float64]]:
+        """The likeliest label of each text without `__label__`, and its probability; None and NaN for None and blank texts."""
+        names: list[str | None] = [None] * len(texts)
+        scores = np.full(len(texts), np.nan)
+        for row, labels, values in self._predict(texts, 1):
+            if labels:
+                names[row], scores[row] = labels[0].removeprefix(LABEL_PREFIX), values[0]
+        return names, np.clip(scores, 0, 1)
+
+    def _predict(self, texts: Sequence[str | None], count: int) -> list[tuple[int, Sequence[str], Sequence[float]]]:
+        lines = [(row, line) for row, text in enumerate(texts) if text and (line := normalise(text)) and not line.isspace()]
+        found: list[tuple[int, Sequence[str], Sequence[float]]] = []
+        for at in range(0, len(lines), _BATCH):
+            rows, part = zip(*lines[at : at + _BATCH], strict=True)
+            # Only lists: `predict` of a single string fails under numpy 2 in several builds of fastText.
+            labels, values = self._model.predict(list(part), k=count)
+            found += zip(rows, labels, values, strict=True)
+        return found
+
+
+def load_model(path: str) -> FastTextModel:
+    """The model at a path or `s3://` URL, loaded once a process. A local file that has changed since is loaded again.
+
+    Raises `UserError` where there is no file or fastText cannot read it.
+    """
+    if storage.is_s3(path):
+        return _load_s3(path)
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise UserError(f"cannot read the fastText model: {error.strerror}", where=path, cure="check the path of the model") from error
+    return _load_file(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _load_file(path: str, _changed: int, _size: int) -> FastTextModel:
+    return FastTextModel(_read(path, path), path)
+
+
+@functools.lru_cache(maxsize=8)
+def _load_s3(path: str) -> FastTextModel:
+    try:
+        with storage.open_stream(path) as stream, tempfile.NamedTemporaryFile(suffix=".bin") as file:
+            while data := stream.read(1 << 24):
+                file.write(data)
+            file.flush()
+            return FastTextModel(_read(file.name, path), path)
+    except FileNotFoundError as error:
+        raise UserError("there is no such fastText model", where=path, cure="check the URL of the model") from error
+
+
+def _read(file: str, path: str) -> Any:
+    import fasttext
+
+    try:
+        model = fasttext.load_model(file)
+        model.get_labels()  # fails for models of word vectors
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise UserError(f"fastText cannot read the model: {error}", where=path, cure="give a supervised fastText model (.bin or .ftz)") from error
+    return model

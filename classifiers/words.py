@@ -1,0 +1,121 @@
+"""Words of many texts as arrays of hashes, so that n-grams of a whole batch are counted without a Python loop."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+Integers = npt.NDArray[np.int64]
+
+# Arbitrary odd 64-bit constants: odd numbers have an inverse modulo 2**64, which `words_of` relies on.
+_BASE = 0x9E3779B97F4A7C15
+_NEXT = np.uint64(0xC2B2AE3D27D4EB4F)
+_MIX = np.uint64(0xFF51AFD7ED558CCD)
+
+_SEPARATOR, _JOINS, _ALONE = 0, 1, 2
+# Scripts that put no spaces between words (Thai to Khmer, Han, kana, and all beyond the basic plane): a character is a word.
+_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF))
+_BEYOND = 0x10000
+_POWERS = 1 << 19  # powers kept at least: enough for the blocks of usual batches, so that they are made once a process
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of several texts, end to end: those of text i stand at `offsets[i]:offsets[i + 1]`."""
+
+    hashes: Hashes
+    """One 64-bit hash a word. Equal words have equal hashes on every machine; case and punctuation do not count."""
+    lengths: Integers
+    """Characters of each word."""
+    offsets: Integers
+    """One more than there are texts."""
+
+    @property
+    def counts(self) -> Integers:
+        """Words of each text."""
+        return np.diff(self.offsets)
+
+    def texts(self) -> Integers:
+        """The index of the text that each word belongs to."""
+        return np.repeat(np.arange(len(self.offsets) - 1), self.counts)
+
+
+def words_of(texts: Sequence[str]) -> Words:
+    """The words of each text: runs of letters, marks and digits, in lower case; single characters in unspaced scripts."""
+    lowered = [text.lower() for text in texts]
+    ends = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)  # +1 for the line feed that joins them
+    codes = _codes("\n".join([*lowered, ""]))
+    kind = _kinds()[np.minimum(codes, _BEYOND)]
+    joins = kind == _JOINS
+    inside = kind != _SEPARATOR
+    begins = inside.copy()
+    begins[1:] &= ~(joins[1:] & joins[:-1])
+    starts = np.flatnonzero(begins)
+    offsets = np.concatenate([[0], np.searchsorted(starts, ends)]).astype(np.int64)
+    if not len(starts):
+        return Words(np.empty(0, np.uint64), np.empty(0, np.int64), offsets)
+    # A word's hash is the polynomial of its characters. Powers run through the whole buffer, and the inverse power of
+    # the word's first position takes the position out again; all of it modulo 2**64.
+    powers, inverses = _powers(max(_POWERS, 1 << len(codes).bit_length()))
+    values = (codes.astype(np.uint64) + np.uint64(1)) * powers[: len(codes)]
+    values *= inside
+    hashes = np.add.reduceat(values, starts) * inverses[starts]
+    lengths = np.add.reduceat(inside, starts, dtype=np.int64)
+    return Words(mixed(hashes), lengths, offsets)
+
+
+def mixed(hashes: Hashes) -> Hashes:
+    """The hashes with every bit depending on every other, so that sums and products of them do not collide."""
+    hashes = (hashes ^ (hashes >> np.uint64(32))) * _MIX
+    return hashes ^ (hashes >> np.uint64(29))
+
+
+def extended(ngrams: Hashes, following: Hashes) -> Hashes:
+    """Hashes of n-grams that are one word longer: `following` holds the hash of the word that each takes in."""
+    return mixed(ngrams * _NEXT + following)
+
+
+def ngrams_of(words: Words, size: int) -> tuple[Hashes, Integers]:
+    """The n-grams of each text, end to end, and the n-grams that each text has."""
+    counts = np.maximum(words.counts - (size - 1), 0)
+    first = np.repeat(words.offsets[:-1] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
+    hashes = words.hashes[first]
+    for step in range(1, size):
+        hashes = extended(hashes, words.hashes[first + step])
+    return hashes, counts
+
+
+def _codes(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    order = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
+    return np.frombuffer(text.encode(order, "surrogatepass"), np.uint32)
+
+
+@functools.cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    kinds = np.zeros(_BEYOND + 1, np.uint8)
+    for code in range(_BEYOND):
+        if unicodedata.category(chr(code))[0] in "LMN":
+            kinds[code] = _JOINS
+    for first, last in _UNSPACED:
+        kinds[first : last + 1] = np.where(kinds[first : last + 1] == _JOINS, _ALONE, _SEPARATOR)
+    kinds[_BEYOND] = _ALONE
+    return kinds
+
+
+@functools.lru_cache(maxsize=2)
+def _powers(count: int) -> tuple[Hashes, Hashes]:
+    def powers(base: int) -> Hashes:
+        factors = np.full(count, base, np.uint64)
+        factors[0] = 1
+        return np.multiply.accumulate(factors)
+
+    return powers(_BASE), powers(pow(_BASE, -1, 1 << 64))

@@ -1,0 +1,161 @@
+"""The command `rephrase`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rephrase import __version__
+from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    from rephrase.config import Run
+
+_DESCRIPTION = """\
+Turn a raw web corpus into a pretraining mixture: shard the documents, rewrite them with a language model,
+keep what the checks call good, and mix it with the originals. All on Spark, resumable at any point."""
+
+_EXAMPLES = """\
+examples:
+  rephrase run run.yaml                              all stages; run again to resume
+  rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
+  rephrase rewrite run.yaml --master spark://head:7077
+  rephrase filter run.yaml --set 'filter.checks=[finished, parsed]' --output out/other
+  rephrase recipes                                   what can be named under `recipes:`
+  rephrase classifier train labels.jsonl -o models/quality
+
+Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
+
+_STAGES = {
+    "shard": "raw web files to the documents table",
+    "rewrite": "documents to generations, with a language model",
+    "filter": "generations to verdicts and scores",
+    "mix": "originals and kept generations to the mixture",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Exits with 0, with 2 after an error that the user can mend, or with 130 after Ctrl-C."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    action: Callable[[argparse.Namespace], None] = options.action
+    try:
+        action(options)
+    except UserError as error:
+        print(f"rephrase: {error.line()}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("rephrase: interrupted; run the same command again to resume", file=sys.stderr)
+        sys.exit(130)
+
+
+def stage_main(stage: str) -> None:
+    """Entry point of `spark-submit jobs/STAGE.py run.yaml [options]`."""
+    main([stage, *sys.argv[1:]])
+
+
+def _parser() -> argparse.ArgumentParser:
+    from classifiers.command import add_parser
+
+    style = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    whole = commands.add_parser("run", help="all stages: shard, rewrite, filter, mix", description="Run all stages and print a summary.")
+    _add_run_options(whole)
+    whole.set_defaults(action=_run)
+    for stage, words in _STAGES.items():
+        one = commands.add_parser(stage, help=words, description=f"The {stage} stage: {words}.")
+        _add_run_options(one)
+        one.set_defaults(action=_stage, stage=stage)
+    summary = commands.add_parser("summary", help="print a run's summary again", description="Print the summary of a run so far.")
+    _add_run_options(summary)
+    summary.set_defaults(action=lambda options: _print_summary(_load(options)))
+    recipes = commands.add_parser("recipes", help="list the recipes", description="All recipes that can stand under `recipes:`.")
+    recipes.set_defaults(action=lambda _options: _recipes())
+    add_parser(commands)
+    return parser
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="run.yaml", help="the run's config")
+    parser.add_argument("--master", help="Spark master, e.g. local[4], spark://host:7077, k8s://… (default: the config's, or local[*])")
+    parser.add_argument("--output", help="write there instead of the config's `output`")
+    parser.add_argument("--model", help="rewrite with a vLLM engine on this model: a folder or a hub id")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="replace a key of the config, e.g. mix.seed=7; repeatable",
+    )
+
+
+def _load(options: argparse.Namespace) -> Run:
+    from rephrase.config import load_run, parse_yaml
+
+    overrides: dict[str, Any] = {}
+    if options.model:
+        model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
+        overrides["engine"] = {"kind": "vllm", "model": model}
+    for setting in options.settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"`{setting}` is not KEY=VALUE", where="--set", cure="for example --set mix.seed=7")
+        overrides[key.strip()] = parse_yaml(value, f"--set {key}")
+    if options.output:
+        overrides["output"] = options.output if "://" in options.output else os.path.abspath(options.output)
+    return load_run(options.config, overrides)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from jobs.run import run_all
+
+    run = _load(options)
+    _with_spark(run, options.master, lambda spark: run_all(run, spark))
+    _print_summary(run)
+
+
+def _stage(options: argparse.Namespace) -> None:
+    from jobs.run import STAGES
+
+    run = _load(options)
+    _with_spark(run, options.master, lambda spark: STAGES[options.stage](run, spark))
+
+
+def _with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> None:
+    from jobs.session import LazySession
+
+    spark = LazySession(run.spark, master)
+    try:
+        action(spark)
+    finally:
+        spark.stop()
+
+
+def _print_summary(run: Run) -> None:
+    from jobs.summary import print_summary
+
+    print_summary(run)
+
+
+def _recipes() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rephrase.recipes.catalogue import catalogue
+
+    table = Table()
+    for name in ("recipe", "what it writes", "paper"):
+        table.add_column(name)
+    for name, recipe in catalogue().items():
+        table.add_row(name, recipe.summary, recipe.paper.url)
+    Console(highlight=False).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""`rewrite(df, recipe, engine)`: the rewrite stage on a DataFrame of the user's own, without tables or stages of ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+from rephrase.engines.factory import check_engine, open_engine
+
+from jobs.rewrite import gpu_addresses, with_generations
+from jobs.units import user_errors_marked
+from rephrase.config import EngineConfig, RecipeUse, validate
+from rephrase.errors import UserError
+from rephrase.generate import Task, generate
+from rephrase.recipes.base import Recipe, Row
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.records import GENERATION, Document, content_id
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+
+def rewrite(
+    frame: DataFrame,
+    recipe: str | dict[str, Any] | Recipe,
+    engine: dict[str, Any] | EngineConfig,
+    *,
+    tokenizer: str,
+    text: str = "text",
+    id: str | None = None,  # noqa: A002  # the name of the user's id column
+) -> DataFrame:
+    """Rewrite a column of texts. Lazy, as every DataFrame operation.
+
+    frame: any DataFrame with a string column `text`, and, if given, a string column `id` (else ids are made of the texts).
+    recipe: a name of the catalogue, a mapping as under `recipes:` in a run config, or a Recipe. engine: a mapping as under `engine:`.
+    tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id, readable on the executors.
+
+    Returns a DataFrame with the columns of `rephrase.records.GENERATION`, one row a completion. Failed requests are rows with an
+    `error`. Raises `UserError` for unknown names and settings.
+    """
+    chosen = [recipe] if isinstance(recipe, Recipe) else recipes_of([validate(RecipeUse, recipe, "recipe")])
+    config: EngineConfig = TypeAdapter(EngineConfig).validate_python(engine)
+    check_engine(config)
+    missing = [name for name in (text, id) if name and name not in frame.columns]
+    if missing:
+        raise UserError(f"there is no column `{missing[0]}`", where="rewrite", cure=f"the columns are: {', '.join(frame.columns)}")
+
+    def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        counter = Tokenizer.load(tokenizer)
+        for batch in batches:
+            texts = batch.column(0).to_pylist()
+            ids = batch.column(1).to_pylist() if id else [content_id(value or "") for value in texts]
+            rows = [Row(Document(str(key), value or "")) for key, value in zip(ids, texts, strict=True)]
+            with user_errors_marked():
+                for one in chosen:
+                    yield from _answer(rows, one, config, counter)
+
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    columns = [frame[text].cast("string"), frame[id].cast("string")] if id else [frame[text].cast("string")]
+    return frame.select(*columns).mapInArrow(body, from_arrow_schema(GENERATION))
+
+
+def _answer(rows: list[Row], recipe: Recipe, config: EngineConfig, tokenizer: Tokenizer) -> Iterator[pa.RecordBatch]:
+    async def run() -> list[pa.Table]:
+        engine = open_engine(config, gpu_addresses())
+        try:
+            made, grown = [], rows
+            for step in recipe.steps:
+                table, _ = await generate(grown, Task(recipe, step, tokenizer, engine.model), engine)
+                made.append(table)
+                grown = with_generations(grown, step.name, table)
+            return made
+        finally:
+            await engine.close()
+
+    for table in asyncio.run(run()):
+        yield from table.to_batches()

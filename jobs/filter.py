@@ -1,0 +1,113 @@
+"""The filter stage: a verdict and all scores for every generation; nothing is thrown away, and no GPU is needed.
+
+Run alone with `rephrase filter run.yaml` or `spark-submit jobs/filter.py run.yaml`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+from classifiers.cascade import Cascade, build_cascade
+
+from classifiers.batch import JudgeBatch
+from jobs.stage import claim
+from jobs.units import Unit, pending, run_units
+from rephrase import storage, tables
+from rephrase.errors import UserError
+from rephrase.records import JUDGED, KEEP
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from jobs.session import LazySession
+    from rephrase.config import Run
+
+_ROWS = 2048  # judged at a time: enough for vectorised checks, little enough that memory stays flat
+
+
+def filter_stage(run: Run, spark: LazySession) -> None:
+    """Make `<output>/judged` from `<output>/generations`. Resumes; returns at once where all is there.
+
+    Raises `UserError` for a missing generations table, unknown checks, and models that do not load.
+    """
+    from jobs.progress import StageProgress
+
+    cascade = build_cascade(run.filter)
+    source, folder = storage.join(run.output, "generations"), storage.join(run.output, "judged")
+    paths = tables.objects(source)
+    if not paths:
+        raise UserError("there is no generations table", where=source, cure="run the rewrite stage first: `rephrase rewrite run.yaml`")
+    rewrite = orjson.loads(storage.read(storage.join(source, "_stage.json")))["digest"]
+    claim(folder, "filter", {"generations": rewrite, "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)})
+    units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
+    todo = pending(units, folder)
+    with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
+        if todo:
+            documents = storage.join(run.output, "documents")
+            work = functools.partial(filter_unit, documents=documents, cascade=cascade, tokenizer=run.tokenizer)
+            run_units(spark.get(), todo, work, progress)
+
+
+def filter_unit(unit: Unit[str], *, documents: str, cascade: Cascade, tokenizer: str) -> None:
+    """The work of one Spark task: judge one object of generations and create the object of verdicts."""
+    note = tables.footer(unit.payload).note
+    generations = tables.read(unit.payload)
+    sources = tables.read(storage.join(documents, note["documents_object"]), row_group=note["row_group"])
+    by_id = {row["id"]: row for row in sources.drop_columns(["metadata"]).to_pylist()}
+    counter = Tokenizer.load(tokenizer)
+    parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter) for at in range(0, generations.num_rows, _ROWS)]
+    judged = pa.concat_tables(parts) if parts else JUDGED.empty_table()
+    verdicts = Counter(judged.column("verdict").to_pylist())
+    kept_tokens = sum(judged.column("n_tokens").to_pylist()) if judged.num_rows else 0
+    tables.commit(
+        unit.output,
+        judged,
+        {
+            "recipe": note["recipe"],
+            "step": note["step"],
+            "judged": judged.num_rows,
+            "kept": verdicts[KEEP],
+            "kept_tokens": kept_tokens,
+            "verdicts": dict(verdicts),
+        },
+    )
+
+
+def _judge(generations: pa.Table, documents: dict[str, dict[str, Any]], cascade: Cascade, tokenizer: Tokenizer) -> pa.Table:
+    rows = generations.to_pylist()
+    passages: dict[tuple[str, int, int], str] = {}  # rows of one passage share one string, so that checks prepare it once
+    for row in rows:
+        place = (row["document_id"], row["span_start"], row["span_end"])
+        passages.setdefault(place, documents[place[0]]["text"][place[1] : place[2]])
+    batch = JudgeBatch(
+        texts=[row["text"] for row in rows],
+        sources=[passages[row["document_id"], row["span_start"], row["span_end"]] for row in rows],
+        recipes=[row["recipe"] for row in rows],
+        steps=[row["step"] for row in rows],
+        finish_reasons=[row["finish_reason"] for row in rows],
+        errors=[row["error"] for row in rows],
+        completion_tokens=[row["completion_tokens"] for row in rows],
+        languages=[documents[row["document_id"]]["language"] for row in rows],
+    )
+    verdicts, scores = cascade.judge(batch)
+    texts = [row["text"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]
+    tokens = tokenizer.count([text or "" for text in texts])
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("id", "recipe", "step", "document_id")}
+    columns |= {"verdict": list(verdicts), "scores": [list(score.items()) for score in scores], "text": texts, "n_tokens": tokens}
+    columns |= {name: [documents[row["document_id"]][name] for row in rows] for name in ("source", "language", "license")}
+    columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
+    return pa.Table.from_pydict(columns, schema=JUDGED)
+
+
+def _words(sums: dict[str, float], seconds: float) -> str:
+    judged = sums.get("judged", 0)
+    return f"{judged:,.0f} judged, {sums.get('kept', 0):,.0f} kept, {judged / max(seconds, 0.001):,.0f}/s" if judged else ""
+
+
+if __name__ == "__main__":
+    from jobs.cli import stage_main
+
+    stage_main("filter")

@@ -1,0 +1,50 @@
+"""The whole pipeline: shard, rewrite, filter, mix, and a summary of what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from jobs.filter import filter_stage
+from jobs.mix import mix
+from jobs.rewrite import rewrite_stage
+from jobs.shard import shard
+
+if TYPE_CHECKING:
+    from jobs.session import LazySession
+    from rephrase.config import Run
+
+STAGES: dict[str, Callable[[Run, LazySession], None]] = {
+    "shard": shard,
+    "rewrite": rewrite_stage,
+    "filter": filter_stage,
+    "mix": mix,
+}
+
+
+def run_all(run: Run, spark: LazySession) -> None:
+    """All stages in order; each does only what is not there yet. What can be checked without work is checked before any starts.
+
+    Raises `UserError` from any stage.
+    """
+    check(run)
+    for stage in STAGES.values():
+        stage(run, spark)
+
+
+def check(run: Run) -> None:
+    """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input."""
+    from classifiers.cascade import build_cascade
+    from rephrase.engines.factory import check_engine
+
+    from rephrase import storage
+    from rephrase.recipes.catalogue import recipes_of
+    from rephrase.text.tokenizer import Tokenizer
+
+    recipes_of(run.recipes)
+    Tokenizer.load(run.tokenizer)
+    for pattern in run.input.paths:
+        storage.expand(pattern)
+    storage.check_writable(run.output)
+    build_cascade(run.filter)
+    check_engine(run.engine)

@@ -1,0 +1,99 @@
+"""The table at the end of a run, made from footers and the manifest alone: it can be printed again at any time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from rephrase import storage, tables
+
+if TYPE_CHECKING:
+    from rephrase.config import Run
+
+_MIXTURE_KEYS = ("tokens", "rows")
+
+
+def print_summary(run: Run, console: Console | None = None) -> None:
+    """Print what each stage made: documents, passages, generations, verdicts by recipe, tokens, and the shares of the mixture."""
+    console = console or Console(highlight=False)
+    _stages(run, console)
+    _recipes(run, console)
+    _mixture(run, console)
+
+
+def _notes(run: Run, table: str) -> list[dict[str, Any]]:
+    return [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, table)))]
+
+
+def _stages(run: Run, console: Console) -> None:
+    documents, generations = _notes(run, "documents"), _notes(run, "generations")
+    errors = sum(footer.rows for footer in tables.footers(tables.objects(storage.join(run.output, "errors"))))
+    table = Table(title=f"Run in {run.output}", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    short, repeated = _sum(documents, "dropped_short"), _sum(documents, "duplicates")
+    table.add_row("documents", f"{_sum(documents, 'documents'):,}", f"{_sum(documents, 'tokens'):,} tokens")
+    table.add_row("", "", f"dropped: {short:,} too short, {repeated:,} exact duplicates; {errors:,} read errors")
+    table.add_row("passages", f"{sum(_passages(generations).values()):,}", "documents cut to the size that a recipe's prompts take")
+    seconds = _sum(generations, "seconds")
+    tokens = _sum(generations, "completion_tokens")
+    rate = f", {tokens / seconds:,.0f} tokens/s a task" if seconds else ""
+    table.add_row("generations", f"{_sum(generations, 'generations'):,}", f"{tokens:,} tokens written{rate}")
+    console.print(table)
+
+
+def _passages(generations: list[dict[str, Any]]) -> Counter[str]:
+    """Passages by recipe, counted at the recipe's first step."""
+    passages: Counter[str] = Counter()
+    for note in generations:
+        if not note.get("follows"):
+            passages[note["recipe"]] += note["passages"]
+    return passages
+
+
+def _recipes(run: Run, console: Console) -> None:
+    judged, passages = _notes(run, "judged"), _passages(_notes(run, "generations"))
+    table = Table(title="Kept by recipe", title_justify="left")
+    for name in ("recipe", "passages", "generations", "kept", "tokens kept"):
+        table.add_column(name, justify="left" if name == "recipe" else "right")
+    table.add_column("rejected by")
+    for recipe in sorted({note["recipe"] for note in judged}):
+        mine = [note for note in judged if note["recipe"] == recipe]
+        verdicts: Counter[str] = Counter()
+        for note in mine:
+            verdicts.update(note["verdicts"])
+        kept, total = verdicts.pop("keep", 0), _sum(mine, "judged")
+        reasons = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common())
+        table.add_row(
+            recipe,
+            f"{passages[recipe]:,}",
+            f"{total:,}",
+            f"{kept:,} ({kept / max(total, 1):.0%})",
+            f"{_sum(mine, 'kept_tokens'):,}",
+            reasons,
+        )
+    console.print(table)
+
+
+def _mixture(run: Run, console: Console) -> None:
+    path = storage.join(run.output, "mixture", "_manifest.json")
+    if not storage.exists(path):
+        return
+    manifest = orjson.loads(storage.read(path))
+    table = Table(title=f"Mixture in {storage.join(run.output, 'mixture')}", title_justify="left")
+    for name in ("component", "rows", "tokens", "share", "asked for"):
+        table.add_column(name, justify="left" if name == "component" else "right")
+    for component in manifest["components"]:
+        share = component["tokens"] / max(manifest["tokens"], 1)
+        table.add_row(component["name"], f"{component['rows']:,}", f"{component['tokens']:,}", f"{share:.1%}", f"{component['share']:.1%}")
+    table.add_row("all", f"{manifest['rows']:,}", f"{manifest['tokens']:,}", "", "", style="bold")
+    console.print(table)
+
+
+def _sum(notes: list[dict[str, Any]], key: str) -> int:
+    return sum(note.get(key, 0) for note in notes)

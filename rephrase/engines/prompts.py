@@ -1,0 +1,227 @@
+"""Chat messages to token ids, on our side, so that no text of a document can ever become a control token."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from rephrase.engines.base import Message
+from rephrase.errors import UserError
+
+_CUTS = ("\ue000", "\ue001", "\ue002", "\ue003")  # private-use characters: one that a prompt lacks marks where it is cut
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a template makes of a sequence of roles, whatever the messages say."""
+
+    control_ids: list[int]
+    opens_thinking: bool
+
+
+class ChatPrompter:
+    """Renders messages with a model's chat template and encodes them as the model's own chat endpoint would.
+
+    A control token is an added token that is special, or that looks like one (`<…>`, `[…]`, `|…|`). Where a message spells
+    one out, the text is cut inside it and the parts are encoded apart, so that it reaches the model as plain letters.
+    """
+
+    def __init__(
+        self,
+        tokenizer: str,
+        chat_template_args: Mapping[str, Any] | None = None,
+        *,
+        revision: str | None = None,
+        chat_template: str | None = None,
+    ) -> None:
+        """Load the tokenizer (once per process).
+
+        `tokenizer` is a folder, a tokenizer.json or a hub id, `revision` a branch or commit of the hub repository, `chat_template`
+        a Jinja text or the path of one, in place of the tokenizer's own. `chat_template_args` go to the template. Raises `UserError`.
+        """
+        self._name = tokenizer
+        self._tokenizer = _load_tokenizer(tokenizer, revision)
+        self._backend = self._tokenizer.backend_tokenizer
+        self._arguments = dict(chat_template_args or {})
+        self._template = _read_template(chat_template)
+        added = self._tokenizer.added_tokens_decoder
+        controls = {token.content: number for number, token in added.items() if _is_control(token)}
+        self._control_ids = frozenset(controls.values())
+        self._controls = tuple(controls)
+        # Most texts hold not even the first two characters of a control token: one scan tells.
+        starts = sorted({re.escape(token[:2]) for token in controls})
+        self._maybe_control = re.compile("|".join(starts) or r"(?!)")
+        plain = self._backend.encode("x")
+        inner = [i for i, special in enumerate(plain.special_tokens_mask) if not special]
+        self._text_prefix: list[int] = plain.ids[: inner[0]]
+        self._text_suffix: list[int] = plain.ids[inner[-1] + 1 :]
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+
+    def token_ids(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt as token ids, up to where the model's answer begins.
+
+        A single message with the role `text` is encoded without template, with the tokenizer's own first token (BOS), if it
+        has one. Raises `UserError` for chat messages where the model has no chat template, or where the template refuses them.
+        """
+        if _is_text(messages):
+            ids = self._encode(messages[0].content)
+            if self._controls_in(ids):
+                ids = [i for part in self._harmless_parts(messages[0].content) for i in self._encode(part)]
+            return [*self._text_prefix, *ids, *self._text_suffix]
+        shape = self._shape(messages)
+        contents = [message.content for message in messages]
+        if not any(self._spells_control(content) for content in contents):
+            ids = self._encode(self._render(messages, contents))
+            if self._controls_in(ids) == shape.control_ids:
+                return ids
+        return self._cut_ids(messages, shape)
+
+    def opens_thinking(self, messages: Sequence[Message]) -> bool:
+        """Whether the prompt ends inside a `<think>` block, so that the completion begins with reasoning."""
+        return not _is_text(messages) and self._shape(messages).opens_thinking
+
+    def _shape(self, messages: Sequence[Message]) -> _Shape:
+        roles = tuple(message.role for message in messages)
+        shape = self._shapes.get(roles)
+        if shape is None:
+            rendered = self._render(messages, ["x"] * len(messages))
+            ids = self._controls_in(self._encode(rendered))
+            shape = self._shapes[roles] = _Shape(ids, rendered.rstrip().endswith("<think>"))
+        return shape
+
+    def _cut_ids(self, messages: Sequence[Message], shape: _Shape) -> list[int]:
+        cut = next((c for c in _CUTS if not any(c in message.content for message in messages)), None)
+        if cut is None:
+            raise UserError("a message holds all private-use characters from U+E000 to U+E003", where=self._name, cure="remove one from the text")
+        parts = [self._harmless_parts(message.content) for message in messages]
+        ids: list[int] = []
+        # Cuts inside messages do, unless a message and the template together spell a control token: then the seams
+        # between them are cut too, and nothing that the tokenizer sees holds characters of both.
+        for seams in (False, True):
+            contents = [cut.join(part) for part in parts]
+            if seams:
+                contents = [_with_seams(content, cut) for content in contents]
+            rendered = self._render(messages, contents)
+            ids = [i for part in rendered.split(cut) for i in self._encode(part)]
+            if self._controls_in(ids) == shape.control_ids:
+                break
+        return ids
+
+    def _harmless_parts(self, text: str) -> list[str]:
+        """The text in parts none of which yields a control token when encoded alone.
+
+        The tokenizer itself says where it sees control tokens, so that those count too that only its normalization makes.
+        """
+        harmless: list[str] = []
+        pending = [text]
+        while pending:
+            part = pending.pop()
+            encoding = self._backend.encode(part, add_special_tokens=False)
+            cuts = [0]
+            for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+                if number in self._control_ids:
+                    blank = len(part[start:end]) - len(part[start:end].lstrip())  # some tokens swallow the space before them
+                    cuts.append(start + blank + 1)
+            pieces = [part[a:b] for a, b in zip(cuts, [*cuts[1:], len(part)], strict=True) if b > a]
+            if len(pieces) <= 1:
+                harmless.append(part)
+            else:
+                pending.extend(reversed(pieces))  # cutting one occurrence can bare another that overlapped it
+        return harmless
+
+    def _spells_control(self, text: str) -> bool:
+        return bool(self._maybe_control.search(text)) and any(token in text for token in self._controls)
+
+    def _controls_in(self, ids: list[int]) -> list[int]:
+        return [i for i in ids if i in self._control_ids]
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def _render(self, messages: Sequence[Message], contents: Sequence[str]) -> str:
+        from jinja2 import TemplateError
+
+        if not (self._template or self._tokenizer.chat_template):
+            raise UserError(
+                "the model has no chat template, and the recipe sends chat messages",
+                where=self._name,
+                cure="use an instruction-tuned model, give --chat-template FILE in the engine's args, or a recipe for base models",
+            )
+        turns = [{"role": m.role, "content": content} for m, content in zip(messages, contents, strict=True)]
+        try:
+            rendered: str = self._tokenizer.apply_chat_template(
+                turns, chat_template=self._template, tokenize=False, add_generation_prompt=True, **self._arguments
+            )
+        except (TemplateError, ValueError, TypeError) as error:
+            roles = ", ".join(m.role for m in messages)
+            raise UserError(
+                f"the chat template refuses messages with the roles {roles}: {error}",
+                where=self._name,
+                cure="use a model or a recipe whose messages fit, or check chat_template_args",
+            ) from error
+        return rendered
+
+
+def _is_text(messages: Sequence[Message]) -> bool:
+    return len(messages) == 1 and messages[0].role == "text"
+
+
+def _is_control(token: Any) -> bool:
+    content = token.content.strip()
+    looks = len(content) > 2 and content[0] in "<[|" and content[-1] in ">]|"
+    return len(content) > 1 and (token.special or looks)
+
+
+def _with_seams(content: str, cut: str) -> str:
+    # Inside the outer white space, because many templates strip it.
+    core = content.strip()
+    if not core:
+        return content
+    start = content.index(core)
+    return content[:start] + cut + core + cut + content[start + len(core) :]
+
+
+def _read_template(template: str | None) -> str | None:
+    if template is None or "{" in template:
+        return template
+    try:
+        with open(template, encoding="utf-8") as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"cannot read the chat template: {error.strerror}", where=template, cure="give the path of a Jinja file") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _load_tokenizer(name: str, revision: str | None) -> Any:
+    try:
+        from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    except ImportError as error:
+        raise UserError("prompts are tokenised with transformers, which is not installed", where=name, cure="pip install transformers") from error
+
+    try:
+        if name.endswith(".json") and os.path.isfile(name):
+            settings = os.path.join(os.path.dirname(name), "tokenizer_config.json")
+            if os.path.exists(settings):
+                tokenizer = AutoTokenizer.from_pretrained(os.path.dirname(name), mistral_format=False)
+            else:
+                tokenizer = PreTrainedTokenizerFast(tokenizer_file=name)
+        else:
+            # mistral-common's tokenizer has neither a Jinja template nor offsets.
+            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, mistral_format=False)
+    except (OSError, ValueError, ImportError, KeyError, orjson.JSONDecodeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(
+            f"the tokenizer does not load: {reason}", where=name, cure="check the folder or the hub id; gated models need HF_TOKEN"
+        ) from error
+    if getattr(tokenizer, "backend_tokenizer", None) is None:
+        raise UserError("the tokenizer has no tokenizer.json", where=name, cure="convert it with transformers, or use an endpoint without tokenizer")
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    return tokenizer

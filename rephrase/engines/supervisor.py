@@ -1,0 +1,449 @@
+"""One vLLM server per executor: who starts it, how others find it, and who ends it.
+
+Python workers come and go, and a killed one orphans its children. So each server belongs to an *owner*, the executor's JVM
+(or this process, where there is none), and a small process of its own, the supervisor, ends the server when the owner goes.
+All that callers share is a state folder in the temporary folder: a lock, a status file, a Unix socket and the log.
+This module needs the standard library only, because the supervisor must start fast and stay small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rephrase.errors import UserError
+
+_REMEMBER_FAILURE = 60.0  # seconds for which other tasks get a failed start's error instead of starting it again
+_OWNER_POLL = 1.0
+_START_POLL = 0.25
+_TERMINATION = 3.0  # seconds between SIGTERM and SIGKILL
+_MAX_SOCKET_PATH = 100  # the kernel's limit for Unix sockets is 107 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that cannot be mistaken for a later one with the same number: its id, and its start in clock ticks since boot."""
+
+    pid: int
+    start: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        found = _status(self.pid)
+        return found is not None and found.start == self.start and not found.dead
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a server is started with. Servers with equal launches (but for the timeout) are the same server.
+
+    `where` names the model in errors; `arguments` follow `python -m vllm.entrypoints.openai.api_server`; `devices` are the GPU
+    addresses it holds, none on CPU; `startup_timeout` is in seconds.
+    """
+
+    where: str
+    arguments: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    devices: tuple[str, ...] = ()
+    startup_timeout: float = field(default=900.0, compare=False)
+
+    def digest(self) -> str:
+        """Names the server among the owner's."""
+        parts = {k: v for k, v in asdict(self).items() if k != "startup_timeout"}
+        return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """A server that answered: the Unix socket it listens on, its log file, its process, its context in tokens."""
+
+    socket: str
+    log: str
+    process: Process
+    max_model_len: int | None
+
+
+def current_process() -> Process:
+    """This process."""
+    return _process(os.getpid())
+
+
+def find_owner() -> Process:
+    """The executor that this process works for: the nearest ancestor that is a JVM, or this process itself.
+
+    Raises `UserError` where there is no /proc.
+    """
+    if not os.path.exists("/proc/self/stat"):
+        raise UserError("a vLLM server of our own needs Linux", where="engine", cure="use `kind: endpoint` with a server that you start")
+    pid = os.getpid()
+    while pid > 1:
+        found = _status(pid)
+        if found is None:
+            break
+        if _command(pid) == "java":
+            return _process(pid)
+        pid = found.parent
+    return current_process()
+
+
+def find_or_start(launch: Launch, owner: Process | None = None) -> ServerInfo:
+    """The owner's server for this launch, started if it does not run. Blocks until it answers.
+
+    A server of the same owner with another launch on the same devices is waited for and ended first: an executor has one engine.
+    Raises `UserError` with the server's own reason when it does not start, for a minute also to callers who come later.
+    """
+    owner = owner or find_owner()
+    base = _base_folder()
+    _sweep(base)
+    folder = _make_private(base / f"{owner.pid}-{owner.start}-{launch.digest()}")
+    deadline = time.monotonic() + launch.startup_timeout + 60  # the supervisor's own timeout comes first
+    while time.monotonic() < deadline:
+        status = _read_status(folder)
+        if not _supervised(folder):
+            with _locked(folder / "lock"):
+                status = _read_status(folder)
+                if not _supervised(folder):  # nobody started it while this caller waited for the lock
+                    if status.get("state") == "failed" and time.time() - status["at"] < _REMEMBER_FAILURE:
+                        raise _start_error(launch, folder, status["error"])
+                    _end_rivals(base, folder, owner, launch)
+                    _spawn(folder, owner, launch)
+                    continue
+        elif status.get("state") == "ready":
+            process = Process(*status["engine"])
+            if process.alive:
+                return ServerInfo(str(folder / "socket"), str(folder / "engine.log"), process, status["max_model_len"])
+        time.sleep(_START_POLL)
+    raise _start_error(launch, folder, f"no server after {launch.startup_timeout:g} s")
+
+
+@contextlib.contextmanager
+def in_use(info: ServerInfo) -> Iterator[None]:
+    """While this is held, nobody ends the server to make room for another."""
+    with _locked(Path(info.socket).with_name("users"), shared=True):
+        yield
+
+
+def stop(info: ServerInfo) -> None:
+    """End the server and wait until it is gone."""
+    _stop(Path(info.socket).parent)
+
+
+def stop_all(owner: Process) -> None:
+    """End every server of the owner and wait until they are gone."""
+    for folder in _folders(_base_folder()):
+        if _owner_of(folder) == owner:
+            _stop(folder)
+
+
+def log_errors(log: str) -> str:
+    """The line of a vLLM log that says why it died, without time stamps and traces; empty if there is none."""
+    lines = [_PREFIX.sub("", line.rstrip()) for line in log.splitlines()]
+    found = ""
+    for number, line in enumerate(lines):
+        match = _ERROR_LINE.match(line)
+        if not match or _CONSEQUENCE.search(line):
+            continue
+        found = match.group(0).strip()
+        if "validation error" in line:  # pydantic puts the reason two lines further down
+            reasons = [text.strip() for text in lines[number + 1 : number + 4] if text.startswith("  ")]
+            found = f"{found}: {' '.join(reasons)}" if reasons else found
+    return re.sub(r"\s*\[type=.*", "", found)[:600]
+
+
+_PREFIX = re.compile(r"^(?:\([\w .:-]*pid=\d+\)\s*)?(?:(?:ERROR|CRITICAL|WARNING|INFO) \d\d-\d\d [\d:]+ \[[^\]]*\]\s?)?")
+_ERROR_LINE = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt|Exit)\b(?:: .+)?$|[\w.]+: error: .+|Killed$)")
+# Errors that only report that another process of the server has died, whose own error stands above.
+_CONSEQUENCE = re.compile(r"Engine core initialization failed|EngineDeadError|Executor failed|WorkerProc initialization failed|CancelledError|^SystemExit")
+
+
+def _start_error(launch: Launch, folder: Path, reason: str) -> UserError:
+    return UserError(
+        f"vLLM does not start: {reason}", where=launch.where, cure=f"its log on {socket.gethostname()} is {folder / 'engine.log'}"
+    )
+
+
+# --- processes ---
+
+
+class _Status(NamedTuple):
+    dead: bool
+    parent: int
+    session: int
+    start: int
+
+
+def _status(pid: int) -> _Status | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text[text.rindex(")") + 2 :].split()  # the name in parentheses may hold spaces
+    return _Status(fields[0] in "ZX", int(fields[1]), int(fields[3]), int(fields[19]))
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _process(pid: int) -> Process:
+    found = _status(pid)
+    return Process(pid, found.start if found else -1)
+
+
+def _members(server: Process) -> list[int]:
+    """Living processes of the server's session, be its first process alive or not."""
+    first = _status(server.pid)
+    if first is not None and first.start != server.start:
+        return []  # the number went to another process, which it cannot while the session has members
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if (found := _status(pid)) and found.session == server.pid and not found.dead]
+
+
+def _end(folder: Path) -> None:
+    """End the processes of the folder's server: asked first, killed after three seconds."""
+    engine = _read_status(folder).get("engine")
+    if engine is None:
+        return
+    deadline = time.monotonic() + _TERMINATION
+    asked = False
+    while members := _members(Process(*engine)):
+        late = time.monotonic() > deadline
+        for pid in members:
+            if late or not asked:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        asked = True
+        time.sleep(0.05)
+
+
+# --- the state folder ---
+
+
+def _base_folder() -> Path:
+    folder = Path(tempfile.gettempdir())
+    name = f"rephrase-{os.getuid()}"
+    if len(str(folder / name)) + 60 > _MAX_SOCKET_PATH:
+        folder = Path("/tmp")  # noqa: S108  # private by its mode; only here do long temporary folders leave room for a socket
+    return _make_private(folder / name)
+
+
+def _make_private(folder: Path) -> Path:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise UserError("the folder belongs to someone else, or others can enter it", where=str(folder), cure="remove it, or set TMPDIR")
+    return folder
+
+
+def _folders(base: Path) -> list[Path]:
+    return [f for f in base.iterdir() if re.fullmatch(r"\d+-\d+-[0-9a-f]{16}", f.name)]
+
+
+def _owner_of(folder: Path) -> Process:
+    pid, start, _ = folder.name.split("-")
+    return Process(int(pid), int(start))
+
+
+def _sweep(base: Path) -> None:
+    """Remove what dead owners left, should a supervisor have been killed before it could."""
+    for folder in _folders(base):
+        if not _owner_of(folder).alive and not _supervised(folder):
+            _end(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    with open(path, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
+def _supervised(folder: Path) -> bool:
+    """Whether a supervisor runs: it holds a lock as long as it lives."""
+    try:
+        file = open(folder / "supervisor", encoding="utf-8")  # noqa: SIM115  # closed below
+    except OSError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _read_status(folder: Path) -> dict[str, Any]:
+    try:
+        status: dict[str, Any] = json.loads((folder / "status.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return status
+
+
+def _write_status(folder: Path, state: str, **more: Any) -> None:
+    """What callers know of the server. Its process stays known after its end: it may have left others behind."""
+    status = _read_status(folder) | {"state": state, "at": time.time()} | more
+    temporary = folder / "status.tmp"
+    temporary.write_text(json.dumps(status))
+    temporary.replace(folder / "status.json")
+
+
+def _spawn(folder: Path, owner: Process, launch: Launch) -> None:
+    """Start the supervisor, which goes its own way at once: it is nobody's child and outlives the caller."""
+    _end(folder)
+    (folder / "stop").unlink(missing_ok=True)
+    (folder / "socket").unlink(missing_ok=True)
+    _write_status(folder, "starting")
+    (folder / "launch.json").write_text(json.dumps([asdict(owner), asdict(launch), os.environ.get("PYTHONPATH")]))
+    # Spark may have put this package on the path at run time, so that the environment alone would not find it.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)}
+    with open(folder / "supervisor.log", "wb") as log:
+        command = [sys.executable, "-m", "rephrase.engines.supervisor", str(folder)]
+        done = subprocess.run(
+            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=False
+        )
+    if done.returncode:
+        reason = (folder / "supervisor.log").read_text(errors="replace").strip().split("\n")[-1]
+        raise _start_error(launch, folder, f"its supervisor failed: {reason}")
+
+
+def _end_rivals(base: Path, folder: Path, owner: Process, launch: Launch) -> None:
+    for rival in _folders(base):
+        if rival == folder or _owner_of(rival) != owner or not _supervised(rival):
+            continue
+        _, other, _ = json.loads((rival / "launch.json").read_text())
+        if set(other["devices"]) & set(launch.devices) or not (other["devices"] and launch.devices):
+            deadline = time.monotonic() + launch.startup_timeout
+            while not _stop_if_idle(rival):
+                if time.monotonic() > deadline:
+                    raise _start_error(launch, rival, f"the server of {other['where']} is still in use on the same devices")
+                time.sleep(_START_POLL)
+
+
+def _stop_if_idle(folder: Path) -> bool:
+    with open(folder / "users", "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        _stop(folder)
+    return True
+
+
+def _stop(folder: Path) -> None:
+    (folder / "stop").touch()
+    while _supervised(folder):
+        time.sleep(0.1)
+    _end(folder)
+
+
+# --- the supervisor process ---
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _get(path: str, resource: str) -> tuple[int, bytes]:
+    """Status and body of a GET on the server's socket; status 0 where nobody answers."""
+    connection = _UnixConnection(path, timeout=10)
+    try:
+        connection.request("GET", resource)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+def _start_server(folder: Path, launch: Launch, python_path: str | None) -> subprocess.Popen[bytes]:
+    inherited = {**os.environ, "PYTHONPATH": python_path or ""}
+    environment = {**inherited, **dict(launch.environment)}
+    if launch.devices:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(launch.devices)
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *launch.arguments, "--uds", str(folder / "socket")]
+    with open(folder / "engine.log", "wb") as log:
+        return subprocess.Popen(
+            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def _how_it_ended(folder: Path, code: int) -> str:
+    if reason := log_errors((folder / "engine.log").read_text(errors="replace")):
+        return reason
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"the process was killed by {name}" + (", which is what a machine does that runs out of memory" if code == -signal.SIGKILL else "")
+    return f"the process ended with code {code}"
+
+
+def _supervise(folder: Path) -> None:
+    """Run the server until it dies, the owner goes, or someone asks for its end."""
+    owner_fields, launch_fields, python_path = json.loads((folder / "launch.json").read_text())
+    owner, launch = Process(**owner_fields), Launch(**launch_fields)
+    server = _start_server(folder, launch, python_path)
+    process = _process(server.pid)
+    _write_status(folder, "starting", engine=[process.pid, process.start])
+    deadline = time.monotonic() + launch.startup_timeout
+    ready = False
+    try:
+        while owner.alive and not (folder / "stop").exists():
+            code = server.poll()
+            if code is not None:
+                _write_status(folder, "dead" if ready else "failed", error=_how_it_ended(folder, code))
+                return
+            if not ready and _get(str(folder / "socket"), "/health")[0] == http.HTTPStatus.OK:
+                models = json.loads(_get(str(folder / "socket"), "/v1/models")[1])["data"]
+                _write_status(folder, "ready", engine=[process.pid, process.start], max_model_len=models[0].get("max_model_len"))
+                ready = True
+            elif not ready and time.monotonic() > deadline:
+                _write_status(folder, "failed", error=f"no answer within {launch.startup_timeout:g} s (startup_timeout)")
+                return
+            time.sleep(_OWNER_POLL if ready else _START_POLL)
+        _write_status(folder, "stopped")
+    finally:
+        _end(folder)
+
+
+def main(folder: Path) -> None:
+    """Entry of the supervisor process, `python -m rephrase.engines.supervisor FOLDER`, which goes to the background at once."""
+    file = open(folder / "supervisor", "a", encoding="utf-8")  # noqa: SIM115  # held for life: the lock says that it runs
+    fcntl.flock(file, fcntl.LOCK_EX)
+    if os.fork():  # the lock belongs to both; the parent's end leaves it to the child
+        os._exit(0)
+    _supervise(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

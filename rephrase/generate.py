@@ -1,0 +1,250 @@
+"""Rows to requests to engine to rows: one loop that keeps the engine's queue full and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import pyarrow as pa
+
+from rephrase.engines.base import Completion, Engine, Request
+from rephrase.errors import UserError
+from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
+from rephrase.records import GENERATION, Generation, content_id
+from rephrase.text.tokenizer import Tokenizer
+
+
+@dataclass
+class Tally:
+    """What a call of `generate` did: goes into the note of the unit."""
+
+    documents: int = 0
+    passages: int = 0
+    generations: int = 0
+    requests: int = 0
+    retried: int = 0
+    engine_errors: int = 0
+    parse_errors: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    causes: Counter[str] = field(default_factory=Counter)
+
+    def note(self) -> dict[str, object]:
+        """The counts as JSON values; `causes` maps error codes to how often they happened."""
+        return {**self.__dict__, "causes": dict(self.causes), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step of one recipe for one model: all that turns rows into generations, but for the engine itself."""
+
+    recipe: Recipe
+    step: Step
+    tokenizer: Tokenizer
+    model: str
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self.recipe.digest)  # asked for once a row
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A row whose prompts are being answered."""
+
+    row: Row
+    waiting: int = 0
+    answers: list[tuple[int, Answer, Request]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One request in flight, and where its answer goes."""
+
+    pending: _Pending
+    number: int
+    prompt: Prompt
+    request: Request
+    tokens_before: tuple[int, int] = (0, 0)  # prompt and completion tokens of earlier attempts
+
+
+async def generate(
+    rows: Iterable[Row], task: Task, engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
+) -> tuple[pa.Table, Tally]:
+    """Answer all prompts of a step for some rows. Returns GENERATION rows in the order of rows and prompts, and the tally.
+
+    `part` (i, n) takes every n-th prompt of each row from the i-th on, for steps that fan out. Raises `UserError` from the engine, and
+    when the share of requests that end in an engine error is above `max_engine_errors`; the message names the most frequent cause.
+    """
+    started = time.monotonic()
+    tally = Tally()
+    done: list[_Pending] = []
+    queue = _asks(rows, task, part, tally, done)
+    again: deque[_Ask] = deque()
+    running: set[asyncio.Task[list[tuple[_Ask, Completion]]]] = set()
+    in_flight = 0
+    try:
+        while True:
+            while in_flight < engine.concurrency:
+                batch = _next_batch(queue, again, min(engine.batch_size, engine.concurrency))
+                if not batch:
+                    break
+                in_flight += len(batch)
+                tally.requests += len(batch)
+                running.add(asyncio.create_task(_send(engine, batch)))
+            if not running:
+                break
+            finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for sent in finished:
+                answered = sent.result()
+                in_flight -= len(answered)
+                for ask, completion in answered:
+                    retry = _take(ask, completion, task, tally)
+                    if retry:
+                        again.append(retry)
+    finally:
+        for sent in running:
+            sent.cancel()
+    table = _table([row for pending in done for row in _records(pending, task, tally)])
+    tally.seconds = time.monotonic() - started
+    _refuse_if_broken(tally, max_engine_errors)
+    return table, tally
+
+
+def _asks(rows: Iterable[Row], task: Task, part: tuple[int, int], tally: Tally, done: list[_Pending]) -> Iterator[_Ask]:
+    for row in rows:
+        pending = _Pending(row)
+        done.append(pending)
+        tally.documents += 1
+        spans = set()
+        number = 0
+        for prompt in _part_of(task.step.prompts(row, task.tokenizer), part):
+            spans.add(prompt.span)
+            for sample in range(task.step.samples):
+                request = _request(row, prompt, sample, 0, task)
+                pending.waiting += 1
+                yield _Ask(pending, number, prompt, request)
+                number += 1
+        tally.passages += len(spans)
+
+
+def _part_of(prompts: Iterator[Prompt], part: tuple[int, int]) -> Iterator[Prompt]:
+    index, parts = part
+    return islice(prompts, index, None, parts) if parts > 1 else prompts
+
+
+def _request(row: Row, prompt: Prompt, sample: int, attempt: int, task: Task) -> Request:
+    # The seed derives from what identifies the row, so that any machine draws the same completion for it.
+    seed = int(content_id(_generation_id(row, prompt, sample, 0, task), str(attempt))[:8], 16) & 0x7FFFFFFF
+    return Request(prompt.messages, prompt.sampling, prompt.schema, sample, attempt, seed)
+
+
+def _generation_id(row: Row, prompt: Prompt, sample: int, part: int, task: Task) -> str:
+    start, end = prompt.span
+    place = f"{start}:{end}"
+    numbers = (str(sample), str(part))
+    return content_id(row.document.id, task.digest, task.step.name, place, prompt.key, *numbers, task.model, *prompt.lineage)
+
+
+def _next_batch(queue: Iterator[_Ask], again: deque[_Ask], size: int) -> list[_Ask]:
+    """Up to `size` asks of equal sampling and schema, those that are asked again first."""
+    batch: list[_Ask] = []
+    while len(batch) < size:
+        ask = again.popleft() if again else next(queue, None)
+        if ask is None:
+            break
+        if batch and (ask.request.sampling, ask.request.schema) != (batch[0].request.sampling, batch[0].request.schema):
+            again.appendleft(ask)
+            break
+        batch.append(ask)
+    return batch
+
+
+async def _send(engine: Engine, batch: list[_Ask]) -> list[tuple[_Ask, Completion]]:
+    completions = await engine.complete([ask.request for ask in batch])
+    return list(zip(batch, completions, strict=True))
+
+
+def _take(ask: _Ask, completion: Completion, task: Task, tally: Tally) -> _Ask | None:
+    """Parse and file one answer; or the ask to send next, if this one did not parse and may be tried again."""
+    request = ask.request
+    parsed = Parsed(error=completion.error) if completion.error else task.step.parse(ask.prompt, completion, task.tokenizer)
+    tokens = (ask.tokens_before[0] + completion.prompt_tokens, ask.tokens_before[1] + completion.completion_tokens)
+    if parsed.error and not completion.error and request.attempt < task.step.retries:
+        tally.retried += 1
+        following = _request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1, task)
+        return replace(ask, request=following, tokens_before=tokens)
+    tally.prompt_tokens += tokens[0]
+    tally.completion_tokens += tokens[1]
+    if completion.error:
+        tally.engine_errors += completion.error.startswith("engine:")
+    elif parsed.error:
+        tally.parse_errors += 1
+    if parsed.error:
+        tally.causes[parsed.error] += 1
+    ask.pending.waiting -= 1
+    ask.pending.answers.append((ask.number, Answer(ask.prompt, request.sample, completion, parsed), request))
+    return None
+
+
+def _records(pending: _Pending, task: Task, tally: Tally) -> Iterator[dict[str, object]]:
+    assert pending.waiting == 0, "every request is answered before rows are made"
+    answers = sorted(pending.answers, key=lambda item: item[0])
+    requests = {id(answer): request for _, answer, request in answers}
+    for output in task.step.outputs(pending.row, [answer for _, answer, _ in answers]):
+        tally.generations += 1
+        yield _record(pending.row, output, requests[id(output.answer)], task)
+
+
+def _record(row: Row, output: Output, request: Request, task: Task) -> dict[str, object]:
+    prompt, completion = output.answer.prompt, output.answer.completion
+    return {
+        "id": _generation_id(row, prompt, output.answer.sample, output.part, task),
+        "document_id": row.document.id,
+        "span_start": prompt.span[0],
+        "span_end": prompt.span[1],
+        "recipe": task.recipe.name,
+        "recipe_digest": task.digest,
+        "step": task.step.name,
+        "key": prompt.key,
+        "sample": output.answer.sample,
+        "model": task.model,
+        "sampling": prompt.sampling.json(),
+        "seed": request.seed,
+        "attempts": request.attempt + 1,
+        "request_digest": request.digest,
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+        "finish_reason": completion.finish_reason,
+        "completion": completion.text,
+        "text": output.parsed.text,
+        "error": output.parsed.error,
+        "synthetic_depth": row.document.synthetic_depth + 1,
+        "lineage": list(prompt.lineage),
+    }
+
+
+def _table(records: list[dict[str, object]]) -> pa.Table:
+    return pa.Table.from_pylist(records, schema=GENERATION)
+
+
+def _refuse_if_broken(tally: Tally, max_engine_errors: float) -> None:
+    asked = tally.requests - tally.retried
+    if asked and tally.engine_errors / asked > max_engine_errors:
+        cause, times = next((c, n) for c, n in tally.causes.most_common() if c.startswith("engine:"))
+        raise UserError(
+            f"{tally.engine_errors} of {asked} requests of a unit failed, most often with `{cause}` ({times} times)",
+            cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
+        )
+
+
+def generations_of(table: pa.Table) -> list[tuple[str, Generation]]:
+    """GENERATION rows as objects for a later step, each with its document's id."""
+    names = ("document_id", *Generation.__dataclass_fields__)
+    columns = [table.column(name).to_pylist() for name in names]
+    return [(values[0], Generation(*values[1:])) for values in zip(*columns, strict=True)]

@@ -1,0 +1,66 @@
+"""What readers yield: documents, the ones that were dropped for their length, and damage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RawDocument:
+    """One document as it stands in its file. `raw_bytes` is the size of the page, line or text that it was taken from."""
+
+    text: str
+    url: str | None = None
+    source: str | None = None
+    language: str | None = None
+    language_score: float | None = None
+    license: str | None = None
+    synthetic_depth: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
+    raw_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A document that was left out because its text is too short or too long."""
+
+    reason: Literal["short", "long"]
+    raw_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadError:
+    """A part of a file that could not be read.
+
+    `offset` counts bytes of the stored file from 0, lines from 1 or rows from 0, as `unit` says ("byte", "line" or "row").
+    """
+
+    file: str
+    offset: int
+    unit: Literal["byte", "line", "row"]
+    reason: str
+
+
+Item = RawDocument | Dropped | ReadError
+
+
+def clean(text: str) -> str:
+    """The text without NUL characters and lone surrogates, which Parquet and tokenizers refuse, and with `\\n` line ends."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Halves of one character that stand side by side are joined; a half without its other half goes.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+    return text
+
+
+def reason_of(error: BaseException) -> str:
+    """An error as one short line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,0 +1,184 @@
+"""EntiGraph (Yang et al. 2024, arXiv 2409.07431): entities of a document, then a discussion of each pair and triple of them."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import orjson
+import yaml
+from pydantic import Field
+
+from rephrase.config import Section
+from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.passagewise import SamplingSection
+from rephrase.recipes.prompts import fill
+from rephrase.records import Document
+from rephrase.text.passages import split_passages
+from rephrase.text.tokenizer import Tokenizer
+
+_SCHEMA = orjson.dumps(
+    {
+        "type": "object",
+        "properties": {"summary": {"type": "string"}, "entities": {"type": "array", "items": {"type": "string"}}},
+        "required": ["summary", "entities"],
+        "additionalProperties": False,
+    },
+    option=orjson.OPT_SORT_KEYS,
+).decode()
+_FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
+
+
+class Options(Section):
+    """Options of `entigraph` in a run config."""
+
+    document_tokens: int = Field(default=4000, ge=1)
+    """Longer documents are cut into parts of so many tokens, each with entities of its own."""
+    max_entities: int = Field(default=60, ge=2)
+    pairs: float = Field(default=1.0, ge=0, le=1)
+    """Share of all pairs that is discussed; 1 in the paper."""
+    triples: float = Field(default=1.0, ge=0, le=1)
+    """Share of all triples that is discussed. There are many: 34,220 of 60 entities."""
+    max_combinations: int | None = Field(default=None, ge=1)
+    """At most so many pairs and triples a document, pairs first."""
+    retries: int = Field(default=4, ge=0)
+    """How often the entities are asked for again when the reply is no valid JSON."""
+    seed: int = 42
+
+
+@functools.cache
+def _prompts() -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load(files("rephrase.recipes").joinpath("entigraph.yaml").read_text(encoding="utf-8"))
+    return data
+
+
+def build(options: Options, sampling: SamplingSection) -> Recipe:
+    """The recipe with these options. The sampling defaults to the paper's temperature of 1."""
+    prompts = _prompts()
+    base = sampling.over(Sampling(max_tokens=2048, temperature=1.0))
+    steps = (Entities(options, base, prompts["entities"]), Relations(options, base, prompts["relations"]))
+    return Recipe(
+        "entigraph", Paper(**prompts["paper"]), steps, "Entities of a document, then a discussion of each pair and triple of them."
+    )
+
+
+@dataclass(frozen=True)
+class Entities(Step):
+    """Step one: a summary and the entities as JSON. The summary is training text."""
+
+    options: Options
+    sampling: Sampling
+    templates: dict[str, str]
+    name = "entities"
+
+    @property
+    def retries(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
+        """How often a reply that is no valid JSON is asked for again."""
+        return self.options.retries
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        document = row.document
+        for passage in split_passages(document.text, tokenizer, self.options.document_tokens, document.language):
+            values = {"header": _header(document), "passage": document.text[passage.start : passage.end]}
+            messages = (
+                Message("system", self.templates["system"].strip()),
+                Message("user", fill(self.templates["prompt"].strip(), values)),
+            )
+            yield Prompt(messages, (passage.start, passage.end), self.sampling, schema=_SCHEMA)
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del prompt, tokenizer
+        found = read_entities(completion.text)
+        return Parsed(text=found[0]) if found else Parsed(error="parse:json")
+
+    def describe(self) -> dict[str, Any]:
+        return {"templates": self.templates, "sampling": self.sampling.fields(), "document_tokens": self.options.document_tokens}
+
+
+@dataclass(frozen=True)
+class Relations(Step):
+    """Step two: a text for each pair, then each triple of entities, in seeded order."""
+
+    options: Options
+    sampling: Sampling
+    templates: dict[str, str]
+    name = "relations"
+    fans_out = True
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        document = row.document
+        for found in row.earlier["entities"]:
+            parsed = None if found.error else read_entities(found.completion)
+            if not parsed:
+                continue
+            text = document.text[found.span_start : found.span_end]
+            for names in combinations(parsed[1], self.options):
+                values = dict(zip(("first", "second", "third"), names, strict=False))
+                values |= {"header": _header(document), "passage": text}
+                kind = "pair" if len(names) == 2 else "triple"
+                messages = (
+                    Message("system", self.templates["system"].strip()),
+                    Message("user", fill(self.templates[kind].strip(), values)),
+                )
+                yield Prompt(
+                    messages,
+                    (found.span_start, found.span_end),
+                    self.sampling,
+                    key=f"{kind}:{'|'.join(names)}",
+                    lineage=(found.id,),
+                )
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del prompt, tokenizer
+        text = completion.text.strip()
+        return Parsed(text=text) if text else Parsed(error="parse:empty")
+
+    def describe(self) -> dict[str, Any]:
+        return {"templates": self.templates, "sampling": self.sampling.fields(), "options": self.options.model_dump(exclude={"retries"})}
+
+
+def read_entities(completion: str) -> tuple[str, list[str]] | None:
+    """Summary and entities of a reply, or None if it is not the JSON object asked for. Repeated names count once."""
+    text = completion.strip()
+    fenced = _FENCE.match(text)
+    try:
+        data = json.loads(fenced.group(1) if fenced else text)
+    except ValueError:
+        return None
+    if not isinstance(data, dict):
+        return None
+    summary, entities = data.get("summary"), data.get("entities")
+    if not isinstance(summary, str) or not summary.strip() or not isinstance(entities, list):
+        return None
+    names: dict[str, str] = {}
+    for name in entities:
+        if not isinstance(name, str):
+            return None
+        clean = " ".join(name.split())
+        if clean:
+            names.setdefault(clean.casefold(), clean)
+    return summary.strip(), list(names.values())
+
+
+def combinations(entities: list[str], options: Options) -> list[tuple[str, ...]]:
+    """Pairs, then triples, each shuffled by the seed and cut to its share (n entities give n(n-1)/2 pairs and C(n, 3) triples)."""
+    chosen: list[tuple[str, ...]] = []
+    for size, share in ((2, options.pairs), (3, options.triples)):
+        every = list(itertools.combinations(entities[: options.max_entities], size)) if share else []
+        random.Random(options.seed).shuffle(every)
+        chosen += every[: round(len(every) * share)]
+    return chosen[: options.max_combinations]
+
+
+def _header(document: Document) -> str:
+    title = document.metadata.get("title", "").strip()
+    return f"Title: {title}\n\n" if title else ""

@@ -1,0 +1,28 @@
+"""Prompt templates: plain text with `{names}`; whatever else stands in braces is text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from rephrase.errors import UserError
+
+_NAME = re.compile(r"\{([a-z_]+)\}")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The template with each `{name}` replaced in one pass, so that names inside the values stay as they are."""
+    return _NAME.sub(lambda match: values[match.group(1)], template)
+
+
+def check(template: str, known: set[str], required: set[str], where: str) -> None:
+    """Raise `UserError` if the template uses a name that is not known, or lacks one that is required."""
+    used = set(_NAME.findall(template))
+    if unknown := sorted(used - known):
+        raise UserError(
+            f"the prompt uses `{{{unknown[0]}}}`, which nothing fills",
+            where=where,
+            cure=f"names that are filled: {', '.join(sorted(known))}",
+        )
+    if missing := sorted(required - used):
+        raise UserError(f"the prompt never uses `{{{missing[0]}}}`", where=where, cure="put it where the text should stand")
