@@ -64,6 +64,10 @@ class FastTextModel:
                 names[row], scores[row] = labels[0].removeprefix(LABEL_PREFIX), values[0]
         return names, np.clip(scores, 0, 1)
 
+    def save(self, path: str) -> None:
+        """Store the model as a local file."""
+        self._model.save_model(path)
+
     def _predict(self, texts: Sequence[str | None], count: int) -> list[tuple[int, Sequence[str], Sequence[float]]]:
         lines = [(row, line) for row, text in enumerate(texts) if text and (line := normalise(text)) and not line.isspace()]
         found: list[tuple[int, Sequence[str], Sequence[float]]] = []

@@ -20,7 +20,7 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def texts() -> Iterator[str]:
-    """Yield the corpus in a fixed order, because the order of equal counts decides which merge comes first."""
+    """Yield the corpus in a fixed order, so that no merge depends on how a folder happens to be listed."""
     for page in sorted((HERE / "crawl" / "pages").glob("*.html")):
         yield extract_plain_text(page.read_text(encoding="utf-8"), main_content=True, alt_texts=False)
     for name in ("crawl/notes.jsonl", "quality_labels.jsonl"):
@@ -29,7 +29,7 @@ def texts() -> Iterator[str]:
 
 
 def train() -> Tokenizer:
-    """Return a byte-level BPE as GPT-2's: every string can be encoded, and decoding gives the same bytes back."""
+    """Return a byte-level BPE like GPT-2's, which can encode any string and decode it to the same bytes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -50,6 +50,29 @@ def encode(table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | No
     return bytes(sink.getvalue())
 
 
+class Writer:
+    """A Parquet object written row group by row group: memory holds what is compressed, not the whole table.
+
+    `add` appends rows as one row group, `commit` ends the object and stores it unless it is there already.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._sink = pa.BufferOutputStream()
+        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
+
+    def add(self, table: pa.Table) -> None:
+        """Append the rows as one row group; nothing where there are none."""
+        if table.num_rows:
+            self._writer.write_table(table, row_group_size=table.num_rows)
+
+    def commit(self, path: str, note: dict[str, Any]) -> bool:
+        """End the object and store it with its note (see `storage.create`)."""
+        self._writer.add_key_value_metadata({_NOTE: orjson.dumps(note)})
+        self._writer.close()
+        # A view, not a copy: the object may be large.
+        return storage.create(path, memoryview(self._sink.getvalue()))
+
+
 def commit(path: str, table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | None = None) -> bool:
     """Store the table as one object unless it is there already (see `storage.create`)."""
     return storage.create(path, encode(table, note, row_groups))

@@ -34,9 +34,7 @@ def make_tokenizer(folder: Path, chat_template: str | None = CHAT_TEMPLATE) -> P
     )
     tokenizer.train_from_iterator(topics.topics.values(), trainer)
     begin = CONTROL_TOKENS[0]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{begin} $A", special_tokens=[(begin, tokenizer.token_to_id(begin))]
-    )
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{begin} $A", special_tokens=[(begin, tokenizer.token_to_id(begin))])
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=begin,
@@ -75,9 +73,7 @@ def make_tiny_model(folder: str | Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)
-    model.generation_config = GenerationConfig(
-        bos_token_id=0, eos_token_id=[2, 0], do_sample=True, temperature=0.01, top_k=1
-    )
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], do_sample=True, temperature=0.01, top_k=1)
     model.save_pretrained(folder)
     return folder
 

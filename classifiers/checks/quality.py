@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -27,26 +27,27 @@ class QualitySettings(Section):
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Rejects rows by a classifier's score. Score: `quality`, P(label) from 0 to 1."""
+    """Rejects rows by a classifier's score. Score: `quality`, P(label) from 0 to 1.
+
+    `UserError` where neither a bound nor a card says which rows to keep.
+    """
 
     name: str
     settings: QualitySettings
-    _min: float | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        low = self.settings.min
-        if low is None and self.settings.max is None:
-            card = read_card(self.settings.model)
-            if card is None:
-                raise UserError(
-                    "the model has no card that gives a threshold",
-                    where=self.settings.model,
-                    cure=f"set `min` of the check `{self.name}` (0 keeps every row and only scores it)",
-                )
-            low = card.threshold
-        object.__setattr__(self, "_min", low)
+        if self.settings.min is not None or self.settings.max is not None:
+            return
+        card = read_card(self.settings.model)
+        if card is None:
+            raise UserError(
+                "the model has no card that gives a threshold",
+                where=self.settings.model,
+                cure=f"set `min` of the check `{self.name}` (0 keeps every row and only scores it)",
+            )
+        object.__setattr__(self, "settings", self.settings.model_copy(update={"min": card.threshold}))
 
     def __call__(self, batch: JudgeBatch) -> CheckResult:
         """Score the batch."""
         scores = load_model(self.settings.model).scores(batch.texts, self.settings.label)
-        return CheckResult({self.name: scores}, within(scores, self._min, self.settings.max))
+        return CheckResult({self.name: scores}, within(scores, self.settings.min, self.settings.max))

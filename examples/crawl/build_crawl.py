@@ -30,9 +30,7 @@ REDIRECT_FROM, REDIRECT_TO = (
 )
 MOVED = b"<html><head><title>301 Moved Permanently</title></head><body>Moved.</body></html>\n"
 IMAGE_URL = "https://instruments.example/img/dot.png"
-IMAGE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 
 
 def record(kind: str, url: str, date: str, content_type: str, block: bytes, **more: str) -> bytes:
@@ -111,7 +109,8 @@ def build() -> bytes:
         declared = f"; charset={page['charset']}" if page.get("charset_in_header", True) else ""
         headers = {"Content-Type": f"text/html{declared}"}
         parts.append(exchange(page["url"], page["date"], "200 OK", headers, body))
-    parts.append(exchange(IMAGE_URL, "2024-03-04T08:16:25Z", "200 OK", {"Content-Type": "image/png"}, IMAGE))
+    image = base64.b64decode(PIXEL)
+    parts.append(exchange(IMAGE_URL, "2024-03-04T08:16:25Z", "200 OK", {"Content-Type": "image/png"}, image))
     return b"".join(parts)
 
 

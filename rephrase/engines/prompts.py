@@ -98,7 +98,9 @@ class ChatPrompter:
     def _cut_ids(self, messages: Sequence[Message], shape: _Shape) -> list[int]:
         cut = next((c for c in _CUTS if not any(c in message.content for message in messages)), None)
         if cut is None:
-            raise UserError("a message holds all private-use characters from U+E000 to U+E003", where=self._name, cure="remove one from the text")
+            raise UserError(
+                "a message holds all private-use characters from U+E000 to U+E003", where=self._name, cure="remove one from the text"
+            )
         parts = [self._harmless_parts(message.content) for message in messages]
         ids: list[int] = []
         # Cuts inside messages do, unless a message and the template together spell a control token: then the seams
@@ -203,7 +205,9 @@ def _load_tokenizer(name: str, revision: str | None) -> Any:
     try:
         from transformers import AutoTokenizer, PreTrainedTokenizerFast
     except ImportError as error:
-        raise UserError("prompts are tokenised with transformers, which is not installed", where=name, cure="pip install transformers") from error
+        raise UserError(
+            "prompts are tokenised with transformers, which is not installed", where=name, cure="pip install transformers"
+        ) from error
 
     try:
         if name.endswith(".json") and os.path.isfile(name):
@@ -221,7 +225,9 @@ def _load_tokenizer(name: str, revision: str | None) -> Any:
             f"the tokenizer does not load: {reason}", where=name, cure="check the folder or the hub id; gated models need HF_TOKEN"
         ) from error
     if getattr(tokenizer, "backend_tokenizer", None) is None:
-        raise UserError("the tokenizer has no tokenizer.json", where=name, cure="convert it with transformers, or use an endpoint without tokenizer")
+        raise UserError(
+            "the tokenizer has no tokenizer.json", where=name, cure="convert it with transformers, or use an endpoint without tokenizer"
+        )
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer

@@ -171,7 +171,9 @@ def log_errors(log: str) -> str:
 _PREFIX = re.compile(r"^(?:\([\w .:-]*pid=\d+\)\s*)?(?:(?:ERROR|CRITICAL|WARNING|INFO) \d\d-\d\d [\d:]+ \[[^\]]*\]\s?)?")
 _ERROR_LINE = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt|Exit)\b(?:: .+)?$|[\w.]+: error: .+|Killed$)")
 # Errors that only report that another process of the server has died, whose own error stands above.
-_CONSEQUENCE = re.compile(r"Engine core initialization failed|EngineDeadError|Executor failed|WorkerProc initialization failed|CancelledError|^SystemExit")
+_CONSEQUENCE = re.compile(
+    r"Engine core initialization failed|EngineDeadError|Executor failed|WorkerProc initialization failed|CancelledError|^SystemExit"
+)
 
 
 def _start_error(launch: Launch, folder: Path, reason: str) -> UserError:
@@ -404,7 +406,9 @@ def _how_it_ended(folder: Path, code: int) -> str:
         return reason
     if code < 0:
         name = signal.Signals(-code).name
-        return f"the process was killed by {name}" + (", which is what a machine does that runs out of memory" if code == -signal.SIGKILL else "")
+        return f"the process was killed by {name}" + (
+            ", which is what a machine does that runs out of memory" if code == -signal.SIGKILL else ""
+        )
     return f"the process ended with code {code}"
 
 

@@ -124,11 +124,12 @@ class Members:
 
     def _skip_padding(self) -> bool:
         while self._fill(1):
-            if self._raw[self._at]:
+            unseen = self._raw[self._at : self._at + _READ]
+            padding = len(unseen) - len(unseen.lstrip(b"\0"))
+            self._at += padding
+            if padding < len(unseen):
                 return True
-            self._at += 1
-            if self._at > _READ:
-                self._forget(self._at)
+            self._forget(self._at)
         return False
 
     def _resync(self) -> bool:
@@ -139,6 +140,7 @@ class Members:
             found = self._raw.find(magic, self._at)
             if found < 0:
                 self._forget(max(len(self._raw) - len(magic) + 1, self._at))
+                self._at = 0
                 if not self._fill(len(magic)) or len(self._raw) < len(magic):
                     return False
                 continue

@@ -28,9 +28,9 @@ _TURN = re.compile(r"^[ \t>*_#-]*([A-Z][\w.'’ -]{0,38}?)[ \t*_]*:[ \t*_]*\S", 
 
 def without_lead_in(completion: str) -> str:
     """The completion without a lead-in and without white space at its ends."""
-    text = completion.strip()
+    text = completion.strip() + "\n"  # a lead-in that nothing follows is one too
     lead = _LEAD_IN.match(text)
-    return text[lead.end() :].strip() if lead else text
+    return text[lead.end() if lead else 0 :].strip()
 
 
 class ParaphraseSettings(Section):

@@ -56,7 +56,7 @@ def extract(html: str, extractor: Literal["resiliparse", "trafilatura"] = "resil
         return Page(_by_trafilatura(html, main_content=main_content), title)
     from resiliparse.extract.html2text import extract_plain_text
 
-    # The settings of DCLM (Li et al. 2024, arXiv 2406.11794): the page's words and layout, no words that a reader does not see.
+    # The words that a reader sees, with line breaks, lists and tables; alternative texts and link targets are not prose.
     text: str = extract_plain_text(
         tree, main_content=main_content, alt_texts=False, links=False, form_fields=False, noscript=False, comments=not main_content
     )

@@ -1,0 +1,174 @@
+"""Our rewrite stage on Spark against raw `vllm.LLM.generate`: the same prompts, the same model, the same machine, one after the other.
+
+    python bench/rewrite.py                       a tiny random model, made on the spot
+    python bench/rewrite.py --model FOLDER        any model; --prompts and --tokens set the load
+
+Outputs have a fixed length, so that both sides write the same number of tokens. Timed is the work alone: engines and the Spark
+session are up and warm before the clock starts. Our side includes everything from reading the documents table to the committed
+Parquet. The last line is `rewrite ratio R`, ours over raw in output tokens a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = "the tide of sea and moon rises falls slowly under a clear northern sky while boats wait in harbour for water to return".split()
+
+RAW = """
+import json, sys, time
+from vllm import LLM, SamplingParams
+work = json.load(open(sys.argv[1]))
+llm = LLM(model=work["model"], disable_log_stats=True, **work["engine"])
+sampling = SamplingParams(max_tokens=work["tokens"], ignore_eos=True, temperature=work["temperature"], top_p=work["top_p"])
+prompts = [{"prompt_token_ids": ids} for ids in work["prompts"]]
+warm = SamplingParams(max_tokens=work["tokens"], ignore_eos=True)
+llm.generate(prompts[:16], warm, use_tqdm=False)
+rates = []
+for _ in range(work["repeats"]):
+    started = time.perf_counter()
+    outputs = llm.generate(prompts, sampling, use_tqdm=False)
+    seconds = time.perf_counter() - started
+    rates.append(sum(len(o.outputs[0].token_ids) for o in outputs) / seconds)
+print("RAW", json.dumps(rates))
+"""
+
+
+def main() -> None:
+    """Run both sides and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="a model folder (default: a tiny random Llama)")
+    parser.add_argument("--prompts", type=int, default=1024)
+    parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
+    parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side; medians are compared")
+    parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
+    options = parser.parse_args()
+    sys.path.insert(0, str(ROOT))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        model = options.model or str(_tiny(folder / "tiny-model"))
+        prompts = _documents(folder, model, options)
+        raw = _raw(folder, model, prompts, options)
+        print(f"raw LLM.generate: {_median(raw):,.0f} tokens/s  {[round(r) for r in raw]}")
+        ours = _ours(folder, model, options)
+        print(f"rewrite stage:    {_median(ours):,.0f} tokens/s  {[round(r) for r in ours]}")
+    print(f"rewrite ratio {_median(ours) / _median(raw):.3f}")
+
+
+def _tiny(folder: Path) -> Path:
+    from tests.tiny_model import make_tiny_model
+
+    return make_tiny_model(folder)
+
+
+def _median(rates: list[float]) -> float:
+    return sorted(rates)[len(rates) // 2]
+
+
+def _recipe(options: argparse.Namespace) -> dict[str, object]:
+    return {"use": "wrap/medium", "sampling": {"max_tokens": options.tokens, "ignore_eos": True}}
+
+
+def _documents(folder: Path, model: str, options: argparse.Namespace) -> list[list[int]]:
+    """Write a documents table of one-passage documents, in row groups of a sixteenth. Returns the prompts as token ids."""
+    from jobs.stage import claim
+    from rephrase import tables
+    from rephrase.config import RecipeUse
+    from rephrase.engines.prompts import ChatPrompter
+    from rephrase.recipes.base import Row
+    from rephrase.recipes.catalogue import recipes_of
+    from rephrase.records import DOCUMENT, Document, content_id
+    from rephrase.text.tokenizer import Tokenizer
+
+    shuffle = random.Random(0)
+    texts = [f"Note {i}. " + " ".join(shuffle.choices(WORDS, k=60)).capitalize() + "." for i in range(options.prompts)]
+    rows = [{"id": content_id(text), "text": text, "source": "bench", "n_tokens": 0, "synthetic_depth": 0} for text in texts]
+    table = pa.Table.from_pylist(rows, schema=DOCUMENT)
+    group = max(1, options.prompts // 16)
+    groups = [min(group, options.prompts - at) for at in range(0, options.prompts, group)]
+    for run in range(options.repeats + 1):
+        documents = folder / f"run{run}" / "documents"
+        tables.commit(str(documents / "part-00000.parquet"), table, {"documents": len(rows)}, groups)
+        claim(str(documents), "shard", {"bench": run})
+    [recipe] = recipes_of([RecipeUse.model_validate(_recipe(options))])
+    counter, prompter = Tokenizer.load(model), ChatPrompter(model, {})
+    asked = [p for row in rows for p in recipe.steps[0].prompts(Row(Document(row["id"], row["text"])), counter)]
+    return [prompter.token_ids(p.messages) for p in asked]
+
+
+def _engine_settings(options: argparse.Namespace) -> dict[str, object]:
+    return {"max_model_len": 1024 + options.tokens}
+
+
+def _raw(folder: Path, model: str, prompts: list[list[int]], options: argparse.Namespace) -> list[float]:
+    from rephrase.config import RecipeUse
+    from rephrase.recipes.catalogue import recipes_of
+
+    [recipe] = recipes_of([RecipeUse.model_validate(_recipe(options))])
+    sampling = recipe.steps[0].sampling  # type: ignore[attr-defined]  # a PassageStep
+    work = folder / "raw.json"
+    work.write_text(
+        json.dumps(
+            {
+                "model": model,
+                "prompts": prompts,
+                "tokens": options.tokens,
+                "temperature": sampling.temperature,
+                "top_p": sampling.top_p,
+                "repeats": options.repeats,
+                "engine": _engine_settings(options),
+            }
+        )
+    )
+    script = folder / "raw.py"
+    script.write_text(RAW.replace("\nwork =", '\nif __name__ != "__main__": sys.exit()\nwork ='))
+    done = subprocess.run([sys.executable, str(script), str(work)], capture_output=True, text=True, check=False)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("RAW ")), None)
+    if line is None:
+        sys.exit(f"raw vLLM failed:\n{done.stderr[-3000:]}")
+    rates: list[float] = json.loads(line[4:])
+    return rates
+
+
+def _ours(folder: Path, model: str, options: argparse.Namespace) -> list[float]:
+    from jobs.rewrite import rewrite_stage
+    from jobs.session import LazySession
+    from rephrase import tables
+    from rephrase.config import Run, Spark, validate
+
+    rates = []
+    session = LazySession(Spark(), f"local[{options.cores}]")
+    for number in range(options.repeats + 1):  # the first run starts the engine and warms everything up
+        output = folder / f"run{number}"
+        data = {
+            "output": str(output),
+            "input": {"paths": "unused"},
+            "tokenizer": model,
+            "engine": {"kind": "vllm", "model": model, **_engine_settings(options)},
+            "recipes": [_recipe(options)],
+        }
+        run = validate(Run, data, "bench")
+        started = time.perf_counter()
+        rewrite_stage(run, session)
+        seconds = time.perf_counter() - started
+        notes = [footer.note for footer in tables.footers(tables.objects(str(output / "generations")))]
+        written = sum(note["completion_tokens"] for note in notes)
+        if written != options.prompts * options.tokens:
+            sys.exit(f"{written} tokens written, {options.prompts * options.tokens} expected")
+        if number:
+            rates.append(written / seconds)
+    session.stop()
+    return rates
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The card of a trained classifier: `<model>.json` for programs, `<model>.md` for people, beside `<model>.bin`."""
+
+from __future__ import annotations
+
+import os
+
+import orjson
+
+from classifiers.evaluate import Line
+from classifiers.settings import TrainSettings
+from rephrase import storage
+from rephrase.config import Section, validate
+from rephrase.errors import UserError
+
+
+class DataCounts(Section):
+    """The labelled rows, and what became of them."""
+
+    files: tuple[str, ...]
+    labels: dict[str, int]
+    positive: str
+    blank: int
+    duplicates: int
+    conflicting: int
+    trained_good: int
+    trained_bad: int
+    held_out_good: int
+    held_out_bad: int
+    digest: str
+
+
+class Card(Section):
+    """What a model is, what it was made of, and how good it is."""
+
+    digest: str
+    """Of data and settings: training again with the same ones has nothing to do."""
+    settings: TrainSettings
+    data: DataCounts
+    auc: float
+    """On the held-out rows, like all measures here."""
+    accuracy: float
+    """At a threshold of 0.5."""
+    hold_out: tuple[Line, ...]
+    threshold: float
+    threshold_rule: str
+    threshold_line: Line
+    label: str
+    """The fastText label whose probability is the score."""
+    buckets: int
+    fasttext_version: str
+    model_bytes: int
+
+
+def card_path(model: str) -> str:
+    """Where the card of a model is."""
+    return os.path.splitext(model)[0] + ".json"
+
+
+def read_card(model: str) -> Card | None:
+    """The card of a model, or None if it has none. Raises `UserError` if the file is not a card."""
+    path = card_path(model)
+    try:
+        data = orjson.loads(storage.read(path))
+    except FileNotFoundError:
+        return None
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"not a model card: {error}", where=path, cure="remove the file, or train the model again") from error
+    card: Card = validate(Card, data, path)
+    return card
+
+
+def encode_card(card: Card) -> bytes:
+    """The card as JSON."""
+    return orjson.dumps(card.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def describe_card(card: Card, name: str) -> str:
+    """The card as Markdown."""
+    data, chosen = card.data, card.threshold_line
+    labels = ", ".join(f"`{label}` {count:,}" for label, count in data.labels.items())
+    settings = "\n".join(f"| {key} | {value} |" for key, value in card.settings.model_dump().items() if value is not None)
+    lines = "\n".join(
+        f"| {line.threshold:.4f}{' (chosen)' if line == chosen else ''} | {line.kept:.1%} | {line.precision:.3f} | {line.recall:.3f} | {line.f1:.3f} |"
+        for line in card.hold_out
+    )
+    return f"""# {name}
+
+A fastText classifier of two classes. Its score is the probability of `{card.label}`, from 0 to 1; texts that score at least
+**{card.threshold:.4f}** count as good ({card.threshold_rule}).
+
+Texts are prepared as in training by `classifiers.fasttext_model`: stripped, lines joined by spaces, nothing else.
+
+## Held-out rows
+
+{data.held_out_good:,} good and {data.held_out_bad:,} bad rows that the model has not seen. AUC **{card.auc:.3f}**, accuracy at 0.5 **{card.accuracy:.3f}**.
+
+| threshold | kept | precision | recall | F1 |
+|---|---|---|---|---|
+{lines}
+
+"Kept" is a share of the held-out rows. A corpus has another mix of classes, and there the share and the precision differ.
+
+## Data
+
+Files: {", ".join(f"`{file}`" for file in data.files)}. Rows by label: {labels}; positive: `{data.positive}`.
+Trained on {data.trained_good:,} good and {data.trained_bad:,} bad rows. Left out: {data.blank:,} blank, {data.duplicates:,} duplicate, and {data.conflicting:,} rows
+of texts with both classes. Digest of the data: `{data.digest}`.
+
+## Settings
+
+| setting | value |
+|---|---|
+{settings}
+| buckets of the model | {card.buckets} |
+| fastText | {card.fasttext_version} |
+"""

@@ -1,0 +1,374 @@
+"""The HTTP client of OpenAI-compatible servers: batches of token ids where we have the tokenizer, chat messages where not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from time import time
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+import orjson
+
+from rephrase.engines.base import Completion, Request
+from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from rephrase.config import EndpointEngine
+    from rephrase.engines.prompts import ChatPrompter
+
+PROMPT_TOO_LONG = "prompt_too_long"
+BAD_REQUEST = "engine:bad_request"
+TIMEOUT = "engine:timeout"
+UNAVAILABLE = "engine:unavailable"
+
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+_NO_ANSWER = ("content_filter", "abort", "error")  # finish reasons; servers have many names for "stop"
+_TOO_LONG = re.compile(r"context.{0,20}length|maximum context|prompt.{0,20}too long|longer than the (?:max|model)", re.IGNORECASE)
+_FIRST_DELAY, _LONGEST_DELAY, _LONGEST_RETRY_AFTER = 0.5, 60.0, 300.0  # seconds
+_CONNECT_TIMEOUT = 15.0  # seconds
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server is, and what it is known to do.
+
+    `url` ends with /v1; `unix_socket` replaces its host; `model` is the name that the server knows; `max_model_len` is in tokens,
+    None if unknown; `counts_tokens` says whether it returns the token ids of each choice, None if that must be found out.
+    `headers` and `extra_body` go with every request; a None in `extra_body` takes a field out.
+    """
+
+    url: str
+    model: str
+    unix_socket: str | None = None
+    max_model_len: int | None = None
+    counts_tokens: bool | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    extra_body: tuple[tuple[str, Any], ...] = ()
+    key_name: str = ""
+
+
+class Failure(Exception):
+    """A call that got no completions. `status` is the HTTP status, 0 where the connection failed; `retry_after` is in seconds."""
+
+    def __init__(self, status: int, message: str, *, retry_after: float = 0.0, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.status, self.message, self.retry_after, self.timed_out = status, message, retry_after, timed_out
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same call may succeed later."""
+        return not self.timed_out and (self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _TRANSIENT)
+
+
+class Client:
+    """Completions from one server. Lives in one event loop."""
+
+    def __init__(
+        self,
+        server: Server,
+        prompter: ChatPrompter | None,
+        *,
+        request_timeout: float,
+        retries: int,
+        seeds: bool,
+        exhausted: str = UNAVAILABLE,
+        recover: Callable[[Failure], Awaitable[None]] | None = None,
+    ) -> None:
+        """Without `prompter` chat messages are sent as text, one request a call.
+
+        `request_timeout` is in seconds. `recover` is awaited before each retry, after the delay. A call that fails `retries` times
+        more gets the error code `exhausted`. `seeds`: send the requests' seeds, one request a call.
+        """
+        self._server, self._prompter = server, prompter
+        self._timeout, self._retries, self._seeds = request_timeout, retries, seeds
+        self._exhausted, self._recover = exhausted, recover
+        self._counts_tokens = server.counts_tokens
+        self._probe = asyncio.Lock()
+        self._session: aiohttp.ClientSession | None = None
+        self._answered = False
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        """See `Engine.complete`."""
+        prompts: list[list[int] | None] = [None] * len(requests)
+        if self._prompter is not None:
+            prompts = [self._prompter.token_ids(request.messages) for request in requests]
+        done: dict[int, Completion] = {}
+        fitting: list[int] = []
+        for number, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            if prompt is not None and self._too_long(len(prompt), request.sampling.max_tokens):
+                done[number] = Completion("", "error", len(prompt), error=PROMPT_TOO_LONG)
+            else:
+                fitting.append(number)
+        answers = await self._answer([requests[n] for n in fitting], [prompts[n] for n in fitting])
+        done.update(zip(fitting, answers, strict=True))
+        return [done[number] for number in range(len(requests))]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _too_long(self, prompt_tokens: int, max_tokens: int) -> bool:
+        # A completion that is cut because the context ends is worth nothing, so the room is asked for in full.
+        return self._server.max_model_len is not None and prompt_tokens + max_tokens > self._server.max_model_len
+
+    async def _answer(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
+        if not requests:
+            return []
+        seeded = self._seeds and any(request.seed is not None for request in requests)
+        if len(requests) > 1 and not seeded and self._prompter is not None and self._counts_tokens is None:
+            async with self._probe:
+                first = await self._batch(requests[:1], prompts[:1]) if self._counts_tokens is None else []
+            return first + await self._answer(requests[len(first) :], prompts[len(first) :])
+        if len(requests) > 1 and (seeded or not self._counts_tokens):
+            # A call has one seed, and without token ids one usage for all its choices.
+            singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
+            return [completion for single in await asyncio.gather(*singles) for completion in single]
+        return await self._batch(requests, prompts)
+
+    async def _batch(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
+        """Completions of one call, retried while that may help; a refused batch is taken apart."""
+        attempt = 0
+        while True:
+            try:
+                body, resource = self._body(requests, prompts)
+                completions = self._parse(await self._post(resource, body), requests, prompts)
+            except Failure as failure:
+                if failure.transient and attempt < self._retries:
+                    await asyncio.sleep(_delay(attempt, failure))
+                    attempt += 1
+                    if self._recover is not None:
+                        await self._recover(failure)
+                    continue
+                if len(requests) > 1 and failure.status in (*_REFUSED, HTTPStatus.INTERNAL_SERVER_ERROR):
+                    singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
+                    return [completion for single in await asyncio.gather(*singles) for completion in single]
+                if failure.status in _REFUSED and self._counts_tokens is None and "return_token_ids" in body:
+                    self._counts_tokens = False  # perhaps it was that field which the server does not know
+                    continue
+                return self._give_up(failure, prompts)
+            else:
+                self._answered = True
+                return completions
+
+    def _give_up(self, failure: Failure, prompts: list[list[int] | None]) -> list[Completion]:
+        if failure.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            cure = f"set {self._server.key_name} on the driver and the executors (spark.executorEnv.{self._server.key_name})"
+            raise UserError(f"the endpoint refuses access: {failure.message}", where=self._server.url, cure=cure)
+        if failure.status == HTTPStatus.NOT_FOUND:
+            raise UserError(
+                f"the endpoint does not know the model `{self._server.model}` or the address: {failure.message}",
+                where=self._server.url,
+                cure="check `model`, and that `url` goes up to and with /v1",
+            )
+        if failure.status == 0 and not failure.timed_out and not self._answered and self._recover is None:
+            raise UserError(f"the endpoint does not answer: {failure.message}", where=self._server.url, cure="check `url` and the network")
+        if failure.timed_out:
+            error = TIMEOUT
+        elif failure.status in _REFUSED and _TOO_LONG.search(failure.message):
+            error = PROMPT_TOO_LONG
+        elif failure.status in _REFUSED:
+            error = f"{BAD_REQUEST}: {failure.message}"
+        else:
+            error = f"{self._exhausted}: {failure.message}"
+        _log.warning("%s gave no completion: HTTP %d %s", self._server.url, failure.status, failure.message)
+        return [Completion("", "error", len(prompt or ()), error=error) for prompt in prompts]
+
+    def _body(self, requests: list[Request], prompts: list[list[int] | None]) -> tuple[dict[str, Any], str]:
+        first = requests[0]
+        body = {"model": self._server.model, **first.sampling.fields()}
+        if prompts[0] is not None:
+            resource = "/completions"
+            body["prompt"] = prompts
+            if self._counts_tokens is not False:
+                body["return_token_ids"] = True
+        elif first.messages[0].role == "text":
+            resource, body["prompt"] = "/completions", first.messages[0].content
+        else:
+            resource = "/chat/completions"
+            body["messages"] = [{"role": message.role, "content": message.content} for message in first.messages]
+        if first.schema is not None:
+            schema = {"name": "answer", "schema": orjson.loads(first.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if self._seeds and first.seed is not None:
+            body["seed"] = first.seed
+        body.update(self._server.extra_body)
+        return {key: value for key, value in body.items() if value is not None}, resource
+
+    async def _post(self, resource: str, body: dict[str, Any]) -> dict[str, Any]:
+        import aiohttp
+
+        if self._session is None:
+            self._session = self._new_session()
+        try:
+            async with self._session.post(self._server.url + resource, data=orjson.dumps(body)) as response:
+                data = await response.read()
+        except TimeoutError as error:
+            if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
+                raise Failure(0, "no connection in time") from error
+            raise Failure(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Failure(0, f"{type(error).__name__} {error}") from error
+        if response.status != HTTPStatus.OK:
+            raise Failure(
+                response.status, _message(data) or (response.reason or ""), retry_after=_retry_after(response.headers.get("Retry-After"))
+            )
+        try:
+            answer = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise Failure(HTTPStatus.BAD_GATEWAY, "the answer is not JSON") from error
+        if not isinstance(answer, dict):
+            raise Failure(HTTPStatus.BAD_GATEWAY, "the answer is not a JSON object")
+        return answer
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        unix = self._server.unix_socket
+        # The caller bounds what is in flight; a second bound here would only hide a queue from the server.
+        connector: aiohttp.BaseConnector = aiohttp.UnixConnector(unix, limit=0) if unix else aiohttp.TCPConnector(limit=0)
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_TIMEOUT),
+            headers={"Content-Type": "application/json", **dict(self._server.headers)},
+            trust_env=not unix,
+        )
+
+    def _parse(self, answer: dict[str, Any], requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
+        try:
+            choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
+            usage = answer.get("usage") or {}
+            if self._counts_tokens is None and prompts[0] is not None:
+                self._counts_tokens = choices[0].get("token_ids") is not None
+            completions = [
+                self._completion(choice, usage, request, prompt) for choice, request, prompt in zip(choices, requests, prompts, strict=True)
+            ]
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise Failure(HTTPStatus.BAD_GATEWAY, f"the answer is not a list of completions: {error!r}") from error
+        return completions
+
+    def _completion(self, choice: dict[str, Any], usage: dict[str, Any], request: Request, prompt: list[int] | None) -> Completion:
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        ids = choice.get("token_ids")
+        opened = None if self._prompter is None else self._prompter.opens_thinking(request.messages)
+        completion = Completion(
+            text=without_thinking(text or "", opened=opened),
+            finish_reason="length" if choice.get("finish_reason") == "length" else "stop",
+            prompt_tokens=int(usage.get("prompt_tokens") or 0) if prompt is None else len(prompt),
+            completion_tokens=int(usage.get("completion_tokens") or 0) if ids is None else len(ids),
+        )
+        if choice.get("finish_reason") in _NO_ANSWER:
+            return replace(completion, text="", finish_reason="error", error=f"engine:{choice['finish_reason']}")
+        return completion
+
+
+class Endpoint:
+    """The engine `endpoint`: any OpenAI-compatible URL."""
+
+    def __init__(self, config: EndpointEngine) -> None:
+        """Load the tokenizer, where one is configured. Raises `UserError`."""
+        self.model = config.model
+        self.batch_size = config.batch_size
+        self.concurrency = config.concurrency
+        key = os.environ.get(config.api_key_env)
+        server = Server(
+            url=config.url.rstrip("/"),
+            model=config.model,
+            max_model_len=config.max_model_len,
+            headers=(("Authorization", f"Bearer {key}"),) if key else (),
+            extra_body=tuple(config.extra_body.items()),
+            key_name=config.api_key_env,
+        )
+        prompter = None
+        if config.tokenizer is not None:
+            from rephrase.engines.prompts import ChatPrompter
+
+            prompter = ChatPrompter(config.tokenizer, config.chat_template_args)
+        elif config.chat_template_args:
+            arguments = ("chat_template_kwargs", config.chat_template_args)
+            server = replace(server, extra_body=(arguments, *server.extra_body))
+        self._client = Client(server, prompter, request_timeout=config.request_timeout, retries=config.retries, seeds=config.seeds)
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        """See `Engine.complete`."""
+        return await self._client.complete(requests)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def check_endpoint(config: EndpointEngine) -> None:
+    """Raise a `UserError` about what is wrong with the settings, without a word to the endpoint."""
+    parts = urlsplit(config.url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError("not an http(s) URL", where=config.url, cure="write it like http://localhost:8000/v1")
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    # Servers inside a cluster speak plain http and often want no key; anything behind https does.
+    if parts.scheme == "https" and not local and not os.environ.get(config.api_key_env):
+        raise UserError(
+            f"the environment variable {config.api_key_env} is not set", where=config.url, cure="set it, or name another in api_key_env"
+        )
+
+
+def without_thinking(text: str, *, opened: bool | None) -> str:
+    """The answer after a leading `<think>…</think>` block; empty if the block does not end.
+
+    `opened`: whether the prompt itself ended with `<think>`, so that the text begins inside the block; None if nobody knows.
+    """
+    inside = bool(opened) or text.lstrip().startswith("<think>")
+    reasoning, closed, answer = text.partition("</think>")
+    if closed and (inside or (opened is None and "<think>" not in reasoning)):
+        return answer.lstrip()
+    return "" if inside else text
+
+
+def _delay(attempt: int, failure: Failure) -> float:
+    # Jitter, so that the many clients which one outage hit do not come back at once.
+    return failure.retry_after + min(_LONGEST_DELAY, _FIRST_DELAY * 2**attempt) * random.uniform(0.5, 1.5)
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds of a Retry-After header, which holds seconds or a date."""
+    if not value:
+        return 0.0
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time()
+        except ValueError:
+            return 0.0
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _message(data: bytes) -> str:
+    """What a server says in the body of an error answer, in one line of at most 300 characters."""
+    text: Any = data.decode(errors="replace")
+    try:
+        text = orjson.loads(data)
+        for key in ("error", "message", "detail"):
+            if isinstance(text, dict) and key in text:
+                text = text[key]
+    except orjson.JSONDecodeError:
+        pass
+    return " ".join(str(text).split())[:300]

@@ -1,0 +1,50 @@
+"""From a config to an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rephrase.config import EngineConfig
+    from rephrase.engines.client import Endpoint
+    from rephrase.engines.replay import Replay
+    from rephrase.engines.vllm import Vllm
+
+
+def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = ()) -> Vllm | Endpoint | Replay:
+    """An engine, to be used in `async with` inside the event loop that it will live in.
+
+    `gpu_addresses` are the GPUs of this executor, as Spark names them; none on CPU. A vLLM server starts with the first request.
+    Raises `UserError`.
+    """
+    if config.kind == "vllm":
+        from rephrase.engines.vllm import Vllm
+
+        return Vllm(config, gpu_addresses)
+    if config.kind == "endpoint":
+        from rephrase.engines.client import Endpoint
+
+        return Endpoint(config)
+    from rephrase.engines.replay import Replay
+
+    return Replay(config)
+
+
+def check_engine(config: EngineConfig) -> None:
+    """Raise a `UserError` now about what would fail every task later: no model folder, no recording, no API key.
+
+    Starts nothing and asks no server. Folders are looked for on this machine.
+    """
+    if config.kind == "vllm":
+        from rephrase.engines.vllm import check_model
+
+        check_model(config)
+    elif config.kind == "endpoint":
+        from rephrase.engines.client import check_endpoint
+
+        check_endpoint(config)
+    else:
+        from rephrase.engines.replay import check_recording
+
+        check_recording(config)

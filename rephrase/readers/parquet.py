@@ -1,0 +1,46 @@
+"""Parquet files, row group by row group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rephrase import storage
+from rephrase.config import Input
+from rephrase.readers.base import Item, ReadError, reason_of
+from rephrase.readers.fields import FieldReader
+
+_BATCH_ROWS = 256  # texts are long; a batch is turned into Python objects as a whole
+
+
+def read_parquet(file: str, config: Input) -> Iterator[Item]:
+    """The documents of one file, a row each. What cannot be read of a row group, and a bad row, is a `ReadError` with its row, from 0."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    fields = FieldReader(config.fields)
+    with storage.open_random(file) as stream:
+        try:
+            source = pq.ParquetFile(stream)
+        except pa.ArrowException as error:
+            yield ReadError(file, 0, "row", f"not a readable Parquet file: {reason_of(error)}")
+            return
+        with source:
+            present = set(source.schema_arrow.names)
+            columns = [name for name in fields.columns if name in present]
+            first = 0
+            for group in range(source.num_row_groups):
+                row = first
+                first += source.metadata.row_group(group).num_rows
+                try:
+                    for batch in source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns):
+                        for values in batch.to_pylist():
+                            try:
+                                yield fields.document(values)
+                            except ValueError as error:
+                                yield ReadError(file, row, "row", str(error))
+                            row += 1
+                # Arrow says OSError for damaged pages and ValueError for text that is not UTF-8.
+                except (pa.ArrowException, OSError, ValueError) as error:
+                    if isinstance(error, ConnectionError):
+                        raise
+                    yield ReadError(file, row, "row", f"rows {row} to {first - 1} are damaged: {reason_of(error)}")

@@ -1,0 +1,230 @@
+"""WARC and WET: the pages of web archives, read past damage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Protocol
+
+from rephrase.config import Input
+from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_of
+from rephrase.readers.compressed import Members, Peeked, codec_of
+from rephrase.readers.http import decode_body
+from rephrase.text.html import decode, extract
+
+MAGIC = b"WARC/"
+MAX_PAGE_BYTES = 1 << 26
+"""Larger pages are dropped as too long before they are parsed: a DOM takes about ten times the memory of its page."""
+
+_RECORD_END = b"\r\n\r\n"
+_NEXT_RECORD = _RECORD_END + MAGIC
+_KEPT = 1 << 25  # plain bytes kept of the current record to search for the next one after damage
+_HTML_TYPES = ("text/html", "application/xhtml+xml")
+_TEXT_TYPES = (*_HTML_TYPES, "text/plain")
+_HTML_START = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+
+
+class _Plain(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
+    """The pages of one archive: text of HTML and plain-text responses with a 2xx status, and of `conversion` records.
+
+    Damage loses the record or the compressed member that it is in; the place is yielded as a `ReadError` in bytes of the stored file.
+    """
+    peeked = Peeked(stream)
+    codec = codec_of(peeked.head)
+    if codec is None:
+        yield from _Archive(peeked, file, config, member=None).items()
+        return
+    members = Members(peeked, codec, lambda plain: plain.startswith(MAGIC))
+    while members.next_member():
+        yield from _Archive(members, file, config, member=members).items()
+
+
+class _Window:
+    """A stream that remembers what it gave, from a mark on, so that reading can go on elsewhere after damage."""
+
+    def __init__(self, plain: _Plain) -> None:
+        self._plain = plain
+        self._kept = bytearray()
+        self._base = 0  # position of the first kept byte
+        self._at = 0  # position of the next byte to give
+        self.failure: BaseException | None = None
+        """What the stream below raised: a fault of the disk or the network, never to be taken for damage of the file."""
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        ahead = self._base + len(self._kept) - self._at
+        if ahead:
+            start = self._at - self._base
+            data = bytes(self._kept[start : start + size] if size >= 0 else self._kept[start:])
+        else:
+            try:
+                data = self._plain.read(size)
+            except BaseException as error:
+                self.failure = error
+                raise
+            self._kept += data
+            if len(self._kept) > _KEPT:
+                self.forget_before(self._base + len(self._kept) - _KEPT // 2)
+        self._at += len(data)
+        return data
+
+    def forget_before(self, position: int) -> None:
+        count = min(position, self._at) - self._base
+        if count > 0:
+            del self._kept[:count]
+            self._base += count
+
+    def move_to(self, position: int) -> None:
+        self._at = position
+
+    def find(self, mark: bytes, start: int) -> int:
+        """The first position of `mark` at or after `start`; -1 if there is none up to the end of the stream."""
+        while True:
+            found = self._kept.find(mark, max(start - self._base, 0))
+            if found >= 0:
+                return self._base + found
+            self._at = self._base + len(self._kept)
+            self.forget_before(self._at - len(mark) + 1)
+            if not self.read(1 << 16):
+                return -1
+
+    def end_of_head(self, start: int) -> int:
+        """Where the header of the record that starts at `start` ends, as far as it is known; else `start`."""
+        found = self._kept.find(_RECORD_END, start - self._base) if start >= self._base else -1
+        return self._base + found + len(_RECORD_END) if found >= 0 else start
+
+
+class _Archive:
+    """The records of a plain stream: a whole uncompressed file, or one member of a compressed one."""
+
+    def __init__(self, plain: _Plain, file: str, config: Input, member: Members | None) -> None:
+        self._window, self._file, self._config, self._member = _Window(plain), file, config, member
+        # A page is held back until what follows it has been seen: only then it is known to be whole.
+        self._held: Item | None = None
+        self._record_at = 0
+        self._record_length = -1  # of the last record's content; -1 before the first since reading began or was resumed
+
+    def items(self) -> Iterator[Item]:
+        start: int | None = 0
+        while start is not None:
+            try:
+                for record in self._records(start):
+                    if self._held is not None:
+                        yield self._held
+                    self._held = self._item(record)
+                start = None
+            except Exception as error:
+                if self._window.failure or not isinstance(error, OSError):
+                    raise self._window.failure or error from None
+                found, start = self._after_damage(start, reason_of(error))
+                yield from found
+        if self._member is not None and self._member.damage:
+            self._held = self._error(0, self._member.damage)
+        if self._held is not None:
+            yield self._held
+
+    def _records(self, start: int) -> Iterator[Any]:
+        from fastwarc.warc import ArchiveIterator
+
+        self._window.move_to(start)
+        self._record_length = -1
+        for record in ArchiveIterator(self._window, parse_http=False):
+            self._record_at, self._record_length = record.stream_pos, record.content_length
+            self._window.forget_before(self._record_at)
+            yield record
+
+    def _error(self, position: int, reason: str) -> ReadError:
+        offset = position if self._member is None else self._member.offset
+        return ReadError(self._file, offset, "byte", reason)
+
+    def _after_damage(self, start: int, reason: str) -> tuple[list[Item], int | None]:
+        """After fastwarc gave up: what can be said of the records so far, and where the next one starts (None: nowhere)."""
+        if self._member is not None and self._member.damage:
+            return [], None  # `items` reports the member as a whole
+        held = [self._held] if self._held is not None else []
+        self._held = None
+        if self._record_length < 0:
+            found = self._window.find(_NEXT_RECORD, start)
+            return [*held, self._error(start, reason)], found + len(_RECORD_END) if found >= 0 else None
+        end = self._window.end_of_head(self._record_at) + self._record_length + len(_RECORD_END)
+        found = self._window.find(_NEXT_RECORD, self._record_at + 1)
+        following = found + len(_RECORD_END) if found >= 0 else None
+        if following is None or following > end:
+            return [*held, self._error(end, reason)], following
+        if following == end:  # the next record is where it should be and cannot be read: resuming there says why
+            return held, following
+        return [self._error(self._record_at, "the record is longer or shorter than it says")], following
+
+    def _item(self, record: Any) -> Item | None:
+        from fastwarc.warc import WarcRecordType
+
+        if record.record_type == WarcRecordType.conversion:
+            body = self._body(record)
+            return self._document(record, body, "text/plain", "utf-8") if isinstance(body, bytes) else body
+        if record.record_type != WarcRecordType.response or not record.is_http:
+            return None
+        try:
+            record.parse_http(auto_decode="none")
+        except OSError as error:
+            return self._error(self._record_at, reason_of(error))
+        headers = record.http_headers
+        if headers is None or not 200 <= (headers.status_code or 0) < 300:
+            return None
+        kind = (record.http_content_type or record.headers.get("WARC-Identified-Payload-Type") or "").lower()
+        if kind and kind not in _TEXT_TYPES:
+            return None
+        body = self._body(record)
+        if not isinstance(body, bytes):
+            return body
+        try:
+            body = decode_body(body, headers.get("Transfer-Encoding") or "", headers.get("Content-Encoding") or "", MAX_PAGE_BYTES + 1)
+        except ValueError as error:
+            return self._error(self._record_at, str(error))
+        if not kind:
+            if not _HTML_START.match(body[:512]):
+                return None
+            kind = "text/html"
+        return self._document(record, body, kind, record.http_charset)
+
+    def _body(self, record: Any) -> bytes | Item:
+        wanted: int = record.content_length
+        if wanted > MAX_PAGE_BYTES:
+            return Dropped("long", wanted)
+        body: bytes = record.reader.read(wanted)
+        if len(body) < wanted:
+            return self._error(self._record_at, f"the file ends inside a record, {wanted - len(body)} bytes early")
+        return body
+
+    def _document(self, record: Any, body: bytes, kind: str, charset: str | None) -> Item:
+        if len(body) > MAX_PAGE_BYTES:
+            return Dropped("long", len(body))
+        is_html = kind in _HTML_TYPES
+        headers = record.headers
+        title = ""
+        try:
+            text = decode(body, charset, html=is_html)
+            if is_html:
+                page = extract(text, self._config.extractor, main_content=self._config.main_content)
+                text, title = page.text, page.title
+        except Exception as error:  # noqa: BLE001  # foreign parsers on foreign bytes: the page is lost, not the file
+            return self._error(self._record_at, f"no text could be extracted: {reason_of(error)}")
+        found = {
+            "title": title,
+            "content_type": kind,
+            "warc_date": headers.get("WARC-Date"),
+            "warc_record_id": headers.get("WARC-Record-ID"),
+            "content_language": headers.get("WARC-Identified-Content-Language"),
+        }
+        url = headers.get("WARC-Target-URI")
+        return RawDocument(
+            text,
+            url=url.strip("<> ") if url else None,  # Wget writes the URL in angle brackets
+            metadata={key: value.strip("<>") if key == "warc_record_id" else value for key, value in found.items() if value},
+            raw_bytes=len(body),
+        )

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from rephrase.config import RecipeUse
+from rephrase.errors import UserError
+from rephrase.recipes.base import Row
+from rephrase.recipes.catalogue import catalogue, recipes_of
+from rephrase.records import Document
+
+MINE = """\
+family: mine
+paper: {title: Mine, url: https://example.org}
+passage_tokens: 100
+sampling: {temperature: 0.2}
+parser: paraphrase
+styles:
+  haiku:
+    prompt: "Make a haiku of this. Keep {braces: as they are}.\\n\\n{passage}"
+"""
+
+
+def use(name: str, **more) -> RecipeUse:
+    return RecipeUse.model_validate({"use": name, **more})
+
+
+def names(*uses: RecipeUse) -> list[str]:
+    return [recipe.name for recipe in recipes_of(uses)]
+
+
+def test_the_families_of_the_papers_are_there():
+    assert names(use("wrap/*")) == ["wrap/easy", "wrap/medium", "wrap/hard", "wrap/qa"]
+    assert len(names(use("mind/*"))) == 7
+    assert names(use("entigraph")) == ["entigraph"]
+
+
+def test_every_recipe_names_its_paper_and_survives_pickling():
+    for recipe in catalogue().values():
+        assert recipe.paper.title
+        assert recipe.paper.url.startswith("https://")
+        assert recipe.summary
+        assert pickle.loads(pickle.dumps(recipe)).digest == recipe.digest
+
+
+def test_the_numbers_of_the_papers(tokenizer):
+    row = Row(Document("d", "The tide rises. " * 400))
+    for recipe in catalogue().values():
+        limit = {"wrap": 300, "mind": 500}.get(recipe.family)
+        if limit:
+            prompts = list(recipe.steps[0].prompts(row, tokenizer))
+            assert len(prompts) > 1
+            counts = tokenizer.count([row.document.text[p.span[0] : p.span[1]] for p in prompts])
+            assert max(counts) <= limit
+    mind = catalogue()["mind/debate"].steps[0]
+    prompt = next(mind.prompts(row, tokenizer))
+    assert (prompt.sampling.temperature, prompt.sampling.top_p) == (1.0, 0.9)
+    assert prompt.messages[-1].content.startswith("The tide rises."), "MIND's instruction comes after the context"
+
+
+def test_a_name_inside_the_document_is_not_filled(tokenizer):
+    row = Row(Document("d", "Use {passage} and {title} in templates."))
+    prompt = next(catalogue()["wrap/easy"].steps[0].prompts(row, tokenizer))
+    assert prompt.messages[-1].content.endswith("Use {passage} and {title} in templates.")
+
+
+def test_a_recipe_file_of_the_user(tmp_path, tokenizer):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE)
+    [recipe] = recipes_of([use(str(path))])
+    assert recipe.name == "mine/haiku"
+    prompt = next(recipe.steps[0].prompts(Row(Document("d", "Waves.")), tokenizer))
+    assert prompt.messages[0].content == "Make a haiku of this. Keep {braces: as they are}.\n\nWaves."
+    assert prompt.sampling.temperature == 0.2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("{passage}", "{pasage}", r"mine.yaml, line 7: the prompt uses `{pasage}`"),
+        ("\\n\\n{passage}", "", r"line 7: the prompt never uses `{passage}`"),
+        ("parser: paraphrase", "parser: poem", "unknown parser `poem`"),
+        ("temperature", "temprature", r"line 4: unknown key `sampling.temprature` \(did you mean `temperature`\?\)"),
+        ("passage_tokens: 100\n", "", "`passage_tokens` is missing"),
+    ],
+)
+def test_a_wrong_recipe_file_is_refused_with_line_and_reason(tmp_path, before, after, message):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE.replace(before, after))
+    with pytest.raises(UserError, match=message):
+        recipes_of([use(str(path))])
+
+
+def test_mistaken_uses_are_refused():
+    with pytest.raises(UserError, match=r"no recipe `wrap/medum` \(did you mean `wrap/medium`\?\)"):
+        recipes_of([use("wrap/medum")])
+    with pytest.raises(UserError, match="`wrap/easy` is named twice"):
+        recipes_of([use("wrap/*"), use("wrap/easy")])
+    with pytest.raises(UserError, match=r"unknown key `tripples` \(did you mean `triples`\?\)"):
+        recipes_of([use("entigraph", options={"tripples": 1})])
+    with pytest.raises(UserError, match="no such recipe file"):
+        recipes_of([use("/nowhere/mine.yaml")])
+
+
+def test_the_digest_follows_meaning():
+    plain, warm = recipes_of([use("wrap/easy")]) + recipes_of([use("wrap/easy", sampling={"temperature": 1.0})])
+    few, many = recipes_of([use("entigraph", options={"triples": 0.1})]) + recipes_of([use("entigraph")])
+    assert plain.digest != warm.digest
+    assert warm.steps[0].sampling.temperature == 1.0
+    assert few.digest != many.digest
+    assert plain.digest == recipes_of([use("wrap/easy")])[0].digest

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from rephrase.config import RecipeUse
+from rephrase.engines.base import Completion, Request
+from rephrase.errors import UserError
+from rephrase.generate import Task, generate, generations_of
+from rephrase.recipes.base import Row
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.records import GENERATION, Document
+
+DOCUMENTS = [Row(Document(f"doc{i}", f"Tide number {i} rises at dawn. The Moon pulls it. " * 30)) for i in range(6)]
+
+
+class ScriptedEngine:
+    """Answers by a function of the request, slowly and out of order, and remembers how it was called."""
+
+    model = "scripted"
+
+    def __init__(self, answer: Callable[[Request], Completion], batch_size: int = 3, concurrency: int = 7) -> None:
+        self.answer, self.batch_size, self.concurrency = answer, batch_size, concurrency
+        self.calls: list[list[Request]] = []
+        self.in_flight = self.most_in_flight = 0
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        self.calls.append(list(requests))
+        self.in_flight += len(requests)
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(0.001 * (len(self.calls) % 3))
+        self.in_flight -= len(requests)
+        return [self.answer(request) for request in requests]
+
+    async def close(self) -> None:
+        pass
+
+
+def run(engine: ScriptedEngine, tokenizer, recipe: str = "wrap/medium", rows=DOCUMENTS, step: int = 0, **more):
+    [chosen] = recipes_of([RecipeUse.model_validate(recipe)])
+    return asyncio.run(generate(rows, Task(chosen, chosen.steps[step], tokenizer, engine.model), engine, **more))
+
+
+def echo(request: Request) -> Completion:
+    return Completion(f"Rewritten {request.digest}.", "stop", 10, 5)
+
+
+def test_every_prompt_gives_one_row_in_the_order_of_documents_and_spans(tokenizer):
+    engine = ScriptedEngine(echo)
+    table, tally = run(engine, tokenizer)
+    rows = table.to_pylist()
+    assert table.schema == GENERATION
+    assert tally.generations == tally.passages == len(rows) == sum(len(call) for call in engine.calls) > len(DOCUMENTS)
+    places = [(row["document_id"], row["span_start"]) for row in rows]
+    assert places == sorted(places)
+    assert all(row["text"] == f"Rewritten {row['request_digest']}." for row in rows), "answers go to the rows that asked"
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert tally.completion_tokens == 5 * len(rows)
+
+
+def test_ids_and_seeds_depend_on_content_alone(tokenizer):
+    first, _ = run(ScriptedEngine(echo, 1, 1), tokenizer)
+    second, _ = run(ScriptedEngine(echo, 16, 64), tokenizer, rows=DOCUMENTS[::-1])
+    key = lambda table: sorted(zip(table["id"].to_pylist(), table["seed"].to_pylist(), strict=True))  # noqa: E731
+    assert key(first) == key(second)
+    other = ScriptedEngine(echo)
+    other.model = "another"
+    third, _ = run(other, tokenizer)
+    assert not set(third["id"].to_pylist()) & set(first["id"].to_pylist())
+
+
+def test_the_engine_is_kept_full_and_never_overfull(tokenizer):
+    engine = ScriptedEngine(echo, batch_size=4, concurrency=8)
+    run(engine, tokenizer)
+    assert engine.most_in_flight == 8
+
+
+def test_a_completion_that_does_not_parse_is_asked_for_again_a_bounded_number_of_times(tokenizer):
+    good = json.dumps({"summary": "Tides.", "entities": ["Moon", "Tide"]})
+    flaky = ScriptedEngine(lambda r: Completion(good if r.attempt == 2 else "{broken"))
+    table, tally = run(flaky, tokenizer, "entigraph")
+    assert table["attempts"].to_pylist() == [3] * table.num_rows
+    assert table["text"].to_pylist() == ["Tides."] * table.num_rows
+    assert tally.retried == 2 * table.num_rows
+    seeds = {request.seed for call in flaky.calls for request in call}
+    assert len(seeds) == 3 * table.num_rows, "another attempt is another draw"
+
+    hopeless = ScriptedEngine(lambda _: Completion("{broken"))
+    table, tally = run(hopeless, tokenizer, "entigraph")
+    assert set(table["error"].to_pylist()) == {"parse:json"}
+    assert set(table["attempts"].to_pylist()) == {5}
+    assert tally.parse_errors == table.num_rows
+
+
+def test_engine_errors_become_rows_and_are_not_asked_again(tokenizer):
+    engine = ScriptedEngine(lambda r: Completion("", "error", error="engine:timeout") if int(r.digest, 16) % 2 else echo(r))
+    table, tally = run(engine, tokenizer)
+    errors = [e for e in table["error"].to_pylist() if e]
+    assert errors == ["engine:timeout"] * tally.engine_errors
+    assert 0 < len(errors) < table.num_rows
+    assert [t is None for t in table["text"].to_pylist()] == [e is not None for e in table["error"].to_pylist()]
+
+
+def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer):
+    engine = ScriptedEngine(lambda _: Completion("", "error", error="engine:refused"))
+    with pytest.raises(UserError, match=r"requests of a unit failed, most often with `engine:refused`"):
+        run(engine, tokenizer, max_engine_errors=0.5)
+
+
+def test_a_step_that_fans_out_can_be_cut_into_parts(tokenizer):
+    names = ["Moon", "Sea", "Sun", "Tide", "Earth"]
+    entities, _ = run(ScriptedEngine(lambda _: Completion(json.dumps({"summary": "s", "entities": names}))), tokenizer, "entigraph")
+    rows = [Row(row.document, {"entities": [g for d, g in generations_of(entities) if d == row.document.id]}) for row in DOCUMENTS]
+    whole, _ = run(ScriptedEngine(echo), tokenizer, "entigraph", rows, step=1)
+    parts = [run(ScriptedEngine(echo), tokenizer, "entigraph", rows, step=1, part=(i, 3))[0] for i in range(3)]
+    assert whole.num_rows == len(DOCUMENTS) * (10 + 10)
+    assert sorted(i for part in parts for i in part["id"].to_pylist()) == sorted(whole["id"].to_pylist())
+    assert all(lineage == [rows[0].earlier["entities"][0].id] for lineage in whole["lineage"].to_pylist()[:20])
+
+
+def test_no_rows_give_an_empty_table(tokenizer):
+    table, tally = run(ScriptedEngine(echo), tokenizer, rows=[])
+    assert table.num_rows == 0
+    assert table.schema == GENERATION
+    assert tally.requests == 0

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rephrase.text.passages import sentence_spans, split_passages
+
+TEXT = (
+    "Tides are the rise and fall of the sea. They are caused by the Moon, e.g. by its gravity. Dr. Young measured them at 5 p.m. yesterday.\n\n"
+    "Spring tides come at full and new Moon! Do neap tides come at the quarters? Yes, they do.\n"
+) * 12
+
+pieces = st.sampled_from(
+    ["A tide rises. ", "Is it high?", " ", "\n\n", "word ", "ünïcödé ", "漢字漢字。", "x" * 400, "<|endoftext|>", "… ", "5.7 m "]
+)
+texts = st.one_of(st.text(max_size=300), st.lists(pieces, max_size=60).map("".join))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=texts, limit=st.integers(2, 60))
+def test_passages_hold_all_text_in_order_and_never_exceed_the_limit(tokenizer, text, limit):
+    passages = split_passages(text, tokenizer, limit)
+    shown = [text[p.start : p.end] for p in passages]
+    assert "".join("".join(shown).split()) == "".join(text.split())
+    assert all(a.end <= b.start for a, b in zip(passages, passages[1:], strict=False))
+    assert [p.n_tokens for p in passages] == tokenizer.count(shown)
+    # A single character can be several tokens; nothing shorter can be shown.
+    assert all(p.n_tokens <= limit or p.end - p.start == 1 for p in passages)
+    assert all(piece == piece.strip() != "" for piece in shown)
+
+
+def test_passages_end_where_sentences_end(tokenizer):
+    ends = {end - len(TEXT[start:end]) + len(TEXT[start:end].rstrip()) for start, end in sentence_spans(TEXT)}
+    passages = split_passages(TEXT, tokenizer, 100)
+    assert len(passages) > 5
+    assert all(p.end in ends for p in passages)
+    assert all(TEXT[p.end - 1] in ".!?" for p in passages)
+
+
+def test_passages_are_packed_as_full_as_sentences_allow(tokenizer):
+    passages = split_passages(TEXT, tokenizer, 100)
+    longest = max(tokenizer.count([TEXT[start:end] for start, end in sentence_spans(TEXT)]))
+    assert all(p.n_tokens > 100 - longest - 2 for p in passages[:-1])
+
+
+def test_white_space_gives_no_passage(tokenizer):
+    assert split_passages(" \n\t ", tokenizer, 10) == []
+    assert split_passages("", tokenizer, 10) == []
+
+
+def test_control_tokens_count_as_text(tokenizer):
+    assert tokenizer.count(["<|endoftext|>"])[0] > 1

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from rephrase import storage
+from rephrase.errors import UserError
+
+
+@pytest.fixture(params=["disk", "s3"])
+def place(request, tmp_path) -> str:
+    return str(tmp_path) if request.param == "disk" else f"{request.getfixturevalue('bucket')}/{tmp_path.name}"
+
+
+def test_create_stores_once_and_never_replaces(place):
+    path = storage.join(place, "a", "object")
+    assert storage.create(path, b"first") is True
+    assert storage.create(path, b"second") is False
+    assert storage.read(path) == b"first"
+
+
+def test_of_many_creators_at_once_exactly_one_succeeds(place):
+    path = storage.join(place, "contested")
+    results: list[bool] = []
+    threads = [threading.Thread(target=lambda n=n: results.append(storage.create(path, bytes([n]) * 100_000))) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [False] * 7 + [True]
+    data = storage.read(path)
+    assert len(data) == 100_000
+    assert len(set(data)) == 1
+
+
+def test_nothing_is_left_behind_beside_the_object(tmp_path):
+    storage.create(str(tmp_path / "x"), b"1")
+    storage.create(str(tmp_path / "x"), b"2")
+    storage.put(str(tmp_path / "x"), b"3")
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_put_replaces(place):
+    path = storage.join(place, "note")
+    storage.put(path, b"1")
+    storage.put(path, b"22")
+    assert storage.read(path) == b"22"
+
+
+def test_random_access_reads_what_a_file_would(place):
+    path = storage.join(place, "object")
+    data = bytes(range(256)) * 5000
+    storage.create(path, data)
+    with storage.open_random(path) as stream:
+        stream.seek(-1000, os.SEEK_END)
+        assert stream.read() == data[-1000:]
+        stream.seek(77)
+        assert stream.read(2000) == data[77:2077]
+        assert stream.read(0) == b""
+
+
+def test_stream_reads_to_the_end(place):
+    path = storage.join(place, "object")
+    data = os.urandom(3_000_000)
+    storage.create(path, data)
+    with storage.open_stream(path) as stream:
+        assert b"".join(iter(lambda: stream.read(70_000), b"")) == data
+
+
+def test_missing_objects_are_file_not_found(place):
+    path = storage.join(place, "nothing")
+    assert storage.exists(path) is False
+    for opened in (storage.open_stream, storage.open_random):
+        with pytest.raises(FileNotFoundError):
+            opened(path).read()
+    storage.delete(path)
+
+
+def test_expand_takes_files_folders_and_globs(place):
+    for name in ("in/a.jsonl", "in/b.jsonl.gz", "in/deep/c.jsonl", "in/.hidden"):
+        storage.create(storage.join(place, name), b"x")
+
+    def names(pattern: str) -> list[str]:
+        return [f.path.removeprefix(place + "/") for f in storage.expand(storage.join(place, pattern))]
+
+    assert names("in") == ["in/a.jsonl", "in/b.jsonl.gz", "in/deep/c.jsonl"]
+    assert names("in/*.jsonl") == ["in/a.jsonl"]
+    assert names("in/**/*.jsonl") == ["in/a.jsonl", "in/deep/c.jsonl"]
+    assert names("in/[ab].jsonl*") == ["in/a.jsonl", "in/b.jsonl.gz"]
+    assert names("in/a.jsonl") == ["in/a.jsonl"]
+    for nothing in ("in/*.warc", "other", "in/z.jsonl"):
+        with pytest.raises(UserError, match="no input files"):
+            names(nothing)
+
+
+def test_a_missing_bucket_is_a_clear_error(s3_server):
+    with pytest.raises(UserError, match=r"s3://no-such-bucket-here/x: there is no bucket `no-such-bucket-here`"):
+        storage.create("s3://no-such-bucket-here/x", b"")
+    with pytest.raises(UserError, match="there is no bucket"):
+        list(storage.list_files("s3://no-such-bucket-here/x"))
+
+
+def test_an_unwritable_folder_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot write"):
+        storage.check_writable(str(tmp_path / "file" / "below"))
