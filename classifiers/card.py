@@ -76,11 +76,12 @@ def encode_card(card: Card) -> bytes:
 
 def describe_card(card: Card, name: str) -> str:
     """The card as Markdown."""
-    data, chosen = card.data, card.threshold_line
+    data = card.data
     labels = ", ".join(f"`{label}` {count:,}" for label, count in data.labels.items())
     settings = "\n".join(f"| {key} | {value} |" for key, value in card.settings.model_dump().items() if value is not None)
     lines = "\n".join(
-        f"| {line.threshold:.4f}{' (chosen)' if line == chosen else ''} | {line.kept:.1%} | {line.precision:.3f} | {line.recall:.3f} | {line.f1:.3f} |"
+        f"| {line.threshold:.4f}{' (chosen)' if line == card.threshold_line else ''} "
+        f"| {line.kept:.1%} | {line.precision:.3f} | {line.recall:.3f} | {line.f1:.3f} |"
         for line in card.hold_out
     )
     return f"""# {name}
@@ -92,7 +93,8 @@ Texts are prepared as in training by `classifiers.fasttext_model`: stripped, lin
 
 ## Held-out rows
 
-{data.held_out_good:,} good and {data.held_out_bad:,} bad rows that the model has not seen. AUC **{card.auc:.3f}**, accuracy at 0.5 **{card.accuracy:.3f}**.
+{data.held_out_good:,} good and {data.held_out_bad:,} bad rows that the model has not seen.
+AUC **{card.auc:.3f}**, accuracy at 0.5 **{card.accuracy:.3f}**.
 
 | threshold | kept | precision | recall | F1 |
 |---|---|---|---|---|
@@ -103,8 +105,8 @@ Texts are prepared as in training by `classifiers.fasttext_model`: stripped, lin
 ## Data
 
 Files: {", ".join(f"`{file}`" for file in data.files)}. Rows by label: {labels}; positive: `{data.positive}`.
-Trained on {data.trained_good:,} good and {data.trained_bad:,} bad rows. Left out: {data.blank:,} blank, {data.duplicates:,} duplicate, and {data.conflicting:,} rows
-of texts with both classes. Digest of the data: `{data.digest}`.
+Trained on {data.trained_good:,} good and {data.trained_bad:,} bad rows. Left out: {data.blank:,} blank rows,
+{data.duplicates:,} duplicates, and {data.conflicting:,} rows of texts with both classes. Digest of the data: `{data.digest}`.
 
 ## Settings
 

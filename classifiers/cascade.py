@@ -143,17 +143,18 @@ def build_cascade(config: Filter, where: str = "filter.checks", recipes: Sequenc
     error too. Raises `UserError` for unknown checks and settings, wrong values, and a model without a threshold.
     """
     defaults = _defaults()
-    configured = []
-    for name, settings in _items(config.checks) if config.checks is not None else ((name, {}) for name in defaults):
+    configured: list[_Configured] = []
+    for name, given in _items(list(defaults) if config.checks is None else config.checks):
         spot = f"{where}.{name}"
-        settings = dict(settings)
-        kind = settings.pop("use", name)
+        kind = given.get("use", name)
+        settings = {key: value for key, value in given.items() if key != "use"}
         if kind not in KINDS:
             near = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.5)
             cure = f"did you mean `{near[0]}`?" if near else f"checks: {', '.join(KINDS)}"
             raise UserError(f"unknown check `{kind}`", where=where, cure=cure)
         if name in [check.name for check in configured]:
-            raise UserError(f"the check `{name}` is listed twice", where=where, cure="give one of them another name, with `use: " + kind + "` in its settings")
+            cure = f"give one of them another name, with `use: {kind}` in its settings"
+            raise UserError(f"the check `{name}` is listed twice", where=where, cure=cure)
         layers = tuple(layer for layer in (defaults.get(kind), _layer(settings, spot)) if layer)
         check = _Configured(name, kind, layers, spot)
         check.check_settings()
@@ -167,14 +168,15 @@ def _items(checks: Sequence[str | dict[str, dict[str, Any]]]) -> Iterator[tuple[
         if isinstance(check, str):
             yield check, {}
         else:
-            yield from check.items()
+            yield from ((name, settings or {}) for name, settings in check.items())
 
 
 def _layer(settings: _Settings, where: str) -> _Layer:
     base = {key: value for key, value in settings.items() if key != "recipes"}
     recipes = settings.get("recipes") or {}
     if not isinstance(recipes, dict) or not all(isinstance(value, dict) for value in recipes.values()):
-        raise UserError("`recipes` is a mapping of recipe names or patterns to settings", where=where, cure="for example recipes: {wrap/*: {max: 0.7}}")
+        cure = "for example recipes: {wrap/*: {max: 0.7}}"
+        raise UserError("`recipes` is a mapping of recipe names or patterns to settings", where=where, cure=cure)
     return _Layer(base, recipes)
 
 

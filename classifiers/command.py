@@ -30,13 +30,15 @@ def add_parser(commands: Any) -> None:
     style = argparse.RawDescriptionHelpFormatter
     classifier = commands.add_parser("classifier", help="train a quality classifier", description="fastText quality classifiers.")
     inner = classifier.add_subparsers(metavar="COMMAND", required=True)
-    parser = inner.add_parser("train", help="labelled texts to a model with a threshold", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
+    words = "labelled texts to a model with a threshold"
+    parser = inner.add_parser("train", help=words, description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
     parser.add_argument("labels", nargs="+", help="JSONL files (plain, .gz, .zst), folders or globs, local or s3://")
     parser.add_argument("-o", "--output", required=True, help="path or s3:// URL of the model, without extension")
     rule = parser.add_mutually_exclusive_group()
     rule.add_argument("--keep-rate", type=float, metavar="R", help="threshold that keeps this share of the texts")
     rule.add_argument("--precision", type=float, metavar="P", help="lowest threshold with at least this precision (default threshold: 0.5)")
-    parser.add_argument("--keep-rate-of", nargs="+", metavar="FILE", help="JSONL sample of the corpus to measure the keep-rate on (default: held-out rows)")
+    words = "JSONL sample of the corpus to measure the keep-rate on (default: held-out rows)"
+    parser.add_argument("--keep-rate-of", nargs="+", metavar="FILE", help=words)
     parser.add_argument("--text-field", metavar="NAME", help="field of the text (default: text)")
     parser.add_argument("--label-field", metavar="NAME", help="field of the label (default: label)")
     parser.add_argument("--positive", metavar="LABEL", help="label of good texts, or a bound such as '>=3' (default: 1, true, good, hq …)")
@@ -74,7 +76,8 @@ def print_report(report: Report) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if report.up_to_date:
         console.print("Up to date: there is a model of these labels and settings.")
-    table = Table(title=f"{data.held_out_good:,} good and {data.held_out_bad:,} bad held-out rows: AUC {card.auc:.3f}, accuracy {card.accuracy:.3f}")
+    measured = f"{data.held_out_good:,} good and {data.held_out_bad:,} bad held-out rows"
+    table = Table(title=f"{measured}: AUC {card.auc:.3f}, accuracy {card.accuracy:.3f}")
     for name in ("threshold", "kept", "precision", "recall", "F1"):
         table.add_column(name, justify="right")
     for line in card.hold_out:

@@ -117,5 +117,6 @@ def _read(file: str, path: str) -> Any:
         model = fasttext.load_model(file)
         model.get_labels()  # fails for models of word vectors
     except (ValueError, RuntimeError, MemoryError) as error:
-        raise UserError(f"fastText cannot read the model: {error}", where=path, cure="give a supervised fastText model (.bin or .ftz)") from error
+        cure = "give a supervised fastText model (.bin or .ftz)"
+        raise UserError(f"fastText cannot read the model: {error}", where=path, cure=cure) from error
     return model

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import orjson
 
@@ -46,8 +46,8 @@ class Labelled:
 def read_labelled(paths: Sequence[str], text_field: str, label_field: str, positive: str | None) -> Labelled:
     """Read all rows of the files, folders or globs.
 
-    Raises `UserError`, with file and row, for missing files, bad JSON, missing fields and values of the wrong type; and for data that is empty,
-    of a single class, or leaves open which label is the positive one.
+    Raises `UserError`, with file and row, for missing files, bad JSON, missing fields and values of the wrong type; and for
+    data that is empty, of a single class, or leaves open which label is the positive one.
     """
     rows: list[tuple[str, str]] = []
     for place, record in _records(paths):
@@ -103,7 +103,7 @@ def _records(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
 def _parsed(lines: Iterator[bytes], path: str) -> Iterator[tuple[str, Any]]:
     number = 0
     try:
-        for number, line in enumerate(lines, 1):  # noqa: B007  # the handler below names the last line that was whole
+        for number, line in enumerate(lines, 1):  # the handler below names the last line that was whole
             if line.strip():
                 place = f"{path}, row {number}"
                 yield place, _json(line, place)
@@ -120,7 +120,7 @@ def _open(path: str) -> Any:
 
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
         return io.BufferedReader(cast("io.RawIOBase", reader), 1 << 20)
-    return cast("BinaryIO", raw)
+    return raw
 
 
 def _json(line: bytes, place: str) -> Any:
@@ -139,7 +139,8 @@ def _field(record: Any, field: str, place: str) -> Any:
     for part in field.split("."):
         if not isinstance(value, dict) or part not in value:
             have = f"; it has: {', '.join(map(str, record))}" if isinstance(record, dict) else ""
-            raise UserError(f"the row has no field `{field}`{have}", where=place, cure="name the fields with --text-field and --label-field")
+            cure = "name the fields with --text-field and --label-field"
+            raise UserError(f"the row has no field `{field}`{have}", where=place, cure=cure)
         value = value[part]
     return value
 
@@ -165,7 +166,8 @@ def _guess(labels: Counter[str], where: str) -> str:
     if len(known) == 1 or len(labels) == 1:
         return (known or list(labels))[0]
     shown = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
-    raise UserError(f"which label is the positive one? {shown}", where=where, cure="set `positive` (--positive), for example --positive good or --positive '>=3'")
+    cure = "set `positive` (--positive), for example --positive good or --positive '>=3'"
+    raise UserError(f"which label is the positive one? {shown}", where=where, cure=cure)
 
 
 def _is_good(label: str, positive: str, where: str) -> bool:

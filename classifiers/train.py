@@ -113,7 +113,8 @@ def _split(data: Labelled, settings: TrainSettings, paths: list[str]) -> _Split:
         rows = [i for i, is_good in enumerate(data.good) if is_good is good]
         if len(rows) < 2:
             name = "good" if good else "bad"
-            raise UserError(f"only {len(rows)} distinct {name} texts", where=", ".join(paths), cure="two of each class are the least: one to train on, one to measure on")
+            cure = "two of each class are the least: one to train on, one to measure on"
+            raise UserError(f"only {len(rows)} distinct {name} texts", where=", ".join(paths), cure=cure)
         rows.sort(key=lambda i: content_id("hold-out", str(settings.seed), data.texts[i]))
         count = min(max(round(len(rows) * settings.hold_out), 1), len(rows) - 1)
         held_out += rows[:count]
@@ -152,7 +153,8 @@ def _fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) 
     try:
         model = fasttext.train_supervised(path, **options)
     except (ValueError, RuntimeError, MemoryError) as error:
-        raise UserError(f"fastText cannot train: {error}", where="settings", cure="lower the learning rate, min_count or buckets") from error
+        cure = "lower the learning rate, min_count or buckets"
+        raise UserError(f"fastText cannot train: {error}", where="settings", cure=cure) from error
     return FastTextModel(model, "the trained model"), buckets
 
 

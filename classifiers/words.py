@@ -21,7 +21,10 @@ _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
 _SEPARATOR, _JOINS, _ALONE = 0, 1, 2
 # Scripts that put no spaces between words (Thai to Khmer, Han, kana, and all beyond the basic plane): a character is a word.
-_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF))
+_UNSPACED = (
+    *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF)),
+    *((0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF)),
+)
 _BEYOND = 0x10000
 _POWERS = 1 << 19  # powers kept at least: enough for the blocks of usual batches, so that they are made once a process
 

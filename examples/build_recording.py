@@ -34,24 +34,19 @@ Key = tuple[str, ...]
 
 def main() -> None:
     """Stamp the recordings, and report what is missing or no longer asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--missing", help="write prompts without a recording there, as JSONL")
     options = parser.parse_args()
     run = load_run(str(HERE / "run.yaml"))
     recorded = {
-        path: [orjson.loads(line) for line in path.read_bytes().splitlines()]
-        for path in sorted((HERE / "recorded").glob("*.jsonl"))
+        path: [orjson.loads(line) for line in path.read_bytes().splitlines()] for path in sorted((HERE / "recorded").glob("*.jsonl"))
     }
     lines = {key_of(line): line for several in recorded.values() for line in several}
     missing, used = stamp(run, lines)
     for path, several in recorded.items():
         path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in several))
     unused = [key for key in lines if key not in used]
-    print(
-        f"{len(used)} completions stamped, {len(missing)} prompts without one, {len(unused)} recordings that no prompt asks for"
-    )
+    print(f"{len(used)} completions stamped, {len(missing)} prompts without one, {len(unused)} recordings that no prompt asks for")
     for key in unused:
         print("  not asked for:", *key)
     if options.missing:
@@ -97,9 +92,7 @@ def stamp(run: Run, lines: dict[Key, dict[str, Any]]) -> tuple[list[dict[str, An
     return missing, used
 
 
-def requests(
-    recipe: Recipe, row: Row, tokenizer: Tokenizer, lines: dict[Key, dict[str, Any]]
-) -> Iterator[tuple[Prompt, Request, str]]:
+def requests(recipe: Recipe, row: Row, tokenizer: Tokenizer, lines: dict[Key, dict[str, Any]]) -> Iterator[tuple[Prompt, Request, str]]:
     """Every request that a run makes of a row, attempts after a completion that does not parse included."""
     url = row.document.url or row.document.id
     for step in recipe.steps:

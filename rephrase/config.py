@@ -200,6 +200,14 @@ class Mix(Section):
             raise ValueError(f"the shares of the components sum to {total:g}, not 1 ({shares})")
         return self
 
+    @model_validator(mode="after")
+    def _components_differ(self) -> Mix:
+        names = [c.name for c in self.components]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"two components select `{twice}`; a text belongs to the first that matches it, so add their shares up")
+        return self
+
 
 class Spark(Section):
     """The Spark session that a run started from the command line makes for itself."""

@@ -65,12 +65,15 @@ class Writer:
         if table.num_rows:
             self._writer.write_table(table, row_group_size=table.num_rows)
 
-    def commit(self, path: str, note: dict[str, Any]) -> bool:
-        """End the object and store it with its note (see `storage.create`)."""
+    def finish(self, note: dict[str, Any]) -> bytes:
+        """End the object: its bytes, with the note in the footer."""
         self._writer.add_key_value_metadata({_NOTE: orjson.dumps(note)})
         self._writer.close()
-        # A view, not a copy: the object may be large.
-        return storage.create(path, memoryview(self._sink.getvalue()))
+        return self._sink.getvalue().to_pybytes()
+
+    def commit(self, path: str, note: dict[str, Any]) -> bool:
+        """End the object and store it with its note (see `storage.create`)."""
+        return storage.create(path, self.finish(note))
 
 
 def commit(path: str, table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | None = None) -> bool:
@@ -105,6 +108,13 @@ def read(path: str, columns: list[str] | None = None, row_group: int | None = No
     """Rows of one object, or of one of its row groups."""
     with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
         return file.read(columns) if row_group is None else file.read_row_group(row_group, columns)
+
+
+def read_row_groups(path: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The row groups of one object, one after the other, with one opening of it."""
+    with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns)
 
 
 def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:

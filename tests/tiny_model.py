@@ -20,6 +20,7 @@ CHAT_TEMPLATE = (
 def make_tokenizer(folder: Path, chat_template: str | None = CHAT_TEMPLATE) -> Path:
     """Write a byte-level BPE tokenizer of 4,096 tokens into `folder`. It prepends <|endoftext|> to plain text, as base models do."""
     from pydoc_data import topics
+
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 

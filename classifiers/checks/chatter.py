@@ -38,11 +38,12 @@ class Rule(Section):
     kind: Literal["opening", "refusal", "closing", "leak"]
     where: Literal["start", "line", "last_line", "ending", "sentence", "anywhere"]
     pattern: str
-    """A regular expression over the text in lower case, with straight apostrophes."""
+    """A regular expression over the text in lower case, with straight apostrophes. Its lines are joined."""
 
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
+        pattern = "".join(line.strip() for line in pattern.splitlines())
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
@@ -109,7 +110,7 @@ class Chatter:
     def _found(self, text: str, source: str) -> list[str]:
         text = _plain(text.strip())
         parts = {"start": text[:_HEAD], "last": text[-_HEAD:].rsplit("\n", 1)[-1], "all": f"\n{text}"}
-        found = []
+        found: list[str] = []
         for search in self._searches:
             part = parts[search.part]
             if not search.gate.search(part):

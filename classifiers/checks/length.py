@@ -37,10 +37,9 @@ class Length:
         text = np.array([len(text) if text else 0 for text in batch.texts], np.float64)
         source = np.array([len(source) or np.nan for source in batch.sources], np.float64)
         tokens = np.array([np.nan if count is None else count for count in batch.completion_tokens], np.float64)
-        scores = {"ratio": text / source, "words": batch.words.counts, "tokens": tokens}
-        scores = {f"{self.name}.{name}": np.where(batch.has_text, values, np.nan) for name, values in scores.items()}
-        ratio, words, tokens = scores.values()
+        words = batch.words.counts.astype(np.float64)
+        ratio, words, tokens = (np.where(batch.has_text, values, np.nan) for values in (text / source, words, tokens))
         keep = within(ratio, self.settings.min_ratio, self.settings.max_ratio)
         keep &= within(words, self.settings.min_words, self.settings.max_words)
         keep &= within(tokens, self.settings.min_tokens, self.settings.max_tokens)
-        return CheckResult(scores, keep)
+        return CheckResult({f"{self.name}.ratio": ratio, f"{self.name}.words": words, f"{self.name}.tokens": tokens}, keep)

@@ -113,7 +113,7 @@ def _covered(repeats: Integers, size: int, words: Words, total: Integers) -> Sco
 
 
 def _sums(values: Integers, offsets: Integers) -> Integers:
-    running = np.concatenate([[0], np.cumsum(values)])
+    running: Integers = np.concatenate([[0], np.cumsum(values)])
     return running[offsets[1:]] - running[offsets[:-1]]
 
 

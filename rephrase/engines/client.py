@@ -59,7 +59,7 @@ class Server:
     key_name: str = ""
 
 
-class Failure(Exception):
+class CallError(Exception):
     """A call that got no completions. `status` is the HTTP status, 0 where the connection failed; `retry_after` is in seconds."""
 
     def __init__(self, status: int, message: str, *, retry_after: float = 0.0, timed_out: bool = False) -> None:
@@ -84,7 +84,7 @@ class Client:
         retries: int,
         seeds: bool,
         exhausted: str = UNAVAILABLE,
-        recover: Callable[[Failure], Awaitable[None]] | None = None,
+        recover: Callable[[CallError], Awaitable[None]] | None = None,
     ) -> None:
         """Without `prompter` chat messages are sent as text, one request a call.
 
@@ -146,7 +146,7 @@ class Client:
             try:
                 body, resource = self._body(requests, prompts)
                 completions = self._parse(await self._post(resource, body), requests, prompts)
-            except Failure as failure:
+            except CallError as failure:
                 if failure.transient and attempt < self._retries:
                     await asyncio.sleep(_delay(attempt, failure))
                     attempt += 1
@@ -164,7 +164,7 @@ class Client:
                 self._answered = True
                 return completions
 
-    def _give_up(self, failure: Failure, prompts: list[list[int] | None]) -> list[Completion]:
+    def _give_up(self, failure: CallError, prompts: list[list[int] | None]) -> list[Completion]:
         if failure.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             cure = f"set {self._server.key_name} on the driver and the executors (spark.executorEnv.{self._server.key_name})"
             raise UserError(f"the endpoint refuses access: {failure.message}", where=self._server.url, cure=cure)
@@ -218,20 +218,20 @@ class Client:
                 data = await response.read()
         except TimeoutError as error:
             if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
-                raise Failure(0, "no connection in time") from error
-            raise Failure(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
+                raise CallError(0, "no connection in time") from error
+            raise CallError(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Failure(0, f"{type(error).__name__} {error}") from error
+            raise CallError(0, f"{type(error).__name__} {error}") from error
         if response.status != HTTPStatus.OK:
-            raise Failure(
+            raise CallError(
                 response.status, _message(data) or (response.reason or ""), retry_after=_retry_after(response.headers.get("Retry-After"))
             )
         try:
             answer = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            raise Failure(HTTPStatus.BAD_GATEWAY, "the answer is not JSON") from error
+            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not JSON") from error
         if not isinstance(answer, dict):
-            raise Failure(HTTPStatus.BAD_GATEWAY, "the answer is not a JSON object")
+            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not a JSON object")
         return answer
 
     def _new_session(self) -> aiohttp.ClientSession:
@@ -257,7 +257,7 @@ class Client:
                 self._completion(choice, usage, request, prompt) for choice, request, prompt in zip(choices, requests, prompts, strict=True)
             ]
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise Failure(HTTPStatus.BAD_GATEWAY, f"the answer is not a list of completions: {error!r}") from error
+            raise CallError(HTTPStatus.BAD_GATEWAY, f"the answer is not a list of completions: {error!r}") from error
         return completions
 
     def _completion(self, choice: dict[str, Any], usage: dict[str, Any], request: Request, prompt: list[int] | None) -> Completion:
@@ -342,9 +342,9 @@ def without_thinking(text: str, *, opened: bool | None) -> str:
     return "" if inside else text
 
 
-def _delay(attempt: int, failure: Failure) -> float:
+def _delay(attempt: int, failure: CallError) -> float:
     # Jitter, so that the many clients which one outage hit do not come back at once.
-    return failure.retry_after + min(_LONGEST_DELAY, _FIRST_DELAY * 2**attempt) * random.uniform(0.5, 1.5)
+    return failure.retry_after + min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**attempt) * random.uniform(0.5, 1.5)
 
 
 def _retry_after(value: str | None) -> float:

@@ -116,7 +116,7 @@ def _rows(path: str) -> Iterator[dict[str, Any]]:
         with storage.open_stream(path) as stream:
             lines: Any = stream
             if path.endswith(".gz"):
-                lines = gzip.open(stream)
+                lines = gzip.GzipFile(fileobj=stream)
             elif path.endswith(".zst"):
                 lines = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
             for line in lines:

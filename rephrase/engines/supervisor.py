@@ -82,7 +82,7 @@ class ServerInfo:
 
 
 def current_process() -> Process:
-    """This process."""
+    """The calling process."""
     return _process(os.getpid())
 
 
@@ -161,18 +161,18 @@ def log_errors(log: str) -> str:
         match = _ERROR_LINE.match(line)
         if not match or _CONSEQUENCE.search(line):
             continue
-        found = match.group(0).strip()
-        if "validation error" in line:  # pydantic puts the reason two lines further down
-            reasons = [text.strip() for text in lines[number + 1 : number + 4] if text.startswith("  ")]
-            found = f"{found}: {' '.join(reasons)}" if reasons else found
-    return re.sub(r"\s*\[type=.*", "", found)[:600]
+        found = match.group(1) or match.group(2)
+        if "validation error" in line:  # pydantic puts its reasons into the next lines
+            reasons = (text.strip().removeprefix("Value error, ") for text in lines[number + 1 :] if text.startswith("  "))
+            found = re.sub(r"\s*\[type=.*", "", next(reasons, found))
+    return found[:400]
 
 
 _PREFIX = re.compile(r"^(?:\([\w .:-]*pid=\d+\)\s*)?(?:(?:ERROR|CRITICAL|WARNING|INFO) \d\d-\d\d [\d:]+ \[[^\]]*\]\s?)?")
-_ERROR_LINE = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt|Exit)\b(?:: .+)?$|[\w.]+: error: .+|Killed$)")
+_ERROR_LINE = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception)\b(?:: .+)?)$|^\S+\.py: error: (.+)$")
 # Errors that only report that another process of the server has died, whose own error stands above.
 _CONSEQUENCE = re.compile(
-    r"Engine core initialization failed|EngineDeadError|Executor failed|WorkerProc initialization failed|CancelledError|^SystemExit"
+    r"Engine core initialization failed|EngineCore encountered|Executor failed|WorkerProc initialization failed|CancelledError"
 )
 
 
@@ -324,7 +324,7 @@ def _spawn(folder: Path, owner: Process, launch: Launch) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)}
     with open(folder / "supervisor.log", "wb") as log:
         command = [sys.executable, "-m", "rephrase.engines.supervisor", str(folder)]
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603  # ourselves
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=False
         )
     if done.returncode:
@@ -396,7 +396,7 @@ def _start_server(folder: Path, launch: Launch, python_path: str | None) -> subp
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(launch.devices)
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *launch.arguments, "--uds", str(folder / "socket")]
     with open(folder / "engine.log", "wb") as log:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603  # the user's own arguments, on the user's own machines
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
 

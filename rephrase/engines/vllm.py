@@ -13,7 +13,7 @@ import orjson
 
 from rephrase.engines import supervisor
 from rephrase.engines.base import Completion, Request
-from rephrase.engines.client import Client, Failure, Server
+from rephrase.engines.client import CallError, Client, Server
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Vllm:
             recover=self._recover,
         )
 
-    async def _recover(self, _failure: Failure) -> None:
+    async def _recover(self, _failure: CallError) -> None:
         # A dead server leaves its socket for a moment, and its supervisor looks once a second.
         await asyncio.sleep(2)
         await asyncio.to_thread(find_or_start, self._launch, self._owner)

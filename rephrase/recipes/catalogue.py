@@ -18,7 +18,7 @@ from rephrase.recipes.base import Recipe
 from rephrase.recipes.passagewise import PassageStep, SamplingSection, read_family
 
 _FILES = ("wrap.yaml", "mind.yaml")
-_FLOWS: dict[str, tuple[type[Section], Callable[[Any, SamplingSection], Recipe]]] = {"entigraph": (entigraph.Options, entigraph.build)}
+_FLOWS: dict[str, tuple[type[Section], Callable[[Any, SamplingSection], Recipe]]] = {entigraph.NAME: (entigraph.Options, entigraph.build)}
 
 
 @functools.cache
@@ -49,10 +49,8 @@ def recipes_of(uses: Sequence[RecipeUse]) -> list[Recipe]:
 def _find(use: RecipeUse) -> list[Recipe]:
     where = f"recipe `{use.use}`"
     sampling: SamplingSection = validate(SamplingSection, use.sampling, f"{where}, sampling")
-    if use.use in _FLOWS:
-        options, build = _FLOWS[use.use]
-        return [build(validate(options, use.options, f"{where}, options"), sampling)]
-    if use.options:
+    flows = [flow for name, flow in _FLOWS.items() if use.use == name.split("/")[0] or fnmatch.fnmatchcase(name, use.use)]
+    if use.options and not flows:
         raise UserError("this recipe has no options", where=where, cure="remove `options`; `sampling` may be changed")
     if use.use.endswith((".yaml", ".yml")):
         try:
@@ -62,6 +60,8 @@ def _find(use: RecipeUse) -> list[Recipe]:
         chosen = list(read_family(text, use.use).values())
     else:
         chosen = [recipe for name, recipe in _shipped().items() if fnmatch.fnmatchcase(name, use.use)]
+    chosen = [_with_sampling(recipe, sampling) for recipe in chosen]
+    chosen += [build(validate(options, use.options, f"{where}, options"), sampling) for options, build in flows]
     if not chosen:
         known = sorted(catalogue())
         near = difflib.get_close_matches(use.use, known, n=1)
@@ -70,7 +70,7 @@ def _find(use: RecipeUse) -> list[Recipe]:
             where="recipes",
             cure=f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(known)}",
         )
-    return [_with_sampling(recipe, sampling) for recipe in chosen]
+    return chosen
 
 
 def _with_sampling(recipe: Recipe, sampling: SamplingSection) -> Recipe:

