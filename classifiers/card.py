@@ -41,6 +41,7 @@ class Card(Section):
     accuracy: float
     """At a threshold of 0.5."""
     hold_out: tuple[Line, ...]
+    """The chosen threshold, and those that keep a tenth to nine tenths of the held-out rows."""
     threshold: float
     threshold_rule: str
     threshold_line: Line
@@ -80,14 +81,14 @@ def describe_card(card: Card, name: str) -> str:
     labels = ", ".join(f"`{label}` {count:,}" for label, count in data.labels.items())
     settings = "\n".join(f"| {key} | {value} |" for key, value in card.settings.model_dump().items() if value is not None)
     lines = "\n".join(
-        f"| {line.threshold:.4f}{' (chosen)' if line == card.threshold_line else ''} "
+        f"| {line.threshold:.6f}{' (chosen)' if line == card.threshold_line else ''} "
         f"| {line.kept:.1%} | {line.precision:.3f} | {line.recall:.3f} | {line.f1:.3f} |"
         for line in card.hold_out
     )
     return f"""# {name}
 
 A fastText classifier of two classes. Its score is the probability of `{card.label}`, from 0 to 1; texts that score at least
-**{card.threshold:.4f}** count as good ({card.threshold_rule}).
+**{card.threshold:.6f}** count as good ({card.threshold_rule}).
 
 Texts are prepared as in training by `classifiers.fasttext_model`: stripped, lines joined by spaces, nothing else.
 

@@ -21,6 +21,8 @@ examples:
 Use it in a run.yaml, with the threshold of its card or with `min: 0.8`:
   filter: {checks: [finished, parsed, chatter, length, repetition, copied, quality: {model: models/quality.bin}]}"""
 
+_SPREAD = 0.2  # between the lowest and the highest line of the table; a model that has learnt its labels spreads over most of 0 to 1
+
 
 def add_parser(commands: Any) -> None:
     """Add `classifier` to the subcommands that `argparse.ArgumentParser.add_subparsers` gave.
@@ -82,10 +84,12 @@ def print_report(report: Report) -> None:
         table.add_column(name, justify="right")
     for line in card.hold_out:
         style = "bold" if line.threshold == card.threshold else None
-        row = (f"{line.threshold:.4f}", f"{line.kept:.1%}", f"{line.precision:.3f}", f"{line.recall:.3f}", f"{line.f1:.3f}")
+        row = (f"{line.threshold:.6f}", f"{line.kept:.1%}", f"{line.precision:.3f}", f"{line.recall:.3f}", f"{line.f1:.3f}")
         table.add_row(*row, style=style)
     console.print(table)
-    console.print(f"threshold  {card.threshold:.4f}: {card.threshold_rule}")
+    console.print(f"threshold  {card.threshold:.6f}: {card.threshold_rule}")
+    if card.hold_out[-1].threshold - card.hold_out[0].threshold < _SPREAD:
+        console.print("note       the scores hardly differ, as they do after few steps on few labels; try --epoch 25 --lr 0.5")
     console.print(f"trained    on {data.trained_good:,} good and {data.trained_bad:,} bad rows")
     console.print(f"model      {report.model} ({card.model_bytes / 1e6:,.1f} MB)", markup=False)
     console.print(f"card       {report.card_markdown}, {report.card_json}", markup=False)

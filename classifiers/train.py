@@ -27,7 +27,7 @@ from rephrase.records import content_id
 NEGATIVE = f"{LABEL_PREFIX}bad"
 _METHOD = "1"  # part of the digest: to be raised when the same data and settings come to mean another model
 _MAX_BUCKETS = 2_000_000
-_TABLE = [n / 10 for n in range(1, 10)]
+_TABLE = [n / 10 for n in range(1, 10)]  # keep-rates of the lines of the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,8 @@ def _threshold(truth: Truth, scores: Scores, sample: Scores | None, settings: Tr
 
 
 def _table(threshold: float, truth: Truth, scores: Scores) -> tuple[Line, ...]:
-    return tuple(line_at(value, truth, scores) for value in sorted({*_TABLE, threshold}))
+    thresholds = {threshold_by_keep_rate(scores, rate) for rate in _TABLE} | {threshold}
+    return tuple(line_at(value, truth, scores) for value in sorted(thresholds))
 
 
 def _counts(data: Labelled, split: _Split, paths: list[str]) -> DataCounts:

@@ -10,7 +10,7 @@ else
   uv=$root/.uv/bin/uv
   if [ ! -x "$uv" ]; then
     echo "uv is not on the PATH; putting one into .uv/" >&2
-    if ! python3 -m pip install --quiet --target "$root/.uv" uv >&2; then
+    if ! python3 -m pip install -qq --target "$root/.uv" uv >&2; then
       echo "uv could not be installed by pip; install it by hand: https://docs.astral.sh/uv/" >&2
       exit 2
     fi

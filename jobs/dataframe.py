@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-from rephrase.engines.factory import check_engine, open_engine
-
 from jobs.rewrite import gpu_addresses, with_generations
 from jobs.units import user_errors_marked
-from rephrase.config import EngineConfig, RecipeUse, validate
+from rephrase.config import EngineConfig, RecipeUse, engine_of, validate
+from rephrase.engines.factory import check_engine, open_engine
 from rephrase.errors import UserError
 from rephrase.generate import Task, generate
 from rephrase.recipes.base import Recipe, Row
@@ -43,7 +41,7 @@ def rewrite(
     `error`. Raises `UserError` for unknown names and settings.
     """
     chosen = [recipe] if isinstance(recipe, Recipe) else recipes_of([validate(RecipeUse, recipe, "recipe")])
-    config: EngineConfig = TypeAdapter(EngineConfig).validate_python(engine)
+    config = engine_of(engine)
     check_engine(config)
     missing = [name for name in (text, id) if name and name not in frame.columns]
     if missing:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
-from classifiers.cascade import Cascade, build_cascade
 
 from classifiers.batch import JudgeBatch
+from classifiers.cascade import Cascade, build_cascade
 from jobs.stage import claim
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables

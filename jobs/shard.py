@@ -34,6 +34,7 @@ _BATCH_DOCUMENTS = 512  # documents whose language and tokens are found in one c
 _BATCH_CHARACTERS = 4_000_000  # and at most so many characters, unless one document has more
 _EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the second pass holds at a time
 _ID_TASKS = 2000  # tasks that read ids; each reads many files where there are more
+_FOOTERS = 16  # read at a time to see whether there is any document
 _MARKER = -1  # a row number that says "this file is to be finished", so that files without duplicates get a task too
 
 
@@ -81,8 +82,7 @@ def shard(run: Run, spark: LazySession) -> None:
         console.print(f"shard: all {len(units)} units are there already, nothing to do")
     for file in storage.list_files(plan.extracted):
         storage.delete(file.path)
-    if todo or len(units) <= _ID_TASKS:
-        _check_not_empty(plan)
+    _check_not_empty(plan)
 
 
 def _input_files(paths: Sequence[str]) -> tuple[storage.FileInfo, ...]:
@@ -119,10 +119,12 @@ def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | No
 def _extract(run: Run, spark: LazySession, plan: _Plan, todo: Sequence[int]) -> None:
     units = [Unit(plan.between(index), index) for index in todo]
     missing = pending(units, plan.extracted)
+    if not missing:
+        return
+    session = spark.get()  # before the clock of the progress line starts
     with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), _words) as progress:
-        if missing:
-            work = functools.partial(_extract_file, plan=plan, config=run.input, tokenizer=run.tokenizer)
-            run_units(spark.get(), missing, work, progress)
+        work = functools.partial(_extract_file, plan=plan, config=run.input, tokenizer=run.tokenizer)
+        run_units(session, missing, work, progress)
 
 
 def _words(sums: dict[str, float], seconds: float) -> str:
@@ -151,7 +153,9 @@ def _extract_file(unit: Unit[int], *, plan: _Plan, config: Input, tokenizer: str
                 assert isinstance(item, RawDocument)
                 extracted.add(item)
     except FileNotFoundError as error:
-        raise UserError("the input file has gone", where=file.path, cure="put it back, or list the input again in another output") from error
+        raise UserError(
+            "the input file has gone", where=file.path, cure="put it back, or list the input again in another output"
+        ) from error
     extracted.flush()
     if errors:
         tables.commit(plan.errors(unit.payload), _error_table(errors), {"errors": len(errors)})
@@ -242,8 +246,8 @@ class _Extracted:
 
 
 def _deduplicate(run: Run, spark: LazySession, plan: _Plan, todo: Sequence[int]) -> None:
+    session = spark.get()
     with StageProgress("dedup", plan.documents, len(plan.files), len(plan.files) - len(todo), _words_of_dedup) as progress:
-        session = spark.get()
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeated rows, and a marker.
         repeated = _repeated_rows(session, plan, todo)
         markers = session.range(0, len(todo), 1, 1).selectExpr("cast(id as int) as place", f"cast({_MARKER} as long) as row")
@@ -254,8 +258,8 @@ def _deduplicate(run: Run, spark: LazySession, plan: _Plan, todo: Sequence[int])
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             rows: dict[int, list[int]] = {}
             for batch in batches:
-                for place, row in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
-                    rows.setdefault(place, []).append(row)
+                for place, row in zip(batch.column(0).to_numpy(), batch.column(1).to_numpy(), strict=True):
+                    rows.setdefault(int(place), []).append(int(row))
             with user_errors_marked():
                 for place in sorted(rows):
                     _finish_file(plan, indexes[place], rows[place], tokens_per_unit)
@@ -266,7 +270,8 @@ def _deduplicate(run: Run, spark: LazySession, plan: _Plan, todo: Sequence[int])
 
 
 def _words_of_dedup(sums: dict[str, float], _seconds: float) -> str:
-    return f"{sums.get('documents', 0):,.0f} documents, {sums.get('tokens', 0):,.0f} tokens, {sums.get('duplicates', 0):,.0f} duplicates dropped"
+    documents, tokens, duplicates = (sums.get(name, 0) for name in ("documents", "tokens", "duplicates"))
+    return f"{documents:,.0f} documents, {tokens:,.0f} tokens, {duplicates:,.0f} duplicates dropped"
 
 
 def _repeated_rows(session: SparkSession, plan: _Plan, todo: Sequence[int]) -> DataFrame:
@@ -286,8 +291,8 @@ def _repeated_rows(session: SparkSession, plan: _Plan, todo: Sequence[int]) -> D
 
         with user_errors_marked():
             for batch in batches:
-                for task in batch.column(0).to_pylist():
-                    for index in range(task, count, tasks):
+                for task in batch.column(0).to_numpy():
+                    for index in range(int(task), count, tasks):
                         place = place_of.get(index, -1)
                         path = plan.final(index) if place < 0 else plan.between(index)
                         found = tables.read(path, ["id"]).column("id").combine_chunks()
@@ -370,14 +375,16 @@ class _Groups:
 
 def _check_not_empty(plan: _Plan) -> None:
     counts: Counter[str] = Counter()
-    for footer in tables.footers(plan.final(index) for index in range(len(plan.files))):
-        if footer.note.get("documents"):
-            return
-        counts.update({key: footer.note.get(key, 0) for key in ("dropped_short", "dropped_long", "errors")})
+    for first in range(0, len(plan.files), _FOOTERS):  # almost always the first few tell
+        last = min(first + _FOOTERS, len(plan.files))
+        for footer in tables.footers(plan.final(index) for index in range(first, last)):
+            if footer.note.get("documents"):
+                return
+            counts.update({key: footer.note.get(key, 0) for key in ("dropped_short", "dropped_long", "errors")})
     said = f"{counts['dropped_short']:,} too short, {counts['dropped_long']:,} too long, {counts['errors']:,} read errors"
     reasons: Counter[str] = Counter()
     for path in tables.objects(storage.join(plan.output, "errors")):
-        reasons.update(tables.read(path, ["reason"]).column("reason").to_pylist())
+        reasons.update(str(reason) for reason in tables.read(path, ["reason"]).column("reason").to_pylist())
     often = f"; most often: {reasons.most_common(1)[0][0]}" if reasons else ""
     raise UserError(
         f"the input gives no documents: {said}{often}",

@@ -232,6 +232,18 @@ class Run(Section):
     spark: Spark = Spark()
 
 
+class _Engine(Section):
+    engine: EngineConfig
+
+
+def engine_of(settings: dict[str, Any] | EngineConfig) -> EngineConfig:
+    """An engine config from the mapping that would stand under `engine:`. Raises `UserError`."""
+    if isinstance(settings, BaseModel):
+        return settings
+    chosen: EngineConfig = validate(_Engine, {"engine": settings}, "engine").engine
+    return chosen
+
+
 def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
     """Read a run.yaml.
 
@@ -285,6 +297,8 @@ def _user_error(section: type[Section], failure: ValidationError, where: str, li
         return UserError(f"unknown key `{key}`", where=spot, cure=cure)
     if error["type"] == "missing":
         return UserError(f"the key `{key}` is missing", where=spot, cure="add it; see examples/run.yaml")
+    if error["type"].startswith("union_tag"):
+        return UserError(f"`{key}.kind` says which engine to use", where=spot, cure="one of: vllm, endpoint, replay")
     message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
     shown = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""

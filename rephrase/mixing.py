@@ -149,7 +149,8 @@ def _matches(column: pa.ChunkedArray, accept: Callable[[str], bool]) -> NDArray[
     # A table has few different sources and recipes: each is looked at once, and null is the one past the last.
     encoded = pa.concat_arrays(column.chunks or [pa.array([], column.type)]).dictionary_encode()
     accepted = np.array([accept(value) for value in encoded.dictionary.to_pylist()] + [False], np.bool_)
-    return accepted[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
+    chosen: NDArray[np.bool_] = accepted[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
+    return chosen
 
 
 def _score(column: pa.ChunkedArray, name: str) -> NDArray[np.float64]:

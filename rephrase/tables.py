@@ -67,9 +67,10 @@ class Writer:
 
     def finish(self, note: dict[str, Any]) -> bytes:
         """End the object: its bytes, with the note in the footer."""
-        self._writer.add_key_value_metadata({_NOTE: orjson.dumps(note)})
+        self._writer.add_key_value_metadata({_NOTE.decode(): orjson.dumps(note).decode()})
         self._writer.close()
-        return self._sink.getvalue().to_pybytes()
+        data: bytes = self._sink.getvalue().to_pybytes()
+        return data
 
     def commit(self, path: str, note: dict[str, Any]) -> bool:
         """End the object and store it with its note (see `storage.create`)."""

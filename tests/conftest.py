@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobs.session import LazySession
-from rephrase.config import Spark
+from rephrase.config import Spark, VllmEngine
+from rephrase.engines.supervisor import Process, ServerInfo, stop_all
+from rephrase.engines.vllm import Vllm, find_or_start, launch
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +60,72 @@ def spark(s3_server: str) -> Iterator[LazySession]:
     session = LazySession(Spark(master="local[2]", conf={"spark.sql.shuffle.partitions": 2}))
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tokenizer.json: a small byte-level BPE trained on the standard library's help texts, with a control token."""
+    from pydoc_data import topics
+
+    from tokenizers import Tokenizer as Inner
+    from tokenizers import models, pre_tokenizers, trainers
+
+    inner = Inner(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    inner.train_from_iterator(list(topics.topics.values())[:40], trainer)
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    inner.save(str(path))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random Llama."""
+    from tests.tiny_model import make_tiny_model
+
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny-llama")
+
+
+class SharedVllm:
+    """The session's one vLLM server. It belongs to a process that tests may kill: the next engine then gets a new one."""
+
+    def __init__(self, model: Path) -> None:
+        # A random model writes white space between JSON tokens without end, if it may.
+        arguments = ["--structured-outputs-config", '{"disable_any_whitespace": true}']
+        self.config = VllmEngine(kind="vllm", model=str(model), args=arguments, env={"VLLM_CPU_KVCACHE_SPACE": "1"})
+        self._sleeper: subprocess.Popen[bytes] | None = None
+
+    @property
+    def owner(self) -> Process:
+        """The process that the server belongs to, alive."""
+        if self._sleeper is None or self._sleeper.poll() is not None:
+            self._sleeper = subprocess.Popen(["sleep", "infinity"])
+        return Process.of(self._sleeper.pid)
+
+    def engine(self, **changes: Any) -> Vllm:
+        """A new engine on the server, with some of the config's fields changed. It lives in one event loop."""
+        return Vllm(self.config.model_copy(update=changes), owner=self.owner)
+
+    def server(self) -> ServerInfo:
+        """The server, started if need be."""
+        return find_or_start(launch(self.config), self.owner)
+
+    def end(self) -> None:
+        """End the server and its owner."""
+        if self._sleeper is not None:
+            stop_all(self.owner)
+            self._sleeper.kill()
+            self._sleeper.wait()
+
+
+@pytest.fixture(scope="session")
+def vllm(tiny_model: Path) -> Iterator[SharedVllm]:
+    """A vLLM server with a tiny random model, shared by all tests of the session."""
+    if importlib.util.find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed")
+    shared = SharedVllm(tiny_model)
+    yield shared
+    shared.end()

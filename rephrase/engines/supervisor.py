@@ -44,6 +44,12 @@ class Process:
     pid: int
     start: int
 
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """The process that has this id now; a dead one if there is none."""
+        found = _status(pid)
+        return cls(pid, found.start if found else -1)
+
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
@@ -81,11 +87,6 @@ class ServerInfo:
     max_model_len: int | None
 
 
-def current_process() -> Process:
-    """The calling process."""
-    return _process(os.getpid())
-
-
 def find_owner() -> Process:
     """The executor that this process works for: the nearest ancestor that is a JVM, or this process itself.
 
@@ -99,9 +100,9 @@ def find_owner() -> Process:
         if found is None:
             break
         if _command(pid) == "java":
-            return _process(pid)
+            return Process.of(pid)
         pid = found.parent
-    return current_process()
+    return Process.of(os.getpid())
 
 
 def find_or_start(launch: Launch, owner: Process | None = None) -> ServerInfo:
@@ -206,11 +207,6 @@ def _command(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
-
-
-def _process(pid: int) -> Process:
-    found = _status(pid)
-    return Process(pid, found.start if found else -1)
 
 
 def _members(server: Process) -> list[int]:
@@ -417,7 +413,7 @@ def _supervise(folder: Path) -> None:
     owner_fields, launch_fields, python_path = json.loads((folder / "launch.json").read_text())
     owner, launch = Process(**owner_fields), Launch(**launch_fields)
     server = _start_server(folder, launch, python_path)
-    process = _process(server.pid)
+    process = Process.of(server.pid)
     _write_status(folder, "starting", engine=[process.pid, process.start])
     deadline = time.monotonic() + launch.startup_timeout
     ready = False

@@ -46,7 +46,7 @@ Item = RawDocument | Dropped | ReadError
 
 
 def clean(text: str) -> str:
-    """The text without NUL characters and lone surrogates, which Parquet and tokenizers refuse, and with `\\n` line ends."""
+    """The text without NUL characters and lone surrogates, which Parquet and tokenizers refuse, and with Unix line ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 _READ = 1 << 18  # bytes asked of the stored file at a time
 _FEED = 1 << 15  # compressed bytes given to the decoder at a time: bounds what one step can inflate to
 _KEPT = 1 << 24  # compressed bytes of the current member that are kept to search for the next one after damage
 _TRIAL = 1 << 10  # compressed bytes that must decode for a place to count as the start of a member
+
+
+class Readable(Protocol):
+    """Anything that gives up to `size` next bytes, and `b""` at its end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Members:
     content `accepts` allows. Holds at most 16 MiB of the file.
     """
 
-    def __init__(self, stream: BinaryIO, codec: Codec, accepts: Callable[[bytes], bool] = bool) -> None:
+    def __init__(self, stream: Readable, codec: Codec, accepts: Callable[[bytes], bool] = bool) -> None:
         self._stream, self._codec, self._accepts = stream, codec, accepts
         self._raw = bytearray()
         self._base = 0  # offset in the file of the first byte of `_raw`
@@ -160,7 +166,7 @@ class Members:
 class Peeked:
     """A stream whose first bytes have been looked at."""
 
-    def __init__(self, stream: BinaryIO, size: int = 1 << 16) -> None:
+    def __init__(self, stream: Readable, size: int = 1 << 16) -> None:
         self._stream = stream
         self.head = b""
         while len(self.head) < size and (data := stream.read(size - len(self.head))):

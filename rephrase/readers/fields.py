@@ -82,7 +82,7 @@ def _optional(value: Any) -> str | None:
     return None if value is None else _as_string(value)
 
 
-def _number(value: Any, kind: type[float] | type[int]) -> Any:
+def _number(value: Any, kind: type[float | int]) -> Any:
     try:
         return None if value is None else kind(value)
     except (TypeError, ValueError) as error:

@@ -31,7 +31,7 @@ def decode_body(body: bytes, transfer_encoding: str, content_encoding: str, limi
 
 
 def _join_chunks(body: bytes) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     at = 0
     while at < len(body):
         end = body.find(b"\r\n", at, at + 64)

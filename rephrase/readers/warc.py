@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, cast
 
 from rephrase.config import Input
 from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_of
-from rephrase.readers.compressed import Members, Peeked, codec_of
+from rephrase.readers.compressed import Members, Peeked, Readable, codec_of
 from rephrase.readers.http import decode_body
 from rephrase.text.html import decode, extract
 
@@ -22,10 +22,6 @@ _KEPT = 1 << 25  # plain bytes kept of the current record to search for the next
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _TEXT_TYPES = (*_HTML_TYPES, "text/plain")
 _HTML_START = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
-
-
-class _Plain(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
 
 
 def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
@@ -46,7 +42,7 @@ def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
 class _Window:
     """A stream that remembers what it gave, from a mark on, so that reading can go on elsewhere after damage."""
 
-    def __init__(self, plain: _Plain) -> None:
+    def __init__(self, plain: Readable) -> None:
         self._plain = plain
         self._kept = bytearray()
         self._base = 0  # position of the first kept byte
@@ -80,6 +76,11 @@ class _Window:
             del self._kept[:count]
             self._base += count
 
+    @property
+    def end(self) -> int:
+        """The position after the last byte that was read from the stream."""
+        return self._base + len(self._kept)
+
     def move_to(self, position: int) -> None:
         self._at = position
 
@@ -103,12 +104,13 @@ class _Window:
 class _Archive:
     """The records of a plain stream: a whole uncompressed file, or one member of a compressed one."""
 
-    def __init__(self, plain: _Plain, file: str, config: Input, member: Members | None) -> None:
+    def __init__(self, plain: Readable, file: str, config: Input, member: Members | None) -> None:
         self._window, self._file, self._config, self._member = _Window(plain), file, config, member
         # A page is held back until what follows it has been seen: only then it is known to be whole.
         self._held: Item | None = None
         self._record_at = 0
-        self._record_length = -1  # of the last record's content; -1 before the first since reading began or was resumed
+        self._damage_at = 0  # where damage begins if no record follows the last one
+        self._record_end = -1  # of the last record's content; -1 before the first since reading began or was resumed
 
     def items(self) -> Iterator[Item]:
         start: int | None = 0
@@ -118,11 +120,11 @@ class _Archive:
                     if self._held is not None:
                         yield self._held
                     self._held = self._item(record)
-                start = None
-            except Exception as error:
-                if self._window.failure or not isinstance(error, OSError):
-                    raise self._window.failure or error from None
-                found, start = self._after_damage(start, reason_of(error))
+                start = self._after_end()
+            except OSError as error:
+                if self._window.failure:
+                    raise self._window.failure from None
+                found, start = self._after_damage(start or 0, reason_of(error))
                 yield from found
         if self._member is not None and self._member.damage:
             self._held = self._error(0, self._member.damage)
@@ -133,15 +135,29 @@ class _Archive:
         from fastwarc.warc import ArchiveIterator
 
         self._window.move_to(start)
-        self._record_length = -1
-        for record in ArchiveIterator(self._window, parse_http=False):
-            self._record_at, self._record_length = record.stream_pos, record.content_length
+        self._record_end = -1
+        for record in ArchiveIterator(cast("BinaryIO", self._window), parse_http=False):
+            self._record_at = record.stream_pos
             self._window.forget_before(self._record_at)
+            length_known = (record.headers.get("Content-Length") or "").strip().isdigit()
+            self._record_end = self._window.end_of_head(self._record_at) + record.content_length
+            self._damage_at = self._record_end + len(_RECORD_END)
+            if not length_known:  # fastwarc takes it for 0, and then finds no record where the content is
+                self._damage_at = self._record_at
             yield record
 
     def _error(self, position: int, reason: str) -> ReadError:
         offset = position if self._member is None else self._member.offset
         return ReadError(self._file, offset, "byte", reason)
+
+    def _after_end(self) -> int | None:
+        """At the end of the stream: where to go on because the last record claimed more than there was and hides others; or None."""
+        missing = self._record_end - self._window.end
+        if missing <= 0 or (self._member is not None and self._member.damage):
+            return None
+        self._held = self._error(self._record_at, f"the file ends inside a record, {missing} bytes early")
+        found = self._window.find(_NEXT_RECORD, self._record_at + 1)
+        return found + len(_RECORD_END) if found >= 0 else None
 
     def _after_damage(self, start: int, reason: str) -> tuple[list[Item], int | None]:
         """After fastwarc gave up: what can be said of the records so far, and where the next one starts (None: nowhere)."""
@@ -149,14 +165,14 @@ class _Archive:
             return [], None  # `items` reports the member as a whole
         held = [self._held] if self._held is not None else []
         self._held = None
-        if self._record_length < 0:
+        if self._record_end < 0:
             found = self._window.find(_NEXT_RECORD, start)
             return [*held, self._error(start, reason)], found + len(_RECORD_END) if found >= 0 else None
-        end = self._window.end_of_head(self._record_at) + self._record_length + len(_RECORD_END)
+        end = self._record_end + len(_RECORD_END)
         found = self._window.find(_NEXT_RECORD, self._record_at + 1)
         following = found + len(_RECORD_END) if found >= 0 else None
         if following is None or following > end:
-            return [*held, self._error(end, reason)], following
+            return [*held, self._error(self._damage_at, reason)], following
         if following == end:  # the next record is where it should be and cannot be read: resuming there says why
             return held, following
         return [self._error(self._record_at, "the record is longer or shorter than it says")], following
@@ -171,9 +187,13 @@ class _Archive:
             return None
         try:
             record.parse_http(auto_decode="none")
-        except OSError as error:
+            return self._response(record, record.http_headers)
+        except (OSError, ValueError) as error:
+            if self._window.failure:
+                raise
             return self._error(self._record_at, reason_of(error))
-        headers = record.http_headers
+
+    def _response(self, record: Any, headers: Any) -> Item | None:
         if headers is None or not 200 <= (headers.status_code or 0) < 300:
             return None
         kind = (record.http_content_type or record.headers.get("WARC-Identified-Payload-Type") or "").lower()
@@ -182,10 +202,7 @@ class _Archive:
         body = self._body(record)
         if not isinstance(body, bytes):
             return body
-        try:
-            body = decode_body(body, headers.get("Transfer-Encoding") or "", headers.get("Content-Encoding") or "", MAX_PAGE_BYTES + 1)
-        except ValueError as error:
-            return self._error(self._record_at, str(error))
+        body = decode_body(body, headers.get("Transfer-Encoding") or "", headers.get("Content-Encoding") or "", MAX_PAGE_BYTES + 1)
         if not kind:
             if not _HTML_START.match(body[:512]):
                 return None
@@ -198,7 +215,7 @@ class _Archive:
             return Dropped("long", wanted)
         body: bytes = record.reader.read(wanted)
         if len(body) < wanted:
-            return self._error(self._record_at, f"the file ends inside a record, {wanted - len(body)} bytes early")
+            return self._error(self._record_at, f"the record ends {wanted - len(body)} bytes early")
         return body
 
     def _document(self, record: Any, body: bytes, kind: str, charset: str | None) -> Item:

@@ -28,7 +28,7 @@ def decode(data: bytes, charset: str | None, *, html: bool = True) -> str:
         encoding = map_encoding_to_html5(charset.strip("\"' \t"), fallback_utf8=False)
     if encoding is None:
         encoding = detect_encoding(data, from_html_meta=html)
-    text: str = bytes_to_str(data, encoding, errors="replace")
+    text: str = bytes_to_str(data, encoding or "utf-8", errors="replace")
     return text
 
 

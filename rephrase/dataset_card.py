@@ -1,0 +1,110 @@
+"""The README.md of a mixture: a dataset card that Hugging Face's hub and `datasets` understand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+# Identifiers that the hub knows; other licences are listed as "other" with their name in the text.
+_HUB_LICENSES = re.compile(
+    r"apache-2\.0|mit|bsd-[23]-clause|cc|cc0-1\.0|cc-by(-nc)?(-nd|-sa)?-[2-4]\.[05]|cdla-(permissive|sharing)-[12]\.0|gfdl"
+    r"|[al]?gpl-[23]\.[01]|mpl-2\.0|odbl|odc-by|pddl|unlicense|unknown"
+)
+_SIZES = [
+    "n<1K",
+    "1K<n<10K",
+    "10K<n<100K",
+    "100K<n<1M",
+    "1M<n<10M",
+    "10M<n<100M",
+    "100M<n<1B",
+    "1B<n<10B",
+    "10B<n<100B",
+    "100B<n<1T",
+    "n>1T",
+]
+
+_LOADING = """\
+## Loading
+
+```python
+from datasets import load_dataset
+
+mixture = load_dataset("parquet", data_files="*.parquet", split="train", streaming=True)
+for row in mixture:
+    print(row["origin"], row["text"][:80])
+```
+
+The rows are shuffled over all files, so that reading them in order is a random order. `text` is the training text;
+`document_id` is the id of the original that a synthetic text was made from, and an original's own id. `epoch` counts from 0 how
+often a text was used before. `synthetic_depth` counts the models that a text has passed through. `_manifest.json` holds all
+counts, the checksum of every file, and the config; files without a manifest beside them are an unfinished mixture.
+"""
+
+
+def dataset_card(manifest: dict[str, Any]) -> str:
+    """The card, in Markdown with a YAML header, of the mixture that a manifest describes."""
+    counts = manifest["counts"]
+    licenses = [str(count["value"]).lower() if count["value"] else "unknown" for count in counts["license"]]
+    languages = {str(count["value"]).replace("-", "_").split("_")[0] for count in counts["language"] if count["value"]}
+    header = {
+        "license": sorted({name if _HUB_LICENSES.fullmatch(name) else "other" for name in licenses}),
+        "language": sorted(languages),
+        "task_categories": ["text-generation"],
+        "size_categories": [_SIZES[min(max(len(str(manifest["rows"])) - 3, 0), len(_SIZES) - 1)]],
+        "configs": [{"config_name": "default", "data_files": "*.parquet"}],
+    }
+    if any(count["value"] == "synthetic" for count in counts["origin"]):
+        header["tags"] = ["synthetic"]
+    model = manifest["engine"].get("model")
+    parts = [
+        "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---\n",
+        "# Pretraining mixture\n",
+        f"{manifest['rows']:,} texts with {manifest['tokens']:,} tokens in {len(manifest['files']):,} files"
+        + (f"; synthetic texts were written by `{model}`" if model else "")
+        + ".\n",
+        "## Components\n",
+        _components(manifest),
+        *(_counts(title, counts[column], manifest["tokens"]) for title, column in _TABLES),
+        _LOADING,
+    ]
+    return "\n".join(parts)
+
+
+_TABLES = (("Origins", "origin"), ("Recipes", "recipe"), ("Sources", "source"), ("Licences", "license"))
+_LONGEST = 50  # rows of a table; the manifest has them all
+
+
+def _components(manifest: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"`{part['name']}`",
+            f"{part['rows']:,}",
+            f"{part['tokens']:,}",
+            f"{part['tokens'] / max(manifest['tokens'], 1):.2%}",
+            f"{part['share']:.2%}",
+            f"{part['epochs']:.3g}",
+        ]
+        for part in manifest["components"]
+    ]
+    return _table(["component", "texts", "tokens", "share", "asked for", "epochs"], rows)
+
+
+def _counts(title: str, counts: Sequence[dict[str, Any]], tokens: int) -> str:
+    rows = [
+        [_cell(count["value"]), f"{count['rows']:,}", f"{count['tokens']:,}", f"{count['tokens'] / max(tokens, 1):.2%}"] for count in counts
+    ]
+    more = f"\nand {len(rows) - _LONGEST:,} more.\n" if len(rows) > _LONGEST else ""
+    return f"## {title}\n\n" + _table(["", "texts", "tokens", "share"], rows[:_LONGEST]) + more
+
+
+def _cell(value: Any) -> str:
+    return "(none)" if value is None else " ".join(str(value).split()).replace("|", "\\|")
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [list(heads), ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

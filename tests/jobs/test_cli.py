@@ -1,0 +1,89 @@
+"""What the command line says when something is wrong: one line, exit code 2, no stack trace."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+def config(folder: Path, tokenizer: str, **changes) -> str:
+    (folder / "notes.jsonl").write_text('{"text": "The tide rises twice a day, and falls twice a day."}\n' * 3)
+    (folder / "recorded.jsonl").write_text("")
+    data = {
+        "output": "out",
+        "input": {"paths": ["notes.jsonl"], "min_characters": 1},
+        "tokenizer": tokenizer,
+        "engine": {"kind": "replay", "path": "recorded.jsonl"},
+        "recipes": ["wrap/easy"],
+        **changes,
+    }
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return str(path)
+
+
+def rephrase(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "jobs.cli", *arguments], capture_output=True, text=True, timeout=200, check=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "cure"),
+    [
+        ({"recipees": ["wrap/easy"]}, "unknown key `recipees`", "did you mean `recipes`?"),
+        ({"input": {"paths": ["nothing/*.warc.gz"]}}, "nothing/*.warc.gz: no input files found", "check the path"),
+        ({"engine": {"kind": "vllm", "model": "./no-such-model"}}, "no-such-model: there is no such model folder", "config.json"),
+        ({"engine": {"kind": "replay", "path": "no-such.jsonl"}}, "no-such.jsonl", ""),
+        ({"output": "s3://no-such-bucket-at-all/out"}, "there is no bucket `no-such-bucket-at-all`", "create it"),
+        ({"tokenizer": "./no-tokenizer"}, "no-tokenizer: there is no tokenizer here", "tokenizer.json"),
+        ({"recipes": ["wrap/eazy"]}, "there is no recipe `wrap/eazy`", "did you mean `wrap/easy`?"),
+        ({"filter": {"checks": ["finishd"]}}, "finishd", "finished"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_exit_code_2(tmp_path, tokenizer_file, s3_server, changes, what, cure):
+    done = rephrase("run", config(tmp_path, tokenizer_file, **changes))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert what in done.stderr
+    assert cure in done.stderr
+
+
+def test_stages_out_of_order_say_what_to_run_first(tmp_path, tokenizer_file):
+    for stage, first in (("rewrite", "rephrase shard"), ("filter", "rephrase rewrite")):
+        done = rephrase(stage, config(tmp_path, tokenizer_file))
+        assert done.returncode == 2
+        assert first in done.stderr
+
+
+def test_an_error_inside_a_task_reaches_the_user_as_one_line(tmp_path, tokenizer_file):
+    path = config(tmp_path, tokenizer_file)  # nothing is recorded, so that every request fails in the executor
+    done = rephrase("run", path, "--master", "local[2]")
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("rephrase: ")
+    assert "engine:not_recorded" in last
+    assert "java" not in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_help_teaches():
+    text = rephrase("--help").stdout
+    for word in ("run", "shard", "rewrite", "filter", "mix", "classifier", "examples:", "--set"):
+        assert word in text
+    assert "--master" in rephrase("run", "--help").stdout
+
+
+def test_settings_on_the_command_line_must_be_key_and_value(tmp_path, tokenizer_file):
+    done = rephrase("run", config(tmp_path, tokenizer_file), "--set", "mix.seed")
+    assert done.returncode == 2
+    assert "`mix.seed` is not KEY=VALUE" in done.stderr
+
+
+def test_the_recipes_are_listed():
+    text = rephrase("recipes").stdout
+    assert "wrap/easy" in text
+    assert "https://arxiv.org/abs/2409.07431" in text

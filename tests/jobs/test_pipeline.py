@@ -1,0 +1,176 @@
+"""The whole pipeline on real parts: Spark, a real vLLM on CPU, a real S3 API."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from jobs.run import run_all
+from rephrase import storage, tables
+from rephrase.config import Run, load_run
+from rephrase.errors import UserError
+from rephrase.records import DOCUMENT, GENERATION, JUDGED, MIXTURE
+from rephrase.text.passages import split_passages
+from rephrase.text.tokenizer import Tokenizer
+
+TOPICS = ["tides", "bread", "bees", "clocks", "maps", "ships", "salt", "glass", "paper", "roads", "wells", "mills"]
+
+
+def pages(number: int) -> list[dict[str, str]]:
+    """Documents of several sentences, each about something else."""
+    sentence = "People have worked with {0} for {1} years, and note {1} says how {0} came to the town on day {1}."
+    return [
+        {"id": str(i), "text": " ".join(sentence.format(TOPICS[i % len(TOPICS)], 100 * i + j) for j in range(12)), "source": "notes"}
+        for i in range(number)
+    ]
+
+
+def write_run(
+    folder: Path, tokenizer: str, engine: dict, *, output: str = "out", place: str | None = None, documents: int = 8, **more
+) -> Path:
+    """A run.yaml with its input beside it, or below an s3:// place."""
+    data = "".join(json.dumps(page) + "\n" for page in pages(documents)).encode()
+    source = storage.join(place or str(folder), "raw", "notes.jsonl")
+    storage.create(source, data)
+    config = {
+        "output": storage.join(place, output) if place else output,
+        "input": {"paths": [source], "tokens_per_unit": 600},
+        "tokenizer": tokenizer,
+        "engine": engine,
+        "recipes": [{"use": "wrap/*", "sampling": {"max_tokens": 24}}],
+        "filter": {"checks": ["finished", "parsed", "chatter"]},
+        "mix": {"components": [{"origin": "original", "share": 1.0}], "file_tokens": 1000},
+        **more,
+    }
+    path = folder / f"{output}.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def passages_of(run: Run, limit: int = 300) -> int:
+    """Passages of all documents of a run, counted anew."""
+    tokenizer = Tokenizer.load(run.tokenizer)
+    texts = tables.read_folder(storage.join(run.output, "documents"), ["text"])["text"].to_pylist()
+    return sum(len(split_passages(text, tokenizer, limit)) for text in texts)
+
+
+def table(run: Run, name: str):
+    return tables.read_folder(storage.join(run.output, name))
+
+
+def assert_complete(run: Run) -> None:
+    """What must hold after any run of `wrap/*` with the original-only mixture of `write_run`."""
+    documents, generations, judged, mixture = (table(run, name) for name in ("documents", "generations", "judged", "mixture"))
+    assert documents.schema.names == DOCUMENT.names
+    assert generations.schema.names == GENERATION.names
+    assert judged.schema.names == JUDGED.names
+    assert mixture.schema.names == MIXTURE.names
+    assert generations.num_rows == 4 * passages_of(run)
+    assert len(set(generations["id"].to_pylist())) == generations.num_rows
+    assert sorted(judged["id"].to_pylist()) == sorted(generations["id"].to_pylist())
+    assert set(generations["document_id"].to_pylist()) == set(documents["id"].to_pylist())
+    assert sorted(mixture["id"].to_pylist()) == sorted(documents["id"].to_pylist())
+
+
+def endpoint(server) -> dict[str, object]:
+    return {"kind": "endpoint", "url": server.url, "model": server.model, "tokenizer": server.folder, "max_model_len": 4096, "seeds": False}
+
+
+def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor(tmp_path, tiny_model, s3_server):
+    config = write_run(
+        tmp_path,
+        str(tiny_model),
+        {"kind": "vllm", "model": str(tiny_model), "max_model_len": 1024, "env": {"VLLM_CPU_KVCACHE_SPACE": "1"}},
+        spark={"master": "local-cluster[2,1,1024]", "conf": {"spark.executor.memory": "1g", "spark.sql.shuffle.partitions": 2}},
+    )
+    run = load_run(str(config))
+    in_process = subprocess.run(
+        [sys.executable, "-m", "jobs.cli", "run", str(config)], capture_output=True, text=True, timeout=500, check=False
+    )
+    assert in_process.returncode == 0, in_process.stderr
+    assert_complete(run)
+    generations = table(run, "generations")
+    assert generations["error"].null_count > 0.9 * generations.num_rows
+    assert set(generations["model"].to_pylist()) == {tiny_model.name}
+    assert all(tokens <= 24 for tokens in generations["completion_tokens"].to_pylist())
+    assert "wrap/easy" in in_process.stdout
+    assert "Exception" not in in_process.stderr
+
+
+def test_everything_on_s3(tmp_path, bucket, spark, vllm_server):
+    run = load_run(str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), place=bucket)))
+    run_all(run, spark)
+    assert_complete(run)
+    assert all(file.path.startswith(bucket) for file in storage.list_files(run.output))
+    before = {file.path: file.size for file in storage.list_files(run.output)}
+    run_all(run, spark)
+    assert {file.path: file.size for file in storage.list_files(run.output)} == before
+
+
+def test_a_killed_driver_resumes_to_the_same_tables(tmp_path, vllm_server, spark):
+    settings = {"documents": 24, "rewrite": {"prompts_per_unit": 50}}
+    recipes = [{"use": "wrap/*", "sampling": {"max_tokens": 96, "ignore_eos": True}}]
+    killed = load_run(
+        str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), output="killed", recipes=recipes, **settings))
+    )
+    whole = load_run(str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), output="whole", recipes=recipes, **settings)))
+    command = [sys.executable, "-m", "jobs.cli", "run", str(tmp_path / "killed.yaml"), "--master", "local[1]"]
+    generations = storage.join(killed.output, "generations")
+
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 200
+    while len(tables.objects(generations)) < 2:
+        assert driver.poll() is None, "the driver ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    time.sleep(1)
+    survived = {path: os.stat(path).st_mtime_ns for path in tables.objects(generations)}
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    run_all(whole, spark)
+    units = tables.objects(generations)
+    assert 2 <= len(survived) < len(units), "it was killed in the middle"
+    assert {path: os.stat(path).st_mtime_ns for path in units if path in survived} == survived, "finished units are not redone"
+    for name in ("documents", "generations", "judged", "mixture"):
+        ids = [sorted(table(run, name)["id"].to_pylist()) for run in (killed, whole)]
+        assert ids[0] == ids[1], name
+        assert [storage.name_of(p) for p in tables.objects(storage.join(killed.output, name))] == [
+            storage.name_of(p) for p in tables.objects(storage.join(whole.output, name))
+        ]
+    assert_complete(killed)
+
+
+def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, vllm_server):
+    engine = endpoint(vllm_server)
+    run = load_run(str(write_run(tmp_path, str(vllm_server.folder), engine, documents=2)))
+    run_all(run, spark)
+    warmer = load_run(str(tmp_path / "out.yaml"), {"recipes": [{"use": "wrap/*", "sampling": {"max_tokens": 24, "temperature": 0.1}}]})
+    with pytest.raises(UserError, match="holds the rewrite stage of another config: `recipes.wrap/easy` was"):
+        run_all(warmer, spark)
+    elsewhere = load_run(str(tmp_path / "out.yaml"), {"rewrite": {"prompts_per_unit": 7}, "spark": {"conf": {"x": 1}}})
+    run_all(elsewhere, spark)  # scheduling is no part of the meaning
+
+
+def test_notes_add_up_to_the_tables(tmp_path, spark, vllm_server):
+    run = load_run(str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), documents=3)))
+    run_all(run, spark)
+    notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")))]
+    generations, judged = table(run, "generations"), table(run, "judged")
+    assert sum(note["generations"] for note in notes) == generations.num_rows
+    assert sum(note["completion_tokens"] for note in notes) == sum(generations["completion_tokens"].to_pylist())
+    verdicts: Counter[str] = Counter()
+    for footer in tables.footers(tables.objects(storage.join(run.output, "judged"))):
+        verdicts.update(footer.note["verdicts"])
+    assert verdicts == Counter(judged["verdict"].to_pylist())

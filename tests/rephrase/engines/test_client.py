@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+from aiohttp import web
+
+from rephrase.config import EndpointEngine
+from rephrase.engines import client as client_module
+from rephrase.engines.base import Completion, Message, Request, Sampling
+from rephrase.engines.client import Client, Endpoint, Server, _retry_after, check_endpoint, without_thinking
+from rephrase.engines.prompts import ChatPrompter
+from rephrase.errors import UserError
+from tests.tiny_model import make_tokenizer
+
+SAMPLING = Sampling(max_tokens=8, temperature=0.7)
+Answer = dict | web.Response
+
+
+@dataclass
+class Misbehaving:
+    """A real server on a free port: answers come from `behave(body, call)`, calls are kept."""
+
+    behave: Callable[[dict, int], Answer | Awaitable[Answer]]
+    calls: list[tuple[str, dict, dict]] = field(default_factory=list)
+    url: str = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.calls.append((request.path, body, dict(request.headers)))
+        answer = self.behave(body, len(self.calls))
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+        return answer if isinstance(answer, web.Response) else web.json_response(answer)
+
+
+@asynccontextmanager
+async def serving(behave):
+    server = Misbehaving(behave)
+    app = web.Application()
+    app.router.add_post("/v1/{tail:.*}", server.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+def ask(text: str = "The tide", **fields) -> Request:
+    return Request((Message("user", text),), fields.pop("sampling", SAMPLING), **fields)
+
+
+def choices(texts: Sequence[str], token_ids: bool = True, **more) -> dict:
+    made = [
+        {"index": i, "text": t, "finish_reason": "stop"} | ({"token_ids": [1] * len(t)} if token_ids else {}) for i, t in enumerate(texts)
+    ]
+    return {"choices": list(reversed(made)), "usage": {"prompt_tokens": 99, "completion_tokens": sum(map(len, texts))}, **more}
+
+
+def echo(body: dict, _call: int = 0, token_ids: bool = True) -> dict:
+    return choices(["x" * len(prompt) for prompt in body["prompt"]], token_ids)
+
+
+def error(status: int, message: str, **headers: str) -> web.Response:
+    return web.json_response({"error": {"message": message}}, status=status, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return str(make_tokenizer(tmp_path_factory.mktemp("tokenizer")))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(client_module, "_FIRST_DELAY", 0.01)
+
+
+def complete(behave, requests: Sequence[Request], **config) -> tuple[list[Completion], Misbehaving]:
+    async def run() -> tuple[list[Completion], Misbehaving]:
+        async with serving(behave) as server:
+            settings = {"kind": "endpoint", "url": server.url, "model": "m", "retries": 3} | config
+            async with Endpoint(EndpointEngine(**settings)) as engine:
+                return await engine.complete(requests), server
+
+    return asyncio.run(run())
+
+
+def test_a_batch_goes_in_one_call_as_token_ids_and_comes_back_in_order_with_exact_usage(folder):
+    requests = [ask("a"), ask("the tide rises and falls"), ask("b c")]
+    lengths = [len(ChatPrompter(folder).token_ids(r.messages)) for r in requests]
+    done, server = complete(echo, requests, tokenizer=folder, batch_size=3)
+    assert [(c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens) for c in done] == [("x" * n, "stop", n, n) for n in lengths]
+    path, body, _ = server.calls[-1]
+    assert path == "/v1/completions"
+    assert {k: v for k, v in body.items() if k != "prompt"} == {
+        "model": "m", "max_tokens": 8, "temperature": 0.7, "top_p": 1.0, "return_token_ids": True
+    }  # fmt: skip
+    assert [len(body["prompt"]) for _, body, _ in server.calls] == [1, 2]  # the first finds out whether tokens are counted
+
+
+def test_a_server_that_does_not_count_tokens_gets_one_request_a_call(folder):
+    done, server = complete(lambda body, _: echo(body, token_ids=False), [ask("a"), ask("b b"), ask("c")], tokenizer=folder, batch_size=3)
+    assert [len(body["prompt"]) for _, body, _ in server.calls] == [1, 1, 1]
+    assert [c.completion_tokens for c in done] == [len(c.text) for c in done]
+
+
+def test_a_server_that_refuses_to_count_tokens_is_not_asked_to(folder):
+    def strict(body, _call):
+        return error(400, "unknown field return_token_ids") if "return_token_ids" in body else echo(body, token_ids=False)
+
+    done, server = complete(strict, [ask("a"), ask("b")], tokenizer=folder, batch_size=2)
+    assert [c.error for c in done] == [None, None]
+    assert len(server.calls) == 3
+
+
+def test_the_bad_request_of_a_batch_is_found_and_the_others_succeed(folder):
+    bad = ChatPrompter(folder).token_ids(ask("bad").messages)
+
+    def behave(body, _call):
+        return error(400, "Token id 7 is out of vocabulary") if bad in body["prompt"] else echo(body)
+
+    done, _ = complete(behave, [ask("a"), ask("bad"), ask("c")], tokenizer=folder, batch_size=3)
+    assert [c.error for c in done] == [None, "engine:bad_request: Token id 7 is out of vocabulary", None]
+    assert (done[1].text, done[1].finish_reason, done[1].prompt_tokens) == ("", "error", len(bad))
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_transient_errors_are_retried(status):
+    done, server = complete(lambda _, call: error(status, "busy") if call < 3 else choices(["fine"]), [ask()])
+    assert done[0].text == "fine"
+    assert len(server.calls) == 3
+
+
+def test_a_lost_connection_is_retried():
+    def behave(_body, call):
+        return web.Response(body=b"{", headers={"Content-Length": "100"}) if call == 1 else choices(["fine"])
+
+    assert complete(behave, [ask()])[0][0].text == "fine"
+
+
+def test_retry_after_is_obeyed(monkeypatch):
+    slept = []
+    sleep = asyncio.sleep
+
+    async def record(seconds, *rest):
+        slept.append(seconds)
+        await sleep(0, *rest)
+
+    monkeypatch.setattr(client_module.asyncio, "sleep", record)
+    headers = {"Retry-After": "7"}
+    complete(lambda _, call: error(429, "slow down", **headers) if call == 1 else choices(["fine"]), [ask()])
+    assert 7 < max(slept) < 8
+
+
+def test_retry_after_holds_seconds_or_a_date():
+    assert _retry_after("12") == 12
+    assert _retry_after("Fri, 01 Jan 2100 00:00:00 GMT") == 300  # never longer
+    assert _retry_after("Fri, 01 Jan 1999 00:00:00 GMT") == _retry_after("soon") == _retry_after(None) == 0
+
+
+def test_an_outage_without_end_is_an_error_of_the_request_once_the_server_has_answered():
+    done, server = complete(lambda _, call: error(503, "overloaded"), [ask()], retries=2)
+    assert done[0].error == "engine:unavailable: overloaded"
+    assert len(server.calls) == 3
+
+
+def test_a_server_that_never_answers_is_a_user_error():
+    with pytest.raises(UserError, match="the endpoint does not answer"):
+        asyncio.run(Endpoint(EndpointEngine(kind="endpoint", url="http://127.0.0.1:9/v1", model="m", retries=1)).complete([ask()]))
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (401, r"refuses access: wrong key \(set VENDOR_KEY on the driver and the executors"),
+        (403, "refuses access"),
+        (404, "does not know the model `m`"),
+    ],
+)
+def test_refused_access_is_a_user_error_with_a_cure(status, message):
+    with pytest.raises(UserError, match=message):
+        complete(lambda *_: error(status, "wrong key"), [ask()], api_key_env="VENDOR_KEY")
+
+
+def test_a_slow_answer_is_a_timeout_and_not_asked_for_again():
+    async def slow(_body, _call):
+        await asyncio.sleep(5)
+        return choices(["late"])
+
+    def behave(body, call):
+        return slow(body, call)
+
+    done, server = complete(behave, [ask()], request_timeout=0.2)
+    assert done[0].error == "engine:timeout"
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("answer", [{"choices": []}, {"nothing": 1}, {"choices": [{"index": 0, "finish_reason": "stop"}]}, [1]])
+def test_an_answer_that_is_none_is_an_error_of_the_request(answer):
+    done, _ = complete(lambda *_: web.json_response(answer), [ask()], retries=0)
+    assert done[0].error.startswith("engine:unavailable: the answer is not")
+
+
+def test_a_filtered_answer_is_an_error():
+    answer = choices(["half of it"])
+    answer["choices"][0]["finish_reason"] = "content_filter"
+    done, _ = complete(lambda *_: answer, [ask()])
+    assert (done[0].error, done[0].text) == ("engine:content_filter", "")
+
+
+def test_a_context_that_is_too_long_is_seen_before_sending_or_in_the_answer(folder):
+    long = ask("tide " * 100)
+    done, server = complete(echo, [long, ask("a")], tokenizer=folder, max_model_len=60)
+    assert [c.error for c in done] == ["prompt_too_long", None]
+    assert done[0].prompt_tokens > 100
+    assert len(server.calls) == 1
+    message = "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input tokens"
+    assert complete(lambda *_: error(400, message), [long])[0][0].error == "prompt_too_long"
+
+
+def test_without_a_tokenizer_messages_go_to_the_chat_endpoint_one_a_call(monkeypatch):
+    monkeypatch.setenv("VENDOR_KEY", "secret")
+
+    def behave(body, _call):
+        content = body["messages"][-1]["content"].upper()
+        usage = {"prompt_tokens": 11, "completion_tokens": 5}
+        return {"choices": [{"index": 0, "message": {"content": content}, "finish_reason": "length"}], "usage": usage}
+
+    requests = [ask("a", schema='{"type":"object"}', seed=3), ask("b", schema='{"type":"object"}', seed=4)]
+    config = {"api_key_env": "VENDOR_KEY", "chat_template_args": {"enable_thinking": False}, "extra_body": {"top_p": None, "user": "u"}}
+    done, server = complete(behave, requests, batch_size=2, **config)
+    assert done == [Completion("A", "length", 11, 5), Completion("B", "length", 11, 5)]
+    path, body, headers = server.calls[0]
+    assert path == "/v1/chat/completions"
+    assert headers["Authorization"] == "Bearer secret"
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "a"}],
+        "max_tokens": 8,
+        "temperature": 0.7,
+        "seed": 3,
+        "response_format": {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}},
+        "chat_template_kwargs": {"enable_thinking": False},
+        "user": "u",
+    }
+
+
+def test_plain_text_goes_to_completions_even_without_a_tokenizer():
+    _, server = complete(lambda *_: choices(["fine"]), [Request((Message("text", "Once"),), SAMPLING)])
+    assert server.calls[0][0] == "/v1/completions"
+    assert server.calls[0][1]["prompt"] == "Once"
+
+
+def test_seeds_go_one_a_call_and_only_where_asked(folder):
+    requests = [ask("a", seed=1), ask("b", seed=2)]
+    _, server = complete(echo, requests, tokenizer=folder, batch_size=2)
+    assert sorted(body["seed"] for _, body, _ in server.calls) == [1, 2]
+    _, server = complete(echo, requests, tokenizer=folder, batch_size=2, seeds=False)
+    assert not any("seed" in body for _, body, _ in server.calls)
+
+
+@pytest.mark.parametrize(
+    ("text", "opened", "answer"),
+    [
+        ("<think>hm</think>\n\nYes", False, "Yes"),
+        ("\n<think>\nhm</think>Yes </think> no", None, "Yes </think> no"),
+        ("<think>hm without end", False, ""),
+        ("hm</think>\nYes", True, "Yes"),
+        ("hm without end", True, ""),
+        ("hm</think>\nYes", None, "Yes"),
+        ("hm</think>\nYes", False, "hm</think>\nYes"),
+        ("Use <think> and </think>", None, "Use <think> and </think>"),
+        (" Yes", None, " Yes"),
+    ],
+)
+def test_reasoning_is_taken_off(text, opened, answer):
+    assert without_thinking(text, opened=opened) == answer
+
+
+def test_settings_are_checked_without_the_endpoint(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    config = EndpointEngine(kind="endpoint", url="https://api.example.com/v1", model="m")
+    with pytest.raises(UserError, match="OPENAI_API_KEY is not set"):
+        check_endpoint(config)
+    with pytest.raises(UserError, match="not an http"):
+        check_endpoint(config.model_copy(update={"url": "localhost:8000/v1"}))
+    for url in ("http://localhost:8000/v1", "https://localhost:8000/v1", "http://vllm.default.svc:8000/v1"):
+        check_endpoint(config.model_copy(update={"url": url}))
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    check_endpoint(config)
+
+
+# What follows needs a real engine.
+
+
+def on_vllm(vllm, requests: Sequence[Request], **changes) -> list[Completion]:
+    async def run() -> list[Completion]:
+        async with vllm.engine(**changes) as engine:
+            return await engine.complete(requests)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.timeout(900)
+def test_a_real_engine_answers_a_batch_with_exact_counts(vllm):
+    sampling = Sampling(max_tokens=24, ignore_eos=True, top_k=50, min_p=0.001, repetition_penalty=1.1, stop=("\x00",))
+    requests = [ask(f"Note {n}: " + "tide " * n, sampling=sampling) for n in range(8)]
+    done = on_vllm(vllm, requests)
+    prompter = ChatPrompter(vllm.config.model)
+    assert [c.prompt_tokens for c in done] == [len(prompter.token_ids(r.messages)) for r in requests]
+    assert {(c.completion_tokens, c.finish_reason, c.error) for c in done} == {(24, "length", None)}
+    assert len({c.text for c in done}) == 8
+
+
+def test_a_real_engine_ignores_the_models_own_sampling(vllm):
+    texts = {c.text for c in on_vllm(vllm, [ask(sampling=Sampling(max_tokens=12), sample=n) for n in range(4)])}
+    assert len(texts) == 4  # the model's generation config asks for the one likeliest token
+
+
+@pytest.mark.parametrize("text", ["The tide rises.", "  two\n\nparagraphs <b>é</b> 東京 "])
+def test_our_token_ids_are_those_of_the_engines_own_chat_endpoint(vllm, text):
+    greedy = Sampling(max_tokens=6, temperature=0.0)
+    request = Request((Message("system", "Be brief."), Message("user", text)), greedy)
+    [ours] = on_vllm(vllm, [request])
+
+    async def chat() -> Completion:
+        info = vllm.server()
+        server = Server("http://localhost/v1", "tiny-llama", unix_socket=info.socket)
+        client = Client(server, None, request_timeout=60, retries=0, seeds=False)
+        try:
+            [completion] = await client.complete([request])
+        finally:
+            await client.close()
+        return completion
+
+    theirs = asyncio.run(chat())
+    assert (ours.prompt_tokens, ours.text) == (theirs.prompt_tokens, theirs.text)
+
+
+def test_a_real_engine_follows_a_json_schema(vllm):
+    schema = {
+        "type": "object",
+        "properties": {"verdict": {"enum": ["keep", "drop"]}, "score": {"type": "integer", "minimum": 0, "maximum": 5}},
+        "required": ["verdict", "score"],
+        "additionalProperties": False,
+    }
+    requests = [ask(f"Judge {n}", schema=json.dumps(schema), sampling=Sampling(max_tokens=64)) for n in range(4)]
+    for completion in on_vllm(vllm, requests):
+        answer = json.loads(completion.text)
+        assert answer["verdict"] in ("keep", "drop")
+        assert answer["score"] in range(6)
+
+
+def test_a_real_engine_refuses_the_bad_request_alone(vllm):
+    bad = Sampling(max_tokens=4, temperature=-1.0)
+    [refused] = on_vllm(vllm, [ask(sampling=bad)])
+    assert refused.error.startswith("engine:bad_request: temperature must be non-negative")
+    empty = replace(ask(), messages=(Message("text", "<|endoftext|>" * 4000),))
+    [long] = on_vllm(vllm, [empty])
+    assert long.error == "prompt_too_long"
