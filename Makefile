@@ -2,8 +2,9 @@
 # recorded by a file per set, so nothing is installed again until pyproject.toml or the constraints change.
 
 # The command lines of the demo.
+DEMO_TRAIN = rephrase classifier train examples/quality_labels.jsonl -o out/demo-quality/model --epoch 25 --lr 0.5
 DEMO       = rephrase run examples/run.yaml
-DEMO_MODEL = rephrase run examples/run.yaml --output out/demo-model --set engine.kind=vllm --model '$(MODEL)'
+DEMO_MODEL = rephrase run examples/run.yaml --output out/demo-model --model '$(MODEL)'
 BENCHES   ?= bench/shard.py bench/rewrite.py
 
 MODEL  ?=
@@ -29,7 +30,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample crawl, from recorded completions; MODEL=folder or hub id: with a real vLLM
-	@$(JAVA) $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
+	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
 
 test: $(DONE)$(VLLM) $(DONE)test ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest $(ARGS)

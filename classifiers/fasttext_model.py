@@ -116,6 +116,7 @@ def _read(file: str, path: str) -> Any:
     try:
         model = fasttext.load_model(file)
         model.get_labels()  # fails for models of word vectors
+        model.predict(["a"])  # fails for files that were cut off
     except (ValueError, RuntimeError, MemoryError) as error:
         cure = "give a supervised fastText model (.bin or .ftz)"
         raise UserError(f"fastText cannot read the model: {error}", where=path, cure=cure) from error

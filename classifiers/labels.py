@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import operator
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from classifiers.fasttext_model import normalise
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.readers.compressed import Members, Peeked, codec_of
 from rephrase.records import content_id
 
 _POSITIVE = ("1", "true", "good", "hq", "high", "positive", "yes", "keep", "__label__1", "__label__good", "__label__hq")
 _BOUND = re.compile(r"(>=|>|<=|<|==)\s*(-?\d+(?:\.\d+)?)")
 _COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq}
+_READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,31 +96,35 @@ def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
 def _records(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
     for pattern in paths:
         for info in storage.expand(pattern):
-            with _open(info.path) as lines:
-                yield from _parsed(lines, info.path)
+            for number, line in enumerate(_lines(info.path), 1):
+                if line.strip():
+                    place = f"{info.path}, row {number}"
+                    yield place, _json(line, place)
 
 
-def _parsed(lines: Iterator[bytes], path: str) -> Iterator[tuple[str, Any]]:
-    number = 0
-    try:
-        for number, line in enumerate(lines, 1):  # the handler below names the last line that was whole
-            if line.strip():
-                place = f"{path}, row {number}"
-                yield place, _json(line, place)
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
-        raise UserError(f"the file is damaged: {error}", where=f"{path}, after row {number}", cure="compress or copy it again") from error
+def _lines(path: str) -> Iterator[bytes]:
+    rest = b""
+    for piece in _pieces(path):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    yield rest
 
 
-def _open(path: str) -> Any:
-    raw = storage.open_stream(path)
-    if path.endswith(".gz"):
-        return gzip.GzipFile(fileobj=raw)
-    if path.endswith((".zst", ".zstd")):
-        import zstandard
-
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True)
-        return io.BufferedReader(cast("io.RawIOBase", reader), 1 << 20)
-    return raw
+def _pieces(path: str) -> Iterator[bytes]:
+    """The plain content of a file, compressed or not. Damage is an error: a model of a part of the labels would be a wrong one."""
+    with storage.open_stream(path) as stream:
+        peeked = Peeked(stream)
+        codec = codec_of(peeked.head)
+        if codec is None:
+            while data := peeked.read(_READ):
+                yield data
+            return
+        members = Members(peeked, codec)
+        while members.next_member():
+            while data := members.read():
+                yield data
+            if members.damage:
+                raise UserError(members.damage, where=f"{path}, byte {members.offset}", cure="compress or copy the file again")
 
 
 def _json(line: bytes, place: str) -> Any:
@@ -129,7 +133,7 @@ def _json(line: bytes, place: str) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(line)  # takes lone surrogates, which orjson refuses
+        return json.loads(line.removeprefix(b"\xef\xbb\xbf"))  # takes lone surrogates, which orjson refuses
     except ValueError as error:
         raise UserError(f"not a JSON object: {error}", where=place, cure="write one JSON object a line") from error
 

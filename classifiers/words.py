@@ -55,7 +55,7 @@ def words_of(texts: Sequence[str]) -> Words:
     lowered = [text.lower() for text in texts]
     ends = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)  # +1 for the line feed that joins them
     codes = _codes("\n".join([*lowered, ""]))
-    kind = _kinds()[np.minimum(codes, _BEYOND)]
+    kind = _kinds()[codes if codes.dtype == np.uint8 else np.minimum(codes, _BEYOND)]
     joins = kind == _JOINS
     inside = kind != _SEPARATOR
     begins = inside.copy()

@@ -46,7 +46,6 @@ _CHUNK = 8 << 20
 _SHUFFLED = pa.schema(
     [
         *MIXTURE,
-        ("component", pa.int32()),
         ("language", pa.string()),
         ("part", pa.int32()),  # index of the file among those that are still missing: Spark's partition
         ("place", pa.int64()),
@@ -54,11 +53,11 @@ _SHUFFLED = pa.schema(
 )
 _SHUFFLED_DDL = (
     "text string, id string, origin string, source string, recipe string, document_id string, epoch int, n_tokens long, "
-    "synthetic_depth int, model string, license string, component int, language string, part int, place long"
+    "synthetic_depth int, model string, license string, language string, part int, place long"
 )
 _FINGERPRINT_DDL = "path string, bytes long, sha256 string"
 _TABLES = {"shard": "documents", "rewrite": "generations", "filter": "judged"}
-_COUNTED = ("component", "origin", "source", "recipe", "language", "license", "model", "synthetic_depth", "epoch")
+_COUNTED = ["origin", "source", "recipe", "language", "license", "model", "synthetic_depth", "epoch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +310,6 @@ def _chosen(table: pa.Table, component: Any, keys: Any, mix: Mix, plan: Plan, pa
         columns = {
             **{name: taken.column(name) for name in taken.column_names},
             "epoch": np.full(int(here.sum()), epoch, np.int32),
-            "component": component[rows[here]],
             "part": part[here],
             "place": place[here],
         }
@@ -350,7 +348,7 @@ class _Part:
         self.number, self._path, self._group_rows = number, path, group_rows
         self._writer = tables.Writer(MIXTURE)
         self._waiting: list[pa.RecordBatch] = []
-        self._counts: dict[str, dict[Any, list[int]]] = {column: {} for column in _COUNTED}
+        self._sums: list[pa.Table] = []  # rows and tokens of each row group, by all counted columns together
 
     def add(self, batch: pa.RecordBatch) -> None:
         self._waiting.append(batch)
@@ -361,27 +359,27 @@ class _Part:
         waiting = pa.Table.from_batches(self._waiting)
         group, rest = waiting.slice(0, rows), waiting.slice(rows)
         self._waiting = rest.to_batches() if rest.num_rows else []
-        for column, counts in self._counts.items():
-            sums = group.group_by(column).aggregate([("n_tokens", "count"), ("n_tokens", "sum")])
-            for row in sums.to_pylist():
-                count = counts.setdefault(row[column], [0, 0])
-                count[0] += row["n_tokens_count"]
-                count[1] += row["n_tokens_sum"]
+        self._sums.append(group.group_by(_COUNTED).aggregate([("n_tokens", "count"), ("n_tokens", "sum")]))
         # Contiguous columns: pages, and so the file's bytes, then do not depend on how Spark cut the batches.
         self._writer.add(group.select(MIXTURE.names).cast(MIXTURE).combine_chunks())
 
     def commit(self) -> pa.RecordBatch:
         if self._waiting:
             self._flush(self._group_rows)
-        rows, tokens = (sum(count[i] for count in self._counts["origin"].values()) for i in (0, 1))
-        # Lists, not objects: values may be null or numbers. Sorted, so that the same rows give the same bytes.
-        lists = {column: sorted(([value, *count] for value, count in counts.items()), key=str) for column, counts in self._counts.items()}
-        data = self._writer.finish({"rows": rows, "tokens": tokens, "counts": lists})
+        sums = pa.concat_tables(self._sums)
+        rows, tokens = (pc.sum(sums.column(name)).as_py() for name in ("n_tokens_count", "n_tokens_sum"))
+        data = self._writer.finish({"rows": rows, "tokens": tokens, "counts": {column: _counts(sums, column) for column in _COUNTED}})
         if storage.create(self._path, data):
             size, checksum = len(data), hashlib.sha256(data).hexdigest()
         else:  # another try of this task was first, perhaps with another version of the Parquet library
             size, checksum = _fingerprint(self._path)
         return _fingerprint_batch(self._path, size, checksum)
+
+
+def _counts(sums: pa.Table, column: str) -> list[list[Any]]:
+    """Value, rows and tokens: lists, as values may be null or numbers; sorted, so that the same rows give the same bytes."""
+    table = sums.group_by(column).aggregate([("n_tokens_count", "sum"), ("n_tokens_sum", "sum")])
+    return sorted(([row[column], row["n_tokens_count_sum"], row["n_tokens_sum_sum"]] for row in table.to_pylist()), key=str)
 
 
 def _fingerprints(spark: SparkSession, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -445,7 +443,7 @@ def _finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dic
 def _summed(notes: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Rows and tokens by each counted column, most tokens first; a value is null where rows have none."""
     result = {}
-    for column in _COUNTED[1:]:  # components are counted by the plan
+    for column in _COUNTED:
         sums: dict[Any, list[int]] = {}
         for note in notes:
             for value, rows, tokens in note["counts"].get(column, []):

@@ -38,7 +38,8 @@ class Sampling:
 
     def fields(self) -> dict[str, Any]:
         """The fields that are set, ready for a request body."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v not in (None, (), False)}
+        set_fields = {k: v for k, v in asdict(self).items() if v is not None and v is not False and v != ()}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in set_fields.items()}
 
     def json(self) -> str:
         """Canonical JSON of the fields that are set."""

@@ -155,7 +155,7 @@ def check_model(config: VllmEngine) -> None:
 
 def argument(config: VllmEngine, name: str) -> str | None:
     """The value of one of the configured server arguments, written `--name value` or `--name=value`."""
-    for word, following in zip(config.args, [*config.args[1:], None], strict=True):
+    for word, following in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
         if word == name:
             return following
         if word.startswith(f"{name}="):

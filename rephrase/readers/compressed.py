@@ -130,11 +130,10 @@ class Members:
 
     def _skip_padding(self) -> bool:
         while self._fill(1):
-            unseen = self._raw[self._at : self._at + _READ]
-            padding = len(unseen) - len(unseen.lstrip(b"\0"))
-            self._at += padding
-            if padding < len(unseen):
+            if self._raw[self._at]:
                 return True
+            unseen = self._raw[self._at : self._at + _READ]
+            self._at += len(unseen) - len(unseen.lstrip(b"\0"))
             self._forget(self._at)
         return False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Literal
 
 from rephrase import storage
@@ -74,12 +73,10 @@ def _finished(document: RawDocument, form: Format, config: Input) -> RawDocument
         return Dropped("short", document.raw_bytes)
     if len(text) > config.max_characters:
         return Dropped("long", document.raw_bytes)
-    return replace(
-        document,
-        text=text,
-        url=clean(document.url) if document.url else None,
-        source=clean(document.source or config.source or form),
-        language=clean(document.language) if document.language else None,
-        license=clean(document.license) if document.license else config.license,
-        metadata={clean(key): clean(value) for key, value in document.metadata.items()},
-    )
+    document.text = text
+    document.url = clean(document.url) if document.url else None
+    document.source = clean(document.source or config.source or form)
+    document.language = clean(document.language) if document.language else None
+    document.license = clean(document.license) if document.license else config.license
+    document.metadata = {clean(key): clean(value) for key, value in document.metadata.items()}
+    return document

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rephrase.errors import UserError
+from rephrase.text.counting import fast_counter
 
 
 class Tokenizer:
@@ -18,6 +19,7 @@ class Tokenizer:
         inner.no_truncation()
         inner.no_padding()
         inner.encode_special_tokens = True
+        self._count_fast = fast_counter(inner)
 
     @staticmethod
     def load(name: str) -> Tokenizer:
@@ -26,6 +28,8 @@ class Tokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text."""
+        if self._count_fast:
+            return [self._count_fast(text) for text in texts]
         # Offsets are not needed to count, and leaving them out makes encoding a quarter faster.
         return [len(encoding) for encoding in self._inner.encode_batch_fast(list(texts), add_special_tokens=False)]
 

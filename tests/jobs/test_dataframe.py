@@ -63,5 +63,5 @@ def test_mistakes_are_found_before_any_task_runs(spark, recording, tokenizer_fil
         rewrite(frame, "wrap/eazy", engine, tokenizer=tokenizer_file)
     with pytest.raises(UserError, match="no column `body`"):
         rewrite(frame, "wrap/easy", engine, tokenizer=tokenizer_file, text="body")
-    with pytest.raises(UserError, match="unknown key `engine.pth`"):
+    with pytest.raises(UserError, match=r"unknown key `engine\.pth`"):
         rewrite(frame, "wrap/easy", {"kind": "replay", "pth": recording}, tokenizer=tokenizer_file)

@@ -81,33 +81,33 @@ def assert_complete(run: Run) -> None:
     assert sorted(mixture["id"].to_pylist()) == sorted(documents["id"].to_pylist())
 
 
-def endpoint(server) -> dict[str, object]:
-    return {"kind": "endpoint", "url": server.url, "model": server.model, "tokenizer": server.folder, "max_model_len": 4096, "seeds": False}
+@pytest.fixture
+def engine(tiny_model) -> dict:
+    """A vLLM on the executor. Equal settings in all tests, so that those of one Spark session share its server."""
+    return {"kind": "vllm", "model": str(tiny_model), "max_model_len": 2048, "env": {"VLLM_CPU_KVCACHE_SPACE": "1"}}
 
 
-def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor(tmp_path, tiny_model, s3_server):
+def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor(tmp_path, tiny_model, engine, s3_server):
     config = write_run(
         tmp_path,
         str(tiny_model),
-        {"kind": "vllm", "model": str(tiny_model), "max_model_len": 1024, "env": {"VLLM_CPU_KVCACHE_SPACE": "1"}},
+        engine,
         spark={"master": "local-cluster[2,1,1024]", "conf": {"spark.executor.memory": "1g", "spark.sql.shuffle.partitions": 2}},
     )
     run = load_run(str(config))
-    in_process = subprocess.run(
-        [sys.executable, "-m", "jobs.cli", "run", str(config)], capture_output=True, text=True, timeout=500, check=False
-    )
-    assert in_process.returncode == 0, in_process.stderr
+    done = subprocess.run([sys.executable, "-m", "jobs.cli", "run", str(config)], capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr
     assert_complete(run)
     generations = table(run, "generations")
     assert generations["error"].null_count > 0.9 * generations.num_rows
     assert set(generations["model"].to_pylist()) == {tiny_model.name}
     assert all(tokens <= 24 for tokens in generations["completion_tokens"].to_pylist())
-    assert "wrap/easy" in in_process.stdout
-    assert "Exception" not in in_process.stderr
+    assert "wrap/easy" in done.stdout
+    assert "Exception" not in done.stderr
 
 
-def test_everything_on_s3(tmp_path, bucket, spark, vllm_server):
-    run = load_run(str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), place=bucket)))
+def test_everything_on_s3(tmp_path, bucket, spark, tiny_model, engine):
+    run = load_run(str(write_run(tmp_path, str(tiny_model), engine, place=bucket)))
     run_all(run, spark)
     assert_complete(run)
     assert all(file.path.startswith(bucket) for file in storage.list_files(run.output))
@@ -116,13 +116,11 @@ def test_everything_on_s3(tmp_path, bucket, spark, vllm_server):
     assert {file.path: file.size for file in storage.list_files(run.output)} == before
 
 
-def test_a_killed_driver_resumes_to_the_same_tables(tmp_path, vllm_server, spark):
+def test_a_killed_driver_resumes_to_the_same_tables(tmp_path, spark, tiny_model, engine):
     settings = {"documents": 24, "rewrite": {"prompts_per_unit": 50}}
     recipes = [{"use": "wrap/*", "sampling": {"max_tokens": 96, "ignore_eos": True}}]
-    killed = load_run(
-        str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), output="killed", recipes=recipes, **settings))
-    )
-    whole = load_run(str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), output="whole", recipes=recipes, **settings)))
+    killed = load_run(str(write_run(tmp_path, str(tiny_model), engine, output="killed", recipes=recipes, **settings)))
+    whole = load_run(str(write_run(tmp_path, str(tiny_model), engine, output="whole", recipes=recipes, **settings)))
     command = [sys.executable, "-m", "jobs.cli", "run", str(tmp_path / "killed.yaml"), "--master", "local[1]"]
     generations = storage.join(killed.output, "generations")
 
@@ -152,19 +150,18 @@ def test_a_killed_driver_resumes_to_the_same_tables(tmp_path, vllm_server, spark
     assert_complete(killed)
 
 
-def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, vllm_server):
-    engine = endpoint(vllm_server)
-    run = load_run(str(write_run(tmp_path, str(vllm_server.folder), engine, documents=2)))
+def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tiny_model, engine):
+    run = load_run(str(write_run(tmp_path, str(tiny_model), engine, documents=2)))
     run_all(run, spark)
     warmer = load_run(str(tmp_path / "out.yaml"), {"recipes": [{"use": "wrap/*", "sampling": {"max_tokens": 24, "temperature": 0.1}}]})
-    with pytest.raises(UserError, match="holds the rewrite stage of another config: `recipes.wrap/easy` was"):
+    with pytest.raises(UserError, match=r"holds the rewrite stage of another config: `recipes\.wrap/easy` was"):
         run_all(warmer, spark)
     elsewhere = load_run(str(tmp_path / "out.yaml"), {"rewrite": {"prompts_per_unit": 7}, "spark": {"conf": {"x": 1}}})
     run_all(elsewhere, spark)  # scheduling is no part of the meaning
 
 
-def test_notes_add_up_to_the_tables(tmp_path, spark, vllm_server):
-    run = load_run(str(write_run(tmp_path, str(vllm_server.folder), endpoint(vllm_server), documents=3)))
+def test_notes_add_up_to_the_tables(tmp_path, spark, tiny_model, engine):
+    run = load_run(str(write_run(tmp_path, str(tiny_model), engine, documents=3)))
     run_all(run, spark)
     notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")))]
     generations, judged = table(run, "generations"), table(run, "judged")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, UnixConnector, web
 
 from rephrase.config import EndpointEngine
 from rephrase.engines import client as client_module
@@ -18,12 +18,12 @@ from rephrase.errors import UserError
 from tests.tiny_model import make_tokenizer
 
 SAMPLING = Sampling(max_tokens=8, temperature=0.7)
-Answer = dict | web.Response
+Answer = dict | web.Response | None
 
 
 @dataclass
 class Misbehaving:
-    """A real server on a free port: answers come from `behave(body, call)`, calls are kept."""
+    """A real server on a free port: answers come from `behave(body, call)`, calls are kept. None: the connection breaks."""
 
     behave: Callable[[dict, int], Answer | Awaitable[Answer]]
     calls: list[tuple[str, dict, dict]] = field(default_factory=list)
@@ -35,6 +35,9 @@ class Misbehaving:
         answer = self.behave(body, len(self.calls))
         if asyncio.iscoroutine(answer):
             answer = await answer
+        if answer is None:
+            request.transport.abort()
+            return web.Response()
         return answer if isinstance(answer, web.Response) else web.json_response(answer)
 
 
@@ -140,10 +143,7 @@ def test_transient_errors_are_retried(status):
 
 
 def test_a_lost_connection_is_retried():
-    def behave(_body, call):
-        return web.Response(body=b"{", headers={"Content-Length": "100"}) if call == 1 else choices(["fine"])
-
-    assert complete(behave, [ask()])[0][0].text == "fine"
+    assert complete(lambda _, call: None if call == 1 else choices(["fine"]), [ask()])[0][0].text == "fine"
 
 
 def test_retry_after_is_obeyed(monkeypatch):
@@ -166,8 +166,8 @@ def test_retry_after_holds_seconds_or_a_date():
     assert _retry_after("Fri, 01 Jan 1999 00:00:00 GMT") == _retry_after("soon") == _retry_after(None) == 0
 
 
-def test_an_outage_without_end_is_an_error_of_the_request_once_the_server_has_answered():
-    done, server = complete(lambda _, call: error(503, "overloaded"), [ask()], retries=2)
+def test_an_outage_without_end_is_an_error_of_the_request():
+    done, server = complete(lambda *_: error(503, "overloaded"), [ask()], retries=2)
     assert done[0].error == "engine:unavailable: overloaded"
     assert len(server.calls) == 3
 
@@ -238,7 +238,7 @@ def test_without_a_tokenizer_messages_go_to_the_chat_endpoint_one_a_call(monkeyp
     config = {"api_key_env": "VENDOR_KEY", "chat_template_args": {"enable_thinking": False}, "extra_body": {"top_p": None, "user": "u"}}
     done, server = complete(behave, requests, batch_size=2, **config)
     assert done == [Completion("A", "length", 11, 5), Completion("B", "length", 11, 5)]
-    path, body, headers = server.calls[0]
+    path, body, headers = min(server.calls, key=lambda call: call[1]["seed"])
     assert path == "/v1/chat/completions"
     assert headers["Authorization"] == "Bearer secret"
     assert body == {
@@ -327,22 +327,33 @@ def test_a_real_engine_ignores_the_models_own_sampling(vllm):
 
 @pytest.mark.parametrize("text", ["The tide rises.", "  two\n\nparagraphs <b>é</b> 東京 "])
 def test_our_token_ids_are_those_of_the_engines_own_chat_endpoint(vllm, text):
-    greedy = Sampling(max_tokens=6, temperature=0.0)
-    request = Request((Message("system", "Be brief."), Message("user", text)), greedy)
-    [ours] = on_vllm(vllm, [request])
+    messages = (Message("system", "Be brief."), Message("user", text))
 
-    async def chat() -> Completion:
-        info = vllm.server()
-        server = Server("http://localhost/v1", "tiny-llama", unix_socket=info.socket)
+    async def tokenize() -> list[int]:
+        body = {"messages": [{"role": m.role, "content": m.content} for m in messages]}
+        async with ClientSession(connector=UnixConnector(vllm.server().socket)) as session:
+            answer = await (await session.post("http://localhost/tokenize", json=body)).json()
+        return answer["tokens"]
+
+    assert ChatPrompter(vllm.config.model).token_ids(messages) == asyncio.run(tokenize())
+
+
+def test_a_real_engine_speaks_chat_where_there_is_no_tokenizer(vllm):
+    async def chat() -> list[Completion]:
+        server = Server("http://localhost/v1", "tiny-llama", unix_socket=vllm.server().socket)
         client = Client(server, None, request_timeout=60, retries=0, seeds=False)
         try:
-            [completion] = await client.complete([request])
+            return await client.complete([ask("a"), ask("b")])
         finally:
             await client.close()
-        return completion
 
-    theirs = asyncio.run(chat())
-    assert (ours.prompt_tokens, ours.text) == (theirs.prompt_tokens, theirs.text)
+    prompt = ChatPrompter(vllm.config.model).token_ids(ask("a").messages)
+    assert [(c.prompt_tokens, c.completion_tokens, c.error) for c in asyncio.run(chat())] == [(len(prompt), 8, None)] * 2
+
+
+def test_a_temperature_of_zero_reaches_the_engine(vllm):
+    greedy = Sampling(max_tokens=6, temperature=0.0)
+    assert len({c.text for n in range(3) for c in on_vllm(vllm, [ask(sampling=greedy, sample=n)])}) == 1
 
 
 def test_a_real_engine_follows_a_json_schema(vllm):

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from classifiers.checks.completion import Finished, FinishedSettings, Parsed, ParsedSettings
+from classifiers.checks.length import Length, LengthSettings
+from tests.classifiers.batches import batch
+
+
+def test_finished():
+    rows = batch(["a", "b", "c", None], finish_reasons=["stop", "length", None, "error"], errors=[None, None, None, "engine:gone"])
+    result = Finished("finished", FinishedSettings())(rows)
+    np.testing.assert_array_equal(result.scores["finished"], [1, 0, np.nan, np.nan])
+    assert result.keep.tolist() == [True, False, True, True]
+
+
+def test_parsed():
+    rows = batch(["a", None, " \n", "b"], errors=[None, "parse:no_json", None, "parse:odd"])
+    assert Parsed("parsed", ParsedSettings())(rows).keep.tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("settings", "keep"),
+    [
+        ({}, [True, True, True]),
+        ({"min_ratio": 0.5}, [False, True, True]),
+        ({"max_ratio": 1.5}, [True, True, False]),
+        ({"min_words": 2}, [False, True, True]),
+        ({"max_words": 3}, [True, True, False]),
+        ({"min_tokens": 20}, [False, True, True]),
+        ({"max_tokens": 25}, [True, True, True]),
+    ],
+)
+def test_length(settings, keep):
+    rows = batch(["word", "two words", "no less than four words"], "ten chars.", completion_tokens=[10, 20, None])
+    result = Length("length", LengthSettings(**settings))(rows)
+    assert result.keep.tolist() == keep
+    assert result.scores["length.ratio"].tolist() == [0.4, 0.9, 2.3]
+    assert result.scores["length.words"].tolist() == [1, 2, 5]
+    np.testing.assert_array_equal(result.scores["length.tokens"], [10, 20, np.nan])
+
+
+def test_length_without_a_source_or_a_text():
+    result = Length("length", LengthSettings(min_ratio=0.5, min_words=1))(batch(["some text", None], ["", "source"]))
+    assert result.keep.tolist() == [True, True]
+    assert np.isnan(result.scores["length.ratio"]).all()
+
+
+def test_columns_of_unequal_length_are_refused():
+    with pytest.raises(ValueError, match="differ in length"):
+        batch(["a", "b"], languages=["en"])

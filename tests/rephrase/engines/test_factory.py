@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from rephrase.config import EndpointEngine, ReplayEngine, VllmEngine
+from rephrase.engines.factory import check_engine, open_engine
+from rephrase.engines.vllm import argument, launch, model_name
+from rephrase.errors import UserError
+
+
+def vllm(model, **fields) -> VllmEngine:
+    return VllmEngine(kind="vllm", model=str(model), **fields)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda _: None, "there is no such model folder"),
+        (lambda folder: folder.mkdir(), "the model folder has no config.json"),
+        (lambda folder: (folder.mkdir(), (folder / "config.json").write_text("{")), "config.json cannot be read"),
+    ],
+)
+def test_a_model_that_is_not_there_is_found_before_any_start(tmp_path, make, message):
+    make(tmp_path / "model")
+    for call in (check_engine, open_engine):
+        with pytest.raises(UserError, match=rf"model: .*{message}.*\(give a folder"):
+            call(vllm(tmp_path / "model"))
+
+
+def test_hub_ids_pass_and_urls_do_not():
+    check_engine(vllm("org/model"))
+    with pytest.raises(UserError, match="not from URLs"):
+        check_engine(vllm("s3://bucket/model"))
+
+
+def test_what_is_wrong_with_the_other_engines_is_found_too(tmp_path, monkeypatch):
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(UserError, match="SOME_KEY is not set"):
+        check_engine(EndpointEngine(kind="endpoint", url="https://api.example.com/v1", model="m", api_key_env="SOME_KEY"))
+    with pytest.raises(UserError, match="no input files found"):
+        check_engine(ReplayEngine(kind="replay", path=str(tmp_path / "none")))
+
+
+def test_the_server_is_started_as_configured(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    config = vllm(tmp_path, revision="main", max_model_len=512, gpu_memory_utilization=0.8, args=["--max-num-seqs", "8"], env={"A": "b"})
+    made = launch(config, ["2", "3"])
+    words = " ".join(made.arguments)
+    for part in ("--tensor-parallel-size 2", "--max-model-len 512", "--gpu-memory-utilization 0.8", "--revision main", "--max-num-seqs 8"):
+        assert part in words
+    assert made.devices == ("2", "3")
+    assert made.environment == (("A", "b"),)
+    assert "--tensor-parallel-size" not in launch(config, ["2"]).arguments
+    assert "VLLM_CPU_KVCACHE_SPACE" in dict(launch(config).environment)
+    assert made.digest() != launch(config, ["0", "1"]).digest()
+    assert made.digest() == launch(config.model_copy(update={"startup_timeout": 1.0, "batch_size": 1}), ["2", "3"]).digest()
+
+
+def test_rows_name_the_model_briefly(tmp_path):
+    assert model_name(vllm("org/model")) == "org/model"
+    assert model_name(vllm(f"{tmp_path}/tiny/")) == "tiny"
+    assert model_name(vllm(tmp_path, name="mine")) == "mine"
+
+
+def test_server_arguments_are_understood_in_both_forms():
+    assert argument(vllm("a/b", args=["--tokenizer", "c/d"]), "--tokenizer") == "c/d"
+    assert argument(vllm("a/b", args=["--tokenizer=c/d"]), "--tokenizer") == "c/d"
+    assert argument(vllm("a/b", args=["--tokenizer-mode", "auto"]), "--tokenizer") is None
+
+
+def test_importing_the_engines_stays_light():
+    heavy = ("aiohttp", "transformers", "tokenizers", "vllm", "torch", "jinja2")
+    modules = "factory, client, vllm, replay, prompts, supervisor"
+    code = f"import sys; from rephrase.engines import {modules}; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+import zstandard
+
+from rephrase import storage, tables
+from rephrase.config import ReplayEngine
+from rephrase.engines.base import Completion, Message, Request, Sampling
+from rephrase.engines.factory import check_engine, open_engine
+from rephrase.errors import UserError
+from rephrase.records import GENERATION
+
+REQUESTS = [Request((Message("user", text),), Sampling()) for text in "abcd"]
+
+
+def replayed(path: str, requests=REQUESTS) -> list[Completion]:
+    async def run() -> list[Completion]:
+        config = ReplayEngine(kind="replay", path=path)
+        check_engine(config)
+        async with open_engine(config) as engine:
+            assert engine.model == "recorded"
+            return await engine.complete(requests)
+
+    return asyncio.run(run())
+
+
+def record(request: Request, completion: str, **fields) -> dict:
+    digest = {"request_digest": request.digest, "completion": completion, "finish_reason": "length"}
+    return {**digest, "prompt_tokens": 3, "completion_tokens": 5, **fields}
+
+
+def lines(*records: dict) -> bytes:
+    return b"".join(json.dumps(r).encode() + b"\n" for r in records)
+
+
+def test_jsonl_of_any_compression_in_a_folder_is_replayed(tmp_path):
+    a, b, c, _ = REQUESTS
+    (tmp_path / "1.jsonl").write_bytes(lines(record(a, "A")) + b"\n")
+    (tmp_path / "2.jsonl.gz").write_bytes(gzip.compress(lines(record(b, "B")) + lines(record(a, "later"))))
+    frames = [zstandard.compress(lines(record(r, t))) for r, t in ((Request((), Sampling()), "x"), (c, "C"))]
+    (tmp_path / "3.jsonl.zst").write_bytes(b"".join(frames))
+    (tmp_path / "notes.txt").write_text("not a recording")
+    done = replayed(str(tmp_path))
+    assert done[:3] == [Completion(text, "length", 3, 5) for text in "ABC"]
+    assert done[3] == Completion("", "error", error="engine:not_recorded")
+
+
+def test_the_generations_of_a_run_are_replayed_without_their_engine_errors(tmp_path):
+    a, b, c, d = REQUESTS
+    retried = replace(b, attempt=2)
+    rows = [
+        record(a, "A", error="parse:no_title", text=None),
+        record(retried, "B", attempts=3),
+        record(c, "", error="engine:timeout"),
+        record(d, "", error="prompt_too_long", finish_reason="error", completion_tokens=0),
+    ]
+    path = tmp_path / "wrap" / "medium" / "unit-0.parquet"
+    tables.commit(str(path), pa.Table.from_pylist(rows, schema=GENERATION), {})
+    done = replayed(str(tmp_path))
+    assert done[0] == Completion("A", "length", 3, 5)  # what did not parse then is parsed again now
+    assert done[1].text == "B"  # the row names the last attempt; the first is answered with it
+    assert done[2].error == "engine:not_recorded"
+    assert done[3] == Completion("", "error", 3, 0, "prompt_too_long")
+
+
+def test_a_recording_on_s3_is_replayed(bucket):
+    storage.create(f"{bucket}/recorded/1.jsonl.gz", gzip.compress(lines(record(REQUESTS[0], "A"))))
+    assert replayed(f"{bucket}/recorded", REQUESTS[:1])[0].text == "A"
+
+
+def test_what_is_no_recording_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="no input files found"):
+        replayed(str(tmp_path / "none"))
+    (tmp_path / "other.txt").write_text("x")
+    with pytest.raises(UserError, match="no recorded completions found"):
+        replayed(str(tmp_path))
+    (tmp_path / "1.jsonl").write_bytes(lines(record(REQUESTS[0], "A"), {"prompt": "x"}))
+    with pytest.raises(UserError, match=r"1\.jsonl, row 2: not a recorded completion.*rows need request_digest"):
+        replayed(str(tmp_path))
+    for name, data in (
+        ("cut.jsonl", b'{"a'),
+        ("cut.jsonl.gz", gzip.compress(b"x" * 999)[:-9]),
+        ("cut.jsonl.zst", b"no"),
+        ("no.parquet", b"no"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError, match="not a readable recording"):
+            replayed(str(tmp_path / name))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, trainers
+from tokenizers import pre_tokenizers as split
+
+from rephrase.text import tokenizer as text_tokenizer
+from rephrase.text.counting import fast_counter
+from tests.rephrase.readers.archives import body_text
+
+LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+PIECES = ["the ", "lamp", " ", "\n", "\r\n", "\t", "'S", "’s", "<|end|>", "é", "e\u0301", "日", "😀", "\u200d", "\u00a0", "\u3000", "١٢"]
+PIECES += ["ก", "1", "234", "...", "!!", "_", "\ufffd", "\U0001f1e9\U0001f1ea", "ß", "ſ", "K", "\0", "\x85", "ﬁ", "a" * 50, "[tool]"]
+
+
+def trained(pre_tokenizer: Any, normalizer: Any = None) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizer
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    alphabet = split.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=1000, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([body_text(n) for n in range(20)], trainer)
+    tokenizer.add_tokens([AddedToken("[tool]", special=False)])
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def llama_split(pattern: str) -> Any:
+    return split.Sequence([split.Split(Regex(pattern), "isolated"), split.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        pytest.param(lambda: trained(split.ByteLevel(add_prefix_space=False)), id="gpt-2"),
+        pytest.param(lambda: trained(split.ByteLevel(add_prefix_space=True)), id="prefix-space"),
+        pytest.param(lambda: trained(llama_split(LLAMA_3)), id="llama-3"),
+        pytest.param(lambda: trained(llama_split(LLAMA_3.replace(r"\p{N}{1,3}", r"\p{N}")), normalizers.NFC()), id="qwen"),
+    ],
+)
+def test_fast_counts_are_the_tokenizers_own(tokenizer: Any) -> None:
+    pytest.importorskip("gigatoken")
+    slow = tokenizer()
+    count = fast_counter(slow)
+    assert count is not None
+    dice = random.Random(5)
+    texts = ["".join(dice.choice(PIECES) for _ in range(dice.randrange(60))) for _ in range(3000)] + [body_text(n) for n in range(50)]
+    expected = [len(encoding) for encoding in slow.encode_batch_fast(texts, add_special_tokens=False)]
+    assert [count(text) for text in texts] == expected
+
+
+def test_tokenizers_of_other_kinds_are_left_to_their_own_library() -> None:
+    assert fast_counter(trained(split.ByteLevel(add_prefix_space=False), normalizers.Lowercase())) is None
+    words = Tokenizer(models.WordLevel({"lamp": 0, "?": 1}, unk_token="?"))
+    words.pre_tokenizer = split.Whitespace()
+    assert fast_counter(words) is None
+    assert text_tokenizer.Tokenizer(words, "words").count(["lamp lamp", ""]) == [2, 0]
+
+
+def test_a_counter_that_is_wrong_on_a_probe_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    gigatoken = pytest.importorskip("gigatoken")
+    right = trained(split.ByteLevel(add_prefix_space=False))
+    other = gigatoken.Tokenizer(trained(llama_split(LLAMA_3)))
+    monkeypatch.setattr(gigatoken.Tokenizer, "from_json", lambda _data: other)
+    assert fast_counter(right) is None
