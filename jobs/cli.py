@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     whole = commands.add_parser("run", help="all stages: shard, rewrite, filter, mix", description="Run all stages and print a summary.")
     _add_run_options(whole)
+    _add_show_option(whole)
     whole.set_defaults(action=_run)
     for stage, words in _STAGES.items():
         one = commands.add_parser(stage, help=words, description=f"The {stage} stage: {words}.")
@@ -73,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(action=_stage, stage=stage)
     summary = commands.add_parser("summary", help="print a run's summary again", description="Print the summary of a run so far.")
     _add_run_options(summary)
-    summary.set_defaults(action=lambda options: _print_summary(_load(options)))
+    _add_show_option(summary)
+    summary.set_defaults(action=lambda options: _report(_load(options), options.show))
     recipes = commands.add_parser("recipes", help="list the recipes", description="All recipes that can stand under `recipes:`.")
     recipes.set_defaults(action=lambda _options: _recipes())
     add_parser(commands)
@@ -93,6 +95,10 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         dest="settings",
         help="replace a key of the config, e.g. mix.seed=7; repeatable",
     )
+
+
+def _add_show_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--show", type=int, default=0, metavar="N", help="end with N passages of the mixture beside their rewrites")
 
 
 def _load(options: argparse.Namespace) -> Run:
@@ -117,7 +123,7 @@ def _run(options: argparse.Namespace) -> None:
 
     run = _load(options)
     _with_spark(run, options.master, lambda spark: run_all(run, spark))
-    _print_summary(run)
+    _report(run, options.show)
 
 
 def _stage(options: argparse.Namespace) -> None:
@@ -137,10 +143,13 @@ def _with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> 
         spark.stop()
 
 
-def _print_summary(run: Run) -> None:
+def _report(run: Run, show: int) -> None:
+    from jobs.show import show_pairs
     from jobs.summary import print_summary
 
     print_summary(run)
+    if show:
+        show_pairs(run, show)
 
 
 def _recipes() -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
+from jobs.progress import StageProgress, console
 from jobs.stage import claim
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
@@ -33,8 +34,6 @@ def filter_stage(run: Run, spark: LazySession) -> None:
 
     Raises `UserError` for a missing generations table, unknown checks, and models that do not load.
     """
-    from jobs.progress import StageProgress
-
     cascade = build_cascade(run.filter)
     source, folder = storage.join(run.output, "generations"), storage.join(run.output, "judged")
     paths = tables.objects(source)
@@ -44,11 +43,12 @@ def filter_stage(run: Run, spark: LazySession) -> None:
     claim(folder, "filter", {"generations": rewrite, "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)})
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
     todo = pending(units, folder)
+    if not todo:
+        console.print(f"filter: all {len(units)} units are there already, nothing to do")
+        return
+    work = functools.partial(filter_unit, documents=storage.join(run.output, "documents"), cascade=cascade, tokenizer=run.tokenizer)
     with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
-        if todo:
-            documents = storage.join(run.output, "documents")
-            work = functools.partial(filter_unit, documents=documents, cascade=cascade, tokenizer=run.tokenizer)
-            run_units(spark.get(), todo, work, progress)
+        run_units(spark.get(), todo, work, progress)
 
 
 def filter_unit(unit: Unit[str], *, documents: str, cascade: Cascade, tokenizer: str) -> None:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from rephrase.engines.factory import check_engine, open_engine
 
+from jobs.progress import StageProgress, console
 from jobs.stage import claim
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
+from rephrase.engines.factory import check_engine, open_engine
 from rephrase.errors import UserError
 from rephrase.generate import Tally, Task, generate, generations_of
 from rephrase.recipes.base import Recipe, Row
@@ -54,6 +55,8 @@ def rewrite_stage(run: Run, spark: LazySession) -> None:
     check_engine(run.engine)
     folder = storage.join(run.output, "generations")
     claim(folder, "rewrite", _meaning(run, recipes))
+    if run.engine.kind == "replay":
+        console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
     footers = list(tables.footers(documents_of(run)))
     for level in range(max(len(recipe.steps) for recipe in recipes)):
         _run_level(run, spark, recipes, level, footers, folder)
@@ -81,22 +84,22 @@ def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
 
 
 def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, footers: Sequence[tables.Footer], folder: str) -> None:
-    from jobs.progress import StageProgress
-
     units = plan(recipes, level, footers, folder, run.rewrite.prompts_per_unit)
     todo = pending(units, folder)
     names = sorted({recipes[u.payload.recipe].steps[level].name for u in units})
     title = f"rewrite ({', '.join(names)})" if level else "rewrite"
+    if not todo:
+        console.print(f"{title}: all {len(units)} units are there already, nothing to do")
+        return
+    work = functools.partial(
+        rewrite_unit,
+        engine_config=run.engine,
+        recipes=tuple(recipes),
+        tokenizer=run.tokenizer,
+        max_engine_errors=run.rewrite.max_engine_errors,
+    )
     with StageProgress(title, folder, len(units), len(units) - len(todo), _words) as progress:
-        if todo:
-            work = functools.partial(
-                rewrite_unit,
-                engine_config=run.engine,
-                recipes=tuple(recipes),
-                tokenizer=run.tokenizer,
-                max_engine_errors=run.rewrite.max_engine_errors,
-            )
-            run_units(spark.get(), todo, work, progress)
+        run_units(spark.get(), todo, work, progress)
 
 
 def plan(

@@ -35,16 +35,15 @@ def run_all(run: Run, spark: LazySession) -> None:
 def check(run: Run) -> None:
     """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input."""
     from classifiers.cascade import build_cascade
-    from rephrase.engines.factory import check_engine
-
     from rephrase import storage
+    from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
 
-    recipes_of(run.recipes)
+    recipes = recipes_of(run.recipes)
     Tokenizer.load(run.tokenizer)
     for pattern in run.input.paths:
         storage.expand(pattern)
     storage.check_writable(run.output)
-    build_cascade(run.filter)
+    build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])
     check_engine(run.engine)

@@ -6,7 +6,9 @@ repeated ones, and every file's task drops its own and writes the final object. 
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -80,9 +82,16 @@ def shard(run: Run, spark: LazySession) -> None:
         _deduplicate(run, spark, plan, todo)
     else:
         console.print(f"shard: all {len(units)} units are there already, nothing to do")
+    _remove_extracted(plan)
+    _check_not_empty(plan)
+
+
+def _remove_extracted(plan: _Plan) -> None:
     for file in storage.list_files(plan.extracted):
         storage.delete(file.path)
-    _check_not_empty(plan)
+    if not storage.is_s3(plan.extracted):
+        with contextlib.suppress(OSError):  # never there, or another driver is at work in it
+            os.rmdir(plan.extracted)
 
 
 def _input_files(paths: Sequence[str]) -> tuple[storage.FileInfo, ...]:

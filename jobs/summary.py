@@ -39,7 +39,8 @@ def _stages(run: Run, console: Console) -> None:
     short, repeated = _sum(documents, "dropped_short"), _sum(documents, "duplicates")
     table.add_row("documents", f"{_sum(documents, 'documents'):,}", f"{_sum(documents, 'tokens'):,} tokens")
     table.add_row("", "", f"dropped: {short:,} too short, {repeated:,} exact duplicates; {errors:,} read errors")
-    table.add_row("passages", f"{sum(_passages(generations).values()):,}", "documents cut to the size that a recipe's prompts take")
+    passages = _passages(generations)
+    table.add_row("passages", f"{max(passages.values(), default=0):,}", "by the recipe that cuts documents finest; below for each")
     seconds = _sum(generations, "seconds")
     tokens = _sum(generations, "completion_tokens")
     rate = f", {tokens / seconds:,.0f} tokens/s a task" if seconds else ""

@@ -101,7 +101,9 @@ def readable(error: BaseException) -> BaseException:
     if found:
         return found
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = next((line for line in lines if _looks_like_python_error(line)), lines[0] if lines else repr(error))
+    python = [line for line in lines if _looks_like_python_error(line)]
+    java = [line.removeprefix("Caused by: ") for line in lines if line.startswith(("Caused by: ", ": "))]
+    said = (python or java[-1:] or lines or [repr(error)])[0]
     return UserError(f"a Spark task failed: {said}", cure="the executor's log has the whole traceback; run again to resume")
 
 
