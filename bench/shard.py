@@ -163,6 +163,8 @@ def main() -> None:
         (warm_up,), _ = make_input(folder / "one", archives, 0.5, 1)
         tokenizer = options.tokenizer or train_tokenizer(folder, archives)
         print(f"{sum(sizes) / 1e6:.0f} MB of HTML in {len(paths)} archives, {options.cores} cores")
+        if os.getloadavg()[0] > 1.5:
+            print(f"other work runs on this machine (load {os.getloadavg()[0]:.1f}): the three do not meet the same conditions")
         bare = bare_rate(paths, sizes, warm_up, options.cores)
         print(f"bare fastwarc + resiliparse   {bare:8.1f} MB/s")
         ours = our_rate(folder, paths, sizes, warm_up, tokenizer, options.cores)

@@ -35,9 +35,8 @@ def _rewrites(run: Run, number: int) -> list[dict[str, Any]]:
     others: list[dict[str, Any]] = []
     for path in tables.objects(storage.join(run.output, "mixture")):
         for group in tables.read_row_groups(path, columns):
-            for row in group.to_pylist():
-                if row["origin"] == "synthetic" and first.setdefault(row["recipe"], row) is not row:
-                    others.append(row)
+            rewrites = [row for row in group.to_pylist() if row["origin"] == "synthetic"]
+            others += [row for row in rewrites if first.setdefault(row["recipe"], row) is not row]
             if len(first) >= number or len(first) + len(others) >= 100 * number:
                 return [*first.values(), *others][:number]
     return [*first.values(), *others][:number]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rephrase.text.passages import sentence_spans, split_passages
 
 TEXT = (
-    "Tides are the rise and fall of the sea. They are caused by the Moon, e.g. by its gravity. Dr. Young measured them at 5 p.m. yesterday.\n\n"
+    "Tides are the rise and fall of the sea. They are caused by the Moon, e.g. by its gravity. "
+    "Dr. Young measured them at 5 p.m. yesterday.\n\n"
     "Spring tides come at full and new Moon! Do neap tides come at the quarters? Yes, they do.\n"
 ) * 12
 

@@ -42,7 +42,8 @@ def test_an_empty_completion_is_an_error(tokenizer):
 
 
 def test_questions_come_out_in_one_plain_form(tokenizer):
-    completion = "Sure, here you go!\n\n**Question:** What rises?\n**Answer:** The tide.\nTwice a day.\n\nQ2. Why?\nA2. The Moon.\n\nQuestion: Unanswered?"
+    first = "Sure, here you go!\n\n**Question:** What rises?\n**Answer:** The tide.\nTwice a day.\n\n"
+    completion = first + "Q2. Why?\nA2. The Moon.\n\nQuestion: Unanswered?"
     parsed = parse("questions", completion, tokenizer)
     assert parsed.text == "Question: What rises?\nAnswer: The tide.\nTwice a day.\n\nQuestion: Why?\nAnswer: The Moon."
 
