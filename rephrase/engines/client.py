@@ -122,8 +122,15 @@ class Client:
             self._session = None
 
     def _too_long(self, prompt_tokens: int, max_tokens: int) -> bool:
+        limit = self._server.max_model_len
+        if limit is not None and max_tokens >= limit:  # no prompt could ever fit
+            raise UserError(
+                f"the recipe asks for {max_tokens} output tokens, but the model's context has only {limit} for prompt and output",
+                where=self._server.model,
+                cure="raise the engine's max_model_len, or lower the recipe's sampling.max_tokens",
+            )
         # A completion that is cut because the context ends is worth nothing, so the room is asked for in full.
-        return self._server.max_model_len is not None and prompt_tokens + max_tokens > self._server.max_model_len
+        return limit is not None and prompt_tokens + max_tokens > limit
 
     async def _answer(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
         if not requests:

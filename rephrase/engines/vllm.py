@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rephrase.config import VllmEngine
 
 CRASHED = "engine:crashed"
-_DEATHS = 3  # times that a request may see the server die before it is taken for the cause
+_RETRIES = 3  # a request that fails more often is taken for the cause
 _CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
 
 
@@ -81,7 +81,7 @@ class Vllm:
             server,
             prompter,
             request_timeout=self._config.request_timeout,
-            retries=_DEATHS,
+            retries=_RETRIES,
             seeds=self._seeds,
             exhausted=CRASHED,
             recover=self._recover,

@@ -226,6 +226,11 @@ def test_a_context_that_is_too_long_is_seen_before_sending_or_in_the_answer(fold
     assert complete(lambda *_: error(400, message), [long])[0][0].error == "prompt_too_long"
 
 
+def test_a_context_that_no_prompt_can_fit_is_a_user_error(folder):
+    with pytest.raises(UserError, match=r"asks for 8 output tokens, but the model's context has only 8 .*raise the engine's max_model_len"):
+        complete(echo, [ask("a")], tokenizer=folder, max_model_len=8)
+
+
 def test_without_a_tokenizer_messages_go_to_the_chat_endpoint_one_a_call(monkeypatch):
     monkeypatch.setenv("VENDOR_KEY", "secret")
 
