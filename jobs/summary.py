@@ -61,7 +61,7 @@ def _recipes(run: Run, console: Console) -> None:
     judged, passages = _notes(run, "judged"), _passages(_notes(run, "generations"))
     table = Table(title="Kept by recipe", title_justify="left")
     for name in ("recipe", "passages", "generations", "kept", "tokens kept"):
-        table.add_column(name, justify="left" if name == "recipe" else "right")
+        table.add_column(name, justify="left" if name == "recipe" else "right", no_wrap=name == "recipe")
     table.add_column("rejected by")
     for recipe in sorted({note["recipe"] for note in judged}):
         mine = [note for note in judged if note["recipe"] == recipe]

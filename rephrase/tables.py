@@ -19,6 +19,8 @@ from rephrase import storage
 from rephrase.errors import UserError
 
 _NOTE = b"rephrase"
+# Reading takes no Arrow threads (use_threads=False): Spark runs a task on each core already, and a thread of Arrow's pool that lets go of a
+# Python file object while the interpreter shuts down aborts the process.
 _READERS = 16  # footers are small and far away: read many at once
 
 
@@ -108,14 +110,14 @@ def objects(folder: str) -> list[str]:
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
     """Rows of one object, or of one of its row groups."""
     with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
-        return file.read(columns) if row_group is None else file.read_row_group(row_group, columns)
+        return file.read(columns, use_threads=False) if row_group is None else file.read_row_group(row_group, columns, use_threads=False)
 
 
 def read_row_groups(path: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of one object, one after the other, with one opening of it."""
     with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
         for group in range(file.num_row_groups):
-            yield file.read_row_group(group, columns)
+            yield file.read_row_group(group, columns, use_threads=False)
 
 
 def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:

@@ -99,7 +99,8 @@ def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor(tmp_path, tiny_mod
     assert done.returncode == 0, done.stderr
     assert_complete(run)
     generations = table(run, "generations")
-    assert generations["error"].null_count > 0.9 * generations.num_rows
+    # Noise never has questions and answers; everything else is taken as it is.
+    assert set(generations["error"].to_pylist()) == {None, "parse:no_questions"}
     assert set(generations["model"].to_pylist()) == {tiny_model.name}
     assert all(tokens <= 24 for tokens in generations["completion_tokens"].to_pylist())
     assert "wrap/easy" in done.stdout
