@@ -9,13 +9,12 @@ import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pyarrow as pa
 
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
 from jobs.progress import StageProgress, console
-from jobs.stage import claim
+from jobs.stage import claim, stage_note
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -39,8 +38,11 @@ def filter_stage(run: Run, spark: LazySession) -> None:
     paths = tables.objects(source)
     if not paths:
         raise UserError("there is no generations table", where=source, cure="run the rewrite stage first: `rephrase rewrite run.yaml`")
-    rewrite = orjson.loads(storage.read(storage.join(source, "_stage.json")))["digest"]
-    claim(folder, "filter", {"generations": rewrite, "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)})
+    claim(
+        folder,
+        "filter",
+        {"generations": stage_note(source)["digest"], "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)},
+    )
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
     todo = pending(units, folder)
     if not todo:

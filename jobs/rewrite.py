@@ -13,10 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from jobs.progress import StageProgress, console
-from jobs.stage import claim
+from jobs.stage import claim, stage_note
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
 from rephrase.engines.factory import check_engine, open_engine
@@ -66,14 +64,18 @@ def documents_of(run: Run) -> list[str]:
     """The objects of the documents table. Raises `UserError` if the shard stage has not finished."""
     folder = storage.join(run.output, "documents")
     paths = tables.objects(folder)
+    cure = "run the shard stage first: `rephrase shard run.yaml`"
     if not paths:
-        raise UserError("there is no documents table", where=folder, cure="run the shard stage first: `rephrase shard run.yaml`")
+        raise UserError("there is no documents table", where=folder, cure=cure)
+    expected = stage_note(folder)["meaning"].get("files", {}).get("count", len(paths))  # one object for each input file
+    if len(paths) < expected:
+        raise UserError(f"only {len(paths)} of {expected} objects of the documents table are there", where=folder, cure=cure)
     return paths
 
 
 def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
     engine = run.engine.model_dump(include={"revision", "chat_template_args"})
-    shard = orjson.loads(storage.read(storage.join(run.output, "documents", "_stage.json")))["digest"]
+    shard = stage_note(storage.join(run.output, "documents"))["digest"]
     return {
         "documents": shard,
         "model": run.engine.model_name,

@@ -24,7 +24,7 @@ def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
     note = {"stage": stage, "version": __version__, "digest": digest(data), "meaning": data}
     if storage.create(path, orjson.dumps(note, option=orjson.OPT_INDENT_2)):
         return
-    before = orjson.loads(storage.read(path))
+    before = stage_note(folder)
     if before["digest"] == note["digest"]:
         return
     changed = "; ".join(_differences(before["meaning"], data)) or "the settings"
@@ -33,6 +33,15 @@ def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
         where=folder,
         cure="write to another `output`, put the setting back, or remove the folder",
     )
+
+
+def stage_note(folder: str) -> dict[str, Any]:
+    """What `claim` wrote about a folder: stage, version, digest and meaning. Raises `UserError` if it holds no stage."""
+    try:
+        note: dict[str, Any] = orjson.loads(storage.read(storage.join(folder, _NAME)))
+    except FileNotFoundError as error:
+        raise UserError("this folder holds no finished stage", where=folder, cure="run the stages in order, or `rephrase run`") from error
+    return note
 
 
 def digest(meaning: Any) -> str:
