@@ -160,7 +160,7 @@ def _recipes() -> None:
 
     table = Table()
     for name in ("recipe", "what it writes", "paper"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name != "what it writes")
     for name, recipe in catalogue().items():
         table.add_row(name, recipe.summary, recipe.paper.url)
     Console(highlight=False).print(table)

@@ -51,11 +51,12 @@ def rewrite_stage(run: Run, spark: LazySession) -> None:
     """
     recipes = recipes_of(run.recipes)
     check_engine(run.engine)
+    documents = documents_of(run)
     folder = storage.join(run.output, "generations")
     claim(folder, "rewrite", _meaning(run, recipes))
     if run.engine.kind == "replay":
         console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
-    footers = list(tables.footers(documents_of(run)))
+    footers = list(tables.footers(documents))
     for level in range(max(len(recipe.steps) for recipe in recipes)):
         _run_level(run, spark, recipes, level, footers, folder)
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 
-def config(folder: Path, tokenizer: str, **changes) -> str:
+def config(folder: Path, tokenizer: str, /, **changes) -> str:
     (folder / "notes.jsonl").write_text('{"text": "The tide rises twice a day, and falls twice a day."}\n' * 3)
     (folder / "recorded.jsonl").write_text("")
     data = {
