@@ -4,7 +4,7 @@
 # The command lines of the demo.
 DEMO_TRAIN = rephrase classifier train examples/quality_labels.jsonl -o out/demo-quality/model --epoch 25 --lr 0.5
 DEMO       = rephrase run examples/run.yaml --show 3
-DEMO_MODEL = rephrase run examples/run.yaml --show 3 --output out/demo-model --model '$(MODEL)'
+DEMO_MODEL = rephrase run examples/run.yaml --show 3 --output out/demo-model --set mix.skip_empty=true --model '$(MODEL)'
 BENCHES   ?= bench/shard.py bench/rewrite.py
 
 MODEL  ?=

@@ -180,7 +180,7 @@ def make_plan(mix: Mix, inputs: Inputs, spark: SparkSession) -> Plan:
     tokens, rows = _bucket_sums(mix, inputs, spark)
     available = tokens[: len(mix.components)].sum(axis=1).tolist()
     targets = mixing.targets(mix, available)
-    remainders = [target % there for target, there in zip(targets, available, strict=True)]
+    remainders = [target % there if there else 0 for target, there in zip(targets, available, strict=True)]
     buckets = [mixing.cut_bucket(tokens[index], remainder) for index, remainder in enumerate(remainders)]
     inside = _keys_in_buckets(mix, inputs, spark, buckets)
     components = []

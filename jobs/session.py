@@ -54,7 +54,7 @@ def _start(config: Spark, master: str | None) -> SparkSession:
     submitted = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:  # spark-submit has its own master, logging and UI settings
         master = master or "local[*]"
-        options = f"-Dlog4j2.configurationFile=file:{_QUIET}"
+        options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()}"
         builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
     if master:
         builder = builder.master(master)

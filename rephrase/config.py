@@ -186,6 +186,8 @@ class Mix(Section):
     components: list[Component] = [Component(origin="original", share=0.5), Component(origin="synthetic", share=0.5)]
     budget_tokens: int | None = Field(default=None, ge=1)
     """Default: the largest mixture with these shares that the material allows."""
+    skip_empty: bool = False
+    """Leave out components that no text fits, and let the others' shares grow in proportion. By default they are refused."""
     seed: int = 0
     max_synthetic_depth: int | None = Field(default=None, ge=0)
     file_tokens: int = Field(default=100_000_000, ge=1)

@@ -211,20 +211,23 @@ def copies(selection: NDArray[np.int64], plan: ComponentPlan) -> NDArray[np.int6
 def targets(mix: Mix, available: Sequence[int]) -> list[int]:
     """The tokens that each component shall give, of the tokens that its texts have.
 
-    Without a budget, the largest mixture with these shares that the material and `max_epochs` allow. Raises `UserError` if a component
-    has no text, or too little for the budget: with the tokens wanted and there, and what would fit.
+    Without a budget, the largest mixture with these shares that the material and `max_epochs` allow. With `skip_empty`, components that
+    have no text give none, and the shares of the others grow in proportion. Raises `UserError` if a component has no text, or too little
+    for the budget: with the tokens wanted and there, and what would fit.
     """
-    total = sum(Fraction(str(component.share)) for component in mix.components)
-    shares = [Fraction(str(component.share)) / total for component in mix.components]
+    given = [
+        Fraction(str(c.share)) if tokens or not mix.skip_empty else Fraction(0) for c, tokens in zip(mix.components, available, strict=True)
+    ]
+    shares = [share / (sum(given) or 1) for share in given]
     capacities = [tokens * Fraction(str(component.max_epochs)) for component, tokens in zip(mix.components, available, strict=True)]
     empty = [component.name for component, tokens in zip(mix.components, available, strict=True) if not tokens]
-    if empty:
+    if empty and not (mix.skip_empty and any(available)):
         raise UserError(
             f"no text is there for the component{'s' if len(empty) > 1 else ''} {', '.join(f'`{name}`' for name in empty)}",
             where="mix.components",
-            cure="mend what it selects or take it out; a text belongs to the first component that matches it",
+            cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it",
         )
-    largest = min(math.floor(capacity / share) for capacity, share in zip(capacities, shares, strict=True))
+    largest = min(math.floor(capacity / share) for capacity, share in zip(capacities, shares, strict=True) if share)
     if mix.budget_tokens is not None and mix.budget_tokens > largest:
         raise _too_little(mix, shares, available, capacities, largest)
     budget = largest if mix.budget_tokens is None else mix.budget_tokens
@@ -286,7 +289,7 @@ def n_files(tokens: int, file_tokens: int) -> int:
 
 def plan_component(component: Component, target: int, available_tokens: int, available_rows: int, cut: Cut) -> ComponentPlan:
     """A component's part of the plan. cut: of the last, partial epoch."""
-    whole = target // available_tokens
+    whole = target // available_tokens if available_tokens else 0
     return ComponentPlan(
         name=component.name,
         share=component.share,

@@ -123,6 +123,14 @@ def test_a_component_that_nothing_matches_is_named() -> None:
         mixing.targets(mixture(ORIGINAL, SYNTHETIC), [10, 0])
 
 
+def test_empty_components_are_left_out_on_request() -> None:
+    mix = mixture(ORIGINAL, SYNTHETIC).model_copy(update={"skip_empty": True})
+    assert mixing.targets(mix, [1000, 0]) == [1000, 0]
+    assert mixing.targets(mix, [1000, 300]) == mixing.targets(mixture(ORIGINAL, SYNTHETIC), [1000, 300])
+    with pytest.raises(UserError, match="no text is there for the components"):
+        mixing.targets(mix, [0, 0])
+
+
 def test_two_components_must_differ() -> None:
     with pytest.raises(ValueError, match="two components select `original`"):
         mixture(ORIGINAL, ORIGINAL)
