@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -27,19 +28,23 @@ WORDS = "the tide of sea and moon rises falls slowly under a clear northern sky 
 RAW = """
 import json, sys, time
 from vllm import LLM, SamplingParams
-work = json.load(open(sys.argv[1]))
-llm = LLM(model=work["model"], disable_log_stats=True, **work["engine"])
-sampling = SamplingParams(max_tokens=work["tokens"], ignore_eos=True, temperature=work["temperature"], top_p=work["top_p"])
-prompts = [{"prompt_token_ids": ids} for ids in work["prompts"]]
-warm = SamplingParams(max_tokens=work["tokens"], ignore_eos=True)
-llm.generate(prompts[:16], warm, use_tqdm=False)
-rates = []
-for _ in range(work["repeats"]):
-    started = time.perf_counter()
-    outputs = llm.generate(prompts, sampling, use_tqdm=False)
-    seconds = time.perf_counter() - started
-    rates.append(sum(len(o.outputs[0].token_ids) for o in outputs) / seconds)
-print("RAW", json.dumps(rates))
+
+def main():
+    work = json.load(open(sys.argv[1]))
+    llm = LLM(model=work["model"], disable_log_stats=True, **work["engine"])
+    sampling = SamplingParams(max_tokens=work["tokens"], ignore_eos=True, temperature=work["temperature"], top_p=work["top_p"])
+    prompts = [{"prompt_token_ids": ids} for ids in work["prompts"]]
+    llm.generate(prompts[:16], sampling, use_tqdm=False)
+    rates = []
+    for _ in range(work["repeats"]):
+        started = time.perf_counter()
+        outputs = llm.generate(prompts, sampling, use_tqdm=False)
+        seconds = time.perf_counter() - started
+        rates.append(sum(len(o.outputs[0].token_ids) for o in outputs) / seconds)
+    print("RAW", json.dumps(rates))
+
+if __name__ == "__main__":  # vLLM starts its engine as a process that imports this file again
+    main()
 """
 
 
@@ -130,8 +135,9 @@ def _raw(folder: Path, model: str, prompts: list[list[int]], options: argparse.N
         )
     )
     script = folder / "raw.py"
-    script.write_text(RAW.replace("\nwork =", '\nif __name__ != "__main__": sys.exit()\nwork ='))
-    done = subprocess.run([sys.executable, str(script), str(work)], capture_output=True, text=True, check=False)
+    script.write_text(RAW)
+    environment = {"VLLM_CPU_KVCACHE_SPACE": "2", **os.environ}  # as our own server has it
+    done = subprocess.run([sys.executable, str(script), str(work)], capture_output=True, text=True, check=False, env=environment)
     line = next((line for line in done.stdout.splitlines() if line.startswith("RAW ")), None)
     if line is None:
         sys.exit(f"raw vLLM failed:\n{done.stderr[-3000:]}")
