@@ -3,7 +3,7 @@
 All three read the same archives: copies of the given pages, each with a sentence of its own, since datatrove's extractor drops what it has
 seen before. Rates are megabytes of HTML a second of wall time on the same cores; this process and all its children are bound to
 them. Start-up is not counted: the bare loop's workers have imported their libraries and extracted a page, datatrove's clock starts when
-its first page is out, and our Spark session has run the stage once on a few pages. Ours is the whole stage: reading, extraction,
+its first page is out, and every worker of our Spark session has run the stage on a few pages. Ours is the whole stage: reading, extraction,
 ids, token counts, exact deduplication and the final Parquet. datatrove writes nothing, and reads as much as `--datatrove-megabytes`.
 
     python bench/shard.py [--cores 2] [--megabytes 200] [--warc FILE …] [--tokenizer FILE]
@@ -120,7 +120,7 @@ def datatrove_rate(paths: Sequence[str], sizes: Sequence[int], warm_up: str, cor
     return sum(sizes) / max(seconds for _, seconds in found) / 1e6
 
 
-def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: str, tokenizer: str, cores: int) -> float:
+def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: Sequence[str], tokenizer: str, cores: int) -> float:
     from jobs.session import LazySession
     from jobs.shard import shard
     from rephrase import tables
@@ -132,7 +132,7 @@ def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: 
         return Run(output=str(folder / name), input=source, tokenizer=tokenizer, engine=engine, recipes=[RecipeUse(use="wrap/easy")])
 
     session = LazySession(Spark(master=f"local[{cores}]", conf={"spark.sql.shuffle.partitions": cores}))
-    shard(run_of("warm-up", [warm_up]), session)
+    shard(run_of("warm-up", warm_up), session)
     started = time.perf_counter()
     shard(run_of("out", paths), session)
     seconds = time.perf_counter() - started
@@ -156,20 +156,20 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="bench-shard-") as name:
         folder = Path(name)
-        for part in ("many", "few", "one"):
+        for part in ("many", "few", "warm-up"):
             (folder / part).mkdir()
         paths, sizes = make_input(folder / "many", archives, options.megabytes, FILES_PER_CORE * options.cores)
         few, few_sizes = make_input(folder / "few", archives, options.datatrove_megabytes * options.cores, options.cores)
-        (warm_up,), _ = make_input(folder / "one", archives, 0.5, 1)
+        warm_ups, _ = make_input(folder / "warm-up", archives, 0.5 * FILES_PER_CORE * options.cores, FILES_PER_CORE * options.cores)
         tokenizer = options.tokenizer or train_tokenizer(folder, archives)
         print(f"{sum(sizes) / 1e6:.0f} MB of HTML in {len(paths)} archives, {options.cores} cores")
         if os.getloadavg()[0] > 1.5:
             print(f"other work runs on this machine (load {os.getloadavg()[0]:.1f}): the three do not meet the same conditions")
-        bare = bare_rate(paths, sizes, warm_up, options.cores)
+        bare = bare_rate(paths, sizes, warm_ups[0], options.cores)
         print(f"bare fastwarc + resiliparse   {bare:8.1f} MB/s")
-        ours = our_rate(folder, paths, sizes, warm_up, tokenizer, options.cores)
+        ours = our_rate(folder, paths, sizes, warm_ups, tokenizer, options.cores)
         print(f"rephrase shard, whole stage   {ours:8.1f} MB/s")
-        theirs = datatrove_rate(few, few_sizes, warm_up, options.cores)
+        theirs = datatrove_rate(few, few_sizes, warm_ups[0], options.cores)
         print(f"datatrove, Trafilatura        {theirs:8.1f} MB/s (on {sum(few_sizes) / 1e6:.0f} MB)")
     print(f"bare ratio {ours / bare:.2f}")
     print(f"shard ratio {ours / theirs:.2f}")
