@@ -33,7 +33,7 @@ class Vllm:
         Raises `UserError` if the model folder cannot be one.
         """
         check_model(config)
-        self.model = model_name(config)
+        self.model = config.model_name
         self.batch_size = config.batch_size
         self.concurrency = config.concurrency
         self._config = config
@@ -106,7 +106,7 @@ def find_or_start(launch: supervisor.Launch, owner: supervisor.Process) -> super
 
 def launch(config: VllmEngine, gpu_addresses: Sequence[str] = ()) -> supervisor.Launch:
     """How the server is started: on all the given GPUs as one tensor-parallel engine, on CPU without any."""
-    arguments = ["--model", config.model, "--served-model-name", model_name(config), "--disable-uvicorn-access-log"]
+    arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
     arguments += ["--generation-config", "vllm", "--enable-prefix-caching"]
     if config.revision is not None:
@@ -127,11 +127,6 @@ def launch(config: VllmEngine, gpu_addresses: Sequence[str] = ()) -> supervisor.
         devices=tuple(gpu_addresses),
         startup_timeout=config.startup_timeout,
     )
-
-
-def model_name(config: VllmEngine) -> str:
-    """How rows name the model: as configured, or its hub id, or its folder's last part."""
-    return config.name or (os.path.basename(os.path.normpath(config.model)) if _is_path(config.model) else config.model)
 
 
 def check_model(config: VllmEngine) -> None:

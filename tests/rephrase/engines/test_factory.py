@@ -7,7 +7,7 @@ import pytest
 
 from rephrase.config import EndpointEngine, ReplayEngine, VllmEngine
 from rephrase.engines.factory import check_engine, open_engine
-from rephrase.engines.vllm import argument, launch, model_name
+from rephrase.engines.vllm import argument, launch
 from rephrase.errors import UserError
 
 
@@ -60,9 +60,9 @@ def test_the_server_is_started_as_configured(tmp_path):
 
 
 def test_rows_name_the_model_briefly(tmp_path):
-    assert model_name(vllm("org/model")) == "org/model"
-    assert model_name(vllm(f"{tmp_path}/tiny/")) == "tiny"
-    assert model_name(vllm(tmp_path, name="mine")) == "mine"
+    assert vllm("org/model").model_name == "org/model"
+    assert vllm(f"{tmp_path}/tiny/").model_name == "tiny"
+    assert vllm(tmp_path, name="mine").model_name == "mine"
 
 
 def test_server_arguments_are_understood_in_both_forms():
