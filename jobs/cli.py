@@ -24,6 +24,8 @@ examples:
   rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
   rephrase rewrite run.yaml --master spark://head:7077
   rephrase filter run.yaml --set 'filter.checks=[finished, parsed]' --output out/other
+  rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
+  rephrase status run.yaml                           how far a run is, from any shell, also after it died
   rephrase recipes                                   what can be named under `recipes:`
   rephrase classifier train labels.jsonl -o models/quality
 
@@ -67,11 +69,18 @@ def _parser() -> argparse.ArgumentParser:
     whole = commands.add_parser("run", help="all stages: shard, rewrite, filter, mix", description="Run all stages and print a summary.")
     _add_run_options(whole)
     _add_show_option(whole)
+    _add_retry_option(whole)
     whole.set_defaults(action=_run)
     for stage, words in _STAGES.items():
         one = commands.add_parser(stage, help=words, description=f"The {stage} stage: {words}.")
         _add_run_options(one)
+        if stage == "rewrite":
+            _add_retry_option(one)
         one.set_defaults(action=_stage, stage=stage)
+    status = commands.add_parser("status", help="how far a run is, from any shell", description="Units, rates and the time left.")
+    _add_run_options(status)
+    status.add_argument("--units", metavar="FILE.parquet", help="also write the notes of all rewrite units as a table, a row a unit")
+    status.set_defaults(action=_status)
     summary = commands.add_parser("summary", help="print a run's summary again", description="Print the summary of a run so far.")
     _add_run_options(summary)
     _add_show_option(summary)
@@ -101,6 +110,11 @@ def _add_show_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", type=int, default=0, metavar="N", help="end with N passages of the mixture beside their rewrites")
 
 
+def _add_retry_option(parser: argparse.ArgumentParser) -> None:
+    words = "ask again for all rows that ended in an error; verdicts of those units and the mixture are made again"
+    parser.add_argument("--retry-errors", action="store_true", help=words)
+
+
 def _load(options: argparse.Namespace) -> Run:
     from rephrase.config import load_run, parse_yaml
 
@@ -122,15 +136,26 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.run import run_all
 
     run = _load(options)
-    _with_spark(run, options.master, lambda spark: run_all(run, spark))
+    _with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors))
     _report(run, options.show)
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from jobs.run import STAGES
+    from jobs.run import run_stage
 
     run = _load(options)
-    _with_spark(run, options.master, lambda spark: STAGES[options.stage](run, spark))
+    again = getattr(options, "retry_errors", False)
+    _with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
+
+
+def _status(options: argparse.Namespace) -> None:
+    from jobs.stats import write_units
+    from jobs.status import print_status
+
+    run = _load(options)
+    print_status(run)
+    if options.units:
+        write_units(run, options.units)
 
 
 def _with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> None:

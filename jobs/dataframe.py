@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from jobs.rewrite import gpu_addresses, with_generations
+from jobs.gpus import discovery_script, executor_gpus
+from jobs.rewrite import with_generations
 from jobs.units import user_errors_marked
 from rephrase.config import EngineConfig, RecipeUse, engine_of, validate
 from rephrase.engines.factory import check_engine, open_engine
@@ -47,6 +48,8 @@ def rewrite(
     if missing:
         raise UserError(f"there is no column `{missing[0]}`", where="rewrite", cure=f"the columns are: {', '.join(frame.columns)}")
 
+    script = discovery_script(frame.sparkSession)
+
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counter = Tokenizer.load(tokenizer)
         for batch in batches:
@@ -55,7 +58,7 @@ def rewrite(
             rows = [Row(Document(str(key), value or "")) for key, value in zip(ids, texts, strict=True)]
             with user_errors_marked():
                 for one in chosen:
-                    yield from _answer(rows, one, config, counter)
+                    yield from _answer(rows, one, config, counter, executor_gpus(script))
 
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -63,9 +66,9 @@ def rewrite(
     return frame.select(*columns).mapInArrow(body, from_arrow_schema(GENERATION))
 
 
-def _answer(rows: list[Row], recipe: Recipe, config: EngineConfig, tokenizer: Tokenizer) -> Iterator[pa.RecordBatch]:
+def _answer(rows: list[Row], recipe: Recipe, config: EngineConfig, tokenizer: Tokenizer, gpus: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     async def run() -> list[pa.Table]:
-        engine = open_engine(config, gpu_addresses())
+        engine = open_engine(config, gpus)
         try:
             made, grown = [], rows
             for step in recipe.steps:

@@ -50,7 +50,7 @@ def filter_stage(run: Run, spark: LazySession) -> None:
         return
     work = functools.partial(filter_unit, documents=storage.join(run.output, "documents"), cascade=cascade, tokenizer=run.tokenizer)
     with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
-        run_units(spark.get(), todo, work, progress)
+        run_units(spark.get(), todo, work, folder, progress)
 
 
 def filter_unit(unit: Unit[str], *, documents: str, cascade: Cascade, tokenizer: str) -> None:

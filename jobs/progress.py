@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from jobs.pace import Pace
 from rephrase import storage, tables
 
 console = Console(stderr=True, highlight=False)
@@ -18,29 +19,41 @@ _PLAIN_SECONDS = 15.0  # how often a line is printed where there is no terminal
 
 
 class StageProgress:
-    """Counts a stage's finished units and sums a figure of their notes.
+    """Counts a stage's finished units, and says a few words about what their notes tell.
 
-    `describe` turns the summed notes (all numeric ones of the units done in this run, by name) and the seconds so far into a few words.
+    `describe` turns the summed notes (all numeric ones of the units done in this run, by name) and the seconds so far into words;
+    `pace` takes the notes themselves instead. `weights` says how much work each object is, so that the time left is told by
+    work and not by units. `rounds` gives, for objects that are there and will be replaced, the `round` that their new note has.
     """
 
     def __init__(
-        self, stage: str, folder: str, total: int, done: int, describe: Callable[[dict[str, float], float], str] | None = None
+        self,
+        stage: str,
+        folder: str,
+        total: int,
+        done: int,
+        describe: Callable[[dict[str, float], float], str] | None = None,
+        *,
+        pace: Pace | None = None,
+        weights: Mapping[str, float] | None = None,
+        rounds: Mapping[str, int] | None = None,
     ) -> None:
         self._stage, self._folder, self._total = stage, folder, total
         self._describe = describe or (lambda _sums, _seconds: "")
+        self._pace, self._weights, self._rounds = pace, weights or {}, dict(rounds or {})
         self._sums: dict[str, float] = {}
         self._seen: set[str] | None = None
-        self._done, self._already = done, done
+        self.done = self._already = done
+        self._work_done = 0.0
         self._started = time.monotonic()
         self._next_look = self._next_plain = 0.0
         self._bar = Progress(
             TextColumn("{task.description:<9}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("units"),
+            TextColumn("{task.fields[units]} units"),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[words]}"),
             console=console,
             disable=not console.is_terminal,
@@ -49,9 +62,12 @@ class StageProgress:
     def __enter__(self) -> Self:
         if self._already:
             console.print(f"{self._stage}: {self._already} of {self._total} units are there already, resuming")
-        self._seen = {f.path for f in storage.list_files(self._folder)}
+        self._seen = {f.path for f in storage.list_files(self._folder)} - self._rounds.keys()
+        self._work_done = sum(self._weight(path) for path in self._seen if path in self._weights) if self._weights else float(self.done)
         self._bar.start()
-        self._task = self._bar.add_task(self._stage, total=self._total, completed=self._done, words="")
+        work = sum(self._weights.values()) if self._weights else float(self._total)
+        self._task = self._bar.add_task(self._stage, total=work, words="", units=f"{self.done}/{self._total}")
+        self._bar.update(self._task, completed=self._work_done)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
@@ -60,29 +76,41 @@ class StageProgress:
         self._bar.stop()
         if kind is None:
             seconds = time.monotonic() - self._started
-            words = self._describe(self._sums, seconds)
-            console.print(f"{self._stage}: {self._done - self._already} units in {seconds:.1f} s" + (f", {words}" if words else ""))
+            words = self._words(seconds)
+            console.print(f"{self._stage}: {self.done - self._already} units in {seconds:.1f} s" + (f", {words}" if words else ""))
 
     def look(self) -> None:
         """See which objects are new and move the bar."""
         now = time.monotonic()
         if now < self._next_look or self._seen is None:
             return
-        new = [f.path for f in storage.list_files(self._folder) if f.path.endswith(".parquet") and f.path not in self._seen]
+        listed = (file.path for file in storage.list_files(self._folder))
+        new = [path for path in listed if path.endswith(".parquet") and path not in self._seen]
         # Listing and footers cost requests: look less often the longer a look takes.
         for foot in tables.footers(new):
-            self._add(foot.note)
-        self._seen.update(new)
-        self._done += len(new)
+            if foot.note.get("round", 0) == self._rounds.get(foot.path, foot.note.get("round", 0)):
+                self._add(foot)
         seconds = now - self._started
-        words = self._describe(self._sums, seconds)
-        self._bar.update(self._task, completed=self._done, words=words)
+        words = self._words(seconds)
+        self._bar.update(self._task, completed=self._work_done, words=words, units=f"{self.done}/{self._total}")
         if not console.is_terminal and new and now >= self._next_plain:
-            console.print(f"{self._stage}: {self._done}/{self._total} units, {seconds:.0f} s" + (f", {words}" if words else ""))
+            console.print(f"{self._stage}: {self.done}/{self._total} units, {seconds:.0f} s" + (f", {words}" if words else ""))
             self._next_plain = now + _PLAIN_SECONDS
         self._next_look = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
 
-    def _add(self, note: dict[str, Any]) -> None:
-        for key, value in note.items():
+    def _add(self, foot: tables.Footer) -> None:
+        assert self._seen is not None
+        self._seen.add(foot.path)
+        self.done += 1
+        self._work_done += self._weight(foot.path)
+        if self._pace:
+            self._pace.add(foot.note)
+        for key, value in foot.note.items():
             if isinstance(value, int | float):
                 self._sums[key] = self._sums.get(key, 0) + value
+
+    def _weight(self, path: str) -> float:
+        return self._weights.get(path, 0.0) if self._weights else 1.0
+
+    def _words(self, seconds: float) -> str:
+        return self._pace.words(seconds) if self._pace else self._describe(self._sums, seconds)

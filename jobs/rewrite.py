@@ -9,17 +9,25 @@ import asyncio
 import functools
 import math
 import os
+import socket
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jobs.gpus import discovery_script, executor_gpus, rewrite_profile
+from jobs.pace import Pace
 from jobs.progress import StageProgress, console
 from jobs.stage import claim, stage_note
+from jobs.stats import write_units
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
+from rephrase.engines.base import Engine
 from rephrase.engines.factory import check_engine, open_engine
+from rephrase.engines.recording import Recording, files_of, load_recording
+from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
-from rephrase.generate import Tally, Task, generate, generations_of
+from rephrase.generate import Tally, Task, generate_together, generations_of
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import Document, Generation
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from jobs.session import LazySession
-    from rephrase.config import EngineConfig, Run
+    from rephrase.config import EngineConfig, Rewrite, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +50,21 @@ class RewriteUnit:
     step: int
     earlier: tuple[tuple[str, tuple[str, ...]], ...]  # objects of the recipe's earlier steps over the same row group, by step name
     part: tuple[int, int] = (0, 1)
+    tokens: int = 0  # of the documents: tells long units from short ones
+    round: int = 0  # how often rows with errors were asked for again
+    known: tuple[str, ...] = ()  # objects whose rows without error are kept when the unit is made again
 
 
-def rewrite_stage(run: Run, spark: LazySession) -> None:
+def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
     """Make `<output>/generations` from `<output>/documents`. Resumes; returns at once where all is there.
 
+    `retry_errors` also asks again for all rows that ended in an error; what was judged and mixed of those units is removed.
     Raises `UserError` for a missing documents table, an engine that does not start, and a folder that belongs to another config.
     """
     recipes = recipes_of(run.recipes)
     check_engine(run.engine)
+    for path in run.rewrite.reuse:
+        files_of(path)
     documents = documents_of(run)
     folder = storage.join(run.output, "generations")
     claim(folder, "rewrite", _meaning(run, recipes))
@@ -59,6 +73,17 @@ def rewrite_stage(run: Run, spark: LazySession) -> None:
     footers = list(tables.footers(documents))
     for level in range(max(len(recipe.steps) for recipe in recipes)):
         _run_level(run, spark, recipes, level, footers, folder)
+        if retry_errors:
+            _retry_level(run, spark, recipes, level, footers, folder)
+    _write_stats(run, folder)
+
+
+def _write_stats(run: Run, folder: str) -> None:
+    """Keep the notes of all units as a table, `<output>/stats/rewrite.parquet`."""
+    path = storage.join(run.output, "stats", "rewrite.parquet")
+    newest = max(file.modified for file in storage.list_files(folder))
+    if not storage.exists(path) or any(file.modified < newest for file in storage.list_files(storage.join(run.output, "stats"))):
+        write_units(run, path)
 
 
 def documents_of(run: Run) -> list[str]:
@@ -89,20 +114,77 @@ def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
 def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, footers: Sequence[tables.Footer], folder: str) -> None:
     units = plan(recipes, level, footers, folder, run.rewrite.prompts_per_unit)
     todo = pending(units, folder)
-    names = sorted({recipes[u.payload.recipe].steps[level].name for u in units})
-    title = f"rewrite ({', '.join(names)})" if level else "rewrite"
+    title = _title(recipes, level, units)
     if not todo:
         console.print(f"{title}: all {len(units)} units are there already, nothing to do")
         return
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace=Pace(), weights=_weights(units))
+    _run(run, spark, recipes, todo, progress)
+
+
+def _retry_level(
+    run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, footers: Sequence[tables.Footer], folder: str
+) -> None:
+    """Make the units again that have rows with errors, or whose earlier step was made again since."""
+    units = plan(recipes, level, footers, folder, run.rewrite.prompts_per_unit)
+    there = tables.objects(folder)
+    notes = {footer.path: footer.note for footer in tables.footers(there)}
+    written = _by_place(there)
+    again = []
+    for unit in units:
+        note = notes[unit.output]
+        rounds = sum(notes[path]["round"] for _, paths in unit.payload.earlier for path in paths)
+        if note["errors"] or note["earlier_rounds"] != rounds:
+            known = tuple(written[storage.name_of(unit.output).rsplit("-", 1)[0]])
+            again.append(Unit(unit.output, replace(unit.payload, round=note["round"] + 1, known=known)))
+    title = f"{_title(recipes, level, units)}, errors again"
+    if not again:
+        console.print(f"{title}: no row has one, nothing to do")
+        return
+    for unit in again:  # before the unit itself, so that nothing stale is left by a crash
+        storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
+    storage.remove_folder(storage.join(run.output, "mixture"))
+    rounds = {unit.output: unit.payload.round for unit in again}
+    _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=_weights(again), rounds=rounds))
+
+
+def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequence[Unit[RewriteUnit]], progress: StageProgress) -> None:
+    session = spark.get()
     work = functools.partial(
-        rewrite_unit,
+        rewrite_units,
         engine_config=run.engine,
         recipes=tuple(recipes),
         tokenizer=run.tokenizer,
-        max_engine_errors=run.rewrite.max_engine_errors,
+        settings=run.rewrite,
+        logs=storage.join(run.output, "logs"),
+        gpu_script=discovery_script(session),
     )
-    with StageProgress(title, folder, len(units), len(units) - len(todo), _words) as progress:
-        run_units(spark.get(), todo, work, progress)
+    folder = storage.join(run.output, "generations")
+    with progress:
+        run_units(session, tasks_of(units, recipes), work, folder, progress, rewrite_profile(session, run.rewrite))
+
+
+def _title(recipes: Sequence[Recipe], level: int, units: Sequence[Unit[RewriteUnit]]) -> str:
+    names = sorted({recipes[unit.payload.recipe].steps[level].name for unit in units})
+    return f"rewrite ({', '.join(names)})" if level else "rewrite"
+
+
+def _weights(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
+    return {unit.output: max(1.0, unit.payload.tokens / unit.payload.part[1]) for unit in units}
+
+
+def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> list[list[Unit[RewriteUnit]]]:
+    """The units of each Spark task, the longest task first, so that the stage has a short tail.
+
+    Steps whose prompts begin with the same passages go through an engine together, to share its prefix cache.
+    """
+    together: dict[tuple[object, ...], list[Unit[RewriteUnit]]] = {}
+    for number, unit in enumerate(units):
+        payload = unit.payload
+        prefix = recipes[payload.recipe].steps[payload.step].prefix
+        alone = prefix is None or payload.known or payload.part[1] > 1 or payload.earlier
+        together.setdefault((number,) if alone else (payload.documents, payload.row_group, prefix), []).append(unit)
+    return sorted(together.values(), key=lambda task: -sum(unit.payload.tokens / unit.payload.part[1] for unit in task))
 
 
 def plan(
@@ -116,6 +198,7 @@ def plan(
     sizes = _prompts_to_come(recipes, level, footers, written)
     units: list[Unit[RewriteUnit]] = []
     for documents in footers:
+        tokens = documents.note.get("row_group_tokens") or [0] * len(documents.row_groups)
         for group in range(len(documents.row_groups)):
             for index, recipe in enumerate(recipes):
                 if len(recipe.steps) <= level:
@@ -125,7 +208,7 @@ def plan(
                 place = _place(recipe, level, documents.path, group)
                 parts = max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
                 for part in range(parts):
-                    payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts))
+                    payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts), tokens[group])
                     units.append(Unit(storage.join(folder, f"{place}-{part:04d}.parquet"), payload))
     return units
 
@@ -158,35 +241,75 @@ def _prompts_to_come(
     return {place: sum(counts[path] for path in several) for place, several in before.items()}
 
 
-def rewrite_unit(
-    unit: Unit[RewriteUnit], *, engine_config: EngineConfig, recipes: Sequence[Recipe], tokenizer: str, max_engine_errors: float
+def rewrite_units(
+    units: Sequence[Unit[RewriteUnit]],
+    *,
+    engine_config: EngineConfig,
+    recipes: Sequence[Recipe],
+    tokenizer: str,
+    settings: Rewrite,
+    logs: str | None = None,
+    gpu_script: str | None = None,
 ) -> None:
-    """The work of one Spark task: answer the unit's prompts and create its object."""
-    payload = unit.payload
-    recipe = recipes[payload.recipe]
-    step = recipe.steps[payload.step]
+    """The work of one Spark task: answer the prompts of its units, which have the same documents, and create their objects."""
+    started = time.time()
+    payload = units[0].payload
     rows = list(rows_of(tables.read(payload.documents, row_group=payload.row_group), dict(payload.earlier)))
     counter = Tokenizer.load(tokenizer)
 
-    async def run() -> tuple[pa.Table, Tally]:
-        engine = open_engine(engine_config, gpu_addresses())
+    async def run() -> tuple[list[tuple[pa.Table, Tally]], dict[str, Any]]:
+        engine: Engine = open_engine(engine_config, executor_gpus(gpu_script), logs)
         try:
-            task = Task(recipe, step, counter, engine.model)
-            return await generate(rows, task, engine, part=payload.part, max_engine_errors=max_engine_errors)
+            asked = _with_reuse(engine, settings.reuse, payload.known)
+            tasks = []
+            for unit in units:
+                recipe = recipes[unit.payload.recipe]
+                step = recipe.steps[unit.payload.step]
+                first = unit.payload.round * (step.retries + 1)
+                tasks.append(Task(recipe, step, counter, engine.model, first))
+            results = await generate_together(rows, tasks, asked, part=payload.part, max_engine_errors=settings.max_engine_errors)
+            return results, await engine.figures()
         finally:
             await engine.close()
 
-    table, tally = asyncio.run(run())
-    note = {
-        **tally.note(),
-        "recipe": recipe.name,
-        "step": step.name,
-        "follows": payload.step,  # how many steps of the recipe came before
-        "documents_object": storage.name_of(payload.documents),
-        "row_group": payload.row_group,
-        "next_prompts": _next_prompts(recipe, payload.step, rows, table, counter),
-    }
-    tables.commit(unit.output, table, note)
+    results, figures = asyncio.run(run())
+    earlier_rounds = sum(tables.footer(path).note["round"] for _, paths in payload.earlier for path in paths)
+    for unit, (table, tally) in zip(units, results, strict=True):
+        recipe, number = recipes[unit.payload.recipe], unit.payload.step
+        note = {
+            **tally.note(),
+            "recipe": recipe.name,
+            "step": recipe.steps[number].name,
+            "follows": number,  # how many steps of the recipe came before
+            "documents_object": storage.name_of(payload.documents),
+            "row_group": payload.row_group,
+            "next_prompts": _next_prompts(recipe, number, rows, table, counter),
+            "round": unit.payload.round,
+            "earlier_rounds": earlier_rounds,
+            "engine": figures,
+            "host": socket.gethostname(),
+            "attempt": _attempt(),
+            "started": round(started, 3),
+            "ended": round(time.time(), 3),
+        }
+        if unit.payload.round:
+            storage.put(unit.output, tables.encode(table, note))
+        else:
+            tables.commit(unit.output, table, note)
+
+
+def _with_reuse(engine: Engine, reuse: Sequence[str], known: Sequence[str]) -> Engine:
+    if known:
+        engine = Reuse(engine, [Recording(known, model=engine.model, errors=False)], any_attempt=True)
+    return Reuse(engine, [load_recording(path, engine.model) for path in reuse]) if reuse else engine
+
+
+def _attempt() -> int:
+    """How often Spark has started this task before."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    return context.attemptNumber() if context else 0
 
 
 def _next_prompts(recipe: Recipe, step: int, rows: Sequence[Row], table: pa.Table, tokenizer: Tokenizer) -> int:
@@ -211,23 +334,6 @@ def with_generations(rows: Sequence[Row], step: str, table: pa.Table) -> list[Ro
     for document_id, generation in generations_of(table):
         by_document.setdefault(document_id, []).append(generation)
     return [Row(row.document, {**row.earlier, step: [*row.earlier.get(step, ()), *by_document.get(row.document.id, ())]}) for row in rows]
-
-
-def gpu_addresses() -> tuple[str, ...]:
-    """The GPUs that Spark gave to this task's executor; Spark does not set CUDA_VISIBLE_DEVICES itself."""
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    gpu = context.resources().get("gpu") if context else None
-    return tuple(gpu.addresses) if gpu else ()
-
-
-def _words(sums: dict[str, float], seconds: float) -> str:
-    if not sums.get("generations"):
-        return ""
-    tokens = sums.get("completion_tokens", 0)
-    errors = sums.get("engine_errors", 0) + sums.get("parse_errors", 0)
-    return f"{sums['generations']:,.0f} generations, {tokens / max(seconds, 0.001):,.0f} tokens/s, {errors:,.0f} errors"
 
 
 if __name__ == "__main__":

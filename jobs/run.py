@@ -22,14 +22,22 @@ STAGES: dict[str, Callable[[Run, LazySession], None]] = {
 }
 
 
-def run_all(run: Run, spark: LazySession) -> None:
+def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
     """All stages in order; each does only what is not there yet. What can be checked without work is checked before any starts.
 
-    Raises `UserError` from any stage.
+    `retry_errors`: see `rewrite_stage`. Raises `UserError` from any stage.
     """
     check(run)
-    for stage in STAGES.values():
-        stage(run, spark)
+    for name in STAGES:
+        run_stage(name, run, spark, retry_errors=retry_errors)
+
+
+def run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
+    """One stage by its name."""
+    if name == "rewrite":
+        rewrite_stage(run, spark, retry_errors=retry_errors)
+    else:
+        STAGES[name](run, spark)
 
 
 def check(run: Run) -> None:

@@ -133,7 +133,7 @@ def _extract(run: Run, spark: LazySession, plan: _Plan, todo: Sequence[int]) -> 
     session = spark.get()  # before the clock of the progress line starts
     with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), _words) as progress:
         work = functools.partial(_extract_file, plan=plan, config=run.input, tokenizer=run.tokenizer)
-        run_units(session, missing, work, progress)
+        run_units(session, missing, work, plan.extracted, progress)
 
 
 def _words(sums: dict[str, float], seconds: float) -> str:

@@ -6,21 +6,29 @@ What exists is done; resume is "list what exists, run the rest". No state is kep
 from __future__ import annotations
 
 import contextlib
+import pickle
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from jobs.progress import console
+from jobs.reports import Reports
 from rephrase import storage
 from rephrase.errors import TaskError, UserError, from_traceback
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyspark.resource import ResourceProfile
     from pyspark.sql import SparkSession
 
     from jobs.progress import StageProgress
 
 Payload = TypeVar("Payload")
+Item = TypeVar("Item")
+_CHUNK = 256  # items in one object that tasks read
 _POLL_SECONDS = 0.5
 
 
@@ -39,49 +47,129 @@ def pending(units: Sequence[Unit[Payload]], folder: str) -> list[Unit[Payload]]:
 
 
 def run_units(
-    spark: SparkSession, units: Sequence[Unit[Payload]], work: Callable[[Unit[Payload]], None], progress: StageProgress | None = None
+    spark: SparkSession,
+    tasks: Sequence[Item],
+    work: Callable[[Item], None],
+    folder: str,
+    progress: StageProgress | None = None,
+    profile: ResourceProfile | None = None,
 ) -> None:
-    """Run `work` on every unit, each in a Spark task of its own; it must create the unit's output object.
+    """Run `work` on every item, each in a Spark task of its own; it must create what the item stands for.
 
-    `work` must be picklable. Raises `UserError` if a task raised one, with that message; any other failure of a task as a `UserError`
-    that names the stage and quotes the last line of the task's traceback.
+    Items and `work` must be picklable. Tasks start in the order of the items. `folder` is the stage's: what driver and tasks have to tell
+    each other lies below it for as long as the job runs. `profile` says what a task needs of its executor.
+
+    Raises the `UserError` of a task as soon as it is known, without Spark's retries; an engine that does not start ends the job only when
+    it starts on no executor. A task that fails three times by any other exception ends it too. Lost workers and executors
+    are Spark's to replace.
     """
-    if not units:
+    if not tasks:
         return
-    tasks = list(units)
+    job = storage.join(folder, f"_run-{uuid.uuid4().hex[:12]}")
+    reports = Reports(storage.join(job, "reports"))
+    for number in range(0, len(tasks), _CHUNK):
+        storage.create(_chunk(job, number), pickle.dumps(list(tasks[number : number + _CHUNK])))
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            for number in batch.column(0).to_numpy():
-                with user_errors_marked():
-                    work(tasks[int(number)])
+            for number in batch.column(0).to_pylist():
+                try:
+                    work(pickle.loads(storage.read(_chunk(job, number)))[number % _CHUNK])  # noqa: S301  # written by the driver
+                except Exception as error:  # noqa: BLE001  # reported, then raised again
+                    reports.failed(number, error)
             yield batch
 
-    frame = numbers.mapInArrow(body, "id long")
-    run_watched(frame.count, progress)
+    frame = numbers.mapInArrow(body, "id long", profile=profile) if profile else numbers.mapInArrow(body, "id long")
+    try:
+        run_watched(frame.count, progress, spark, reports, len(tasks))
+    finally:
+        storage.remove_folder(job)
 
 
-def run_watched(action: Callable[[], object], progress: StageProgress | None = None) -> None:
-    """Run a blocking Spark action while the progress line looks at the objects that appear. Errors as in `run_units`."""
+def _chunk(job: str, number: int) -> str:
+    # The items do not travel with the function: every task would read all of them.
+    return storage.join(job, f"items-{number // _CHUNK:06d}.pickle")
+
+
+def run_watched(
+    action: Callable[[], object],
+    progress: StageProgress | None = None,
+    spark: SparkSession | None = None,
+    reports: Reports | None = None,
+    tasks: int = 1,
+) -> None:
+    """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report."""
     failure: list[BaseException] = []
+    tag = f"rephrase-{uuid.uuid4().hex}"
 
     def target() -> None:
         try:
+            if spark is not None:
+                spark.addTag(tag)
             action()
         except BaseException as error:  # noqa: BLE001  # handed to the caller's thread below
             failure.append(error)
 
+    watch = _Watch(reports, spark, tasks, progress) if reports and spark else None
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
+    fatal: UserError | None = None
     while thread.is_alive():
         thread.join(_POLL_SECONDS)
         if progress:
             progress.look()
+        if watch and not fatal and (fatal := watch.look()):
+            assert spark is not None
+            spark.interruptTag(tag)
     if progress:
         progress.look()
+    if fatal or (watch and failure and (fatal := watch.look())):
+        raise fatal
     if failure:
         raise readable(failure[0]) from None
+
+
+class _Watch:
+    """The driver's eye on the reports of a job."""
+
+    def __init__(self, reports: Reports, spark: SparkSession, tasks: int, progress: StageProgress | None) -> None:
+        self._reports, self._spark, self._tasks, self._progress = reports, spark, tasks, progress
+        self._failing: set[str] = set()
+        self._units_then = 0
+        self._next_look = 0.0
+
+    def look(self) -> UserError | None:
+        """The error that ends the job, if there is one; a new executor without engine is told to the user."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return None
+        fatal = self._reports.fatal()
+        if fatal:
+            return fatal
+        failing = self._reports.not_started()
+        for name in sorted(failing.keys() - self._failing):
+            console.print(f"an engine does not start, its units go elsewhere: {failing[name].line()}", soft_wrap=True)
+            self._units_then = self._units()
+        self._failing |= failing.keys()
+        self._next_look = time.monotonic() + 5 * (time.monotonic() - now)  # looks cost requests where the folder is far away
+        if failing and len(failing) >= min(_executors(self._spark), self._tasks) and self._units() == self._units_then:
+            return failing[min(failing)]
+        return None
+
+    def _units(self) -> int:
+        return self._progress.done if self._progress else 0
+
+
+def _executors(spark: SparkSession) -> int:
+    """Executors of a session, as far as it tells: Spark Connect does not."""
+    from pyspark.errors import PySparkException
+
+    try:
+        infos = spark.sparkContext._jsc.sc().statusTracker().getExecutorInfos()  # noqa: SLF001  # PySpark has no other way
+    except (PySparkException, AttributeError):
+        return 1
+    return max(1, len(infos) - 1)  # the driver is listed too, unless it is the only one
 
 
 @contextlib.contextmanager

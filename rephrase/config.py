@@ -91,6 +91,9 @@ class VllmEngine(Section):
     concurrency: int = Field(default=256, ge=1)
     """Requests that each Spark task keeps in flight."""
     startup_timeout: float = Field(default=900, gt=0)
+    """Seconds until a server must answer, its model loaded and compiled."""
+    stall_timeout: float = Field(default=300, gt=0)
+    """A server that has work and writes nothing for so many seconds is ended and started again."""
     request_timeout: float = Field(default=1800, gt=0)
 
     @property
@@ -138,11 +141,26 @@ class RecipeUse(Section):
     """Options of the recipe itself, such as EntiGraph's `triples`."""
     sampling: dict[str, Any] = {}
     """Sampling fields that replace the recipe's."""
+    document_first: bool = False
+    """Begin each prompt with its passage: the styles of a passage then share the engine's prefix cache."""
 
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
         return {"use": value} if isinstance(value, str) else value
+
+
+class ExecutorRequest(Section):
+    """Executors of the rewrite stage's own, which Spark's dynamic allocation starts and ends with it."""
+
+    gpus: int = Field(default=1, ge=1)
+    cores: int = Field(default=4, ge=1)
+    memory: str = "4g"
+    memory_overhead: str = "48g"
+    """Python workers and vLLM's host memory live here."""
+    discovery_script: str = ""
+    vendor: str = ""
+    """Kubernetes wants it: nvidia.com."""
 
 
 class Rewrite(Section):
@@ -151,7 +169,12 @@ class Rewrite(Section):
     prompts_per_unit: int = Field(default=4096, ge=1)
     """Units of steps that fan out are cut into parts of about so many prompts."""
     max_engine_errors: float = Field(default=0.2, ge=0, le=1)
-    """A unit with a higher share of engine errors fails, and names the most frequent cause."""
+    """A unit with a higher share of engine errors ends the run, and names the most frequent cause."""
+    reuse: Annotated[list[str], BeforeValidator(_as_list)] = []
+    """`generations` folders of earlier runs, or recordings: completions of the same requests by the same model are taken from them."""
+    tasks_per_gpu: int = Field(default=4, ge=1)
+    """Spark tasks that share a GPU, so that its batch stays full while one of them ends; at most as many as the executor has cores."""
+    executor: ExecutorRequest | None = None
 
 
 class Filter(Section):
@@ -399,6 +422,7 @@ def resolve_paths(run: Run, base: Path) -> Run:
             "engine": engine,
             "input": source,
             "recipes": recipes,
+            "rewrite": run.rewrite.model_copy(update={"reuse": [resolve_path(path, base) for path in run.rewrite.reuse]}),
             "filter": run.filter.model_copy(update={"checks": checks}),
         }
     )

@@ -27,14 +27,22 @@ class UserError(Exception):
 
     def marked(self) -> str:
         """The form that survives being quoted inside a traceback."""
-        return _MARK + json.dumps([self.what, self.where, self.cure]) + ":end"
+        return _MARK + self.json() + ":end"
+
+    def json(self) -> str:
+        """The error as the JSON list of its three parts."""
+        return json.dumps([self.what, self.where, self.cure])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (self.what, self.where, self.cure)
+        return _rebuild, (type(self), self.what, self.where, self.cure)
 
 
-def _rebuild(what: str, where: str, cure: str) -> UserError:
-    return UserError(what, where=where, cure=cure)
+class StartError(UserError):
+    """An engine does not start on one machine. Others may be luckier: a run ends only when it starts nowhere."""
+
+
+def _rebuild(kind: type[UserError], what: str, where: str, cure: str) -> UserError:
+    return kind(what, where=where, cure=cure)
 
 
 class TaskError(RuntimeError):
@@ -49,5 +57,10 @@ def from_traceback(text: str) -> UserError | None:
     found = re.search(re.escape(_MARK) + r"(\[.*?\]):end", text, flags=re.DOTALL)
     if not found:
         return None
-    what, where, cure = json.loads(found.group(1))
+    return from_json(found.group(1))
+
+
+def from_json(text: str) -> UserError:
+    """A `UserError` from the JSON list of its three parts."""
+    what, where, cure = json.loads(text)
     return UserError(what, where=where, cure=cure)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, zip_longest
 
 import pyarrow as pa
 
-from rephrase.engines.base import Completion, Engine, Request
+from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import GENERATION, Generation, content_id
@@ -31,6 +31,9 @@ class Tally:
     parse_errors: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reused: int = 0  # completions that an earlier run wrote, and their tokens; counted above too
+    reused_tokens: int = 0
+    errors: int = 0  # rows with an error of any kind
     seconds: float = 0.0
     causes: Counter[str] = field(default_factory=Counter)
 
@@ -47,6 +50,7 @@ class Task:
     step: Step
     tokenizer: Tokenizer
     model: str
+    first_attempt: int = 0  # attempts before it were made in vain by earlier runs of the same rows
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,13 +63,24 @@ class _Pending:
 
     row: Row
     waiting: int = 0
+    number: int = 0  # prompts and samples so far
     answers: list[tuple[int, Answer, Request]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What one task has come to."""
+
+    task: Task
+    tally: Tally = field(default_factory=Tally)
+    done: list[_Pending] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
     """One request in flight, and where its answer goes."""
 
+    work: _Work
     pending: _Pending
     number: int
     prompt: Prompt
@@ -81,10 +96,20 @@ async def generate(
     `part` (i, n) takes every n-th prompt of each row from the i-th on, for steps that fan out. Raises `UserError` from the engine, and
     when the share of requests that end in an engine error is above `max_engine_errors`; the message names the most frequent cause.
     """
+    [result] = await generate_together(rows, [task], engine, part=part, max_engine_errors=max_engine_errors)
+    return result
+
+
+async def generate_together(
+    rows: Iterable[Row], tasks: Sequence[Task], engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
+) -> list[tuple[pa.Table, Tally]]:
+    """Answer the prompts of several steps for the same rows, passage by passage. Returns what `generate` does for each step.
+
+    The steps' prompts for one passage are in the engine at the same time, so that prompts which begin with the passage share its cache.
+    """
     started = time.monotonic()
-    tally = Tally()
-    done: list[_Pending] = []
-    queue = _asks(rows, task, part, tally, done)
+    works = [_Work(task) for task in tasks]
+    queue = _asks(rows, works, part)
     again: deque[_Ask] = deque()
     running: set[asyncio.Task[list[tuple[_Ask, Completion]]]] = set()
     in_flight = 0
@@ -95,7 +120,6 @@ async def generate(
                 if not batch:
                     break
                 in_flight += len(batch)
-                tally.requests += len(batch)
                 running.add(asyncio.create_task(_send(engine, batch)))
             if not running:
                 break
@@ -104,33 +128,47 @@ async def generate(
                 answered = sent.result()
                 in_flight -= len(answered)
                 for ask, completion in answered:
-                    retry = _take(ask, completion, task, tally)
+                    retry = _take(ask, completion)
                     if retry:
                         again.append(retry)
     finally:
         for sent in running:
             sent.cancel()
-    table = _table([row for pending in done for row in _records(pending, task, tally)])
-    tally.seconds = time.monotonic() - started
-    _refuse_if_broken(tally, max_engine_errors)
-    return table, tally
+    results = []
+    for work in works:
+        records = [row for pending in work.done for row in _records(pending, work, engine.identity)]
+        work.tally.seconds = (time.monotonic() - started) / len(works)
+        _refuse_if_broken(work.tally, max_engine_errors)
+        results.append((pa.Table.from_pylist(records, schema=GENERATION), work.tally))
+    return results
 
 
-def _asks(rows: Iterable[Row], task: Task, part: tuple[int, int], tally: Tally, done: list[_Pending]) -> Iterator[_Ask]:
+def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int]) -> Iterator[_Ask]:
     for row in rows:
-        pending = _Pending(row)
-        done.append(pending)
-        tally.documents += 1
-        spans = set()
-        number = 0
-        for prompt in _part_of(task.step.prompts(row, task.tokenizer), part):
-            spans.add(prompt.span)
-            for sample in range(task.step.samples):
-                request = _request(row, prompt, sample, 0, task)
-                pending.waiting += 1
-                yield _Ask(pending, number, prompt, request)
-                number += 1
-        tally.passages += len(spans)
+        several = [_asks_of_row(row, work, part) for work in works]
+        for asks in several if len(several) == 1 else [_taking_turns(several)]:
+            yield from asks
+
+
+def _taking_turns(several: Sequence[Iterator[_Ask]]) -> Iterator[_Ask]:
+    for turn in zip_longest(*several):
+        yield from (ask for ask in turn if ask is not None)
+
+
+def _asks_of_row(row: Row, work: _Work, part: tuple[int, int]) -> Iterator[_Ask]:
+    task, tally = work.task, work.tally
+    pending = _Pending(row)
+    work.done.append(pending)
+    tally.documents += 1
+    spans = set()
+    for prompt in _part_of(task.step.prompts(row, task.tokenizer), part):
+        spans.add(prompt.span)
+        for sample in range(task.step.samples):
+            request = _request(row, prompt, sample, task.first_attempt, task)
+            pending.waiting += 1
+            yield _Ask(work, pending, pending.number, prompt, request)
+            pending.number += 1
+    tally.passages += len(spans)
 
 
 def _part_of(prompts: Iterator[Prompt], part: tuple[int, int]) -> Iterator[Prompt]:
@@ -170,17 +208,21 @@ async def _send(engine: Engine, batch: list[_Ask]) -> list[tuple[_Ask, Completio
     return list(zip(batch, completions, strict=True))
 
 
-def _take(ask: _Ask, completion: Completion, task: Task, tally: Tally) -> _Ask | None:
+def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     """Parse and file one answer; or the ask to send next, if this one did not parse and may be tried again."""
-    request = ask.request
+    request, task, tally = ask.request, ask.work.task, ask.work.tally
+    tally.requests += 1
     parsed = Parsed(error=completion.error) if completion.error else task.step.parse(ask.prompt, completion, task.tokenizer)
     tokens = (ask.tokens_before[0] + completion.prompt_tokens, ask.tokens_before[1] + completion.completion_tokens)
-    if parsed.error and not completion.error and request.attempt < task.step.retries:
+    if parsed.error and not completion.error and request.attempt < task.first_attempt + task.step.retries:
         tally.retried += 1
         following = _request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1, task)
         return replace(ask, request=following, tokens_before=tokens)
     tally.prompt_tokens += tokens[0]
     tally.completion_tokens += tokens[1]
+    if completion.reused:
+        tally.reused += 1
+        tally.reused_tokens += tokens[1]
     if completion.error:
         tally.engine_errors += completion.error.startswith("engine:")
     elif parsed.error:
@@ -192,16 +234,17 @@ def _take(ask: _Ask, completion: Completion, task: Task, tally: Tally) -> _Ask |
     return None
 
 
-def _records(pending: _Pending, task: Task, tally: Tally) -> Iterator[dict[str, object]]:
+def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dict[str, object]]:
     assert pending.waiting == 0, "every request is answered before rows are made"
     answers = sorted(pending.answers, key=lambda item: item[0])
     requests = {id(answer): request for _, answer, request in answers}
-    for output in task.step.outputs(pending.row, [answer for _, answer, _ in answers]):
-        tally.generations += 1
-        yield _record(pending.row, output, requests[id(output.answer)], task)
+    for output in work.task.step.outputs(pending.row, [answer for _, answer, _ in answers]):
+        work.tally.generations += 1
+        work.tally.errors += output.parsed.error is not None
+        yield _record(pending.row, output, requests[id(output.answer)], work.task, output.answer.completion.identity or identity)
 
 
-def _record(row: Row, output: Output, request: Request, task: Task) -> dict[str, object]:
+def _record(row: Row, output: Output, request: Request, task: Task, identity: Identity) -> dict[str, object]:
     prompt, completion = output.answer.prompt, output.answer.completion
     return {
         "id": _generation_id(row, prompt, output.answer.sample, output.part, task),
@@ -214,6 +257,9 @@ def _record(row: Row, output: Output, request: Request, task: Task) -> dict[str,
         "key": prompt.key,
         "sample": output.answer.sample,
         "model": task.model,
+        "model_revision": identity.revision,
+        "engine": identity.engine,
+        "template_digest": identity.template,
         "sampling": prompt.sampling.json(),
         "seed": request.seed,
         "attempts": request.attempt + 1,
@@ -227,10 +273,6 @@ def _record(row: Row, output: Output, request: Request, task: Task) -> dict[str,
         "synthetic_depth": row.document.synthetic_depth + 1,
         "lineage": list(prompt.lineage),
     }
-
-
-def _table(records: list[dict[str, object]]) -> pa.Table:
-    return pa.Table.from_pylist(records, schema=GENERATION)
 
 
 def _refuse_if_broken(tally: Tally, max_engine_errors: float) -> None:

@@ -39,6 +39,9 @@ GENERATION = _schema(
         ("key", pa.string()),  # what sets this prompt apart from others on the same span, e.g. "pair:Kelp|Otter"
         ("sample", pa.int32()),
         ("model", pa.string()),
+        ("model_revision", pa.string()),  # a commit, or a digest of the model's folder; null where the engine does not tell
+        ("engine", pa.string()),  # with its version: "vllm 0.24.0"
+        ("template_digest", pa.string()),  # of the chat template and its arguments; null where the server applies its own
         ("sampling", pa.string()),  # JSON
         ("seed", pa.int64()),
         ("attempts", pa.int32()),  # 1 + the times a completion that did not parse was asked for again

@@ -13,10 +13,11 @@ import functools
 import io
 import os
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from rephrase.errors import UserError
@@ -30,10 +31,11 @@ _RANGE_BYTES = 1 << 20  # read-ahead of a ranged S3 read: a Parquet footer and s
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileInfo:
-    """A stored file: its location, and its size in bytes."""
+    """A stored file: its location, its size in bytes, and when it was stored (Unix time; 0 where that was not asked)."""
 
     path: str
     size: int
+    modified: float = field(default=0.0, compare=False)
 
 
 def is_s3(path: str) -> bool:
@@ -108,6 +110,15 @@ def delete(path: str) -> None:
             os.unlink(path)
 
 
+def remove_folder(folder: str) -> None:
+    """Remove all files below a folder, and the folder."""
+    if is_s3(folder):
+        for file in list_files(folder):
+            delete(file.path)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def list_files(folder: str) -> Iterator[FileInfo]:
     """All files below a folder, sorted by path; none where the folder is not there. Hidden and temporary ones are left out."""
     if is_s3(folder):
@@ -120,7 +131,8 @@ def list_files(folder: str) -> Iterator[FileInfo]:
             if not name.startswith("."):
                 path = os.path.join(parent, name)
                 with contextlib.suppress(FileNotFoundError):
-                    found.append(FileInfo(path, os.path.getsize(path)))
+                    about = os.stat(path)
+                    found.append(FileInfo(path, about.st_size, about.st_mtime))
     yield from sorted(found)
 
 
@@ -278,7 +290,7 @@ def _list_s3(folder: str) -> Iterator[FileInfo]:
         for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 if not any(part.startswith(".") for part in item["Key"][len(prefix) :].split("/")):
-                    yield FileInfo(f"s3://{bucket}/{item['Key']}", item["Size"])
+                    yield FileInfo(f"s3://{bucket}/{item['Key']}", item["Size"], item["LastModified"].timestamp())
 
 
 class _RangedObject(io.RawIOBase):

@@ -66,6 +66,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What wrote a completion, beside the model's name: goes into every row, so that a run can be made again."""
+
+    engine: str  # with its version: "vllm 0.24.0"
+    revision: str | None = None  # of the model: a commit, or a digest of its folder
+    template: str | None = None  # digest of the chat template and its arguments
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…"); then `text` is empty."""
 
@@ -74,6 +83,8 @@ class Completion:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     error: str | None = None
+    identity: Identity | None = None  # of the engine that wrote it, where it was not the one that was asked
+    reused: bool = False  # taken from an earlier run
 
 
 class Engine(Protocol):
@@ -81,6 +92,12 @@ class Engine(Protocol):
 
     model: str
     """Name of the model, as it is written into every row."""
+
+    @property
+    def identity(self) -> Identity:
+        """What writes the completions; known in full once a call of `complete` has returned."""
+        ...
+
     batch_size: int
     """How many requests with equal sampling and schema one `complete` call should carry."""
     concurrency: int
@@ -92,6 +109,10 @@ class Engine(Protocol):
         All requests of a call have equal sampling and schema. Raises `UserError` when the engine itself cannot work (does not start,
         refuses the key, is gone for good).
         """
+        ...
+
+    async def figures(self) -> dict[str, Any]:
+        """What the server says of itself, for the notes of units: `server` names it; counts run from its start. Empty without one."""
         ...
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from rephrase.engines.base import Completion, Request
+from rephrase.engines.base import Completion, Identity, Request
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ PROMPT_TOO_LONG = "prompt_too_long"
 BAD_REQUEST = "engine:bad_request"
 TIMEOUT = "engine:timeout"
 UNAVAILABLE = "engine:unavailable"
+DIED = "engine:died"
 
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
@@ -83,17 +84,17 @@ class Client:
         request_timeout: float,
         retries: int,
         seeds: bool,
-        exhausted: str = UNAVAILABLE,
-        recover: Callable[[CallError], Awaitable[None]] | None = None,
+        died: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         """Without `prompter` chat messages are sent as text, one request a call.
 
-        `request_timeout` is in seconds. `recover` is awaited before each retry, after the delay. A call that fails `retries` times
-        more gets the error code `exhausted`. `seeds`: send the requests' seeds, one request a call.
+        `request_timeout` is in seconds. `died` is asked after each failure that may pass: where the server is gone, the call is not
+        tried again and gets the error code `engine:died`. A call that fails `retries` times more gets `engine:unavailable`.
+        `seeds`: send the requests' seeds, one request a call.
         """
         self._server, self._prompter = server, prompter
         self._timeout, self._retries, self._seeds = request_timeout, retries, seeds
-        self._exhausted, self._recover = exhausted, recover
+        self._died = died
         self._counts_tokens = server.counts_tokens
         self._probe = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
@@ -154,11 +155,11 @@ class Client:
                 body, resource = self._body(requests, prompts)
                 completions = self._parse(await self._post(resource, body), requests, prompts)
             except CallError as failure:
+                if failure.transient and self._died is not None and await self._died():
+                    return [Completion("", "error", len(prompt or ()), error=DIED) for prompt in prompts]
                 if failure.transient and attempt < self._retries:
                     await asyncio.sleep(_delay(attempt, failure))
                     attempt += 1
-                    if self._recover is not None:
-                        await self._recover(failure)
                     continue
                 if len(requests) > 1 and failure.status in (*_REFUSED, HTTPStatus.INTERNAL_SERVER_ERROR):
                     singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
@@ -181,7 +182,7 @@ class Client:
                 where=self._server.url,
                 cure="check `model`, and that `url` goes up to and with /v1",
             )
-        if failure.status == 0 and not failure.timed_out and not self._answered and self._recover is None:
+        if failure.status == 0 and not failure.timed_out and not self._answered and self._died is None:
             raise UserError(f"the endpoint does not answer: {failure.message}", where=self._server.url, cure="check `url` and the network")
         if failure.timed_out:
             error = TIMEOUT
@@ -190,7 +191,7 @@ class Client:
         elif failure.status in _REFUSED:
             error = f"{BAD_REQUEST}: {failure.message}"
         else:
-            error = f"{self._exhausted}: {failure.message}"
+            error = f"{UNAVAILABLE}: {failure.message}"
         _log.warning("%s gave no completion: HTTP %d %s", self._server.url, failure.status, failure.message)
         return [Completion("", "error", len(prompt or ()), error=error) for prompt in prompts]
 
@@ -290,6 +291,7 @@ class Endpoint:
         self.model = config.model
         self.batch_size = config.batch_size
         self.concurrency = config.concurrency
+        self.identity = Identity("endpoint")
         key = os.environ.get(config.api_key_env)
         server = Server(
             url=config.url.rstrip("/"),
@@ -304,6 +306,7 @@ class Endpoint:
             from rephrase.engines.prompts import ChatPrompter
 
             prompter = ChatPrompter(config.tokenizer, config.chat_template_args)
+            self.identity = Identity("endpoint", template=prompter.template_digest)
         elif config.chat_template_args:
             arguments = ("chat_template_kwargs", config.chat_template_args)
             server = replace(server, extra_body=(arguments, *server.extra_body))
@@ -312,6 +315,10 @@ class Endpoint:
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """See `Engine.complete`."""
         return await self._client.complete(requests)
+
+    async def figures(self) -> dict[str, Any]:
+        """See `Engine.figures`."""
+        return {}
 
     async def close(self) -> None:
         """Close the connections."""

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from rephrase.engines.vllm import Vllm
 
 
-def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = ()) -> Vllm | Endpoint | Replay:
+def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Vllm | Endpoint | Replay:
     """An engine, to be used in `async with` inside the event loop that it will live in.
 
-    `gpu_addresses` are the GPUs of this executor, as Spark names them; none on CPU. A vLLM server starts with the first request.
-    Raises `UserError`.
+    `gpu_addresses` are the GPUs of this executor, as Spark names them; none on CPU. `logs` is a folder for servers' logs. A vLLM
+    server starts with the first request. Raises `UserError`.
     """
     if config.kind == "vllm":
         from rephrase.engines.vllm import Vllm
 
-        return Vllm(config, gpu_addresses)
+        return Vllm(config, gpu_addresses, logs=logs)
     if config.kind == "endpoint":
         from rephrase.engines.client import Endpoint
 

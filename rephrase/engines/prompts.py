@@ -13,6 +13,7 @@ import orjson
 
 from rephrase.engines.base import Message
 from rephrase.errors import UserError
+from rephrase.records import content_id
 
 _CUTS = ("\ue000", "\ue001", "\ue002", "\ue003")  # private-use characters: one that a prompt lacks marks where it is cut
 
@@ -62,6 +63,14 @@ class ChatPrompter:
         self._text_prefix: list[int] = plain.ids[: inner[0]]
         self._text_suffix: list[int] = plain.ids[inner[-1] + 1 :]
         self._shapes: dict[tuple[str, ...], _Shape] = {}
+
+    @property
+    def template_digest(self) -> str | None:
+        """Names the chat template with its arguments; None for a model without one."""
+        template = self._template or self._tokenizer.chat_template
+        if not template:
+            return None
+        return content_id(orjson.dumps([template, self._arguments], option=orjson.OPT_SORT_KEYS).decode())[:16]
 
     def token_ids(self, messages: Sequence[Message]) -> list[int]:
         """The prompt as token ids, up to where the model's answer begins.

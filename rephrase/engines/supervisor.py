@@ -28,9 +28,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rephrase.errors import UserError
+from rephrase.errors import StartError, UserError
 
 _REMEMBER_FAILURE = 60.0  # seconds for which other tasks get a failed start's error instead of starting it again
+_RECENT = 600.0  # seconds for which a server's death makes the next start wait
+_WATCH = 10.0  # seconds between looks at whether a server makes progress
+_KEPT_LOG = 10 << 20  # bytes of a log that are kept with the run
 _OWNER_POLL = 1.0
 _START_POLL = 0.25
 _TERMINATION = 3.0  # seconds between SIGTERM and SIGKILL
@@ -59,10 +62,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a server is started with. Servers with equal launches (but for the timeout) are the same server.
+    """What a server is started with. Servers with equal launches (but for timeouts and logs) are the same server.
 
     `where` names the model in errors; `arguments` follow `python -m vllm.entrypoints.openai.api_server`; `devices` are the GPU
-    addresses it holds, none on CPU; `startup_timeout` is in seconds.
+    addresses it holds, none on CPU; timeouts are in seconds; `logs` is the folder where its log is kept after its end.
     """
 
     where: str
@@ -70,21 +73,36 @@ class Launch:
     environment: tuple[tuple[str, str], ...] = ()
     devices: tuple[str, ...] = ()
     startup_timeout: float = field(default=900.0, compare=False)
+    stall_timeout: float = field(default=300.0, compare=False)
+    logs: str | None = field(default=None, compare=False)
 
     def digest(self) -> str:
         """Names the server among the owner's."""
-        parts = {k: v for k, v in asdict(self).items() if k != "startup_timeout"}
-        return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+        return _digest(self.where, self.arguments, self.environment, self.devices)
+
+    def compiled_digest(self) -> str:
+        """Names what vLLM compiles for it, which is the same on all devices of a machine."""
+        return _digest(self.where, self.arguments, self.environment, len(self.devices))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """A server that answered: the Unix socket it listens on, its log file, its process, its context in tokens."""
+    """A server that answered: the Unix socket it listens on, its log file, its process, its context in tokens, vLLM's version."""
 
     socket: str
     log: str
     process: Process
     max_model_len: int | None
+    version: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The state folder that its callers share."""
+        return Path(self.socket).parent
 
 
 def find_owner() -> Process:
@@ -115,24 +133,51 @@ def find_or_start(launch: Launch, owner: Process | None = None) -> ServerInfo:
     base = _base_folder()
     _sweep(base)
     folder = _make_private(base / f"{owner.pid}-{owner.start}-{launch.digest()}")
-    deadline = time.monotonic() + launch.startup_timeout + 60  # the supervisor's own timeout comes first
+    deadline = _latest_start(launch)
     while time.monotonic() < deadline:
         status = _read_status(folder)
+        if status.get("state") == "queued":  # another server of this machine compiles; the clock starts after it
+            deadline = _latest_start(launch)
         if not _supervised(folder):
             with _locked(folder / "lock"):
                 status = _read_status(folder)
                 if not _supervised(folder):  # nobody started it while this caller waited for the lock
                     if status.get("state") == "failed" and time.time() - status["at"] < _REMEMBER_FAILURE:
                         raise _start_error(launch, folder, status["error"])
+                    time.sleep(_back_off(status.get("deaths", [])))
                     _end_rivals(base, folder, owner, launch)
                     _spawn(folder, owner, launch)
                     continue
         elif status.get("state") == "ready":
             process = Process(*status["engine"])
             if process.alive:
-                return ServerInfo(str(folder / "socket"), str(folder / "engine.log"), process, status["max_model_len"])
+                socket_path, log = str(folder / "socket"), str(folder / "engine.log")
+                return ServerInfo(socket_path, log, process, status["max_model_len"], status.get("version", ""))
         time.sleep(_START_POLL)
     raise _start_error(launch, folder, f"no server after {launch.startup_timeout:g} s")
+
+
+def _latest_start(launch: Launch) -> float:
+    return time.monotonic() + launch.startup_timeout + 60  # the supervisor's own timeout comes first
+
+
+def _back_off(deaths: list[float]) -> float:
+    """Seconds to wait before the next start: none after the first death of late, then 1, 2, 4 … up to 30."""
+    recent = [at for at in deaths if time.time() - at < _RECENT]
+    wait = min(30.0, 2.0 ** (len(recent) - 2)) if len(recent) > 1 else 0.0
+    return max(0.0, wait - (time.time() - recent[-1])) if recent else 0.0
+
+
+def figures(info: ServerInfo) -> dict[str, Any]:
+    """A server's name, and its counts since its start: tokens written, looked up in the prefix cache, and found there."""
+    counts = _metrics(info.socket)
+    names = {
+        "generation_tokens": "vllm:generation_tokens_total",
+        "cache_queries": "vllm:prefix_cache_queries_total",
+        "cache_hits": "vllm:prefix_cache_hits_total",
+    }
+    name = f"{socket.gethostname()}-{info.process.pid}-{info.process.start}"
+    return {"server": name, **{key: counts[metric] for key, metric in names.items() if metric in counts}}
 
 
 @contextlib.contextmanager
@@ -177,8 +222,8 @@ _CONSEQUENCE = re.compile(
 )
 
 
-def _start_error(launch: Launch, folder: Path, reason: str) -> UserError:
-    return UserError(
+def _start_error(launch: Launch, folder: Path, reason: str) -> StartError:
+    return StartError(
         f"vLLM does not start: {reason}", where=launch.where, cure=f"its log on {socket.gethostname()} is {folder / 'engine.log'}"
     )
 
@@ -412,28 +457,119 @@ def _supervise(folder: Path) -> None:
     """Run the server until it dies, the owner goes, or someone asks for its end."""
     owner_fields, launch_fields, python_path = json.loads((folder / "launch.json").read_text())
     owner, launch = Process(**owner_fields), Launch(**launch_fields)
-    server = _start_server(folder, launch, python_path)
-    process = Process.of(server.pid)
-    _write_status(folder, "starting", engine=[process.pid, process.start])
-    deadline = time.monotonic() + launch.startup_timeout
-    ready = False
+    started = time.time()
     try:
-        while owner.alive and not (folder / "stop").exists():
-            code = server.poll()
-            if code is not None:
-                _write_status(folder, "dead" if ready else "failed", error=_how_it_ended(folder, code))
+        with _first_compilation(folder, launch, owner) as compiled:
+            server = _start_server(folder, launch, python_path)
+            process = Process.of(server.pid)
+            _write_status(folder, "starting", engine=[process.pid, process.start])
+            if not _until_ready(folder, launch, owner, server):
                 return
-            if not ready and _get(str(folder / "socket"), "/health")[0] == http.HTTPStatus.OK:
-                models = json.loads(_get(str(folder / "socket"), "/v1/models")[1])["data"]
-                _write_status(folder, "ready", engine=[process.pid, process.start], max_model_len=models[0].get("max_model_len"))
-                ready = True
-            elif not ready and time.monotonic() > deadline:
-                _write_status(folder, "failed", error=f"no answer within {launch.startup_timeout:g} s (startup_timeout)")
-                return
-            time.sleep(_OWNER_POLL if ready else _START_POLL)
-        _write_status(folder, "stopped")
+            compiled.touch()
+        _until_end(folder, launch, owner, server)
     finally:
         _end(folder)
+        _keep_log(folder, launch, owner, started)
+
+
+@contextlib.contextmanager
+def _first_compilation(folder: Path, launch: Launch, owner: Process) -> Iterator[Path]:
+    """Let one server of this machine compile a model first: vLLM's cache is not made for many that write the same files at once.
+
+    Gives the file whose presence says that it is compiled; later servers then start side by side.
+    """
+    compiled = folder.parent / f"compiled-{launch.compiled_digest()}"
+    if compiled.exists():
+        yield compiled
+        return
+    with open(compiled.with_suffix(".lock"), "a", encoding="utf-8") as lock:
+        while owner.alive and not (folder / "stop").exists() and not compiled.exists():
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                _write_status(folder, "queued")
+                time.sleep(_OWNER_POLL)
+        yield compiled
+
+
+def _until_ready(folder: Path, launch: Launch, owner: Process, server: subprocess.Popen[bytes]) -> bool:
+    path = str(folder / "socket")
+    deadline = time.monotonic() + launch.startup_timeout
+    while owner.alive and not (folder / "stop").exists():
+        code = server.poll()
+        if code is not None:
+            _write_status(folder, "failed", error=_how_it_ended(folder, code))
+            return False
+        if _get(path, "/health")[0] == http.HTTPStatus.OK:
+            models = json.loads(_get(path, "/v1/models")[1])["data"]
+            version = json.loads(_get(path, "/version")[1] or b"{}").get("version", "")
+            _write_status(folder, "ready", max_model_len=models[0].get("max_model_len"), version=version)
+            return True
+        if time.monotonic() > deadline:
+            _write_status(folder, "failed", error=f"no answer within {launch.startup_timeout:g} s (startup_timeout)")
+            return False
+        time.sleep(_START_POLL)
+    _write_status(folder, "stopped")
+    return False
+
+
+def _until_end(folder: Path, launch: Launch, owner: Process, server: subprocess.Popen[bytes]) -> None:
+    path = str(folder / "socket")
+    progress: tuple[float, ...] = ()
+    moved = looked = time.monotonic()
+    while owner.alive and not (folder / "stop").exists():
+        code = server.poll()
+        now = time.monotonic()
+        if code is None and now - looked >= _WATCH:
+            looked = now
+            found = _progress(path)
+            if found is not None and (found != progress or not found[0]):  # written something, or nothing to do
+                progress, moved = found, now
+        stalled = now - moved > launch.stall_timeout
+        if code is not None or stalled:
+            error = f"no progress for {launch.stall_timeout:g} s (stall_timeout)" if code is None else _how_it_ended(folder, code)
+            deaths = [*_read_status(folder).get("deaths", []), time.time()][-10:]
+            _write_status(folder, "dead", error=error, deaths=deaths)
+            return
+        time.sleep(_OWNER_POLL)
+    _write_status(folder, "stopped")
+
+
+def _progress(path: str) -> tuple[float, ...] | None:
+    """Requests that the server runs, and its counts of tokens read and written; None where it does not answer."""
+    counts = _metrics(path)
+    if not counts:
+        return None
+    # A server that was told to keep no statistics is taken for idle.
+    return (
+        counts.get("vllm:num_requests_running", 0),
+        counts.get("vllm:prompt_tokens_total", 0),
+        counts.get("vllm:generation_tokens_total", 0),
+    )
+
+
+def _metrics(path: str) -> dict[str, float]:
+    """The server's metrics, summed over their labels; empty where it does not answer."""
+    counts: dict[str, float] = {}
+    for line in _get(path, "/metrics")[1].decode(errors="replace").splitlines():
+        name, value = line.partition("{")[0].partition(" ")[0], line.rsplit(" ", 1)[-1]
+        if name and not name.startswith("#"):
+            with contextlib.suppress(ValueError):
+                counts[name] = counts.get(name, 0.0) + float(value)
+    return counts
+
+
+def _keep_log(folder: Path, launch: Launch, owner: Process, started: float) -> None:
+    if launch.logs is None:
+        return
+    from rephrase import storage
+
+    with open(folder / "engine.log", "rb") as file:
+        file.seek(max(0, os.path.getsize(file.name) - _KEPT_LOG))
+        data = file.read()
+    name = f"engine-{socket.gethostname()}-{owner.pid}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(started))}.log"
+    storage.put(storage.join(launch.logs, name), data)
 
 
 def main(folder: Path) -> None:

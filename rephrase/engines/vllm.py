@@ -6,56 +6,81 @@ import asyncio
 import contextlib
 import importlib.util
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from rephrase.engines import supervisor
-from rephrase.engines.base import Completion, Request
-from rephrase.engines.client import CallError, Client, Server
+from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.client import DIED, Client, Server
+from rephrase.engines.turns import Turns
 from rephrase.errors import UserError
+from rephrase.records import content_id
 
 if TYPE_CHECKING:
     from rephrase.config import VllmEngine
 
-CRASHED = "engine:crashed"
-_RETRIES = 3  # a request that fails more often is taken for the cause
+CRASH = "engine_crash"
+_RETRIES = 3  # of calls that fail while the server lives
 _CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
+_GONE = 3.0  # seconds that a server may take to be seen as gone after a failed call
 
 
 class Vllm:
-    """Completions from the vLLM server that all tasks of this executor share."""
+    """Completions from the vLLM server that all tasks of this executor share.
 
-    def __init__(self, config: VllmEngine, gpu_addresses: Sequence[str] = (), owner: supervisor.Process | None = None) -> None:
-        """Nothing is started yet. `gpu_addresses` are the executor's, none on CPU; `owner` is by default the executor.
+    Calls under which the server dies are made again on a new one, then alone, then one request at a time: a request that
+    kills the server when nothing else runs on it gets the error `engine_crash`, and all others get their completions.
+    """
 
-        Raises `UserError` if the model folder cannot be one.
+    def __init__(
+        self, config: VllmEngine, gpu_addresses: Sequence[str] = (), owner: supervisor.Process | None = None, logs: str | None = None
+    ) -> None:
+        """Nothing is started yet.
+
+        `gpu_addresses` are the executor's, none on CPU; `owner` is by default the executor; `logs` is the folder where the server's
+        log is kept after its end. Raises `UserError` if the model folder cannot be one.
         """
         check_model(config)
         self.model = config.model_name
+        self.identity = Identity("vllm")
         self.batch_size = config.batch_size
         self.concurrency = config.concurrency
         self._config = config
         self._owner = owner or supervisor.find_owner()
-        self._launch = launch(config, gpu_addresses)
+        self._launch = launch(config, gpu_addresses, logs)
         self._seeds = config.seeds == "on" or (config.seeds == "auto" and bool(gpu_addresses))
         self._starting = asyncio.Lock()
+        self._info: supervisor.ServerInfo | None = None
         self._client: Client | None = None
         self._held = contextlib.ExitStack()
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """See `Engine.complete`. The first call waits for the server to start, which takes minutes for a large model."""
-        async with self._starting:
-            client = self._client = self._client or await self._open()
-        return await client.complete(requests)
+        answers = await self._call(requests)
+        if _died(answers):
+            answers = await self._ask_again(requests, answers, self._call)
+        if _died(answers):  # twice may still be others' fault, or bad luck
+            answers = await self._ask_again(requests, answers, self._call_alone)
+        if _died(answers):
+            answers = await self._ask_again(requests, answers, self._one_by_one)
+        return answers
+
+    async def figures(self) -> dict[str, Any]:
+        """See `Engine.figures`: tokens looked up in the prefix cache, and those found there."""
+        if self._info is None:
+            return {}
+        return await asyncio.to_thread(supervisor.figures, self._info)
 
     async def close(self) -> None:
         """Close the connections; the server stays up for the executor's next task."""
         if self._client is not None:
             await self._client.close()
         self._held.close()
-        self._client = None
+        self._client = self._info = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,7 +88,39 @@ class Vllm:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _open(self) -> Client:
+    async def _call(self, requests: Sequence[Request]) -> list[Completion]:
+        client, turns = await self._open()
+        async with turns.together():
+            return await client.complete(requests)
+
+    async def _call_alone(self, requests: Sequence[Request]) -> list[Completion]:
+        client, turns = await self._open()
+        async with turns.alone():
+            return await client.complete(requests)
+
+    async def _one_by_one(self, requests: Sequence[Request]) -> list[Completion]:
+        answers = [(await self._call_alone([request]))[0] for request in requests]
+        return [replace(answer, error=CRASH) if answer.error == DIED else answer for answer in answers]
+
+    async def _ask_again(
+        self, requests: Sequence[Request], answers: list[Completion], call: Callable[[Sequence[Request]], Awaitable[list[Completion]]]
+    ) -> list[Completion]:
+        numbers = [number for number, answer in enumerate(answers) if answer.error == DIED]
+        made = await call([requests[number] for number in numbers])
+        again = dict(zip(numbers, made, strict=True))
+        return [again.get(number, answer) for number, answer in enumerate(answers)]
+
+    async def _open(self) -> tuple[Client, Turns]:
+        async with self._starting:
+            if self._info is None:
+                self._info = await asyncio.to_thread(find_or_start, self._launch, self._owner)
+                self._held.close()
+                self._held.enter_context(supervisor.in_use(self._info))
+            if self._client is None:
+                self._client = await self._new_client(self._info)
+            return self._client, Turns(self._info.folder)
+
+    async def _new_client(self, info: supervisor.ServerInfo) -> Client:
         from rephrase.engines.prompts import ChatPrompter
 
         template = argument(self._config, "--chat-template")
@@ -72,25 +129,28 @@ class Vllm:
         prompter = await asyncio.to_thread(
             ChatPrompter, tokenizer, self._config.chat_template_args, revision=revision, chat_template=template
         )
-        info = await asyncio.to_thread(find_or_start, self._launch, self._owner)
-        self._held.enter_context(supervisor.in_use(info))
+        self.identity = Identity(f"vllm {info.version}".strip(), model_revision(self._config), prompter.template_digest)
         server = Server(
             url="http://localhost/v1", model=self.model, unix_socket=info.socket, max_model_len=info.max_model_len, counts_tokens=True
         )
         return Client(
-            server,
-            prompter,
-            request_timeout=self._config.request_timeout,
-            retries=_RETRIES,
-            seeds=self._seeds,
-            exhausted=CRASHED,
-            recover=self._recover,
+            server, prompter, request_timeout=self._config.request_timeout, retries=_RETRIES, seeds=self._seeds, died=self._server_died
         )
 
-    async def _recover(self, _failure: CallError) -> None:
-        # A dead server leaves its socket for a moment, and its supervisor looks once a second.
-        await asyncio.sleep(2)
-        await asyncio.to_thread(find_or_start, self._launch, self._owner)
+    async def _server_died(self) -> bool:
+        # A dying server refuses calls for a moment before it is gone.
+        asked, deadline = self._info, time.monotonic() + _GONE
+        while asked is not None and asked.process.alive and time.monotonic() < deadline:  # noqa: ASYNC110  # processes have no events
+            await asyncio.sleep(0.1)
+        if asked is not None and asked.process.alive:
+            return False
+        if self._info is asked:
+            self._info = None  # the next call starts another
+        return True
+
+
+def _died(answers: Sequence[Completion]) -> bool:
+    return any(answer.error == DIED for answer in answers)
 
 
 def find_or_start(launch: supervisor.Launch, owner: supervisor.Process) -> supervisor.ServerInfo:
@@ -104,7 +164,7 @@ def find_or_start(launch: supervisor.Launch, owner: supervisor.Process) -> super
     return supervisor.find_or_start(launch, owner)
 
 
-def launch(config: VllmEngine, gpu_addresses: Sequence[str] = ()) -> supervisor.Launch:
+def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> supervisor.Launch:
     """How the server is started: on all the given GPUs as one tensor-parallel engine, on CPU without any."""
     arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
@@ -126,7 +186,26 @@ def launch(config: VllmEngine, gpu_addresses: Sequence[str] = ()) -> supervisor.
         environment=tuple(sorted(environment.items())),
         devices=tuple(gpu_addresses),
         startup_timeout=config.startup_timeout,
+        stall_timeout=config.stall_timeout,
+        logs=logs,
     )
+
+
+def model_revision(config: VllmEngine) -> str | None:
+    """Which state of the model writes: the configured revision, the commit in the hub's cache, or a digest of the model's folder.
+
+    The digest is made of config.json and the names and sizes of all files: weights of the same size are not told apart.
+    """
+    if config.revision is not None:
+        return config.revision
+    if os.path.isdir(config.model):
+        files = sorted((entry.name, entry.stat().st_size) for entry in os.scandir(config.model) if entry.is_file())
+        with open(os.path.join(config.model, "config.json"), encoding="utf-8") as file:
+            return "files:" + content_id(file.read(), *(f"{name} {size}" for name, size in files))[:16]
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(config.model, "config.json")
+    return os.path.basename(os.path.dirname(path)) if isinstance(path, str) else None  # …/snapshots/COMMIT/config.json
 
 
 def check_model(config: VllmEngine) -> None:

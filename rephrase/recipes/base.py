@@ -77,6 +77,11 @@ class Step(ABC):
     samples: int = 1  # completions a prompt
     fans_out: bool = False  # many prompts a row: its units are cut by prompts, and `outputs` must not look across a row's answers
 
+    @property
+    def prefix(self) -> str | None:
+        """Steps that name the same one begin their prompts with the same passages in the same order, so that engines can share them."""
+        return None
+
     @abstractmethod
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         """The prompts of a row, in an order that depends on the row alone."""

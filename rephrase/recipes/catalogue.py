@@ -14,7 +14,7 @@ from rephrase import storage
 from rephrase.config import RecipeUse, Section, validate
 from rephrase.errors import UserError
 from rephrase.recipes import entigraph
-from rephrase.recipes.base import Recipe
+from rephrase.recipes.base import Recipe, Step
 from rephrase.recipes.passagewise import PassageStep, SamplingSection, read_family
 
 _FILES = ("wrap.yaml", "mind.yaml")
@@ -61,6 +61,10 @@ def _find(use: RecipeUse) -> list[Recipe]:
     else:
         chosen = [recipe for name, recipe in _shipped().items() if fnmatch.fnmatchcase(name, use.use)]
     chosen = [_with_sampling(recipe, sampling) for recipe in chosen]
+    if use.document_first:
+        if flows:
+            raise UserError("this recipe has no passage to begin with", where=where, cure="remove `document_first`")
+        chosen = [replace(recipe, steps=tuple(_document_first(step) for step in recipe.steps)) for recipe in chosen]
     chosen += [build(validate(options, use.options, f"{where}, options"), sampling) for options, build in flows]
     if not chosen:
         known = sorted(catalogue())
@@ -71,6 +75,10 @@ def _find(use: RecipeUse) -> list[Recipe]:
             cure=f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(known)}",
         )
     return chosen
+
+
+def _document_first(step: Step) -> Step:
+    return step.document_first() if isinstance(step, PassageStep) else step
 
 
 def _with_sampling(recipe: Recipe, sampling: SamplingSection) -> Recipe:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
@@ -18,6 +18,7 @@ from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 _KNOWN = {"passage", "title", "url"}
+_ABOVE = "(the text above the line)"
 
 
 class PaperSection(Section):
@@ -43,8 +44,6 @@ class SamplingSection(Section):
 
     def over(self, base: Sampling) -> Sampling:
         """`base` with the fields that are set here replaced."""
-        from dataclasses import replace
-
         given = self.model_dump(exclude_none=True)
         if "stop" in given:
             given["stop"] = tuple(given["stop"])
@@ -89,6 +88,17 @@ class PassageStep(Step):
     retries: int = 0
     samples: int = 1
     name: str = field(default="rewrite")
+
+    @property
+    def prefix(self) -> str | None:
+        return f"passage {self.passage_tokens}" if self.prompt.startswith("{passage}") and not self.system else None
+
+    def document_first(self) -> PassageStep:
+        """The same step with its passage at the very beginning of the prompt, and all that is said about it after a line."""
+        if self.prefix:
+            return self
+        instruction = "\n\n".join(filter(None, [self.system, self.prompt.replace("{passage}", _ABOVE)]))
+        return replace(self, system=None, prompt=f"{{passage}}\n\n---\n{instruction}")
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document = row.document

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from rephrase.config import RecipeUse
-from rephrase.engines.base import Completion, Request
+from rephrase.engines.base import Completion, Identity, Request
 from rephrase.errors import UserError
-from rephrase.generate import Task, generate, generations_of
+from rephrase.generate import Task, generate, generate_together, generations_of
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import GENERATION, Document
@@ -21,6 +22,7 @@ class ScriptedEngine:
     """Answers by a function of the request, slowly and out of order, and remembers how it was called."""
 
     model = "scripted"
+    identity = Identity("scripted 1", "abc", "def")
 
     def __init__(self, answer: Callable[[Request], Completion], batch_size: int = 3, concurrency: int = 7) -> None:
         self.answer, self.batch_size, self.concurrency = answer, batch_size, concurrency
@@ -34,6 +36,9 @@ class ScriptedEngine:
         await asyncio.sleep(0.001 * (len(self.calls) % 3))
         self.in_flight -= len(requests)
         return [self.answer(request) for request in requests]
+
+    async def figures(self) -> dict[str, Any]:
+        return {}
 
     async def close(self) -> None:
         pass
@@ -126,3 +131,33 @@ def test_no_rows_give_an_empty_table(tokenizer):
     assert table.num_rows == 0
     assert table.schema == GENERATION
     assert tally.requests == 0
+
+
+def test_steps_that_share_a_prefix_are_asked_passage_by_passage_and_give_what_each_gives_alone(tokenizer):
+    recipes = recipes_of([RecipeUse(use="wrap/*", document_first=True)])
+    engine = ScriptedEngine(echo, batch_size=1, concurrency=1)
+    tasks = [Task(recipe, recipe.steps[0], tokenizer, engine.model) for recipe in recipes]
+    assert len({task.step.prefix for task in tasks}) == 1
+    together = asyncio.run(generate_together(DOCUMENTS, tasks, engine))
+    passages = [call[0].messages[0].content.split("\n---\n")[0] for call in engine.calls]
+    assert passages == [passage for passage in passages[:: len(tasks)] for _ in tasks], "all styles of a passage, then the next"
+    for (table, tally), task in zip(together, tasks, strict=True):
+        alone, its_tally = asyncio.run(generate(DOCUMENTS, task, ScriptedEngine(echo)))
+        assert table.equals(alone)
+        assert tally.generations == its_tally.generations
+
+
+def test_every_row_says_what_wrote_it(tokenizer):
+    table, _ = run(ScriptedEngine(echo), tokenizer)
+    assert {(r["engine"], r["model_revision"], r["template_digest"]) for r in table.to_pylist()} == {("scripted 1", "abc", "def")}
+
+
+def test_rows_asked_again_in_a_later_run_get_other_seeds_but_the_same_ids(tokenizer):
+    [recipe] = recipes_of([RecipeUse(use="wrap/easy")])
+    tables = []
+    for first in (0, 3):
+        task = Task(recipe, recipe.steps[0], tokenizer, "scripted", first)
+        tables.append(asyncio.run(generate(DOCUMENTS, task, ScriptedEngine(echo)))[0])
+    assert tables[0]["id"].equals(tables[1]["id"])
+    assert not set(tables[0]["seed"].to_pylist()) & set(tables[1]["seed"].to_pylist())
+    assert set(tables[1]["attempts"].to_pylist()) == {4}

@@ -11,8 +11,10 @@ import zstandard
 
 from rephrase import storage, tables
 from rephrase.config import ReplayEngine
-from rephrase.engines.base import Completion, Message, Request, Sampling
+from rephrase.engines.base import Completion, Identity, Message, Request, Sampling
 from rephrase.engines.factory import check_engine, open_engine
+from rephrase.engines.recording import Recording
+from rephrase.engines.replay import Replay, Reuse
 from rephrase.errors import UserError
 from rephrase.records import GENERATION
 
@@ -67,6 +69,41 @@ def test_the_generations_of_a_run_are_replayed_without_their_engine_errors(tmp_p
     assert done[1].text == "B"  # the row names the last attempt; the first is answered with it
     assert done[2].error == "engine:not_recorded"
     assert done[3] == Completion("", "error", 3, 0, "prompt_too_long")
+
+
+def test_only_what_no_earlier_run_has_is_asked_for(tmp_path):
+    a, b, c, d = REQUESTS
+    later = {"model": "m", "engine": "vllm 1.0", "model_revision": "abc", "template_digest": None}
+    rows = [
+        record(a, "A", **later),
+        record(b, "B", **(later | {"model": "another"})),
+        record(c, "C", error="parse:no_title", **later),
+        record(replace(d, attempt=5), "D", **later),
+    ]
+    tables.commit(str(tmp_path / "1.parquet"), pa.Table.from_pylist(rows[:2], schema=GENERATION), {})
+    tables.commit(str(tmp_path / "2.parquet"), pa.Table.from_pylist(rows[2:], schema=GENERATION), {}, [1, 1])
+    (tmp_path / "none.jsonl").write_bytes(lines(*(record(r, "asked", finish_reason="stop") for r in REQUESTS)))
+    engine = Replay(ReplayEngine(kind="replay", path=str(tmp_path / "none.jsonl"), model="m"))
+
+    def texts(*, errors: bool, any_attempt: bool = False) -> list[str]:
+        files = [str(tmp_path / "1.parquet"), str(tmp_path / "2.parquet")]
+        reuse = Reuse(engine, [Recording(files, model="m", errors=errors)], any_attempt=any_attempt)
+        asked = [a, b, c, replace(d, attempt=8 if any_attempt else 0)]
+        made = asyncio.run(reuse.complete(asked))
+        assert made[0] == Completion("A", "length", 3, 5, identity=Identity("vllm 1.0", "abc"), reused=True)
+        return [completion.text for completion in made]
+
+    assert texts(errors=True) == ["A", "asked", "C", "D"]
+    assert texts(errors=False, any_attempt=True) == ["A", "asked", "asked", "D"]
+
+
+def test_a_recording_holds_an_index_and_fetches_texts_as_they_are_asked_for(tmp_path):
+    requests = [Request((Message("user", str(number)),), Sampling()) for number in range(500)]
+    for unit in range(5):
+        rows = [record(request, f"text {number}") for number, request in enumerate(requests[unit * 100 : unit * 100 + 100], unit * 100)]
+        tables.commit(str(tmp_path / f"{unit}.parquet"), pa.Table.from_pylist(rows, schema=GENERATION), {}, [50, 50])
+    found = replayed(str(tmp_path), requests[::-1])
+    assert [completion.text for completion in found] == [f"text {number}" for number in range(499, -1, -1)]
 
 
 def test_a_recording_on_s3_is_replayed(bucket):

@@ -1,0 +1,57 @@
+"""What each unit of the rewrite stage did, as a table: the notes of its objects, a row a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import orjson
+import pyarrow as pa
+
+from rephrase import storage, tables
+
+if TYPE_CHECKING:
+    from rephrase.config import Run
+
+UNIT = pa.schema(
+    [
+        ("object", pa.string()),
+        ("recipe", pa.string()),
+        ("step", pa.string()),
+        ("generations", pa.int64()),
+        ("errors", pa.int64()),
+        ("requests", pa.int64()),
+        ("retried", pa.int64()),
+        ("reused", pa.int64()),
+        ("prompt_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("started", pa.float64()),  # Unix time, seconds
+        ("ended", pa.float64()),
+        ("host", pa.string()),
+        ("server", pa.string()),  # the vLLM server, null for other engines
+        ("attempt", pa.int32()),  # how often Spark had started the task before
+        ("round", pa.int32()),  # how often the unit was made again for its errors
+        ("causes", pa.string()),  # JSON: errors by code
+    ]
+)
+"""A row for each unit of the rewrite stage."""
+
+
+def write_units(run: Run, path: str) -> None:
+    """Write the notes of all units of the rewrite stage as a Parquet table, a row a unit."""
+    folder = storage.join(run.output, "generations")
+    storage.put(path, tables.encode(units_of(tables.footers(tables.objects(folder))), {}))
+
+
+def units_of(footers: Iterable[tables.Footer]) -> pa.Table:
+    """Notes of rewrite units as a table (see `UNIT`)."""
+    rows = []
+    for footer in footers:
+        note = footer.note
+        more = {
+            "object": storage.name_of(footer.path),
+            "server": (note.get("engine") or {}).get("server"),
+            "causes": orjson.dumps(note.get("causes", {})).decode(),
+        }
+        rows.append({**note, **more})
+    return pa.Table.from_pylist(rows, schema=UNIT)

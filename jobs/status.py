@@ -1,0 +1,103 @@
+"""How far a run is, told by its objects alone: from any shell, while a driver runs and after it died."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from jobs.pace import Pace
+from jobs.units import pending
+from rephrase import storage, tables
+from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    from rephrase.config import Run
+
+_TABLES = {"shard": "documents", "rewrite": "generations", "filter": "judged", "mix": "mixture"}
+
+
+def print_status(run: Run, console: Console | None = None) -> None:
+    """Print what each stage has done, what is left, and how long the rewrite stage may still take."""
+    console = console or Console(highlight=False)
+    table = Table(title=f"Run in {run.output}", title_justify="left")
+    for name in ("stage", "units", "last unit", ""):
+        table.add_column(name)
+    for stage, name in _TABLES.items():
+        folder = storage.join(run.output, name)
+        footers = list(tables.footers(tables.objects(folder)))
+        done, total, words = _stage(run, stage, footers)
+        units = f"{done:,} of {total:,}" if total is not None else f"{done:,}"
+        table.add_row(stage, units if footers or total else "not begun", _last(folder), words)
+    console.print(table)
+
+
+def _stage(run: Run, stage: str, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
+    """Units done, units in all where that is known, and a few words."""
+    notes = [footer.note for footer in footers]
+    if stage == "shard":
+        return len(notes), _input_files(run), f"{_sum(notes, 'documents'):,} documents, {_sum(notes, 'tokens'):,} tokens"
+    if stage == "rewrite":
+        return _rewrite(run, footers)
+    if stage == "filter":
+        generated = len(tables.objects(storage.join(run.output, "generations")))
+        return len(notes), generated, f"{_sum(notes, 'kept'):,} of {_sum(notes, 'judged'):,} kept"
+    complete = storage.exists(storage.join(run.output, "mixture", "_manifest.json"))
+    return len(notes), None, f"{_sum(notes, 'tokens'):,} tokens, {'complete' if complete else 'not complete'}" if notes else ""
+
+
+def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
+    from jobs.rewrite import documents_of, plan
+    from rephrase.recipes.catalogue import recipes_of
+
+    pace = Pace()
+    for footer in footers:
+        pace.add(footer.note)
+    if not footers:
+        return 0, None, ""
+    try:
+        documents = list(tables.footers(documents_of(run)))
+    except UserError:
+        return len(footers), None, pace.words(pace.ended - pace.started)
+    recipes = recipes_of(run.recipes)
+    folder = storage.join(run.output, "generations")
+    levels = range(max(len(recipe.steps) for recipe in recipes))
+    units = [unit for level in levels for unit in plan(recipes, level, documents, folder, run.rewrite.prompts_per_unit)]
+    left = pending(units, folder)
+    words = pace.words(pace.ended - pace.started)
+    if left:
+        seconds = (pace.ended - pace.started) / len(footers) * len(left)
+        words += f", about {_span(seconds)} of work left at the pace so far"
+    if pace.causes:
+        cause, times = pace.causes.most_common(1)[0]
+        words += f"; most frequent error: {cause} ({times:,})"
+    return len(units) - len(left), len(units), words
+
+
+def _input_files(run: Run) -> int | None:
+    from jobs.stage import stage_note
+
+    try:
+        count: int = stage_note(storage.join(run.output, "documents"))["meaning"]["files"]["count"]
+    except UserError:
+        return None
+    return count
+
+
+def _last(folder: str) -> str:
+    changed = max((file.modified for file in storage.list_files(folder) if file.path.endswith(".parquet")), default=0.0)
+    return f"{_span(time.time() - changed)} ago" if changed else ""
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def _sum(notes: Sequence[dict[str, Any]], key: str) -> int:
+    return sum(note.get(key, 0) for note in notes)

@@ -1,0 +1,167 @@
+"""Completions recorded earlier, found by request digest: JSONL files, or the generations of a run.
+
+Of Parquet only an index is held, 16 bytes a row; texts are fetched as they are asked for. Requests come in the order of the documents,
+as they did when the rows were written, so the row group that holds one answer holds the next ones too.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from rephrase import storage
+from rephrase.engines.base import Completion, Identity, Request
+from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_INDEXED = ["request_digest", "error", "model"]
+_COLUMNS = ["request_digest", "completion", "finish_reason", "prompt_tokens", "completion_tokens", "error"]
+_IDENTITY = ["engine", "model_revision", "template_digest"]
+_LATER_ATTEMPTS = 8
+_FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
+_KEPT_GROUPS = 4  # row groups held at a time
+
+
+class Recording:
+    """The completions of some files. Raises `UserError` for files that hold none."""
+
+    def __init__(self, files: Sequence[str], *, model: str | None = None, errors: bool = True) -> None:
+        """`model`: take completions of this model alone. `errors`: also those that were parsed in vain."""
+        self._model, self._errors = model, errors
+        self._lines: dict[str, Completion] = {}
+        self._groups: list[tuple[str, int]] = []
+        keys, places = [], []
+        for file in files:
+            if file.endswith(".parquet"):
+                for found, rows in self._index(file):
+                    keys.append(found)
+                    places.append((np.uint64(len(self._groups) - 1) << np.uint64(32)) + rows.astype(np.uint64))
+            else:
+                self._read_lines(file)
+        all_keys = np.concatenate(keys) if keys else np.empty(0, np.uint64)
+        order = np.argsort(all_keys, kind="stable")  # of equal digests the first one recorded is taken
+        self._keys = all_keys[order]
+        self._places = np.concatenate(places)[order] if places else np.empty(0, np.uint64)
+        self._group = functools.lru_cache(_KEPT_GROUPS)(_read_group)
+
+    def find(self, request: Request) -> Completion | None:
+        """The recorded answer to a request, else to a later attempt of it: a run's rows name their last attempt only."""
+        for attempt in range(request.attempt, request.attempt + 1 + _LATER_ATTEMPTS):
+            asked = request if attempt == request.attempt else replace(request, attempt=attempt)
+            found = self._lines.get(asked.digest) or self._row(asked.digest)
+            if found is not None:
+                return found
+        return None
+
+    def _row(self, digest: str) -> Completion | None:
+        key = _key(digest)
+        at = int(np.searchsorted(self._keys, key))
+        while at < len(self._keys) and self._keys[at] == key:
+            place = int(self._places[at])
+            row = self._group(*self._groups[place >> 32]).slice(place & 0xFFFFFFFF, 1).to_pylist()[0]
+            if row["request_digest"] == digest:
+                return _completion(row)
+            at += 1
+        return None
+
+    def _index(self, file: str) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+        for number, group in enumerate(_row_groups(file, _INDEXED)):
+            digests = group.column("request_digest").to_pylist()
+            errors = group.column("error").to_pylist() if "error" in group.column_names else [None] * len(digests)
+            models = group.column("model").to_pylist() if "model" in group.column_names else [None] * len(digests)
+            rows = [row for row, digest in enumerate(digests) if digest and self._wanted(errors[row], models[row])]
+            self._groups.append((file, number))
+            yield np.fromiter((_key(digests[row]) for row in rows), np.uint64, len(rows)), np.array(rows, np.int64)
+
+    def _wanted(self, error: str | None, model: str | None) -> bool:
+        if error and (not self._errors or error.startswith("engine:")):
+            return False
+        return self._model is None or model in (None, self._model)
+
+    def _read_lines(self, file: str) -> None:
+        for number, row in enumerate(_json_rows(file), start=1):
+            try:
+                if self._wanted(row.get("error"), row.get("model")):
+                    self._lines.setdefault(row["request_digest"], _completion(row))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise _unreadable(f"{error!r}", f"{file}, row {number}") from error
+
+
+@functools.lru_cache(maxsize=2)
+def load_recording(path: str, model: str | None = None) -> Recording:
+    """The recording in a file, a folder or a pattern, loaded once per process. Raises `UserError`."""
+    return Recording(files_of(path), model=model)
+
+
+def files_of(path: str) -> list[str]:
+    """The files that could hold a recording. Raises `UserError` if there are none."""
+    files = [file.path for file in storage.expand(path) if file.path.endswith(_FORMATS)]
+    if not files:
+        raise UserError("no recorded completions found", where=path, cure=f"give a file or a folder with {', '.join(_FORMATS)}")
+    return files
+
+
+def _key(digest: str) -> np.uint64:
+    return np.uint64(int(digest[:16], 16))
+
+
+def _completion(row: dict[str, Any]) -> Completion:
+    error = row.get("error")
+    engine = row.get("engine")
+    return Completion(
+        text=row["completion"] or "",
+        finish_reason=row["finish_reason"] or "stop",
+        prompt_tokens=int(row["prompt_tokens"] or 0),
+        completion_tokens=int(row["completion_tokens"] or 0),
+        error=error if error == "prompt_too_long" else None,  # other errors are verdicts on a completion that is there
+        identity=Identity(engine, row.get("model_revision"), row.get("template_digest")) if engine else None,
+    )
+
+
+def _unreadable(reason: str, where: str) -> UserError:
+    return UserError(f"not a recorded completion: {reason}", where=where, cure=f"rows need {', '.join(_COLUMNS[:5])}")
+
+
+def _read_group(file: str, number: int) -> pa.Table:
+    return next(_row_groups(file, [*_COLUMNS, *_IDENTITY], number))
+
+
+def _row_groups(file: str, columns: list[str], only: int | None = None) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with storage.open_random(file) as stream, pq.ParquetFile(stream) as parquet:
+            names = parquet.schema_arrow.names
+            if missing := [name for name in _COLUMNS[:5] if name not in names]:
+                raise _unreadable(f"there is no column `{missing[0]}`", file)
+            for number in range(parquet.num_row_groups) if only is None else [only]:
+                yield parquet.read_row_group(number, [name for name in columns if name in names], use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"not a readable recording: {error}", where=file, cure="record it again") from error
+
+
+def _json_rows(path: str) -> Iterator[dict[str, Any]]:
+    import zstandard
+
+    try:
+        with storage.open_stream(path) as stream:
+            lines: Any = stream
+            if path.endswith(".gz"):
+                lines = gzip.GzipFile(fileobj=stream)
+            elif path.endswith(".zst"):
+                lines = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+            for line in lines:
+                if line.strip():
+                    yield orjson.loads(line)
+    except (orjson.JSONDecodeError, gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
+        raise UserError(f"not a readable recording: {error}", where=path, cure="record it again") from error

@@ -1,0 +1,53 @@
+"""Calls of many processes to one server: side by side, or one of them alone while the others wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO
+
+_POLL = 0.05  # seconds
+
+
+class Turns:
+    """Two locks in the server's folder, which the kernel lets go of when a process dies.
+
+    Who wants to be alone closes the gate first, so that new calls wait and those under way come to their end.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._gate, self._calls = folder / "gate", folder / "calls"
+
+    @contextlib.asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Beside other calls."""
+        with _opened(self._calls) as calls:
+            with _opened(self._gate) as gate:
+                await _lock(gate, fcntl.LOCK_SH)
+                await _lock(calls, fcntl.LOCK_SH)
+            yield
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """With no other call on the server."""
+        with _opened(self._gate) as gate, _opened(self._calls) as calls:
+            await _lock(gate, fcntl.LOCK_EX)
+            await _lock(calls, fcntl.LOCK_EX)
+            yield
+
+
+def _opened(path: Path) -> IO[str]:
+    return open(path, "a", encoding="utf-8")
+
+
+async def _lock(file: IO[str], kind: int) -> None:
+    while True:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await asyncio.sleep(_POLL)
+        else:
+            return
