@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 _QUIET = Path(__file__).with_name("log4j2-quiet.properties")
 
+_MAX_FAILURES = "100"
+
 _DEFAULTS: dict[str, str] = {
     # A clear message instead of a failed getInt when a task returns another schema than it declared.
     "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
     # Rows carry whole documents: the default of 10,000 a batch would be hundreds of megabytes.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "512",
     "spark.ui.showConsoleProgress": "false",
+    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py.
+    "spark.task.maxFailures": _MAX_FAILURES,
 }
 
 
@@ -49,17 +54,19 @@ def _start(config: Spark, master: str | None) -> SparkSession:
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName("rephrase")
     master = master or config.master
+    if master and master.startswith("sc://"):
+        return _connect(config, master)
+    builder = SparkSession.builder.appName("rephrase")
     submitted = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:  # spark-submit has its own master, logging and UI settings
         master = master or "local[*]"
         options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()}"
         builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
     if master:
-        builder = builder.master(master)
+        builder = builder.master(_with_retries(master))
     for key, value in {**_DEFAULTS, **config.conf}.items():
-        builder = builder.config(key, str(value).lower() if isinstance(value, bool) else str(value))
+        builder = builder.config(key, _text(value))
     try:
         return builder.getOrCreate()
     except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
@@ -68,3 +75,30 @@ def _start(config: Spark, master: str | None) -> SparkSession:
             where=f"master {master or '(from spark-submit)'}",
             cure="a Java 17 or newer must be on the PATH or in JAVA_HOME; see infra/java.sh",
         ) from error
+
+
+def _connect(config: Spark, url: str) -> SparkSession:
+    """A session on a Spark Connect server. What concerns the server's own start (GPUs, memory, retries) is set there."""
+    from pyspark.sql import SparkSession
+
+    try:
+        session = SparkSession.builder.remote(url).getOrCreate()
+        for key, value in {**_DEFAULTS, **config.conf}.items():
+            if session.conf.isModifiable(key):
+                session.conf.set(key, _text(value))
+    except Exception as error:  # a missing package, a server that is not there, or one that refuses
+        raise UserError(
+            f"Spark Connect does not answer: {str(error).splitlines()[0]}",
+            where=url,
+            cure="check the address; the client needs `pip install 'pyspark[connect]'`",
+        ) from error
+    return session
+
+
+def _with_retries(master: str) -> str:
+    # Local masters take the number of tries from their name alone, and would end a job with the first lost worker.
+    return re.sub(r"^local\[(\d+|\*)\]$", rf"local[\1,{_MAX_FAILURES}]", master)
+
+
+def _text(value: str | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -106,7 +106,7 @@ def run_watched(
     def target() -> None:
         try:
             if spark is not None:
-                spark.addTag(tag)
+                _name_jobs(spark, tag)
             action()
         except BaseException as error:  # noqa: BLE001  # handed to the caller's thread below
             failure.append(error)
@@ -121,7 +121,7 @@ def run_watched(
             progress.look()
         if watch and not fatal and (fatal := watch.look()):
             assert spark is not None
-            spark.interruptTag(tag)
+            _cancel(spark, tag)
     if progress:
         progress.look()
     if fatal or (watch and failure and (fatal := watch.look())):
@@ -161,14 +161,30 @@ class _Watch:
         return self._progress.done if self._progress else 0
 
 
+def _is_connect(spark: SparkSession) -> bool:
+    return type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+def _name_jobs(spark: SparkSession, name: str) -> None:
+    """Let the jobs that this thread starts be cancelled by name."""
+    if _is_connect(spark):
+        spark.addTag(name)
+    else:  # a classic session's tags interrupt no Python worker
+        spark.sparkContext.setJobGroup(name, "rephrase", interruptOnCancel=True)
+
+
+def _cancel(spark: SparkSession, name: str) -> None:
+    if _is_connect(spark):
+        spark.interruptTag(name)
+    else:
+        spark.sparkContext.cancelJobGroup(name)
+
+
 def _executors(spark: SparkSession) -> int:
     """Executors of a session, as far as it tells: Spark Connect does not."""
-    from pyspark.errors import PySparkException
-
-    try:
-        infos = spark.sparkContext._jsc.sc().statusTracker().getExecutorInfos()  # noqa: SLF001  # PySpark has no other way
-    except (PySparkException, AttributeError):
+    if _is_connect(spark):
         return 1
+    infos = spark.sparkContext._jsc.sc().statusTracker().getExecutorInfos()  # noqa: SLF001  # PySpark has no other way
     return max(1, len(infos) - 1)  # the driver is listed too, unless it is the only one
 
 

@@ -94,7 +94,7 @@ class SharedVllm:
 
     def __init__(self, model: Path) -> None:
         # A random model writes white space between JSON tokens without end, if it may.
-        arguments = ["--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
+        arguments = ["--enforce-eager", "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
         self.config = VllmEngine(kind="vllm", model=str(model), args=arguments, env={"VLLM_CPU_KVCACHE_SPACE": "1"})
         self._sleeper: subprocess.Popen[bytes] | None = None
 

@@ -162,9 +162,9 @@ def _latest_start(launch: Launch) -> float:
 
 
 def _back_off(deaths: list[float]) -> float:
-    """Seconds to wait before the next start: none after the first death of late, then 1, 2, 4 … up to 30."""
+    """Seconds to wait before the next start: none after the first two deaths of late, then 1, 2, 4 and 8."""
     recent = [at for at in deaths if time.time() - at < _RECENT]
-    wait = min(30.0, 2.0 ** (len(recent) - 2)) if len(recent) > 1 else 0.0
+    wait = min(8.0, 2.0 ** (len(recent) - 3)) if len(recent) > 2 else 0.0
     return max(0.0, wait - (time.time() - recent[-1])) if recent else 0.0
 
 
@@ -264,13 +264,17 @@ def _members(server: Process) -> list[int]:
 
 
 def _end(folder: Path) -> None:
-    """End the processes of the folder's server: asked first, killed after three seconds."""
+    """End the processes of the folder's server."""
     engine = _read_status(folder).get("engine")
-    if engine is None:
-        return
+    if engine is not None:
+        _end_members(Process(*engine))
+
+
+def _end_members(server: Process) -> None:
+    """End all processes of a server's session: asked first, killed after three seconds."""
     deadline = time.monotonic() + _TERMINATION
     asked = False
-    while members := _members(Process(*engine)):
+    while members := _members(server):
         late = time.monotonic() > deadline
         for pid in members:
             if late or not asked:
@@ -458,6 +462,7 @@ def _supervise(folder: Path) -> None:
     owner_fields, launch_fields, python_path = json.loads((folder / "launch.json").read_text())
     owner, launch = Process(**owner_fields), Launch(**launch_fields)
     started = time.time()
+    process: Process | None = None
     try:
         with _first_compilation(folder, launch, owner) as compiled:
             server = _start_server(folder, launch, python_path)
@@ -467,8 +472,9 @@ def _supervise(folder: Path) -> None:
                 return
             compiled.touch()
         _until_end(folder, launch, owner, server)
-    finally:
-        _end(folder)
+    finally:  # also where somebody has emptied the temporary folder under the server
+        if process is not None:
+            _end_members(process)
         _keep_log(folder, launch, owner, started)
 
 
@@ -518,7 +524,7 @@ def _until_end(folder: Path, launch: Launch, owner: Process, server: subprocess.
     path = str(folder / "socket")
     progress: tuple[float, ...] = ()
     moved = looked = time.monotonic()
-    while owner.alive and not (folder / "stop").exists():
+    while owner.alive and folder.exists() and not (folder / "stop").exists():
         code = server.poll()
         now = time.monotonic()
         if code is None and now - looked >= _WATCH:
@@ -533,7 +539,8 @@ def _until_end(folder: Path, launch: Launch, owner: Process, server: subprocess.
             _write_status(folder, "dead", error=error, deaths=deaths)
             return
         time.sleep(_OWNER_POLL)
-    _write_status(folder, "stopped")
+    if folder.exists():
+        _write_status(folder, "stopped")
 
 
 def _progress(path: str) -> tuple[float, ...] | None:
@@ -561,7 +568,7 @@ def _metrics(path: str) -> dict[str, float]:
 
 
 def _keep_log(folder: Path, launch: Launch, owner: Process, started: float) -> None:
-    if launch.logs is None:
+    if launch.logs is None or not (folder / "engine.log").exists():
         return
     from rephrase import storage
 

@@ -88,15 +88,17 @@ class Vllm:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _call(self, requests: Sequence[Request]) -> list[Completion]:
-        client, turns = await self._open()
-        async with turns.together():
-            return await client.complete(requests)
+    async def _call(self, requests: Sequence[Request], *, alone: bool = False) -> list[Completion]:
+        while True:
+            client, info = await self._open()
+            turns = Turns(info.folder)
+            async with turns.alone() if alone else turns.together():
+                if info.process.alive:  # it may have died of another's call while this one waited for its turn
+                    return await client.complete(requests)
+            self._forget(info)
 
     async def _call_alone(self, requests: Sequence[Request]) -> list[Completion]:
-        client, turns = await self._open()
-        async with turns.alone():
-            return await client.complete(requests)
+        return await self._call(requests, alone=True)
 
     async def _one_by_one(self, requests: Sequence[Request]) -> list[Completion]:
         answers = [(await self._call_alone([request]))[0] for request in requests]
@@ -110,7 +112,7 @@ class Vllm:
         again = dict(zip(numbers, made, strict=True))
         return [again.get(number, answer) for number, answer in enumerate(answers)]
 
-    async def _open(self) -> tuple[Client, Turns]:
+    async def _open(self) -> tuple[Client, supervisor.ServerInfo]:
         async with self._starting:
             if self._info is None:
                 self._info = await asyncio.to_thread(find_or_start, self._launch, self._owner)
@@ -118,7 +120,11 @@ class Vllm:
                 self._held.enter_context(supervisor.in_use(self._info))
             if self._client is None:
                 self._client = await self._new_client(self._info)
-            return self._client, Turns(self._info.folder)
+            return self._client, self._info
+
+    def _forget(self, info: supervisor.ServerInfo | None) -> None:
+        if self._info is info:
+            self._info = None  # the next call starts another
 
     async def _new_client(self, info: supervisor.ServerInfo) -> Client:
         from rephrase.engines.prompts import ChatPrompter
@@ -144,8 +150,7 @@ class Vllm:
             await asyncio.sleep(0.1)
         if asked is not None and asked.process.alive:
             return False
-        if self._info is asked:
-            self._info = None  # the next call starts another
+        self._forget(asked)
         return True
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, GENERATION, JUDGED, MIXTURE
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
+from tests.chaos import KINDS, Chaos, check_table, write_config
 
 TOPICS = ["tides", "bread", "bees", "clocks", "maps", "ships", "salt", "glass", "paper", "roads", "wells", "mills"]
 
@@ -84,7 +82,13 @@ def assert_complete(run: Run) -> None:
 @pytest.fixture
 def engine(tiny_model) -> dict:
     """A vLLM on the executor. Equal settings in all tests, so that those of one Spark session share its server."""
-    return {"kind": "vllm", "model": str(tiny_model), "max_model_len": 2048, "env": {"VLLM_CPU_KVCACHE_SPACE": "1"}}
+    return {
+        "kind": "vllm",
+        "model": str(tiny_model),
+        "max_model_len": 2048,
+        "args": ["--enforce-eager"],
+        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+    }
 
 
 def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor(tmp_path, tiny_model, engine, s3_server):
@@ -117,38 +121,12 @@ def test_everything_on_s3(tmp_path, bucket, spark, tiny_model, engine):
     assert {file.path: file.size for file in storage.list_files(run.output)} == before
 
 
-def test_a_killed_driver_resumes_to_the_same_tables(tmp_path, spark, tiny_model, engine):
-    settings = {"documents": 24, "rewrite": {"prompts_per_unit": 50}}
-    recipes = [{"use": "wrap/*", "sampling": {"max_tokens": 96, "ignore_eos": True}}]
-    killed = load_run(str(write_run(tmp_path, str(tiny_model), engine, output="killed", recipes=recipes, **settings)))
-    whole = load_run(str(write_run(tmp_path, str(tiny_model), engine, output="whole", recipes=recipes, **settings)))
-    command = [sys.executable, "-m", "jobs.cli", "run", str(tmp_path / "killed.yaml"), "--master", "local[1]"]
-    generations = storage.join(killed.output, "generations")
-
-    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 200
-    while len(tables.objects(generations)) < 2:
-        assert driver.poll() is None, "the driver ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
-    time.sleep(1)
-    survived = {path: os.stat(path).st_mtime_ns for path in tables.objects(generations)}
-
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    run_all(whole, spark)
-    units = tables.objects(generations)
-    assert 2 <= len(survived) < len(units), "it was killed in the middle"
-    assert {path: os.stat(path).st_mtime_ns for path in units if path in survived} == survived, "finished units are not redone"
-    for name in ("documents", "generations", "judged", "mixture"):
-        ids = [sorted(table(run, name)["id"].to_pylist()) for run in (killed, whole)]
-        assert ids[0] == ids[1], name
-        assert [storage.name_of(p) for p in tables.objects(storage.join(killed.output, name))] == [
-            storage.name_of(p) for p in tables.objects(storage.join(whole.output, name))
-        ]
-    assert_complete(killed)
+def test_kills_of_every_kind_change_nothing(tmp_path, tiny_model):
+    """See tests/chaos.py, which does the same with more kills and more executors."""
+    chaos = Chaos(tmp_path, write_config(tmp_path, tiny_model, documents=60), "local-cluster[1,2,1024]", pause=(0.5, 2.0))
+    chaos.go(len(KINDS))
+    assert set(chaos.killed) == set(KINDS)
+    assert check_table(chaos.run) == 240
 
 
 def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tiny_model, engine):

@@ -1,0 +1,140 @@
+"""What becomes of requests when servers die, hang, or come late: with a stand-in that starts in no time, since no model is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rephrase import storage
+from rephrase.config import VllmEngine
+from rephrase.engines import supervisor
+from rephrase.engines.base import Message, Request, Sampling
+from rephrase.engines.prompts import ChatPrompter
+from rephrase.engines.supervisor import Process
+from rephrase.engines.vllm import Vllm, launch
+from rephrase.errors import StartError
+from tests.rephrase.engines.test_supervisor import own_folder, sleeper, wait_until
+
+__all__ = ["own_folder", "sleeper"]
+STAND_IN = Path(__file__).parents[2] / "stand_in"
+
+
+@pytest.fixture
+def config(tiny_model, tmp_path):
+    def make(*, batch_size: int = 4, stall_timeout: float = 300, startup_timeout: float = 60, **environment: str) -> VllmEngine:
+        env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_LOG": str(tmp_path / "log"), **environment}
+        return VllmEngine(
+            kind="vllm", model=str(tiny_model), env=env, batch_size=batch_size, stall_timeout=stall_timeout, startup_timeout=startup_timeout
+        )
+
+    return make
+
+
+def request(text: str) -> Request:
+    return Request((Message("user", text),), Sampling(max_tokens=5))
+
+
+def log(tmp_path: Path) -> list[dict]:
+    return [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+
+def token(model: Path, text: str) -> str:
+    """A token id that stands in this text's prompt and in no other of the tests."""
+    prompter = ChatPrompter(str(model))
+    others = set(prompter.token_ids(request("abcdefgh 0123456789").messages))
+    return str(next(i for i in prompter.token_ids(request(text).messages) if i not in others))
+
+
+def test_a_prompt_that_kills_the_server_is_found_and_all_others_are_answered(config, tiny_model, sleeper, own_folder, tmp_path):
+    engine_config = config(STAND_IN_POISON=token(tiny_model, "§"))
+    batches = [[request(f"{n} {m}") for m in range(4)] for n in range(3)]
+    batches[1][2] = request("§")
+
+    async def run():
+        async with Vllm(engine_config, owner=Process.of(sleeper.pid)) as engine:
+            answers = await asyncio.gather(*(engine.complete(batch) for batch in batches))
+            return answers, engine.identity
+
+    answers, identity = asyncio.run(run())
+    errors = [[answer.error for answer in batch] for batch in answers]
+    assert errors == [[None] * 4, [None, None, "engine_crash", None], [None] * 4]
+    assert identity.engine == "vllm 0.0.stand-in"
+    assert identity.revision.startswith("files:")
+    starts = sum("start" in entry for entry in log(tmp_path))
+    assert starts <= 6, "the neighbours of the prompt did not each cost a server"
+
+
+def test_a_server_that_dies_once_costs_nobody_anything(config, sleeper, own_folder, tmp_path):
+    engine_config = config(STAND_IN_SECONDS="1")
+
+    async def run():
+        async with Vllm(engine_config, owner=Process.of(sleeper.pid)) as engine:
+            await engine.complete([request("0")])
+            calls = [asyncio.create_task(engine.complete([request(str(n))])) for n in range(8)]
+            await asyncio.sleep(0.3)
+            server = await asyncio.to_thread(supervisor.find_or_start, launch(engine_config), Process.of(sleeper.pid))
+            supervisor.os.kill(server.process.pid, 9)
+            return [answer.error for [answer] in await asyncio.gather(*calls)]
+
+    assert asyncio.run(run()) == [None] * 8
+    assert sum("start" in entry for entry in log(tmp_path)) == 2
+
+
+def test_a_server_that_makes_no_progress_is_ended(config, sleeper, own_folder, tmp_path, monkeypatch):
+    engine_config = config(STAND_IN_STALL="1", stall_timeout=1)
+    owner = Process.of(sleeper.pid)
+    logs = str(tmp_path / "logs")
+    with_logs = replace(launch(engine_config, (), logs), stall_timeout=11)  # a look every 10 seconds
+    server = supervisor.find_or_start(with_logs, owner)
+
+    async def run():
+        async with Vllm(engine_config, owner=owner) as engine:
+            call = asyncio.create_task(engine.complete([request("0")]))
+            await asyncio.sleep(0)
+            await asyncio.to_thread(wait_until, lambda: not server.process.alive, 40)
+            call.cancel()
+
+    asyncio.run(run())
+    status = json.loads((server.folder / "status.json").read_text())
+    assert status["state"] in ("dead", "starting", "ready")
+    assert status["deaths"]
+    [kept] = [file.path for file in storage.list_files(logs)]
+    assert kept.endswith(".log")
+
+
+def test_a_server_that_hangs_on_start_is_ended_in_time_with_one_clear_line(config, sleeper, own_folder, tmp_path):
+    slow = launch(config(STAND_IN_HANG="1", startup_timeout=2))
+    started = time.monotonic()
+    with pytest.raises(StartError, match=r"vLLM does not start: no answer within 2 s \(startup_timeout\)"):
+        supervisor.find_or_start(slow, Process.of(sleeper.pid))
+    assert time.monotonic() - started < 10
+    [start] = log(tmp_path)
+    wait_until(lambda: not Process.of(start["pid"]).alive, 5)
+
+
+def test_of_first_starts_on_one_machine_only_one_compiles(config, sleeper, own_folder, tmp_path):
+    """Two executors' servers with the same model on different devices: the second waits until the first is ready."""
+    launches = [launch(config(), (device,)) for device in ("0", "1")]
+    assert launches[0].compiled_digest() == launches[1].compiled_digest()
+    owner = Process.of(sleeper.pid)
+
+    async def run():
+        return await asyncio.gather(*(asyncio.to_thread(supervisor.find_or_start, each, owner) for each in launches))
+
+    infos = asyncio.run(run())
+    starts = [entry for entry in log(tmp_path) if "start" in entry]
+    assert [entry["devices"] for entry in starts] in (["0", "1"], ["1", "0"])
+    ready = {info.process.pid: json.loads((info.folder / "status.json").read_text())["at"] for info in infos}
+    assert starts[1]["at"] >= ready[starts[0]["pid"]], "the second began after the first was ready"
+
+
+def test_a_server_whose_folder_is_gone_does_not_stay(config, sleeper, own_folder):
+    server = supervisor.find_or_start(launch(config()), Process.of(sleeper.pid))
+    shutil.rmtree(server.folder)
+    wait_until(lambda: not server.process.alive, 10)

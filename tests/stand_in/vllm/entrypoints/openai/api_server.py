@@ -1,0 +1,84 @@
+"""A server with vLLM's command line and answers, but without a model: for tests of what happens around engines, not in them.
+
+Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
+STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL makes calls never end.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socketserver
+import time
+from http.server import BaseHTTPRequestHandler
+
+VERSION = "0.0.stand-in"
+ANSWER = "Question: What is the sum of {0}?\nAnswer: The sum is {0}, and nobody knows another."
+counts = {"vllm:num_requests_running": 0, "vllm:generation_tokens_total": 0, "vllm:prompt_tokens_total": 0}
+
+
+def note(**fields: object) -> None:
+    if path := os.environ.get("STAND_IN_LOG"):
+        with open(path, "a") as file:
+            file.write(json.dumps({"pid": os.getpid(), "at": time.time(), **fields}) + "\n")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def answer(self, body: object, kind: str = "application/json") -> None:
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            self.answer({"data": [{"id": "model", "max_model_len": options.max_model_len}]})
+        elif self.path == "/version":
+            self.answer({"version": VERSION})
+        elif self.path == "/metrics":
+            self.answer("".join(f'{name}{{engine="0"}} {value}\n' for name, value in counts.items()), "text/plain")
+        else:
+            self.answer({})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompts, tokens = body["prompt"], body["max_tokens"]
+        note(prompts=len(prompts))
+        counts["vllm:num_requests_running"] += 1
+        if any(int(os.environ.get("STAND_IN_POISON", "-1")) in prompt for prompt in prompts):
+            os.kill(os.getpid(), signal.SIGKILL)
+        while "STAND_IN_STALL" in os.environ:
+            time.sleep(1)
+        time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0.01")))
+        choices = [
+            {"index": index, "text": ANSWER.format(sum(prompt)), "token_ids": [1] * tokens, "finish_reason": "stop"}
+            for index, prompt in enumerate(prompts)
+        ]
+        counts["vllm:num_requests_running"] -= 1
+        counts["vllm:generation_tokens_total"] += tokens * len(prompts)
+        self.answer({"choices": choices, "usage": {"prompt_tokens": 1, "completion_tokens": tokens}})
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--uds")
+parser.add_argument("--max-model-len", type=int, default=4096)
+options, _ = parser.parse_known_args()
+note(start=True, devices=os.environ.get("CUDA_VISIBLE_DEVICES"), arguments=_)
+while "STAND_IN_HANG" in os.environ:
+    time.sleep(1)
+Server(options.uds, Handler).serve_forever()
