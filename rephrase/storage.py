@@ -11,7 +11,9 @@ import errno
 import fnmatch
 import functools
 import io
+import itertools
 import os
+import random
 import re
 import shutil
 import time
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _MAGIC = re.compile(r"[*?\[]")
+_S3_ATTEMPTS = 10
+_WRITER = "rephrase-writer"  # metadata that tells the call which stored an object
 _RANGE_BYTES = 1 << 20  # read-ahead of a ranged S3 read: a Parquet footer and small row groups come with one GET
 
 
@@ -217,8 +221,10 @@ def _client_of_process(_pid: int) -> S3Client:
     import boto3
     from botocore.config import Config
 
-    retries: Any = {"mode": "standard", "max_attempts": 8}
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60, max_pool_connections=32))
+    # A call is given up after about a minute of refusals, and after longer where the store does not answer at all.
+    retries: Any = {"mode": "standard", "max_attempts": _S3_ATTEMPTS}
+    timeout = float(os.environ.get("REPHRASE_S3_READ_TIMEOUT", "60"))  # seconds without a byte
+    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=timeout, max_pool_connections=32))
 
 
 def _client() -> S3Client:
@@ -257,15 +263,17 @@ def _create_s3(path: str, data: bytes) -> bool:
     from botocore.exceptions import ClientError
 
     bucket, key = _split(path)
-    for attempt in range(8):
+    writer = uuid.uuid4().hex
+    for attempt in range(_S3_ATTEMPTS):
         try:
             with _s3_errors(path):
-                _client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+                _client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*", Metadata={_WRITER: writer})
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            # "exists" also answers our own retry of a PUT whose response was lost: the object is whole either way.
             if code in ("PreconditionFailed", "412"):
-                return False
+                # "exists" also answers the client's own retry of a PUT whose response was lost.
+                with _s3_errors(path):
+                    return _client().head_object(Bucket=bucket, Key=key)["Metadata"].get(_WRITER) == writer
             if code in ("ConditionalRequestConflict", "409"):  # another writer is at it this moment
                 time.sleep(0.1 * 2**attempt)
                 continue
@@ -291,6 +299,31 @@ def _list_s3(folder: str) -> Iterator[FileInfo]:
             for item in page.get("Contents", []):
                 if not any(part.startswith(".") for part in item["Key"][len(prefix) :].split("/")):
                     yield FileInfo(f"s3://{bucket}/{item['Key']}", item["Size"], item["LastModified"].timestamp())
+
+
+def _get_range(path: str, span: str) -> bytes:
+    bucket, key = _split(path)
+    for attempt in itertools.count(1):
+        with _s3_errors(path):
+            try:
+                return _client().get_object(Bucket=bucket, Key=key, Range=span)["Body"].read()
+            except _broken_streams():  # which the client does not mend: it has handed the stream over
+                if attempt >= _S3_ATTEMPTS:
+                    raise
+        time.sleep(_pause(attempt))
+    raise AssertionError("unreachable")
+
+
+def _broken_streams() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import HTTPClientError, IncompleteReadError, ReadTimeoutError
+    from urllib3.exceptions import HTTPError
+
+    return HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before the next attempt; random, so that many readers do not come back at once."""
+    return random.uniform(0, min(10.0, 0.2 * 2.0**attempt))
 
 
 class _RangedObject(io.RawIOBase):
@@ -319,9 +352,7 @@ class _RangedObject(io.RawIOBase):
         end = min(self._at + len(buffer), self._size)
         if end <= self._at:
             return 0
-        bucket, key = _split(self._path)
-        with _s3_errors(self._path):
-            body = _client().get_object(Bucket=bucket, Key=key, Range=f"bytes={self._at}-{end - 1}")["Body"].read()
+        body = _get_range(self._path, f"bytes={self._at}-{end - 1}")
         buffer[: len(body)] = body
         self._at += len(body)
         return len(body)
@@ -345,18 +376,17 @@ class _ResumingBody(io.RawIOBase):
             self._body = _client().get_object(Bucket=bucket, Key=key, **extra)["Body"]  # type: ignore[arg-type]
 
     def readinto(self, buffer: Any) -> int:
-        from botocore.exceptions import HTTPClientError, IncompleteReadError, ReadTimeoutError
-
         while True:
             try:
                 data = self._body.read(len(buffer))
-            except (HTTPClientError, IncompleteReadError, ReadTimeoutError, ConnectionError):
+            except _broken_streams():
                 self._failures += 1
-                if self._failures > 8:
+                if self._failures >= _S3_ATTEMPTS:
                     raise
-                time.sleep(0.1 * 2**self._failures)
+                time.sleep(_pause(self._failures))
                 self._open()
                 continue
+            self._failures = 0
             buffer[: len(data)] = data
             self._at += len(data)
             return len(data)

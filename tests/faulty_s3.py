@@ -1,0 +1,104 @@
+"""A proxy before an S3 server that makes calls fail in the ways of real ones."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+KINDS = ("slow_down", "reset", "stall", "lost_response", "cut_body")
+_STALL = 3.0  # seconds; clients must give up before
+_SLOW_DOWN = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+
+
+class FaultyS3:
+    """Listens on a port of its own. `share` of all calls fail, each in a way drawn from KINDS; `faults` counts them."""
+
+    def __init__(self, upstream: str, share: float = 0.2, seed: int = 0) -> None:
+        self.upstream = urlsplit(upstream)
+        self.share, self.random = share, random.Random(seed)
+        self.faults: Counter[str] = Counter()
+        self.calls = 0
+        self.lock = threading.Lock()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def draw(self, method: str) -> str | None:
+        """How the next call fails, or None."""
+        with self.lock:
+            self.calls += 1
+            if self.random.random() >= self.share:
+                return None
+            kind = self.random.choice([kind for kind in KINDS if kind != "cut_body" or method == "GET"])
+            self.faults[kind] += 1
+            return kind
+
+    def stop(self) -> None:
+        """Close the port."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fault = proxy.draw(self.command)
+            if fault == "reset":
+                return self.reset()
+            if fault == "stall":
+                time.sleep(_STALL)
+                return self.reset()
+            if fault == "slow_down":
+                return self.answer(503, [("Content-Type", "application/xml")], _SLOW_DOWN)
+            upstream = http.client.HTTPConnection(str(proxy.upstream.hostname), proxy.upstream.port, timeout=30)
+            upstream.request(self.command, self.path, body, dict(self.headers))
+            response = upstream.getresponse()
+            data = response.read()
+            upstream.close()
+            if fault == "lost_response":
+                return self.reset()
+            headers = [(k, v) for k, v in response.getheaders() if k.lower() not in ("connection", "transfer-encoding", "content-length")]
+            length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+            if fault == "cut_body" and len(data) > 1:
+                self.answer(response.status, headers, data[: len(data) // 2], length)
+                return self.reset()
+            return self.answer(response.status, headers, data, length)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = pass_on  # noqa: N815  # names that the server looks for
+
+        def answer(self, status: int, headers: list[tuple[str, str]], data: bytes, length: str | None = None) -> None:
+            self.send_response_only(status)
+            for name, value in headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", length or str(len(data)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+                self.wfile.flush()
+
+        def reset(self) -> None:
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+        def finish(self) -> None:
+            with contextlib.suppress(OSError):  # its own connection may be reset already
+                super().finish()
+
+    return Handler
