@@ -130,7 +130,18 @@ class EndpointEngine(Section):
         return self.model
 
 
-EngineConfig = Annotated[ReplayEngine | VllmEngine | EndpointEngine, Field(discriminator="kind")]
+class EchoEngine(Section):
+    """No model: the words of the prompt come back. For dry runs, which show passages, prompts and tables."""
+
+    kind: Literal["echo"]
+
+    @property
+    def model_name(self) -> str:
+        """How rows name the model."""
+        return "echo"
+
+
+EngineConfig = Annotated[ReplayEngine | VllmEngine | EndpointEngine | EchoEngine, Field(discriminator="kind")]
 
 
 class RecipeUse(Section):
@@ -311,7 +322,7 @@ def _user_error(section: type[Section], failure: ValidationError, where: str, li
     # An unknown key is the likeliest cause of the errors beside it (a misspelt required key is also "missing").
     errors = sorted(failure.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     error = errors[0]
-    location = tuple(part for part in error["loc"] if part not in ("replay", "vllm", "endpoint"))
+    location = tuple(part for part in error["loc"] if part not in ("replay", "vllm", "endpoint", "echo"))
     place = next((lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), None)
     spot = f"{where}, line {place}" if place else where
     key = ".".join(str(part) for part in location)
@@ -323,7 +334,7 @@ def _user_error(section: type[Section], failure: ValidationError, where: str, li
     if error["type"] == "missing":
         return UserError(f"the key `{key}` is missing", where=spot, cure="add it; see examples/run.yaml")
     if error["type"].startswith("union_tag"):
-        return UserError(f"`{key}.kind` says which engine to use", where=spot, cure="one of: vllm, endpoint, replay")
+        return UserError(f"`{key}.kind` says which engine to use", where=spot, cure="one of: vllm, endpoint, replay, echo")
     message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
     shown = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""
@@ -400,7 +411,7 @@ def resolve_paths(run: Run, base: Path) -> Run:
         engine = engine.model_copy(update={"path": resolve_path(engine.path, base)})
     elif isinstance(engine, VllmEngine):
         engine = engine.model_copy(update={"model": resolve_model(engine.model, base)})
-    elif engine.tokenizer:
+    elif isinstance(engine, EndpointEngine) and engine.tokenizer:
         engine = engine.model_copy(update={"tokenizer": resolve_model(engine.tokenizer, base)})
     source = run.input.model_copy(
         update={

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rephrase.config import EngineConfig
     from rephrase.engines.client import Endpoint
+    from rephrase.engines.echo import Echo
     from rephrase.engines.replay import Replay
     from rephrase.engines.vllm import Vllm
 
 
-def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Vllm | Endpoint | Replay:
+def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Vllm | Endpoint | Replay | Echo:
     """An engine, to be used in `async with` inside the event loop that it will live in.
 
     `gpu_addresses` are the GPUs of this executor, as Spark names them; none on CPU. `logs` is a folder for servers' logs. A vLLM
@@ -26,6 +27,10 @@ def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: s
         from rephrase.engines.client import Endpoint
 
         return Endpoint(config)
+    if config.kind == "echo":
+        from rephrase.engines.echo import Echo
+
+        return Echo()
     from rephrase.engines.replay import Replay
 
     return Replay(config)
@@ -44,7 +49,7 @@ def check_engine(config: EngineConfig) -> None:
         from rephrase.engines.client import check_endpoint
 
         check_endpoint(config)
-    else:
+    elif config.kind == "replay":
         from rephrase.engines.replay import check_recording
 
         check_recording(config)
