@@ -19,8 +19,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from rephrase.engines.base import Message
+    from rephrase.recipes.base import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = "the tide of sea and moon rises falls slowly under a clear northern sky while boats wait in harbour for water to return".split()  # noqa: SIM905  # a sentence is easier to read than a list
@@ -60,37 +65,43 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        model = options.model or str(_tiny(folder / "tiny-model"))
-        prompts = _documents(folder, model, options)
+        model = options.model or str(tiny(folder / "tiny-model"))
+        prompts = documents(folder, model, options)
         raw = _raw(folder, model, prompts, options)
-        print(f"raw LLM.generate: {_median(raw):,.0f} tokens/s  {[round(r) for r in raw]}")
-        ours = _ours(folder, model, options)
-        print(f"rewrite stage:    {_median(ours):,.0f} tokens/s  {[round(r) for r in ours]}")
-    print(f"rewrite ratio {_median(ours) / _median(raw):.3f}")
+        print(f"raw LLM.generate: {median(raw):,.0f} tokens/s  {[round(r) for r in raw]}")
+        mine = ours(folder, model, options)
+        print(f"rewrite stage:    {median(mine):,.0f} tokens/s  {[round(r) for r in mine]}")
+    print(f"rewrite ratio {median(mine) / median(raw):.3f}")
 
 
-def _tiny(folder: Path) -> Path:
+def tiny(folder: Path) -> Path:
     from tests.tiny_model import make_tiny_model
 
     return make_tiny_model(folder)
 
 
-def _median(rates: list[float]) -> float:
+def median(rates: list[float]) -> float:
     return sorted(rates)[len(rates) // 2]
 
 
-def _recipe(options: argparse.Namespace) -> dict[str, object]:
+def _use(options: argparse.Namespace) -> dict[str, object]:
     return {"use": "wrap/medium", "sampling": {"max_tokens": options.tokens, "ignore_eos": True}}
 
 
-def _documents(folder: Path, model: str, options: argparse.Namespace) -> list[list[int]]:
-    """Write a documents table of one-passage documents, in row groups of a sixteenth. Returns the prompts as token ids."""
+def recipe(options: argparse.Namespace) -> Recipe:
+    """What both sides run."""
+    from rephrase.config import RecipeUse
+    from rephrase.recipes.catalogue import recipes_of
+
+    [found] = recipes_of([RecipeUse.model_validate(_use(options))])
+    return found
+
+
+def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tuple[Message, ...]]:
+    """Write a documents table of one-passage documents, in units of 256: real ones hold thousands. Returns the prompts."""
     from jobs.stage import claim
     from rephrase import tables
-    from rephrase.config import RecipeUse
-    from rephrase.engines.prompts import ChatPrompter
     from rephrase.recipes.base import Row
-    from rephrase.recipes.catalogue import recipes_of
     from rephrase.records import DOCUMENT, Document, content_id
     from rephrase.text.tokenizer import Tokenizer
 
@@ -98,39 +109,36 @@ def _documents(folder: Path, model: str, options: argparse.Namespace) -> list[li
     texts = [f"Note {i}. " + " ".join(shuffle.choices(WORDS, k=60)).capitalize() + "." for i in range(options.prompts)]
     rows = [{"id": content_id(text), "text": text, "source": "bench", "n_tokens": 0, "synthetic_depth": 0} for text in texts]
     table = pa.Table.from_pylist(rows, schema=DOCUMENT)
-    group = max(1, options.prompts // 16)
+    group = 256
     groups = [min(group, options.prompts - at) for at in range(0, options.prompts, group)]
     for run in range(options.repeats + 1):
         documents = folder / f"run{run}" / "documents"
         tables.commit(str(documents / "part-00000.parquet"), table, {"documents": len(rows)}, groups)
         claim(str(documents), "shard", {"bench": run})
-    [recipe] = recipes_of([RecipeUse.model_validate(_recipe(options))])
-    counter, prompter = Tokenizer.load(model), ChatPrompter(model, {})
-    asked = [p for row in rows for p in recipe.steps[0].prompts(Row(Document(row["id"], row["text"])), counter)]
-    return [prompter.token_ids(p.messages) for p in asked]
+    counter, step = Tokenizer.load(model), recipe(options).steps[0]
+    return [prompt.messages for row in rows for prompt in step.prompts(Row(Document(row["id"], row["text"])), counter)]
 
 
-def _engine_settings(options: argparse.Namespace) -> dict[str, object]:
+def engine_settings(options: argparse.Namespace) -> dict[str, object]:
     return {"max_model_len": 1024 + options.tokens}
 
 
-def _raw(folder: Path, model: str, prompts: list[list[int]], options: argparse.Namespace) -> list[float]:
-    from rephrase.config import RecipeUse
-    from rephrase.recipes.catalogue import recipes_of
+def _raw(folder: Path, model: str, prompts: list[tuple[Message, ...]], options: argparse.Namespace) -> list[float]:
+    from rephrase.engines.prompts import ChatPrompter
 
-    [recipe] = recipes_of([RecipeUse.model_validate(_recipe(options))])
-    sampling = recipe.steps[0].sampling  # type: ignore[attr-defined]  # a PassageStep
+    prompter = ChatPrompter(model, {})
+    sampling = recipe(options).steps[0].sampling  # type: ignore[attr-defined]  # a PassageStep
     work = folder / "raw.json"
     work.write_text(
         json.dumps(
             {
                 "model": model,
-                "prompts": prompts,
+                "prompts": [prompter.token_ids(messages) for messages in prompts],
                 "tokens": options.tokens,
                 "temperature": sampling.temperature,
                 "top_p": sampling.top_p,
                 "repeats": options.repeats,
-                "engine": _engine_settings(options),
+                "engine": engine_settings(options),
             }
         )
     )
@@ -145,7 +153,7 @@ def _raw(folder: Path, model: str, prompts: list[list[int]], options: argparse.N
     return rates
 
 
-def _ours(folder: Path, model: str, options: argparse.Namespace) -> list[float]:
+def ours(folder: Path, model: str, options: argparse.Namespace) -> list[float]:
     from jobs.rewrite import rewrite_stage
     from jobs.session import LazySession
     from rephrase import tables
@@ -159,8 +167,8 @@ def _ours(folder: Path, model: str, options: argparse.Namespace) -> list[float]:
             "output": str(output),
             "input": {"paths": "unused"},
             "tokenizer": model,
-            "engine": {"kind": "vllm", "model": model, **_engine_settings(options)},
-            "recipes": [_recipe(options)],
+            "engine": {"kind": "vllm", "model": model, **engine_settings(options)},
+            "recipes": [_use(options)],
         }
         run = validate(Run, data, "bench")
         started = time.perf_counter()

@@ -26,6 +26,7 @@ examples:
   rephrase filter run.yaml --set 'filter.checks=[finished, parsed]' --output out/other
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
+  rephrase tune run.yaml --write                     find the engine settings that are fastest here
   rephrase recipes                                   what can be named under `recipes:`
   rephrase classifier train labels.jsonl -o models/quality
 
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_options(status)
     status.add_argument("--units", metavar="FILE.parquet", help="also write the notes of all rewrite units as a table, a row a unit")
     status.set_defaults(action=_status)
+    _add_tune(commands)
     summary = commands.add_parser("summary", help="print a run's summary again", description="Print the summary of a run so far.")
     _add_run_options(summary)
     _add_show_option(summary)
@@ -89,6 +91,20 @@ def _parser() -> argparse.ArgumentParser:
     recipes.set_defaults(action=lambda _options: _recipes())
     add_parser(commands)
     return parser
+
+
+def _add_tune(commands: Any) -> None:
+    words = (
+        "Try a handful of vLLM settings on a sample of this run's own requests, on the GPUs (or the CPU) of this machine, and say which "
+        "is fastest, as a ratio to the engine as it is configured. The shard stage must have run."
+    )
+    parser = commands.add_parser("tune", help="find the engine settings that are fastest for a run", description=words)
+    _add_run_options(parser)
+    parser.add_argument("--minutes", type=float, default=20, help="bound on the whole; what is not tried by then is skipped (default: 20)")
+    parser.add_argument("--sample", type=int, default=512, metavar="N", help="requests that each setting answers (default: 512)")
+    parser.add_argument("--write", action="store_true", help="write the best into run.yaml, as engine.args")
+    parser.add_argument("--allow-fp8", action="store_true", help="also try 8-bit weights, which change what the model writes")
+    parser.set_defaults(action=_tune)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +162,13 @@ def _stage(options: argparse.Namespace) -> None:
     run = _load(options)
     again = getattr(options, "retry_errors", False)
     _with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
+
+
+def _tune(options: argparse.Namespace) -> None:
+    from jobs.tune import tune
+
+    run = _load(options)
+    tune(run, options.config, minutes=options.minutes, sample=options.sample, write=options.write, allow_fp8=options.allow_fp8)
 
 
 def _status(options: argparse.Namespace) -> None:

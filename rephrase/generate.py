@@ -143,6 +143,11 @@ async def generate_together(
     return results
 
 
+def requests_of(rows: Iterable[Row], task: Task) -> list[Request]:
+    """The requests that a step makes of some rows."""
+    return [ask.request for ask in _asks(rows, [_Work(task)], (0, 1))]
+
+
 def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int]) -> Iterator[_Ask]:
     for row in rows:
         several = [_asks_of_row(row, work, part) for work in works]

@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
             os.kill(os.getpid(), signal.SIGKILL)
         while "STAND_IN_STALL" in os.environ:
             time.sleep(1)
-        time.sleep(float(os.environ.get("STAND_IN_SECONDS", "0.01")))
+        time.sleep(options.stand_in_seconds)
         choices = [
             {"index": index, "text": ANSWER.format(sum(prompt)), "token_ids": [1] * tokens, "finish_reason": "stop"}
             for index, prompt in enumerate(prompts)
@@ -77,6 +77,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 parser = argparse.ArgumentParser()
 parser.add_argument("--uds")
 parser.add_argument("--max-model-len", type=int, default=4096)
+parser.add_argument("--stand-in-seconds", type=float, default=float(os.environ.get("STAND_IN_SECONDS", "0.01")))
 options, _ = parser.parse_known_args()
 note(start=True, devices=os.environ.get("CUDA_VISIBLE_DEVICES"), arguments=_)
 while "STAND_IN_HANG" in os.environ:

@@ -1,0 +1,115 @@
+"""Our rewrite stage against datatrove's InferenceRunner: the same vLLM, model, prompts and machine, one after the other.
+
+    python bench/rewrite_peers.py [--model FOLDER] [--prompts 512] [--tokens 128] [--repeats 2]
+
+Both sides write the same number of tokens. datatrove talks to a vLLM server that this script starts for it with the settings of ours (its
+own start calls a console script that vLLM's build for CPUs does not have); its clock starts with its first document and ends when
+its writer has closed. Ours is the whole stage, from the documents table to committed Parquet, as in bench/rewrite.py. Both are warm. The
+last line is `rewrite_peers ratio R`, ours over theirs in output tokens a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.rewrite import documents, engine_settings, median, ours, recipe, tiny  # noqa: E402  # the path comes first
+
+
+def theirs(folder: Path, model: str, messages: Sequence[list[dict[str, str]]], options: argparse.Namespace) -> list[float]:
+    """Output tokens a second of each repeat."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = [f"--{key.replace('_', '-')}={value}" for key, value in engine_settings(options).items()]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--port", str(port), *settings]
+    environment = {"VLLM_CPU_KVCACHE_SPACE": "2", **os.environ}  # as our own server has it
+    started = time.perf_counter()
+    with open(folder / "server.log", "wb") as log:
+        arguments = [*command, "--generation-config", "vllm", "--disable-uvicorn-access-log"]
+        server = subprocess.Popen(arguments, stdout=log, stderr=log, env=environment, start_new_session=True)
+    try:
+        while not _answers(f"http://127.0.0.1:{port}/health"):
+            if server.poll() is not None:
+                sys.exit((folder / "server.log").read_text()[-3000:])
+            time.sleep(0.5)
+        print(f"vLLM server up after {time.perf_counter() - started:.0f} s")
+        url = f"http://127.0.0.1:{port}"
+        _infer(folder / "warm-up", url, model, messages[:32], options)
+        return [_infer(folder / f"theirs{number}", url, model, messages, options) for number in range(options.repeats)]
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # our own server
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _infer(folder: Path, url: str, model: str, messages: Sequence[list[dict[str, str]]], options: argparse.Namespace) -> float:
+    from datatrove.data import Document
+    from datatrove.executor.local import LocalPipelineExecutor
+    from datatrove.pipeline.inference.run_inference import InferenceConfig, InferenceRunner
+    from datatrove.pipeline.writers import JsonlWriter
+
+    sampling = recipe(options).steps[0].sampling
+    parameters = {"max_tokens": options.tokens, "temperature": sampling.temperature, "top_p": sampling.top_p, "ignore_eos": True}
+    first: list[float] = []
+
+    async def rollout(document: Document, generate: Any) -> Any:
+        if not first:
+            first.append(time.perf_counter())
+        return await generate({"messages": json.loads(document.text), **parameters})
+
+    config = InferenceConfig(server_type="endpoint", model_name_or_path=model, endpoint_url=url, use_chat=True)
+    runner = InferenceRunner(rollout, config, JsonlWriter(str(folder / "out"), compression=None))
+    source = [Document(text=json.dumps(turns), id=str(number)) for number, turns in enumerate(messages)]
+    LocalPipelineExecutor(pipeline=[source, runner], logging_dir=str(folder / "logs"), skip_completed=False).run()
+    seconds = time.perf_counter() - first[0]
+    rows = [json.loads(line) for path in (folder / "out").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    tokens = sum(result["usage"]["completion_tokens"] for row in rows for result in row["metadata"]["rollout_results"])
+    if len(rows) != len(messages) or tokens != len(messages) * options.tokens:
+        sys.exit(f"datatrove wrote {len(rows)} of {len(messages)} documents and {tokens} tokens")
+    return tokens / seconds
+
+
+def main() -> None:
+    """Run both sides and print the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="a model folder (default: a tiny random Llama)")
+    parser.add_argument("--prompts", type=int, default=512)
+    parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
+    parser.add_argument("--repeats", type=int, default=2, help="timed runs of each side; medians are compared")
+    parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        model = options.model or str(tiny(folder / "tiny-model"))
+        prompts = documents(folder, model, options)
+        messages = [[{"role": message.role, "content": message.content} for message in turns] for turns in prompts]
+        peer = theirs(folder, model, messages, options)
+        print(f"datatrove InferenceRunner: {median(peer):,.0f} tokens/s  {[round(rate) for rate in peer]}")
+        mine = ours(folder, model, options)
+        print(f"rewrite stage:             {median(mine):,.0f} tokens/s  {[round(rate) for rate in mine]}")
+    print(f"rewrite_peers ratio {median(mine) / median(peer):.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""`rephrase tune`: which engine settings write the user's own requests fastest on this machine.
+
+One setting at a time is tried against the engine as it is configured, each on a server of its own, then the best of each kind together.
+No Spark is needed: it runs where it is called, on the GPUs that are visible there, or on the CPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from jobs.rewrite import documents_of, rows_of
+from rephrase import storage, tables
+from rephrase.config import Section, VllmEngine, validate
+from rephrase.engines import supervisor
+from rephrase.engines.base import Request
+from rephrase.engines.vllm import Vllm
+from rephrase.errors import UserError
+from rephrase.generate import Task, requests_of
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.records import unit_interval
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from rephrase.config import Run
+
+_WARM_UP = 16  # requests before the clock starts
+_MARGIN = 0.03  # a setting must be better by this share, and by more than the default's own drift
+_console = Console(stderr=True, highlight=False)
+
+
+class Candidate(Section):
+    """A setting to try; see jobs/tune.yaml."""
+
+    name: str
+    kind: str
+    machine: Literal["cpu", "gpu", "both"]
+    args: list[str]
+    changes_outputs: bool = False
+    needs: str | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of one setting: output tokens a second, or why there is none."""
+
+    name: str
+    args: tuple[str, ...]
+    startup_seconds: float = 0.0
+    tokens_per_second: float = 0.0
+    failure: str = ""
+    changes_outputs: bool = False
+    kind: str = ""
+
+
+def tune(
+    run: Run, config_path: str, *, minutes: float = 20.0, sample: int = 512, write: bool = False, allow_fp8: bool = False
+) -> list[Trial]:
+    """Measure the settings, print a table, and write the best into the config if `write`. Returns the trials, the default first.
+
+    `minutes` bounds the whole; `sample` is the number of requests each setting answers. Raises `UserError` for engines other than vllm,
+    a missing documents table, and a default that does not start.
+    """
+    engine = run.engine
+    if not isinstance(engine, VllmEngine):
+        raise UserError("only a vllm engine has settings to tune", where="engine.kind", cure="set `engine.kind: vllm`, or use --model")
+    deadline = time.monotonic() + 60 * minutes
+    requests = sample_requests(run, sample)
+    gpus = visible_gpus()
+    _console.print(
+        f"tune: {len(requests)} requests of this run, on {len(gpus)} GPUs" if gpus else f"tune: {len(requests)} requests, on CPU"
+    )
+    trials = [_try(engine, Candidate(name="as configured", kind="", machine="both", args=[]), requests, gpus, deadline)]
+    if trials[0].failure:
+        raise UserError(f"the engine does not start as it is configured: {trials[0].failure}", where=engine.model)
+    wanted = [c for c in candidates(on_gpu=bool(gpus)) if allow_fp8 or not c.changes_outputs]
+    trials += [_try(engine, candidate, requests, gpus, deadline) for candidate in wanted]
+    combined = combine(trials)
+    if len({trial.kind for trial in combined}) > 1:
+        together = Candidate(
+            name=" + ".join(trial.name for trial in combined), kind="all", machine="both", args=[word for t in combined for word in t.args]
+        )
+        trials.append(_try(engine, together, requests, gpus, deadline))
+    again = _try(engine, Candidate(name="as configured, again", kind="", machine="both", args=[]), requests, gpus, deadline)
+    drift = abs(again.tokens_per_second / trials[0].tokens_per_second - 1) if again.tokens_per_second else 0.0
+    best = choose(trials, drift)
+    _report([*trials, again], best, drift)
+    storage.put(storage.join(run.output, "stats", "tune.json"), orjson.dumps([asdict(trial) for trial in [*trials, again]]))
+    if best is not None:
+        _take(best, engine, config_path, write=write)
+    return trials
+
+
+def candidates(*, on_gpu: bool) -> list[Candidate]:
+    """The shipped settings that this machine can try."""
+    listed = yaml.safe_load(files("jobs").joinpath("tune.yaml").read_text(encoding="utf-8"))
+    found: list[Candidate] = [validate(Candidate, entry, "jobs/tune.yaml") for entry in listed]
+    place = "gpu" if on_gpu else "cpu"
+    return [c for c in found if c.machine in (place, "both") and (c.needs is None or importlib.util.find_spec(c.needs) is not None)]
+
+
+def combine(trials: Sequence[Trial]) -> list[Trial]:
+    """The best of each kind, where it beats the first trial, the default."""
+    better = [trial for trial in trials[1:] if trial.tokens_per_second > trials[0].tokens_per_second * (1 + _MARGIN)]
+    kinds = dict.fromkeys(trial.kind for trial in better)
+    return [max((t for t in better if t.kind == kind), key=lambda t: t.tokens_per_second) for kind in kinds]
+
+
+def choose(trials: Sequence[Trial], drift: float) -> Trial | None:
+    """The fastest trial, if it beats the default, which comes first, by more than chance."""
+    best = max(trials, key=lambda trial: trial.tokens_per_second)
+    least = trials[0].tokens_per_second * (1 + max(_MARGIN, drift))
+    return best if best.tokens_per_second > least else None
+
+
+def sample_requests(run: Run, size: int) -> list[Request]:
+    """Requests of the first steps of the run's recipes: those of documents drawn by their ids, all recipes of each."""
+    tokenizer = Tokenizer.load(run.tokenizer)
+    recipes = recipes_of(run.recipes)
+    found: list[Request] = []
+    for row in _shuffled_rows(run):
+        for recipe in recipes:
+            found += requests_of([row], Task(recipe, recipe.steps[0], tokenizer, run.engine.model_name))
+        if len(found) >= size:
+            break
+    return found[:size]
+
+
+def _shuffled_rows(run: Run) -> Iterator[Any]:
+    paths = sorted(documents_of(run), key=lambda path: unit_interval(storage.name_of(path)))
+    for path in paths:  # one object at a time: they are large, and the first one or two do
+        for group in tables.read_row_groups(path):
+            yield from sorted(rows_of(group, {}), key=lambda row: unit_interval(row.document.id))
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs of this machine, as CUDA names them."""
+    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return tuple(word for word in named.split(",") if word)
+    with contextlib.suppress(OSError):
+        command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # constant words
+        return tuple(done.stdout.split()) if done.returncode == 0 else ()
+    return ()
+
+
+def _try(engine: VllmEngine, candidate: Candidate, requests: Sequence[Request], gpus: tuple[str, ...], deadline: float) -> Trial:
+    trial = Trial(candidate.name, tuple(candidate.args), changes_outputs=candidate.changes_outputs, kind=candidate.kind)
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return replace(trial, failure="not tried: the time is up")
+    changed = engine.model_copy(update={"args": [*engine.args, *candidate.args], "startup_timeout": min(engine.startup_timeout, left)})
+    owner = supervisor.Process.of(os.getpid())
+    with _console.status(f"tune: {candidate.name}"):
+        try:
+            startup, rate = asyncio.run(_measure(changed, requests, gpus, owner, deadline))
+        except UserError as error:
+            return replace(trial, failure=error.what.removeprefix("vLLM does not start: "))
+        finally:
+            supervisor.stop_all(owner)
+    return replace(trial, startup_seconds=startup, tokens_per_second=rate)
+
+
+async def _measure(
+    config: VllmEngine, requests: Sequence[Request], gpus: tuple[str, ...], owner: supervisor.Process, deadline: float
+) -> tuple[float, float]:
+    started = time.monotonic()
+    async with Vllm(config, gpus, owner) as engine:
+        await engine.complete(requests[:1])
+        ready = time.monotonic()
+        await _send(engine, requests[:_WARM_UP], deadline)
+        begun = time.monotonic()
+        tokens = await _send(engine, requests, deadline)
+        return ready - started, tokens / (time.monotonic() - begun)
+
+
+async def _send(engine: Vllm, requests: Sequence[Request], deadline: float) -> int:
+    """Answer requests in batches as the rewrite stage does; none is sent after the deadline. Returns the tokens written."""
+    slots = asyncio.Semaphore(max(1, engine.concurrency // engine.batch_size))
+    written = 0
+
+    async def send(batch: Sequence[Request]) -> None:
+        nonlocal written
+        async with slots:
+            if time.monotonic() < deadline:
+                written += sum(completion.completion_tokens for completion in await engine.complete(batch))
+
+    groups: dict[Any, list[Request]] = {}
+    for request in requests:
+        groups.setdefault((request.sampling, request.schema), []).append(request)
+    size = engine.batch_size
+    batches = [group[at : at + size] for group in groups.values() for at in range(0, len(group), size)]
+    await asyncio.gather(*(send(batch) for batch in batches))
+    return written
+
+
+def _report(trials: Sequence[Trial], best: Trial | None, drift: float) -> None:
+    table = Table(title=f"Engine settings (the default drifted by {drift:.1%})", title_justify="left")
+    for name in ("setting", "start-up s", "tokens/s", "ratio", ""):
+        table.add_column(name, justify="left" if name in ("setting", "") else "right")
+    for trial in trials:
+        ratio = trial.tokens_per_second / trials[0].tokens_per_second
+        words = trial.failure or ("best" if trial is best else "changes outputs" if trial.changes_outputs else "")
+        figures = [f"{trial.startup_seconds:.0f}", f"{trial.tokens_per_second:,.0f}", f"{ratio:.2f}"] if not trial.failure else ["", "", ""]
+        table.add_row(trial.name, *figures, words)
+    Console(highlight=False).print(table)
+
+
+def _take(best: Trial, engine: VllmEngine, config_path: str, *, write: bool) -> None:
+    line = f"args: {orjson.dumps([*engine.args, *best.args]).decode()}"
+    if write and write_args(config_path, [*engine.args, *best.args]):
+        _console.print(f"tune: written to {config_path}: {line}", soft_wrap=True)
+    else:
+        _console.print(f"tune: put this under `engine:` in {config_path}:\n  {line}", soft_wrap=True)
+
+
+def write_args(path: str, args: Sequence[str]) -> bool:
+    """Set `engine.args` of a run.yaml and leave all its other lines as they are. False where that cannot be done line by line."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    entry = f"args: {orjson.dumps(list(args)).decode()}"
+    block = re.search(r"^engine:[ \t]*(#.*)?\n((?:[ \t]+.*\n|[ \t]*\n|[ \t]*#.*\n)+)", text, flags=re.MULTILINE)
+    flow = re.search(r"^engine:[ \t]*\{([^{}\n]*)\}", text, flags=re.MULTILINE)
+    if flow and "args" not in flow.group(1):
+        changed = text[: flow.end(1)] + f", {entry}" + text[flow.end(1) :]
+    elif block:
+        body = block.group(2)
+        indent = re.match(r"[ \t]+", body)
+        width = indent.group(0) if indent else "  "
+        old = re.search(rf"^{width}args:.*\n(?:{width}[ \t]+.*\n|{width}- .*\n)*", body, flags=re.MULTILINE)
+        new = f"{width}{entry}\n"
+        body = body[: old.start()] + new + body[old.end() :] if old else new + body
+        changed = text[: block.start(2)] + body + text[block.end(2) :]
+    else:
+        return False
+    before, after = yaml.safe_load(text), yaml.safe_load(changed)
+    before["engine"]["args"] = list(args)
+    if after != before:
+        return False
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(changed)
+    return True

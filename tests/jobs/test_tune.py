@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from jobs.run import run_stage
+from jobs.tune import Candidate, Trial, candidates, choose, combine, sample_requests, tune, write_args
+from rephrase.config import load_run
+from rephrase.errors import UserError
+from tests.jobs.test_rewrite import config, local
+
+__all__ = ["config", "local"]
+
+
+def trial(name: str, rate: float, kind: str = "k", **more) -> Trial:
+    return Trial(name, (f"--{name}",), 1.0, rate, kind=kind, **more)
+
+
+def test_the_best_must_beat_the_default_by_more_than_chance():
+    default = trial("default", 100, "")
+    assert choose([default, trial("a", 102)], 0.0) is None
+    assert choose([default, trial("a", 108)], 0.1) is None
+    assert choose([default, trial("a", 108), trial("b", 120)], 0.05).name == "b"
+    both = combine([default, trial("a", 120), trial("b", 130), trial("c", 110, "other"), trial("d", 90, "third")])
+    assert [t.name for t in both] == ["b", "c"]
+
+
+def test_what_is_tried_depends_on_the_machine():
+    names = {candidate.name for candidate in candidates(on_gpu=False)}
+    assert "max-num-seqs 64" in names
+    assert not any("fp8" in name for name in names)
+    assert any(candidate.changes_outputs for candidate in candidates(on_gpu=True))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "output: out\nengine:  # mine\n  kind: vllm\n  model: m  # small\n\nrecipes: [wrap/easy]\n",
+        'output: out\nengine:\n    model: m\n    args: ["--old", "1"]\n    kind: vllm\nrecipes: [x]\n',
+        "engine:\n  args:\n    - --old\n    - '1'\n  kind: vllm\n  model: m\noutput: out\n",
+        "engine: {kind: vllm, model: m}  # here\noutput: out\n",
+    ],
+)
+def test_only_the_arguments_of_the_engine_change_in_the_config(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    args = ["--max-num-seqs", "64", "--speculative-config", '{"method": "ngram"}']
+    assert write_args(str(path), args)
+    before, after = yaml.safe_load(text), yaml.safe_load(path.read_text())
+    assert after["engine"].pop("args") == args
+    before["engine"].pop("args", None)
+    assert after == before
+    assert [line for line in text.splitlines() if "#" in line and "engine: {" not in line] == [
+        line for line in path.read_text().splitlines() if "#" in line and "engine: {" not in line
+    ]
+
+
+def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("engine: {kind: vllm, model: m, args: [--old]}\n")
+    assert not write_args(str(path), ["--new"])
+    assert path.read_text() == "engine: {kind: vllm, model: m, args: [--old]}\n"
+
+
+def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, local, monkeypatch):
+    path = config(documents=6, STAND_IN_SECONDS="0.3")
+    run = load_run(str(path))
+    with pytest.raises(UserError, match="run the shard stage first"):
+        tune(run, str(path))
+    run_stage("shard", run, local)
+    requests = sample_requests(run, 20)
+    assert requests == sample_requests(run, 20)
+    assert len(requests) == 20
+    tried = [
+        Candidate(name="bad", kind="seqs", machine="both", args=["--max-model-len", "none"]),
+        Candidate(name="good", kind="seqs", machine="both", args=["--stand-in-seconds", "0.02"]),
+    ]
+    monkeypatch.setattr("jobs.tune.candidates", lambda **_: tried)
+    trials = {t.name: t for t in tune(run, str(path), sample=20, minutes=2, write=True)}
+    assert "invalid int value" in trials["bad"].failure
+    assert trials["good"].tokens_per_second > 1.5 * trials["as configured"].tokens_per_second
+    assert load_run(str(path)).engine.args == ["--stand-in-seconds", "0.02"]
+    kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
+    assert [entry["name"] for entry in kept] == ["as configured", "bad", "good", "as configured, again"]
+    tune(load_run(str(path)), str(path), sample=4, minutes=0.02)
+    kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
+    assert kept[-1]["failure"] == "not tried: the time is up"
+
+
+def test_only_vllm_can_be_tuned(tmp_path, config):
+    path = config(documents=2)
+    with pytest.raises(UserError, match="only a vllm engine has settings to tune"):
+        tune(load_run(str(path), {"engine": {"kind": "echo"}}), str(path))
