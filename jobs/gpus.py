@@ -57,7 +57,7 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
 
 
 def _allocated() -> tuple[str, ...]:
-    from rephrase.engines.supervisor import find_owner
+    from rephrase.engines.processes import find_owner
 
     try:
         words = Path(f"/proc/{find_owner().pid}/cmdline").read_bytes().decode().split("\0")

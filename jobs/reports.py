@@ -65,7 +65,7 @@ class Reports:
 
 
 def _executor() -> str:
-    from rephrase.engines.supervisor import find_owner
+    from rephrase.engines.processes import find_owner
 
     return f"{socket.gethostname()}-{find_owner().pid}"
 

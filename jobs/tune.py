@@ -28,6 +28,7 @@ from rephrase import storage, tables
 from rephrase.config import Section, VllmEngine, validate
 from rephrase.engines import supervisor
 from rephrase.engines.base import Request
+from rephrase.engines.processes import Process
 from rephrase.engines.vllm import Vllm
 from rephrase.errors import UserError
 from rephrase.generate import Task, requests_of
@@ -164,7 +165,7 @@ def _try(engine: VllmEngine, candidate: Candidate, requests: Sequence[Request], 
     if left <= 0:
         return replace(trial, failure="not tried: the time is up")
     changed = engine.model_copy(update={"args": [*engine.args, *candidate.args], "startup_timeout": min(engine.startup_timeout, left)})
-    owner = supervisor.Process.of(os.getpid())
+    owner = Process.of(os.getpid())
     with _console.status(f"tune: {candidate.name}"):
         try:
             startup, rate = asyncio.run(_measure(changed, requests, gpus, owner, deadline))
@@ -176,7 +177,7 @@ def _try(engine: VllmEngine, candidate: Candidate, requests: Sequence[Request], 
 
 
 async def _measure(
-    config: VllmEngine, requests: Sequence[Request], gpus: tuple[str, ...], owner: supervisor.Process, deadline: float
+    config: VllmEngine, requests: Sequence[Request], gpus: tuple[str, ...], owner: Process, deadline: float
 ) -> tuple[float, float]:
     started = time.monotonic()
     async with Vllm(config, gpus, owner) as engine:

@@ -24,7 +24,7 @@ import yaml
 
 from rephrase import storage, tables
 from rephrase.config import Run, load_run
-from rephrase.engines.supervisor import Process
+from rephrase.engines.processes import Process
 
 KINDS = ("engine", "worker", "executor", "driver")
 _GRACE = 10.0  # seconds that an engine may outlive its executor

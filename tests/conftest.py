@@ -14,7 +14,8 @@ import pytest
 
 from jobs.session import LazySession
 from rephrase.config import Spark, VllmEngine
-from rephrase.engines.supervisor import Process, ServerInfo, stop_all
+from rephrase.engines.processes import Process
+from rephrase.engines.supervisor import ServerInfo, stop_all
 from rephrase.engines.vllm import Vllm, find_or_start, launch
 
 

@@ -16,6 +16,8 @@ import orjson
 from rephrase.engines import supervisor
 from rephrase.engines.base import Completion, Identity, Request
 from rephrase.engines.client import DIED, Client, Server
+from rephrase.engines.processes import Process, find_owner
+from rephrase.engines.server_folder import Launch
 from rephrase.engines.turns import Turns
 from rephrase.errors import UserError
 from rephrase.records import content_id
@@ -37,7 +39,7 @@ class Vllm:
     """
 
     def __init__(
-        self, config: VllmEngine, gpu_addresses: Sequence[str] = (), owner: supervisor.Process | None = None, logs: str | None = None
+        self, config: VllmEngine, gpu_addresses: Sequence[str] = (), owner: Process | None = None, logs: str | None = None
     ) -> None:
         """Nothing is started yet.
 
@@ -50,7 +52,7 @@ class Vllm:
         self.batch_size = config.batch_size
         self.concurrency = config.concurrency
         self._config = config
-        self._owner = owner or supervisor.find_owner()
+        self._owner = owner or find_owner()
         self._launch = launch(config, gpu_addresses, logs)
         self._seeds = config.seeds == "on" or (config.seeds == "auto" and bool(gpu_addresses))
         self._starting = asyncio.Lock()
@@ -158,7 +160,7 @@ def _died(answers: Sequence[Completion]) -> bool:
     return any(answer.error == DIED for answer in answers)
 
 
-def find_or_start(launch: supervisor.Launch, owner: supervisor.Process) -> supervisor.ServerInfo:
+def find_or_start(launch: Launch, owner: Process) -> supervisor.ServerInfo:
     """See `supervisor.find_or_start`; also raises a `UserError` where vLLM is not installed."""
     if importlib.util.find_spec("vllm") is None:
         raise UserError(
@@ -169,7 +171,7 @@ def find_or_start(launch: supervisor.Launch, owner: supervisor.Process) -> super
     return supervisor.find_or_start(launch, owner)
 
 
-def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> supervisor.Launch:
+def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Launch:
     """How the server is started: on all the given GPUs as one tensor-parallel engine, on CPU without any."""
     arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
@@ -185,7 +187,7 @@ def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | No
     environment = dict(config.env)
     if not gpu_addresses and "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
         environment.setdefault("VLLM_CPU_KVCACHE_SPACE", _CPU_CACHE_GIB)
-    return supervisor.Launch(
+    return Launch(
         where=config.model,
         arguments=(*arguments, *config.args),
         environment=tuple(sorted(environment.items())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import time
 from dataclasses import replace
@@ -15,8 +16,8 @@ from rephrase import storage
 from rephrase.config import VllmEngine
 from rephrase.engines import supervisor
 from rephrase.engines.base import Message, Request, Sampling
+from rephrase.engines.processes import Process
 from rephrase.engines.prompts import ChatPrompter
-from rephrase.engines.supervisor import Process
 from rephrase.engines.vllm import Vllm, launch
 from rephrase.errors import StartError
 from tests.rephrase.engines.test_supervisor import own_folder, sleeper, wait_until
@@ -79,7 +80,7 @@ def test_a_server_that_dies_once_costs_nobody_anything(config, sleeper, own_fold
             calls = [asyncio.create_task(engine.complete([request(str(n))])) for n in range(8)]
             await asyncio.sleep(0.3)
             server = await asyncio.to_thread(supervisor.find_or_start, launch(engine_config), Process.of(sleeper.pid))
-            supervisor.os.kill(server.process.pid, 9)
+            os.kill(server.process.pid, 9)
             return [answer.error for [answer] in await asyncio.gather(*calls)]
 
     assert asyncio.run(run()) == [None] * 8

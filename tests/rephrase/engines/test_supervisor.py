@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from rephrase.engines import supervisor
+from rephrase.engines import processes, server_folder, supervisor
 from rephrase.engines.base import Message, Request, Sampling
-from rephrase.engines.supervisor import Process, ServerInfo, find_owner, log_errors
+from rephrase.engines.processes import Process, find_owner
+from rephrase.engines.supervisor import ServerInfo
 from rephrase.engines.vllm import launch
+from rephrase.engines.watchdog import log_errors
 from rephrase.errors import UserError
 
 REQUEST = Request((Message("user", "The tide"),), Sampling(max_tokens=8))
@@ -42,7 +44,7 @@ def sleeper():
 def own_folder(monkeypatch):
     """A temporary folder of the test's own, with a path short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
-        monkeypatch.setattr(supervisor.tempfile, "gettempdir", lambda: folder)
+        monkeypatch.setattr(server_folder.tempfile, "gettempdir", lambda: folder)
         yield Path(folder)
 
 
@@ -57,7 +59,7 @@ def test_a_process_is_not_mistaken_for_another_with_its_number(sleeper):
 
 
 def test_the_owner_is_the_nearest_java_ancestor_or_else_the_process_itself(tmp_path):
-    code = "from rephrase.engines.supervisor import find_owner; import os; print(find_owner().pid, os.getpid())"
+    code = "from rephrase.engines.processes import find_owner; import os; print(find_owner().pid, os.getpid())"
     plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     if find_owner().pid == os.getpid():
         assert plain[0] == plain[1]
@@ -103,22 +105,22 @@ def test_the_reason_is_found_in_the_log(log, reason):
 def test_a_folder_of_somebody_else_is_refused(own_folder):
     (own_folder / f"rephrase-{os.getuid()}").mkdir(mode=0o755)
     with pytest.raises(UserError, match="belongs to someone else, or others can enter it"):
-        supervisor._base_folder()
+        server_folder.base_folder()
 
 
 def test_a_long_temporary_folder_still_leaves_room_for_a_socket(own_folder, monkeypatch):
-    monkeypatch.setattr(supervisor.tempfile, "gettempdir", lambda: str(own_folder / ("x" * 120)))
-    assert len(str(supervisor._base_folder())) < 40
+    monkeypatch.setattr(server_folder.tempfile, "gettempdir", lambda: str(own_folder / ("x" * 120)))
+    assert len(str(server_folder.base_folder())) < 40
 
 
 def test_what_dead_owners_left_is_swept(own_folder, sleeper):
-    base = supervisor._base_folder()
+    base = server_folder.base_folder()
     orphan = subprocess.Popen(["sleep", "600"], start_new_session=True)
     dead, live = base / f"1-1-{'0' * 16}", base / f"{sleeper.pid}-{Process.of(sleeper.pid).start}-{'0' * 16}"
     for folder in (dead, live):
         folder.mkdir()
     engine = Process.of(orphan.pid)
-    supervisor._write_status(dead, "ready", engine=[engine.pid, engine.start])
+    server_folder.write_status(dead, "ready", engine=[engine.pid, engine.start])
     supervisor._sweep(base)
     assert not dead.exists()
     assert live.exists()
@@ -129,7 +131,7 @@ def test_what_dead_owners_left_is_swept(own_folder, sleeper):
 
 
 def sessions_processes(info: ServerInfo) -> list[int]:
-    return supervisor._members(info.process)
+    return processes.members(info.process)
 
 
 def complete(vllm, times: int = 1) -> list[str | None]:
@@ -160,9 +162,9 @@ def test_a_start_that_takes_too_long_is_ended(vllm, sleeper, own_folder):
     slow = launch(vllm.config.model_copy(update={"startup_timeout": 1.5}))
     with pytest.raises(UserError, match=r"no answer within 1\.5 s \(startup_timeout\)"):
         supervisor.find_or_start(slow, Process.of(sleeper.pid))
-    [folder] = supervisor._folders(supervisor._base_folder())
-    engine = supervisor._read_status(folder)["engine"]
-    assert supervisor._members(Process(*engine)) == []
+    [folder] = server_folder.server_folders(server_folder.base_folder())
+    engine = server_folder.read_status(folder)["engine"]
+    assert processes.members(Process(*engine)) == []
 
 
 @pytest.mark.timeout(900)
@@ -214,4 +216,4 @@ def test_when_the_owner_is_killed_nothing_of_the_server_stays(vllm):
     assert len(sessions_processes(info)) >= 2
     os.kill(vllm.owner.pid, signal.SIGKILL)
     wait_until(lambda: not sessions_processes(info), 10)
-    wait_until(lambda: not supervisor._supervised(Path(info.socket).parent), 5)
+    wait_until(lambda: not server_folder.supervised(Path(info.socket).parent), 5)

@@ -1,0 +1,161 @@
+"""The state folder of a vLLM server, which is all that its callers and its watchdog share: a lock, a status, a socket, a log.
+
+Standard library only, because the watchdog must start fast and stay small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import re
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rephrase.engines.processes import Process, end_members
+from rephrase.errors import UserError
+
+_MAX_SOCKET_PATH = 100  # the kernel's limit for Unix sockets is 107 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a server is started with. Servers with equal launches (but for timeouts and logs) are the same server.
+
+    `where` names the model in errors; `arguments` follow `python -m vllm.entrypoints.openai.api_server`; `devices` are the GPU
+    addresses it holds, none on CPU; timeouts are in seconds; `logs` is the folder where its log is kept after its end.
+    """
+
+    where: str
+    arguments: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    devices: tuple[str, ...] = ()
+    startup_timeout: float = field(default=900.0, compare=False)
+    stall_timeout: float = field(default=300.0, compare=False)
+    logs: str | None = field(default=None, compare=False)
+
+    def digest(self) -> str:
+        """Names the server among the owner's."""
+        return _digest(self.where, self.arguments, self.environment, self.devices)
+
+    def compiled_digest(self) -> str:
+        """Names what vLLM compiles for it, which is the same on all devices of a machine."""
+        return _digest(self.where, self.arguments, self.environment, len(self.devices))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def base_folder() -> Path:
+    folder = Path(tempfile.gettempdir())
+    name = f"rephrase-{os.getuid()}"
+    if len(str(folder / name)) + 60 > _MAX_SOCKET_PATH:
+        folder = Path("/tmp")  # noqa: S108  # private by its mode; only here do long temporary folders leave room for a socket
+    return make_private(folder / name)
+
+
+def make_private(folder: Path) -> Path:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise UserError("the folder belongs to someone else, or others can enter it", where=str(folder), cure="remove it, or set TMPDIR")
+    return folder
+
+
+def server_folders(base: Path) -> list[Path]:
+    return [f for f in base.iterdir() if re.fullmatch(r"\d+-\d+-[0-9a-f]{16}", f.name)]
+
+
+def owner_of(folder: Path) -> Process:
+    pid, start, _ = folder.name.split("-")
+    return Process(int(pid), int(start))
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    with open(path, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
+def supervised(folder: Path) -> bool:
+    """Whether a supervisor runs: it holds a lock as long as it lives."""
+    try:
+        file = open(folder / "supervisor", encoding="utf-8")  # noqa: SIM115  # closed below
+    except OSError:
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    try:
+        status: dict[str, Any] = json.loads((folder / "status.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return status
+
+
+def write_status(folder: Path, state: str, **more: Any) -> None:
+    """What callers know of the server. Its process stays known after its end: it may have left others behind."""
+    status = read_status(folder) | {"state": state, "at": time.time()} | more
+    temporary = folder / "status.tmp"
+    temporary.write_text(json.dumps(status))
+    temporary.replace(folder / "status.json")
+
+
+def end_server(folder: Path) -> None:
+    """End the processes of the folder's server."""
+    engine = read_status(folder).get("engine")
+    if engine is not None:
+        end_members(Process(*engine))
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def get(path: str, resource: str) -> tuple[int, bytes]:
+    """Status and body of a GET on the server's socket; status 0 where nobody answers."""
+    connection = _UnixConnection(path, timeout=10)
+    try:
+        connection.request("GET", resource)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+def metrics(path: str) -> dict[str, float]:
+    """The server's metrics, summed over their labels; empty where it does not answer."""
+    counts: dict[str, float] = {}
+    for line in get(path, "/metrics")[1].decode(errors="replace").splitlines():
+        name, value = line.partition("{")[0].partition(" ")[0], line.rsplit(" ", 1)[-1]
+        if name and not name.startswith("#"):
+            with contextlib.suppress(ValueError):
+                counts[name] = counts.get(name, 0.0) + float(value)
+    return counts
