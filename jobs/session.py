@@ -35,11 +35,14 @@ class LazySession:
 
     def __init__(self, config: Spark, master: str | None = None, session: SparkSession | None = None) -> None:
         self._config, self._master, self._session = config, master, session
-        self._owned = session is None
+        self._owned = False
 
     def get(self) -> SparkSession:
-        """The session: the caller's own, else a new one."""
+        """The session: the caller's own, else the one that runs in this process, else a new one."""
         if self._session is None:
+            from pyspark.sql import SparkSession
+
+            self._owned = SparkSession.getActiveSession() is None
             self._session = _start(self._config, self._master)
         return self._session
 

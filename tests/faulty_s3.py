@@ -27,6 +27,7 @@ class FaultyS3:
         self.share, self.random = share, random.Random(seed)
         self.faults: Counter[str] = Counter()
         self.calls = 0
+        self.written: set[str] = set()
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
@@ -66,6 +67,8 @@ def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
                 return self.reset()
             if fault == "slow_down":
                 return self.answer(503, [("Content-Type", "application/xml")], _SLOW_DOWN)
+            if self.command == "PUT":
+                proxy.written.add(urlsplit(self.path).path.partition("/")[2].partition("/")[2])
             upstream = http.client.HTTPConnection(str(proxy.upstream.hostname), proxy.upstream.port, timeout=30)
             upstream.request(self.command, self.path, body, dict(self.headers))
             response = upstream.getresponse()

@@ -43,13 +43,6 @@ def config(tmp_path, tiny_model):
     return make
 
 
-@pytest.fixture
-def local():
-    session = LazySession(SparkConfig(conf={"spark.sql.shuffle.partitions": 2}), "local[2]")
-    yield session
-    session.stop()
-
-
 def generations(run: Run) -> list[dict]:
     return tables.read_folder(storage.join(run.output, "generations")).to_pylist()
 
@@ -66,14 +59,14 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "jobs.cli", *map(str, words)]
 
 
-def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, local, tiny_model):
+def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, spark, tiny_model):
     poison = token(tiny_model, "§")
     recipes = [{"use": f"wrap/{style}", "sampling": {"max_tokens": 24}} for style in ("easy", "qa")]
     path = config(STAND_IN_POISON=poison, rewrite={"max_engine_errors": 1.0}, documents=4, recipes=recipes)
     with open(tmp_path / "raw" / "notes.jsonl", "a") as file:
         file.write(json.dumps({"id": "poison", "text": "People have worked with § for years. " * 12}))
     broken = load_run(str(path))
-    run_all(broken, local)
+    run_all(broken, spark)
     rows = {row["id"]: row for row in generations(broken)}
     assert sorted(rows) == expected_ids(broken)
     crashed = {row["id"] for row in rows.values() if row["error"]}
@@ -81,7 +74,7 @@ def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, loc
     assert len(crashed) == 2, "one in each style"
     healed = load_run(str(path), {"engine.env.STAND_IN_POISON": "-1"})
     before = requests(tmp_path)
-    run_all(healed, local, retry_errors=True)
+    run_all(healed, spark, retry_errors=True)
     again = {row["id"]: row for row in generations(healed)}
     assert requests(tmp_path) - before == len(crashed), "only rows with errors were asked for"
     assert again.keys() == rows.keys()
@@ -89,17 +82,17 @@ def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, loc
     assert all(again[id_] == rows[id_] for id_ in rows.keys() - crashed)
     judged = tables.read_folder(storage.join(healed.output, "judged"))
     assert set(judged.filter(judged.column("verdict").to_numpy(zero_copy_only=False) == "keep")["id"].to_pylist()) >= crashed
-    run_all(healed, local, retry_errors=True)
+    run_all(healed, spark, retry_errors=True)
     assert requests(tmp_path) - before == len(crashed), "and now there is nothing to ask"
 
 
-def test_completions_of_an_earlier_run_are_reused(config, tmp_path, local):
+def test_completions_of_an_earlier_run_are_reused(config, tmp_path, spark):
     first = load_run(str(config("first", recipes=[{"use": "wrap/easy", "sampling": {"max_tokens": 24}}])))
-    run_all(first, local)
+    run_all(first, spark)
     asked = requests(tmp_path)
     both = [{"use": f"wrap/{style}", "sampling": {"max_tokens": 24}} for style in ("easy", "hard")]
     second = load_run(str(config("second", recipes=both, rewrite={"reuse": f"{first.output}/generations"})))
-    run_all(second, local)
+    run_all(second, spark)
     assert requests(tmp_path) == 2 * asked, "only the added style was paid for"
     old = {row["id"]: row for row in generations(first)}
     new = {row["id"]: row for row in generations(second)}
@@ -109,11 +102,11 @@ def test_completions_of_an_earlier_run_are_reused(config, tmp_path, local):
     assert sum(note["reused"] for note in notes) == len(old)
 
 
-def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(config, tmp_path, local):
+def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(config, tmp_path, spark):
     path = config(documents=18, STAND_IN_SECONDS=0.3)
     run = load_run(str(path))
-    run_stage("shard", run, local)
-    local.stop()
+    run_stage("shard", run, spark)
+    spark.stop()
     folder = storage.join(run.output, "generations")
     killed = subprocess.Popen(command("rewrite", path, "--master", "local[1]"), start_new_session=True, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -137,7 +130,8 @@ def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(c
     assert left == ["_stage.json"], "a killed driver's messages may stay; nothing else does"
 
 
-def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(config, tmp_path):
+def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(config, tmp_path, spark):
+    spark.stop()  # a process has one Spark, and this test needs its own
     script = tmp_path / "gpus.sh"
     script.write_text('#!/bin/bash\necho \'{"name": "gpu", "addresses": ["0", "1", "2", "3"]}\'\n')
     script.chmod(0o755)
@@ -190,7 +184,7 @@ def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_pa
     assert list((tmp_path / "out" / "logs").glob("engine-*.log")), "the engine's log stays with the run"
 
 
-def test_a_unit_that_fails_by_a_bug_is_tried_three_times(tmp_path, local):
+def test_a_unit_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
     from jobs.units import run_units
     from rephrase.errors import UserError
 
@@ -202,7 +196,7 @@ def test_a_unit_that_fails_by_a_bug_is_tried_three_times(tmp_path, local):
         raise KeyError("missing")
 
     with pytest.raises(UserError, match=r"a Spark task failed: KeyError: 'missing' \(in test_rewrite.py, line \d+\)"):
-        run_units(local.get(), [1], work, str(tmp_path / "stage"))
+        run_units(spark.get(), [1], work, str(tmp_path / "stage"))
     assert tries.read_text() == "xxx"
     assert not os.listdir(tmp_path / "stage")
 
@@ -229,12 +223,12 @@ def test_a_real_engine_says_itself_why_it_does_not_start(tmp_path, tiny_model, r
     assert "Traceback" not in done.stderr
 
 
-def test_status_tells_how_far_a_run_is_and_keeps_a_row_a_unit(config, tmp_path, local, capsys):
+def test_status_tells_how_far_a_run_is_and_keeps_a_row_a_unit(config, tmp_path, spark, capsys):
     run = load_run(str(config(documents=6)))
     print_status(run)
     assert "not begun" in capsys.readouterr().out
-    run_stage("shard", run, local)
-    rewrite_stage(run, local)
+    run_stage("shard", run, spark)
+    rewrite_stage(run, spark)
     objects = tables.objects(storage.join(run.output, "generations"))
     os.unlink(objects[0])
     print_status(run)

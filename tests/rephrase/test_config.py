@@ -49,7 +49,7 @@ def test_s3_locations_stay(tmp_path):
         ("recipes:", "recipies:", r"line 8: unknown key `recipies` \(did you mean `recipes`\?\)"),
         ("    options:", "    optins:", r"line 11: unknown key `recipes.1.optins` \(did you mean `options`\?\)"),
         ("  model: org/model\n", "", "the key `engine.model` is missing"),
-        ("kind: vllm", "kind: vlm", r"`engine.kind` says which engine to use \(one of: vllm, endpoint, replay\)"),
+        ("kind: vllm", "kind: vlm", r"`engine.kind` says which engine to use \(one of: vllm, endpoint, replay, echo\)"),
         ("output: out", "output: [a]", "`output`: Input should be a valid string"),
         ("output: out", "output: out\nmix: {components: [{share: 0.5}, {share: 0.4}]}", "the shares of the components sum to 0.9, not 1"),
         ("output: out", "output: 'out", "not valid YAML"),

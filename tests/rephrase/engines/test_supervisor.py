@@ -196,16 +196,15 @@ def test_a_server_that_dies_is_started_again_and_no_request_is_lost(vllm):
             long = replace(REQUEST, sampling=Sampling(max_tokens=3900, ignore_eos=True))
             assert (await engine.complete([REQUEST]))[0].error is None
             before = vllm.server()
-            running = asyncio.create_task(engine.complete([long]))
-            await asyncio.sleep(0.5)
-            assert not running.done()
             worker = max(sessions_processes(before), key=lambda pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]))
+            running = asyncio.create_task(engine.complete([long] * 4))
+            await asyncio.sleep(0.3)
             os.kill(worker, signal.SIGKILL)
-            return before, (await running)[0], vllm.server()
+            assert not running.done()
+            return before, await running, vllm.server()
 
-    before, completion, after = asyncio.run(run())
-    assert completion.error is None
-    assert completion.completion_tokens == 3900
+    before, completions, after = asyncio.run(run())
+    assert [(completion.error, completion.completion_tokens) for completion in completions] == [(None, 3900)] * 4
     assert after.process != before.process
     assert sessions_processes(before) == []
 
