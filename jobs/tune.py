@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import math
 import os
 import re
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
@@ -27,7 +29,7 @@ from jobs.rewrite import documents_of, rows_of
 from rephrase import storage, tables
 from rephrase.config import Section, VllmEngine, validate
 from rephrase.engines import supervisor
-from rephrase.engines.base import Request
+from rephrase.engines.base import Completion, Request
 from rephrase.engines.processes import Process
 from rephrase.engines.vllm import Vllm
 from rephrase.errors import UserError
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from rephrase.config import Run
 
 _WARM_UP = 16  # requests before the clock starts
+_FAILED = 0.01  # of all requests; a setting under which more fail is none
+_PATIENCE = 3.0  # times the default's own time, after which a setting is given up
 _MARGIN = 0.03  # a setting must be better by this share, and by more than the default's own drift
 _console = Console(stderr=True, highlight=False)
 
@@ -62,6 +66,7 @@ class Trial:
     name: str
     args: tuple[str, ...]
     startup_seconds: float = 0.0
+    seconds: float = 0.0
     tokens_per_second: float = 0.0
     failure: str = ""
     changes_outputs: bool = False
@@ -85,20 +90,25 @@ def tune(
     _console.print(
         f"tune: {len(requests)} requests of this run, on {len(gpus)} GPUs" if gpus else f"tune: {len(requests)} requests, on CPU"
     )
-    trials = [_try(engine, Candidate(name="as configured", kind="", machine="both", args=[]), requests, gpus, deadline)]
+    callers = run.rewrite.tasks_per_gpu if gpus else 1
+    bench = _Bench(engine, requests, gpus, engine.concurrency * callers)
+    default = Candidate(name="as configured", kind="", machine="both", args=[])
+    trials = [bench.measure(default, deadline)]
     if trials[0].failure:
-        raise UserError(f"the engine does not start as it is configured: {trials[0].failure}", where=engine.model)
+        raise UserError(f"the engine does not work as it is configured: {trials[0].failure}", where=engine.model)
+    once = trials[0].startup_seconds + trials[0].seconds
     wanted = [c for c in candidates(on_gpu=bool(gpus)) if allow_fp8 or not c.changes_outputs]
-    trials += [_try(engine, candidate, requests, gpus, deadline) for candidate in wanted]
+    # Time is kept for the best ones together, and for the default again: without it, chance would look like gain.
+    trials += [bench.measure(candidate, deadline - 2 * once, _PATIENCE * once) for candidate in wanted]
     combined = combine(trials)
     if len({trial.kind for trial in combined}) > 1:
         together = Candidate(
             name=" + ".join(trial.name for trial in combined), kind="all", machine="both", args=[word for t in combined for word in t.args]
         )
-        trials.append(_try(engine, together, requests, gpus, deadline))
-    again = _try(engine, Candidate(name="as configured, again", kind="", machine="both", args=[]), requests, gpus, deadline)
-    drift = abs(again.tokens_per_second / trials[0].tokens_per_second - 1) if again.tokens_per_second else 0.0
-    best = choose(trials, drift)
+        trials.append(bench.measure(together, deadline - once, _PATIENCE * once))
+    again = bench.measure(default.model_copy(update={"name": "as configured, again"}), deadline)
+    drift = abs(again.tokens_per_second / trials[0].tokens_per_second - 1) if not again.failure else None
+    best = choose(trials, drift) if drift is not None else None
     _report([*trials, again], best, drift)
     storage.put(storage.join(run.output, "stats", "tune.json"), orjson.dumps([asdict(trial) for trial in [*trials, again]]))
     if best is not None:
@@ -159,58 +169,69 @@ def visible_gpus() -> tuple[str, ...]:
     return ()
 
 
-def _try(engine: VllmEngine, candidate: Candidate, requests: Sequence[Request], gpus: tuple[str, ...], deadline: float) -> Trial:
-    trial = Trial(candidate.name, tuple(candidate.args), changes_outputs=candidate.changes_outputs, kind=candidate.kind)
-    left = deadline - time.monotonic()
-    if left <= 0:
-        return replace(trial, failure="not tried: the time is up")
-    changed = engine.model_copy(update={"args": [*engine.args, *candidate.args], "startup_timeout": min(engine.startup_timeout, left)})
-    owner = Process.of(os.getpid())
-    with _console.status(f"tune: {candidate.name}"):
-        try:
-            startup, rate = asyncio.run(_measure(changed, requests, gpus, owner, deadline))
-        except UserError as error:
-            return replace(trial, failure=error.what.removeprefix("vLLM does not start: "))
-        finally:
-            supervisor.stop_all(owner)
-    return replace(trial, startup_seconds=startup, tokens_per_second=rate)
+@dataclass(frozen=True)
+class _Bench:
+    """The requests that each setting answers, on a server of its own."""
+
+    engine: VllmEngine
+    requests: Sequence[Request]
+    gpus: tuple[str, ...]
+    in_flight: int
+
+    def measure(self, candidate: Candidate, deadline: float, patience: float = math.inf) -> Trial:
+        """Start a server with the candidate's arguments, and answer all requests before the deadline, in at most `patience` seconds."""
+        trial = Trial(candidate.name, tuple(candidate.args), changes_outputs=candidate.changes_outputs, kind=candidate.kind)
+        seconds = min(deadline - time.monotonic(), patience)
+        if seconds <= 0:
+            return replace(trial, failure="not tried: the time is up")
+        changes = {"args": [*self.engine.args, *candidate.args], "startup_timeout": min(self.engine.startup_timeout, seconds)}
+        owner = Process.of(os.getpid())
+        with _console.status(f"tune: {candidate.name}"):
+            try:
+                return asyncio.run(self._answer(trial, self.engine.model_copy(update=changes), owner, seconds))
+            except UserError as error:
+                return replace(trial, failure=error.what.removeprefix("vLLM does not start: "))
+            except TimeoutError:
+                return replace(trial, failure=f"not done within {seconds:.0f} s")
+            finally:
+                supervisor.stop_all(owner)
+
+    async def _answer(self, trial: Trial, config: VllmEngine, owner: Process, seconds: float) -> Trial:
+        started = time.monotonic()
+        async with asyncio.timeout(seconds), Vllm(config, self.gpus, owner) as engine:
+            await engine.complete(self.requests[:1])
+            ready = time.monotonic()
+            await _send(engine, self.requests[:_WARM_UP], self.in_flight)
+            begun = time.monotonic()
+            completions = await _send(engine, self.requests, self.in_flight)
+            ended = time.monotonic()
+        errors = Counter(completion.error for completion in completions if completion.error)
+        trial = replace(trial, startup_seconds=ready - started, seconds=ended - ready)
+        if errors.total() > _FAILED * len(completions):
+            [(error, _)] = errors.most_common(1)
+            return replace(trial, failure=f"{errors.total()} of {len(completions)} requests failed: {error}")
+        return replace(trial, tokens_per_second=sum(completion.completion_tokens for completion in completions) / (ended - begun))
 
 
-async def _measure(
-    config: VllmEngine, requests: Sequence[Request], gpus: tuple[str, ...], owner: Process, deadline: float
-) -> tuple[float, float]:
-    started = time.monotonic()
-    async with Vllm(config, gpus, owner) as engine:
-        await engine.complete(requests[:1])
-        ready = time.monotonic()
-        await _send(engine, requests[:_WARM_UP], deadline)
-        begun = time.monotonic()
-        tokens = await _send(engine, requests, deadline)
-        return ready - started, tokens / (time.monotonic() - begun)
+async def _send(engine: Vllm, requests: Sequence[Request], in_flight: int) -> list[Completion]:
+    """Answer requests in batches as the rewrite stage does."""
+    slots = asyncio.Semaphore(max(1, in_flight // engine.batch_size))
 
-
-async def _send(engine: Vllm, requests: Sequence[Request], deadline: float) -> int:
-    """Answer requests in batches as the rewrite stage does; none is sent after the deadline. Returns the tokens written."""
-    slots = asyncio.Semaphore(max(1, engine.concurrency // engine.batch_size))
-    written = 0
-
-    async def send(batch: Sequence[Request]) -> None:
-        nonlocal written
+    async def send(batch: Sequence[Request]) -> list[Completion]:
         async with slots:
-            if time.monotonic() < deadline:
-                written += sum(completion.completion_tokens for completion in await engine.complete(batch))
+            return await engine.complete(batch)
 
     groups: dict[Any, list[Request]] = {}
     for request in requests:
         groups.setdefault((request.sampling, request.schema), []).append(request)
     size = engine.batch_size
     batches = [group[at : at + size] for group in groups.values() for at in range(0, len(group), size)]
-    await asyncio.gather(*(send(batch) for batch in batches))
-    return written
+    return [completion for batch in await asyncio.gather(*map(send, batches)) for completion in batch]
 
 
-def _report(trials: Sequence[Trial], best: Trial | None, drift: float) -> None:
-    table = Table(title=f"Engine settings (the default drifted by {drift:.1%})", title_justify="left")
+def _report(trials: Sequence[Trial], best: Trial | None, drift: float | None) -> None:
+    words = "the default was not measured again, so nothing is chosen" if drift is None else f"the default drifted by {drift:.1%}"
+    table = Table(title=f"Engine settings ({words})", title_justify="left")
     for name in ("setting", "start-up s", "tokens/s", "ratio", ""):
         table.add_column(name, justify="left" if name in ("setting", "") else "right")
     for trial in trials:

@@ -9,9 +9,9 @@ from jobs.run import run_stage
 from jobs.tune import Candidate, Trial, candidates, choose, combine, sample_requests, tune, write_args
 from rephrase.config import load_run
 from rephrase.errors import UserError
-from tests.jobs.test_rewrite import config, local
+from tests.jobs.test_rewrite import config
 
-__all__ = ["config", "local"]
+__all__ = ["config"]
 
 
 def trial(name: str, rate: float, kind: str = "k", **more) -> Trial:
@@ -64,12 +64,12 @@ def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
     assert path.read_text() == "engine: {kind: vllm, model: m, args: [--old]}\n"
 
 
-def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, local, monkeypatch):
+def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, spark, monkeypatch):
     path = config(documents=6, STAND_IN_SECONDS="0.3")
     run = load_run(str(path))
     with pytest.raises(UserError, match="run the shard stage first"):
         tune(run, str(path))
-    run_stage("shard", run, local)
+    run_stage("shard", run, spark)
     requests = sample_requests(run, 20)
     assert requests == sample_requests(run, 20)
     assert len(requests) == 20
