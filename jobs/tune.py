@@ -66,8 +66,8 @@ class Trial:
     name: str
     args: tuple[str, ...]
     startup_seconds: float = 0.0
-    seconds: float = 0.0
     tokens_per_second: float = 0.0
+    seconds: float = 0.0
     failure: str = ""
     changes_outputs: bool = False
     kind: str = ""

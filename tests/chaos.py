@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,12 +51,19 @@ class Chaos:
         self.temporary = Path(tempfile.mkdtemp(prefix="c", dir="/tmp"))  # sockets need short paths
         self.driver: subprocess.Popen[bytes] | None = None
 
-    def go(self, kills: int) -> None:
-        """Run the rewrite stage with so many kills, and then in peace to its end. Raises AssertionError."""
+    def draw(self, kills: int) -> list[str]:
+        """So many kinds of victims, in rounds that hold each kind once."""
+        return [kind for _ in range(kills // len(KINDS) + 1) for kind in self.random.sample(KINDS, len(KINDS))][:kills]
+
+    def go(self, kinds: Sequence[str], *, recover: bool = True) -> None:
+        """Run the rewrite stage with these kills, and then in peace to its end. Raises AssertionError.
+
+        `recover`: whether the run gets on by a unit before each kill, or only before the first.
+        """
         subprocess.run(self._command("shard", "local[2]"), check=True, env=self._environment())
-        kinds = [kind for _ in range(kills // len(KINDS) + 1) for kind in self.random.sample(KINDS, len(KINDS))][:kills]
-        for kind in kinds:
-            self._await_progress()
+        for number, kind in enumerate(kinds):
+            if recover or number == 0:
+                self._await_progress()
             time.sleep(self.random.uniform(*self.pause))
             self._check_finished()
             if self.driver and self.driver.poll() is not None:
@@ -210,7 +218,6 @@ def write_config(folder: Path, model: Path, documents: int, executor_cores: int 
 def expected_ids(run: Run) -> list[str]:
     """The ids of an undisturbed run: they depend on documents, recipes and the model's name alone."""
     import asyncio
-    from collections.abc import Sequence
     from typing import Any
 
     from rephrase.engines.base import Completion, Identity, Request
@@ -269,7 +276,7 @@ def main() -> None:
         config = write_config(folder, make_tiny_model(folder / "tiny"), options.documents)
         chaos = Chaos(folder, config, options.master, options.seed)
         started = time.monotonic()
-        chaos.go(options.kills)
+        chaos.go(chaos.draw(options.kills))
         rows = check_table(chaos.run)
         total = sum(chaos.killed.values())
         print(f"{rows} rows as in an undisturbed run after {total} kills {dict(chaos.killed)} in {time.monotonic() - started:.0f} s")

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from jobs.run import run_all
+from jobs.session import LazySession
 from rephrase import storage, tables
-from rephrase.config import Run, load_run
+from rephrase.config import Run, Spark, load_run
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, GENERATION, JUDGED, MIXTURE
 from rephrase.text.passages import split_passages
@@ -79,23 +80,19 @@ def assert_complete(run: Run) -> None:
     assert sorted(mixture["id"].to_pylist()) == sorted(documents["id"].to_pylist())
 
 
-@pytest.fixture
-def engine(tiny_model) -> dict:
-    """A vLLM on the executor. Equal settings in all tests, so that those of one Spark session share its server."""
-    return {
+def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor_and_everything_lies_on_s3(tmp_path, tiny_model, bucket):
+    engine = {
         "kind": "vllm",
         "model": str(tiny_model),
         "max_model_len": 2048,
         "args": ["--enforce-eager"],
         "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
     }
-
-
-def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor(tmp_path, tiny_model, engine, s3_server):
     config = write_run(
         tmp_path,
         str(tiny_model),
         engine,
+        place=bucket,
         spark={"master": "local-cluster[2,1,1024]", "conf": {"spark.executor.memory": "1g", "spark.sql.shuffle.partitions": 2}},
     )
     run = load_run(str(config))
@@ -109,28 +106,24 @@ def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor(tmp_path, tiny_mod
     assert all(tokens <= 24 for tokens in generations["completion_tokens"].to_pylist())
     assert "wrap/easy" in done.stdout
     assert "Exception" not in done.stderr
-
-
-def test_everything_on_s3(tmp_path, bucket, spark, tiny_model, engine):
-    run = load_run(str(write_run(tmp_path, str(tiny_model), engine, place=bucket)))
-    run_all(run, spark)
-    assert_complete(run)
     assert all(file.path.startswith(bucket) for file in storage.list_files(run.output))
     before = {file.path: file.size for file in storage.list_files(run.output)}
-    run_all(run, spark)
+    assert before
+    run_all(run, LazySession(Spark(master="no-such-master")))  # nothing is left to do, so that Spark is not even started
     assert {file.path: file.size for file in storage.list_files(run.output)} == before
 
 
 def test_kills_of_every_kind_change_nothing(tmp_path, tiny_model):
     """See tests/chaos.py, which does the same with more kills and more executors."""
     chaos = Chaos(tmp_path, write_config(tmp_path, tiny_model, documents=60), "local-cluster[1,2,1024]", pause=(0.5, 2.0))
-    chaos.go(len(KINDS))
+    # One blow upon the other, with no time to recover between them, as each start of an engine takes a minute.
+    chaos.go(["worker", "engine", "executor", "driver"], recover=False)
     assert set(chaos.killed) == set(KINDS)
     assert check_table(chaos.run) == 240
 
 
-def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tiny_model, engine):
-    run = load_run(str(write_run(tmp_path, str(tiny_model), engine, documents=2)))
+def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tiny_model):
+    run = load_run(str(write_run(tmp_path, str(tiny_model), {"kind": "echo"}, documents=2)))
     run_all(run, spark)
     warmer = load_run(str(tmp_path / "out.yaml"), {"recipes": [{"use": "wrap/*", "sampling": {"max_tokens": 24, "temperature": 0.1}}]})
     with pytest.raises(UserError, match=r"holds the rewrite stage of another config: `recipes\.wrap/easy` was"):
@@ -139,8 +132,8 @@ def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tiny_mode
     run_all(elsewhere, spark)  # scheduling is no part of the meaning
 
 
-def test_notes_add_up_to_the_tables(tmp_path, spark, tiny_model, engine):
-    run = load_run(str(write_run(tmp_path, str(tiny_model), engine, documents=3)))
+def test_notes_add_up_to_the_tables(tmp_path, spark, tiny_model):
+    run = load_run(str(write_run(tmp_path, str(tiny_model), {"kind": "echo"}, documents=3)))
     run_all(run, spark)
     notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")))]
     generations, judged = table(run, "generations"), table(run, "judged")
