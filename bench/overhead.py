@@ -122,7 +122,7 @@ def tokenizer_file(folder: Path) -> str:
 
 def generate_alone(folder: Path, tokenizer: str, requests: int) -> float:
     """Requests a second of one process, without Spark."""
-    from jobs.rewrite import rows_of
+    from jobs.rows import rows_of
     from rephrase import tables
     from rephrase.config import RecipeUse
     from rephrase.engines.echo import Echo

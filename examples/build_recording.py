@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from jobs.rewrite import documents_of, rows_of
+from jobs.rows import documents_of, rows_of
 from rephrase import tables
 from rephrase.config import Run, load_run
 from rephrase.engines.base import Request

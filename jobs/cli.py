@@ -28,6 +28,8 @@ examples:
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
   rephrase tune run.yaml --write                     find the engine settings that are fastest here
   rephrase recipes                                   what can be named under `recipes:`
+  rephrase recipes show mga/reformulate              prompts, options and source of one
+  rephrase preview wrap/* --input page.jsonl --config run.yaml
   rephrase classifier train labels.jsonl -o models/quality
 
 Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
@@ -87,8 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_options(summary)
     _add_show_option(summary)
     summary.set_defaults(action=lambda options: _report(_load(options), options.show))
-    recipes = commands.add_parser("recipes", help="list the recipes", description="All recipes that can stand under `recipes:`.")
-    recipes.set_defaults(action=lambda _options: _recipes())
+    words = "All recipes that can stand under `recipes:`; with `show NAME` the prompts, options and source of one, or of a recipe file."
+    recipes = commands.add_parser("recipes", help="list the recipes, or show one", description=words)
+    recipes.add_argument("words", nargs="*", metavar="[FAMILY | show NAME]", help="only this family; or show NAME or FILE.yaml")
+    recipes.set_defaults(action=_recipes)
+    _add_preview(commands)
     add_parser(commands)
     return parser
 
@@ -105,6 +110,22 @@ def _add_tune(commands: Any) -> None:
     parser.add_argument("--write", action="store_true", help="write the best into run.yaml, as engine.args")
     parser.add_argument("--allow-fp8", action="store_true", help="also try 8-bit weights, which change what the model writes")
     parser.set_defaults(action=_tune)
+
+
+def _add_preview(commands: Any) -> None:
+    words = "The exact prompts of a recipe for the first documents of a file, with token counts; with an engine also what it makes of them."
+    parser = commands.add_parser("preview", help="see a recipe's prompts on your own documents", description=words)
+    parser.add_argument("recipe", metavar="NAME", help="a recipe's name, a pattern such as wrap/*, or a recipe file")
+    parser.add_argument(
+        "--input", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; not needed where a recipe has rows of its own"
+    )
+    parser.add_argument("--text", default="text", metavar="FIELD", help="the field that holds the text (default: text)")
+    parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="documents (default: 3)")
+    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the recipe; repeatable")
+    parser.add_argument("--tokenizer", help="tokenizer.json, folder or hub id (default: the config's or the model's)")
+    parser.add_argument("--model", help="answer the prompts with a vLLM engine on this model")
+    parser.add_argument("--config", metavar="run.yaml", help="answer the prompts with the engine of this run")
+    parser.set_defaults(action=_preview, settings=[], output=None)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -200,18 +221,39 @@ def _report(run: Run, show: int) -> None:
         show_pairs(run, show)
 
 
-def _recipes() -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _recipes(options: argparse.Namespace) -> None:
+    from jobs.recipes import print_list, show
 
-    from rephrase.recipes.catalogue import catalogue
+    if options.words[:1] == ["show"]:
+        if len(options.words) != 2:
+            raise UserError("which recipe?", where="recipes show", cure="for example `rephrase recipes show wrap/easy`")
+        show(options.words[1])
+    elif len(options.words) > 1:
+        raise UserError(
+            f"`{' '.join(options.words)}` is not known", where="recipes", cure="`rephrase recipes`, `recipes FAMILY`, `recipes show NAME`"
+        )
+    else:
+        print_list(options.words[0] if options.words else None)
 
-    table = Table()
-    for name in ("recipe", "what it writes", "paper"):
-        table.add_column(name, no_wrap=name != "what it writes")
-    for name, recipe in catalogue().items():
-        table.add_row(name, recipe.summary, recipe.paper.url)
-    Console(highlight=False).print(table)
+
+def _preview(options: argparse.Namespace) -> None:
+    from jobs.recipes import preview, read_input
+    from rephrase.config import RecipeUse, VllmEngine, parse_yaml, validate
+
+    run = _load(options) if options.config else None
+    use: dict[str, Any] = {"use": options.recipe, "options": {}}
+    for setting in options.option:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"`{setting}` is not KEY=VALUE", where="--option", cure="for example --option n=3")
+        use["options"][key] = parse_yaml(value, "--option")
+    engine = run.engine if run else VllmEngine(kind="vllm", model=options.model) if options.model else None
+    tokenizer = options.tokenizer or (run.tokenizer if run else options.model)
+    if not tokenizer:
+        raise UserError("no tokenizer to cut and count with", where="preview", cure="give --tokenizer, --model or --config")
+    documents = read_input(options.input, options.text) if options.input else []
+    checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
+    preview(checked, documents=documents, tokenizer=tokenizer, engine=engine, number=options.number)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from jobs.gpus import discovery_script, executor_gpus
-from jobs.rewrite import with_generations
+from jobs.rows import with_generations
 from jobs.units import user_errors_marked
 from rephrase.config import EngineConfig, RecipeUse, engine_of, validate
 from rephrase.engines.factory import check_engine, open_engine

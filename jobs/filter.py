@@ -48,16 +48,16 @@ def filter_stage(run: Run, spark: LazySession) -> None:
     if not todo:
         console.print(f"filter: all {len(units)} units are there already, nothing to do")
         return
-    work = functools.partial(filter_unit, documents=storage.join(run.output, "documents"), cascade=cascade, tokenizer=run.tokenizer)
+    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer)
     with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
         run_units(spark.get(), todo, work, folder, progress)
 
 
-def filter_unit(unit: Unit[str], *, documents: str, cascade: Cascade, tokenizer: str) -> None:
+def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str) -> None:
     """The work of one Spark task: judge one object of generations and create the object of verdicts."""
     note = tables.footer(unit.payload).note
     generations = tables.read(unit.payload)
-    sources = tables.read(storage.join(documents, note["documents_object"]), row_group=note["row_group"])
+    sources = tables.read(storage.join(output, note["rows"]), row_group=note["row_group"])
     by_id = {row["id"]: row for row in sources.drop_columns(["metadata"]).to_pylist()}
     counter = Tokenizer.load(tokenizer)
     parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter) for at in range(0, generations.num_rows, _ROWS)]
@@ -99,6 +99,7 @@ def _judge(generations: pa.Table, documents: dict[str, dict[str, Any]], cascade:
     tokens = tokenizer.count([text or "" for text in texts])
     columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("id", "recipe", "step", "document_id")}
     columns |= {"verdict": list(verdicts), "scores": [list(score.items()) for score in scores], "text": texts, "n_tokens": tokens}
+    columns["fields"] = [row["fields"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]
     columns |= {name: [documents[row["document_id"]][name] for row in rows] for name in ("source", "language", "license")}
     columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
     return pa.Table.from_pydict(columns, schema=JUDGED)

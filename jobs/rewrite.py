@@ -12,12 +12,13 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jobs.gpus import discovery_script, executor_gpus, rewrite_profile
 from jobs.pace import Pace
 from jobs.progress import StageProgress, console
+from jobs.rows import Source, rows_of, sources_of, with_generations
 from jobs.stage import claim, stage_note
 from jobs.stats import write_units
 from jobs.units import Unit, pending, run_units
@@ -26,11 +27,10 @@ from rephrase.engines.base import Engine
 from rephrase.engines.factory import check_engine, open_engine
 from rephrase.engines.recording import Recording, files_of, load_recording
 from rephrase.engines.replay import Reuse
-from rephrase.errors import UserError
-from rephrase.generate import Tally, Task, generate_together, generations_of
+from rephrase.generate import Tally, Task, generate_together
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.records import Document, Generation
+from rephrase.recipes.neighbours import with_neighbours
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -65,16 +65,15 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     check_engine(run.engine)
     for path in run.rewrite.reuse:
         files_of(path)
-    documents = documents_of(run)
+    sources = sources_of(run, recipes)
     folder = storage.join(run.output, "generations")
     claim(folder, "rewrite", _meaning(run, recipes))
     if run.engine.kind == "replay":
         console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
-    footers = list(tables.footers(documents))
     for level in range(max(len(recipe.steps) for recipe in recipes)):
-        _run_level(run, spark, recipes, level, footers, folder)
+        _run_level(run, spark, recipes, level, sources, folder)
         if retry_errors:
-            _retry_level(run, spark, recipes, level, footers, folder)
+            _retry_level(run, spark, recipes, level, sources, folder)
     _write_stats(run, folder)
 
 
@@ -86,33 +85,23 @@ def _write_stats(run: Run, folder: str) -> None:
         write_units(run, path)
 
 
-def documents_of(run: Run) -> list[str]:
-    """The objects of the documents table. Raises `UserError` if the shard stage has not finished."""
-    folder = storage.join(run.output, "documents")
-    paths = tables.objects(folder)
-    cure = "run the shard stage first: `rephrase shard run.yaml`"
-    if not paths:
-        raise UserError("there is no documents table", where=folder, cure=cure)
-    expected = stage_note(folder)["meaning"].get("files", {}).get("count", len(paths))  # one object for each input file
-    if len(paths) < expected:
-        raise UserError(f"only {len(paths)} of {expected} objects of the documents table are there", where=folder, cure=cure)
-    return paths
-
-
 def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
     engine = run.engine.model_dump(include={"revision", "chat_template_args"})
-    shard = stage_note(storage.join(run.output, "documents"))["digest"]
+    grounded = any(recipe.rows is None for recipe in recipes)
+    shard = stage_note(storage.join(run.output, "documents"))["digest"] if grounded else None
+    when = {recipe.name: asdict(recipe.when) for recipe in recipes if recipe.when is not None}
     return {
         "documents": shard,
         "model": run.engine.model_name,
         **engine,
         "tokenizer": os.path.basename(run.tokenizer.rstrip("/")),
         "recipes": {recipe.name: recipe.digest for recipe in recipes},
+        **({"when": when} if when else {}),
     }
 
 
-def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, footers: Sequence[tables.Footer], folder: str) -> None:
-    units = plan(recipes, level, footers, folder, run.rewrite.prompts_per_unit)
+def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str) -> None:
+    units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
     todo = pending(units, folder)
     title = _title(recipes, level, units)
     if not todo:
@@ -122,11 +111,9 @@ def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: i
     _run(run, spark, recipes, todo, progress)
 
 
-def _retry_level(
-    run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, footers: Sequence[tables.Footer], folder: str
-) -> None:
+def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str) -> None:
     """Make the units again that have rows with errors, or whose earlier step was made again since."""
-    units = plan(recipes, level, footers, folder, run.rewrite.prompts_per_unit)
+    units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
     there = tables.objects(folder)
     notes = {footer.path: footer.note for footer in tables.footers(there)}
     written = _by_place(there)
@@ -156,7 +143,7 @@ def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequenc
         recipes=tuple(recipes),
         tokenizer=run.tokenizer,
         settings=run.rewrite,
-        logs=storage.join(run.output, "logs"),
+        output=run.output,
         gpu_script=discovery_script(session),
     )
     folder = storage.join(run.output, "generations")
@@ -187,20 +174,19 @@ def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> l
     return sorted(together.values(), key=lambda task: -sum(unit.payload.tokens / unit.payload.part[1] for unit in task))
 
 
-def plan(
-    recipes: Sequence[Recipe], level: int, footers: Sequence[tables.Footer], folder: str, prompts_per_unit: int
-) -> list[Unit[RewriteUnit]]:
+def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str, prompts_per_unit: int) -> list[Unit[RewriteUnit]]:
     """The units of all recipes' steps at a level, row group by row group, so that an engine sees the same documents in a row.
 
     The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units.
     """
     written = _by_place(tables.objects(folder)) if level else {}
-    sizes = _prompts_to_come(recipes, level, footers, written)
+    sizes = _prompts_to_come(recipes, level, sources, written)
     units: list[Unit[RewriteUnit]] = []
-    for documents in footers:
+    for source, documents in [(one, footer) for one in sources for footer in one.footers]:
         tokens = documents.note.get("row_group_tokens") or [0] * len(documents.row_groups)
         for group in range(len(documents.row_groups)):
-            for index, recipe in enumerate(recipes):
+            for index in source.recipes:
+                recipe = recipes[index]
                 if len(recipe.steps) <= level:
                     continue
                 places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:level])]
@@ -226,13 +212,12 @@ def _by_place(paths: Sequence[str]) -> dict[str, list[str]]:
     return places
 
 
-def _prompts_to_come(
-    recipes: Sequence[Recipe], level: int, footers: Sequence[tables.Footer], written: dict[str, list[str]]
-) -> dict[str, int]:
+def _prompts_to_come(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], written: dict[str, list[str]]) -> dict[str, int]:
     before: dict[str, list[str]] = {}
-    for recipe in recipes:
+    for source, index in [(one, number) for one in sources for number in one.recipes]:
+        recipe = recipes[index]
         if 0 < level < len(recipe.steps) and recipe.steps[level].fans_out:
-            for documents in footers:
+            for documents in source.footers:
                 for group in range(len(documents.row_groups)):
                     place = _place(recipe, level, documents.path, group)
                     before[place] = written.get(_place(recipe, level - 1, documents.path, group), [])
@@ -248,17 +233,19 @@ def rewrite_units(
     recipes: Sequence[Recipe],
     tokenizer: str,
     settings: Rewrite,
-    logs: str | None = None,
+    output: str,
     gpu_script: str | None = None,
 ) -> None:
     """The work of one Spark task: answer the prompts of its units, which have the same documents, and create their objects."""
     started = time.time()
     payload = units[0].payload
     rows = list(rows_of(tables.read(payload.documents, row_group=payload.row_group), dict(payload.earlier)))
+    if neighbours := max(recipes[unit.payload.recipe].neighbours for unit in units):
+        rows = with_neighbours(rows, neighbours)
     counter = Tokenizer.load(tokenizer)
 
     async def run() -> tuple[list[tuple[pa.Table, Tally]], dict[str, Any]]:
-        engine: Engine = open_engine(engine_config, executor_gpus(gpu_script), logs)
+        engine: Engine = open_engine(engine_config, executor_gpus(gpu_script), storage.join(output, "logs"))
         try:
             asked = _with_reuse(engine, settings.reuse, payload.known)
             tasks = []
@@ -281,7 +268,7 @@ def rewrite_units(
             "recipe": recipe.name,
             "step": recipe.steps[number].name,
             "follows": number,  # how many steps of the recipe came before
-            "documents_object": storage.name_of(payload.documents),
+            "rows": payload.documents.removeprefix(output.rstrip("/") + "/"),
             "row_group": payload.row_group,
             "next_prompts": _next_prompts(recipe, number, rows, table, counter),
             "round": unit.payload.round,
@@ -317,23 +304,6 @@ def _next_prompts(recipe: Recipe, step: int, rows: Sequence[Row], table: pa.Tabl
         return 0
     grown = with_generations(rows, recipe.steps[step].name, table)
     return sum(1 for row in grown for _ in recipe.steps[step + 1].prompts(row, tokenizer))
-
-
-def rows_of(documents: pa.Table, earlier: dict[str, Sequence[str]]) -> list[Row]:
-    """The rows of a step: documents with what earlier steps made of them, read from their objects."""
-    rows = [Row(Document(**{**values, "metadata": dict(values["metadata"] or {})})) for values in documents.to_pylist()]
-    for step, paths in earlier.items():
-        for path in paths:
-            rows = with_generations(rows, step, tables.read(path))
-    return rows
-
-
-def with_generations(rows: Sequence[Row], step: str, table: pa.Table) -> list[Row]:
-    """The rows with a step's generations added to those of their documents."""
-    by_document: dict[str, list[Generation]] = {}
-    for document_id, generation in generations_of(table):
-        by_document.setdefault(document_id, []).append(generation)
-    return [Row(row.document, {**row.earlier, step: [*row.earlier.get(step, ()), *by_document.get(row.document.id, ())]}) for row in rows]
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def _stage(run: Run, stage: str, footers: Sequence[tables.Footer]) -> tuple[int,
 
 
 def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
-    from jobs.rewrite import documents_of, plan
+    from jobs.rewrite import plan
+    from jobs.rows import sources_of
     from rephrase.recipes.catalogue import recipes_of
 
     pace = Pace()
@@ -58,14 +59,14 @@ def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | Non
         pace.add(footer.note)
     if not footers:
         return 0, None, ""
+    recipes = recipes_of(run.recipes)
     try:
-        documents = list(tables.footers(documents_of(run)))
+        sources = sources_of(run, recipes)
     except UserError:
         return len(footers), None, pace.words(pace.ended - pace.started)
-    recipes = recipes_of(run.recipes)
     folder = storage.join(run.output, "generations")
     levels = range(max(len(recipe.steps) for recipe in recipes))
-    units = [unit for level in levels for unit in plan(recipes, level, documents, folder, run.rewrite.prompts_per_unit)]
+    units = [unit for level in levels for unit in plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)]
     left = pending(units, folder)
     words = pace.words(pace.ended - pace.started)
     if left:

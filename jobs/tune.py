@@ -25,7 +25,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from jobs.rewrite import documents_of, rows_of
+from jobs.rows import Source, rows_of, sources_of
 from rephrase import storage, tables
 from rephrase.config import Section, VllmEngine, validate
 from rephrase.engines import supervisor
@@ -143,16 +143,18 @@ def sample_requests(run: Run, size: int) -> list[Request]:
     tokenizer = Tokenizer.load(run.tokenizer)
     recipes = recipes_of(run.recipes)
     found: list[Request] = []
-    for row in _shuffled_rows(run):
-        for recipe in recipes:
-            found += requests_of([row], Task(recipe, recipe.steps[0], tokenizer, run.engine.model_name))
-        if len(found) >= size:
-            break
+    sources = sources_of(run, recipes)
+    for number, source in enumerate(sources, 1):
+        tasks = [Task(recipes[index], recipes[index].steps[0], tokenizer, run.engine.model_name) for index in source.recipes]
+        for row in _shuffled_rows(source):
+            found += [request for task in tasks for request in requests_of([row], task)]
+            if len(found) >= size * number / len(sources):
+                break
     return found[:size]
 
 
-def _shuffled_rows(run: Run) -> Iterator[Any]:
-    paths = sorted(documents_of(run), key=lambda path: unit_interval(storage.name_of(path)))
+def _shuffled_rows(source: Source) -> Iterator[Any]:
+    paths = sorted((footer.path for footer in source.footers), key=lambda path: unit_interval(storage.name_of(path)))
     for path in paths:  # one object at a time: they are large, and the first one or two do
         for group in tables.read_row_groups(path):
             yield from sorted(rows_of(group, {}), key=lambda row: unit_interval(row.document.id))

@@ -35,6 +35,8 @@ class Fields(Section):
     license: str | None = "metadata.license"
     synthetic_depth: str | None = "synthetic_depth"
     metadata: str | None = "metadata"
+    also: Annotated[list[str], BeforeValidator(_as_list)] = []
+    """Further fields that go into the metadata, by their names: the answer of a problem, a score."""
 
 
 class Input(Section):
@@ -144,6 +146,25 @@ class EchoEngine(Section):
 EngineConfig = Annotated[ReplayEngine | VllmEngine | EndpointEngine | EchoEngine, Field(discriminator="kind")]
 
 
+class Bounds(Section):
+    """Least and greatest value, both included."""
+
+    min: float = float("-inf")
+    max: float = float("inf")
+
+
+class When(Section):
+    """Which documents a recipe takes: those that fit every key that is given."""
+
+    min_tokens: int = Field(default=0, ge=0)
+    max_tokens: int | None = Field(default=None, ge=0)
+    languages: Annotated[list[str], BeforeValidator(_as_list)] = []
+    sources: Annotated[list[str], BeforeValidator(_as_list)] = []
+    """Names or patterns with wildcards."""
+    scores: dict[str, Bounds] = {}
+    """Numbers in the documents' metadata, by key. A document that lacks the key does not fit."""
+
+
 class RecipeUse(Section):
     """One recipe of the run: a name of the catalogue (`wrap/easy`, `mind/*`), or a YAML file of the user's."""
 
@@ -152,6 +173,8 @@ class RecipeUse(Section):
     """Options of the recipe itself, such as EntiGraph's `triples`."""
     sampling: dict[str, Any] = {}
     """Sampling fields that replace the recipe's."""
+    when: When | None = None
+    """Which documents the recipe takes; default: all."""
     document_first: bool = False
     """Begin each prompt with its passage: the styles of a passage then share the engine's prefix cache."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 
+import orjson
 import pyarrow as pa
 
 from rephrase.engines.base import Completion, Engine, Identity, Request
@@ -16,6 +17,8 @@ from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import GENERATION, Generation, content_id
 from rephrase.text.tokenizer import Tokenizer
+
+NO_MODEL = "none"  # stands for the model where none was asked
 
 
 @dataclass
@@ -128,9 +131,9 @@ async def generate_together(
                 answered = sent.result()
                 in_flight -= len(answered)
                 for ask, completion in answered:
-                    retry = _take(ask, completion)
-                    if retry:
-                        again.append(retry)
+                    following = _take(ask, completion)
+                    if following:
+                        again.append(following)
     finally:
         for sent in running:
             sent.cancel()
@@ -162,6 +165,8 @@ def _taking_turns(several: Sequence[Iterator[_Ask]]) -> Iterator[_Ask]:
 
 def _asks_of_row(row: Row, work: _Work, part: tuple[int, int]) -> Iterator[_Ask]:
     task, tally = work.task, work.tally
+    if task.recipe.when is not None and not task.recipe.when.accepts(row.document):
+        return
     pending = _Pending(row)
     work.done.append(pending)
     tally.documents += 1
@@ -187,8 +192,8 @@ def _request(row: Row, prompt: Prompt, sample: int, attempt: int, task: Task) ->
     return Request(prompt.messages, prompt.sampling, prompt.schema, sample, attempt, seed)
 
 
-def _generation_id(row: Row, prompt: Prompt, sample: int, part: int, task: Task) -> str:
-    start, end = prompt.span
+def _generation_id(row: Row, prompt: Prompt, sample: int, part: int, task: Task, span: tuple[int, int] | None = None) -> str:
+    start, end = span or prompt.span
     place = f"{start}:{end}"
     numbers = (str(sample), str(part))
     return content_id(row.document.id, task.digest, task.step.name, place, prompt.key, *numbers, task.model, *prompt.lineage)
@@ -209,12 +214,14 @@ def _next_batch(queue: Iterator[_Ask], again: deque[_Ask], size: int) -> list[_A
 
 
 async def _send(engine: Engine, batch: list[_Ask]) -> list[tuple[_Ask, Completion]]:
-    completions = await engine.complete([ask.request for ask in batch])
-    return list(zip(batch, completions, strict=True))
+    asked = [ask for ask in batch if ask.prompt.ready is None]
+    completions = await engine.complete([ask.request for ask in asked]) if asked else []
+    ready = [(ask, ask.prompt.ready) for ask in batch if ask.prompt.ready is not None]
+    return [*zip(asked, completions, strict=True), *ready]
 
 
 def _take(ask: _Ask, completion: Completion) -> _Ask | None:
-    """Parse and file one answer; or the ask to send next, if this one did not parse and may be tried again."""
+    """Parse and file one answer. Returns the ask to send next: the same again if this one did not parse, or the one that follows it."""
     request, task, tally = ask.request, ask.work.task, ask.work.tally
     tally.requests += 1
     parsed = Parsed(error=completion.error) if completion.error else task.step.parse(ask.prompt, completion, task.tokenizer)
@@ -234,9 +241,21 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
         tally.parse_errors += 1
     if parsed.error:
         tally.causes[parsed.error] += 1
+    answer = Answer(ask.prompt, request.sample, completion, parsed)
     ask.pending.waiting -= 1
-    ask.pending.answers.append((ask.number, Answer(ask.prompt, request.sample, completion, parsed), request))
-    return None
+    ask.pending.answers.append((ask.number, answer, request))
+    prompt = task.step.follow(ask.pending.row, answer, task.tokenizer)
+    if prompt is None:
+        return None
+    ask.pending.waiting += 1
+    ask.pending.number += 1
+    return _Ask(
+        ask.work,
+        ask.pending,
+        ask.pending.number - 1,
+        prompt,
+        _request(ask.pending.row, prompt, request.sample, task.first_attempt, task),
+    )
 
 
 def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dict[str, object]]:
@@ -246,22 +265,24 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
     for output in work.task.step.outputs(pending.row, [answer for _, answer, _ in answers]):
         work.tally.generations += 1
         work.tally.errors += output.parsed.error is not None
-        yield _record(pending.row, output, requests[id(output.answer)], work.task, output.answer.completion.identity or identity)
+        who = identity if output.answer.prompt.ready is None else Identity(NO_MODEL)
+        yield _record(pending.row, output, requests[id(output.answer)], work.task, output.answer.completion.identity or who)
 
 
 def _record(row: Row, output: Output, request: Request, task: Task, identity: Identity) -> dict[str, object]:
     prompt, completion = output.answer.prompt, output.answer.completion
+    start, end = output.span or prompt.span
     return {
-        "id": _generation_id(row, prompt, output.answer.sample, output.part, task),
+        "id": _generation_id(row, prompt, output.answer.sample, output.part, task, output.span),
         "document_id": row.document.id,
-        "span_start": prompt.span[0],
-        "span_end": prompt.span[1],
+        "span_start": start,
+        "span_end": end,
         "recipe": task.recipe.name,
         "recipe_digest": task.digest,
         "step": task.step.name,
         "key": prompt.key,
         "sample": output.answer.sample,
-        "model": task.model,
+        "model": task.model if prompt.ready is None else NO_MODEL,
         "model_revision": identity.revision,
         "engine": identity.engine,
         "template_digest": identity.template,
@@ -274,8 +295,9 @@ def _record(row: Row, output: Output, request: Request, task: Task, identity: Id
         "finish_reason": completion.finish_reason,
         "completion": completion.text,
         "text": output.parsed.text,
+        "fields": orjson.dumps(dict(output.parsed.fields), option=orjson.OPT_SORT_KEYS).decode() if output.parsed.fields else None,
         "error": output.parsed.error,
-        "synthetic_depth": row.document.synthetic_depth + 1,
+        "synthetic_depth": row.document.synthetic_depth + (prompt.ready is None),
         "lineage": list(prompt.lineage),
     }
 

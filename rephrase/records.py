@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -51,7 +52,8 @@ GENERATION = _schema(
         ("finish_reason", pa.string()),
         ("completion", pa.string()),  # raw, as the model wrote it
         ("text", pa.string()),  # parsed training text; null after an error and for steps that only prepare others
-        ("error", pa.string()),  # null, or a code: "parse:…", "prompt_too_long", "engine:…"
+        ("fields", pa.string()),  # JSON object of the parts of the text (instruction, answer, score …); null where there are none
+        ("error", pa.string()),  # null, or a code: "parse:…", "rejected:…", "prompt_too_long", "engine:…"
         ("synthetic_depth", pa.int32()),
         ("lineage", pa.list_(pa.string())),  # ids of the generations of earlier steps that the prompt used
     ]
@@ -66,6 +68,7 @@ JUDGED = _schema(
         ("verdict", pa.string()),  # "keep", the name of the first failing check, or "intermediate"
         ("scores", pa.map_(pa.string(), pa.float64())),
         ("text", pa.string()),  # of kept rows only
+        ("fields", pa.string()),  # of kept rows only: see GENERATION
         ("n_tokens", pa.int64()),  # of the text, by the configured tokenizer
         ("source", pa.string()),  # these four are the document's, so that mixing needs no join
         ("language", pa.string()),
@@ -147,5 +150,7 @@ class Generation:
     span_end: int
     completion: str
     text: str | None
+    fields: str | None
     error: str | None
     synthetic_depth: int
+    lineage: Sequence[str] = ()

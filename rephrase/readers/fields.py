@@ -21,6 +21,7 @@ class FieldReader:
             if (path := getattr(fields, name))
         }
         self._metadata = fields.metadata.split(".") if fields.metadata else None
+        self._also = {path: path.split(".") for path in fields.also}
         # What has a column of its own is not repeated in the metadata.
         prefix = self._metadata or []
         paths = [*self._paths.values(), self._text]
@@ -29,7 +30,7 @@ class FieldReader:
     @property
     def columns(self) -> list[str]:
         """The top-level fields that are needed."""
-        paths = [self._text, *self._paths.values(), *([self._metadata] if self._metadata else [])]
+        paths = [self._text, *self._paths.values(), *([self._metadata] if self._metadata else []), *self._also.values()]
         return sorted({path[0] for path in paths})
 
     def document(self, row: dict[str, Any], raw_bytes: int | None = None) -> RawDocument:
@@ -39,6 +40,7 @@ class FieldReader:
             raise ValueError(f"the field `{'.'.join(self._text)}` {'is missing' if text is None else 'is no text'}")  # noqa: TRY004
         values = {name: _at(row, path) for name, path in self._paths.items()}
         metadata = _as_strings(_at(row, self._metadata), self._mapped) if self._metadata else {}
+        metadata |= {name: _as_string(value) for name, path in self._also.items() if (value := _at(row, path)) is not None}
         if values.get("id") is not None:
             metadata.setdefault("id", _as_string(values["id"]))
         return RawDocument(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
@@ -28,6 +30,7 @@ class Row:
 
     document: Document
     earlier: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
+    neighbours: Sequence[Document] = ()  # documents that name the same things, nearest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,20 @@ class Prompt:
     key: str = ""
     schema: str | None = None  # JSON schema (canonical JSON) for engines that can hold a completion to it
     lineage: tuple[str, ...] = ()  # ids of the generations of earlier steps that the prompt uses
+    values: Mapping[str, Any] = field(default_factory=dict)  # what the prompt was filled with, for its parser
+    ready: Completion | None = None  # the completion itself, where no model is asked
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a completion gave: training text, or an error code such as "parse:json", or neither (a step that prepares others)."""
+    """What a completion gave: training text, or an error code such as "parse:json", or neither (a step that prepares others).
+
+    `fields` are its parts, as JSON values: later steps fill their prompts from them, and trainers of instruction models read them.
+    """
 
     text: str | None = None
     error: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class Output:
     answer: Answer
     parsed: Parsed
     part: int = 0
+    span: tuple[int, int] | None = None  # of the document, where it is not the prompt's
 
 
 class Step(ABC):
@@ -90,14 +100,71 @@ class Step(ABC):
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         """What one completion says. Called once an attempt; an error leads to another attempt while `retries` last."""
 
+    def follow(self, row: Row, answer: Answer, tokenizer: Tokenizer) -> Prompt | None:
+        """The prompt to ask once this one is answered, where a step goes from one to the next. None by default."""
+        del row, answer, tokenizer
+        return None
+
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         """The rows to keep once all prompts of a row are answered. By default one for each answer."""
         del row
         return [Output(answer, answer.parsed) for answer in answers]
 
+    @property
+    def load(self) -> str:
+        """How many prompts there are, in words: "1 for each passage of 300 tokens"."""
+        return "1 for each document"
+
+    @property
+    def output_tokens(self) -> int:
+        """At most so many tokens a completion."""
+        sampling: Sampling | None = getattr(self, "sampling", None)
+        return sampling.max_tokens if sampling else 0
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """All that the step's rows depend on, as JSON values: the recipe's digest is made of it."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Which documents a recipe takes: all that fit every part that is given."""
+
+    min_tokens: int = 0
+    max_tokens: int | None = None
+    languages: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()  # names or patterns with wildcards
+    scores: tuple[tuple[str, float, float], ...] = ()  # key of the metadata, least and greatest value; a document without it does not fit
+
+    def accepts(self, document: Document) -> bool:
+        """Whether the document fits."""
+        tokens = document.n_tokens
+        if tokens < self.min_tokens or (self.max_tokens is not None and tokens > self.max_tokens):
+            return False
+        if self.languages and document.language not in self.languages:
+            return False
+        if self.sources and not any(fnmatchcase(document.source or "", pattern) for pattern in self.sources):
+            return False
+        return all(least <= _number(document.metadata.get(key)) <= greatest for key, least, greatest in self.scores)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text) if text is not None else math.nan  # which is never within bounds
+    except ValueError:
+        return math.nan
+
+
+class RowSource(ABC):
+    """Where a recipe's rows come from if not from the documents of the run: personas, words, topics, a pool of tasks."""
+
+    @abstractmethod
+    def documents(self) -> Iterator[Document]:
+        """The rows, the same ones every time."""
+
+    @abstractmethod
+    def describe(self) -> Any:
+        """All that the rows depend on, as JSON values."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +175,9 @@ class Recipe:
     paper: Paper
     steps: tuple[Step, ...]
     summary: str = ""
+    rows: RowSource | None = None  # None: the documents of the run
+    when: Condition | None = None
+    neighbours: int = 0  # documents that name the same things which a row needs beside its own
 
     @property
     def family(self) -> str:
@@ -118,4 +188,5 @@ class Recipe:
     def digest(self) -> str:
         """Changes whenever prompts, parsing settings or sampling change."""
         steps = [{"name": s.name, "retries": s.retries, "samples": s.samples, **s.describe()} for s in self.steps]
-        return content_id(orjson.dumps([self.name, steps], option=orjson.OPT_SORT_KEYS).decode())[:16]
+        parts = [self.name, steps] if self.rows is None else [self.name, steps, self.rows.describe()]
+        return content_id(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode())[:16]

@@ -19,7 +19,7 @@ from pydantic import Field
 from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.passagewise import SamplingSection
+from rephrase.recipes.family import SamplingSection
 from rephrase.recipes.prompts import fill
 from rephrase.records import Document
 from rephrase.text.passages import split_passages

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import yaml
 
 from rephrase.errors import UserError
 
+
+@functools.cache
+def flow_prompts(name: str) -> dict[str, Any]:
+    """The prompts of a recipe that is a flow of its own: the YAML file of that name."""
+    found: dict[str, Any] = yaml.safe_load(files("rephrase.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    return found
+
+
 _NAME = re.compile(r"\{([a-z_]+)\}")
+
+
+def names_in(template: str) -> list[str]:
+    """The names that a template fills."""
+    return _NAME.findall(template)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

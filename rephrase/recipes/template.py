@@ -1,160 +1,217 @@
-"""Recipes of one prompt a passage, as a YAML file describes them: WRAP, MIND, and whatever users write."""
+"""Recipes as a YAML file describes them: prompts for passages, or for what an earlier step made. WRAP, MIND, and whatever users write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import random
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import Field
+import orjson
 
-from rephrase.config import Section, parse_yaml, validate, yaml_lines
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.errors import UserError
-from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.parsers import parser_of
-from rephrase.recipes.prompts import check, fill
+from rephrase.recipes.base import Parsed, Prompt, Row, Step
+from rephrase.recipes.edits import numbered
+from rephrase.recipes.parsers import Context, parser_of
+from rephrase.recipes.prompts import fill
+from rephrase.records import Document, Generation, content_id
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
-_KNOWN = {"passage", "title", "url"}
+TRUNCATED = "parse:truncated"
 _ABOVE = "(the text above the line)"
-
-
-class PaperSection(Section):
-    """Where the method comes from."""
-
-    title: str
-    url: str
-
-
-class SamplingSection(Section):
-    """Sampling of a recipe; see `rephrase.engines.base.Sampling`."""
-
-    max_tokens: int | None = Field(default=None, ge=1)
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = None
-    min_p: float | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    repetition_penalty: float | None = None
-    stop: list[str] | None = None
-    ignore_eos: bool | None = None
-
-    def over(self, base: Sampling) -> Sampling:
-        """`base` with the fields that are set here replaced."""
-        given = self.model_dump(exclude_none=True)
-        if "stop" in given:
-            given["stop"] = tuple(given["stop"])
-        return replace(base, **given)
-
-
-class Style(Section):
-    """One recipe of a family; what it leaves out is the family's."""
-
-    summary: str = ""
-    system: str | None = None
-    prompt: str
-    passage_tokens: int | None = Field(default=None, ge=1)
-    sampling: SamplingSection = SamplingSection()
-    parser: str | dict[str, dict[str, Any]] | None = None
-
-
-class FamilyFile(Section):
-    """A recipe file: a family with its styles."""
-
-    family: str
-    paper: PaperSection
-    passage_tokens: int = Field(ge=1)
-    sampling: SamplingSection = SamplingSection()
-    system: str | None = None
-    parser: str | dict[str, dict[str, Any]]
-    retries: int = Field(default=0, ge=0)
-    samples: int = Field(default=1, ge=1)
-    styles: dict[str, Style] = Field(min_length=1)
+_BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 
 
 @dataclass(frozen=True)
-class PassageStep(Step):
-    """One prompt for each passage of a document."""
+class TemplateStep(Step):
+    """Prompts filled from passages, from options, from random draws, and from what an earlier step made."""
 
-    system: str | None
     prompt: str
-    passage_tokens: int
     sampling: Sampling
-    parser: str
-    parser_settings: dict[str, Any]
+    passage_tokens: int | None = None  # None: each document whole
+    system: str | None = None
+    name: str = "rewrite"
+    parser: str = "paraphrase"
+    parser_settings: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
     samples: int = 1
-    name: str = field(default="rewrite")
+    of: str | None = None  # the step whose results are taken up; None: passages
+    each: bool = False  # a prompt for each item of that step's list
+    examples: tuple[tuple[str, str], ...] = ()  # worked examples: what a user says, what is answered
+    raw: bool = False  # plain text for a model without a chat template
+    choose: tuple[tuple[str, str], ...] = ()  # names to fill, and the list that each is drawn from
+    draws: int = 1  # prompts, each with its own draw
+    options: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None  # the training text, filled from all that is known by then; None: none, the step prepares others
+    keep: tuple[tuple[str, float], ...] = ()  # fields with the least value that is not rejected
+    drop_truncated: bool = False
+    only_first: bool = False  # of a document's passages
+
+    @property
+    def fans_out(self) -> bool:  # type: ignore[override]  # a constant in other steps
+        """Lists of an earlier step make many prompts."""
+        return self.each
 
     @property
     def prefix(self) -> str | None:
-        return f"passage {self.passage_tokens}" if self.prompt.startswith("{passage}") and not self.system else None
+        if self.of is not None or self.system or self.examples or not self.prompt.startswith("{passage}"):
+            return None
+        return f"passage {self.passage_tokens}"
 
-    def document_first(self) -> PassageStep:
+    @property
+    def load(self) -> str:
+        if self.of is not None:
+            each = f"1 for each item of `{self.of}`" if self.each else f"1 for each result of `{self.of}`"
+        else:
+            which = "document, on its first" if self.only_first else "passage of"
+            each = f"1 for each {which} {self.passage_tokens} tokens" if self.passage_tokens else "1 for each document"
+        times = self.draws * self.samples
+        return each if times == 1 else f"{times}{each[1:]}"
+
+    def document_first(self) -> TemplateStep:
         """The same step with its passage at the very beginning of the prompt, and all that is said about it after a line."""
-        if self.prefix:
+        if self.prefix or self.of is not None or "{passage}" not in self.prompt or self.examples or self.raw:
             return self
         instruction = "\n\n".join(filter(None, [self.system, self.prompt.replace("{passage}", _ABOVE)]))
         return replace(self, system=None, prompt=f"{{passage}}\n\n---\n{instruction}")
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        document = row.document
-        for passage in split_passages(document.text, tokenizer, self.passage_tokens, document.language):
-            values = {
-                "passage": document.text[passage.start : passage.end],
-                "title": document.metadata.get("title", ""),
-                "url": document.url or "",
-            }
-            turns = [Message("system", self.system)] if self.system else []
-            turns.append(Message("user", fill(self.prompt, values)))
-            yield Prompt(tuple(turns), (passage.start, passage.end), self.sampling)
+        if self.of is None:
+            for span in self._spans(row.document, tokenizer):
+                yield from self._drawn(row, span, {}, "", (), tokenizer)
+            return
+        for made in row.earlier.get(self.of, ()):
+            if made.error:
+                continue
+            known = fields_of(made)
+            lineage = (made.id,)
+            span = (made.span_start, made.span_end)
+            if not self.each:
+                yield from self._drawn(row, span, known, made.key, lineage, tokenizer)
+                continue
+            for number, item in enumerate(known.pop("items", ())):
+                values = {**known, **(item if isinstance(item, dict) else {"item": item})}
+                yield from self._drawn(row, span, values, f"{made.key}/{number}" if made.key else str(number), lineage, tokenizer)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del prompt
-        return parser_of(self.parser, self.parser_settings, self.name)(completion.text, tokenizer)
+        if self.drop_truncated and completion.finish_reason == "length":
+            return Parsed(error=TRUNCATED)
+        context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
+        parsed = parser_of(self.parser, dict(self.parser_settings), self.name)(completion.text, context)
+        if parsed.error:
+            return parsed
+        for name, least in self.keep:
+            if not parsed.fields.get(name, 0) >= least:
+                return Parsed(error=f"rejected:{name}")
+        own = {self.name: parsed.text} if parsed.text is not None else {}
+        known = {**_carried(prompt.values, self.options), **parsed.fields, **own}
+        if self.text is None:
+            return Parsed(fields=known)
+        plain = self.text == f"{{{self.name}}}"
+        text = parsed.text if plain else fill(self.text, {**_texts(prompt.values), **_texts(known)}).strip()
+        handed_on = {key: value for key, value in known.items() if not (plain and key == self.name)}
+        return Parsed(text=text, fields=handed_on) if text else Parsed(error="parse:empty")
 
     def describe(self) -> dict[str, Any]:
-        return {
+        said = {
             "system": self.system,
             "prompt": self.prompt,
             "passage_tokens": self.passage_tokens,
             "sampling": self.sampling.fields(),
-            "parser": {self.parser: self.parser_settings},
+            "parser": {self.parser: dict(self.parser_settings)},
         }
+        rest: dict[str, Any] = {
+            "of": self.of,
+            "each": self.each,
+            "examples": self.examples,
+            "raw": self.raw,
+            "choose": self.choose,
+            "draws": self.draws,
+        }
+        rest |= {
+            "options": dict(self.options),
+            "text": self.text,
+            "keep": self.keep,
+            "drop_truncated": self.drop_truncated,
+            "only_first": self.only_first,
+        }
+        return {**said, **{key: value for key, value in rest.items() if value}}
+
+    def _spans(self, document: Document, tokenizer: Tokenizer) -> Iterator[tuple[int, int]]:
+        if self.passage_tokens is None:
+            yield (0, len(document.text))
+            return
+        for passage in split_passages(document.text, tokenizer, self.passage_tokens, document.language):
+            yield (passage.start, passage.end)
+            if self.only_first:
+                return
+
+    def _drawn(
+        self, row: Row, span: tuple[int, int], known: Mapping[str, Any], key: str, lineage: tuple[str, ...], tokenizer: Tokenizer
+    ) -> Iterator[Prompt]:
+        document = row.document
+        base = {"passage": document.text[span[0] : span[1]], "title": document.metadata.get("title", ""), "url": document.url or ""}
+        if "{neighbour}" in self.prompt:
+            if not row.neighbours:
+                return
+            base["neighbour"] = _start(row.neighbours[0], self.passage_tokens, tokenizer)
+        if "{lines}" in self.prompt:
+            base["lines"] = numbered(base["passage"])
+        for draw in range(self.draws):
+            values = {**document.metadata, **self.options, **known, **base}
+            values |= self._draw(document, span, key, draw)
+            name = f"{key}#{draw}" if self.draws > 1 else key
+            yield Prompt(self._messages(_texts(values)), span, self.sampling, key=name, lineage=lineage, values=values)
+
+    def _draw(self, document: Document, span: tuple[int, int], key: str, draw: int) -> dict[str, str]:
+        chosen: dict[str, str] = {}
+        for name, source in self.choose:
+            drawn = random.Random(content_id(document.id, str(span), key, str(draw), self.name, name))  # not a secret
+            pool = [item for item in self.options[source] if item not in chosen.values()]
+            chosen[name] = drawn.choice(pool or self.options[source])
+        return chosen
+
+    def _messages(self, values: Mapping[str, str]) -> tuple[Message, ...]:
+        if self.raw:
+            return (Message("text", fill(self.prompt, values)),)
+        turns = [Message("system", fill(self.system, values))] if self.system else []
+        for asked, answered in self.examples:
+            turns += [Message("user", asked), Message("assistant", answered)]
+        return (*turns, Message("user", fill(self.prompt, values)))
 
 
-def read_family(text: str, where: str) -> dict[str, Recipe]:
-    """The recipes of a recipe file, by full name. Raises `UserError` with the line of what is wrong."""
-    lines = yaml_lines(text) if text.strip() else {}
-    file: FamilyFile = validate(FamilyFile, parse_yaml(text, where), where, lines)
-    paper = Paper(file.paper.title, file.paper.url)
-    recipes = {}
-    for name, style in file.styles.items():
-        spot = f"{where}, line {lines.get(('styles', name), 1)}"
-        check(style.prompt, _KNOWN, {"passage"}, spot)
-        parser = style.parser or file.parser
-        parser_name, settings = (parser, {}) if isinstance(parser, str) else _only(parser, spot)
-        parser_of(parser_name, settings, spot)
-        step = PassageStep(
-            system=style.system or file.system,
-            prompt=style.prompt.strip(),
-            passage_tokens=style.passage_tokens or file.passage_tokens,
-            sampling=style.sampling.over(file.sampling.over(Sampling())),
-            parser=parser_name,
-            parser_settings=settings,
-            retries=file.retries,
-            samples=file.samples,
-        )
-        full = f"{file.family}/{name}"
-        recipes[full] = Recipe(full, paper, (step,), " ".join(style.summary.split()))
-    return recipes
+def _start(document: Document, limit: int | None, tokenizer: Tokenizer) -> str:
+    """The beginning of another document, as long as a passage."""
+    if limit is None:
+        return document.text
+    passage = split_passages(document.text, tokenizer, limit, document.language)[0]
+    return document.text[passage.start : passage.end]
 
 
-def _only(parser: dict[str, dict[str, Any]], where: str) -> tuple[str, dict[str, Any]]:
-    if len(parser) != 1:
-        raise UserError("a parser is one name with its settings", where=where, cure="for example `parser: {dialogue: {min_turns: 4}}`")
-    [(name, settings)] = parser.items()
-    return name, settings or {}
+def fields_of(made: Generation) -> dict[str, Any]:
+    """The parts of an earlier step's result; its text stands under the step's name."""
+    known: dict[str, Any] = _loads(made.fields) if made.fields else {}
+    return {made.step: made.text, **known} if made.text is not None else dict(known)
+
+
+@functools.lru_cache(maxsize=64)  # a row's prompts share their step's result
+def _loads(fields: str) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(fields)
+    return found
+
+
+def _carried(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What later steps cannot find anew: results of earlier steps, and what was drawn."""
+    return {name: value for name, value in values.items() if name not in _BASE and options.get(name) != value and name != "items"}
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else _text(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(f"- {item}" for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ import pytest
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Row
 from rephrase.recipes.entigraph import Options, build, combinations, read_entities
-from rephrase.recipes.passagewise import SamplingSection
+from rephrase.recipes.family import SamplingSection
 from rephrase.records import Document, Generation
 
 NAMES = [f"Entity {i}" for i in range(12)]
@@ -21,7 +21,7 @@ def reply(**fields) -> str:
 def relations(options: Options, tokenizer, entities: list[str], error: str | None = None) -> list:
     step = build(options, SamplingSection()).steps[1]
     document = Document("d", "The Moon pulls the sea.", metadata={"title": "Tides"})
-    found = Generation("g1", "entities", "", 0, 23, reply(entities=entities), "About tides.", error, 1)
+    found = Generation("g1", "entities", "", 0, 23, reply(entities=entities), "About tides.", None, error, 1)
     return list(step.prompts(Row(document, {"entities": [found]}), tokenizer))
 
 

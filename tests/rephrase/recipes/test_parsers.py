@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rephrase.errors import UserError
-from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsers import Context, parser_of
 
 LONG_TALK = "\n\n".join(
     f"{who}: The tide rises twice a day, because the Moon pulls at the sea on both sides." for who in ("Anna", "Ben") * 3
@@ -11,7 +11,7 @@ LONG_TALK = "\n\n".join(
 
 
 def parse(name: str, completion: str, tokenizer, **settings):
-    return parser_of(name, settings, "test")(completion, tokenizer)
+    return parser_of(name, settings, "test")(completion, Context(tokenizer))
 
 
 @pytest.mark.parametrize(

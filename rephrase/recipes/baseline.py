@@ -1,0 +1,140 @@
+"""The cheap thing that every recipe should beat: words deleted, swapped, inserted or replaced at random.
+
+EDA, Wei and Zou 2019, arXiv 1901.11196. No model is asked. Each operation touches a share of alpha of the words; insertion and
+replacement need a file of synonyms.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import Field
+
+from rephrase import storage
+from rephrase.config import Section
+from rephrase.engines.base import Completion, Sampling
+from rephrase.errors import UserError
+from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.records import content_id
+from rephrase.text.passages import split_passages
+from rephrase.text.tokenizer import Tokenizer
+
+Operation = Literal["delete", "swap", "insert", "replace"]
+
+_PAPER = Paper(
+    "EDA: Easy Data Augmentation Techniques for Boosting Performance on Text Classification Tasks (Wei and Zou 2019)",
+    "https://arxiv.org/abs/1901.11196",
+)
+_WORD = re.compile(r"\w[\w'’-]*")
+_SUMMARIES: dict[Operation, str] = {
+    "delete": "Each word left out with probability alpha. No model is asked.",
+    "swap": "Two words change places, alpha times the number of words. No model is asked.",
+    "insert": "A synonym of some word put in somewhere, alpha times the number of words. No model is asked.",
+    "replace": "A share alpha of the words replaced by synonyms. No model is asked.",
+}
+
+
+class Options(Section):
+    """Options of the recipes `baseline/…`."""
+
+    alpha: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the words; 0.1 in the paper."""
+    passage_tokens: int = Field(default=300, ge=1)
+    synonyms: str | None = None
+    """A text file with words of like meaning on each line, separated by commas. Default: a small list of ours."""
+
+
+def build(options: Options, sampling: SamplingSection, operation: Operation) -> Recipe:
+    """The recipe of one operation. Raises `UserError` for sampling, which nothing here has, and a missing file."""
+    if sampling.model_dump(exclude_none=True):
+        raise UserError("no model is asked here", where=f"recipe `baseline/{operation}`", cure="remove `sampling`")
+    if operation in ("insert", "replace"):
+        synonyms(options.synonyms)
+    return Recipe(f"baseline/{operation}", _PAPER, (Noise(operation, options),), _SUMMARIES[operation])
+
+
+@lru_cache(maxsize=4)
+def synonyms(path: str | None) -> dict[str, tuple[str, ...]]:
+    """Words in lower case with their synonyms. Raises `UserError` if the file is missing."""
+    if path is None:
+        text = files("rephrase.recipes").joinpath("lists/synonyms.txt").read_text(encoding="utf-8")
+    else:
+        try:
+            text = storage.read(path).decode()
+        except FileNotFoundError as error:
+            raise UserError(
+                "there is no such file of synonyms", where=path, cure="words of like meaning on each line, with commas"
+            ) from error
+    found: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        words = [word.strip() for word in line.split(",") if word.strip() and not line.startswith("#")]
+        for word in words:
+            found.setdefault(word.lower(), tuple(other for other in words if other != word))
+    return found
+
+
+@dataclass(frozen=True)
+class Noise(Step):
+    """One noisy copy of each passage."""
+
+    operation: Operation
+    options: Options
+    name = "rewrite"
+
+    @property
+    def load(self) -> str:
+        return f"none; 1 text for each passage of {self.options.passage_tokens} tokens"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        for passage in split_passages(row.document.text, tokenizer, self.options.passage_tokens, row.document.language):
+            text = row.document.text[passage.start : passage.end]
+            seed = content_id(row.document.id, f"{passage.start}:{passage.end}", self.operation)
+            noisy = disturb(text, self.operation, self.options.alpha, random.Random(seed), synonyms(self.options.synonyms))  # not a secret
+            yield Prompt((), (passage.start, passage.end), Sampling(max_tokens=1), ready=Completion(noisy))
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del prompt, tokenizer
+        return Parsed(text=completion.text) if completion.text.strip() else Parsed(error="parse:empty")
+
+    def describe(self) -> dict[str, Any]:
+        return {"operation": self.operation, "options": self.options.model_dump()}
+
+
+def disturb(text: str, operation: Operation, alpha: float, drawn: random.Random, like: dict[str, tuple[str, ...]]) -> str:
+    """The text after one kind of noise. White space and punctuation between words stay."""
+    words = _WORD.findall(text)
+    gaps = _WORD.split(text)
+    times = max(1, round(alpha * len(words)))
+    if not words:
+        return text
+    if operation == "delete":
+        kept = [drawn.random() >= alpha for _ in words]
+        if not any(kept):  # the paper leaves one word at least
+            kept[drawn.randrange(len(words))] = True
+        words = [word if stays else "" for word, stays in zip(words, kept, strict=True)]
+    elif operation == "swap":
+        for _ in range(times):
+            one, two = drawn.randrange(len(words)), drawn.randrange(len(words))
+            words[one], words[two] = words[two], words[one]
+    else:
+        first = list(words)  # words that were put in are not looked up
+        known = [place for place, word in enumerate(first) if word.lower() in like]
+        for place in drawn.sample(known, min(times, len(known))):
+            other = drawn.choice(like[first[place].lower()])
+            if operation == "replace":
+                words[place] = other.capitalize() if first[place][:1].isupper() else other
+            else:
+                at = drawn.randrange(len(words))
+                words[at] = f"{words[at]} {other}"
+    joined = "".join(part for pair in zip(gaps, [*words, ""], strict=True) for part in pair)
+    return re.sub(r"[ \t]{2,}", " ", joined).strip()
+
+
+FLOWS: Flows = {f"baseline/{operation}": (Options, partial(build, operation=operation)) for operation in _SUMMARIES}

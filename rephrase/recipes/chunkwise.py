@@ -1,0 +1,143 @@
+"""Long documents rewritten chunk by chunk, each after what was written before it (Kimi K2, arXiv 2507.20534, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from rephrase.config import Section
+from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.recipes.parsers import Context, parser_of, without_lead_in
+from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.template import TRUNCATED, fields_of
+from rephrase.text.passages import split_passages
+from rephrase.text.tokenizer import Tokenizer
+
+NAME = "chunkwise/rewrite"
+
+
+class Options(Section):
+    """Options of the recipe `chunkwise`."""
+
+    style: str = "in clear and lively prose, with sentences and an order of your own"
+    chunk_tokens: int = Field(default=1000, ge=1)
+    context_tokens: int = Field(default=500, ge=0)
+    """So many of the last tokens written are shown before the next chunk."""
+    check: bool = True
+    """Ask whether each chunk is faithful, and drop documents with one that is not."""
+
+
+def build(options: Options, sampling: SamplingSection) -> Recipe:
+    """The recipe with these options."""
+    texts = flow_prompts("chunkwise")
+    base = sampling.over(Sampling(max_tokens=2048, temperature=0.7, top_p=0.95))
+    steps: tuple[Step, ...] = (Chunks(options, base, texts),)
+    if options.check:
+        steps = (*steps, Fidelity(sampling.over(Sampling(max_tokens=64, temperature=0.0)), texts["fidelity"].strip()))
+    summary = "A long document rewritten part by part, each part after what was written before it, checked against its source."
+    return Recipe(NAME, Paper(**texts["paper"]), steps, summary)
+
+
+@dataclass(frozen=True)
+class Chunks(Step):
+    """One chunk after the other: each prompt follows from the answer before it."""
+
+    options: Options
+    sampling: Sampling
+    texts: dict[str, Any]
+    name = "rewrite"
+
+    @property
+    def load(self) -> str:
+        return f"1 for each chunk of {self.options.chunk_tokens} tokens, one after the other"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        found = split_passages(row.document.text, tokenizer, self.options.chunk_tokens, row.document.language)
+        spans = [(passage.start, passage.end) for passage in found]
+        if spans:
+            yield self._prompt(row, spans, 0, "")
+
+    def follow(self, row: Row, answer: Answer, tokenizer: Tokenizer) -> Prompt | None:
+        values = answer.prompt.values
+        number = values["number"] + 1
+        if answer.parsed.error or number >= len(values["spans"]):
+            return None
+        written = f"{values['written']}\n\n{answer.parsed.fields['written']}"
+        starts = tokenizer.token_starts(written)
+        if len(starts) > self.options.context_tokens:
+            written = written[starts[len(starts) - self.options.context_tokens] :] if self.options.context_tokens else ""
+        return self._prompt(row, values["spans"], number, written.strip())
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del prompt, tokenizer
+        if completion.finish_reason == "length":
+            return Parsed(error=TRUNCATED)
+        text = without_lead_in(completion.text)
+        return Parsed(fields={"written": text}) if text else Parsed(error="parse:empty")
+
+    def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
+        if self.options.check:
+            return [Output(answer, answer.parsed) for answer in answers]
+        return _joined(row, answers, [answer.parsed.fields.get("written") for answer in answers])
+
+    def describe(self) -> dict[str, Any]:
+        return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
+
+    def _prompt(self, row: Row, spans: Sequence[tuple[int, int]], number: int, written: str) -> Prompt:
+        start, end = spans[number]
+        values = {"passage": row.document.text[start:end], "style": self.options.style, "written": written}
+        words = fill(self.texts["next" if number else "first"].strip(), values)
+        turns = (Message("system", self.texts["system"].strip()), Message("user", words))
+        return Prompt(turns, (start, end), self.sampling, key=str(number), values={"spans": spans, "number": number, "written": written})
+
+
+@dataclass(frozen=True)
+class Fidelity(Step):
+    """Each chunk against its source. A document of which all chunks are there and faithful gives one text."""
+
+    sampling: Sampling
+    prompt: str
+    name = "fidelity"
+
+    @property
+    def load(self) -> str:
+        return "1 for each chunk"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        made = row.earlier["rewrite"]
+        if any(chunk.error for chunk in made):
+            return
+        for chunk in made:
+            written = fields_of(chunk)["written"]
+            words = fill(self.prompt, {"passage": row.document.text[chunk.span_start : chunk.span_end], "written": written})
+            span = (chunk.span_start, chunk.span_end)
+            yield Prompt((Message("user", words),), span, self.sampling, chunk.key, lineage=(chunk.id,), values={"written": written})
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        parser: Callable[[str, Context], Parsed] = parser_of("label", {"labels": ["yes", "no"], "reject": ["no"]}, self.name)
+        text = completion.text.rpartition(":")[2]
+        return parser(text, Context(tokenizer, prompt.values))
+
+    def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
+        return _joined(row, answers, [None if answer.parsed.error else answer.prompt.values["written"] for answer in answers])
+
+    def describe(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
+
+
+def _joined(row: Row, answers: Sequence[Answer], texts: Sequence[str | None]) -> Iterable[Output]:
+    """A row for each chunk, and one for the whole, if no chunk failed."""
+    for answer in answers:
+        yield Output(answer, Parsed(error=answer.parsed.error, fields=answer.parsed.fields))
+    kept = [text for text in texts if text]
+    if answers and len(kept) == len(answers) and answers[-1].prompt.span[1] >= len(row.document.text.rstrip()):
+        yield Output(answers[-1], Parsed(text="\n\n".join(kept)), part=1, span=(0, len(row.document.text)))
+
+
+FLOWS: Flows = {NAME: (Options, build)}

@@ -1,0 +1,75 @@
+"""Programs of edits (ProX, Zhou et al. 2024, arXiv 2409.17115): a model says what to remove, a whitelist of operations does it.
+
+The program is parsed, never evaluated. Its lines are those of ProX: `drop_doc()`, `keep_doc()`, `keep_chunk()`,
+`remove_lines(first, last)` with numbers from 0, both ends removed, and `normalize("source", "target")`.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from rephrase.recipes.base import Parsed
+
+_MOST = 200  # operations of one program
+_LONGEST = 2000  # characters of one operation
+
+
+def numbered(text: str) -> str:
+    """The text as the model sees it: each line behind its number, `[000]` the first."""
+    return "\n".join(f"[{number:03d}] {line}" for number, line in enumerate(text.splitlines()))
+
+
+def apply_edits(program: str, passage: str, max_removed: float) -> Parsed:
+    """The passage after the program.
+
+    Errors: `parse:program` for anything outside the whitelist, `rejected:drop`, and `rejected:removed` where more than `max_removed` of the
+    characters would go: a model that deletes so much has not understood.
+    """
+    try:
+        calls = [_call(line) for line in program.splitlines() if line.strip()]
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: what nests without end
+        return Parsed(error="parse:program")
+    if not calls or len(calls) > _MOST:
+        return Parsed(error="parse:program")
+    names = [name for name, _ in calls]
+    if "drop_doc" in names:
+        return Parsed(error="rejected:drop") if len(calls) == 1 else Parsed(error="parse:program")
+    lines: list[str | None] = list(passage.splitlines())
+    replaced: list[tuple[str, str]] = []
+    for name, arguments in calls:
+        if name == "remove_lines":
+            first, last = arguments
+            if not 0 <= first <= last < len(lines):
+                return Parsed(error="parse:program")
+            lines[first : last + 1] = [None] * (last + 1 - first)
+        elif name == "normalize":
+            replaced.append(arguments)
+    text = "\n".join(line for line in lines if line is not None)
+    for source, target in replaced:
+        text = text.replace(source, target)
+    text = text.strip()
+    if len(text) < (1 - max_removed) * len(passage.strip()):
+        return Parsed(error="rejected:removed")
+    return Parsed(text=text, fields={"operations": len(calls)}) if text else Parsed(error="parse:empty")
+
+
+def _call(line: str) -> tuple[str, tuple]:  # type: ignore[type-arg]  # two numbers, two strings, or nothing
+    if len(line) > _LONGEST:
+        raise ValueError(line[:80])
+    node = ast.parse(line.strip(), mode="eval").body
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise ValueError(line)  # noqa: TRY004  # all that is wrong with a program is one error
+    values = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+    by_name = {word.arg: word.value.value for word in node.keywords if isinstance(word.value, ast.Constant)}
+    if len(values) != len(node.args) or len(by_name) != len(node.keywords):
+        raise ValueError(line)
+    names = {"remove_lines": ("line_start", "line_end"), "normalize": ("source_str", "target_str")}.get(node.func.id, ())
+    values += [by_name.pop(name) for name in names[len(values) :] if name in by_name]
+    kind = {"remove_lines": int, "normalize": str}.get(node.func.id, type(None))
+    if node.func.id not in ("drop_doc", "keep_doc", "keep_chunk", "remove_lines", "normalize"):
+        raise ValueError(line)
+    if by_name or len(values) != len(names) or any(type(value) is not kind for value in values):
+        raise ValueError(line)
+    if node.func.id == "normalize" and not values[0]:
+        raise ValueError(line)
+    return node.func.id, tuple(values)

@@ -1,0 +1,185 @@
+"""Evol-Instruct (WizardLM, arXiv 2304.12244): requests made harder or rarer, round by round, and what did not evolve eliminated."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from rephrase.config import Section
+from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.recipes.parsers import without_lead_in
+from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.template import TRUNCATED, fields_of
+from rephrase.records import content_id
+from rephrase.text.tokenizer import Tokenizer
+
+_FEWEST_WORDS = 80  # of an answer that says "sorry"
+_STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are as at be but by for from had has have he her his i if in into is it its me my no not of on or our she so such that
+        the their then there these they this to too was we were will with you your""",
+    )
+)
+
+
+class Options(Section):
+    """Options of the recipe `evol`. Documents are the requests to begin with."""
+
+    rounds: int = Field(default=4, ge=1, le=10)
+    breadth: float = Field(default=1 / 6, ge=0, le=1)
+    """Chance of a rarer request instead of a harder one; one of six operations in the paper."""
+
+
+def build(options: Options, sampling: SamplingSection) -> Recipe:
+    """The recipe with these options."""
+    texts = flow_prompts("instruct")
+    base = sampling.over(Sampling(max_tokens=2048, temperature=1.0, top_p=0.95))
+    steps: list[Step] = []
+    for number in range(options.rounds):
+        steps += [
+            Evolve(number, options, base, texts["evol"]),
+            Gain(number, texts["evol"]["gain"].strip(), Sampling(max_tokens=16, temperature=0.0)),
+            Respond(number, base),
+        ]
+    summary = "A request made harder or rarer in each of some rounds, with an answer, and what did not evolve eliminated."
+    return Recipe("evol/instruct", Paper(**texts["papers"]["evol"]), tuple(steps), summary)
+
+
+@dataclass(frozen=True)
+class Evolve(Step):
+    """One operation, drawn at random, on the last request of the line that was not eliminated."""
+
+    number: int
+    options: Options
+    sampling: Sampling
+    texts: dict[str, Any]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
+        """`evolve0` and so on."""
+        return f"evolve{self.number}"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        before, lineage = _last(row, self.number)
+        drawn = random.Random(content_id(row.document.id, self.name))  # not a secret
+        if drawn.random() < self.options.breadth:
+            method, words = "breadth", fill(self.texts["in_breadth"].strip(), {"instruction": before})
+        else:
+            place = drawn.randrange(len(self.texts["depth"]))
+            method = f"depth{place}"
+            words = fill(self.texts["in_depth"].strip(), {"instruction": before, "method": self.texts["depth"][place]})
+        values = {"before": before, "method": method}
+        yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling, method, lineage=lineage, values=values)
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del tokenizer
+        if completion.finish_reason == "length":
+            return Parsed(error=TRUNCATED)
+        text = without_lead_in(completion.text)
+        if not text:
+            return Parsed(error="parse:empty")
+        before = str(prompt.values["before"]).lower()
+        if any(words in text.lower() and words not in before for words in self.texts["leaks"]):
+            return Parsed(error="rejected:leak")
+        return Parsed(fields={**prompt.values, "instruction": text})
+
+    def describe(self) -> dict[str, Any]:
+        return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
+
+
+@dataclass(frozen=True)
+class Gain(Step):
+    """Whether a request differs from the one it was made of."""
+
+    number: int
+    prompt: str
+    sampling: Sampling
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
+        """`gain0` and so on."""
+        return f"gain{self.number}"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        for made in row.earlier[f"evolve{self.number}"]:
+            if not made.error:
+                known = fields_of(made)
+                words = fill(self.prompt, {"before": known["before"], "after": known["instruction"]})
+                values = {"instruction": known["instruction"], "method": known["method"]}
+                yield Prompt(
+                    (Message("user", words),), (made.span_start, made.span_end), self.sampling, made.key, lineage=(made.id,), values=values
+                )
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del tokenizer
+        found = re.search(r"\b(not equal|different|equal)\b", completion.text.lower())
+        if not found:
+            return Parsed(error="parse:no_label")
+        return Parsed(error="rejected:no_gain") if found.group(1) == "equal" else Parsed(fields=dict(prompt.values))
+
+    def describe(self) -> dict[str, Any]:
+        return {"prompt": self.prompt}
+
+
+@dataclass(frozen=True)
+class Respond(Step):
+    """The answer to a request; the two together are training text."""
+
+    number: int
+    sampling: Sampling
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
+        """`answer0` and so on."""
+        return f"answer{self.number}"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        for made in row.earlier[f"gain{self.number}"]:
+            if not made.error:
+                values = fields_of(made)
+                turn = Message("user", values["instruction"])
+                yield Prompt((turn,), (made.span_start, made.span_end), self.sampling, made.key, lineage=(made.id,), values=values)
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del tokenizer
+        if completion.finish_reason == "length":
+            return Parsed(error=TRUNCATED)
+        text = completion.text.strip()
+        if fault := fault_of(text):
+            return Parsed(error=f"rejected:{fault}")
+        return Parsed(text=f"{prompt.values['instruction']}\n\n{text}", fields={**prompt.values, "output": text, "round": self.number})
+
+    def describe(self) -> dict[str, Any]:
+        return {"sampling": self.sampling.fields()}
+
+
+def fault_of(answer: str) -> str | None:
+    """The rule of elimination that an answer breaks: it excuses itself, or says nothing but stop words."""
+    words = re.findall(r"[^\W_]+(?:'\w+)?", answer.lower())
+    if "sorry" in words and len(words) < _FEWEST_WORDS:
+        return "sorry"
+    return None if set(words) - _STOP_WORDS else "empty"
+
+
+def _last(row: Row, number: int) -> tuple[str, tuple[str, ...]]:
+    """The latest request that was neither unparsed nor eliminated, in evolving or by its answer: the paper puts failures back."""
+    for earlier in range(number - 1, -1, -1):
+        answered = {tuple(made.lineage) for made in row.earlier[f"answer{earlier}"] if not made.error}
+        for made in row.earlier[f"gain{earlier}"]:
+            if not made.error and (made.id,) in answered:
+                return fields_of(made)["instruction"], (made.id,)
+    return row.document.text, ()
+
+
+FLOWS: Flows = {"evol/instruct": (Options, build)}

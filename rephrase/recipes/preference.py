@@ -1,0 +1,229 @@
+"""Preference pairs: several answers to a request, judged by a model; one chosen, one rejected (see preference.yaml for the sources)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import Field
+
+from rephrase.config import Section
+from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.recipes.parsers import Context, parser_of, without_fence
+from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.template import TRUNCATED, fields_of
+from rephrase.records import Generation, content_id
+from rephrase.text.tokenizer import Tokenizer
+
+_LOW, _HIGH = 1, 5  # grades
+
+
+class Options(Section):
+    """Options of the recipes `preference/…`. Documents are the requests."""
+
+    temperatures: list[float] = Field(default=[0.3, 0.7, 1.0, 1.3], min_length=2)
+    """An answer for each."""
+    systems: list[str] = [""]
+    """System prompts; each is used with every temperature. An empty one is none."""
+    min_margin: float = Field(default=0.0, ge=0)
+    """Least difference between the grades of the two, for `preference/grades`."""
+
+
+def build(options: Options, sampling: SamplingSection, kind: str) -> Recipe:
+    """The recipe `preference/grades` or `preference/pairs`. Sampling concerns the answers."""
+    texts = flow_prompts("preference")
+    answers = Answers(options, sampling.over(Sampling(max_tokens=1024, top_p=0.95)))
+    judging = Sampling(max_tokens=256, temperature=0.0)
+    judge: Step = Grades(options, judging, texts["grade"].strip(), tuple(texts["aspects"]))
+    summary = "Several answers to a request, graded on four aspects: the best against another one."
+    if kind == "pairs":
+        judge = Pairs(judging, texts["compare"].strip())
+        summary = "Several answers to a request, compared two by two in both orders: one that won against one that lost to it."
+    return Recipe(f"preference/{kind}", Paper(**texts["paper"]), (answers, judge), summary)
+
+
+@dataclass(frozen=True)
+class Answers(Step):
+    """Answers by different settings. They prepare the judge's step."""
+
+    options: Options
+    sampling: Sampling
+    name = "answers"
+
+    @property
+    def load(self) -> str:
+        return f"{len(self.options.temperatures) * len(self.options.systems)} for each document"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        for (number, temperature), (which, system) in itertools.product(
+            enumerate(self.options.temperatures), enumerate(self.options.systems)
+        ):
+            turns = [Message("system", system)] if system else []
+            turns.append(Message("user", row.document.text))
+            sampling = replace(self.sampling, temperature=temperature)
+            yield Prompt(tuple(turns), (0, len(row.document.text)), sampling, key=f"{number}.{which}")
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del prompt, tokenizer
+        if completion.finish_reason == "length":
+            return Parsed(error=TRUNCATED)
+        return Parsed(fields={"answer": completion.text.strip()}) if completion.text.strip() else Parsed(error="parse:empty")
+
+    def describe(self) -> dict[str, Any]:
+        return {"options": self.options.model_dump(), "sampling": self.sampling.fields()}
+
+
+def _answers(row: Row) -> list[tuple[Generation, str]]:
+    """The different answers of the step before."""
+    found: dict[str, Generation] = {}
+    for made in row.earlier["answers"]:
+        if not made.error:
+            found.setdefault(fields_of(made)["answer"], made)
+    return [(made, text) for text, made in found.items()]
+
+
+@dataclass(frozen=True)
+class Grades(Step):
+    """Grades of each answer; the best is chosen, another one rejected."""
+
+    options: Options
+    sampling: Sampling
+    prompt: str
+    aspects: tuple[str, ...]
+    name = "judge"
+    retries = 2
+
+    @property
+    def load(self) -> str:
+        return "1 for each answer"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        span = (0, len(row.document.text))
+        for made, answer in _answers(row):
+            words = fill(self.prompt, {"passage": row.document.text, "answer": answer})
+            yield Prompt((Message("user", words),), span, self.sampling, made.key, lineage=(made.id,), values={"answer": answer})
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del prompt, tokenizer
+        text = without_fence(completion.text.strip())
+        try:
+            data = json.loads(text[text.find("{") : text.rfind("}") + 1])
+            grades = {aspect: float(data[aspect]) for aspect in self.aspects}
+        except (ValueError, TypeError, KeyError):
+            return Parsed(error="parse:json")
+        if not all(_LOW <= grade <= _HIGH for grade in grades.values()):
+            return Parsed(error="parse:no_score")
+        return Parsed(fields={**grades, "score": sum(grades.values()) / len(grades)})
+
+    def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
+        graded = [answer for answer in answers if not answer.parsed.error]
+        drawn = random.Random(content_id(row.document.id, "rejected"))  # not a secret
+        best = max(graded, key=_score, default=None)
+        others = [answer for answer in graded if best is not None and _below(answer, best, self.options.min_margin)]
+        rejected = drawn.choice(others) if others else None
+        for answer in answers:
+            if answer is best and rejected is not None:
+                pair = {
+                    "prompt": row.document.text,
+                    "chosen": answer.prompt.values["answer"],
+                    "rejected": rejected.prompt.values["answer"],
+                    "chosen_score": answer.parsed.fields["score"],
+                    "rejected_score": rejected.parsed.fields["score"],
+                }
+                yield Output(answer, _preferred(pair))
+            elif answer is best:
+                yield Output(answer, Parsed(error="rejected:tie"))
+            else:
+                yield Output(answer, answer.parsed)
+
+    def describe(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "sampling": self.sampling.fields(), "min_margin": self.options.min_margin}
+
+
+def _score(answer: Answer) -> float:
+    return float(answer.parsed.fields["score"])
+
+
+def _below(answer: Answer, best: Answer, margin: float) -> bool:
+    return _score(answer) < _score(best) and _score(answer) <= _score(best) - margin
+
+
+@dataclass(frozen=True)
+class Pairs(Step):
+    """Answers compared two by two, in both orders. Only a judge who says the same twice is believed."""
+
+    sampling: Sampling
+    prompt: str
+    name = "judge"
+    retries = 2
+
+    @property
+    def load(self) -> str:
+        return "k(k-1) for k answers"
+
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        span = (0, len(row.document.text))
+        for (one, first), (other, second) in itertools.permutations(_answers(row), 2):
+            words = fill(self.prompt, {"passage": row.document.text, "first": first, "second": second})
+            values = {"first": first, "second": second}
+            yield Prompt(
+                (Message("user", words),), span, self.sampling, f"{one.key}|{other.key}", lineage=(one.id, other.id), values=values
+            )
+
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        parser = parser_of("label", {"labels": ["first", "second", "neither"]}, self.name)
+        if "better:" not in completion.text.lower():
+            return Parsed(error="parse:no_label")
+        return parser(completion.text.lower().rpartition("better:")[2], Context(tokenizer, prompt.values))
+
+    def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
+        winners = _consistent(answers)
+        wins = Counter(winner for winner, _ in winners)
+        beaten: Mapping[str, list[str]] = defaultdict(list)
+        for winner, loser in winners:
+            beaten[winner].append(loser)
+        best = max(wins, key=lambda text: (wins[text], text), default=None)
+        drawn = random.Random(content_id(row.document.id, "rejected"))  # not a secret
+        rejected = drawn.choice(sorted(beaten[best])) if best is not None else None
+        for number, answer in enumerate(answers):
+            yield Output(answer, Parsed(error=answer.parsed.error, fields=answer.parsed.fields))
+            if number == 0:
+                if best is None or rejected is None:
+                    yield Output(answer, Parsed(error="rejected:tie"), part=1)
+                else:
+                    scores = {"chosen_score": float(wins[best]), "rejected_score": float(wins[rejected])}
+                    yield Output(answer, _preferred({"prompt": row.document.text, "chosen": best, "rejected": rejected, **scores}), part=1)
+
+    def describe(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
+
+
+def _consistent(answers: Sequence[Answer]) -> list[tuple[str, str]]:
+    """Winner and loser of each pair that was judged alike in both orders."""
+    said = {(a.prompt.values["first"], a.prompt.values["second"]): a.parsed.fields["label"] for a in answers if not a.parsed.error}
+    return [(first, second) for (first, second), label in said.items() if label == "first" and said.get((second, first)) == "second"]
+
+
+def _preferred(pair: dict[str, Any]) -> Parsed:
+    return Parsed(text=f"{pair['prompt']}\n\n{pair['chosen']}", fields=pair)
+
+
+def _build_grades(options: Options, sampling: SamplingSection) -> Recipe:
+    return build(options, sampling, "grades")
+
+
+def _build_pairs(options: Options, sampling: SamplingSection) -> Recipe:
+    return build(options, sampling, "pairs")
+
+
+FLOWS: Flows = {"preference/grades": (Options, _build_grades), "preference/pairs": (Options, _build_pairs)}

@@ -1,0 +1,1 @@
+"""Verifiers: say of a candidate answer whether it is right."""

@@ -1,0 +1,112 @@
+"""Verifiers by the names that recipes use: each says whether a candidate is right, given the problem's answer."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from typing import Literal
+
+from rephrase.verifiers.answers import final_answer, same_answer
+from rephrase.verifiers.programs import ProgramError, plain, run_program
+from rephrase.verifiers.sandbox import Limits, run_python
+
+Kind = Literal["answer", "choice", "python", "program", "command"]
+
+_LETTER = r"[A-J]"
+_CHOICES = (
+    re.compile(rf"\\boxed\s*\{{\s*(?:\\text\s*\{{)?\s*\(?({_LETTER})\b", re.IGNORECASE),
+    re.compile(rf"(?:answer|option|choice)\s*(?:is|:)?\s*:?\s*\**\s*\(?({_LETTER})\)?(?![a-z'])", re.IGNORECASE),
+    re.compile(rf"\(({_LETTER})\)"),
+    re.compile(rf"^\s*\**({_LETTER})\**(?:[.):]|\s*$)", re.MULTILINE),
+)
+_CODE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
+_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a candidate is right, what it answers, and why it is not right if so."""
+
+    right: bool
+    answer: str | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """One way to verify. `command` is the user's own, for kind `command`: it gets the candidate on stdin and says yes by exit code 0."""
+
+    kind: Kind
+    command: str = ""
+    seconds: float = 10.0
+    memory_mib: int = 512
+
+    def extract(self, candidate: str) -> str | None:
+        """What the candidate answers, for votes: None where it answers nothing."""
+        if self.kind == "answer":
+            return final_answer(candidate)
+        if self.kind == "choice":
+            return choice(candidate)
+        if self.kind == "program":
+            try:
+                return plain(run_program(code(candidate)).value)
+            except ProgramError:
+                return None
+        return candidate
+
+    def same(self, first: str, second: str) -> bool:
+        """Whether two answers are one."""
+        return same_answer(first, second) if self.kind in ("answer", "program") else first == second
+
+    def verify(self, candidate: str, expected: str) -> Verdict:
+        """Check a candidate. `expected`: the right answer, a letter, the unit tests, or for `command` whatever it wants in $EXPECTED."""
+        if self.kind == "python":
+            outcome = run_python(f"{code(candidate)}\n\n{expected}\n", Limits(seconds=self.seconds, memory_mib=self.memory_mib))
+            return Verdict(outcome.passed, None, outcome.reason)
+        if self.kind == "command":
+            return self._ask_command(candidate, expected)
+        answer = self.extract(candidate)
+        if answer is None:
+            return Verdict(False, None, "no answer")
+        gold = self.extract(expected) if self.kind != "program" else final_answer(expected)
+        right = self.same(answer, gold or expected.strip())
+        return Verdict(right, answer, "" if right else f"{answer} is not {(gold or expected).strip()}"[:_REASON])
+
+    def _ask_command(self, candidate: str, expected: str) -> Verdict:
+        with tempfile.TemporaryDirectory(prefix="verifier-") as folder:
+            try:
+                done = subprocess.run(  # noqa: S603  # the user's own command
+                    shlex.split(self.command),
+                    input=candidate,
+                    capture_output=True,
+                    text=True,
+                    timeout=self.seconds,
+                    cwd=folder,
+                    env={"PATH": "/usr/local/bin:/usr/bin:/bin", "EXPECTED": expected},
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return Verdict(False, None, f"timeout: not done after {self.seconds:g} s")
+            except OSError as error:
+                return Verdict(False, None, f"the verifier does not start: {error}")
+        words = (done.stderr or done.stdout).strip().splitlines()
+        return Verdict(
+            done.returncode == 0, None, "" if done.returncode == 0 else (words[-1] if words else f"exit code {done.returncode}")[:_REASON]
+        )
+
+
+def choice(text: str) -> str | None:
+    """The letter that a text answers a multiple-choice question with: the last one that stands where an answer stands."""
+    for pattern in _CHOICES:
+        if found := pattern.findall(text):
+            return str(found[-1]).upper()
+    return None
+
+
+def code(text: str) -> str:
+    """The program in a text: its last code block, or all of it."""
+    blocks = _CODE.findall(text)
+    return str(blocks[-1]) if blocks else text
