@@ -111,6 +111,7 @@ def requests(recipe: Recipe, row: Row, tokenizer: Tokenizer, lines: dict[Key, di
                         *prompt.span,
                         completion,
                         None,
+                        None,
                         None if line else "missing",
                         1,
                     )

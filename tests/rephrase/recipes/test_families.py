@@ -62,14 +62,11 @@ CASES = [
     ("instruction/urial", PROSE, None, PASSAGE[:40]),
     ("textbook/web", PROSE, None, PROSE[:40]),
     ("textbook/web", "Too short.", "parse:too_short", ""),
-    ("crossdoc/qa", PAIRS, None, "Question: What is fact number 0"),
 ]
 
 
 @pytest.mark.parametrize(("name", "completion", "error", "start"), CASES)
 def test_completions_come_out_as_the_paper_says(name, completion, error, start, tokenizer):
-    if name.startswith("crossdoc"):
-        pytest.skip("needs a neighbour: see test_neighbours.py")
     played = play(name, PASSAGE.strip(), {"rewrite": completion}, tokenizer)
     assert played.errors("rewrite") == ([error] if error else [])
     for text in played.texts("rewrite"):

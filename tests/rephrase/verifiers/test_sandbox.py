@@ -1,0 +1,84 @@
+"""Untrusted code: what it may not do ends as a failed verification, within the limits."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from rephrase.verifiers.kinds import Verifier
+from rephrase.verifiers.sandbox import Limits, run_python
+
+LIMITS = Limits(seconds=4, cpu_seconds=2, memory_mib=256, output_bytes=1 << 20)
+
+
+@pytest.mark.parametrize("program", ["print(sum(range(10)))", "import json, math, re, random, datetime\nprint(math.pi)", "x = '\\x00'"])
+def test_programs_that_compute_pass(program):
+    outcome = run_python(program, LIMITS)
+    assert outcome.passed, outcome.reason
+
+
+ESCAPES = {
+    "fork bomb": ("import os\nwhile True: os.fork()", "PermissionError"),
+    "processes": ("import subprocess; subprocess.run(['ls'])", "PermissionError"),
+    "memory bomb": ("x = []\nwhile True: x.append(bytearray(10**6))", "MemoryError"),
+    "infinite loop": ("while True: pass", "SIGXCPU"),
+    "sleep": ("import time; time.sleep(100)", "timeout"),
+    "write outside": ("open('/tmp/rephrase-escape', 'w').write('x')", "PermissionError"),
+    "write in its folder": ("open('file', 'w').write('x')", "PermissionError"),
+    "remove": ("import os; os.remove(FILE)", "PermissionError"),
+    "read our files": ("print(open(FILE).read())", "PermissionError"),
+    "connect": ("import socket; socket.create_connection(('127.0.0.1', 22), 1)", "PermissionError"),
+    "datagram": ("import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 53))", "PermissionError"),
+    "unix socket": ("import socket; socket.socket(socket.AF_UNIX).connect('/run/x')", "PermissionError"),
+    "environment of the parent": ("import os; print(open(f'/proc/{os.getppid()}/environ').read())", "PermissionError"),
+    "signal": ("import os; os.kill(os.getppid(), 9)", "PermissionError"),
+    "more rights": ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (100, 100))", "not allowed"),
+    "system by C": ("import ctypes\nassert ctypes.CDLL(None).system(b'true') == 0", "AssertionError"),
+    "a gigabyte of output": ("while True: print('x' * 10**6)", "output: more than"),
+    "an early exit": ("import sys; sys.exit(0)", "before its last line"),
+    "a hard exit": ("import os; os._exit(0)", "before its last line"),
+    "an exception": ("assert 1 == 2", "AssertionError"),
+    "no Python": ("I cannot help with that.", "SyntaxError"),
+    "endless recursion": ("def f(): f()\nf()", "RecursionError"),
+}
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_what_breaks_out_fails(name, tmp_path):
+    program, reason = ESCAPES[name]
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    started = time.monotonic()
+    outcome = run_python(program.replace("FILE", repr(str(secret))), LIMITS)
+    assert not outcome.passed
+    assert reason in outcome.reason, outcome
+    assert "mine" not in outcome.output
+    assert len(outcome.output) <= LIMITS.output_bytes
+    assert time.monotonic() - started < LIMITS.seconds + 3
+    assert secret.read_text() == "mine"
+    assert not os.path.exists("/tmp/rephrase-escape")
+
+
+def test_nothing_of_our_environment_is_seen(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    outcome = run_python("import os; print(dict(os.environ))", LIMITS)
+    assert outcome.passed
+    assert "hidden" not in outcome.output
+
+
+def test_unit_tests_decide():
+    verifier = Verifier("python", seconds=5)
+    assert verifier.verify("```python\ndef f(x):\n    return x + 1\n```", "assert f(1) == 2").right
+    wrong = verifier.verify("def f(x): return x", "assert f(1) == 2, 'one more'")
+    assert not wrong.right
+    assert wrong.reason == "AssertionError: one more"
+
+
+def test_a_command_says_yes_by_its_exit_code():
+    assert Verifier("command", command="grep -q QED").verify("Thus QED.", "").right
+    assert not Verifier("command", command="grep -q QED").verify("I give up.", "").right
+    slow = Verifier("command", command="sleep 20", seconds=0.5).verify("x", "")
+    assert slow.reason == "timeout: not done after 0.5 s"
+    assert "does not start" in Verifier("command", command="/no/such/prover").verify("x", "").reason
