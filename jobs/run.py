@@ -9,6 +9,7 @@ from jobs.filter import filter_stage
 from jobs.mix import mix
 from jobs.rewrite import rewrite_stage
 from jobs.shard import shard
+from rephrase.errors import UserError
 
 if TYPE_CHECKING:
     from jobs.session import LazySession
@@ -29,6 +30,8 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None
     """
     check(run)
     for name in STAGES:
+        if name == "shard" and run.input is None:
+            continue
         run_stage(name, run, spark, retry_errors=retry_errors)
 
 
@@ -50,7 +53,10 @@ def check(run: Run) -> None:
 
     recipes = recipes_of(run.recipes)
     Tokenizer.load(run.tokenizer)
-    for pattern in run.input.paths:
+    grounded = next((recipe.name for recipe in recipes if recipe.rows is None), None)
+    if run.input is None and grounded:
+        raise UserError(f"the recipe `{grounded}` works on documents, and the run has no `input`", where="recipes", cure="name files there")
+    for pattern in run.input.paths if run.input else ():
         storage.expand(pattern)
     storage.check_writable(run.output)
     build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])

@@ -72,7 +72,7 @@ def shard(run: Run, spark: LazySession) -> None:
     that were read) and seconds (of the task that read them). Raises `UserError` for missing input, a tokenizer or
     a model that does not load, a folder that holds another config's documents, and input that gives no document at all.
     """
-    plan = _Plan(run.output, _input_files(run.input.paths))
+    plan = _Plan(run.output, _input_files(_input(run).paths))
     claim(plan.documents, "shard", _meaning(run, plan.files))
     units = [Unit(plan.final(index), index) for index in range(len(plan.files))]
     todo = [unit.payload for unit in pending(units, plan.documents)]
@@ -94,6 +94,12 @@ def _remove_extracted(plan: _Plan) -> None:
             os.rmdir(plan.extracted)
 
 
+def _input(run: Run) -> Input:
+    if run.input is None:
+        raise UserError("the run has no `input`", where="shard", cure="name files under `input: {paths: …}`")
+    return run.input
+
+
 def _input_files(paths: Sequence[str]) -> tuple[storage.FileInfo, ...]:
     # A file that two patterns name is read once.
     return tuple(dict.fromkeys(file for path in paths for file in storage.expand(path)))
@@ -102,16 +108,16 @@ def _input_files(paths: Sequence[str]) -> tuple[storage.FileInfo, ...]:
 def _meaning(run: Run, files: Sequence[storage.FileInfo]) -> dict[str, Any]:
     listed = digest([[file.path, file.size] for file in files])
     return {
-        "input": run.input.model_dump(exclude={"paths"}),
+        "input": _input(run).model_dump(exclude={"paths"}),
         "tokenizer": run.tokenizer,
         "files": {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed},
     }
 
 
 def _check_tools(run: Run) -> None:
-    check_extractor(run.input.extractor)
+    check_extractor(_input(run).extractor)
     Tokenizer.load(run.tokenizer)
-    _language_finder(run.input)
+    _language_finder(_input(run))
 
 
 def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | None], Any]] | None:
@@ -132,7 +138,7 @@ def _extract(run: Run, spark: LazySession, plan: _Plan, todo: Sequence[int]) -> 
         return
     session = spark.get()  # before the clock of the progress line starts
     with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), _words) as progress:
-        work = functools.partial(_extract_file, plan=plan, config=run.input, tokenizer=run.tokenizer)
+        work = functools.partial(_extract_file, plan=plan, config=_input(run), tokenizer=run.tokenizer)
         run_units(session, missing, work, plan.extracted, progress)
 
 
@@ -261,7 +267,7 @@ def _deduplicate(run: Run, spark: LazySession, plan: _Plan, todo: Sequence[int])
         repeated = _repeated_rows(session, plan, todo)
         markers = session.range(0, len(todo), 1, 1).selectExpr("cast(id as int) as place", f"cast({_MARKER} as long) as row")
         places = repeated.unionAll(markers).repartitionById(len(todo), "place")
-        tokens_per_unit = run.input.tokens_per_unit
+        tokens_per_unit = _input(run).tokens_per_unit
         indexes = list(todo)
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -146,6 +146,9 @@ class EchoEngine(Section):
 EngineConfig = Annotated[ReplayEngine | VllmEngine | EndpointEngine | EchoEngine, Field(discriminator="kind")]
 
 
+SHIPPED_LISTS = "lists/"  # begins the names of lists that recipes bring along
+
+
 class Bounds(Section):
     """Least and greatest value, both included."""
 
@@ -280,7 +283,8 @@ class Run(Section):
     """A whole run. Paths that are not absolute and not URLs are relative to the folder of the YAML file."""
 
     output: str
-    input: Input
+    input: Input | None = None
+    """Raw documents. Only runs whose recipes all have rows of their own can do without."""
     tokenizer: str
     """Counts tokens everywhere: a tokenizer.json, a folder with one, or a hub id."""
     engine: EngineConfig
@@ -436,15 +440,13 @@ def resolve_paths(run: Run, base: Path) -> Run:
         engine = engine.model_copy(update={"model": resolve_model(engine.model, base)})
     elif isinstance(engine, EndpointEngine) and engine.tokenizer:
         engine = engine.model_copy(update={"tokenizer": resolve_model(engine.tokenizer, base)})
-    source = run.input.model_copy(
+    source = run.input and run.input.model_copy(
         update={
             "paths": [resolve_path(p, base) for p in run.input.paths],
             "language_model": run.input.language_model and resolve_path(run.input.language_model, base),
         }
     )
-    recipes = [
-        use.model_copy(update={"use": resolve_path(use.use, base)}) if use.use.endswith((".yaml", ".yml")) else use for use in run.recipes
-    ]
+    recipes = [use.model_copy(update=_resolve_use(use, base)) for use in run.recipes]
     checks = run.filter.checks and [
         {name: _resolve_check(settings, base) for name, settings in check.items()} if isinstance(check, dict) else check
         for check in run.filter.checks
@@ -460,6 +462,17 @@ def resolve_paths(run: Run, base: Path) -> Run:
             "filter": run.filter.model_copy(update={"checks": checks}),
         }
     )
+
+
+def _resolve_use(use: RecipeUse, base: Path) -> dict[str, Any]:
+    # Lists and seeds are files, but for those that are shipped.
+    options = {
+        key: resolve_path(value, base)
+        if isinstance(value, str) and value.endswith((".txt", ".jsonl")) and not value.startswith(SHIPPED_LISTS)
+        else value
+        for key, value in use.options.items()
+    }
+    return {"use": resolve_path(use.use, base) if use.use.endswith((".yaml", ".yml")) else use.use, "options": options}
 
 
 def _resolve_check(settings: dict[str, Any], base: Path) -> dict[str, Any]:

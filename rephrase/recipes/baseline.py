@@ -55,9 +55,8 @@ def build(options: Options, sampling: SamplingSection, operation: Operation) -> 
     """The recipe of one operation. Raises `UserError` for sampling, which nothing here has, and a missing file."""
     if sampling.model_dump(exclude_none=True):
         raise UserError("no model is asked here", where=f"recipe `baseline/{operation}`", cure="remove `sampling`")
-    if operation in ("insert", "replace"):
-        synonyms(options.synonyms)
-    return Recipe(f"baseline/{operation}", _PAPER, (Noise(operation, options),), _SUMMARIES[operation])
+    like = synonyms(options.synonyms) if operation in ("insert", "replace") else {}
+    return Recipe(f"baseline/{operation}", _PAPER, (Noise(operation, options, like),), _SUMMARIES[operation])
 
 
 @lru_cache(maxsize=4)
@@ -86,6 +85,7 @@ class Noise(Step):
 
     operation: Operation
     options: Options
+    like: dict[str, tuple[str, ...]]
     name = "rewrite"
 
     @property
@@ -96,7 +96,7 @@ class Noise(Step):
         for passage in split_passages(row.document.text, tokenizer, self.options.passage_tokens, row.document.language):
             text = row.document.text[passage.start : passage.end]
             seed = content_id(row.document.id, f"{passage.start}:{passage.end}", self.operation)
-            noisy = disturb(text, self.operation, self.options.alpha, random.Random(seed), synonyms(self.options.synonyms))  # not a secret
+            noisy = disturb(text, self.operation, self.options.alpha, random.Random(seed), self.like)  # not a secret
             yield Prompt((), (passage.start, passage.end), Sampling(max_tokens=1), ready=Completion(noisy))
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
@@ -104,7 +104,8 @@ class Noise(Step):
         return Parsed(text=completion.text) if completion.text.strip() else Parsed(error="parse:empty")
 
     def describe(self) -> dict[str, Any]:
-        return {"operation": self.operation, "options": self.options.model_dump()}
+        words = content_id(*(word for key in sorted(self.like) for word in (key, *self.like[key])))
+        return {"operation": self.operation, "options": self.options.model_dump(exclude={"synonyms"}), "synonyms": words}
 
 
 def disturb(text: str, operation: Operation, alpha: float, drawn: random.Random, like: dict[str, tuple[str, ...]]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rephrase import storage
-from rephrase.config import Section, parse_yaml, validate, yaml_lines
+from rephrase.config import SHIPPED_LISTS, Section, parse_yaml, validate, yaml_lines
 from rephrase.engines.base import Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Recipe, RowSource
@@ -21,7 +21,6 @@ from rephrase.recipes.template import TemplateStep
 from rephrase.records import Document, content_id
 
 _DOCUMENT = {"passage", "lines", "title", "url"}
-_LISTS = "lists/"  # shipped lists of our own writing
 
 
 class PaperSection(Section):
@@ -284,11 +283,11 @@ def _options(defaults: dict[str, Any], given: Mapping[str, Any], spot: str) -> d
 
 
 def _is_list(default: Any) -> bool:
-    return isinstance(default, str) and default.startswith(_LISTS)
+    return isinstance(default, str) and default.startswith(SHIPPED_LISTS)
 
 
 def _lines(path: str) -> list[str]:
-    if path.startswith(_LISTS):
+    if path.startswith(SHIPPED_LISTS):
         text = files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8")
     else:
         try:

@@ -1,7 +1,8 @@
 """A server with vLLM's command line and answers, but without a model: for tests of what happens around engines, not in them.
 
 Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
-STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL makes calls never end.
+STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL makes calls never end;
+STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
 """
 
 import argparse
@@ -21,6 +22,12 @@ def note(**fields: object) -> None:
     if path := os.environ.get("STAND_IN_LOG"):
         with open(path, "a") as file:
             file.write(json.dumps({"pid": os.getpid(), "at": time.time(), **fields}) + "\n")
+
+
+def text_of(body: dict, prompt: list) -> str:
+    if "response_format" in body and "STAND_IN_ENTITIES" in os.environ:
+        return json.dumps({"summary": "A summary.", "entities": [f"Entity {n}" for n in range(int(os.environ["STAND_IN_ENTITIES"]))]})
+    return ANSWER.format(sum(prompt))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -61,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1)
         time.sleep(options.stand_in_seconds)
         choices = [
-            {"index": index, "text": ANSWER.format(sum(prompt)), "token_ids": [1] * tokens, "finish_reason": "stop"}
+            {"index": index, "text": text_of(body, prompt), "token_ids": [1] * tokens, "finish_reason": "stop"}
             for index, prompt in enumerate(prompts)
         ]
         counts["vllm:num_requests_running"] -= 1
