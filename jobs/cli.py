@@ -12,7 +12,7 @@ from rephrase import __version__
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from rephrase.config import Run
+    from rephrase.config import EngineConfig, Run
 
 _DESCRIPTION = """\
 Turn a raw web corpus into a pretraining mixture: shard the documents, rewrite them with a language model,
@@ -30,6 +30,7 @@ examples:
   rephrase recipes                                   what can be named under `recipes:`
   rephrase recipes show mga/reformulate              prompts, options and source of one
   rephrase preview wrap/* --input page.jsonl --config run.yaml
+  rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
   rephrase classifier train labels.jsonl -o models/quality
 
 Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     recipes.add_argument("words", nargs="*", metavar="[FAMILY | show NAME]", help="only this family; or show NAME or FILE.yaml")
     recipes.set_defaults(action=_recipes)
     _add_preview(commands)
+    _add_label(commands)
     add_parser(commands)
     return parser
 
@@ -122,10 +124,28 @@ def _add_preview(commands: Any) -> None:
     parser.add_argument("--text", default="text", metavar="FIELD", help="the field that holds the text (default: text)")
     parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="documents (default: 3)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the recipe; repeatable")
+    _add_engine_options(parser)
+    parser.set_defaults(action=_preview)
+
+
+def _add_label(commands: Any) -> None:
+    words = "Let a model grade a sample of documents by a rubric, as labels for `rephrase classifier train`. Resumes."
+    parser = commands.add_parser("label", help="let a model label a sample, to train a classifier on", description=words)
+    parser.add_argument("input", nargs="+", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; globs, folders, s3://")
+    parser.add_argument("-o", "--to", required=True, metavar="labels.jsonl", help="where the labels go, local or s3://")
+    parser.add_argument(
+        "--rubric", default="label/educational", metavar="NAME", help="a label/… recipe or a recipe file (default: label/educational)"
+    )
+    parser.add_argument("-n", "--number", type=int, default=1000, metavar="N", help="documents, drawn by their ids (default: 1000)")
+    parser.add_argument("--text", default="text", metavar="FIELD", help="the field that holds the text (default: text)")
+    _add_engine_options(parser)
+    parser.set_defaults(action=_label)
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", help="tokenizer.json, folder or hub id (default: the config's or the model's)")
     parser.add_argument("--model", help="answer the prompts with a vLLM engine on this model")
     parser.add_argument("--config", metavar="run.yaml", help="answer the prompts with the engine of this run")
-    parser.set_defaults(action=_preview, settings=[], output=None)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -236,21 +256,39 @@ def _recipes(options: argparse.Namespace) -> None:
         print_list(options.words[0] if options.words else None)
 
 
+def _engine_and_tokenizer(options: argparse.Namespace) -> tuple[EngineConfig | None, str]:
+    """What --config, --model and --tokenizer say, for commands that take no whole run."""
+    from rephrase.config import VllmEngine, load_run
+
+    run = load_run(options.config) if options.config else None
+    engine = VllmEngine(kind="vllm", model=options.model) if options.model else run.engine if run else None
+    tokenizer = options.tokenizer or options.model or (run.tokenizer if run else None)
+    if not tokenizer:
+        raise UserError("no tokenizer to cut and count with", where="tokenizer", cure="give --tokenizer, --model or --config")
+    return engine, tokenizer
+
+
+def _label(options: argparse.Namespace) -> None:
+    from jobs.label import label, sample
+
+    engine, tokenizer = _engine_and_tokenizer(options)
+    if engine is None:
+        raise UserError("no engine to label with", where="label", cure="give --model or --config")
+    number = label(sample(options.input, options.number, options.text), options.rubric, engine, tokenizer, options.to)
+    print(f"{number} labels in {options.to}")
+
+
 def _preview(options: argparse.Namespace) -> None:
     from jobs.recipes import preview, read_input
-    from rephrase.config import RecipeUse, VllmEngine, parse_yaml, validate
+    from rephrase.config import RecipeUse, parse_yaml, validate
 
-    run = _load(options) if options.config else None
     use: dict[str, Any] = {"use": options.recipe, "options": {}}
     for setting in options.option:
         key, equals, value = setting.partition("=")
         if not equals:
             raise UserError(f"`{setting}` is not KEY=VALUE", where="--option", cure="for example --option n=3")
         use["options"][key] = parse_yaml(value, "--option")
-    engine = run.engine if run else VllmEngine(kind="vllm", model=options.model) if options.model else None
-    tokenizer = options.tokenizer or (run.tokenizer if run else options.model)
-    if not tokenizer:
-        raise UserError("no tokenizer to cut and count with", where="preview", cure="give --tokenizer, --model or --config")
+    engine, tokenizer = _engine_and_tokenizer(options)
     documents = read_input(options.input, options.text) if options.input else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
     preview(checked, documents=documents, tokenizer=tokenizer, engine=engine, number=options.number)

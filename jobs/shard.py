@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import time
 from collections import Counter
@@ -118,6 +119,7 @@ def _check_tools(run: Run) -> None:
     check_extractor(_input(run).extractor)
     Tokenizer.load(run.tokenizer)
     _language_finder(_input(run))
+    _scorers(_input(run))
 
 
 def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | None], Any]] | None:
@@ -126,6 +128,14 @@ def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | No
     from classifiers.fasttext_model import load_model
 
     return load_model(config.language_model).labels
+
+
+def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:
+    if not config.scores:
+        return {}
+    from classifiers.fasttext_model import load_model
+
+    return {name: load_model(path).scores for name, path in config.scores.items()}
 
 
 # The first pass: each file on its own.
@@ -198,6 +208,7 @@ class _Extracted:
     def __init__(self, config: Input, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._find_languages = _language_finder(config)
+        self._scorers = _scorers(config)
         self.writer = tables.Writer(DOCUMENT)
         self.documents = self.tokens = 0
         self._batch: list[RawDocument] = []
@@ -242,6 +253,11 @@ class _Extracted:
         scores: Any = [document.language_score for document in batch]
         if self._find_languages:
             languages, scores = self._find_languages(texts)
+        metadata = [dict(document.metadata) for document in batch]
+        for name, scorer in self._scorers.items():
+            for values, score in zip(metadata, scorer(texts), strict=True):
+                if not math.isnan(score):
+                    values[name] = f"{score:.6f}"
         columns = [
             pa.array([content_id(text) for text in texts], pa.string()),
             pa.array(texts, pa.string()),
@@ -252,7 +268,7 @@ class _Extracted:
             pa.array(counts, pa.int64()),
             pa.array([document.synthetic_depth for document in batch], pa.int32()),
             pa.array([document.license for document in batch], pa.string()),
-            pa.array([list(document.metadata.items()) for document in batch], DOCUMENT.field("metadata").type),
+            pa.array([list(values.items()) for values in metadata], DOCUMENT.field("metadata").type),
         ]
         return pa.Table.from_arrays(columns, schema=DOCUMENT)
 

@@ -53,6 +53,8 @@ class Input(Section):
     """Drop navigation, banners and footers of HTML pages."""
     language_model: str | None = None
     """A fastText language model such as lid.176.bin."""
+    scores: dict[str, str] = {}
+    """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing."""
     min_characters: int = Field(default=200, ge=0)
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)
@@ -444,6 +446,7 @@ def resolve_paths(run: Run, base: Path) -> Run:
         update={
             "paths": [resolve_path(p, base) for p in run.input.paths],
             "language_model": run.input.language_model and resolve_path(run.input.language_model, base),
+            "scores": {name: resolve_path(model, base) for name, model in run.input.scores.items()},
         }
     )
     recipes = [use.model_copy(update=_resolve_use(use, base)) for use in run.recipes]

@@ -36,6 +36,7 @@ _FILES = (
     "textbook",
     "tinystories",
     "persona",
+    "label",
 )
 """Recipe files, in the order of the list that users see."""
 

@@ -84,6 +84,7 @@ class StepSection(Shared):
     choose: dict[str, str] = {}
     draws: int | str = 1
     text: str | None = None
+    """The training text. Default: what the last step wrote; empty: none."""
     keep: dict[str, float] = {}
 
 
@@ -239,7 +240,7 @@ def _step(
         choose=tuple(section.choose.items()),
         draws=_number(section.draws, options, spot),
         options={name: value for name, value in options.items() if _used(name, section, first("system", None) or "")},
-        text=section.text.strip() if section.text else (f"{{{section.name}}}" if last else None),
+        text=(section.text.strip() or None) if section.text is not None else (f"{{{section.name}}}" if last else None),
         keep=tuple(section.keep.items()),
         drop_truncated=first("drop_truncated", False),
         only_first=first("only_first", False),
