@@ -80,7 +80,7 @@ def assert_complete(run: Run) -> None:
     assert sorted(mixture["id"].to_pylist()) == sorted(documents["id"].to_pylist())
 
 
-def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor_and_everything_lies_on_s3(tmp_path, tiny_model, bucket):
+def test_a_cluster_rewrites_with_a_real_vllm_on_its_executor_and_everything_lies_on_s3(tmp_path, tiny_model, bucket):
     engine = {
         "kind": "vllm",
         "model": str(tiny_model),
@@ -93,7 +93,7 @@ def test_a_cluster_rewrites_with_a_real_vllm_on_each_executor_and_everything_lie
         str(tiny_model),
         engine,
         place=bucket,
-        spark={"master": "local-cluster[2,1,1024]", "conf": {"spark.executor.memory": "1g", "spark.sql.shuffle.partitions": 2}},
+        spark={"master": "local-cluster[1,2,1024]", "conf": {"spark.executor.memory": "1g", "spark.sql.shuffle.partitions": 2}},
     )
     run = load_run(str(config))
     done = subprocess.run([sys.executable, "-m", "jobs.cli", "run", str(config)], capture_output=True, text=True, timeout=500, check=False)

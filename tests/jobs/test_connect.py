@@ -1,0 +1,70 @@
+"""The stages through Spark Connect: a real server, and the same tables as through classic Spark."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from jobs.session import LazySession
+from rephrase import storage, tables
+from rephrase.config import load_run
+from tests.jobs.test_pipeline import assert_complete, write_run
+
+_START = 90.0  # seconds for a JVM and its server
+
+
+@pytest.fixture
+def connect(tmp_path):
+    """The URL of a Spark Connect server."""
+    home = Path(pyspark.__file__).parent
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "SPARK_HOME": str(home),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": os.getcwd(),
+        "SPARK_NO_DAEMONIZE": "1",
+    }
+    environment |= {"SPARK_LOG_DIR": str(tmp_path), "SPARK_PID_DIR": str(tmp_path)}
+    settings = [f"spark.connect.grpc.binding.port={port}", "spark.ui.enabled=false", "spark.sql.shuffle.partitions=2"]
+    command = [str(home / "sbin" / "start-connect-server.sh"), "--master", "local[2]", *(word for s in settings for word in ("--conf", s))]
+    with open(tmp_path / "server.log", "wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    deadline = time.monotonic() + _START
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        assert server.poll() is None, (tmp_path / "server.log").read_text()[-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    yield f"sc://127.0.0.1:{port}"
+    os.killpg(server.pid, 15)
+    server.wait(30)
+
+
+def test_spark_connect_gives_the_tables_of_classic_spark(tmp_path, connect, spark: LazySession, tokenizer_file):
+    from jobs.run import run_all
+
+    mixture = {"mix": {"components": [{"origin": "original", "share": 1.0}], "file_tokens": 1000}}
+    classic = load_run(str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, output="classic", **mixture)))
+    run_all(classic, spark)
+    path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, output="remote", **mixture)
+    # In a process of its own: a session of the one kind hides the other from a whole process.
+    command = [sys.executable, "-m", "jobs.cli", "run", str(path), "--master", connect]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    remote = load_run(str(path))
+    assert_complete(remote)
+    for name in ("documents", "generations", "judged", "mixture"):
+        rows = [sorted(map(str, tables.read_folder(storage.join(run.output, name)).to_pylist())) for run in (classic, remote)]
+        assert rows[0] == rows[1], name
