@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side; medians are compared")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
+    add_sampling(parser)
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,6 +75,11 @@ def main() -> None:
     print(f"rewrite ratio {median(mine) / median(raw):.3f}")
 
 
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    words = "plain: temperature 1, top_p 1; recipe: WRAP's own, whose top_p makes a CPU sort the vocabulary for each token (default: plain)"
+    parser.add_argument("--sampling", choices=("plain", "recipe"), default="plain", help=words)
+
+
 def tiny(folder: Path) -> Path:
     from tests.tiny_model import make_tiny_model
 
@@ -85,7 +91,8 @@ def median(rates: list[float]) -> float:
 
 
 def _use(options: argparse.Namespace) -> dict[str, object]:
-    return {"use": "wrap/medium", "sampling": {"max_tokens": options.tokens, "ignore_eos": True}}
+    plain = {"temperature": 1.0, "top_p": 1.0} if options.sampling == "plain" else {}
+    return {"use": "wrap/medium", "sampling": {"max_tokens": options.tokens, "ignore_eos": True, **plain}}
 
 
 def recipe(options: argparse.Namespace) -> Recipe:

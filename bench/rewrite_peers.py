@@ -26,7 +26,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.rewrite import documents, engine_settings, median, ours, recipe, tiny  # noqa: E402  # the path comes first
+from bench.rewrite import add_sampling, documents, engine_settings, median, ours, recipe, tiny  # noqa: E402  # the path comes first
 
 
 def theirs(folder: Path, model: str, messages: Sequence[list[dict[str, str]]], options: argparse.Namespace) -> list[float]:
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
     parser.add_argument("--repeats", type=int, default=2, help="timed runs of each side; medians are compared")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
+    add_sampling(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

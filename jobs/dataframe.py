@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobs.gpus import discovery_script, executor_gpus
@@ -15,6 +15,7 @@ from rephrase.errors import UserError
 from rephrase.generate import Task, generate
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
+from rephrase.recipes.neighbours import with_neighbours
 from rephrase.records import GENERATION, Document, content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -31,11 +32,13 @@ def rewrite(
     tokenizer: str,
     text: str = "text",
     id: str | None = None,  # noqa: A002  # the name of the user's id column
+    metadata: Sequence[str] = (),
 ) -> DataFrame:
     """Rewrite a column of texts. Lazy, as every DataFrame operation.
 
     frame: any DataFrame with a string column `text`, and, if given, a string column `id` (else ids are made of the texts).
     recipe: a name of the catalogue, a mapping as under `recipes:` in a run config, or a Recipe. engine: a mapping as under `engine:`.
+    metadata: columns that recipes find in the documents' metadata, such as the answer of a problem.
     tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id, readable on the executors.
 
     Returns a DataFrame with the columns of `rephrase.records.GENERATION`, one row a completion. Failed requests are rows with an
@@ -44,7 +47,10 @@ def rewrite(
     chosen = [recipe] if isinstance(recipe, Recipe) else recipes_of([validate(RecipeUse, recipe, "recipe")])
     config = engine_of(engine)
     check_engine(config)
-    missing = [name for name in (text, id) if name and name not in frame.columns]
+    if alone := next((one.name for one in chosen if one.rows is not None), None):
+        cure = "run it with `rephrase run`"
+        raise UserError(f"the recipe `{alone}` has rows of its own and takes none", where="rewrite", cure=cure)
+    missing = [name for name in (text, id, *metadata) if name and name not in frame.columns]
     if missing:
         raise UserError(f"there is no column `{missing[0]}`", where="rewrite", cure=f"the columns are: {', '.join(frame.columns)}")
 
@@ -53,17 +59,23 @@ def rewrite(
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counter = Tokenizer.load(tokenizer)
         for batch in batches:
-            texts = batch.column(0).to_pylist()
-            ids = batch.column(1).to_pylist() if id else [content_id(value or "") for value in texts]
-            rows = [Row(Document(str(key), value or "")) for key, value in zip(ids, texts, strict=True)]
+            texts, ids, *more = (column.to_pylist() for column in batch.columns)
+            rows = []
+            for key, value, *extra in zip(ids, texts, *more, strict=True):
+                known = {name: found for name, found in zip(metadata, extra, strict=True) if found is not None}
+                rows.append(Row(Document(content_id(value or "") if key is None else key, value or "", metadata=known)))
             with user_errors_marked():
                 for one in chosen:
-                    yield from _answer(rows, one, config, counter, executor_gpus(script))
+                    near = with_neighbours(rows, one.neighbours) if one.neighbours else rows
+                    yield from _answer(near, one, config, counter, executor_gpus(script))
 
+    from pyspark.sql.functions import lit
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    columns = [frame[text].cast("string"), frame[id].cast("string")] if id else [frame[text].cast("string")]
-    return frame.select(*columns).mapInArrow(body, from_arrow_schema(GENERATION))
+    ids = frame[id].cast("string") if id else lit(None).cast("string")
+    return frame.select(frame[text].cast("string"), ids, *(frame[name].cast("string") for name in metadata)).mapInArrow(
+        body, from_arrow_schema(GENERATION)
+    )
 
 
 def _answer(rows: list[Row], recipe: Recipe, config: EngineConfig, tokenizer: Tokenizer, gpus: tuple[str, ...]) -> Iterator[pa.RecordBatch]:

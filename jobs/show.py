@@ -20,7 +20,10 @@ def show_pairs(run: Run, number: int, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     rows = _rewrites(run, number)
     spans = _find(run, "generations", [row["id"] for row in rows], ["id", "span_start", "span_end"])
-    documents = _find(run, "documents", [row["document_id"] for row in rows], ["id", "text", "url"])
+    ids, columns = [row["document_id"] for row in rows], ["id", "text", "url"]
+    documents = _find(run, "documents", ids, columns)
+    for table in {file.path.split("/")[-2] for file in storage.list_files(storage.join(run.output, "rows"))}:
+        documents |= _find(run, f"rows/{table}", ids, columns)
     for row in rows:
         span, document = spans[row["id"]], documents[row["document_id"]]
         original = document["text"][span["span_start"] : span["span_end"]]

@@ -40,7 +40,9 @@ def _stages(run: Run, console: Console) -> None:
     table.add_row("documents", f"{_sum(documents, 'documents'):,}", f"{_sum(documents, 'tokens'):,} tokens")
     table.add_row("", "", f"dropped: {short:,} too short, {repeated:,} exact duplicates; {errors:,} read errors")
     passages = _passages(generations)
-    table.add_row("passages", f"{max(passages.values(), default=0):,}", "by the recipe that cuts documents finest; below for each")
+    own = {note["recipe"] for note in generations if note["rows"].startswith("rows/")}  # not made from documents
+    most = max((count for recipe, count in passages.items() if recipe not in own), default=0)
+    table.add_row("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each")
     seconds = _sum(generations, "seconds")
     tokens = _sum(generations, "completion_tokens")
     rate = f", {tokens / seconds:,.0f} tokens/s a task" if seconds else ""

@@ -65,3 +65,15 @@ def test_mistakes_are_found_before_any_task_runs(spark, recording, tokenizer_fil
         rewrite(frame, "wrap/easy", engine, tokenizer=tokenizer_file, text="body")
     with pytest.raises(UserError, match=r"unknown key `engine\.pth`"):
         rewrite(frame, "wrap/easy", {"kind": "replay", "pth": recording}, tokenizer=tokenizer_file)
+
+
+def test_columns_go_into_the_metadata_and_rows_know_their_neighbours(spark, tokenizer_file):
+    texts = ["A box of Port Ellen holds 3 pens. How many do 4 hold?", "Once we saw Port Ellen from a boat.", "Bread rises."]
+    frame = spark.get().createDataFrame([(text, "12", 7) for text in texts], "text string, answer string, other int").coalesce(1)
+    rows = rewrite(frame, "verified/answer", {"kind": "echo"}, tokenizer=tokenizer_file, metadata=["answer"]).collect()
+    assert {row["error"] for row in rows} == {"rejected:wrong"}, "the echo engine solves nothing"
+    assert len(rows) == 4 * len(texts)
+    rows = rewrite(frame, "crossdoc/related", {"kind": "echo"}, tokenizer=tokenizer_file).collect()
+    assert len(rows) == 2, "one of the texts has no neighbour"
+    with pytest.raises(UserError, match="`tinystories/story` has rows of its own and takes none"):
+        rewrite(frame, "tinystories/story", {"kind": "echo"}, tokenizer=tokenizer_file)
