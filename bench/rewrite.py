@@ -57,7 +57,7 @@ def main() -> None:
     """Run both sides and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a model folder (default: a tiny random Llama)")
-    parser.add_argument("--prompts", type=int, default=1024)
+    parser.add_argument("--prompts", type=int, default=2048)
     parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
     parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side; medians are compared")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
@@ -105,7 +105,11 @@ def recipe(options: argparse.Namespace) -> Recipe:
 
 
 def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tuple[Message, ...]]:
-    """Write a documents table of one-passage documents, in units of 256: real ones hold thousands. Returns the prompts."""
+    """Write a documents table of one-passage documents. Returns the prompts.
+
+    Each task has one unit: by default real ones hold 500,000 tokens, 1,600 passages and more. A unit's last requests leave the engine
+    half empty where no other task is there to fill it, so that many small units would measure their tails and little else.
+    """
     from jobs.stage import claim
     from rephrase import tables
     from rephrase.recipes.base import Row
@@ -116,7 +120,7 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
     texts = [f"Note {i}. " + " ".join(shuffle.choices(WORDS, k=60)).capitalize() + "." for i in range(options.prompts)]
     rows = [{"id": content_id(text), "text": text, "source": "bench", "n_tokens": 0, "synthetic_depth": 0} for text in texts]
     table = pa.Table.from_pylist(rows, schema=DOCUMENT)
-    group = 256
+    group = max(256, options.prompts // options.cores)
     groups = [min(group, options.prompts - at) for at in range(0, options.prompts, group)]
     for run in range(options.repeats + 1):
         documents = folder / f"run{run}" / "documents"

@@ -1,6 +1,6 @@
 """Our rewrite stage against datatrove's InferenceRunner: the same vLLM, model, prompts and machine, one after the other.
 
-    python bench/rewrite_peers.py [--model FOLDER] [--prompts 512] [--tokens 128] [--repeats 2]
+    python bench/rewrite_peers.py [--model FOLDER] [--prompts 2048] [--tokens 128] [--repeats 2]
 
 Both sides write the same number of tokens. datatrove talks to a vLLM server that this script starts for it with the settings of ours (its
 own start calls a console script that vLLM's build for CPUs does not have); its clock starts with its first document and ends when
@@ -94,7 +94,7 @@ def main() -> None:
     """Run both sides and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a model folder (default: a tiny random Llama)")
-    parser.add_argument("--prompts", type=int, default=512)
+    parser.add_argument("--prompts", type=int, default=2048)
     parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
     parser.add_argument("--repeats", type=int, default=2, help="timed runs of each side; medians are compared")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
