@@ -71,14 +71,9 @@ class Shared(Section):
     """Only the first passage of each document."""
 
 
-class StepSection(Shared):
-    """One round of prompts."""
+class Asked(Shared):
+    """What a step says beside its prompt."""
 
-    name: str
-    prompt: str
-    of: str | None = None
-    """The earlier step whose results are taken up; default: the step before, and for the first step passages."""
-    each: bool = False
     examples: list[tuple[str, str]] = []
     raw: bool = False
     choose: dict[str, str] = {}
@@ -86,6 +81,16 @@ class StepSection(Shared):
     text: str | None = None
     """The training text. Default: what the last step wrote; empty: none."""
     keep: dict[str, float] = {}
+
+
+class StepSection(Asked):
+    """One round of prompts."""
+
+    name: str
+    prompt: str
+    of: str | None = None
+    """The earlier step whose results are taken up; default: the step before, and for the first step passages."""
+    each: bool = False
 
 
 class RowsSection(Section):
@@ -100,7 +105,7 @@ class RowsSection(Section):
     """What stands for the document's text."""
 
 
-class Style(Shared):
+class Style(Asked):
     """One recipe of a family, of one step or of several; what it leaves out is the family's."""
 
     summary: str = ""
@@ -109,12 +114,6 @@ class Style(Shared):
     rows: RowsSection | None = None
     steps: list[StepSection] = []
     prompt: str | None = None
-    examples: list[tuple[str, str]] = []
-    raw: bool = False
-    choose: dict[str, str] = {}
-    draws: int | str = 1
-    text: str | None = None
-    keep: dict[str, float] = {}
 
 
 class FamilyFile(Shared):
@@ -198,8 +197,7 @@ def _recipe(full: str, family: FamilyFile, style: Style, given: Mapping[str, Any
 
 
 def _only_step(style: Style) -> StepSection:
-    names = ("prompt", "examples", "raw", "choose", "draws", "text", "keep")
-    return StepSection(name="rewrite", **{name: getattr(style, name) for name in names})
+    return StepSection(name="rewrite", prompt=style.prompt or "", **{name: getattr(style, name) for name in Asked.__annotations__})
 
 
 def _step(
