@@ -14,7 +14,7 @@ import orjson
 from rich.console import Console
 
 from rephrase import storage
-from rephrase.config import Input, RecipeUse
+from rephrase.config import Input, RecipeUse, validate
 from rephrase.errors import UserError
 from rephrase.generate import Task, generate
 from rephrase.recipes.base import Recipe, Row
@@ -76,22 +76,24 @@ def sample(paths: list[str], size: int, text_field: str = "text") -> list[Docume
 
     Raises `UserError` if there are none.
     """
-    from rephrase.readers import RawDocument, read_documents
-
-    config = Input.model_validate({"paths": paths, "fields": {"text": text_field}})
-
-    def found() -> Iterator[Document]:
-        for path in paths:
-            for file in storage.expand(path):
-                for item in read_documents(file, config):
-                    if isinstance(item, RawDocument):
-                        yield Document(content_id(item.text), item.text, item.source, item.url, item.language, metadata=item.metadata)
-
-    drawn = heapq.nsmallest(size, found(), key=lambda document: (unit_interval(document.id, "label"), document.id))
+    drawn = heapq.nsmallest(size, documents_in(paths, text_field), key=lambda document: (unit_interval(document.id, "label"), document.id))
     documents = list({document.id: document for document in drawn}.values())
     if not documents:
         raise UserError("no documents were found", where=", ".join(paths), cure="WARC, WET, JSONL or Parquet with a text field")
     return documents
+
+
+def documents_in(paths: list[str], text_field: str = "text", min_characters: int = 200) -> Iterator[Document]:
+    """The documents of files, folders and globs, without tables and Spark; texts below `min_characters` are left out."""
+    from rephrase.readers import RawDocument, read_documents
+
+    settings = {"paths": paths, "fields": {"text": text_field}, "min_characters": min_characters}
+    config: Input = validate(Input, settings, "input")
+    for path in paths:
+        for file in storage.expand(path):
+            for item in read_documents(file, config):
+                if isinstance(item, RawDocument):
+                    yield Document(content_id(item.text), item.text, item.source, item.url, item.language, metadata=item.metadata)
 
 
 def _written(output: str) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from jobs.label import documents_in
 from jobs.rows import with_generations
-from rephrase import storage
-from rephrase.config import Input, RecipeUse, validate
+from rephrase.config import RecipeUse
 from rephrase.errors import UserError
 from rephrase.generate import Task, generate, generations_of
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import catalogue, options_of, recipes_of
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.recipes.template import TemplateStep
-from rephrase.records import Document, content_id
+from rephrase.records import Document
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -112,18 +112,7 @@ async def _answered(recipe: Recipe, rows: list[Row], counter: Tokenizer, config:
 
 def read_input(path: str, text_field: str = "text", limit: int = 50) -> list[Document]:
     """The first documents of a file or glob in any format that the shard stage reads. Raises `UserError` if there are none."""
-    from rephrase.readers import RawDocument, read_documents
-
-    settings = {"paths": [path], "min_characters": 0, "fields": {"text": text_field}}
-    config: Input = validate(Input, settings, "--input")
-
-    def found() -> Iterator[Document]:
-        for file in storage.expand(path):
-            for item in read_documents(file, config):
-                if isinstance(item, RawDocument):
-                    yield Document(content_id(item.text), item.text, item.source, item.url, item.language, metadata=item.metadata)
-
-    documents = list(islice(found(), limit))
+    documents = list(islice(documents_in([path], text_field, min_characters=0), limit))
     if not documents:
         raise UserError("no documents were found", where=path, cure="WARC, WET, JSONL or Parquet with a text field")
     return documents
