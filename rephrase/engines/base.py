@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
@@ -43,7 +44,12 @@ class Sampling:
 
     def json(self) -> str:
         """Canonical JSON of the fields that are set."""
-        return orjson.dumps(self.fields(), option=orjson.OPT_SORT_KEYS).decode()
+        return _json_of(self)
+
+
+@functools.lru_cache(maxsize=256)  # a few settings, asked for with every request
+def _json_of(sampling: Sampling) -> str:
+    return orjson.dumps(sampling.fields(), option=orjson.OPT_SORT_KEYS).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from rephrase.engines.server_folder import Launch, get, metrics, read_status, wr
 _WATCH = 10.0  # seconds between looks at whether a server makes progress
 _KEPT_LOG = 10 << 20  # bytes of a log that are kept with the run
 _OWNER_POLL = 1.0
+_CPU_NICE = 10  # what the tasks leave is the server's; they need a tenth of a core
 _START_POLL = 0.25
 
 
@@ -58,9 +59,23 @@ def _start_server(folder: Path, launch: Launch, python_path: str | None) -> subp
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(launch.devices)
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *launch.arguments, "--uds", str(folder / "socket")]
     with open(folder / "engine.log", "wb") as log:
-        return subprocess.Popen(  # noqa: S603  # the user's own arguments, on the user's own machines
+        server = subprocess.Popen(  # noqa: S603  # the user's own arguments, on the user's own machines
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+    if not launch.devices:
+        _stand_back(server.pid)
+    return server
+
+
+def _stand_back(pid: int) -> None:
+    """Lower the priority of a server that shares its processors with those who feed it.
+
+    Its processes spin while they wait for each other. Without this the kernel gave the tasks that hold the next requests a
+    hundredth of a core for seconds, and the server, with little to do, kept spinning.
+    """
+    os.setpriority(os.PRIO_PROCESS, pid, _CPU_NICE)
+    with contextlib.suppress(OSError):  # not every kernel groups processes by session, and then shares time by group
+        Path(f"/proc/{pid}/autogroup").write_text(str(_CPU_NICE), encoding="ascii")
 
 
 def _how_it_ended(folder: Path, code: int) -> str:
