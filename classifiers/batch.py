@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Protocol
 
@@ -34,9 +34,11 @@ class JudgeBatch:
     """Tokens of the raw completion, by the engine's count."""
     languages: Sequence[str | None]
     """ISO codes of the documents' languages."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """The fixed text of the recipes' prompts, by recipe; not a column. What is missing is not looked for."""
 
     def __post_init__(self) -> None:
-        sizes = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        sizes = {name: len(getattr(self, name)) for name in self._columns()}
         if len(set(sizes.values())) > 1:
             raise ValueError(f"the columns of a batch differ in length: {sizes}")
 
@@ -45,7 +47,11 @@ class JudgeBatch:
 
     def rows(self, indices: Sequence[int]) -> JudgeBatch:
         """The given rows as a batch of their own."""
-        return JudgeBatch(*([column[i] for i in indices] for column in (getattr(self, f.name) for f in fields(self))))
+        columns = {name: getattr(self, name) for name in self._columns()}
+        return JudgeBatch(**{name: [column[i] for i in indices] for name, column in columns.items()}, prompts=self.prompts)
+
+    def _columns(self) -> list[str]:
+        return [field.name for field in fields(self) if field.name != "prompts"]
 
     @cached_property
     def has_text(self) -> Flags:

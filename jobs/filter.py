@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from jobs.stage import claim, stage_note
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
 from rephrase.errors import UserError
+from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import JUDGED, KEEP
 from rephrase.text.tokenizer import Tokenizer
 
@@ -48,19 +50,20 @@ def filter_stage(run: Run, spark: LazySession) -> None:
     if not todo:
         console.print(f"filter: all {len(units)} units are there already, nothing to do")
         return
-    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer)
+    prompts = {recipe.name: recipe.wording for recipe in recipes_of(run.recipes)}
+    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts)
     with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
         run_units(spark.get(), todo, work, folder, progress)
 
 
-def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str) -> None:
+def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str, prompts: Mapping[str, str]) -> None:
     """The work of one Spark task: judge one object of generations and create the object of verdicts."""
     note = tables.footer(unit.payload).note
     generations = tables.read(unit.payload)
     sources = tables.read(storage.join(output, note["rows"]), row_group=note["row_group"])
     by_id = {row["id"]: row for row in sources.drop_columns(["metadata"]).to_pylist()}
     counter = Tokenizer.load(tokenizer)
-    parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter) for at in range(0, generations.num_rows, _ROWS)]
+    parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter, prompts) for at in range(0, generations.num_rows, _ROWS)]
     judged = pa.concat_tables(parts) if parts else JUDGED.empty_table()
     verdicts = Counter(judged.column("verdict").to_pylist())
     kept_tokens = sum(judged.column("n_tokens").to_pylist()) if judged.num_rows else 0
@@ -78,7 +81,9 @@ def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: st
     )
 
 
-def _judge(generations: pa.Table, documents: dict[str, dict[str, Any]], cascade: Cascade, tokenizer: Tokenizer) -> pa.Table:
+def _judge(
+    generations: pa.Table, documents: dict[str, dict[str, Any]], cascade: Cascade, tokenizer: Tokenizer, prompts: Mapping[str, str]
+) -> pa.Table:
     rows = generations.to_pylist()
     passages: dict[tuple[str, int, int], str] = {}  # rows of one passage share one string, so that checks prepare it once
     for row in rows:
@@ -93,6 +98,7 @@ def _judge(generations: pa.Table, documents: dict[str, dict[str, Any]], cascade:
         errors=[row["error"] for row in rows],
         completion_tokens=[row["completion_tokens"] for row in rows],
         languages=[documents[row["document_id"]]["language"] for row in rows],
+        prompts=prompts,
     )
     verdicts, scores = cascade.judge(batch)
     texts = [row["text"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]

@@ -11,6 +11,7 @@ from classifiers.checks.chatter import Chatter, ChatterSettings
 from classifiers.checks.completion import Finished, FinishedSettings, Parsed, ParsedSettings
 from classifiers.checks.copied import Copied, CopiedSettings
 from classifiers.checks.language import Language, LanguageSettings
+from classifiers.checks.leaked import Leaked, LeakedSettings
 from classifiers.checks.length import Length, LengthSettings
 from classifiers.checks.quality import Quality, QualitySettings
 from classifiers.checks.repetition import Repetition, RepetitionSettings
@@ -29,6 +30,7 @@ KINDS: dict[str, Kind] = {
     "finished": Kind(FinishedSettings, Finished),
     "parsed": Kind(ParsedSettings, Parsed),
     "chatter": Kind(ChatterSettings, Chatter),
+    "leaked": Kind(LeakedSettings, Leaked),
     "length": Kind(LengthSettings, Length),
     "repetition": Kind(RepetitionSettings, Repetition),
     "copied": Kind(CopiedSettings, Copied),

@@ -185,8 +185,22 @@ class Recipe:
         return self.name.split("/", 1)[0]
 
     @property
+    def wording(self) -> str:
+        """All texts that its prompts are made of, a paragraph each."""
+        return "\n\n".join(_texts([step.describe() for step in self.steps]))
+
+    @property
     def digest(self) -> str:
         """Changes whenever prompts, parsing settings or sampling change."""
         steps = [{"name": s.name, "retries": s.retries, "samples": s.samples, **s.describe()} for s in self.steps]
         parts = [self.name, steps] if self.rows is None else [self.name, steps, self.rows.describe()]
         return content_id(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode())[:16]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for inner in value.values() for text in _texts(inner))
+    elif isinstance(value, Sequence):
+        yield from (text for inner in value for text in _texts(inner))

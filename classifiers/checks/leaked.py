@@ -1,0 +1,50 @@
+"""Whether a text repeats the words of its recipe's own prompt: what a model says that was talked into showing its instructions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from classifiers.batch import CheckResult, JudgeBatch, Scores
+from classifiers.words import ngrams_of, words_of
+from rephrase.config import Section
+
+
+class LeakedSettings(Section):
+    """How much of the prompt is a leak."""
+
+    ngram: int = Field(default=10, ge=4)
+    """Words in a row; shorter runs are phrases that anybody may write."""
+    max: int | None = Field(default=0, ge=0)
+    """The most n-grams of the prompt that a text may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaked:
+    """Rejects texts that repeat their recipe's prompt. Score: `leaked`, the n-grams of the prompt that the text holds.
+
+    What stands in the source passage too is the document's own. NaN where nobody knows the recipe's prompts.
+    """
+
+    name: str
+    settings: LeakedSettings
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch."""
+        scores: Scores = np.full(len(batch), np.nan)
+        grams, counts = ngrams_of(batch.words, self.settings.ngram)
+        ends = np.cumsum(counts)
+        for recipe in set(batch.recipes) & set(batch.prompts):
+            prompt = np.unique(ngrams_of(words_of([batch.prompts[recipe]]), self.settings.ngram)[0])
+            shown = np.isin(grams, prompt)
+            for row in range(len(batch)):
+                if batch.recipes[row] == recipe and batch.has_text[row]:
+                    own = slice(ends[row] - counts[row], ends[row])
+                    found = np.unique(grams[own][shown[own]])
+                    if len(found):
+                        found = np.setdiff1d(found, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
+                    scores[row] = len(found)
+        keep = np.ones(len(batch), np.bool_) if self.settings.max is None else ~(scores > self.settings.max)
+        return CheckResult({self.name: scores}, keep)
