@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -81,17 +82,31 @@ class CheckResult:
     """False where the check rejects the row. A row whose score is NaN is not rejected."""
 
 
-class Check(Protocol):
-    """Scores the rows of a batch and decides on each. Picklable, and without memory of earlier batches."""
+class Check(ABC):
+    """Scores the rows of a batch and decides on each. Picklable, and without memory of earlier batches.
 
-    @property
-    def name(self) -> str:
-        """The verdict of rows that it rejects, and the start of its scores' names."""
-        ...
+    What it decides follows from its scores and settings alone, so that kept scores can be judged again without the texts.
+    """
 
-    def __call__(self, batch: JudgeBatch, /) -> CheckResult:
-        """Score every row that has a text."""
-        ...
+    __slots__ = ()
+    name: str
+    """The verdict of rows that it rejects, and the start of its scores' names."""
+    settings: Any
+    scored_by: ClassVar[tuple[str, ...]] = ()
+    """The settings that scores depend on; the others are bounds."""
+
+    @abstractmethod
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """Scores of every row, by name; NaN where a row has no such score."""
+
+    @abstractmethod
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """Which rows to keep. A row is never rejected by a score that is NaN."""
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch and decide on its rows."""
+        scores = self.score(batch)
+        return CheckResult(scores, self.decide(scores))
 
 
 def within(scores: Scores, low: float | None, high: float | None) -> Flags:

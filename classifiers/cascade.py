@@ -19,7 +19,7 @@ from rephrase.config import Filter, parse_yaml, validate
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, KEEP
 
-_UNPARSED = "parsed"  # the verdict of rows without a text that no configured check has rejected
+UNPARSED = "parsed"  # the verdict of rows without a text that no configured check has rejected
 _BLOCK_ROWS = 256  # rows and characters of a block: its arrays stay in the processor's cache
 _BLOCK_CHARACTERS = 1 << 19
 
@@ -116,7 +116,7 @@ class Cascade:
 
     def _judge_block(self, block: JudgeBatch, indices: Sequence[int], verdicts: list[str], scores: list[dict[str, float]]) -> None:
         intermediate = np.array([text is None and error is None for text, error in zip(block.texts, block.errors, strict=True)])
-        names = [*self.names, _UNPARSED]
+        names = [*self.names, UNPARSED]
         failed = np.full(len(block), len(names))  # the place of the first failing check
         for place, check in enumerate(self.checks(block.recipes[0])):
             result = check(block)

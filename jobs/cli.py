@@ -80,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_run_options(one)
         if stage == "rewrite":
             _add_retry_option(one)
+        if stage == "filter":
+            _add_dry_run_option(one)
         one.set_defaults(action=_stage, stage=stage)
     status = commands.add_parser("status", help="how far a run is, from any shell", description="Units, rates and the time left.")
     _add_run_options(status)
@@ -172,6 +174,11 @@ def _add_retry_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry-errors", action="store_true", help=words)
 
 
+def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
+    words = "judge nothing: show what the checks of this config would keep, from the scores of the last run, in seconds"
+    parser.add_argument("--dry-run", action="store_true", help=words)
+
+
 def _load(options: argparse.Namespace) -> Run:
     from rephrase.config import load_run, parse_yaml
 
@@ -201,6 +208,11 @@ def _stage(options: argparse.Namespace) -> None:
     from jobs.run import run_stage
 
     run = _load(options)
+    if getattr(options, "dry_run", False):
+        from jobs.dry_run import dry_run
+
+        dry_run(run)
+        return
     again = getattr(options, "retry_errors", False)
     _with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Literal
@@ -15,11 +16,12 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from classifiers.batch import CheckResult, JudgeBatch
+from classifiers.batch import Check, Flags, JudgeBatch, Scores
 from rephrase.config import Section, parse_yaml, validate
 
 # What may stand between the place and the phrase: spaces and Markdown signs. No quotation marks: those begin speech.
 _DRESS = r"[ \t*#>_\-(]*"
+_KINDS = ("opening", "refusal", "closing", "leak")
 _HEAD = 400  # characters at the start, and at the end, that openings and endings are looked for in
 _PLACES = {
     "start": r"\A\s*" + _DRESS,
@@ -85,27 +87,30 @@ class ChatterSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Chatter:
+class Chatter(Check):
     """Rejects texts that a rule finds. Scores: `chatter.opening`, `.refusal`, `.closing`, `.leak`: rules that found something."""
 
     name: str
     settings: ChatterSettings
+    scored_by = ("skip", "extra")
     _searches: tuple[_Search, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         rules = [rule for rule in default_rules() if rule.name not in self.settings.skip]
         object.__setattr__(self, "_searches", _searches((*rules, *self.settings.extra)))
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
-        kinds = ("opening", "refusal", "closing", "leak")
-        counts = {kind: np.zeros(len(batch)) for kind in kinds}
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
+        counts = {kind: np.zeros(len(batch)) for kind in _KINDS}
         for row in np.flatnonzero(batch.has_text):
             for kind in self._found(batch.texts[row] or "", batch.sources[row]):
                 counts[kind][row] += 1
-        keep = sum(counts.values(), np.zeros(len(batch))) == 0
-        scores = {f"{self.name}.{kind}": np.where(batch.has_text, values, np.nan) for kind, values in counts.items()}
-        return CheckResult(scores, keep)
+        return {f"{self.name}.{kind}": np.where(batch.has_text, values, np.nan) for kind, values in counts.items()}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        keep: Flags = ~np.any([scores[f"{self.name}.{kind}"] > 0 for kind in _KINDS], axis=0)
+        return keep
 
     def _found(self, text: str, source: str) -> list[str]:
         text = _plain(text.strip())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from classifiers.batch import CheckResult, JudgeBatch
+from classifiers.batch import Check, Flags, JudgeBatch, Scores
 from rephrase.config import Section
 
 
@@ -15,17 +16,21 @@ class FinishedSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Check):
     """Rejects completions that the token limit cut off. Score: `finished`, 1 or 0; NaN where the reason is unknown."""
 
     name: str
     settings: FinishedSettings
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         values = {"stop": 1.0, "length": 0.0}  # "error" is for `parsed` to judge: the engine never answered
-        scores = np.array([values.get(reason or "", np.nan) for reason in batch.finish_reasons])
-        return CheckResult({self.name: scores}, scores != 0)
+        return {self.name: np.array([values.get(reason or "", np.nan) for reason in batch.finish_reasons])}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        keep: Flags = scores[self.name] != 0
+        return keep
 
 
 class ParsedSettings(Section):
@@ -33,13 +38,18 @@ class ParsedSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Check):
     """Rejects rows with an error and rows whose text is blank. Score: `parsed`, 1 or 0."""
 
     name: str
     settings: ParsedSettings
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         good = batch.has_text & np.array([error is None for error in batch.errors], np.bool_)
-        return CheckResult({self.name: good.astype(np.float64)}, good)
+        return {self.name: good.astype(np.float64)}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        keep: Flags = scores[self.name] != 0
+        return keep

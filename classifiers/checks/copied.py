@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from classifiers.batch import CheckResult, JudgeBatch, Scores, within
+from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.words import Integers, Words, ngrams_of
 from rephrase.config import Section
 
@@ -24,7 +25,7 @@ class CopiedSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Check):
     """Rejects copies. Score: `copied`, the share of the text's n-grams that occur in the source, from 0 to 1.
 
     NaN for texts with fewer words than an n-gram has.
@@ -32,12 +33,16 @@ class Copied:
 
     name: str
     settings: CopiedSettings
+    scored_by = ("ngram",)
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         sources, source_of = batch.source_words
-        scores = containment(batch.words, sources, source_of, self.settings.ngram)
-        return CheckResult({self.name: scores}, within(scores, self.settings.min, self.settings.max))
+        return {self.name: containment(batch.words, sources, source_of, self.settings.ngram)}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        return within(scores[self.name], self.settings.min, self.settings.max)
 
 
 def containment(texts: Words, sources: Words, source_of: Integers, size: int) -> Scores:

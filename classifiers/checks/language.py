@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from classifiers.batch import CheckResult, JudgeBatch, within
+from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.fasttext_model import load_model
 from rephrase.config import Section
 
@@ -22,7 +23,7 @@ class LanguageSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class Language(Check):
     """Rejects texts that have changed language. Score: `language`, the probability of the document's language.
 
     It is 0 where another language is likelier, and NaN where the document's language is not known.
@@ -30,11 +31,16 @@ class Language:
 
     name: str
     settings: LanguageSettings
+    scored_by = ("model",)
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         found, scores = load_model(self.settings.model).labels(batch.texts)
         known = np.array([language is not None for language in batch.languages], np.bool_)
         same = np.array([a == b for a, b in zip(found, batch.languages, strict=True)], np.bool_)
-        scores = np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)
-        return CheckResult({self.name: scores}, within(scores, self.settings.min, None) & ~(scores == 0))
+        return {self.name: np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        keep: Flags = within(scores[self.name], self.settings.min, None) & ~(scores[self.name] == 0)
+        return keep

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from classifiers.batch import CheckResult, JudgeBatch, Scores
+from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.words import ngrams_of, words_of
 from rephrase.config import Section
 
@@ -22,7 +23,7 @@ class LeakedSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Leaked:
+class Leaked(Check):
     """Rejects texts that repeat their recipe's prompt. Score: `leaked`, the n-grams of the prompt that the text holds.
 
     What stands in the source passage too is the document's own. NaN where nobody knows the recipe's prompts.
@@ -30,9 +31,10 @@ class Leaked:
 
     name: str
     settings: LeakedSettings
+    scored_by = ("ngram",)
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         scores: Scores = np.full(len(batch), np.nan)
         grams, counts = ngrams_of(batch.words, self.settings.ngram)
         ends = np.cumsum(counts)
@@ -46,5 +48,8 @@ class Leaked:
                     if len(found):
                         found = np.setdiff1d(found, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
                     scores[row] = len(found)
-        keep = np.ones(len(batch), np.bool_) if self.settings.max is None else ~(scores > self.settings.max)
-        return CheckResult({self.name: scores}, keep)
+        return {self.name: scores}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        return within(scores[self.name], None, self.settings.max)

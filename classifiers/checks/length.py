@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from classifiers.batch import CheckResult, JudgeBatch, within
+from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from rephrase.config import Section
 
 
@@ -26,20 +27,23 @@ class LengthSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class Length(Check):
     """Rejects texts out of bounds. Scores: `length.ratio` (NaN for an empty source), `length.words`, `length.tokens`."""
 
     name: str
     settings: LengthSettings
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         text = np.array([len(text) if text else 0 for text in batch.texts], np.float64)
         source = np.array([len(source) or np.nan for source in batch.sources], np.float64)
         tokens = np.array([np.nan if count is None else count for count in batch.completion_tokens], np.float64)
         words = batch.words.counts.astype(np.float64)
-        ratio, words, tokens = (np.where(batch.has_text, values, np.nan) for values in (text / source, words, tokens))
-        keep = within(ratio, self.settings.min_ratio, self.settings.max_ratio)
-        keep &= within(words, self.settings.min_words, self.settings.max_words)
-        keep &= within(tokens, self.settings.min_tokens, self.settings.max_tokens)
-        return CheckResult({f"{self.name}.ratio": ratio, f"{self.name}.words": words, f"{self.name}.tokens": tokens}, keep)
+        found = {"ratio": text / source, "words": words, "tokens": tokens}
+        return {f"{self.name}.{score}": np.where(batch.has_text, values, np.nan) for score, values in found.items()}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        keep = within(scores[f"{self.name}.ratio"], self.settings.min_ratio, self.settings.max_ratio)
+        keep &= within(scores[f"{self.name}.words"], self.settings.min_words, self.settings.max_words)
+        return keep & within(scores[f"{self.name}.tokens"], self.settings.min_tokens, self.settings.max_tokens)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import Field
 
-from classifiers.batch import CheckResult, JudgeBatch, within
+from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.card import read_card
 from classifiers.fasttext_model import POSITIVE, load_model
 from rephrase.config import Section
@@ -26,7 +27,7 @@ class QualitySettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(Check):
     """Rejects rows by a classifier's score. Score: `quality`, P(label) from 0 to 1.
 
     `UserError` where neither a bound nor a card says which rows to keep.
@@ -34,6 +35,7 @@ class Quality:
 
     name: str
     settings: QualitySettings
+    scored_by = ("model", "label")
 
     def __post_init__(self) -> None:
         if self.settings.min is not None or self.settings.max is not None:
@@ -47,7 +49,10 @@ class Quality:
             )
         object.__setattr__(self, "settings", self.settings.model_copy(update={"min": card.threshold}))
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
-        scores = load_model(self.settings.model).scores(batch.texts, self.settings.label)
-        return CheckResult({self.name: scores}, within(scores, self.settings.min, self.settings.max))
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
+        return {self.name: load_model(self.settings.model).scores(batch.texts, self.settings.label)}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        return within(scores[self.name], self.settings.min, self.settings.max)

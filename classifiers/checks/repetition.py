@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from classifiers.batch import CheckResult, JudgeBatch, Scores, within
+from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.words import Integers, Words, extended, mixed
 from rephrase.config import Section
 
@@ -46,21 +47,22 @@ class RepetitionSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Repetition:
+class Repetition(Check):
     """Rejects rows with a score above its setting. Scores: `repetition.<setting>` for each setting."""
 
     name: str
     settings: RepetitionSettings
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         found = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
-        keep = np.ones(len(batch), np.bool_)
-        scores: dict[str, Scores] = {}
-        for setting, values in found.items():
-            scores[f"{self.name}.{setting}"] = np.where(batch.has_text, values, np.nan)
-            keep &= within(scores[f"{self.name}.{setting}"], None, getattr(self.settings, setting))
-        return CheckResult(scores, keep)
+        return {f"{self.name}.{setting}": np.where(batch.has_text, values, np.nan) for setting, values in found.items()}
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        bounds = {setting: getattr(self.settings, setting) for setting in RepetitionSettings.model_fields}
+        keep: Flags = np.logical_and.reduce([within(scores[f"{self.name}.{setting}"], None, bound) for setting, bound in bounds.items()])
+        return keep
 
 
 def ngram_fractions(words: Words) -> dict[str, Scores]:

@@ -112,3 +112,19 @@ def test_the_recordings_belong_to_the_prompts(demo):
     )
     assert stamped.returncode == 0, stamped.stdout
     assert "0 prompts without one" in stamped.stdout
+
+
+def test_a_dry_run_of_the_filter_shows_what_other_thresholds_would_keep(demo):
+    folder = demo[0].parents[1]
+
+    def dry(*checks: str) -> str:
+        return rephrase(folder, "filter", "examples/run.yaml", "--dry-run", "--set", f"filter.checks=[{', '.join(checks)}]").stdout
+
+    kept = sum(row["verdict"] == "keep" for row in rows(demo, "judged"))
+    looser, stricter = dry("finished", "parsed"), dry("finished", "parsed", "{length: {min_words: 100}}")
+    assert f"(before: {kept:,} rows)" in looser
+    counts = [int(said.split("kept: ")[1].split()[0]) for said in (stricter, looser)]
+    assert counts[0] < kept < counts[1]
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        dry("finished", "{copied: {ngram: 5}}")
+    assert "`copied` would give other scores" in refused.value.stderr
