@@ -37,8 +37,10 @@ Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to sta
 
 _STAGES = {
     "shard": "raw web files to the documents table",
+    "screen": "documents to verdicts, and near duplicates among them (sections `screen` and `dedup`)",
     "rewrite": "documents to generations, with a language model",
     "filter": "generations to verdicts and scores",
+    "dedup": "near duplicates among kept generations and documents (section `dedup`)",
     "mix": "originals and kept generations to the mixture",
 }
 
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    whole = commands.add_parser("run", help="all stages: shard, rewrite, filter, mix", description="Run all stages and print a summary.")
+    whole = commands.add_parser("run", help="all stages: " + ", ".join(_STAGES), description="Run all stages and print a summary.")
     _add_run_options(whole)
     _add_show_option(whole)
     _add_retry_option(whole)

@@ -19,6 +19,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.dropped import folders_of, require, without_dropped
 from jobs.stage import claim, digest
 from jobs.units import Unit, pending, run_watched, user_errors_marked
 from rephrase import __version__, mixing, storage, tables
@@ -66,11 +67,16 @@ class Inputs:
 
     packs: tuple[tuple[str, ...], ...]
     judged: str  # the folder: objects below it are of the judged table
+    drops: dict[str, tuple[str, ...]]  # by table, the folders that say which of its rows are out
     meaning: dict[str, Any]
 
     def is_judged(self, path: str) -> bool:
         """Whether an object belongs to the judged table, not to documents."""
         return path.startswith(self.judged + "/")
+
+    def kept(self, rows: pa.Table, path: str) -> pa.Table:
+        """The rows of an object that screening and deduplication have left."""
+        return without_dropped(rows, path, self.drops["judged" if self.is_judged(path) else "documents"])
 
 
 def mix(run: Run, spark: LazySession) -> None:
@@ -132,11 +138,13 @@ def find_inputs(run: Run) -> Inputs:
             "digest": stage.get("digest"),
             "objects": len(files),
             "objects_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
+            **require(run, table),
         }
         found += files
     if wanted["judged"]:
         _check_filtered(run)
-    return Inputs(_packs(found), storage.join(run.output, "judged"), meaning)
+    drops = {table: folders_of(run, table) for table in wanted}
+    return Inputs(_packs(found), storage.join(run.output, "judged"), drops, meaning)
 
 
 def _check_filtered(run: Run) -> None:
@@ -269,7 +277,7 @@ def _keyed(paths: Sequence[str], inputs: Inputs, mix: Mix, *, with_text: bool) -
     for path in paths:
         columns = mixing.columns_of(judged=inputs.is_judged(path), with_scores=with_scores, with_text=with_text)
         for rows in tables.read_row_groups(path, columns) if with_text else [tables.read(path, columns)]:
-            table = mixing.candidates(rows)
+            table = mixing.candidates(inputs.kept(rows, path))
             component = mixing.assign(table, mix)
             ids = table.column("id").to_pylist()
             keys = np.zeros(len(ids), np.int64)

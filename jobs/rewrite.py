@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jobs.dropped import DUPLICATES, folders_of, require, without_dropped
 from jobs.gpus import discovery_script, executor_gpus, rewrite_profile
 from jobs.pace import Pace
 from jobs.progress import StageProgress, console
@@ -88,6 +89,7 @@ def _write_stats(run: Run, folder: str) -> None:
 def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
     engine = run.engine.model_dump(include={"revision", "chat_template_args"})
     grounded = any(recipe.rows is None for recipe in recipes)
+    dropped = require(run, "documents") if grounded else {}
     shard = stage_note(storage.join(run.output, "documents"))["digest"] if grounded else None
     when = {recipe.name: asdict(recipe.when) for recipe in recipes if recipe.when is not None}
     return {
@@ -97,6 +99,7 @@ def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
         "tokenizer": os.path.basename(run.tokenizer.rstrip("/")),
         "recipes": {recipe.name: recipe.digest for recipe in recipes},
         **({"when": when} if when else {}),
+        **dropped,
     }
 
 
@@ -130,6 +133,7 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
         return
     for unit in again:  # before the unit itself, so that nothing stale is left by a crash
         storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
+    storage.remove_folder(storage.join(run.output, DUPLICATES, "judged"))
     storage.remove_folder(storage.join(run.output, "mixture"))
     rounds = {unit.output: unit.payload.round for unit in again}
     _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=_weights(again), rounds=rounds))
@@ -145,6 +149,7 @@ def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequenc
         settings=run.rewrite,
         output=run.output,
         gpu_script=discovery_script(session),
+        drops=folders_of(run, "documents"),
     )
     folder = storage.join(run.output, "generations")
     with progress:
@@ -235,11 +240,15 @@ def rewrite_units(
     settings: Rewrite,
     output: str,
     gpu_script: str | None = None,
+    drops: tuple[str, ...] = (),
 ) -> None:
     """The work of one Spark task: answer the prompts of its units, which have the same documents, and create their objects."""
     started = time.time()
     payload = units[0].payload
-    rows = list(rows_of(tables.read(payload.documents, row_group=payload.row_group), dict(payload.earlier)))
+    documents = tables.read(payload.documents, row_group=payload.row_group)
+    if payload.documents.startswith(storage.join(output, "documents") + "/"):
+        documents = without_dropped(documents, payload.documents, drops)
+    rows = rows_of(documents, dict(payload.earlier))
     if neighbours := max(recipes[unit.payload.recipe].neighbours for unit in units):
         rows = with_neighbours(rows, neighbours)
     counter = Tokenizer.load(tokenizer)

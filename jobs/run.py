@@ -1,13 +1,15 @@
-"""The whole pipeline: shard, rewrite, filter, mix, and a summary of what came of it."""
+"""The whole pipeline: shard, screen, rewrite, filter, dedup, mix, and a summary of what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from jobs.dedup import dedup
 from jobs.filter import filter_stage
 from jobs.mix import mix
 from jobs.rewrite import rewrite_stage
+from jobs.screen import screen, screening
 from jobs.shard import shard
 from rephrase.errors import UserError
 
@@ -17,10 +19,15 @@ if TYPE_CHECKING:
 
 STAGES: dict[str, Callable[[Run, LazySession], None]] = {
     "shard": shard,
+    "screen": screen,
     "rewrite": rewrite_stage,
     "filter": filter_stage,
+    "dedup": dedup,
     "mix": mix,
 }
+
+
+_OPTIONAL = {"screen": ("screen", "dedup"), "dedup": ("dedup",)}  # stages that only run where the config has such a section
 
 
 def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
@@ -30,7 +37,9 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None
     """
     check(run)
     for name in STAGES:
-        if name == "shard" and run.input is None:
+        if name in ("shard", "screen") and run.input is None:
+            continue
+        if name in _OPTIONAL and not any(getattr(run, section) for section in _OPTIONAL[name]):
             continue
         run_stage(name, run, spark, retry_errors=retry_errors)
 
@@ -59,5 +68,7 @@ def check(run: Run) -> None:
     for pattern in run.input.paths if run.input else ():
         storage.expand(pattern)
     storage.check_writable(run.output)
+    if run.screen is not None:
+        screening(run)
     build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])
     check_engine(run.engine)

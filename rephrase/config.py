@@ -223,6 +223,29 @@ class Filter(Section):
     """Default: see classifiers/defaults.yaml, with its settings per recipe family."""
 
 
+class Screen(Section):
+    """What the original documents must pass before any of them is rewritten or mixed."""
+
+    checks: list[str | dict[str, dict[str, Any]]] = Field(min_length=1)
+    """As under `filter`; settings under `recipes: {document: …}` are for documents alone."""
+
+
+class Dedup(Section):
+    """Near duplicates by MinHash, of which one stays. The numbers are FineWeb's (Penedo et al. 2024, arXiv 2406.17557)."""
+
+    ngram: int = Field(default=5, ge=1)
+    """Words of a shingle."""
+    bands: int = Field(default=14, ge=1)
+    rows: int = Field(default=8, ge=1)
+    """Values in each band: two texts of similarity s are compared with a probability of 1 - (1 - s^rows)^bands."""
+    min_similarity: float = Field(default=0.7, ge=0, le=1)
+    """Of those that are compared, texts below this estimate are no duplicates."""
+    score: str | None = None
+    """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
+    documents' metadata. Originals stay before rewrites, whatever their scores."""
+    seed: int = Field(default=1, ge=0)
+
+
 class Component(Section):
     """A part of the mixture: which texts, and their share of its tokens."""
 
@@ -291,8 +314,10 @@ class Run(Section):
     """Counts tokens everywhere: a tokenizer.json, a folder with one, or a hub id."""
     engine: EngineConfig
     recipes: list[RecipeUse] = Field(min_length=1)
+    screen: Screen | None = None
     rewrite: Rewrite = Rewrite()
     filter: Filter = Filter()
+    dedup: Dedup | None = None
     mix: Mix = Mix()
     spark: Spark = Spark()
 

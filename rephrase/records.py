@@ -78,6 +78,21 @@ JUDGED = _schema(
     ]
 )
 
+SCREENED = _schema(
+    [
+        ("id", pa.string()),  # a document's; objects and row groups are those of `documents`
+        ("verdict", pa.string()),  # "keep", or the first failing check
+        ("scores", pa.map_(pa.string(), pa.float64())),
+    ]
+)
+
+DUPLICATE = _schema(
+    [
+        ("id", pa.string()),  # of the text that goes, a document or a generation; objects are named as those that hold the texts
+        ("kept_id", pa.string()),  # of the text of the same cluster that stays
+    ]
+)
+
 MIXTURE = _schema(
     [
         ("text", pa.string()),

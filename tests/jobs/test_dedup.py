@@ -1,0 +1,184 @@
+"""Screening and near duplicates on a local Spark: what is out, what stays, and that nobody else's text goes."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from classifiers.words import ngrams_of, words_of
+from jobs.dedup import find_duplicates
+from jobs.dropped import folders_of, without_dropped
+from jobs.screen import screen, screening
+from jobs.session import LazySession
+from jobs.stage import claim
+from rephrase import storage, tables
+from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen
+from rephrase.config import Spark as SparkConfig
+from rephrase.errors import UserError
+from rephrase.records import DOCUMENT, JUDGED, content_id
+
+WORDS = [f"w{number}" for number in range(4000)]
+DICE = random.Random(3)
+
+
+def page(words: int = 240) -> list[str]:
+    return DICE.choices(WORDS, k=words)
+
+
+def variant(words: list[str], replaced: int) -> list[str]:
+    """The same words with a run of them replaced, so that so many 5-grams and four more are others."""
+    at = DICE.randrange(4, len(words) - replaced - 4)
+    return [*words[:at], *(f"new{DICE.randrange(10**9)}" for _ in range(replaced)), *words[at + replaced :]]
+
+
+def similarity(a: str, b: str) -> float:
+    one, other = (set(ngrams_of(words_of([text]), 5)[0].tolist()) for text in (a, b))
+    return len(one & other) / len(one | other)
+
+
+def run_of(folder: Path, **sections: Any) -> Run:
+    engine = ReplayEngine(kind="replay", path="unused")
+    return Run(output=str(folder), input=Input(paths=["unused"]), tokenizer="unused", engine=engine, recipes=["wrap/easy"], **sections)
+
+
+def write_documents(folder: Path, texts: list[str], objects: int = 2, **columns: list[Any]) -> list[str]:
+    """Documents over several objects. Returns their ids."""
+    rows = [{"id": content_id(text), "text": text, "language": "en", "n_tokens": 1, "synthetic_depth": 0} for text in texts]
+    for name, values in columns.items():
+        rows = [{**row, name: value} for row, value in zip(rows, values, strict=True)]
+    for number in range(objects):
+        part = pa.Table.from_pylist(rows[number::objects], schema=DOCUMENT)
+        tables.commit(str(folder / "documents" / f"part-{number:05d}.parquet"), part, {"documents": part.num_rows})
+    claim(str(folder / "documents"), "shard", {"files": {"count": objects}})
+    return [str(row["id"]) for row in rows]
+
+
+def write_judged(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
+    given = [{"id": content_id("generation", row["text"]), "recipe": "wrap/easy", "verdict": "keep", **row} for row in rows]
+    tables.commit(str(folder / "judged" / "wrap.easy.rewrite-00000-0000-0000.parquet"), pa.Table.from_pylist(given, schema=JUDGED), {})
+    claim(str(folder / "judged"), "filter", {"checks": []})
+    return [str(row["id"]) for row in given]
+
+
+def gone(folder: Path, table: str) -> dict[str, str]:
+    """What is out, and for which text."""
+    paths = tables.objects(str(folder / "duplicates" / table))
+    return {row["id"]: row["kept_id"] for path in paths for row in tables.read(path).to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def spark():
+    session = LazySession(SparkConfig(conf={"spark.sql.shuffle.partitions": 4}), "local[2]")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory, spark) -> tuple[Path, dict[str, list[tuple[str, str]]]]:
+    """A searched table of pages, with planted pairs that are 0.9 and 0.5 alike."""
+    folder = tmp_path_factory.mktemp("pairs")
+    planted: dict[str, list[tuple[str, str]]] = {"near": [], "half": []}
+    texts = [" ".join(page()) for _ in range(300)]
+    for kind, replaced in (("near", 8), ("half", 75)):
+        for _ in range(120):
+            words = page()
+            both = " ".join(words), " ".join(variant(words, replaced))
+            planted[kind].append((content_id(both[0]), content_id(both[1])))
+            assert similarity(*both) == pytest.approx(0.9 if kind == "near" else 0.5, abs=0.02)
+            texts += both
+    DICE.shuffle(texts)
+    write_documents(folder, texts, objects=3)
+    find_duplicates(run_of(folder, dedup=Dedup()), spark, "documents")
+    return folder, planted
+
+
+def test_pairs_nine_tenths_alike_are_found_and_pairs_half_alike_are_not(pairs):
+    folder, planted = pairs
+    found = gone(folder, "documents")
+    together = {kind: sum(found.get(a) == b or found.get(b) == a for a, b in planted[kind]) for kind in planted}
+    assert together["near"] >= 0.95 * len(planted["near"])
+    assert together["half"] <= 0.05 * len(planted["half"])
+    assert len(found) == sum(together.values()), "nothing else is a duplicate"
+
+
+def test_a_second_search_has_nothing_to_do_and_another_config_is_refused(pairs, spark, capsys):
+    folder, _ = pairs
+    find_duplicates(run_of(folder, dedup=Dedup()), spark, "documents")
+    assert "nothing to do" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"`dedup\.ngram` was 5, is 3"):
+        find_duplicates(run_of(folder, dedup=Dedup(ngram=3)), spark, "documents")
+
+
+def test_a_search_that_was_cut_off_is_ended_by_the_next(pairs, spark):
+    folder, _ = pairs
+    before = gone(folder, "documents")
+    storage.delete(str(folder / "duplicates" / "documents" / "_clusters.json"))
+    storage.delete(tables.objects(str(folder / "duplicates" / "documents"))[0])
+    find_duplicates(run_of(folder, dedup=Dedup()), spark, "documents")
+    assert gone(folder, "documents") == before
+
+
+def test_one_of_each_cluster_stays_the_original_then_the_best(tmp_path, spark):
+    words = page()
+    text, close, closer = (" ".join(version) for version in (words, variant(words, 3), variant(words, 2)))
+    others = page()
+    lone, lone_again = " ".join(others), " ".join(variant(others, 3))
+    blank = ["", "   ", "!!!"]
+    [original, elsewhere, *_] = write_documents(tmp_path, [text, " ".join(page()), *blank])
+    rewrites = write_judged(
+        tmp_path,
+        [
+            {"text": close, "document_id": elsewhere, "scores": [("quality", 0.99)]},
+            {"text": closer, "document_id": original, "scores": [("quality", 0.9)]},
+            {"text": lone, "document_id": elsewhere, "scores": [("quality", 0.2)]},
+            {"text": lone_again, "document_id": elsewhere, "scores": [("quality", 0.8)]},
+            {"text": lone, "document_id": elsewhere, "scores": [("quality", 1.0)], "verdict": "length"},
+        ],
+    )
+    run = run_of(tmp_path, dedup=Dedup(score="quality"))
+    find_duplicates(run, spark, "documents")
+    assert gone(tmp_path, "documents") == {}, "texts without words are nobody's duplicates"
+    find_duplicates(run, spark, "judged")
+    found = gone(tmp_path, "judged")
+    assert found[rewrites[0]] == original, "an original stays before a rewrite, whatever its score"
+    assert found[rewrites[2]] == rewrites[3], "the higher score stays, and a rejected row is not in the search"
+    assert rewrites[3] not in found
+
+
+def test_a_rewrite_is_no_duplicate_of_its_own_document(tmp_path, spark):
+    words = page()
+    [original] = write_documents(tmp_path, [" ".join(words)], objects=1)
+    write_judged(tmp_path, [{"text": " ".join(variant(words, 3)), "document_id": original}])
+    run = run_of(tmp_path, dedup=Dedup())
+    find_duplicates(run, spark, "documents")
+    find_duplicates(run, spark, "judged")
+    assert gone(tmp_path, "judged") == {}
+
+
+def test_screened_documents_are_out_and_keep_their_scores(tmp_path, spark):
+    good = " ".join(page(120))
+    looping, short = "the same again and again. " * 40, "too short"
+    words = page(120)
+    twins = [" ".join(words), " ".join(variant(words, 2))]
+    ids = write_documents(tmp_path, [good, looping, short, *twins])
+    run = run_of(tmp_path, screen=Screen(checks=["repetition", {"length": {"min_words": 20}}]), dedup=Dedup())
+    screen(run, spark)
+    rows = {row["id"]: row for path in tables.objects(str(tmp_path / "screened")) for row in tables.read(path).to_pylist()}
+    assert [rows[id_]["verdict"] for id_ in ids] == ["keep", "repetition", "length", "keep", "keep"]
+    assert all(dict(rows[id_]["scores"])["length.words"] > 0 for id_ in ids), "rejected documents have all scores"
+    left = []
+    for path in tables.objects(str(tmp_path / "documents")):
+        left += without_dropped(tables.read(path), path, folders_of(run, "documents")).column("id").to_pylist()
+    assert set(left) in ({ids[0], ids[3]}, {ids[0], ids[4]})
+    assert len(left) == 2
+
+
+def test_checks_of_rewrites_are_refused_for_documents(tmp_path):
+    with pytest.raises(UserError, match="`copied` judges a rewrite"):
+        screening(run_of(tmp_path, screen=Screen(checks=["copied"])))
+    with pytest.raises(UserError, match="did you mean `repetition`"):
+        screening(run_of(tmp_path, screen=Screen(checks=["repetitions"])))
