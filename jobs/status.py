@@ -17,7 +17,7 @@ from rephrase.errors import UserError
 if TYPE_CHECKING:
     from rephrase.config import Run
 
-_TABLES = {"shard": "documents", "rewrite": "generations", "filter": "judged", "mix": "mixture"}
+_TABLES = {"shard": "documents", "screen": "screened", "rewrite": "generations", "filter": "judged", "mix": "mixture"}
 
 
 def print_status(run: Run, console: Console | None = None) -> None:
@@ -27,6 +27,8 @@ def print_status(run: Run, console: Console | None = None) -> None:
     for name in ("stage", "units", "last unit", ""):
         table.add_column(name)
     for stage, name in _TABLES.items():
+        if stage == "screen" and run.screen is None:
+            continue
         folder = storage.join(run.output, name)
         footers = list(tables.footers(tables.objects(folder)))
         done, total, words = _stage(run, stage, footers)
@@ -40,6 +42,9 @@ def _stage(run: Run, stage: str, footers: Sequence[tables.Footer]) -> tuple[int,
     notes = [footer.note for footer in footers]
     if stage == "shard":
         return len(notes), _input_files(run), f"{_sum(notes, 'documents'):,} documents, {_sum(notes, 'tokens'):,} tokens"
+    if stage == "screen":
+        documents = len(tables.objects(storage.join(run.output, "documents")))
+        return len(notes), documents, f"{_sum(notes, 'kept'):,} of {_sum(notes, 'screened'):,} kept"
     if stage == "rewrite":
         return _rewrite(run, footers)
     if stage == "filter":

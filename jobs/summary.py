@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rephrase import storage, tables
+from rephrase.records import KEEP
 
 if TYPE_CHECKING:
     from rephrase.config import Run
@@ -39,6 +40,7 @@ def _stages(run: Run, console: Console) -> None:
     short, repeated = _sum(documents, "dropped_short"), _sum(documents, "duplicates")
     table.add_row("documents", f"{_sum(documents, 'documents'):,}", f"{_sum(documents, 'tokens'):,} tokens")
     table.add_row("", "", f"dropped: {short:,} too short, {repeated:,} exact duplicates; {errors:,} read errors")
+    _dropped(run, table)
     passages = _passages(generations)
     own = {note["recipe"] for note in generations if note["rows"].startswith("rows/")}  # not made from documents
     most = max((count for recipe, count in passages.items() if recipe not in own), default=0)
@@ -48,6 +50,21 @@ def _stages(run: Run, console: Console) -> None:
     rate = f", {tokens / seconds:,.0f} tokens/s a task" if seconds else ""
     table.add_row("generations", f"{_sum(generations, 'generations'):,}", f"{tokens:,} tokens written{rate}")
     console.print(table)
+
+
+def _dropped(run: Run, table: Table) -> None:
+    """What screening and deduplication took out, where they ran."""
+    if run.screen is not None:
+        notes = _notes(run, "screened")
+        verdicts: Counter[str] = Counter()
+        for note in notes:
+            verdicts.update(note["verdicts"])
+        kept = verdicts.pop(KEEP, 0)
+        reasons = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common())
+        table.add_row("screened", f"{kept:,}", f"kept of {_sum(notes, 'screened'):,}" + (f"; rejected by {reasons}" if reasons else ""))
+    if run.dedup is not None:
+        out = {name: _sum(_notes(run, f"duplicates/{name}"), "duplicates") for name in ("documents", "judged")}
+        table.add_row("near duplicates", f"{sum(out.values()):,}", f"{out['documents']:,} documents, {out['judged']:,} generations")
 
 
 def _passages(generations: list[dict[str, Any]]) -> Counter[str]:
