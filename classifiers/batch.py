@@ -34,6 +34,8 @@ class JudgeBatch:
     """Tokens of the raw completion, by the engine's count."""
     languages: Sequence[str | None]
     """ISO codes of the documents' languages."""
+    origins: Sequence[str | None]
+    """Names of the sources of the documents, such as a crawl or a site; None where the input has none."""
 
     def __post_init__(self) -> None:
         sizes = {field.name: len(getattr(self, field.name)) for field in fields(self)}

@@ -93,6 +93,7 @@ def _judge(generations: pa.Table, documents: dict[str, dict[str, Any]], cascade:
         errors=[row["error"] for row in rows],
         completion_tokens=[row["completion_tokens"] for row in rows],
         languages=[documents[row["document_id"]]["language"] for row in rows],
+        origins=[documents[row["document_id"]]["source"] for row in rows],
     )
     verdicts, scores = cascade.judge(batch)
     texts = [row["text"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import Field
 
 from classifiers.batch import CheckResult, JudgeBatch, within
@@ -21,6 +22,8 @@ class QualitySettings(Section):
     label: str = POSITIVE
     min: float | None = Field(default=None, ge=0, le=1)
     """Rows below are rejected. Where neither bound is given: the threshold on the model's card."""
+    min_by_source: dict[str, float] = Field(default_factory=dict)
+    """Rows of documents of these sources are rejected below a bound of their own. Comes from the card with `min`."""
     max: float | None = Field(default=None, ge=0, le=1)
     """Rows above are rejected: for classifiers of what is not wanted, such as toxicity."""
 
@@ -45,9 +48,13 @@ class Quality:
                 where=self.settings.model,
                 cure=f"set `min` of the check `{self.name}` (0 keeps every row and only scores it)",
             )
-        object.__setattr__(self, "settings", self.settings.model_copy(update={"min": card.threshold}))
+        bounds = {"min": card.threshold, "min_by_source": card.source_thresholds | self.settings.min_by_source}
+        object.__setattr__(self, "settings", self.settings.model_copy(update=bounds))
 
     def __call__(self, batch: JudgeBatch) -> CheckResult:
         """Score the batch."""
         scores = load_model(self.settings.model).scores(batch.texts, self.settings.label)
-        return CheckResult({self.name: scores}, within(scores, self.settings.min, self.settings.max))
+        rest = -np.inf if self.settings.min is None else self.settings.min
+        low = np.array([self.settings.min_by_source.get(origin or "", rest) for origin in batch.origins])
+        keep = within(scores, None, self.settings.max) & ~(scores < low)
+        return CheckResult({self.name: scores}, keep)
