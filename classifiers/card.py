@@ -13,6 +13,8 @@ from rephrase import storage
 from rephrase.config import Section, validate
 from rephrase.errors import UserError
 
+_TUNED = ("learning_rate", "dim", "epoch", "min_count", "word_ngrams")  # settings that stand in the card as autotune left them
+
 
 class DataCounts(Section):
     """The labelled rows, and what became of them."""
@@ -60,8 +62,8 @@ class Card(Section):
     buckets: int
     fasttext_version: str
     model_bytes: int
-    tuned: dict[str, int] | None = None
-    """What autotune chose, by fastText's names."""
+    tuned: dict[str, float] | None = None
+    """What autotune chose, by fastText's names; the same keys of `settings` then mean nothing."""
     quantised: Quantised | None = None
     source_field: str | None = None
     source_thresholds: dict[str, float] = Field(default_factory=dict)
@@ -95,14 +97,15 @@ def describe_card(card: Card, name: str) -> str:
     """The card as Markdown."""
     data = card.data
     labels = ", ".join(f"`{label}` {count:,}" for label, count in data.labels.items())
-    settings = "\n".join(f"| {key} | {value} |" for key, value in card.settings.model_dump().items() if value is not None)
+    hidden = _TUNED if card.tuned else ()
+    shown = {key: value for key, value in card.settings.model_dump().items() if value is not None and key not in hidden}
+    shown |= {f"autotuned {name}": f"{value:g}" for name, value in (card.tuned or {}).items()}
+    settings = "\n".join(f"| {key} | {value} |" for key, value in shown.items())
     lines = "\n".join(
         f"| {line.threshold:.6f}{' (chosen)' if line == card.threshold_line else ''} "
         f"| {line.kept:.1%} | {line.precision:.3f} | {line.recall:.3f} | {line.f1:.3f} |"
         for line in card.hold_out
     )
-    if card.tuned:
-        settings += "".join(f"\n| autotuned {name} | {value} |" for name, value in card.tuned.items())
     return f"""# {name}
 
 A fastText classifier of two classes. Its score is the probability of `{card.label}`, from 0 to 1; texts that score at least

@@ -22,10 +22,10 @@ _NAMES = {  # settings that autotune may choose, by fastText's names
     "window": "ws",
     "loss": "loss",
 }
-_CHOSEN = ("dim", "epoch", "wordNgrams", "minn", "maxn", "minCount")  # what autotune searches, but for lr, which fastText does not tell
+_CHOSEN = ("lr", "dim", "epoch", "wordNgrams", "minn", "maxn", "minCount")  # what autotune searches
 
 
-def fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -> tuple[FastTextModel, int, dict[str, int] | None]:
+def fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -> tuple[FastTextModel, int, dict[str, float] | None]:
     """A model of these rows of the data, its hash buckets, and what autotune chose (fastText's names; None where it was not asked).
 
     With `settings.autotune`, a share `settings.hold_out` of the rows is kept from training for the search. Nothing else would leave the
@@ -52,7 +52,7 @@ def fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -
         cure = "lower the learning rate, min_count or buckets" + (", or search longer" if settings.autotune else "")
         raise UserError(f"fastText cannot train: {error}", where="settings", cure=cure) from error
     found = model.f.getArgs()
-    tuned = {name: int(getattr(found, name)) for name in _CHOSEN} if settings.autotune else None
+    tuned = {name: getattr(found, name) for name in _CHOSEN} if settings.autotune else None
     return FastTextModel(model, "the trained model"), int(found.bucket) if tuned else buckets, tuned
 
 

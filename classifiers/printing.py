@@ -29,7 +29,7 @@ def print_report(report: Report) -> None:
     if card.hold_out[-1].threshold - card.hold_out[0].threshold < _SPREAD:
         console.print("note       the scores hardly differ, as they do after few steps on few labels; try --epoch 25 --lr 0.5")
     if card.tuned:
-        console.print("autotuned  " + ", ".join(f"{name} {value}" for name, value in card.tuned.items()))
+        console.print("autotuned  " + ", ".join(f"{name} {value:g}" for name, value in card.tuned.items()))
     console.print(f"trained    on {data.trained_good:,} good and {data.trained_bad:,} bad rows")
     console.print(f"model      {report.model} ({card.model_bytes / 1e6:,.1f} MB)", markup=False)
     if card.quantised:
