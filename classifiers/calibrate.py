@@ -16,6 +16,8 @@ from classifiers.settings import CalibrateSettings
 from rephrase import storage
 from rephrase.errors import UserError
 
+TWENTIETHS = [n / 20 for n in range(1, 20)]  # cuts of the 20 buckets of Nemotron-CC (Su et al. 2024, arXiv 2412.02595)
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -61,6 +63,7 @@ def calibrate(model: str, texts: Sequence[str], settings: CalibrateSettings) -> 
             "threshold": threshold,
             "threshold_rule": rule,
             "threshold_line": None,
+            "quantiles": card.quantiles if truth is not None else tuple(map(float, np.quantile(scores[scored], TWENTIETHS))),
             "source_field": settings.source_field if settings.per_source else None,
             "source_thresholds": thresholds,
         }

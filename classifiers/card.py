@@ -65,6 +65,8 @@ class Card(Section):
     tuned: dict[str, float] | None = None
     """What autotune chose, by fastText's names; the same keys of `settings` then mean nothing."""
     quantised: Quantised | None = None
+    quantiles: tuple[float, ...] = ()
+    """Nineteen scores that cut the corpus sample of the last calibration by a keep-rate into twentieths; for the check `ensemble`."""
     source_field: str | None = None
     source_thresholds: dict[str, float] = Field(default_factory=dict)
     """Thresholds of texts by their source; for all others `threshold` stands."""
@@ -99,6 +101,7 @@ def describe_card(card: Card, name: str) -> str:
     labels = ", ".join(f"`{label}` {count:,}" for label, count in data.labels.items())
     hidden = _TUNED if card.tuned else ()
     shown = {key: value for key, value in card.settings.model_dump().items() if value is not None and key not in hidden}
+    search = f", {card.settings.hold_out:.0%} of which only served the search for settings" if card.tuned else ""
     shown |= {f"autotuned {name}": f"{value:g}" for name, value in (card.tuned or {}).items()}
     settings = "\n".join(f"| {key} | {value} |" for key, value in shown.items())
     lines = "\n".join(
@@ -127,7 +130,7 @@ AUC **{card.auc:.3f}**, accuracy at 0.5 **{card.accuracy:.3f}**.
 {_describe_quantised(card)}## Data
 
 Files: {", ".join(f"`{file}`" for file in data.files)}. Rows by label: {labels}; positive: `{data.positive}`.
-Trained on {data.trained_good:,} good and {data.trained_bad:,} bad rows. Left out: {data.blank:,} blank rows,
+Trained on {data.trained_good:,} good and {data.trained_bad:,} bad rows{search}. Left out: {data.blank:,} blank rows,
 {data.duplicates:,} duplicates, and {data.conflicting:,} rows of texts with both classes. Digest of the data: `{data.digest}`.
 
 ## Settings

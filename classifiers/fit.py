@@ -36,9 +36,10 @@ def fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -
 
     rows, tuning = _for_tuning(data, rows, settings) if settings.autotune else (rows, [])
     path = _write(data, rows, os.path.join(folder, "train.txt"))
+    # Few texts have few n-grams: buckets beyond twice their number would only make the model large. Autotune tries those of characters too.
     words = sum(data.texts[row].count(" ") + 1 for row in rows)
-    # Few texts have few n-grams: buckets beyond twice their number would only make the model large.
-    buckets = settings.buckets or min(_MAX_BUCKETS, 2 * words * max(settings.word_ngrams - 1, 1))
+    grams = 2 * sum(len(data.texts[row]) for row in rows) if settings.autotune else words * max(settings.word_ngrams - 1, 1)
+    buckets = settings.buckets or min(_MAX_BUCKETS, 2 * grams)
     free = set(_NAMES) - settings.model_fields_set if settings.autotune else set()  # fastText tunes what it is not given
     options: dict[str, Any] = {name: getattr(settings, ours) for ours, name in _NAMES.items() if ours not in free}
     options |= {"bucket": buckets, "thread": settings.threads, "seed": settings.seed, "verbose": 0}
