@@ -35,6 +35,8 @@ class JudgeBatch:
     """Tokens of the raw completion, by the engine's count."""
     languages: Sequence[str | None]
     """ISO codes of the documents' languages."""
+    origins: Sequence[str | None]
+    """Names of the sources of the documents, such as a crawl or a site; None where the input has none."""
     prompts: Mapping[str, str] = field(default_factory=dict)
     """The fixed text of the recipes' prompts, by recipe; not a column. What is missing is not looked for."""
 
@@ -103,10 +105,15 @@ class Check(ABC):
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
         """Which rows to keep. A row is never rejected by a score that is NaN."""
 
+    def keep(self, scores: Mapping[str, Scores], origins: Sequence[str | None]) -> Flags:
+        """Which rows to keep, for checks whose bounds depend on the source of the document. `origins` are as in a batch."""
+        del origins
+        return self.decide(scores)
+
     def __call__(self, batch: JudgeBatch) -> CheckResult:
         """Score the batch and decide on its rows."""
         scores = self.score(batch)
-        return CheckResult(scores, self.decide(scores))
+        return CheckResult(scores, self.keep(scores, batch.origins))
 
 
 def within(scores: Scores, low: float | None, high: float | None) -> Flags:

@@ -199,6 +199,9 @@ def _described(check: Any) -> _Settings:
     if model := settings.get("model"):
         card = read_card(model)
         settings["model_digest"] = card.digest if card else None
+    if models := settings.get("models"):
+        cards = [read_card(model) for model in models]
+        settings["model_digests"] = [(card.digest, card.quantiles) if card else None for card in cards]
     return settings
 
 

@@ -25,6 +25,16 @@ _READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Sourced:
+    """Texts as a corpus has them, duplicates too, each with the name of its source. All lists are equally long."""
+
+    texts: list[str]
+    sources: list[str]
+    good: list[bool]
+    """Empty where no labels were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """Distinct texts with their class, and what was left out."""
 
@@ -50,7 +60,7 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
     data that is empty, of a single class, or leaves open which label is the positive one.
     """
     rows: list[tuple[str, str]] = []
-    for place, record in _records(paths):
+    for place, record in records(paths):
         label = _label(_field(record, label_field, place), label_field, place)
         rows.append((_text(_field(record, text_field, place), text_field, place), label))
     where = ", ".join(paths)
@@ -86,14 +96,41 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
 
 def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
     """The texts of unlabelled JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`."""
-    texts = [_text(_field(record, text_field, place), text_field, place) for place, record in _records(paths)]
+    texts = [_text(_field(record, text_field, place), text_field, place) for place, record in records(paths)]
     texts = [text for text in texts if text]
     if not texts:
         raise UserError("there are no texts", where=", ".join(paths), cure="give JSON lines with texts")
     return texts
 
 
-def _records(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None, labels: tuple[str, str | None] | None) -> Sourced:
+    """The texts of JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`.
+
+    `labels` are the label field and the positive label (None: to be guessed); None leaves labels unread, and the field absent.
+    Without a `source_field` all sources are "".
+    """
+    texts, sources, found = [], [], []
+    for place, record in records(paths):
+        text = _text(_field(record, text_field, place), text_field, place)
+        if not text:
+            continue
+        texts.append(text)
+        sources.append(_label(_field(record, source_field, place), source_field, place) if source_field else "")
+        if labels:
+            found.append(_label(_field(record, labels[0], place), labels[0], place))
+    where = ", ".join(paths)
+    if not texts:
+        raise UserError("there are no texts", where=where, cure="give JSON lines with texts")
+    if not labels:
+        return Sourced(texts, sources, [])
+    counts = Counter(found)
+    positive = labels[1] or _guess(counts, where)
+    is_good = {label: _is_good(label, positive, where) for label in counts}
+    return Sourced(texts, sources, [is_good[label] for label in found])
+
+
+def records(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The JSON values of all lines, each with its place (file and row) for errors. Raises `UserError` for lines that are not JSON."""
     for pattern in paths:
         for info in storage.expand(pattern):
             for number, line in enumerate(_lines(info.path), 1):
@@ -143,7 +180,7 @@ def _field(record: Any, field: str, place: str) -> Any:
     for part in field.split("."):
         if not isinstance(value, dict) or part not in value:
             have = f"; it has: {', '.join(map(str, record))}" if isinstance(record, dict) else ""
-            cure = "name the fields with --text-field and --label-field"
+            cure = "name the fields with --text-field, --label-field and --source-field"
             raise UserError(f"the row has no field `{field}`{have}", where=place, cure=cure)
         value = value[part]
     return value

@@ -14,18 +14,20 @@ from rephrase.records import INTERMEDIATE, KEEP
 
 
 def rejudged(judged: pa.Table, cascade: Cascade) -> np.ndarray[Any, Any]:
-    """The verdict of each row under the checks of `cascade`, from the columns recipe, verdict and scores. Shape (rows,), strings.
+    """The verdict of each row under the checks of `cascade`, from the columns recipe, source, verdict and scores. Shape (rows,), strings.
 
     A check that did not run when the scores were made rejects nothing: its scores are unknown.
     """
     recipes = np.array(judged.column("recipe").to_pylist(), object)
     before = np.array(judged.column("verdict").to_pylist(), object)
+    origins = judged.column("source").to_pylist()
     scores = score_arrays(judged)
     verdicts = np.full(len(before), KEEP, object)
     for recipe in set(recipes):
         rows = np.flatnonzero(recipes == recipe)
         for check in reversed(cascade.checks(recipe)):  # the first that fails is written last
-            keep = check.decide(_Found({name: values[rows] for name, values in scores.items()}, len(rows)))
+            found = _Found({name: values[rows] for name, values in scores.items()}, len(rows))
+            keep = check.keep(found, [origins[row] for row in rows])
             verdicts[rows[~keep]] = check.name
     # No threshold gives a text to rows that have none.
     blank = (before == UNPARSED) | (scores.get(UNPARSED, np.ones(len(before))) == 0)

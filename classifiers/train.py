@@ -7,26 +7,23 @@ The model is trained without the held-out rows, so that the numbers on its card 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from classifiers.card import Card, DataCounts, card_path, describe_card, encode_card, read_card
+from classifiers.card import Card, DataCounts, Quantised, card_path, describe_card, encode_card, read_card
 from classifiers.evaluate import Line, Scores, Truth, auc, line_at, threshold_by_keep_rate, threshold_by_precision
-from classifiers.fasttext_model import LABEL_PREFIX, POSITIVE, FastTextModel
+from classifiers.fasttext_model import POSITIVE
+from classifiers.fit import fit, saved
 from classifiers.labels import Labelled, read_labelled, read_texts
 from classifiers.settings import TrainSettings
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import content_id
 
-NEGATIVE = f"{LABEL_PREFIX}bad"
 _METHOD = "1"  # part of the digest: to be raised when the same data and settings come to mean another model
-_MAX_BUCKETS = 2_000_000
 _TABLE = [n / 10 for n in range(1, 10)]  # keep-rates of the lines of the table
 
 
@@ -57,8 +54,9 @@ def train(
 ) -> Report:
     """Train a classifier on JSONL files (plain, .gz, .zst; paths, globs, `s3://`) and store `<output>.bin`, `.json` and `.md`.
 
-    `output` is a path or `s3://` URL without extension (a final `.bin` is ignored). `keep_rate_of` names JSONL files of unlabelled texts,
-    a sample of the corpus: the threshold of `settings.keep_rate` is then measured on them rather than on held-out rows.
+    `settings.quantise` adds `<output>.ftz`. `output` is a path or `s3://` URL without extension (a final `.bin` is ignored).
+    `keep_rate_of` names JSONL files of unlabelled texts, a sample of the corpus: the threshold of `settings.keep_rate` is then
+    measured on them rather than on held-out rows.
 
     All texts are in memory at once. Raises `UserError` for faults of the data (with file and row), for data too small to hold rows out,
     and for a precision that no threshold reaches.
@@ -70,20 +68,27 @@ def train(
         raise UserError("a corpus sample is of use only with a keep-rate", where=", ".join(corpus), cure="set `keep_rate` (--keep-rate)")
     data = read_labelled(paths, settings.text_field, settings.label_field, settings.positive)
     sample = read_texts(corpus, settings.text_field) if corpus else []
-    digest = content_id(_METHOD, settings.model_dump_json(), data.digest, content_id(*sample))
+    given = sorted(settings.model_fields_set) if settings.autotune else []  # the others are autotune's to choose
+    digest = content_id(_METHOD, settings.model_dump_json(), data.digest, content_id(*sample), *given)
     base = output.removesuffix(".bin").rstrip("/")
     model_path, json_path, markdown_path = f"{base}.bin", card_path(f"{base}.bin"), f"{base}.md"
     existing = read_card(model_path)
-    if existing and existing.digest == digest and _size(model_path) == existing.model_bytes:
+    if existing and existing.digest == digest and _whole(existing, base):
         return Report(model_path, json_path, markdown_path, existing, up_to_date=True)
 
     split = _split(data, settings, paths)
     with tempfile.TemporaryDirectory() as folder:
-        model, buckets = _fit(data, split.train, settings, folder)
+        model, buckets, tuned = fit(data, split.train, settings, folder)
         truth, scores = np.array([data.good[i] for i in split.held_out]), model.scores([data.texts[i] for i in split.held_out])
         sample_scores = model.scores(sample) if sample else None
-        threshold, rule = _threshold(truth, scores, sample_scores, settings, paths)
-        content = _saved(model, folder)
+        threshold, rule = choose_threshold(truth, scores, sample_scores, settings, paths)
+        content = saved(model, folder)
+        quantised, small = None, b""
+        if settings.quantise:
+            model.quantise()
+            small = saved(model, folder)
+            rough = model.scores([data.texts[i] for i in split.held_out])
+            quantised = Quantised(auc=auc(truth, rough), threshold_line=line_at(threshold, truth, rough), model_bytes=len(small))
     card = Card(
         digest=digest,
         settings=settings,
@@ -98,8 +103,14 @@ def train(
         buckets=buckets,
         fasttext_version=_fasttext_version(),
         model_bytes=len(content),
+        tuned=tuned,
+        quantised=quantised,
     )
     storage.put(model_path, content)
+    if quantised:
+        storage.put(f"{base}.ftz", small)
+    elif existing and existing.quantised:
+        storage.delete(f"{base}.ftz")  # of the model that is being replaced
     storage.put(markdown_path, describe_card(card, storage.name_of(base)).encode())
     storage.put(json_path, encode_card(card))  # last: a card stands for a model that is whole
     return Report(model_path, json_path, markdown_path, card, up_to_date=False)
@@ -119,53 +130,22 @@ def _split(data: Labelled, settings: TrainSettings, paths: list[str]) -> _Split:
         count = min(max(round(len(rows) * settings.hold_out), 1), len(rows) - 1)
         held_out += rows[:count]
         train.append(rows[count:])
+    return _Split(order_to_train(data, train, settings), sorted(held_out))
+
+
+def order_to_train(data: Labelled, classes: list[list[int]], settings: TrainSettings) -> list[int]:
+    """The rows of all classes, balanced where the settings say so, in an order fixed by the texts and the seed."""
     if settings.balance:
-        least = min(map(len, train))
-        train = [rows[:least] for rows in train]
-    order = sorted((i for rows in train for i in rows), key=lambda i: content_id("order", str(settings.seed), data.texts[i]))
-    return _Split(order, sorted(held_out))
+        least = min(map(len, classes))
+        classes = [rows[:least] for rows in classes]
+    return sorted((i for rows in classes for i in rows), key=lambda i: content_id("order", str(settings.seed), data.texts[i]))
 
 
-def _fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -> tuple[FastTextModel, int]:
-    import fasttext
+def choose_threshold(truth: Truth, scores: Scores, sample: Scores | None, settings: TrainSettings, paths: list[str]) -> tuple[float, str]:
+    """The threshold that the settings ask for, and the rule that put it there. Keep-rates are measured on the sample if there is one.
 
-    path = os.path.join(folder, "train.txt")
-    words = 0
-    with open(path, "w", encoding="utf-8") as file:
-        for row in rows:
-            words += data.texts[row].count(" ") + 1
-            file.write(f"{POSITIVE if data.good[row] else NEGATIVE} {data.texts[row]}\n")
-    # Few texts have few n-grams: buckets beyond twice their number would only make the model large.
-    buckets = settings.buckets or min(_MAX_BUCKETS, 2 * words * max(settings.word_ngrams - 1, 1))
-    options: dict[str, Any] = {
-        "lr": settings.learning_rate,
-        "dim": settings.dim,
-        "ws": settings.window,
-        "epoch": settings.epoch,
-        "minCount": settings.min_count,
-        "wordNgrams": settings.word_ngrams,
-        "loss": settings.loss,
-        "bucket": buckets,
-        "thread": settings.threads,
-        "seed": settings.seed,
-        "verbose": 0,
-    }
-    try:
-        model = fasttext.train_supervised(path, **options)
-    except (ValueError, RuntimeError, MemoryError) as error:
-        cure = "lower the learning rate, min_count or buckets"
-        raise UserError(f"fastText cannot train: {error}", where="settings", cure=cure) from error
-    return FastTextModel(model, "the trained model"), buckets
-
-
-def _saved(model: FastTextModel, folder: str) -> bytes:
-    path = os.path.join(folder, "model.bin")
-    model.save(path)
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def _threshold(truth: Truth, scores: Scores, sample: Scores | None, settings: TrainSettings, paths: list[str]) -> tuple[float, str]:
+    Raises `UserError` for a precision that no threshold reaches.
+    """
     if settings.keep_rate is not None:
         measured = scores if sample is None else sample
         place = "of the held-out rows" if sample is None else f"of {len(measured):,} texts of a corpus sample"
@@ -205,6 +185,12 @@ def _counts(data: Labelled, split: _Split, paths: list[str]) -> DataCounts:
         held_out_bad=len(split.held_out) - good(split.held_out),
         digest=data.digest,
     )
+
+
+def _whole(card: Card, base: str) -> bool:
+    if card.quantised and _size(f"{base}.ftz") != card.quantised.model_bytes:
+        return False
+    return _size(f"{base}.bin") == card.model_bytes
 
 
 def _size(path: str) -> int | None:

@@ -32,6 +32,7 @@ examples:
   rephrase preview wrap/* --input page.jsonl --config run.yaml
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
   rephrase classifier train labels.jsonl -o models/quality
+  rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
 
 Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
 
@@ -66,7 +67,7 @@ def stage_main(stage: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from classifiers.command import add_parser
+    from classifiers import command, review_command
 
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
@@ -100,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     recipes.set_defaults(action=_recipes)
     _add_preview(commands)
     _add_label(commands)
-    add_parser(commands)
+    command.add_parser(commands)
+    review_command.add_parser(commands)
     return parser
 
 

@@ -18,7 +18,7 @@ from rephrase.records import INTERMEDIATE, KEEP
 if TYPE_CHECKING:
     from rephrase.config import Run
 
-_COLUMNS = ["recipe", "verdict", "scores", "n_tokens"]
+_COLUMNS = ["recipe", "source", "verdict", "scores", "n_tokens"]
 
 
 def dry_run(run: Run, console: Console | None = None) -> None:

@@ -75,7 +75,7 @@ def screen_unit(unit: Unit[str], *, cascade: Cascade) -> None:
     """The work of one Spark task: judge one object of documents and create the object of verdicts."""
     writer = tables.Writer(SCREENED)
     verdicts: Counter[str] = Counter()
-    for group in tables.read_row_groups(unit.payload, ["id", "text", "language"]):
+    for group in tables.read_row_groups(unit.payload, ["id", "text", "language", "source"]):
         parts = [_judge(group.slice(at, _ROWS), cascade) for at in range(0, group.num_rows, _ROWS)]
         judged = pa.concat_tables(parts)
         verdicts.update(judged.column("verdict").to_pylist())
@@ -94,6 +94,7 @@ def _judge(documents: pa.Table, cascade: Cascade) -> pa.Table:
         errors=[None] * size,
         completion_tokens=[None] * size,
         languages=documents.column("language").to_pylist(),
+        origins=documents.column("source").to_pylist(),
     )
     verdicts, scores = cascade.judge(batch)
     columns = {"id": documents.column("id").to_pylist(), "verdict": verdicts, "scores": [list(found.items()) for found in scores]}

@@ -504,4 +504,7 @@ def _resolve_use(use: RecipeUse, base: Path) -> dict[str, Any]:
 
 
 def _resolve_check(settings: dict[str, Any], base: Path) -> dict[str, Any]:
-    return {k: resolve_path(v, base) if k == "model" and isinstance(v, str) else v for k, v in (settings or {}).items()}
+    resolved = {k: resolve_path(v, base) if k == "model" and isinstance(v, str) else v for k, v in (settings or {}).items()}
+    if isinstance(resolved.get("models"), list):
+        resolved["models"] = [resolve_path(v, base) if isinstance(v, str) else v for v in resolved["models"]]
+    return resolved

@@ -10,6 +10,7 @@ from classifiers.batch import Check
 from classifiers.checks.chatter import Chatter, ChatterSettings
 from classifiers.checks.completion import Finished, FinishedSettings, Parsed, ParsedSettings
 from classifiers.checks.copied import Copied, CopiedSettings
+from classifiers.checks.ensemble import Ensemble, EnsembleSettings
 from classifiers.checks.language import Language, LanguageSettings
 from classifiers.checks.leaked import Leaked, LeakedSettings
 from classifiers.checks.length import Length, LengthSettings
@@ -36,5 +37,6 @@ KINDS: dict[str, Kind] = {
     "copied": Kind(CopiedSettings, Copied),
     "language": Kind(LanguageSettings, Language),
     "quality": Kind(QualitySettings, Quality),
+    "ensemble": Kind(EnsembleSettings, Ensemble),
 }
 """By the name that a config uses."""

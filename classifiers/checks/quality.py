@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
@@ -22,6 +23,8 @@ class QualitySettings(Section):
     label: str = POSITIVE
     min: float | None = Field(default=None, ge=0, le=1)
     """Rows below are rejected. Where neither bound is given: the threshold on the model's card."""
+    min_by_source: dict[str, float] = Field(default_factory=dict)
+    """Rows of documents of these sources are rejected below a bound of their own. Comes from the card with `min`."""
     max: float | None = Field(default=None, ge=0, le=1)
     """Rows above are rejected: for classifiers of what is not wanted, such as toxicity."""
 
@@ -47,7 +50,8 @@ class Quality(Check):
                 where=self.settings.model,
                 cure=f"set `min` of the check `{self.name}` (0 keeps every row and only scores it)",
             )
-        object.__setattr__(self, "settings", self.settings.model_copy(update={"min": card.threshold}))
+        bounds = {"min": card.threshold, "min_by_source": card.source_thresholds | self.settings.min_by_source}
+        object.__setattr__(self, "settings", self.settings.model_copy(update=bounds))
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""
@@ -56,3 +60,10 @@ class Quality(Check):
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
         """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)
+
+    def keep(self, scores: Mapping[str, Scores], origins: Sequence[str | None]) -> Flags:
+        """See `Check.keep`: a source may have a bound of its own."""
+        rest = -np.inf if self.settings.min is None else self.settings.min
+        low = np.array([self.settings.min_by_source.get(origin or "", rest) for origin in origins])
+        keep: Flags = within(scores[self.name], None, self.settings.max) & ~(scores[self.name] < low)
+        return keep

@@ -191,7 +191,8 @@ def test_patterns_that_fit_no_recipe_of_the_run():
 def test_each_kind_keeps_its_contract(quality):
     rows: JudgeBatch = batch([REWRITE, None, ""], errors=[None, "x", None])
     for name, kind in KINDS.items():
-        settings = kind.settings(model=quality.model, min=0.5) if "model" in kind.settings.model_fields else kind.settings()
+        given = {"model": {"model": quality.model, "min": 0.5}, "models": {"models": [quality.model] * 2, "of": "score", "min": 0.5}}
+        settings = kind.settings(**next((values for key, values in given.items() if key in kind.settings.model_fields), {}))
         check = kind.make(name, settings)
         result = check(rows)
         assert check.name == name

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from classifiers.card import read_card
-from classifiers.evaluate import line_at
+from classifiers.evaluate import auc, line_at
 from classifiers.fasttext_model import load_model
 from classifiers.labels import read_labelled, read_texts
 from classifiers.settings import TrainSettings
@@ -180,3 +180,62 @@ def test_s3(labels, bucket):
     assert read_card(report.model) == report.card
     assert load_model(report.model).scores(["moon tide gravity"])[0] > 0.5
     assert train(f"{bucket}/labels/*.jsonl", f"{bucket}/models/quality", settings).up_to_date
+
+
+def test_a_quantised_model_is_smaller_and_measured_on_the_same_rows(labels, tmp_path):
+    settings = TrainSettings(**FAST, hold_out=0.25, quantise=True)
+    report = train(labels, str(tmp_path / "model"), settings)
+    small = str(tmp_path / "model.ftz")
+    truth, texts = held_out(labels, settings)
+    scores = load_model(small).scores(texts)
+    assert report.card.quantised.model_bytes == os.path.getsize(small) < report.card.model_bytes / 2
+    assert report.card.quantised.auc == auc(truth, scores)
+    assert report.card.quantised.threshold_line == line_at(0.5, truth, scores)
+    assert report.card.auc == auc(truth, load_model(report.model).scores(texts))  # of the full model, which was stored before
+    assert not np.array_equal(scores, load_model(report.model).scores(texts))
+    assert read_card(small) == report.card
+    assert "quantised model" in storage.read(report.card_markdown).decode()
+    assert train(labels, str(tmp_path / "model"), settings).up_to_date
+    os.unlink(small)
+    assert not train(labels, str(tmp_path / "model"), settings).up_to_date
+    train(labels, str(tmp_path / "model"), settings.model_copy(update={"quantise": False}))
+    assert not os.path.exists(small)  # it was that of another training
+
+
+def test_a_model_too_small_to_quantise_leaves_nothing(tmp_path):
+    path = write(tmp_path / "labels.jsonl", labelled(20))
+    with pytest.raises(UserError, match="cannot quantise"):
+        train(path, str(tmp_path / "model"), TrainSettings(**FAST, word_ngrams=1, quantise=True))
+    assert not os.path.exists(tmp_path / "model.bin")
+
+
+def test_autotune_searches_what_is_not_given_and_leaves_the_hold_out_alone(labels, tmp_path, monkeypatch):
+    import fasttext
+
+    seen = {}
+    real = fasttext.train_supervised
+
+    def spy(path, **options):
+        seen.update(options)
+        for name, file in (("train", path), ("tune", options["autotuneValidationFile"])):
+            with open(file, encoding="utf-8") as lines:
+                seen[name] = [line.split(" ", 1)[1].rstrip("\n") for line in lines]
+        return real(path, **options)
+
+    monkeypatch.setattr(fasttext, "train_supervised", spy)
+    settings = TrainSettings(dim=6, hold_out=0.25, autotune=1)
+    report = train(labels, str(tmp_path / "model"), settings)
+    _, texts = held_out(labels, settings)
+    assert seen["autotuneDuration"] == 1
+    assert (len(seen["train"]), len(seen["tune"]), len(texts)) == (224, 76, 100)
+    assert not set(seen["train"]) & set(seen["tune"])
+    assert not (set(seen["train"]) | set(seen["tune"])) & set(texts)
+    assert "epoch" not in seen
+    assert seen["dim"] == report.card.tuned["dim"] == 6
+    markdown = storage.read(report.card_markdown).decode()
+    assert "| autotuned epoch |" in markdown
+    assert "| epoch |" not in markdown
+    assert train(labels, str(tmp_path / "model"), settings).up_to_date
+    named = settings.model_copy(update={"epoch": settings.epoch})  # the same values, but one of them is no longer to be searched
+    assert not train(labels, str(tmp_path / "model"), named).up_to_date
+    assert seen["epoch"] == settings.epoch

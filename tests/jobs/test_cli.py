@@ -72,7 +72,7 @@ def test_an_error_inside_a_task_reaches_the_user_as_one_line(tmp_path, tokenizer
 
 def test_help_teaches():
     text = rephrase("--help").stdout
-    for word in ("run", "shard", "rewrite", "filter", "mix", "classifier", "examples:", "--set"):
+    for word in ("run", "shard", "rewrite", "filter", "mix", "classifier", "review", "examples:", "--set"):
         assert word in text
     assert "--master" in rephrase("run", "--help").stdout
 

@@ -36,6 +36,16 @@ def test_paths_are_relative_to_the_file_and_hub_ids_stay(tmp_path):
     assert [use.use for use in run.recipes] == ["wrap/easy", "entigraph"]
 
 
+def test_models_of_checks_are_relative_to_the_file(tmp_path):
+    checks = "filter: {checks: [finished, {quality: {model: m/a.bin, min: 0.5}}, {ensemble: {models: [b.bin, 's3://x/c.bin']}}]}"
+    run = load(tmp_path, f"{GOOD}{checks}\n")
+    assert run.filter.checks == [
+        "finished",
+        {"quality": {"model": str(tmp_path / "m/a.bin"), "min": 0.5}},
+        {"ensemble": {"models": [str(tmp_path / "b.bin"), "s3://x/c.bin"]}},
+    ]
+
+
 def test_s3_locations_stay(tmp_path):
     run = load(tmp_path, GOOD.replace("output: out", "output: s3://bucket/out"))
     assert run.output == "s3://bucket/out"
