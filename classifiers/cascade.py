@@ -15,6 +15,7 @@ import numpy as np
 from classifiers.batch import Check, JudgeBatch
 from classifiers.card import read_card
 from classifiers.checks import KINDS
+from classifiers.checks.contamination import Contamination
 from rephrase.config import Filter, parse_yaml, validate
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, KEEP
@@ -199,6 +200,8 @@ def _described(check: Any) -> _Settings:
     if model := settings.get("model"):
         card = read_card(model)
         settings["model_digest"] = card.digest if card else None
+    if isinstance(check, Contamination):
+        settings["benchmarks_digest"] = check.digest
     return settings
 
 

@@ -479,4 +479,17 @@ def _resolve_use(use: RecipeUse, base: Path) -> dict[str, Any]:
 
 
 def _resolve_check(settings: dict[str, Any], base: Path) -> dict[str, Any]:
-    return {k: resolve_path(v, base) if k == "model" and isinstance(v, str) else v for k, v in (settings or {}).items()}
+    def resolved(key: str, value: Any) -> Any:
+        if key == "model" and isinstance(value, str):
+            return resolve_path(value, base)
+        if key == "benchmarks" and isinstance(value, list):
+            return [_resolve_benchmark(item, base) if isinstance(item, dict) else item for item in value]
+        return value
+
+    return {key: resolved(key, value) for key, value in (settings or {}).items()}
+
+
+def _resolve_benchmark(settings: dict[str, Any], base: Path) -> dict[str, Any]:
+    paths = _as_list(settings.get("paths"))
+    known = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+    return settings | {"paths": [resolve_path(path, base) for path in paths]} if known else settings
