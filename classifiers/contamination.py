@@ -9,47 +9,19 @@ from __future__ import annotations
 import bisect
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field
 
-from classifiers.labels import field_of, rows_of
+from classifiers.benchmarks import SHORTEST, Benchmark, items_of
 from classifiers.words import Hashes, Integers, Words, extended, words_of
-from rephrase.config import Section
 from rephrase.errors import UserError
 from rephrase.records import content_id
 
-SHORTEST = 8
-"""Items of fewer words are left out: chance alone finds so few words in a row."""
 _EXCERPT = 200  # characters
 _TRIES = 64  # alignments of one text at most: a text that quotes a thousand items is convicted by the first ones
-_SLICE = 256  # items whose words are made at a time: bounds the buffers
-
-
-class Benchmark(Section):
-    """A benchmark whose items must not stand in training texts."""
-
-    name: str
-    paths: Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)] = Field(min_length=1)
-    """JSONL, plain or compressed: files, folders, globs, `s3://` URLs."""
-    fields: Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)] = Field(
-        default=("question",), min_length=1
-    )
-    """Fields of a row to be found: strings or lists of strings; a dot goes into an object."""
-    join: bool = False
-    """Fields of a row make one item together, in their order. Otherwise each is an item of its own."""
-    ngram: int = Field(default=13, ge=SHORTEST, le=13)
-    """Words that text and item must share in a row. An item with fewer is looked for as a whole, if it has 8 at least."""
-    max_items: int = Field(default=10, ge=1)
-    """An n-gram of more items is a template, such as the instruction before each question: it finds no candidates."""
-    min_edit_ratio: float = Field(default=0.8, ge=0.5, le=1)
-    """Share of the item that stands in the text: 1 - (word edits from the item to its place in the text) / (words of the item)."""
-    min_longest: int | None = Field(default=50, ge=SHORTEST)
-    """A run of so many of an item's words convicts as well: long items are often found in part. null: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +88,16 @@ class Index:
     short: dict[str, int]
     """Items left out for fewer than 8 words, by benchmark."""
     repeated: dict[str, int]
-    """Items left out for words that an earlier item has too."""
+    """Items left out for words that an earlier item of the benchmark has too."""
     templates: dict[str, int]
     """Items that cannot be found: each of their n-grams is a template."""
     digest: str
     """Of the settings and the words of all items."""
+
+    @functools.cached_property
+    def sizes(self) -> Integers:
+        """The number of words of each item."""
+        return np.array([len(words) for words in self.words], np.int64)
 
     def find(self, texts: Sequence[str], words: Words | None = None) -> list[Hit | None]:
         """The contamination of each text, or None. `words`: those of the texts, where they have been made already."""
@@ -153,18 +130,23 @@ class Index:
                 text = np.searchsorted(words.offsets, at, "right") - 1
                 inside = at + size <= words.offsets[text + 1]
                 found.append(np.stack([text, item, at - words.offsets[text] - place])[:, inside])
-        pairs, counts = np.unique(np.concatenate(found, axis=1), axis=1, return_counts=True)
-        share = counts / np.array([len(self.words[item]) for item in pairs[1]])
-        order = np.lexsort((pairs[2], pairs[1], -share, pairs[0]))
-        return [(int(text), int(item), int(shift)) for text, item, shift in pairs[:, order].T]
+        texts, items, shifts = np.concatenate(found, axis=1)
+        if not len(texts):
+            return []
+        low = shifts.min()
+        shape = (len(words.counts), len(self.words), int(shifts.max() - low) + 1)
+        keys, counts = np.unique(np.ravel_multi_index((texts, items, shifts - low), shape), return_counts=True)
+        texts, items, shifts = np.unravel_index(keys, shape)
+        order = np.lexsort((shifts, items, -counts / self.sizes[items], texts))
+        return list(zip(texts[order].tolist(), items[order].tolist(), (shifts[order] + low).tolist(), strict=True))
 
     def _align(self, own: Hashes, item: int, shift: int) -> tuple[bool, float, int, int, int]:
         benchmark = self.benchmarks[self.benchmark_of[item]]
-        size = len(self.words[item])
+        size = int(self.sizes[item])
         slack = int((1 - benchmark.min_edit_ratio) * size) + 1
         begin = max(0, shift - slack)
         distance, longest, at = aligned(self.words[item], own[begin : shift + size + slack])
-        ratio = 1 - distance / size
+        ratio = (size - distance) / size
         long = benchmark.min_longest is not None and longest >= benchmark.min_longest
         return bool(ratio >= benchmark.min_edit_ratio or long), ratio, longest, begin + at, item
 
@@ -206,29 +188,32 @@ def load_index(benchmarks: tuple[Benchmark, ...]) -> Index:
     short, repeated, templates = ({benchmark.name: 0 for benchmark in benchmarks} for _ in range(3))
     if len(short) < len(benchmarks):
         raise UserError("two benchmarks have the same name", where=", ".join(b.name for b in benchmarks), cure="rename one of them")
-    kept: dict[bytes, tuple[int, int]] = {}
+    kept: dict[tuple[int, bytes], int] = {}
     for number, benchmark in enumerate(benchmarks):
-        for row, words in _items(benchmark):
+        for row, words in items_of(benchmark):
             if len(words) < SHORTEST:
                 short[benchmark.name] += 1
-            elif kept.setdefault(words.tobytes(), (number, row)) != (number, row):
+            elif (key := (number, words.tobytes())) in kept:
                 repeated[benchmark.name] += 1
-    items = tuple(np.frombuffer(key, np.uint64) for key in kept)
-    benchmark_of, rows = np.array(list(kept.values()), np.int64).reshape(-1, 2).T
+            else:
+                kept[key] = row
+    items = tuple(np.frombuffer(words, np.uint64) for _, words in kept)
+    benchmark_of, rows = np.array([number for number, _ in kept], np.int64), np.array(list(kept.values()), np.int64)
     grams = _grams(items, benchmarks, benchmark_of)
     findable = np.zeros(len(items), np.bool_)
     for size in grams.values():
         findable[size.items] = True
     for number, benchmark in enumerate(benchmarks):
-        templates[benchmark.name] = int((~findable[benchmark_of == number]).sum())
-        if not findable[benchmark_of == number].any() and not repeated[benchmark.name]:
+        own = findable[benchmark_of == number]
+        templates[benchmark.name] = int((~own).sum())
+        if not own.any():
             raise UserError(
                 f"no item of the benchmark `{benchmark.name}` can be found: {short[benchmark.name]} have fewer than {SHORTEST} words, "
                 f"{templates[benchmark.name]} are like many others",
                 where=", ".join(benchmark.paths),
                 cure="name longer fields, or several with `join: true`",
             )
-    digest = content_id(*(benchmark.model_dump_json() for benchmark in benchmarks), *(key.hex() for key in kept))
+    digest = content_id(*(benchmark.model_dump_json() for benchmark in benchmarks), *(words.tobytes().hex() for words in items))
     return Index(benchmarks, benchmark_of, rows, items, grams, short, repeated, templates, digest)
 
 
@@ -248,8 +233,9 @@ def _grams(items: Sequence[Hashes], benchmarks: Sequence[Benchmark], benchmark_o
         first = np.ones(len(hashes), np.bool_)  # of an n-gram that an item has twice, the first place will do
         first[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
         hashes, owners, places = hashes[first], owners[first], places[first]
-        _, gram, shared = np.unique(hashes, return_inverse=True, return_counts=True)
-        rare = shared[gram] <= limits[owners]
+        _, gram = np.unique(hashes, return_inverse=True)
+        _, shared_by, shared = np.unique(gram * len(benchmarks) + benchmark_of[owners], return_inverse=True, return_counts=True)
+        rare = shared[shared_by] <= limits[owners]
         grams[size] = _Grams.of(hashes[rare], owners[rare], places[rare])
     return grams
 
@@ -259,29 +245,6 @@ def _running(words: Hashes, size: int) -> Hashes:
     for longer in range(2, size + 1):
         hashes = extended(hashes[:-1], words[longer - 1 :])
     return hashes
-
-
-def _items(benchmark: Benchmark) -> Iterator[tuple[int, Hashes]]:
-    """The items with their rows, and the hashes of their words."""
-    items = _texts(benchmark)
-    while part := list(itertools.islice(items, _SLICE)):
-        words = words_of([text for _, text in part])
-        for i, (row, _) in enumerate(part):
-            yield row, words.hashes[words.offsets[i] : words.offsets[i + 1]]
-
-
-def _texts(benchmark: Benchmark) -> Iterator[tuple[int, str]]:
-    for row, (place, record) in enumerate(rows_of(benchmark.paths), 1):
-        texts = [_text(field_of(record, field, place, "set `fields` of the benchmark"), field, place) for field in benchmark.fields]
-        for text in ["\n".join(texts)] if benchmark.join else texts:
-            yield row, text
-
-
-def _text(value: Any, field: str, place: str) -> str:
-    parts = value if isinstance(value, list) else [value]
-    if not all(isinstance(part, str) for part in parts):
-        raise UserError(f"`{field}` is neither a string nor a list of strings but {value!r}", where=place, cure="set `fields` of the benchmark")
-    return "\n".join(parts)
 
 
 def _shift(present: npt.NDArray[np.bool_]) -> np.uint64:

@@ -8,12 +8,13 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import CheckResult, JudgeBatch
-from classifiers.contamination import Benchmark, load_index
+from classifiers.benchmarks import Benchmark
+from classifiers.contamination import load_index
 from rephrase.config import Section
 
 
 class ContaminationSettings(Section):
-    """What must not stand in texts, and how much of it; see `classifiers.contamination.Benchmark`."""
+    """What must not stand in texts, and how much of it; see `classifiers.benchmarks.Benchmark`."""
 
     benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
 

@@ -36,7 +36,8 @@ class Datatrove:
     that it drops for that reason and NaN for others. A text on which the filter fails is dropped with the exception's name as the reason.
     Filters must judge each text by itself: `SamplerFilter` draws lots, and its verdicts change when a batch is judged again.
 
-    Raises `UserError` where datatrove is not installed, has no such filter, or the filter takes no such arguments or needs more than a text.
+    Raises `UserError` where datatrove or what the filter needs is not installed, there is no such filter, it takes no such arguments,
+    or it cannot judge a text alone.
     """
 
     name: str
@@ -87,14 +88,17 @@ def _load(name: str, arguments: bytes, where: str) -> Any:
         cure = f"did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else f"filters: {', '.join(known)}"
         raise UserError(f"datatrove has no filter `{name}`", where=where, cure=cure)
     signature, given = inspect.signature(known[name]), orjson.loads(arguments)
+    cure = f"its arguments: {', '.join(map(str, signature.parameters.values()))}"
     try:
         signature.bind(**given)
     except TypeError as error:
-        raise UserError(f"{name}: {error}", where=where, cure=f"its arguments: {str(signature).split(' ->')[0]}") from error
+        raise UserError(f"{name}: {error}", where=where, cure=cure) from error
     try:
         chosen = known[name](**given)
-        chosen.filter(Document(text=_PROBE, id="probe", metadata={}))
+        chosen.filter(Document(text=_PROBE, id="probe", metadata={}))  # what it lacks is told before any row is judged
+    except ImportError as error:
+        raise UserError(f"{name}: {error}", where=where, cure="install it on the driver and the executors") from error
     except Exception as error:
-        cure = f"its arguments: {str(signature).split(' ->')[0]}; it must be able to judge a text without metadata"
+        cure += "; the filter must be able to judge a text without metadata"
         raise UserError(f"{name} fails: {type(error).__name__}: {error}", where=where, cure=cure) from error
     return chosen
