@@ -160,6 +160,21 @@ def test_repeated_and_short_items_are_counted(tmp_path):
     assert made.find(["It is 4. What is 2 + 2?"]) == [None]
 
 
+def test_an_item_is_found_by_its_last_words(tmp_path):
+    words = SOURCE.split()
+    for place in (5, 15, 25, 35):
+        words[place] = "otherwise"
+    hit = index(tmp_path, [SOURCE], min_longest=None).find([REWRITE + " " + " ".join(words)])[0]
+    assert hit.ratio == pytest.approx(1 - 4 / len(plain_words(SOURCE)))
+    assert hit.excerpt.startswith(words[36])
+
+
+def test_a_whole_item_is_found_among_parts_of_many_others(tmp_path):
+    items = [" ".join(f"w{item}x{word}" for word in range(80)) for item in range(100)]
+    text = " ".join(" ".join(item.split()[:30]) for item in items) + ". " + SHORT
+    assert index(tmp_path, [*items, SHORT]).find([text])[0].item == 101
+
+
 def test_a_page_that_quotes_itself_without_end(tmp_path):
     items = [" ".join(["again"] * size) for size in range(8, 60)]
     hit = index(tmp_path, items, max_items=100).find([" ".join(["again"] * 20_000)])[0]
