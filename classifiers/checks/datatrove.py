@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import orjson
 from pydantic import Field, JsonValue
 
-from classifiers.batch import CheckResult, JudgeBatch, Scores
+from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from rephrase.config import Section
 from rephrase.errors import UserError
 
@@ -29,7 +30,7 @@ class DatatroveSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Datatrove:
+class Datatrove(Check):
     """Rejects what a filter of datatrove drops. The filter sees a document of the row's text without metadata.
 
     Scores: `datatrove`, 1 for texts that it keeps and 0 for others, NaN for rows without a text; and `datatrove.<reason>`, 1 for the texts
@@ -42,12 +43,13 @@ class Datatrove:
 
     name: str
     settings: DatatroveSettings
+    scored_by = ("filter", "arguments")
 
     def __post_init__(self) -> None:
         self._filter()
 
-    def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch."""
+    def score(self, batch: JudgeBatch) -> dict[str, Scores]:
+        """See `Check.score`."""
         from datatrove.data import Document
 
         chosen = self._filter()
@@ -57,7 +59,11 @@ class Datatrove:
             scores[self.name][row] = float(kept)
             if reason:
                 scores.setdefault(f"{self.name}.{reason}", np.full(len(batch), np.nan))[row] = 1.0
-        return CheckResult(scores, scores[self.name] != 0)
+        return scores
+
+    def decide(self, scores: Mapping[str, Scores]) -> Flags:
+        """See `Check.decide`."""
+        return within(scores[self.name], 1, None)
 
     def _filter(self) -> Any:
         return _load(self.settings.filter, orjson.dumps(self.settings.arguments, option=orjson.OPT_SORT_KEYS), f"the check `{self.name}`")

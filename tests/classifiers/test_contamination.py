@@ -253,10 +253,10 @@ def test_the_check(tmp_path):
     rows: JudgeBatch = batch([SOURCE + QUESTION, REWRITE, None, QUESTION[:75]], errors=[None, None, "parse:x", None])
     verdicts, scores = pickle.loads(pickle.dumps(cascade)).judge(rows)
     assert verdicts == ["contamination", "keep", "parsed", "keep"]
-    assert scores[0] == {"finished": 1, "contamination.longest": len(plain_words(QUESTION)), "contamination.ratio": 1}
-    assert scores[1] == {"finished": 1, "contamination.longest": 0, "contamination.ratio": 0}
-    assert "contamination.ratio" not in scores[2]
-    assert scores[3]["contamination.longest"] == 14
+    assert scores[0] == {"finished": 1, "contamination": 1, "contamination.longest": len(plain_words(QUESTION)), "contamination.ratio": 1}
+    assert scores[1] == {"finished": 1, "contamination": 0, "contamination.longest": 0, "contamination.ratio": 0}
+    assert scores[2] == {"finished": 1}
+    assert (scores[3]["contamination"], scores[3]["contamination.longest"]) == (0, 14)
     before = cascade.describe()
     assert before[1]["settings"]["benchmarks_digest"]
     load_index.cache_clear()
