@@ -9,7 +9,7 @@ import numpy as np
 
 from classifiers.checks import KINDS
 from classifiers.evaluate import Line, auc
-from classifiers.labels import records
+from classifiers.labels import rows_of
 from classifiers.report import best_line
 from rephrase.errors import UserError
 from rephrase.records import KEEP
@@ -55,9 +55,9 @@ def compare(marks: str, rows: str, *, score: str | None = None) -> Agreement:
     The last mark of a row counts. Raises `UserError`, with file and row, for marks of other values and of unknown ids; and for
     a score that no marked row has, or whose rows have marks of one kind only.
     """
-    by_id = {_value(record, "id", place): record for place, record in records([rows])}
+    by_id = {_value(record, "id", place): record for place, record in rows_of([rows])}
     marked: dict[str, bool] = {}
-    for place, record in records([marks]):
+    for place, record in rows_of([marks]):
         row_id, mark = _value(record, "id", place), _value(record, "mark", place)
         if mark not in ("good", "bad"):
             raise UserError(f"the mark is {mark!r}", where=place, cure="marks are good and bad")

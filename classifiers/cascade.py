@@ -15,6 +15,7 @@ import numpy as np
 from classifiers.batch import Check, JudgeBatch
 from classifiers.card import read_card
 from classifiers.checks import KINDS
+from classifiers.checks.contamination import Contamination
 from rephrase.config import Filter, parse_yaml, validate
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, KEEP
@@ -202,6 +203,8 @@ def _described(check: Any) -> _Settings:
     if models := settings.get("models"):
         cards = [read_card(model) for model in models]
         settings["model_digests"] = [(card.digest, card.quantiles) if card else None for card in cards]
+    if isinstance(check, Contamination):
+        settings["benchmarks_digest"] = check.digest
     return settings
 
 

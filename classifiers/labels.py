@@ -60,9 +60,9 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
     data that is empty, of a single class, or leaves open which label is the positive one.
     """
     rows: list[tuple[str, str]] = []
-    for place, record in records(paths):
-        label = _label(_field(record, label_field, place), label_field, place)
-        rows.append((_text(_field(record, text_field, place), text_field, place), label))
+    for place, record in rows_of(paths):
+        label = _label(field_of(record, label_field, place), label_field, place)
+        rows.append((_text(field_of(record, text_field, place), text_field, place), label))
     where = ", ".join(paths)
     if not rows:
         raise UserError("there are no rows", where=where, cure=f'give JSON lines such as {{"{text_field}": "…", "{label_field}": 1}}')
@@ -96,7 +96,7 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
 
 def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
     """The texts of unlabelled JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`."""
-    texts = [_text(_field(record, text_field, place), text_field, place) for place, record in records(paths)]
+    texts = [_text(field_of(record, text_field, place), text_field, place) for place, record in rows_of(paths)]
     texts = [text for text in texts if text]
     if not texts:
         raise UserError("there are no texts", where=", ".join(paths), cure="give JSON lines with texts")
@@ -110,14 +110,14 @@ def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None
     Without a `source_field` all sources are "".
     """
     texts, sources, found = [], [], []
-    for place, record in records(paths):
-        text = _text(_field(record, text_field, place), text_field, place)
+    for place, record in rows_of(paths):
+        text = _text(field_of(record, text_field, place), text_field, place)
         if not text:
             continue
         texts.append(text)
-        sources.append(_label(_field(record, source_field, place), source_field, place) if source_field else "")
+        sources.append(_label(field_of(record, source_field, place), source_field, place) if source_field else "")
         if labels:
-            found.append(_label(_field(record, labels[0], place), labels[0], place))
+            found.append(_label(field_of(record, labels[0], place), labels[0], place))
     where = ", ".join(paths)
     if not texts:
         raise UserError("there are no texts", where=where, cure="give JSON lines with texts")
@@ -129,8 +129,8 @@ def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None
     return Sourced(texts, sources, [is_good[label] for label in found])
 
 
-def records(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The JSON values of all lines, each with its place (file and row) for errors. Raises `UserError` for lines that are not JSON."""
+def rows_of(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The rows of JSONL files, folders or globs, plain or compressed, each with the file and row that errors name."""
     for pattern in paths:
         for info in storage.expand(pattern):
             for number, line in enumerate(_lines(info.path), 1):
@@ -175,12 +175,12 @@ def _json(line: bytes, place: str) -> Any:
         raise UserError(f"not a JSON object: {error}", where=place, cure="write one JSON object a line") from error
 
 
-def _field(record: Any, field: str, place: str) -> Any:
+def field_of(record: Any, field: str, place: str, cure: str = "name the fields with --text-field, --label-field and --source-field") -> Any:
+    """A field of a row; a dot goes into an object. Raises `UserError`, with the fields that the row has, where it is missing."""
     value = record
     for part in field.split("."):
         if not isinstance(value, dict) or part not in value:
             have = f"; it has: {', '.join(map(str, record))}" if isinstance(record, dict) else ""
-            cure = "name the fields with --text-field, --label-field and --source-field"
             raise UserError(f"the row has no field `{field}`{have}", where=place, cure=cure)
         value = value[part]
     return value

@@ -475,10 +475,6 @@ def resolve_paths(run: Run, base: Path) -> Run:
         }
     )
     recipes = [use.model_copy(update=_resolve_use(use, base)) for use in run.recipes]
-    checks = run.filter.checks and [
-        {name: _resolve_check(settings, base) for name, settings in check.items()} if isinstance(check, dict) else check
-        for check in run.filter.checks
-    ]
     return run.model_copy(
         update={
             "output": resolve_path(run.output, base),
@@ -487,7 +483,8 @@ def resolve_paths(run: Run, base: Path) -> Run:
             "input": source,
             "recipes": recipes,
             "rewrite": run.rewrite.model_copy(update={"reuse": [resolve_path(path, base) for path in run.rewrite.reuse]}),
-            "filter": run.filter.model_copy(update={"checks": checks}),
+            "screen": run.screen and run.screen.model_copy(update={"checks": _resolve_checks(run.screen.checks, base)}),
+            "filter": run.filter.model_copy(update={"checks": run.filter.checks and _resolve_checks(run.filter.checks, base)}),
         }
     )
 
@@ -503,8 +500,24 @@ def _resolve_use(use: RecipeUse, base: Path) -> dict[str, Any]:
     return {"use": resolve_path(use.use, base) if use.use.endswith((".yaml", ".yml")) else use.use, "options": options}
 
 
+def _resolve_checks(checks: list[Any], base: Path) -> list[Any]:
+    return [{name: _resolve_check(given, base) for name, given in check.items()} if isinstance(check, dict) else check for check in checks]
+
+
 def _resolve_check(settings: dict[str, Any], base: Path) -> dict[str, Any]:
-    resolved = {k: resolve_path(v, base) if k == "model" and isinstance(v, str) else v for k, v in (settings or {}).items()}
-    if isinstance(resolved.get("models"), list):
-        resolved["models"] = [resolve_path(v, base) if isinstance(v, str) else v for v in resolved["models"]]
-    return resolved
+    def resolved(key: str, value: Any) -> Any:
+        if key == "model" and isinstance(value, str):
+            return resolve_path(value, base)
+        if key == "models" and isinstance(value, list):
+            return [resolve_path(item, base) if isinstance(item, str) else item for item in value]
+        if key == "benchmarks" and isinstance(value, list):
+            return [_resolve_benchmark(item, base) if isinstance(item, dict) else item for item in value]
+        return value
+
+    return {key: resolved(key, value) for key, value in (settings or {}).items()}
+
+
+def _resolve_benchmark(settings: dict[str, Any], base: Path) -> dict[str, Any]:
+    paths = _as_list(settings.get("paths"))
+    known = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+    return settings | {"paths": [resolve_path(path, base) for path in paths]} if known else settings

@@ -9,7 +9,9 @@ from typing import Any
 from classifiers.batch import Check
 from classifiers.checks.chatter import Chatter, ChatterSettings
 from classifiers.checks.completion import Finished, FinishedSettings, Parsed, ParsedSettings
+from classifiers.checks.contamination import Contamination, ContaminationSettings
 from classifiers.checks.copied import Copied, CopiedSettings
+from classifiers.checks.datatrove import Datatrove, DatatroveSettings
 from classifiers.checks.ensemble import Ensemble, EnsembleSettings
 from classifiers.checks.language import Language, LanguageSettings
 from classifiers.checks.leaked import Leaked, LeakedSettings
@@ -38,5 +40,7 @@ KINDS: dict[str, Kind] = {
     "language": Kind(LanguageSettings, Language),
     "quality": Kind(QualitySettings, Quality),
     "ensemble": Kind(EnsembleSettings, Ensemble),
+    "contamination": Kind(ContaminationSettings, Contamination),
+    "datatrove": Kind(DatatroveSettings, Datatrove),
 }
 """By the name that a config uses."""
