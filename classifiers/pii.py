@@ -1,0 +1,139 @@
+"""Personal data in texts: e-mail addresses, public IP addresses and telephone numbers give way to stand-ins.
+
+Addresses as FineWeb does it (Penedo et al. 2024, arXiv 2406.17557), with stand-ins from the ranges set aside for
+documentation (RFC 2606, 5737, 3849). Telephone numbers are found by their form (ITU-T E.123 and E.164, the North American
+plan, national numbers with a leading zero) or by the word before them. Only ASCII digits are seen, and a number must have
+from 9 to 15. What has the form of something else stays: dates, prices, versions, ISBNs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rephrase.config import Section
+
+
+class PiiSettings(Section):
+    """What stands in for each kind; null leaves a kind alone."""
+
+    emails: str | None = "email@example.com"
+    ipv4: str | None = "192.0.2.1"
+    ipv6: str | None = "2001:db8::1"
+    phones: str | None = "[phone]"
+
+
+def scrub(texts: Sequence[str], settings: PiiSettings) -> tuple[list[str], list[dict[str, int]]]:
+    """The texts without personal data, and for each the replacements by kind; a kind that did not occur has no entry.
+
+    Scrubbing twice changes nothing more.
+    """
+    wanted = [(name, stand_in, kind) for name, kind in _KINDS.items() if (stand_in := getattr(settings, name)) is not None]
+    scrubbed, counts = [], []
+    for original in texts:
+        text, found = original, {}
+        for name, stand_in, kind in wanted:
+            if kind.hint(text):
+                text, count = _replace(text, kind, stand_in)
+                if count:
+                    found[name] = count
+        scrubbed.append(text)
+        counts.append(found)
+    return scrubbed, counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    hint: Callable[[str], object]
+    """Falsy where a text surely has none; must be fast."""
+    patterns: tuple[re.Pattern[str], ...]
+    """Group 1 is what to replace."""
+    accepts: Callable[[re.Match[str]], bool]
+
+
+def _replace(text: str, kind: _Kind, stand_in: str) -> tuple[str, int]:
+    count = 0
+
+    def stand_in_for(match: re.Match[str]) -> str:
+        nonlocal count
+        if match[1] == stand_in or not kind.accepts(match):
+            return match[0]
+        count += 1
+        return match[0][: match.start(1) - match.start()] + stand_in
+
+    for pattern in kind.patterns:
+        text = pattern.sub(stand_in_for, text)
+    return text, count
+
+
+# Patterns begin with a set of characters and look behind only after it: Python's engine then skips to the next such
+# character, several times faster than trying each position. All repeats are bounded, so no text takes quadratic time.
+
+_LETTERS = "A-Za-z0-9À-ÖØ-öø-ɏ"
+# Not "image@2x.png". Addresses below the example domains are nobody's. "/", "?", "&" and "=" may stand in an address, but
+# on the web they stand before one.
+_EMAIL = re.compile(
+    rf"([{_LETTERS}_](?<![{_LETTERS}_].)[{_LETTERS}_.!#$%'*+^`{{|}}~-]{{0,63}}"
+    rf"@(?![0-9]x\.|(?:[a-z0-9-]{{1,63}}\.)?example\.(?:com|org|net)\b)(?:[{_LETTERS}-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}})(?![A-Za-z0-9])"
+)
+
+_IPV4 = re.compile(r"([0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3})(?!\w|\.[0-9])")
+_IPV6 = re.compile(r"([23](?<![\w:.].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:::)?)(?!\w|:[0-9A-Fa-f:])")
+_VERSION = re.compile(r"(?:\b(?:v|ver|versions?|release|build|firmware|rev|revision|section|chapter|clause)|§)[\s.:#]{0,3}$", re.IGNORECASE)
+
+_GAP = r"[ \u00a0‐‑–./-]"
+_AFTER = r"(?!\w|[.:][0-9]|-\w| ?[€$£¥%])"
+_BEFORE = r"(?<![\w+$£€¥#].)(?<![\w][-._/=].)(?<![0-9][,:].)(?<![$£€¥] .)"
+_LONG = re.compile(r"[0-9](?:[ \u00a0‐‑–./()-]{0,3}[0-9]){8}")
+_ANY = r"[0-9](?:[ \u00a0‐‑–./()-]{0,3}[0-9]){8,14}"
+_INTERNATIONAL = rf"(?:\+(?<![\w+].)\(?(?=[1-9])|0{_BEFORE}0(?=[1-9][0-9]{{0,2}}{_GAP})){_ANY}"
+_AMERICAN = (
+    rf"[1-9(]{_BEFORE}(?:(?<=1)[ .-]\(?)?(?:(?<=\()[2-9][0-9]{{2}}\)[ -]{{0,2}}|(?<=[ .-])[2-9][0-9]{{2}}[ .-]|(?<=[2-9])[0-9]{{2}}[ .-])"
+    r"[2-9][0-9]{2}[ .-]?[0-9]{4}"
+)
+_AREA = rf"\({_BEFORE}[0-9]{{2,5}}\) ?[0-9]{{3,5}}[ .-]?[0-9]{{3,5}}"
+_TRUNK = rf"0{_BEFORE}(?<![0-9] .)[0-9]{{1,4}}(?:{_GAP}[0-9]{{2,8}}){{1,5}}(?!{_GAP}[0-9])"
+_PHONE = re.compile(rf"((?=[+(0-9])(?:{_INTERNATIONAL}|{_AMERICAN}|{_AREA}|{_TRUNK})){_AFTER}")
+_CUE = r"\b(?:tel|phone|telephone|telefone?|teléfono|téléphone|mobile?|mob|cell|handy|fax|whatsapp|call|sms)|电话|電話|手机"
+_CUED = re.compile(
+    rf"(?:{_CUE})[\s.:：#=/()-]{{0,4}}(?:(?:number|no|nr|us|me|at|on|is)[\s.:]{{1,3}}){{0,3}}(\+?\(?{_ANY}){_AFTER}", re.IGNORECASE
+)
+_OTHER_NUMBER = re.compile(r"(?:isbn|issn|ean|upc|gtin|doi|orcid|iban)(?:[- ]?1[03])?[\s:#]{0,3}$", re.IGNORECASE)
+_DATE = re.compile(
+    r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:19|20)[0-9]{2})(?![0-9])"
+)
+_REACH = 16  # characters to look at before a number
+
+
+def _is_public(match: re.Match[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(match[1])
+    except ValueError:
+        return False
+    return address.is_global and not address.is_multicast and not _VERSION.search(_before(match))
+
+
+def _is_phone(match: re.Match[str]) -> bool:
+    number = match[1]
+    groups = re.findall("[0-9]+", number)
+    if not 9 <= sum(map(len, groups)) <= 15 or _OTHER_NUMBER.search(_before(match)):
+        return False
+    if number.startswith("+"):
+        return True
+    # Pairs are times and lists of numbers, but for the French five.
+    pairs = all(len(group) == 2 for group in groups)
+    return not _DATE.search(number) and (not pairs or len(groups) == 5)
+
+
+def _before(match: re.Match[str]) -> str:
+    return match.string[max(0, match.start(1) - _REACH) : match.start(1)]
+
+
+_KINDS = {
+    "emails": _Kind(lambda text: "@" in text, (_EMAIL,), lambda _: True),
+    "ipv4": _Kind(re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]").search, (_IPV4,), _is_public),
+    "ipv6": _Kind(lambda text: "::" in text or text.count(":") >= 7, (_IPV6,), _is_public),
+    "phones": _Kind(_LONG.search, (_PHONE, _CUED), _is_phone),
+}
