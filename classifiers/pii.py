@@ -48,23 +48,20 @@ def scrub(texts: Sequence[str], settings: PiiSettings) -> tuple[list[str], list[
 class _Kind:
     hint: Callable[[str], object]
     """Falsy where a text surely has none; must be fast."""
-    patterns: tuple[re.Pattern[str], ...]
-    """Group 1 is what to replace."""
-    accepts: Callable[[re.Match[str]], bool]
+    finders: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...]
+    """Patterns, each with the judge of its matches."""
 
 
 def _replace(text: str, kind: _Kind, stand_in: str) -> tuple[str, int]:
     count = 0
-
-    def stand_in_for(match: re.Match[str]) -> str:
-        nonlocal count
-        if match[1] == stand_in or not kind.accepts(match):
-            return match[0]
-        count += 1
-        return match[0][: match.start(1) - match.start()] + stand_in
-
-    for pattern in kind.patterns:
-        text = pattern.sub(stand_in_for, text)
+    for pattern, accepts in kind.finders:
+        parts, end = [], 0
+        for match in pattern.finditer(text):
+            if match[0] != stand_in and accepts(match):
+                parts += [text[end : match.start()], stand_in]
+                end = match.end()
+        text = "".join([*parts, text[end:]])
+        count += len(parts) // 2
     return text, count
 
 
@@ -75,48 +72,55 @@ _LETTERS = "A-Za-z0-9À-ÖØ-öø-ɏ"
 # Not "image@2x.png". Addresses below the example domains are nobody's. "/", "?", "&" and "=" may stand in an address, but
 # on the web they stand before one.
 _EMAIL = re.compile(
-    rf"([{_LETTERS}_](?<![{_LETTERS}_].)[{_LETTERS}_.!#$%'*+^`{{|}}~-]{{0,63}}"
-    rf"@(?![0-9]x\.|(?:[a-z0-9-]{{1,63}}\.)?example\.(?:com|org|net)\b)(?:[{_LETTERS}-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}})(?![A-Za-z0-9])"
+    rf"[{_LETTERS}_](?<![{_LETTERS}_].)[{_LETTERS}_.!#$%'*+^`{{|}}~-]{{0,63}}"
+    rf"@(?![0-9]x\.|(?:[a-z0-9-]{{1,63}}\.)?example\.(?:com|org|net)\b)(?:[{_LETTERS}-]{{1,63}}\.){{1,8}}[A-Za-z]{{2,24}}(?![A-Za-z0-9])"
 )
 
-_IPV4 = re.compile(r"([0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3})(?!\w|\.[0-9])")
-_IPV6 = re.compile(r"([23](?<![\w:.].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:::)?)(?!\w|:[0-9A-Fa-f:])")
+_DOTTED = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
+_IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])")
+_IPV6 = re.compile(r"[23](?<![\w:.].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:::)?(?!\w|:[0-9A-Fa-f:])")
 _VERSION = re.compile(r"(?:\b(?:v|ver|versions?|release|build|firmware|rev|revision|section|chapter|clause)|§)[\s.:#]{0,3}$", re.IGNORECASE)
 
 _GAP = r"[ \u00a0‐‑–./-]"
+_GAPS = r"[ \u00a0‐‑–./()-]{0,3}"
+_BEFORE = r"(?<![\w+$£€¥#].)(?<!\w[-._/=].)(?<![0-9][,:].)(?<![$£€¥] .)"
 _AFTER = r"(?!\w|[.:][0-9]|-\w| ?[€$£¥%])"
-_BEFORE = r"(?<![\w+$£€¥#].)(?<![\w][-._/=].)(?<![0-9][,:].)(?<![$£€¥] .)"
-_LONG = re.compile(r"[0-9](?:[ \u00a0‐‑–./()-]{0,3}[0-9]){8}")
-_ANY = r"[0-9](?:[ \u00a0‐‑–./()-]{0,3}[0-9]){8,14}"
-_INTERNATIONAL = rf"(?:\+(?<![\w+].)\(?(?=[1-9])|0{_BEFORE}0(?=[1-9][0-9]{{0,2}}{_GAP})){_ANY}"
-_AMERICAN = (
-    rf"[1-9(]{_BEFORE}(?:(?<=1)[ .-]\(?)?(?:(?<=\()[2-9][0-9]{{2}}\)[ -]{{0,2}}|(?<=[ .-])[2-9][0-9]{{2}}[ .-]|(?<=[2-9])[0-9]{{2}}[ .-])"
-    r"[2-9][0-9]{2}[ .-]?[0-9]{4}"
+_LONG = re.compile(rf"[0-9](?:{_GAPS}[0-9]){{8}}")
+_GROUPS = rf"(?:{_GAP}[0-9]{{2,8}})"
+_AREA = r"(?:(?<=\()[2-9][0-9]{2}\)[ -]{0,2}|(?<=[ .-])[2-9][0-9]{2}[ .-]|(?<=[2-9])[0-9]{2}[ .-])"
+# Each form begins behind its first character, and looks back at it.
+_FORMS = (
+    rf"(?<=\+)(?<![\w+].)\(?[1-9](?:{_GAPS}[0-9]){{8,14}}",  # +49 30 901820
+    rf"(?<=0){_BEFORE}0[1-9][0-9]{{0,2}}{_GAP}(?:{_GAPS}[0-9]){{6,12}}",  # 0049 (0)30 901820
+    rf"(?<=0){_BEFORE}(?<![0-9] .)[0-9]{{1,4}}{_GROUPS}{{1,5}}(?!{_GAP}[0-9])",  # 020 7946 0958
+    rf"(?<=\(){_BEFORE}0[0-9]{{1,4}}\) ?[0-9]{{2,8}}{_GROUPS}{{0,4}}(?!{_GAP}[0-9])",  # (020) 7946 0958
+    rf"(?<=\(){_BEFORE}[1-9][0-9]\) ?9[0-9]{{4}}[ .-]?[0-9]{{4}}",  # (11) 98765-4321, in Brazil
+    rf"(?<=[1-9(]){_BEFORE}(?:(?<=1)[ .-]\(?)?{_AREA}[2-9][0-9]{{2}}[ .-]?[0-9]{{4}}",  # 1 (212) 555-0123
 )
-_AREA = rf"\({_BEFORE}[0-9]{{2,5}}\) ?[0-9]{{3,5}}[ .-]?[0-9]{{3,5}}"
-_TRUNK = rf"0{_BEFORE}(?<![0-9] .)[0-9]{{1,4}}(?:{_GAP}[0-9]{{2,8}}){{1,5}}(?!{_GAP}[0-9])"
-_PHONE = re.compile(rf"((?=[+(0-9])(?:{_INTERNATIONAL}|{_AMERICAN}|{_AREA}|{_TRUNK})){_AFTER}")
-_CUE = r"\b(?:tel|phone|telephone|telefone?|teléfono|téléphone|mobile?|mob|cell|handy|fax|whatsapp|call|sms)|电话|電話|手机"
-_CUED = re.compile(
-    rf"(?:{_CUE})[\s.:：#=/()-]{{0,4}}(?:(?:number|no|nr|us|me|at|on|is)[\s.:]{{1,3}}){{0,3}}(\+?\(?{_ANY}){_AFTER}", re.IGNORECASE
+_PHONE = re.compile(rf"[+(0-9](?:{'|'.join(_FORMS)}){_AFTER}")
+_DIGITS = re.compile(rf"[+(0-9](?<![0-9+(].)(?:{_GAPS}[0-9]){{8,15}}{_AFTER}")
+_CUE = re.compile(
+    r"(?:\b(?:tel|phone|telephone|telefone?|teléfono|téléphone|mobile?|mob|cell|handy|fax|whatsapp|call|sms)|电话|電話|手机)"
+    r"[\s.:：#=/()-]{0,4}(?:(?:number|no|nr|us|me|at|on|is)[\s.:]{1,3}){0,3}$",
+    re.IGNORECASE,
 )
 _OTHER_NUMBER = re.compile(r"(?:isbn|issn|ean|upc|gtin|doi|orcid|iban)(?:[- ]?1[03])?[\s:#]{0,3}$", re.IGNORECASE)
 _DATE = re.compile(
     r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:19|20)[0-9]{2})(?![0-9])"
 )
-_REACH = 16  # characters to look at before a number
+_REACH = 32  # characters to look at before a number
 
 
 def _is_public(match: re.Match[str]) -> bool:
     try:
-        address = ipaddress.ip_address(match[1])
+        address = ipaddress.ip_address(match[0])
     except ValueError:
         return False
     return address.is_global and not address.is_multicast and not _VERSION.search(_before(match))
 
 
 def _is_phone(match: re.Match[str]) -> bool:
-    number = match[1]
+    number = match[0]
     groups = re.findall("[0-9]+", number)
     if not 9 <= sum(map(len, groups)) <= 15 or _OTHER_NUMBER.search(_before(match)):
         return False
@@ -128,12 +132,20 @@ def _is_phone(match: re.Match[str]) -> bool:
 
 
 def _before(match: re.Match[str]) -> str:
-    return match.string[max(0, match.start(1) - _REACH) : match.start(1)]
+    return match.string[max(0, match.start() - _REACH) : match.start()]
+
+
+def _is_announced(match: re.Match[str]) -> bool:
+    return bool(_CUE.search(_before(match))) and _is_phone(match)
+
+
+def _has_digit(text: str) -> bool:
+    return any(digit in text for digit in "1203456789")  # ten fast searches cost a tenth of one with a pattern
 
 
 _KINDS = {
-    "emails": _Kind(lambda text: "@" in text, (_EMAIL,), lambda _: True),
-    "ipv4": _Kind(re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]").search, (_IPV4,), _is_public),
-    "ipv6": _Kind(lambda text: "::" in text or text.count(":") >= 7, (_IPV6,), _is_public),
-    "phones": _Kind(_LONG.search, (_PHONE, _CUED), _is_phone),
+    "emails": _Kind(lambda text: "@" in text, ((_EMAIL, lambda _: True),)),
+    "ipv4": _Kind(lambda text: _has_digit(text) and _DOTTED.search(text), ((_IPV4, _is_public),)),
+    "ipv6": _Kind(lambda text: _has_digit(text) and ("::" in text or text.count(":") >= 7), ((_IPV6, _is_public),)),
+    "phones": _Kind(lambda text: _has_digit(text) and _LONG.search(text), ((_PHONE, _is_phone), (_DIGITS, _is_announced))),
 }
