@@ -67,6 +67,7 @@ def _replace(text: str, kind: _Kind, stand_in: str) -> tuple[str, int]:
 
 # Patterns begin with a set of characters and look behind only after it: Python's engine then skips to the next such
 # character, several times faster than trying each position. All repeats are bounded, so no text takes quadratic time.
+# In patterns of numbers a word is ASCII: scripts without spaces put numbers right behind their words.
 
 _LETTERS = "A-Za-z0-9À-ÖØ-öø-ɏ"
 # Not "image@2x.png". Addresses below the example domains are nobody's. "/", "?", "&" and "=" may stand in an address, but
@@ -77,9 +78,13 @@ _EMAIL = re.compile(
 )
 
 _DOTTED = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
-_IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])")
-_IPV6 = re.compile(r"[23](?<![\w:.].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:::)?(?!\w|:[0-9A-Fa-f:])")
-_VERSION = re.compile(r"(?:\b(?:v|ver|versions?|release|build|firmware|rev|revision|section|chapter|clause)|§)[\s.:#]{0,3}$", re.IGNORECASE)
+_IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])", re.ASCII)
+_IPV6 = re.compile(r"[23](?<![\w:.].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:::)?(?!\w|:[0-9A-Fa-f:])", re.ASCII)
+_VERSION = re.compile(
+    r"(?:\b(?:v|ver|versions?|release|build|firmware|rev|revision|section|chapter|clause|since|linux|kernel|oid|objectidentifier"
+    r"|(?:upgrade|update)d? (?:to|from))|§)[\s.:#(\"']{0,3}$",
+    re.IGNORECASE,
+)
 
 _GAP = r"[ \u00a0‐‑–./-]"
 _GAPS = r"[ \u00a0‐‑–./()-]{0,3}"
@@ -95,10 +100,11 @@ _FORMS = (
     rf"(?<=0){_BEFORE}(?<![0-9] .)[0-9]{{1,4}}{_GROUPS}{{1,5}}(?!{_GAP}[0-9])",  # 020 7946 0958
     rf"(?<=\(){_BEFORE}0[0-9]{{1,4}}\) ?[0-9]{{2,8}}{_GROUPS}{{0,4}}(?!{_GAP}[0-9])",  # (020) 7946 0958
     rf"(?<=\(){_BEFORE}[1-9][0-9]\) ?9[0-9]{{4}}[ .-]?[0-9]{{4}}",  # (11) 98765-4321, in Brazil
+    rf"(?<=1){_BEFORE}[3-9][0-9][ -][0-9]{{4}}[ -][0-9]{{4}}",  # 138-1234-5678, in China
     rf"(?<=[1-9(]){_BEFORE}(?:(?<=1)[ .-]\(?)?{_AREA}[2-9][0-9]{{2}}[ .-]?[0-9]{{4}}",  # 1 (212) 555-0123
 )
-_PHONE = re.compile(rf"[+(0-9](?:{'|'.join(_FORMS)}){_AFTER}")
-_DIGITS = re.compile(rf"[+(0-9](?<![0-9+(].)(?:{_GAPS}[0-9]){{8,15}}{_AFTER}")
+_PHONE = re.compile(rf"[+(0-9](?:{'|'.join(_FORMS)}){_AFTER}", re.ASCII)
+_DIGITS = re.compile(rf"[+(0-9](?<![0-9+(].)(?:{_GAPS}[0-9]){{8,15}}{_AFTER}", re.ASCII)
 _CUE = re.compile(
     r"(?:\b(?:tel|phone|telephone|telefone?|teléfono|téléphone|mobile?|mob|cell|handy|fax|whatsapp|call|sms)|电话|電話|手机)"
     r"[\s.:：#=/()-]{0,4}(?:(?:number|no|nr|us|me|at|on|is)[\s.:]{1,3}){0,3}$",
@@ -108,6 +114,8 @@ _OTHER_NUMBER = re.compile(r"(?:isbn|issn|ean|upc|gtin|doi|orcid|iban)(?:[- ]?1[
 _DATE = re.compile(
     r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:19|20)[0-9]{2})(?![0-9])"
 )
+# Postal codes of the United States; pages and a year.
+_OTHER_FORM = re.compile(r"0[0-9]{4}-[0-9]{4}|[0-9]{3}[-.][0-9]{3} [0-9]{4}")
 _REACH = 32  # characters to look at before a number
 
 
@@ -128,7 +136,7 @@ def _is_phone(match: re.Match[str]) -> bool:
         return True
     # Pairs are times and lists of numbers, but for the French five.
     pairs = all(len(group) == 2 for group in groups)
-    return not _DATE.search(number) and (not pairs or len(groups) == 5)
+    return (not pairs or len(groups) == 5) and not _DATE.search(number) and not _OTHER_FORM.fullmatch(number)
 
 
 def _before(match: re.Match[str]) -> str:
