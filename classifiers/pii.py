@@ -114,8 +114,8 @@ _OTHER_NUMBER = re.compile(r"(?:isbn|issn|ean|upc|gtin|doi|orcid|iban)(?:[- ]?1[
 _DATE = re.compile(
     r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:19|20)[0-9]{2})(?![0-9])"
 )
-# Postal codes of the United States; pages and a year.
-_OTHER_FORM = re.compile(r"0[0-9]{4}-[0-9]{4}|[0-9]{3}[-.][0-9]{3} [0-9]{4}")
+# Postal codes of the United States; pages and a year; paragraphs of regulations.
+_OTHER_FORM = re.compile(r"0[0-9]{4}-[0-9]{4}|[0-9]{3}(?:[-.][0-9]{3} |\.[0-9]{3}-)[0-9]{4}")
 _REACH = 32  # characters to look at before a number
 
 
