@@ -10,6 +10,7 @@ from classifiers.batch import Check
 from classifiers.checks.chatter import Chatter, ChatterSettings
 from classifiers.checks.completion import Finished, FinishedSettings, Parsed, ParsedSettings
 from classifiers.checks.copied import Copied, CopiedSettings
+from classifiers.checks.facts import FactCheck, FactsSettings
 from classifiers.checks.language import Language, LanguageSettings
 from classifiers.checks.length import Length, LengthSettings
 from classifiers.checks.quality import Quality, QualitySettings
@@ -32,6 +33,7 @@ KINDS: dict[str, Kind] = {
     "length": Kind(LengthSettings, Length),
     "repetition": Kind(RepetitionSettings, Repetition),
     "copied": Kind(CopiedSettings, Copied),
+    "facts": Kind(FactsSettings, FactCheck),
     "language": Kind(LanguageSettings, Language),
     "quality": Kind(QualitySettings, Quality),
 }

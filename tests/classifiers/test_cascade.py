@@ -14,7 +14,7 @@ from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 from tests.classifiers.texts import BAD, GOOD
 
-DEFAULT = ["finished", "parsed", "chatter", "length", "repetition", "copied"]
+DEFAULT = ["finished", "parsed", "chatter", "length", "repetition", "copied", "facts"]
 
 
 def test_the_default_cascade():

@@ -1,0 +1,222 @@
+"""Numbers, names and quotations of a text against those of its source passage: what was made up, and what was lost.
+
+The precision and recall of a text's entities against its source are those of Nan et al. (2021, arXiv 2102.09130). Here facts are found
+by their spelling alone: no model runs, and what is found is a sample of the facts. Where spelling leaves a doubt it is no fact.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib import resources
+
+import numpy as np
+from pydantic import Field
+
+from classifiers.batch import CheckResult, JudgeBatch, Scores, within
+from rephrase.config import Section, parse_yaml, validate
+
+_WORD = re.compile(r"\w+")
+# "1.", "- 2)", "**3.**", "Step 4:" at the start of a line: they count and state nothing.
+_MARKER = re.compile(r"\n[ \t>*#_-]*(?:\w+ )?\(?(\d{1,2})[.):](?![\w.,])")
+# Digits, but for those of "H2O" and for longer rows than numbers have; and the word after them, which may be a scale.
+_DIGITS = re.compile(r"(?<![A-Za-z\d])(\d{1,40}(?:[.,\u00a0\u2009\u202f]\d{1,40})*)(?!\d)(?:[ -]([a-z]+))?")
+_GROUPED = re.compile(r"([1-9]\d{0,2}(?:(?P<mark>[.,\u00a0\u2009\u202f])\d{3})(?:(?P=mark)\d{3})*)(?:[.,](\d{1,2}))?")
+_DECIMAL = re.compile(r"(\d+)[.,](\d+)")
+_MARK = re.compile(r"[.,\u00a0\u2009\u202f]")
+# Short lines without an end: their words may have capitals from the style of titles.
+_HEADING = re.compile(r"\n[^\n]{0,100}[^\s.!?…:;,\"”’»。！？][ \t\r]{0,3}(?=\n)")
+# Words inside a sentence, but for ASCII ones in lower case. A full stop, a colon, a quotation mark and a line break may give the word
+# after them its capital.
+_INNER = re.compile(r" (?<=[\w,;)] )([^a-z\W\d_]\w+)")
+_ACRONYM = re.compile(r"\b[A-Z]{2}[A-Z\d]{0,4}\b")
+_QUOTE = re.compile(r'(?<!\w)"(?=\S)([^"\n]{0,600})"|“([^”\n]{0,600})”|«([^»\n]{0,600})»|„([^“”\n]{0,600})[“”]')
+_QUOTE_WORDS = 3
+
+
+class FactsSettings(Section):
+    """Bounds of the scores of the same names: `new_…` at most, `kept_…` at least. None leaves a score without a bound."""
+
+    new_numbers: int | None = Field(default=None, ge=0)
+    new_number_share: float | None = Field(default=None, ge=0, le=1)
+    new_names: int | None = Field(default=None, ge=0)
+    new_name_share: float | None = Field(default=None, ge=0, le=1)
+    new_quotes: int | None = Field(default=None, ge=0)
+    kept_numbers: float | None = Field(default=None, ge=0, le=1)
+    kept_names: float | None = Field(default=None, ge=0, le=1)
+    min_count: int = Field(default=3, ge=1)
+    """A bound applies where at least so many numbers (names, quotations) are new, or where the source has at least so many to keep."""
+
+
+class _Lexicon(Section):
+    words: dict[str, int]
+    scales: dict[str, int]
+    hints: dict[str, int]
+    most_capitals: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a text states, and what it says at all. A fact is new to a source that does not even say it."""
+
+    numbers: frozenset[Decimal]
+    """Values of digits and number words: "1,234" and "1234" are one, and so are "1.50" and "1.5", "3" and "three", "5%" and "5 percent"."""
+    said: frozenset[Decimal]
+    """`numbers`, and those of list markers and of words such as "first" and "May"."""
+    names: frozenset[str] | None
+    """Words of names and acronyms, in lower case; None where capitals do not mark names: scripts without case, German, titles."""
+    words: tuple[str, ...]
+    """All words, in lower case and in their order."""
+    quotes: frozenset[str]
+    """The words of quotations of three words and more, in lower case, joined by spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactCheck:
+    """Rejects texts that state much that their source does not say, or that lose much of what it states.
+
+    Scores: `facts.new_numbers`, `.new_names`, `.new_quotes`, how many distinct ones the source lacks; `.new_number_share` and
+    `.new_name_share`, their shares of the text's own; `.kept_numbers` and `.kept_names`, the shares of the source's that the text says.
+    Names are compared word by word, in any case: after "Marie Curie", "Curie" is not new. A quotation is new where its words do not stand
+    in the source in their order, quoted or not.
+
+    NaN: shares of nothing, rows without a text or a source, and names where capitals do not mark them in both.
+    """
+
+    name: str
+    settings: FactsSettings
+
+    def __call__(self, batch: JudgeBatch) -> CheckResult:
+        """Score the batch."""
+        counts = np.full((len(batch), 9), np.nan)
+        shown: dict[str, Facts] = {}
+        for row in np.flatnonzero(batch.has_text):
+            source = batch.sources[row]
+            if not source or source.isspace():
+                continue
+            if source not in shown:
+                shown[source] = facts_of(source)
+            counts[row] = _compared(facts_of(batch.texts[row] or ""), shown[source])
+        numbers, new_numbers, shown_numbers, kept_numbers, names, new_names, shown_names, kept_names, new_quotes = counts.T
+        scores = {
+            "new_numbers": (new_numbers, new_numbers),
+            "new_number_share": (_share(new_numbers, numbers), new_numbers),
+            "kept_numbers": (_share(kept_numbers, shown_numbers), shown_numbers),
+            "new_names": (new_names, new_names),
+            "new_name_share": (_share(new_names, names), new_names),
+            "kept_names": (_share(kept_names, shown_names), shown_names),
+            "new_quotes": (new_quotes, new_quotes),
+        }
+        keep = np.ones(len(batch), np.bool_)
+        for score, (values, found) in scores.items():
+            bound = getattr(self.settings, score)
+            low, high = (bound, None) if score.startswith("kept") else (None, bound)
+            keep &= within(np.where(found >= self.settings.min_count, values, np.nan), low, high)
+        return CheckResult({f"{self.name}.{score}": values for score, (values, _) in scores.items()}, keep)
+
+
+def facts_of(text: str) -> Facts:
+    """The facts of one text, in time that grows with its length."""
+    text = f"\n{text}\n"
+    cased = _WORD.findall(text)
+    words = tuple(word.lower() for word in cased)
+    markers = _MARKER.findall(text)
+    numbers, hints = _spelled(words)
+    numbers |= _digits(_MARKER.sub("\n", text) if markers else text)
+    quotes = (_WORD.findall("".join(groups).lower()) for groups in _QUOTE.findall(text))
+    return Facts(
+        numbers=frozenset(numbers),
+        said=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
+        names=_names(text, cased),
+        words=words,
+        quotes=frozenset(" ".join(quote) for quote in quotes if len(quote) >= _QUOTE_WORDS),
+    )
+
+
+def _compared(text: Facts, source: Facts) -> tuple[float, ...]:
+    new_numbers = len(text.numbers - source.said)
+    kept_numbers = len(source.numbers & text.said)
+    names: tuple[float, ...] = (np.nan,) * 4
+    if text.names is not None and source.names is not None:
+        new_names = len(text.names.difference(source.words))
+        names = len(text.names), new_names, len(source.names), len(source.names.intersection(text.words))
+    shown = f" {' '.join(source.words)} " if text.quotes else ""
+    new_quotes = sum(f" {quote} " not in shown for quote in text.quotes)
+    return len(text.numbers), new_numbers, len(source.numbers), kept_numbers, *names, new_quotes
+
+
+def _share(part: Scores, whole: Scores) -> Scores:
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
+def _digits(text: str) -> set[Decimal]:
+    scales = _lexicon().scales
+    numbers = set()
+    for digits, following in _DIGITS.findall(text):
+        values = [Decimal(digits)] if digits.isdecimal() else _values(digits)
+        if following in scales:
+            values[-1] *= scales[following]
+        numbers.update(values)
+    return numbers
+
+
+def _values(digits: str) -> list[Decimal]:
+    """Digits with marks between them: one number, or the parts of a date or a version."""
+    if grouped := _GROUPED.fullmatch(digits):
+        return [Decimal(f"{_MARK.sub('', grouped[1])}.{grouped[3] or 0}")]
+    if decimal := _DECIMAL.fullmatch(digits):
+        return [Decimal(f"{decimal[1]}.{decimal[2]}")]
+    return [Decimal(part) for part in _MARK.split(digits)]
+
+
+def _spelled(words: Sequence[str]) -> tuple[set[Decimal], set[Decimal]]:
+    """The numbers that words spell, and those at which they only hint."""
+    lexicon, known = _lexicon(), _known_words()
+    numbers: set[Decimal] = set()
+    hints: set[Decimal] = set()
+    if known.keys().isdisjoint(words):
+        return numbers, hints
+    after = 0
+    for place, word in enumerate(words):
+        if place < after or word not in known:
+            continue
+        value, is_fact, after = known[word], word in lexicon.words, place + 1
+        if is_fact and value >= 20 and 0 < known.get(_at(words, after), 0) < 10:
+            value += known[words[after]]
+            after += 1
+        while _at(words, after) in lexicon.scales:
+            value *= lexicon.scales[words[after]]
+            after += 1
+            is_fact = True
+        (numbers if is_fact else hints).add(Decimal(value))
+    return numbers, hints
+
+
+def _at(words: Sequence[str], place: int) -> str:
+    return words[place] if place < len(words) else ""
+
+
+def _names(text: str, cased: Sequence[str]) -> frozenset[str] | None:
+    if text.lower() == text.upper():
+        return None
+    prose = _HEADING.sub("", text)
+    inner = [word for word in _INNER.findall(prose) if word[0].isupper()]
+    if len(inner) > _lexicon().most_capitals * len(cased):
+        return None
+    # What also stands in lower case has its capital from somewhere else.
+    return frozenset(word.lower() for word in (*inner, *_ACRONYM.findall(prose))).difference(cased)
+
+
+@functools.cache
+def _lexicon() -> _Lexicon:
+    text = resources.files(__package__).joinpath("facts.yaml").read_text("utf-8")
+    lexicon: _Lexicon = validate(_Lexicon, parse_yaml(text, "facts.yaml"), "facts.yaml")
+    return lexicon
+
+
+@functools.cache
+def _known_words() -> dict[str, int]:
+    return _lexicon().hints | _lexicon().words
