@@ -13,8 +13,10 @@ from classifiers.checks.copied import Copied, CopiedSettings
 from classifiers.checks.facts import FactCheck, FactsSettings
 from classifiers.checks.language import Language, LanguageSettings
 from classifiers.checks.length import Length, LengthSettings
+from classifiers.checks.perplexity import Perplexity, PerplexitySettings
 from classifiers.checks.quality import Quality, QualitySettings
 from classifiers.checks.repetition import Repetition, RepetitionSettings
+from classifiers.checks.similarity import Similarity, SimilaritySettings
 from rephrase.config import Section
 
 
@@ -36,5 +38,7 @@ KINDS: dict[str, Kind] = {
     "facts": Kind(FactsSettings, FactCheck),
     "language": Kind(LanguageSettings, Language),
     "quality": Kind(QualitySettings, Quality),
+    "similarity": Kind(SimilaritySettings, Similarity),
+    "perplexity": Kind(PerplexitySettings, Perplexity),
 }
 """By the name that a config uses."""
