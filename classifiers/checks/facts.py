@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
+from operator import itemgetter
 
 import numpy as np
 from pydantic import Field
@@ -57,7 +58,10 @@ class _Lexicon(Section):
     words: dict[str, int]
     scales: dict[str, int]
     hints: dict[str, int]
+    stem: int
     most_capitals: float
+    german: frozenset[str]
+    german_words: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,11 @@ class Facts:
     said: frozenset[Decimal]
     """`numbers`, and those of list markers and of words such as "first" and "May"."""
     names: frozenset[str] | None
-    """Words of names and acronyms, in lower case; None where capitals do not mark names: scripts without case, German, titles."""
-    words: tuple[str, ...]
-    """All words, in lower case and in their order."""
+    """Stems of the words of names and acronyms; None where capitals do not mark names: scripts without case, German, titles."""
+    stems: frozenset[str]
+    """The first letters of each word, in lower case."""
+    wording: str
+    """All words, in lower case and in their order, with a space before and after each."""
     quotes: frozenset[str]
     """The words of quotations of three words and more, in lower case, joined by spaces."""
 
@@ -82,8 +88,8 @@ class FactCheck:
 
     Scores: `facts.new_numbers`, `.new_names`, `.new_quotes`, how many distinct ones the source lacks; `.new_number_share` and
     `.new_name_share`, their shares of the text's own; `.kept_numbers` and `.kept_names`, the shares of the source's that the text says.
-    Names are compared word by word, in any case: after "Marie Curie", "Curie" is not new. A quotation is new where its words do not stand
-    in the source in their order, quoted or not.
+    Names are compared word by word, in any case and by their first letters: after "Marie Curie", "Curies" is not new. A quotation is new
+    where its words do not stand in the source in their order, quoted or not.
 
     NaN: shares of nothing, rows without a text or a source, and names where capitals do not mark them in both.
     """
@@ -132,8 +138,9 @@ def facts_of(text: str) -> Facts:
     return Facts(
         numbers=frozenset(numbers),
         said=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
-        names=_names(text, cased),
-        words=words,
+        names=_names(text, cased, words),
+        stems=_stems(words),
+        wording=f" {' '.join(words)} ",
         quotes=frozenset(" ".join(quote) for quote in quotes if len(quote) >= _QUOTE_WORDS),
     )
 
@@ -143,11 +150,14 @@ def _compared(text: Facts, source: Facts) -> tuple[float, ...]:
     kept_numbers = len(source.numbers & text.said)
     names: tuple[float, ...] = (np.nan,) * 4
     if text.names is not None and source.names is not None:
-        new_names = len(text.names.difference(source.words))
-        names = len(text.names), new_names, len(source.names), len(source.names.intersection(text.words))
-    shown = f" {' '.join(source.words)} " if text.quotes else ""
-    new_quotes = sum(f" {quote} " not in shown for quote in text.quotes)
+        new_names = len(text.names - source.stems)
+        names = len(text.names), new_names, len(source.names), len(source.names & text.stems)
+    new_quotes = sum(f" {quote} " not in source.wording for quote in text.quotes)
     return len(text.numbers), new_numbers, len(source.numbers), kept_numbers, *names, new_quotes
+
+
+def _stems(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(itemgetter(slice(_lexicon().stem)), words))
 
 
 def _share(part: Scores, whole: Scores) -> Scores:
@@ -203,15 +213,16 @@ def _at(words: Sequence[str], place: int) -> str:
     return words[place] if place < len(words) else ""
 
 
-def _names(text: str, cased: Sequence[str]) -> frozenset[str] | None:
-    if text.lower() == text.upper():
+def _names(text: str, cased: Sequence[str], words: Sequence[str]) -> frozenset[str] | None:
+    lexicon = _lexicon()
+    if text.lower() == text.upper() or len(lexicon.german.intersection(words)) >= lexicon.german_words:
         return None
     prose = "\n".join(line for line in text.split("\n") if len(line) > _HEADING or line.rstrip().endswith(_ENDS))
     inner = [word for word in _INNER.findall(prose) if word[0].isupper()]
-    if len(inner) > _lexicon().most_capitals * len(cased):
+    if len(inner) > lexicon.most_capitals * len(cased):
         return None
     # What also stands in lower case has its capital from somewhere else.
-    return frozenset(word.lower() for word in (*inner, *_ACRONYM.findall(prose))).difference(cased)
+    return _stems({word.lower() for word in (*inner, *_ACRONYM.findall(prose))}.difference(cased))
 
 
 @functools.cache

@@ -100,11 +100,19 @@ def test_words_that_hint_at_numbers_are_no_facts_but_say_them():
     ],
 )
 def test_names(text, expected):
-    assert facts_of(text).names == expected
+    assert facts_of(text).names == {name[:5] for name in expected}
 
 
 def test_capitals_that_do_not_mark_names():
-    for text in (GERMAN, "日本語の文章です。", "هذا نص عربي قصير.", "THE WHOLE TEXT SHOUTS, AND ON IT GOES, AND ON."):
+    plain = "Ich habe gestern meinen Bruder getroffen, und wir sind in die Stadt gefahren, weil er neue Schuhe brauchte, die er nicht fand."
+    for text in (
+        GERMAN,
+        GERMAN_REWRITE,
+        plain,
+        "日本語の文章です。",
+        "هذا نص عربي قصير.",
+        "THE WHOLE TEXT SHOUTS, AND ON IT GOES, AND ON.",
+    ):
         assert facts_of(text).names is None
 
 
@@ -172,6 +180,19 @@ def test_what_cannot_be_scored_is_nan_and_passes():
     assert {name for name, value in last.items() if np.isnan(value)} == {"new_number_share", "kept_numbers", "new_name_share", "kept_names"}
 
 
+def test_inflected_names_are_not_new():
+    source = "Когда-то в Москве жил и работал писатель Толстой, а в городе под названием Тула мастера делали хорошие самовары."
+    scores, keep = check(
+        "Самые лучшие и дорогие чайники всегда привозили старому Толстому в его Москву из Тулы, а совсем не из далёкой Казани.",
+        source,
+        new_names=2,
+        min_count=1,
+    )
+    assert scores["new_names"] == 2  # Тулы, too short to tell, and Казани
+    assert keep
+    assert check("Of the Phoenicians we know.", "Once in Phoenicia there was a king.")[0]["new_names"] == 0
+
+
 def test_languages_are_not_rejected_for_their_capitals():
     bounds = {"new_names": 0, "new_name_share": 0, "kept_names": 1, "min_count": 1}
     assert check(GERMAN_REWRITE, GERMAN, **bounds)[1]
@@ -191,8 +212,9 @@ def test_the_default_cascade_rejects_a_rephrasing_that_invents():
 
 
 def test_long_texts_take_time_in_proportion():
-    for text in ("1," * 200_000, "9" * 400_000, '"a' * 100_000, "\n" * 300_000, " " * 300_000 + "x", "Ab " * 100_000, "\n1. " * 100_000):
-        facts_of(text)
+    many = " ".join(f"of N{number:x}" for number in range(50_000))
+    for text in ("1," * 200_000, "9" * 400_000, '"a' * 100_000, "\n" * 300_000, " " * 300_000 + "x", many, "\n1. " * 100_000):
+        check(text, text[::-1])
 
 
 FRAGMENTS = st.sampled_from(
@@ -258,7 +280,7 @@ def test_facts_are_those_of_the_plain_reference(text):
     facts = facts_of(text)
     assert facts.numbers == plain_numbers(text)
     if facts.names is not None:
-        assert facts.names == plain_names(text)
+        assert facts.names == {name[:5] for name in plain_names(text)}
 
 
 @given(st.lists(st.tuples(TEXTS, st.integers(0, 2)), max_size=6), st.lists(TEXTS, min_size=3, max_size=3))
@@ -272,6 +294,9 @@ def test_scores_of_a_batch_are_those_of_sets(rows, sources):
         assert result.scores["facts.new_numbers"][row] == len(new)
         share = result.scores["facts.new_number_share"][row]
         assert share == len(new) / len(own.numbers) if own.numbers else np.isnan(share)
+        if own.names is not None and source.names is not None:
+            names = [name for name in own.names if not any(word[:5] == name for word in source.wording.split())]
+            assert result.scores["facts.new_names"][row] == len(names)
         kept = result.scores["facts.kept_numbers"][row]
         survivors = [number for number in source.numbers if number in own.said]
         assert kept == len(survivors) / len(source.numbers) if source.numbers else np.isnan(kept)
