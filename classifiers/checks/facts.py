@@ -130,7 +130,8 @@ def facts_of(text: str) -> Facts:
     """The facts of one text, in time that grows with its length."""
     text = f"\n{text}\n"
     cased = _WORD.findall(text)
-    words = tuple(map(str.lower, cased))
+    words = list(map(str.lower, cased))
+    distinct = frozenset(words)
     markers = _MARKER.findall(text)
     numbers, hints = _spelled(words)
     numbers |= _digits(_MARKER.sub("\n", text) if markers else text)
@@ -138,8 +139,8 @@ def facts_of(text: str) -> Facts:
     return Facts(
         numbers=frozenset(numbers),
         said=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
-        names=_names(text, cased, words),
-        stems=_stems(words),
+        names=_names(text, cased, distinct),
+        stems=_stems(distinct),
         wording=f" {' '.join(words)} ",
         quotes=frozenset(" ".join(quote) for quote in quotes if len(quote) >= _QUOTE_WORDS),
     )
@@ -191,12 +192,11 @@ def _spelled(words: Sequence[str]) -> tuple[set[Decimal], set[Decimal]]:
     lexicon, known = _lexicon(), _known_words()
     numbers: set[Decimal] = set()
     hints: set[Decimal] = set()
-    if known.keys().isdisjoint(words):
-        return numbers, hints
     after = 0
-    for place, word in enumerate(words):
-        if place < after or word not in known:
+    for place in [place for place, word in enumerate(words) if word in known]:
+        if place < after:
             continue
+        word = words[place]
         value, is_fact, after = known[word], word in lexicon.words, place + 1
         if is_fact and value >= 20 and 0 < known.get(_at(words, after), 0) < 10:
             value += known[words[after]]
@@ -213,16 +213,19 @@ def _at(words: Sequence[str], place: int) -> str:
     return words[place] if place < len(words) else ""
 
 
-def _names(text: str, cased: Sequence[str], words: Sequence[str]) -> frozenset[str] | None:
+def _names(text: str, cased: Sequence[str], words: frozenset[str]) -> frozenset[str] | None:
     lexicon = _lexicon()
-    if text.lower() == text.upper() or len(lexicon.german.intersection(words)) >= lexicon.german_words:
+    if len(lexicon.german & words) >= lexicon.german_words:
         return None
-    prose = "\n".join(line for line in text.split("\n") if len(line) > _HEADING or line.rstrip().endswith(_ENDS))
+    prose = "\n".join([line for line in text.split("\n") if len(line) > _HEADING or line.rstrip().endswith(_ENDS)])
     inner = [word for word in _INNER.findall(prose) if word[0].isupper()]
     if len(inner) > lexicon.most_capitals * len(cased):
         return None
+    names = [*inner, *_ACRONYM.findall(prose)]
+    if not names and text.lower() == text.upper():
+        return None
     # What also stands in lower case has its capital from somewhere else.
-    return _stems({word.lower() for word in (*inner, *_ACRONYM.findall(prose))}.difference(cased))
+    return _stems({name.lower() for name in names}.difference(cased))
 
 
 @functools.cache
