@@ -13,11 +13,14 @@ from classifiers.checks.contamination import Contamination, ContaminationSetting
 from classifiers.checks.copied import Copied, CopiedSettings
 from classifiers.checks.datatrove import Datatrove, DatatroveSettings
 from classifiers.checks.ensemble import Ensemble, EnsembleSettings
+from classifiers.checks.facts import FactCheck, FactsSettings
 from classifiers.checks.language import Language, LanguageSettings
 from classifiers.checks.leaked import Leaked, LeakedSettings
 from classifiers.checks.length import Length, LengthSettings
+from classifiers.checks.perplexity import Perplexity, PerplexitySettings
 from classifiers.checks.quality import Quality, QualitySettings
 from classifiers.checks.repetition import Repetition, RepetitionSettings
+from classifiers.checks.similarity import Similarity, SimilaritySettings
 from rephrase.config import Section
 
 
@@ -37,10 +40,13 @@ KINDS: dict[str, Kind] = {
     "length": Kind(LengthSettings, Length),
     "repetition": Kind(RepetitionSettings, Repetition),
     "copied": Kind(CopiedSettings, Copied),
+    "facts": Kind(FactsSettings, FactCheck),
     "language": Kind(LanguageSettings, Language),
     "quality": Kind(QualitySettings, Quality),
     "ensemble": Kind(EnsembleSettings, Ensemble),
     "contamination": Kind(ContaminationSettings, Contamination),
     "datatrove": Kind(DatatroveSettings, Datatrove),
+    "similarity": Kind(SimilaritySettings, Similarity),
+    "perplexity": Kind(PerplexitySettings, Perplexity),
 }
 """By the name that a config uses."""
