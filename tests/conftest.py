@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from jobs.session import LazySession
@@ -17,6 +18,9 @@ from rephrase.config import Spark, VllmEngine
 from rephrase.engines.processes import Process
 from rephrase.engines.supervisor import ServerInfo, stop_all
 from rephrase.engines.vllm import Vllm, find_or_start, launch
+
+hypothesis.settings.register_profile("rephrase", deadline=None)  # a busy machine is no fault of the program
+hypothesis.settings.load_profile("rephrase")
 
 
 @pytest.fixture(scope="session")
