@@ -20,6 +20,7 @@ from jobs.progress import StageProgress, console
 from jobs.stage import claim, digest
 from jobs.units import Unit, pending, run_units, run_watched, user_errors_marked
 from rephrase import storage, tables
+from rephrase.config import validate
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, ERROR, content_id
 from rephrase.text.html import check_extractor
@@ -120,6 +121,7 @@ def _check_tools(run: Run) -> None:
     Tokenizer.load(run.tokenizer)
     _language_finder(_input(run))
     _scorers(_input(run))
+    _scrubber(_input(run))
 
 
 def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | None], Any]] | None:
@@ -136,6 +138,15 @@ def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:
     from classifiers.fasttext_model import load_model
 
     return {name: load_model(path).scores for name, path in config.scores.items()}
+
+
+def _scrubber(config: Input) -> Callable[[list[str]], tuple[list[str], list[dict[str, int]]]] | None:
+    if config.scrub is False:
+        return None
+    from classifiers.pii import PiiSettings, scrub
+
+    settings = validate(PiiSettings, {} if config.scrub is True else config.scrub, "input.scrub")
+    return functools.partial(scrub, settings=settings)
 
 
 # The first pass: each file on its own.
@@ -189,6 +200,7 @@ def _extract_file(unit: Unit[int], *, plan: _Plan, config: Input, tokenizer: str
         "documents": extracted.documents,
         "tokens": extracted.tokens,
         **counts,
+        "scrubbed": dict(extracted.scrubbed),
         "errors": len(errors),
         "seconds": round(time.perf_counter() - started, 3),
     }
@@ -209,6 +221,8 @@ class _Extracted:
         self._tokenizer = tokenizer
         self._find_languages = _language_finder(config)
         self._scorers = _scorers(config)
+        self._scrub = _scrubber(config)
+        self.scrubbed: Counter[str] = Counter()
         self.writer = tables.Writer(DOCUMENT)
         self.documents = self.tokens = 0
         self._batch: list[RawDocument] = []
@@ -247,6 +261,10 @@ class _Extracted:
         import pyarrow as pa
 
         texts = [document.text for document in batch]
+        if self._scrub:
+            texts, found = self._scrub(texts)
+            for kinds in found:
+                self.scrubbed.update(kinds)
         counts = self._tokenizer.count(texts)
         self.tokens += sum(counts)
         languages: list[str | None] = [document.language for document in batch]

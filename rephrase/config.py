@@ -55,6 +55,9 @@ class Input(Section):
     """A fastText language model such as lid.176.bin."""
     scores: dict[str, str] = {}
     """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing."""
+    scrub: bool | dict[str, str | None] = False
+    """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys (emails, ipv4, ipv6, phones), these
+    stand-ins; null leaves a kind alone."""
     min_characters: int = Field(default=200, ge=0)
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)
