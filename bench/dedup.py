@@ -2,8 +2,9 @@
 
     python bench/dedup.py [--documents 100000 1000000] [--cores 2]
 
-Texts of a hundred words; one in twenty is another one with three words replaced. Peak memory is told of the driver (Python and JVM), of the
-executor's JVM and of the largest Python worker; the driver's must not grow with the documents. The last line is `dedup R documents/s a core`.
+Texts of a hundred words; one in twenty is another one with three words replaced. Peak memory is told of the driver (Python and
+JVM), of the executor's JVM and of the largest Python worker; the driver's must not grow with the documents. The last line is
+`dedup R documents/s a core`.
 """
 
 from __future__ import annotations
