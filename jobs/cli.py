@@ -239,9 +239,10 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> None:
+    from jobs.run import fasttext_models
     from jobs.session import LazySession
 
-    spark = LazySession(run.spark, master)
+    spark = LazySession(run.spark, master, models=fasttext_models(run))
     try:
         action(spark)
     finally:
