@@ -88,6 +88,8 @@ def self_bleu(words: Words, longest: int = 4) -> float:
 
 def _matches(grams: Hashes, texts: Integers, count: int) -> npt.NDArray[np.float64]:
     """For each text its n-grams that another text has too, each at most as often as the other text that has it most often."""
+    if not len(grams):
+        return np.zeros(count)
     order = np.lexsort((texts, grams))
     grams, texts = grams[order], texts[order]
     starts = np.flatnonzero(_fresh(grams) | _fresh(texts))

@@ -24,13 +24,13 @@ from rephrase.errors import UserError
 from rephrase.records import content_id
 
 _CHARACTERS = 20_000  # of a text that are looked at: bounds the memory of a sample
-_BLEU_TEXTS, _BLEU_WORDS = 200, 200  # self-BLEU takes time and memory by the square of the texts
+_BLEU_TEXTS, _BLEU_WORDS = 200, 200  # at most: self-BLEU takes memory by the square of the texts
 _SLICE = 64  # texts whose words are counted at a time
 _SIZES = range(1, 5)
 _LABELS = {
     **{f"distinct_{size}": (f"distinct {size}-grams", "falls") for size in _SIZES},
-    "compression": ("compression, within 32 KB", "rises"),
-    "far_compression": ("compression, whole sample", "rises"),
+    "compression": ("compression, zlib", "rises"),
+    "far_compression": ("compression, zstd", "rises"),
     "self_bleu": ("self-BLEU", "rises"),
     "mtld": ("MTLD", "falls"),
     "tail_kept": ("rare words kept", "falls"),
@@ -59,7 +59,8 @@ def diversity(
 ) -> list[dict[str, Any]]:
     """Print the figures of each table, and write them to `json` as a list of objects. Returns these.
 
-    Measures are taken over equally many words (bytes, texts) of each table's sample. Of the first table twice as many texts are drawn: one
+    Measures are taken over equally many words or bytes of each table's sample, self-BLEU over equally many texts of at most the words that
+    the table with the shortest texts has on average. Of the first table twice as many texts are drawn: one
     half says which words are rare, the other is measured as the other tables are, so that its share of rare words kept is what a table
     keeps that has lost nothing. Raises `UserError` for tables without texts or a `text` column, and a model that does not load.
     """
@@ -87,15 +88,15 @@ def diversity(
 def _measured(
     samples: Sequence[list[str]], tail: Hashes, encode: Callable[[Sequence[str]], Any] | None
 ) -> Iterator[dict[str, float | int | None]]:
-    texts = min(map(len, samples))
-    samples = [sample[:texts] for sample in samples]
+    texts = min(_BLEU_TEXTS, *map(len, samples))
     words = [measures.words_in(sample) for sample in samples]
+    length = max(1, min(_BLEU_WORDS, *(len(each.hashes) // len(each.counts) for each in words)))
     count = min(len(each.hashes) for each in words)
     data = ["\n".join(sample).encode("utf-8", "replace") for sample in samples]
     size = min(map(len, data))
     for sample, all_words, each in zip(samples, words, data, strict=True):
         equal = measures.first_words(all_words, count)
-        bleu = measures.first_of_each(measures.first_texts(all_words, _BLEU_TEXTS), _BLEU_WORDS)
+        bleu = measures.first_of_each(measures.first_texts(all_words, texts), length)
         figures = {
             **{f"distinct_{n}": measures.distinct(equal, n) for n in _SIZES},
             "compression": measures.compression(each[:size]),
@@ -106,7 +107,12 @@ def _measured(
         }
         if encode is not None:
             figures["embedding_spread"] = measures.embedding_spread(encode([clean(text) for text in sample]))
-        about: dict[str, float | int | None] = {"sample_texts": texts, "sample_words": count, "words_a_text": len(all_words.hashes) / texts}
+        about: dict[str, float | int | None] = {
+            "sample_texts": len(sample),
+            "words_a_text": len(all_words.hashes) / len(sample),
+            "compared_words": count,
+            "compared_texts": texts,
+        }
         yield about | {name: None if math.isnan(value) else value for name, value in figures.items()}
 
 
@@ -178,22 +184,31 @@ def _null_texts(file: pq.ParquetFile, group: int) -> int | None:
 
 def _print(found: Sequence[dict[str, Any]], console: Console) -> None:
     first = found[0]
-    title = f"Diversity of {first['sample_words']:,} words in {first['sample_texts']:,} texts of each table at most"
-    table = Table("", *(figures["table"] for figures in found), "in a collapse", title=title, title_justify="left")
+    title = f"By {first['compared_words']:,} words of each table, self-BLEU by {first['compared_texts']:,} texts"
+    table = Table("", *_headings([figures["table"] for figures in found]), "in a collapse", title=title, title_justify="left")
     for column in table.columns[1:-1]:
         column.justify, column.overflow = "right", "fold"
     for name in ("rows", "tokens", "words"):
         _add(table, name, [figures.get(name) for figures in found], "{:,}")
-    _add(table, "words a text, in the sample", [figures["words_a_text"] for figures in found], "{:,.0f}", "")
+    _add(table, "words a text", [figures["words_a_text"] for figures in found], "{:,.0f}")
     table.add_section()
     for name, (label, direction) in _LABELS.items():
         _add(table, label, [figures.get(name) for figures in found], "{:.1f}" if name == "mtld" else "{:.3f}", direction)
-    for name, label in (("synthetic_depth", "depth"), ("origin", "origin")):
+    for name, label in (("synthetic_depth", "share of depth"), ("origin", "share of")):
         table.add_section()
         for value in sorted({value for figures in found for value in figures.get(name, ())}):
             shares = [figures[name].get(value, 0.0) if name in figures else None for figures in found]
-            _add(table, f"share of {label} {value}", shares, "{:.1%}")
+            _add(table, f"{label} {value}", shares, "{:.1%}")
     console.print(table)
+
+
+def _headings(tables: Sequence[str]) -> list[str]:
+    """The tables' names without the folders that all of them are in."""
+    parts = [table.rstrip("/").split("/") for table in tables]
+    shared = 0
+    while all(len(part) > shared + 1 and part[shared] == parts[0][shared] for part in parts):
+        shared += 1
+    return ["/".join(part[shared:]) for part in parts]
 
 
 def _add(table: Table, label: str, values: Sequence[float | None], form: str, direction: str = "") -> None:
