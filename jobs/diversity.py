@@ -60,9 +60,11 @@ def diversity(
     """Print the figures of each table, and write them to `json` as a list of objects. Returns these.
 
     Measures are taken over equally many words or bytes of each table's sample, self-BLEU over equally many texts of at most the words that
-    the table with the shortest texts has on average. Of the first table twice as many texts are drawn: one
-    half says which words are rare, the other is measured as the other tables are, so that its share of rare words kept is what a table
-    keeps that has lost nothing. Raises `UserError` for tables without texts or a `text` column, and a model that does not load.
+    the table with the shortest texts has on average. Rows of one id are drawn together: what a mixture repeats counts as repeated.
+
+    Of the first table twice as many texts are drawn: one half says which words are rare, the other is measured as the other tables are, so
+    that its share of rare words kept is that of a table that has lost nothing. Raises `UserError` for tables without texts or a `text`
+    column, and a model that does not load.
     """
     if sample < 2:
         raise UserError(f"{sample} texts are no sample", where="--sample", cure="2 or more")
@@ -158,7 +160,7 @@ def _draw_from(file: pq.ParquetFile, group: int, drawn: _Drawn, size: int) -> No
     if "id" not in columns or "n_tokens" not in columns or nulls is None or min(keys, default="~") <= bound:
         texts = file.read_row_group(group, ["text"], use_threads=False).column("text").to_pylist()
         keys = keys or [content_id("diversity", text or "") for text in texts]
-        fresh = [(key, text[:_CHARACTERS]) for key, text in zip(keys, texts, strict=True) if key <= bound and text and not text.isspace()]
+        fresh = [(key, text[:_CHARACTERS]) for key, text in zip(keys, texts, strict=True) if text and not text.isspace()]
         drawn.best = heapq.nsmallest(size, [*drawn.best, *fresh])
         nulls = texts.count(None)
     if "n_tokens" in columns:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from classifiers import diversity as measures
 from jobs import diversity as job
 from jobs.cli import main
 from jobs.diversity import diversity
@@ -67,6 +68,20 @@ def test_a_collapse_is_worse_on_every_measure(tmp_path):
         assert bad[name] > 1.1 * max(base[name], same[name]), name
     for name in [*FALLS, *RISES]:
         assert same[name] == pytest.approx(base[name], rel=0.2), name
+
+
+def test_tables_are_measured_over_samples_of_equal_size(tmp_path, monkeypatch):
+    few = write(str(tmp_path / "few.parquet"), rows_of(30))
+    long = write(str(tmp_path / "long.parquet"), [{**row, "text": f"{row['text']} longer " * 5} for row in rows_of(90, seed=1)])
+    for name in ("compression", "far_compression"):
+        monkeypatch.setattr(measures, name, len)
+    for name in ("distinct", "mtld"):
+        monkeypatch.setattr(measures, name, lambda words, *_: len(words.hashes))
+    monkeypatch.setattr(measures, "self_bleu", lambda words: len(words.counts) * max(words.counts))
+    small, large = diversity([few, long], sample=40)
+    assert [small[name] for name in [*FALLS[:5], *RISES]] == [large[name] for name in [*FALLS[:5], *RISES]]
+    assert (small["distinct_1"], small["self_bleu"]) == (15 * 80, 15 * 80)
+    assert (small["words_a_text"], large["words_a_text"]) == (80, 405)
 
 
 def test_the_sample_does_not_depend_on_files_groups_and_order(tmp_path):
