@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--documents", metavar="FILE.jsonl", help="take these texts, from the field `text`; default: generated ones")
     options = parser.parse_args()
     if os.getloadavg()[0] > 1.5:
-        print(f"other work runs on this machine (load {os.getloadavg()[0]:.1f}): rates are lower, ratios hold")
+        print(f"other work runs on this machine (load {os.getloadavg()[0]:.1f}): rates are lower, and ratios less certain")
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     from loguru import logger
 
