@@ -32,6 +32,7 @@ examples:
   rephrase preview wrap/* --input page.jsonl --config run.yaml
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
   rephrase classifier train labels.jsonl -o models/quality
+  rephrase diversity out/documents out/mixture       how varied the texts still are
   rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
 
 Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     recipes.set_defaults(action=_recipes)
     _add_preview(commands)
     _add_label(commands)
+    _add_diversity(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)
     return parser
@@ -146,6 +148,19 @@ def _add_label(commands: Any) -> None:
     parser.add_argument("--text", default="text", metavar="FIELD", help="the field that holds the text (default: text)")
     _add_engine_options(parser)
     parser.set_defaults(action=_label)
+
+
+def _add_diversity(commands: Any) -> None:
+    words = (
+        "How varied the texts of tables are, side by side: distinct n-grams, compression, self-BLEU, lexical diversity, the rare words of "
+        "the first TABLE that are left, and shares of tokens by origin and synthetic depth. All from samples of equal size."
+    )
+    parser = commands.add_parser("diversity", help="compare how varied tables are, to see a collapse coming", description=words)
+    parser.add_argument("tables", nargs="+", metavar="TABLE", help="a folder or file of Parquet with a column `text`, local or s3://")
+    parser.add_argument("--sample", type=int, default=2000, metavar="N", help="texts drawn from each, by their ids (default: 2000)")
+    parser.add_argument("--model", metavar="FOLDER", help="a model2vec model, to measure how far the texts' meanings spread")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there, local or s3://")
+    parser.set_defaults(action=_diversity)
 
 
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -293,6 +308,12 @@ def _label(options: argparse.Namespace) -> None:
         raise UserError("no engine to label with", where="label", cure="give --model or --config")
     number = label(sample(options.input, options.number, options.text), options.rubric, engine, tokenizer, options.to)
     print(f"{number} labels in {options.to}")
+
+
+def _diversity(options: argparse.Namespace) -> None:
+    from jobs.diversity import diversity
+
+    diversity(options.tables, sample=options.sample, model=options.model, json=options.json)
 
 
 def _preview(options: argparse.Namespace) -> None:
