@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from classifiers.fasttext_model import MAX_CHARACTERS, load_model, normalise
+from classifiers.fasttext_model import MAX_CHARACTERS, POSITIVE, load_model, normalise
 from rephrase import storage
 from rephrase.errors import UserError
-from tests.classifiers.texts import BAD, GOOD
+from tests.classifiers.texts import BAD, GOOD, labelled
 
 ODD = [None, "", "  \n\t ", "\x85\u2028", "\0"]
 
@@ -39,7 +39,7 @@ def test_texts_without_words_have_no_score(quality):
 
 
 def test_any_text_is_scored(quality):
-    texts = ["\ud800 lone surrogate", "nul\0inside", "</s> first", "__label__good", "word " * MAX_CHARACTERS, "日本語", "\U0001f600"]
+    texts = ["\ud800 lone surrogate", "nul\0inside", "</s> first", "__label__good", "word " * 2_000_000, b"\xff\xfe latin \xe9".decode("latin-1"), "日本語", "\U0001f600"]
     scores = load_model(quality.model).scores([None, *texts, ""])
     assert np.isnan(scores[[0, -1]]).all()
     assert ((scores[1:-1] >= 0) & (scores[1:-1] <= 1)).all()
@@ -58,6 +58,15 @@ def test_more_texts_than_one_call_takes(quality):
     texts = [" ".join(GOOD), None, " ".join(BAD)] * 1000
     scores = model.scores(texts).reshape(-1, 3)
     np.testing.assert_array_equal(scores, np.broadcast_to(scores[0], scores.shape))
+
+
+def test_scores_are_those_of_the_library_on_ten_thousand_texts(quality):
+    import fasttext
+
+    texts = [row["text"].replace("\n", " ") for row in labelled(10_000, noise=0.3, seed=5)]
+    labels, values = fasttext.load_model(quality.model).predict(texts, k=2)
+    expected = [dict(zip(names, probabilities, strict=True))[POSITIVE] for names, probabilities in zip(labels, values, strict=True)]
+    np.testing.assert_allclose(load_model(quality.model).scores(texts), np.clip(expected, 0, 1), atol=1e-6)
 
 
 def test_a_label_that_the_model_lacks_is_named(quality):
