@@ -122,6 +122,7 @@ def _check_tools(run: Run) -> None:
     _language_finder(_input(run))
     _scorers(_input(run))
     _scrubber(_input(run))
+    _formatters(_input(run))
 
 
 def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | None], Any]] | None:
@@ -147,6 +148,14 @@ def _scrubber(config: Input) -> Callable[[list[str]], tuple[list[str], list[dict
 
     settings = validate(PiiSettings, {} if config.scrub is True else config.scrub, "input.scrub")
     return functools.partial(scrub, settings=settings)
+
+
+def _formatters(config: Input) -> list[Callable[[str], str]]:
+    from classifiers.datatrove_parts import part_of_datatrove
+
+    entries: list[dict[str, dict[str, Any]]] = [{entry: {}} if isinstance(entry, str) else entry for entry in config.formatters]
+    named = [item for entry in entries for item in entry.items()]
+    return [part_of_datatrove("formatter", name, arguments or {}, "input.formatters").format for name, arguments in named]
 
 
 # The first pass: each file on its own.
@@ -222,6 +231,7 @@ class _Extracted:
         self._find_languages = _language_finder(config)
         self._scorers = _scorers(config)
         self._scrub = _scrubber(config)
+        self._formatters = _formatters(config)
         self.scrubbed: Counter[str] = Counter()
         self.writer = tables.Writer(DOCUMENT)
         self.documents = self.tokens = 0
@@ -261,6 +271,8 @@ class _Extracted:
         import pyarrow as pa
 
         texts = [document.text for document in batch]
+        for formatter in self._formatters:
+            texts = [formatter(text) for text in texts]
         if self._scrub:
             texts, found = self._scrub(texts)
             for kinds in found:

@@ -58,6 +58,9 @@ class Input(Section):
     scrub: bool | dict[str, str | None] = False
     """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys (emails, ipv4, ipv6, phones), these
     stand-ins; null leaves a kind alone."""
+    formatters: list[str | dict[str, dict[str, Any]]] = []
+    """Formatters of datatrove by their classes (FTFYFormatter, SymbolLinesFormatter …), with their arguments, in the order that texts
+    go through them; before scrubbing."""
     min_characters: int = Field(default=200, ge=0)
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)

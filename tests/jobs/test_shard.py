@@ -263,3 +263,16 @@ def test_personal_data_is_scrubbed_before_ids_are_made(tmp_path: Path, spark: La
     assert "jane.roe@harbour-office.org or call [phone]" in row["text"]
     with pytest.raises(UserError, match=r"unknown key `mails`"):
         shard(config(tmp_path / "wrong", tmp_path / "in.jsonl", tokenizer, scrub={"mails": None}), spark)
+
+
+def test_formatters_of_datatrove_change_the_texts(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+    pytest.importorskip("datatrove")
+    line = {"text": f"{body_text(1)}\n***\n{body_text(2)}", "id": "1"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line) + "\n")
+    formatters = ["SymbolLinesFormatter", {"PIIFormatter": {"remove_ips": False}}]
+    shard(config(tmp_path / "out", tmp_path / "in.jsonl", tokenizer, formatters=formatters), spark)
+    [text] = documents(tmp_path / "out").column("text").to_pylist()
+    assert "***" not in text
+    assert text.split() == f"{body_text(1)} {body_text(2)}".split()
+    with pytest.raises(UserError, match="did you mean `FTFYFormatter`"):
+        shard(config(tmp_path / "wrong", tmp_path / "in.jsonl", tokenizer, formatters=["FTFYFormater"]), spark)
