@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -405,6 +405,9 @@ def _keys_at(section: type[Section], location: tuple[Any, ...]) -> list[str]:
     current: Any = section
     for part in location:
         if isinstance(part, int):
+            continue
+        if get_origin(current) is dict:  # the part is one of its keys
+            current = get_args(current)[1]
             continue
         variants = _sections_of(current)
         tagged = [v for v in variants if "kind" in v.model_fields and part in get_args(v.model_fields["kind"].annotation)]
