@@ -62,7 +62,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class ComponentPlan:
-    """What a pool gives to a phase: what `end` draws beyond `start`. Tokens and rows count a text once for each epoch that it is used in."""
+    """What a pool gives to a phase: what `end` draws beyond `start`. Tokens and rows count a text once for each use."""
 
     name: str
     phase: int
@@ -86,7 +86,10 @@ class ComponentPlan:
 
     def describe(self) -> dict[str, Any]:
         """The plan as the manifest tells it: without the cuts."""
-        return {key: value for key, value in asdict(self).items() if key not in ("start", "end", "pool")} | {"epochs": round(self.epochs, 6)}
+        return {key: value for key, value in asdict(self).items() if key not in ("start", "end", "pool")} | {
+            "epochs": round(self.epochs, 6),
+            "whole_epochs": self.end.whole_epochs,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +140,38 @@ def draws(
     and the measures, shape (1 + MEASURES, texts).
     """
     ends = np.cumsum(np.array(wanted, dtype=object), axis=0)
-    whole = [[divmod(int(end), there) if there else (0, 0) for end, there in zip(phase, material.available, strict=True)] for phase in ends]
-    buckets = [[cut_bucket(material.sums[pool, TOKENS], rest) for pool, (_, rest) in enumerate(phase)] for phase in whole]
+    spots = [[_spot(material.sums[pool, TOKENS], int(end)) for pool, end in enumerate(phase)] for phase in ends]
     chosen = np.zeros((len(material.pools), BUCKETS), np.bool_)
-    for phase in buckets:
-        for pool, bucket in enumerate(phase):
-            if bucket is not None:
-                chosen[pool, bucket] = True
+    for phase in spots:
+        for pool, spot in enumerate(phase):
+            if spot.bucket is not None:
+                chosen[pool, spot.bucket] = True
     inside = keys_in(chosen)
-    return [
-        [_draw_to(material.sums[pool], epochs, rest, bucket, inside[pool]) for pool, ((epochs, rest), bucket) in enumerate(zip(a, b, strict=True))]
-        for a, b in zip(whole, buckets, strict=True)
-    ]
+    return [[_draw_to(material.sums[pool], spot, inside[pool]) for pool, spot in enumerate(phase)] for phase in spots]
 
 
-def _draw_to(sums: NDArray[np.int64], epochs: int, rest: int, bucket: int | None, inside: NDArray[np.int64]) -> Draw:
-    totals = sums.sum(axis=1) * epochs
-    if bucket is None:
-        return Draw(epochs, 0, tuple(totals.tolist()))
-    before = sums[:, :bucket].sum(axis=1)
-    mine = inside[:, buckets_of(inside[0]) == bucket]
-    cut = cut_in_bucket(bucket, Cut(0, int(before[TOKENS]), int(before[ROWS])), mine[0], mine[1 + TOKENS], rest)
-    return Draw(epochs, cut.key, tuple((totals + before + mine[1:, mine[0] < cut.key].sum(axis=1)).tolist()))
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where so many tokens end: after whole epochs, and so many tokens further, in a bucket."""
+
+    epochs: int
+    rest: int
+    bucket: int | None
+
+
+def _spot(tokens: NDArray[np.int64], end: int) -> _Spot:
+    epochs, rest = divmod(end, int(tokens.sum()) or 1)
+    return _Spot(epochs, rest, cut_bucket(tokens, rest))
+
+
+def _draw_to(sums: NDArray[np.int64], spot: _Spot, inside: NDArray[np.int64]) -> Draw:
+    totals = sums.sum(axis=1) * spot.epochs
+    if spot.bucket is None:
+        return Draw(spot.epochs, 0, tuple(totals.tolist()))
+    before = sums[:, : spot.bucket].sum(axis=1)
+    mine = inside[:, buckets_of(inside[0]) == spot.bucket]
+    cut = cut_in_bucket(spot.bucket, Cut(0, int(before[TOKENS]), int(before[ROWS])), mine[0], mine[1 + TOKENS], spot.rest)
+    return Draw(spot.epochs, cut.key, tuple((totals + before + mine[1:, mine[0] < cut.key].sum(axis=1)).tolist()))
 
 
 def component_plans(mix: Mix, material: Material, wanted: Sequence[Sequence[int]], ends: Sequence[Sequence[Draw]]) -> list[ComponentPlan]:

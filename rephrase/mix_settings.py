@@ -56,7 +56,7 @@ class Component(Section):
 
 
 class Phase(Section):
-    """A stretch of the training: files of its own, shuffled among themselves. Components give shares of `tokens`, or tokens of their own."""
+    """A stretch of the training: files of its own, shuffled among themselves. Components give shares of `tokens`, or tokens."""
 
     components: list[Component] = Field(min_length=1)
     tokens: int | None = Field(default=None, ge=1)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
-from rephrase.mix_plan import Material, Pool
+from rephrase.mix_plan import Pool
 
 if TYPE_CHECKING:
     from rephrase.mix_settings import Mix, Phase
@@ -22,12 +22,12 @@ def targets(mix: Mix, pools: Sequence[Pool], available: Sequence[int], shrunk_to
     has no text, or too little: with the tokens wanted and there, and what would fit.
     """
     shares = pool_shares(mix, pools, available)
-    capacities = _capacities(mix, pools, available)
+    capacities = capacities_of(mix, pools, available)
     budgets = [phase.budget for phase in mix.stages]
     if budgets == [None]:
         budgets = [shrunk_to if shrunk_to is not None else largest(shares[0], capacities)]
     wanted = [[share * (budget or 0) for share in phase] for phase, budget in zip(shares, budgets, strict=True)]
-    totals = [sum(phase[pool] for phase in wanted) for pool in range(len(pools))]
+    totals = [sum((phase[pool] for phase in wanted), Fraction(0)) for pool in range(len(pools))]
     if any(total > capacity for total, capacity in zip(totals, capacities, strict=True)):
         raise _too_little(mix, pools, available, capacities, totals, sum(budget or 0 for budget in budgets))
     return [[round(count) for count in phase] for phase in wanted]
@@ -38,7 +38,8 @@ def largest(shares: Sequence[Fraction], capacities: Sequence[Fraction]) -> int:
     return min(math.floor(capacity / share) for capacity, share in zip(capacities, shares, strict=True) if share)
 
 
-def _capacities(mix: Mix, pools: Sequence[Pool], available: Sequence[int]) -> list[Fraction]:
+def capacities_of(mix: Mix, pools: Sequence[Pool], available: Sequence[int]) -> list[Fraction]:
+    """The most tokens that each pool can give, in all its epochs."""
     selections = mix.selections
     return [tokens * Fraction(str(selections[pool.component].max_epochs)) for pool, tokens in zip(pools, available, strict=True)]
 
@@ -63,7 +64,7 @@ def _shares_of(
             cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it",
         )
     given = {c.name: Fraction(str(c.share)) if c.share else Fraction(c.tokens or 0) for c in phase.components if there[c.name]}
-    whole = sum(given.values())
+    whole = sum(given.values()) if phase.components[0].share else Fraction(phase.budget or 1)
     shares = []
     for index, pool in enumerate(pools):
         share = given.get(names[pool.component], Fraction(0)) / whole
@@ -107,8 +108,3 @@ def _too_little(
         where="mix.components",
         cure=f"{smaller}, or max_epochs to at least {', '.join(epochs)}",
     )
-
-
-def capacity_of(mix: Mix, material: Material) -> list[Fraction]:
-    """The most tokens that each pool can give."""
-    return _capacities(mix, material.pools, material.available)
