@@ -41,7 +41,8 @@ for row in mixture:
 The rows are shuffled over all files of a phase, so that reading them in order is a random order. `text` is the training text;
 `document_id` is the id of the original that a synthetic text was made from, and an original's own id. `epoch` counts from 0 how
 often a text was used before. `synthetic_depth` counts the models that a text has passed through. `_manifest.json` holds all
-counts, the checksum of every file, and the config, `croissant.json` the same for search and loaders; files without a manifest beside them are an unfinished mixture.
+counts, the checksum of every file, and the config; files without a manifest beside them are an unfinished mixture.
+`croissant.json` describes files and columns for loaders and search.
 """
 
 
