@@ -50,6 +50,7 @@ def marks_of(mix: Mix, inputs: Inputs, spark: SparkSession, plan: Plan) -> DataF
 def _paired_plan(mix: Mix, inputs: Inputs, spark: SparkSession) -> tuple[Plan, DataFrame]:
     """One origin is drawn as it would be without pairing; then the texts of the other that fit to it are measured, and drawn."""
     first_marks = preferred(mix, inputs, spark)
+    first_marks = first_marks and first_marks.persist()
     material = measure(mix, inputs, spark, first_marks)
     shrunk = largest_paired(mix, inputs, spark, first_marks, material) if mix.stages[0].budget is None else None
     wanted = targets(mix, material.pools, material.available, shrunk)

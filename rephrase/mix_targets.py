@@ -58,10 +58,13 @@ def _shares_of(
 ) -> list[Fraction]:
     empty = [component.name for component in phase.components if not there[component.name]]
     if empty and (not mix.skip_empty or len(empty) == len(phase.components)):
+        deep = (
+            "" if mix.max_synthetic_depth is None else f", and max_synthetic_depth leaves out texts deeper than {mix.max_synthetic_depth}"
+        )
         raise UserError(
             f"no text is there for the component{'s' if len(empty) > 1 else ''} {', '.join(f'`{name}`' for name in empty)}",
             where="mix.components",
-            cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it",
+            cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it" + deep,
         )
     given = {c.name: Fraction(str(c.share)) if c.share else Fraction(c.tokens or 0) for c in phase.components if there[c.name]}
     whole = sum(given.values()) if phase.components[0].share else Fraction(phase.budget or 1)

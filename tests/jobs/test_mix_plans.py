@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ def documents_and_rewrites() -> tuple[list[dict[str, Any]], list[dict[str, Any]]
             }
         )
     return documents, rewrites
+
+
+@pytest.fixture
+def many_tasks() -> Iterator[None]:
+    """Each of the small objects is a task of its own, as large ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jobs.mix_inputs._MIN_TASK_BYTES", 1)
+        patch.setattr("jobs.mix_inputs._MANY_TASKS", 1000)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -164,16 +174,25 @@ HALVES: list[dict[str, Any]] = [{"origin": "original", "share": 0.5}, {"origin":
 
 @pytest.mark.parametrize("pairing", ["both", "instead"])
 @pytest.mark.parametrize("original", [0.3, 0.7])
-def test_pairing_without_a_budget_takes_what_fits(output: str, spark: LazySession, pairing: str, original: float) -> None:
+def test_pairing_without_a_budget_takes_what_fits(output: str, spark: LazySession, many_tasks: None, pairing: str, original: float) -> None:
     components = [HALVES[0] | {"share": original}, HALVES[1] | {"share": 1 - original}]
     plan, rows = mixture(output, spark, components=components, pairing=pairing)
     _check_pairing(pairing, rows)
     for part, component in zip(plan.components, components, strict=True):
         assert abs(part.tokens - component["share"] * plan.tokens) <= LONGEST
-    with pytest.raises(UserError, match=r"mix\.pairing: with texts .* budget_tokens to at most ([\d,]+)") as caught:
+    with pytest.raises(UserError, match="too little material") as caught:
         mixture(output, spark, components=components, pairing=pairing, budget_tokens=int(plan.tokens * 1.1))
-    fits = int(caught.value.cure.split("at most ")[1].split(";")[0].replace(",", ""))
+    fits = int(caught.value.cure.split("budget_tokens to at most ")[1].split(";")[0].split(", or")[0].replace(",", ""))
     assert fits == pytest.approx(plan.tokens, rel=0.02)
+
+
+def test_shares_that_no_budget_can_pair_are_refused(output: str, spark: LazySession) -> None:
+    components = [HALVES[0] | {"share": 0.1}, HALVES[1] | {"share": 0.9, "max_epochs": 1}]
+    for budget in (None, 4000):
+        with pytest.raises(
+            UserError, match=r"mix\.pairing: with texts whose original is taken alone: .* \(no budget is small enough; or give"
+        ):
+            mixture(output, spark, components=components, pairing="both", budget_tokens=budget)
 
 
 def test_an_unpaired_mixture_has_rewrites_without_their_originals(output: str, spark: LazySession) -> None:
@@ -182,7 +201,7 @@ def test_an_unpaired_mixture_has_rewrites_without_their_originals(output: str, s
         _check_pairing("both", rows)
 
 
-def test_pairing_resumes_from_its_plan(output: str, spark: LazySession) -> None:
+def test_pairing_resumes_from_its_plan(output: str, spark: LazySession, many_tasks: None) -> None:
     for pairing in ("both", "instead"):
         run = run_of(output, components=HALVES, pairing=pairing, budget_tokens=4000)
         inputs = find_inputs(run)
@@ -200,7 +219,7 @@ def test_phases_stand_in_their_files_and_go_on_where_the_earlier_stopped(output:
         {"tokens": 8_000, "components": [wiki | {"share": 1}]},
         {"components": [web | {"tokens": 2_000}]},
     ]
-    plan, rows = mixture(output, spark, phases=phases)
+    plan, rows = mixture(output, spark, phases=phases, file_tokens=6000)
     assert plan.files == (2, 2, 1)
     by_phase = [[row for row in rows if row["part"] in files] for files in ((0, 1), (2, 3), (4,))]
     assert [abs(tokens(part) - count) <= 2 * LONGEST for part, count in zip(by_phase, (10_000, 8_000, 2_000), strict=True)] == [True] * 3
@@ -209,10 +228,11 @@ def test_phases_stand_in_their_files_and_go_on_where_the_earlier_stopped(output:
     assert first
     assert last
     assert not first & last
-    uses: dict[str, list[int]] = {}
-    for row in rows:
-        uses.setdefault(row["id"], []).append(row["epoch"])
-    assert all(epochs == sorted(epochs) for epochs in uses.values())
+    seen = Counter[str]()
+    for part in by_phase:  # the uses of a text are counted on from phase to phase
+        uses = Counter(row["id"] for row in part)
+        assert all(row["epoch"] in range(seen[row["id"]], seen[row["id"]] + uses[row["id"]]) for row in part)
+        seen += uses
     with pytest.raises(UserError, match="the tokens of all phases to at most"):
         mixture(output, spark, phases=[phase | {"tokens": 90_000} for phase in phases[:2]])
 
@@ -271,6 +291,8 @@ def test_one_seed_gives_one_order_on_any_number_of_tasks(output: str, spark: Laz
     (tmp_path / "run.json").write_text(run_of(output, **settings).model_dump_json())
     code = """if True:
         import json, sys
+        import jobs.mix_inputs
+        jobs.mix_inputs._MIN_TASK_BYTES, jobs.mix_inputs._MANY_TASKS = 1, 1000
         from jobs.mix_inputs import find_inputs
         from jobs.mix_plan import make_plan
         from jobs.mix_write import shuffled
@@ -299,7 +321,7 @@ def test_the_plan_prints_what_mix_makes_and_writes_nothing(output: str, spark: L
     for part in plan.components:
         assert f"{part.available_tokens:,}" in shown
         assert f"{part.tokens:,}" in shown
-    assert not storage.list_files(storage.join(output, "mixture"))
+    assert not Path(output, "mixture").exists()
     with pytest.raises(UserError, match="too little material"):
         show_plan(run_of(output, budget_tokens=10**8), spark)
     assert "what there is" in capsys.readouterr().out
