@@ -68,23 +68,26 @@ class Phase(Section):
         return sum(counts) if counts else self.tokens
 
     @model_validator(mode="after")
-    def _all_shares_or_all_tokens(self) -> Phase:
-        components = self.components
-        if any(c.tokens is not None for c in components):
-            if any(c.share is not None for c in components):
-                raise ValueError("all components give a `share`, or all give `tokens`; these are mixed")
-            if self.tokens is not None:
-                raise ValueError("components that give `tokens` make the budget by themselves: take the budget out, or give shares")
-        else:
-            total = sum(c.share or 0 for c in components)
-            if abs(total - 1) > 1e-6:
-                shares = ", ".join(f"{c.name}: {c.share:g}" for c in components)
-                raise ValueError(f"the shares of the components sum to {total:g}, not 1 ({shares})")
-        names = [c.name for c in components]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"two components select `{twice}`; a text belongs to the first that matches it, so add their shares up")
+    def _consistent(self) -> Phase:
+        _check_components(self.components, self.tokens)
         return self
+
+
+def _check_components(components: list[Component], tokens: int | None) -> None:
+    if any(c.tokens is not None for c in components):
+        if any(c.share is not None for c in components):
+            raise ValueError("all components give a `share`, or all give `tokens`; these are mixed")
+        if tokens is not None:
+            raise ValueError("components that give `tokens` make the budget by themselves: take the budget out, or give shares")
+    else:
+        total = sum(c.share or 0 for c in components)
+        if abs(total - 1) > 1e-6:
+            shares = ", ".join(f"{c.name}: {c.share:g}" for c in components)
+            raise ValueError(f"the shares of the components sum to {total:g}, not 1 ({shares})")
+    names = [c.name for c in components]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"two components select `{twice}`; a text belongs to the first that matches it, so add their shares up")
 
 
 class Mix(Section):
@@ -153,8 +156,8 @@ class Mix(Section):
         if self.phases and (self.components or self.budget_tokens is not None):
             raise ValueError("`phases` have components and tokens of their own: take `components` and `budget_tokens` out")
         if not self.phases:
-            Phase(components=self.components, tokens=self.budget_tokens)
-        if len(self.stages) > 1 and any(phase.budget is None for phase in self.phases):
+            _check_components(self.components, self.budget_tokens)
+        if any(phase.budget is None for phase in self.phases):
             raise ValueError("each phase says its `tokens`")
         first: dict[str, Component] = {}
         for component in (component for phase in self.stages for component in phase.components):

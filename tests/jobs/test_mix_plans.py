@@ -22,7 +22,7 @@ from jobs.mix_write import shuffled
 from jobs.session import LazySession
 from jobs.stage import claim
 from rephrase import storage, tables
-from rephrase.config import Input, Mix, ReplayEngine, Run
+from rephrase.config import Input, Mix, ReplayEngine, Run, Spark
 from rephrase.errors import UserError
 from rephrase.mix_plan import Plan
 from rephrase.records import DOCUMENT, JUDGED, content_id
@@ -288,7 +288,8 @@ def test_rows_of_a_document_are_adjacent_no_more_often_than_by_chance(output: st
 def test_one_seed_gives_one_order_on_any_number_of_tasks(output: str, spark: LazySession, tmp_path: Path) -> None:
     settings = {"components": HALVES, "pairing": "both", "budget_tokens": 4000}
     _, here = mixture(output, spark, **settings)
-    (tmp_path / "run.json").write_text(run_of(output, **settings).model_dump_json())
+    run = run_of(output, **settings).model_copy(update={"spark": Spark(conf={"spark.sql.shuffle.partitions": 4})})
+    (tmp_path / "run.json").write_text(run.model_dump_json())
     code = """if True:
         import json, sys
         import jobs.mix_inputs
