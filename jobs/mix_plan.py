@@ -102,10 +102,9 @@ def measure(mix: Mix, inputs: Inputs, spark: SparkSession, marks: DataFrame | No
             for pack in packs_of(batches, inputs):
                 for table, component, keys in keyed(pack, inputs, mix, with_text=False):
                     lengths = table.column("n_tokens").to_numpy()
-                    source = pa.array(table.column("source").to_pylist(), pa.string())
                     columns = {
                         "component": component.astype(np.int32),
-                        "source": pc.if_else(pa.array(is_split[component]), source, None),
+                        "source": pc.if_else(pa.array(is_split[component]), table.column("source"), None),
                         "bucket": mixing.buckets_of(keys).astype(np.int32),
                         "tokens": lengths,
                         "rows": np.ones(table.num_rows, np.int64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -21,12 +22,12 @@ def print_material(mix: Mix, material: Material, console: Console | None = None)
     for number, (pool, tokens) in enumerate(zip(material.pools, material.available, strict=True)):
         name = pool.label(mix.selections[pool.component])
         table.add_row(name, f"{int(material.sums[number, ROWS].sum()):,}", f"{tokens:,}")
-    (console or Console(highlight=False)).print(table)
+    (console or _console()).print(table)
 
 
 def print_plan(plan: Plan, console: Console | None = None) -> None:
     """What each component gives to each phase, beside what there is."""
-    console = console or Console(highlight=False)
+    console = console or _console()
     heads = ["component", "rows there", "tokens there", "rows", "tokens", "epochs", "share", "asked for"]
     table = _table(f"the mixture: {plan.rows:,} rows, {plan.tokens:,} tokens, {sum(plan.files):,} files", heads)
     for phase in range(len(plan.files)):
@@ -54,7 +55,12 @@ def print_presets(console: Console | None = None) -> None:
         paper = preset["source"]
         lines = "\n".join(f"{component.share:.4g} {component.name}" for component in components)
         table.add_row(name, lines, f"{preset['summary']}\n{paper['title']}\n{paper['url']}")
-    (console or Console(highlight=False)).print(table)
+    (console or _console()).print(table)
+
+
+def _console() -> Console:
+    # Where the output is no terminal, rich would fold the columns into eighty characters.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 def _table(title: str, heads: list[str]) -> Table:

@@ -10,8 +10,8 @@ from rephrase.records import MIXTURE
 
 _VERSION = "http://mlcommons.org/croissant/1.0"
 _OWN_TERMS = (
-    "citeAs column data extract field fileObject fileProperty fileSet format includes isLiveDataset jsonPath key md5 parentField path "
-    "recordSet references regex repeated replace samplingRate separator source subField transform"
+    "citeAs column equivalentProperty extract field fileObject fileProperty fileSet format includes isLiveDataset jsonPath key md5 "
+    "parentField path recordSet references regex repeated replace samplingRate separator source subField transform"
 )
 _TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer"}
 _MEANINGS = {
@@ -32,8 +32,8 @@ _MEANINGS = {
 def croissant(manifest: dict[str, Any]) -> dict[str, Any]:
     """The metadata of the mixture that a manifest describes, as JSON values.
 
-    Files are listed with their checksums, and together they form the set whose columns the fields are. Method: Croissant format
-    specification, version 1.0 (Akhtar et al. 2024, arXiv 2403.19546).
+    Files are listed with their checksums; the fields are columns of the set of all of them. By the Croissant format specification 1.0
+    (Akhtar et al. 2024, arXiv 2403.19546).
     """
     models = manifest["models"]
     return {
@@ -46,7 +46,7 @@ def croissant(manifest: dict[str, Any]) -> dict[str, Any]:
         + ".",
         "license": [name or "unknown" for name in manifest["licenses"]] or ["unknown"],
         "keywords": ["pretraining", *(["synthetic"] if models else [])],
-        "distribution": [*(_file(file) for file in manifest["files"]), _file_set(manifest)],
+        "distribution": [*(_file(file) for file in manifest["files"]), _file_set()],
         "recordSet": [
             {
                 "@type": "cr:RecordSet",
@@ -71,7 +71,8 @@ def _context() -> dict[str, Any]:
         "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
         "examples": {"@id": "cr:examples", "@type": "@json"},
         **{term: f"cr:{term}" for term in _OWN_TERMS.split()},
-    } | {"data": {"@id": "cr:data", "@type": "@json"}}
+        "data": {"@id": "cr:data", "@type": "@json"},
+    }
 
 
 def _file(file: dict[str, Any]) -> dict[str, Any]:
@@ -86,12 +87,11 @@ def _file(file: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _file_set(manifest: dict[str, Any]) -> dict[str, Any]:
+def _file_set() -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": "parquet-files",
         "name": "parquet-files",
-        "containedIn": [{"@id": file["name"]} for file in manifest["files"]],
         "encodingFormat": "application/x-parquet",
         "includes": "*.parquet",
     }
