@@ -25,6 +25,7 @@ examples:
   rephrase rewrite run.yaml --master spark://head:7077
   rephrase filter run.yaml --set 'filter.checks=[finished, parsed]' --output out/other
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
+  rephrase mix run.yaml --plan                       the mixture's table, before anything is written
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
   rephrase tune run.yaml --write                     find the engine settings that are fastest here
   rephrase recipes                                   what can be named under `recipes:`
@@ -86,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
             _add_retry_option(one)
         if stage == "filter":
             _add_dry_run_option(one)
+        if stage == "mix":
+            _add_mix_options(one)
         one.set_defaults(action=_stage, stage=stage)
     status = commands.add_parser("status", help="how far a run is, from any shell", description="Units, rates and the time left.")
     _add_run_options(status)
@@ -198,6 +201,24 @@ def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help=words)
 
 
+def _add_mix_options(parser: argparse.ArgumentParser) -> None:
+    words = "write nothing: show what each component would give, with the rows and tokens that are there, in seconds"
+    parser.add_argument("--plan", action="store_true", help=words)
+    parser.add_argument(
+        "--presets", action=_ShowPresets, nargs=0, help="list the mixtures that `mix: {preset: NAME}` takes, with their papers"
+    )
+
+
+class _ShowPresets(argparse.Action):
+    """Prints the presets and exits: the list needs no config."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from jobs.mix_tables import print_presets
+
+        print_presets()
+        parser.exit()
+
+
 def _load(options: argparse.Namespace) -> Run:
     from rephrase.config import load_run, parse_yaml
 
@@ -231,6 +252,11 @@ def _stage(options: argparse.Namespace) -> None:
         from jobs.dry_run import dry_run
 
         dry_run(run)
+        return
+    if getattr(options, "plan", False):
+        from jobs.mix import show_plan
+
+        _with_spark(run, options.master, lambda spark: show_plan(run, spark))
         return
     again = getattr(options, "retry_errors", False)
     _with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))

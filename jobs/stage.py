@@ -44,6 +44,11 @@ def stage_note(folder: str) -> dict[str, Any]:
     return note
 
 
+def note_of(folder: str) -> dict[str, Any]:
+    """The same, or nothing where the folder holds no stage."""
+    return stage_note(folder) if storage.exists(storage.join(folder, _NAME)) else {}
+
+
 def digest(meaning: Any) -> str:
     """A digest of settings that does not depend on the order of keys."""
     return content_id(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS).decode())

@@ -109,8 +109,10 @@ def _mixture(run: Run, console: Console) -> None:
     for name in ("component", "rows", "tokens", "share", "asked for"):
         table.add_column(name, justify="left" if name == "component" else "right")
     for component in manifest["components"]:
-        share = component["tokens"] / max(manifest["tokens"], 1)
-        table.add_row(component["name"], f"{component['rows']:,}", f"{component['tokens']:,}", f"{share:.1%}", f"{component['share']:.1%}")
+        phase = component["phase"]
+        share = component["tokens"] / max(sum(other["tokens"] for other in manifest["components"] if other["phase"] == phase), 1)
+        name = component["name"] + (f", phase {phase + 1}" if manifest["files"][-1]["phase"] else "")
+        table.add_row(name, f"{component['rows']:,}", f"{component['tokens']:,}", f"{share:.1%}", f"{component['share']:.1%}")
     table.add_row("all", f"{manifest['rows']:,}", f"{manifest['tokens']:,}", "", "", style="bold")
     console.print(table)
 

@@ -8,19 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from rephrase.errors import UserError
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | dict) else value
+from rephrase.mix_settings import Mix
+from rephrase.section import Section as Section  # noqa: PLC0414  # settings all over the house derive from it by this name
+from rephrase.section import as_list
 
 
 class Fields(Section):
@@ -35,14 +28,14 @@ class Fields(Section):
     license: str | None = "metadata.license"
     synthetic_depth: str | None = "synthetic_depth"
     metadata: str | None = "metadata"
-    also: Annotated[list[str], BeforeValidator(_as_list)] = []
+    also: Annotated[list[str], BeforeValidator(as_list)] = []
     """Further fields that go into the metadata, by their names: the answer of a problem, a score."""
 
 
 class Input(Section):
     """Where the raw documents are and how they become text."""
 
-    paths: Annotated[list[str], BeforeValidator(_as_list)] = Field(min_length=1)
+    paths: Annotated[list[str], BeforeValidator(as_list)] = Field(min_length=1)
     format: Literal["auto", "warc", "wet", "jsonl", "parquet"] = "auto"
     fields: Fields = Fields()
     source: str | None = None
@@ -169,8 +162,8 @@ class When(Section):
 
     min_tokens: int = Field(default=0, ge=0)
     max_tokens: int | None = Field(default=None, ge=0)
-    languages: Annotated[list[str], BeforeValidator(_as_list)] = []
-    sources: Annotated[list[str], BeforeValidator(_as_list)] = []
+    languages: Annotated[list[str], BeforeValidator(as_list)] = []
+    sources: Annotated[list[str], BeforeValidator(as_list)] = []
     """Names or patterns with wildcards."""
     scores: dict[str, Bounds] = {}
     """Numbers in the documents' metadata, by key. A document that lacks the key does not fit."""
@@ -215,7 +208,7 @@ class Rewrite(Section):
     """Units of steps that fan out are cut into parts of about so many prompts."""
     max_engine_errors: float = Field(default=0.2, ge=0, le=1)
     """A unit with a higher share of engine errors ends the run, and names the most frequent cause."""
-    reuse: Annotated[list[str], BeforeValidator(_as_list)] = []
+    reuse: Annotated[list[str], BeforeValidator(as_list)] = []
     """`generations` folders of earlier runs, or recordings: completions of the same requests by the same model are taken from them."""
     tasks_per_gpu: int = Field(default=4, ge=1)
     """Spark tasks that share a GPU, so that its batch stays full while one of them ends; at most as many as the executor has cores."""
@@ -250,56 +243,6 @@ class Dedup(Section):
     """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
     documents' metadata. Originals stay before rewrites, whatever their scores."""
     seed: int = Field(default=1, ge=0)
-
-
-class Component(Section):
-    """A part of the mixture: which texts, and their share of its tokens."""
-
-    origin: Literal["original", "synthetic"] | None = None
-    source: str | None = None
-    recipe: str | None = None
-    language: str | None = None
-    """These four select; source and recipe may hold wildcards."""
-    min_scores: dict[str, float] = {}
-    share: float = Field(gt=0, le=1)
-    max_epochs: float = Field(default=1.0, gt=0)
-
-    @property
-    def name(self) -> str:
-        """How reports name the component."""
-        picks = [str(v) for v in (self.origin, self.source, self.recipe, self.language) if v]
-        return " ".join(picks + [f"{k}>={v:g}" for k, v in self.min_scores.items()]) or "everything"
-
-
-class Mix(Section):
-    """The mixture."""
-
-    components: list[Component] = [Component(origin="original", share=0.5), Component(origin="synthetic", share=0.5)]
-    budget_tokens: int | None = Field(default=None, ge=1)
-    """Default: the largest mixture with these shares that the material allows."""
-    skip_empty: bool = False
-    """Leave out components that no text fits, and let the others' shares grow in proportion. By default they are refused."""
-    seed: int = 0
-    max_synthetic_depth: int | None = Field(default=None, ge=0)
-    file_tokens: int = Field(default=100_000_000, ge=1)
-    """Tokens of one output file."""
-    row_group_rows: int = Field(default=1000, ge=1)
-
-    @model_validator(mode="after")
-    def _shares_sum_to_one(self) -> Mix:
-        total = sum(c.share for c in self.components)
-        if abs(total - 1) > 1e-6:
-            shares = ", ".join(f"{c.name}: {c.share:g}" for c in self.components)
-            raise ValueError(f"the shares of the components sum to {total:g}, not 1 ({shares})")
-        return self
-
-    @model_validator(mode="after")
-    def _components_differ(self) -> Mix:
-        names = [c.name for c in self.components]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"two components select `{twice}`; a text belongs to the first that matches it, so add their shares up")
-        return self
 
 
 class Spark(Section):
@@ -527,6 +470,6 @@ def _resolve_check(settings: dict[str, Any], base: Path) -> dict[str, Any]:
 
 
 def _resolve_benchmark(settings: dict[str, Any], base: Path) -> dict[str, Any]:
-    paths = _as_list(settings.get("paths"))
+    paths = as_list(settings.get("paths"))
     known = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
     return settings | {"paths": [resolve_path(path, base) for path in paths]} if known else settings

@@ -38,10 +38,11 @@ for row in mixture:
     print(row["origin"], row["text"][:80])
 ```
 
-The rows are shuffled over all files, so that reading them in order is a random order. `text` is the training text;
+The rows are shuffled over all files of a phase, so that reading them in order is a random order. `text` is the training text;
 `document_id` is the id of the original that a synthetic text was made from, and an original's own id. `epoch` counts from 0 how
 often a text was used before. `synthetic_depth` counts the models that a text has passed through. `_manifest.json` holds all
 counts, the checksum of every file, and the config; files without a manifest beside them are an unfinished mixture.
+`croissant.json` describes files and columns for loaders and search.
 """
 
 
@@ -59,12 +60,12 @@ def dataset_card(manifest: dict[str, Any]) -> str:
     }
     if any(count["value"] == "synthetic" for count in counts["origin"]):
         header["tags"] = ["synthetic"]
-    model = manifest["engine"].get("model")
+    models = ", ".join(f"`{model}`" for model in manifest["models"])
     parts = [
         "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---\n",
         "# Pretraining mixture\n",
         f"{manifest['rows']:,} texts with {manifest['tokens']:,} tokens in {len(manifest['files']):,} files"
-        + (f"; synthetic texts were written by `{model}`" if model else "")
+        + (f"; synthetic texts were written by {models}" if models else "")
         + ".\n",
         "## Components\n",
         _components(manifest),
@@ -79,18 +80,21 @@ _LONGEST = 50  # rows of a table; the manifest has them all
 
 
 def _components(manifest: dict[str, Any]) -> str:
+    parts = manifest["components"]
+    phases = {part["phase"]: sum(other["tokens"] for other in parts if other["phase"] == part["phase"]) for part in parts}
     rows = [
         [
-            f"`{part['name']}`",
+            f"`{part['name']}`" + (f" in phase {part['phase'] + 1}" if len(phases) > 1 else ""),
             f"{part['rows']:,}",
             f"{part['tokens']:,}",
-            f"{part['tokens'] / max(manifest['tokens'], 1):.2%}",
+            f"{part['tokens'] / max(phases[part['phase']], 1):.2%}",
             f"{part['share']:.2%}",
             f"{part['epochs']:.3g}",
         ]
-        for part in manifest["components"]
+        for part in parts
     ]
-    return _table(["component", "texts", "tokens", "share", "asked for", "epochs"], rows)
+    table = _table(["component", "texts", "tokens", "share", "asked for", "epochs"], rows)
+    return table + ("\nThe files hold the phases in their order: see `phase` in the manifest.\n" if len(phases) > 1 else "")
 
 
 def _counts(title: str, counts: Sequence[dict[str, Any]], tokens: int) -> str:

@@ -11,22 +11,20 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rephrase.errors import UserError
 from rephrase.records import KEEP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rephrase.config import Component, Mix
+    from rephrase.mix_settings import Component
 
 KEY_BITS = 62  # leaves room in a signed 64-bit integer, as Spark and Parquet have it, for "one past the last key"
 BUCKETS = 4096  # of keys by their first bits: sums of so many a component find the cut without sorting the corpus
@@ -35,57 +33,9 @@ _FILE_BITS = 31  # the first bits of a place decide the file; times fewer than 2
 
 NO_COMPONENT = -1
 TOO_DEEP = -2
+UNPAIRED = -3
 
 _SHARED = ["id", "source", "language", "license", "n_tokens", "synthetic_depth"]
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentPlan:
-    """What a component gives to the mixture. Tokens and rows count a text once for each epoch that it is used in."""
-
-    name: str
-    share: float  # as configured
-    max_epochs: float
-    target_tokens: int
-    available_tokens: int
-    available_rows: int
-    whole_epochs: int
-    cut: int  # texts with a key below it are used once more than `whole_epochs`
-    tokens: int
-    rows: int
-
-    @property
-    def epochs(self) -> float:
-        """How often the mixture uses the component's tokens, on average."""
-        return self.tokens / self.available_tokens if self.available_tokens else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A whole mixture before any text is moved. `left_out` counts rows and tokens that no component takes, by reason."""
-
-    components: tuple[ComponentPlan, ...]
-    left_out: dict[str, dict[str, int]]
-    files: int
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of the mixture."""
-        return sum(component.tokens for component in self.components)
-
-    @property
-    def rows(self) -> int:
-        """Rows of the mixture."""
-        return sum(component.rows for component in self.components)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The plan as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Plan:
-        """The reverse of `to_dict`."""
-        return cls(tuple(ComponentPlan(**component) for component in data["components"]), data["left_out"], data["files"])
 
 
 def columns_of(*, judged: bool, with_scores: bool, with_text: bool) -> list[str]:
@@ -115,29 +65,30 @@ def candidates(table: pa.Table) -> pa.Table:
     return table.append_column("origin", pa.array([origin] * table.num_rows, pa.string()))
 
 
-def assign(table: pa.Table, mix: Mix) -> NDArray[np.int32]:
+def assign(table: pa.Table, components: Sequence[Component], max_depth: int | None = None) -> NDArray[np.int32]:
     """The component of each row of `candidates`: the index of the first that matches, else NO_COMPONENT, or TOO_DEEP.
 
-    Shape: (rows,). A pattern or a minimum score never matches a row that lacks the value.
+    Shape: (rows,). A pattern or a bound of a score never matches a row that lacks the value. `max_depth` bounds `synthetic_depth`.
     """
     result = np.full(table.num_rows, NO_COMPONENT, np.int32)
-    for index, component in enumerate(mix.components):
+    for index, component in enumerate(components):
         free = result == NO_COMPONENT
         if free.any():
             result[free & _selected(table, component)] = index
-    if mix.max_synthetic_depth is not None:
-        result[table.column("synthetic_depth").to_numpy() > mix.max_synthetic_depth] = TOO_DEEP
+    if max_depth is not None:
+        result[table.column("synthetic_depth").to_numpy() > max_depth] = TOO_DEEP
     return result
 
 
 def _selected(table: pa.Table, component: Component) -> NDArray[np.bool_]:
     chosen = np.ones(table.num_rows, np.bool_)
-    for column in ("origin", "source", "recipe", "language"):
+    for column in ("origin", "source", "recipe", "language", "license"):
         pattern = getattr(component, column)
         if pattern is not None:
-            chosen &= _matches(table.column(column), _matcher(pattern, wildcards=column in ("source", "recipe")))
-    for name, least in component.min_scores.items():
-        chosen &= _score(table.column("scores"), name) >= least  # false where the score is missing: not-a-number
+            chosen &= _matches(table.column(column), _matcher(pattern, wildcards=column in ("source", "recipe", "license")))
+    for name in {*component.min_scores, *component.max_scores}:
+        scores = _score(table.column("scores"), name)  # not-a-number where the score is missing, which no bound admits
+        chosen &= (scores >= component.min_scores.get(name, -math.inf)) & (scores <= component.max_scores.get(name, math.inf))
     return chosen
 
 
@@ -203,51 +154,9 @@ def buckets_of(selection: NDArray[np.int64]) -> NDArray[np.int64]:
     return selection >> _BUCKET_SHIFT
 
 
-def copies(selection: NDArray[np.int64], plan: ComponentPlan) -> NDArray[np.int64]:
-    """How often the mixture uses each text of a component. Shape: (rows,)."""
-    return plan.whole_epochs + (selection < plan.cut)
-
-
-def targets(mix: Mix, available: Sequence[int]) -> list[int]:
-    """The tokens that each component shall give, of the tokens that its texts have.
-
-    Without a budget, the largest mixture with these shares that the material and `max_epochs` allow. With `skip_empty`, components that
-    have no text give none, and the shares of the others grow in proportion. Raises `UserError` if a component has no text, or too little
-    for the budget: with the tokens wanted and there, and what would fit.
-    """
-    given = [
-        Fraction(str(c.share)) if tokens or not mix.skip_empty else Fraction(0) for c, tokens in zip(mix.components, available, strict=True)
-    ]
-    shares = [share / (sum(given) or 1) for share in given]
-    capacities = [tokens * Fraction(str(component.max_epochs)) for component, tokens in zip(mix.components, available, strict=True)]
-    empty = [component.name for component, tokens in zip(mix.components, available, strict=True) if not tokens]
-    if empty and not (mix.skip_empty and any(available)):
-        raise UserError(
-            f"no text is there for the component{'s' if len(empty) > 1 else ''} {', '.join(f'`{name}`' for name in empty)}",
-            where="mix.components",
-            cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it",
-        )
-    largest = min(math.floor(capacity / share) for capacity, share in zip(capacities, shares, strict=True) if share)
-    if mix.budget_tokens is not None and mix.budget_tokens > largest:
-        raise _too_little(mix, shares, available, capacities, largest)
-    budget = largest if mix.budget_tokens is None else mix.budget_tokens
-    return [round(share * budget) for share in shares]
-
-
-def _too_little(mix: Mix, shares: Sequence[Fraction], available: Sequence[int], capacities: Sequence[Fraction], largest: int) -> UserError:
-    assert mix.budget_tokens is not None
-    wants, epochs = [], []
-    for component, share, tokens, capacity in zip(mix.components, shares, available, capacities, strict=True):
-        wanted = share * mix.budget_tokens
-        if wanted > capacity:
-            limit = f" x {component.max_epochs:g} epochs" if component.max_epochs != 1 else ""
-            wants.append(f"`{component.name}` shall give {round(wanted):,} tokens and has {tokens:,}{limit}")
-            epochs.append(f"{math.ceil(wanted / tokens * 1000) / 1000:g} for `{component.name}`")
-    return UserError(
-        f"too little material for a budget of {mix.budget_tokens:,} tokens: {'; '.join(wants)}",
-        where="mix.components",
-        cure=f"set budget_tokens to at most {largest:,}, or max_epochs to at least {', '.join(epochs)}",
-    )
+def preferred_first(selection: NDArray[np.int64], preferred: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The same keys with those of preferred texts before all others. Shape: (rows,)."""
+    return (selection >> 1) | (~preferred).astype(np.int64) << (KEY_BITS - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,25 +189,3 @@ def cut_in_bucket(bucket: int, before: Cut, selection: NDArray[np.int64], tokens
     taken = int(np.argmin(np.abs(sums - wanted)))  # of two equally near the smaller
     key = int(distinct[taken - 1]) + 1 if taken else bucket << _BUCKET_SHIFT
     return Cut(key, int(sums[taken]), before.rows + int(counts[:taken].sum()))
-
-
-def n_files(tokens: int, file_tokens: int) -> int:
-    """How many files hold a mixture."""
-    return max(1, math.ceil(tokens / file_tokens))
-
-
-def plan_component(component: Component, target: int, available_tokens: int, available_rows: int, cut: Cut) -> ComponentPlan:
-    """A component's part of the plan. cut: of the last, partial epoch."""
-    whole = target // available_tokens if available_tokens else 0
-    return ComponentPlan(
-        name=component.name,
-        share=component.share,
-        max_epochs=component.max_epochs,
-        target_tokens=target,
-        available_tokens=available_tokens,
-        available_rows=available_rows,
-        whole_epochs=whole,
-        cut=cut.key,
-        tokens=whole * available_tokens + cut.tokens,
-        rows=whole * available_rows + cut.rows,
-    )

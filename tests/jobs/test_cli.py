@@ -87,3 +87,9 @@ def test_the_recipes_are_listed():
     text = rephrase("recipes").stdout
     assert "wrap/easy" in text
     assert "arxiv.org/abs/2409.07431" in text
+
+
+def test_presets_are_listed_without_a_config():
+    done = rephrase("mix", "--presets")
+    assert done.returncode == 0
+    assert "arxiv.org/abs/2401.16380" in done.stdout

@@ -15,12 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from jobs.mix import MANIFEST, mix
+from jobs.mix import mix
+from jobs.mix_manifest import MANIFEST
 from jobs.session import LazySession
 from jobs.stage import claim
 from rephrase import storage, tables
-from rephrase.config import Component, Input, Mix, ReplayEngine, Run
+from rephrase.config import Input, Mix, ReplayEngine, Run
 from rephrase.errors import UserError
+from rephrase.mix_settings import Component
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, content_id
 
 ORIGINALS, REWRITES = 1500, 2500

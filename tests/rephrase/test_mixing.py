@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rephrase import mixing
-from rephrase.config import Component, Mix
 from rephrase.dataset_card import dataset_card
 from rephrase.errors import UserError
+from rephrase.mix_plan import MEASURES, ComponentPlan, Material, Plan, Pool, component_plans, draws
+from rephrase.mix_settings import Component, Mix
+from rephrase.mix_targets import targets
 from rephrase.records import DOCUMENT, JUDGED
 
 
@@ -27,21 +30,21 @@ ORIGINAL = Component(origin="original", share=0.5)
 SYNTHETIC = Component(origin="synthetic", share=0.5)
 
 
-def planned(mix: Mix, texts: Sequence[tuple[str, int]], component: int, target: int) -> mixing.ComponentPlan:
+def planned(mix: Mix, texts: Sequence[tuple[str, int]], component: int, target: int) -> ComponentPlan:
     """The plan of one component, the way the stage makes it: sums by bucket, then the keys of one bucket."""
     tokens = np.array([length for _, length in texts], np.int64)
     keys = mixing.selection_keys([name for name, _ in texts], mix.seed, mix.components[component].name)
-    sums, rows = np.zeros(mixing.BUCKETS, np.int64), np.zeros(mixing.BUCKETS, np.int64)
-    np.add.at(sums, mixing.buckets_of(keys), tokens)
-    np.add.at(rows, mixing.buckets_of(keys), 1)
-    remainder = target % int(tokens.sum())
-    bucket = mixing.cut_bucket(sums, remainder)
-    cut = mixing.Cut(0, 0, 0)
-    if bucket is not None:
-        inside = mixing.buckets_of(keys) == bucket
-        before = mixing.Cut(0, int(sums[:bucket].sum()), int(rows[:bucket].sum()))
-        cut = mixing.cut_in_bucket(bucket, before, keys[inside], tokens[inside], remainder)
-    return mixing.plan_component(mix.components[component], target, int(tokens.sum()), len(texts), cut)
+    measures = np.stack([tokens, np.ones(len(texts), np.int64), tokens, np.zeros(len(texts), np.int64)])
+    sums = np.zeros((1, MEASURES, mixing.BUCKETS), np.int64)
+    for number in range(MEASURES):
+        np.add.at(sums[0, number], mixing.buckets_of(keys), measures[number])
+    material = Material((Pool(component),), sums, {})
+
+    def keys_in(chosen: np.ndarray) -> list[np.ndarray]:
+        inside = chosen[0, mixing.buckets_of(keys)]
+        return [np.stack([keys, *measures])[:, inside]]
+
+    return component_plans(mix, material, [[target]], draws(material, [[target]], keys_in))[0]
 
 
 def reference(mix: Mix, texts: Sequence[tuple[str, int]], component: int, target: int) -> dict[str, int]:
@@ -68,7 +71,7 @@ def test_selection_is_that_of_the_plain_reference(texts: list[tuple[str, int]], 
     target = int(total * part)
     plan = planned(mix, texts, 0, target)
     keys = mixing.selection_keys([name for name, _ in texts], seed, "everything")
-    copies = dict(zip([name for name, _ in texts], mixing.copies(keys, plan).tolist(), strict=True))
+    copies = dict(zip([name for name, _ in texts], plan.end.copies(keys).tolist(), strict=True))
     assert copies == reference(mix, texts, 0, target)
     assert plan.tokens == sum(length * copies[name] for name, length in texts)
     assert plan.rows == sum(copies.values())
@@ -82,7 +85,7 @@ def test_a_larger_budget_keeps_what_a_smaller_one_took(texts: list[tuple[str, in
     small, large = sorted((small, large))
     total = sum(length for _, length in texts)
     keys = mixing.selection_keys([name for name, _ in texts], 0, "everything")
-    less, more = (mixing.copies(keys, planned(mix, texts, 0, int(total * part))) for part in (small, large))
+    less, more = (planned(mix, texts, 0, int(total * part)).end.copies(keys) for part in (small, large))
     assert (less <= more).all()
 
 
@@ -93,47 +96,57 @@ def test_texts_without_tokens_and_with_one_id_go_together() -> None:
     assert nothing == mixing.Cut(3 << 50, 10, 1)
 
 
+def wanted(mix: Mix, available: list[int]) -> list[int]:
+    """The targets of a mixture of one phase, whose components are no further split."""
+    (phase,) = targets(mix, [Pool(number) for number in range(len(available))], available)
+    return phase
+
+
 def test_targets_follow_the_shares() -> None:
     mix = mixture(Component(origin="original", share=0.7), Component(origin="synthetic", share=0.3), budget_tokens=1000)
-    assert mixing.targets(mix, [700, 5000]) == [700, 300]
+    assert wanted(mix, [700, 5000]) == [700, 300]
 
 
 def test_without_a_budget_the_scarcest_component_is_used_up() -> None:
-    assert mixing.targets(mixture(ORIGINAL, SYNTHETIC), [1000, 300]) == [300, 300]
+    assert wanted(mixture(ORIGINAL, SYNTHETIC), [1000, 300]) == [300, 300]
     twice = mixture(ORIGINAL, SYNTHETIC.model_copy(update={"max_epochs": 2.5}))
-    assert mixing.targets(twice, [1000, 300]) == [750, 750]
+    assert wanted(twice, [1000, 300]) == [750, 750]
     thirds = mixture(*(Component(source=name, share=0.333333) for name in "ab"), Component(source="c", share=0.333334))
-    assert sum(mixing.targets(thirds, [900, 900, 900])) in range(2699, 2701)
+    assert sum(wanted(thirds, [900, 900, 900])) in range(2699, 2701)
 
 
 def test_too_little_material_says_what_would_fit() -> None:
     mix = mixture(ORIGINAL, SYNTHETIC, budget_tokens=3000)
     with pytest.raises(UserError) as caught:
-        mixing.targets(mix, [10_000, 1200])
+        wanted(mix, [10_000, 1200])
     line = caught.value.line()
     assert "`synthetic` shall give 1,500 tokens and has 1,200" in line
     assert "budget_tokens to at most 2,400" in line
     assert "max_epochs to at least 1.25 for `synthetic`" in line
     assert "`original`" not in line
-    assert mixing.targets(mix.model_copy(update={"budget_tokens": 2400}), [10_000, 1200]) == [1200, 1200]
+    assert wanted(mix.model_copy(update={"budget_tokens": 2400}), [10_000, 1200]) == [1200, 1200]
 
 
 def test_a_component_that_nothing_matches_is_named() -> None:
     with pytest.raises(UserError, match="no text is there for the component `synthetic`"):
-        mixing.targets(mixture(ORIGINAL, SYNTHETIC), [10, 0])
+        wanted(mixture(ORIGINAL, SYNTHETIC), [10, 0])
 
 
 def test_empty_components_are_left_out_on_request() -> None:
     mix = mixture(ORIGINAL, SYNTHETIC).model_copy(update={"skip_empty": True})
-    assert mixing.targets(mix, [1000, 0]) == [1000, 0]
-    assert mixing.targets(mix, [1000, 300]) == mixing.targets(mixture(ORIGINAL, SYNTHETIC), [1000, 300])
+    assert wanted(mix, [1000, 0]) == [1000, 0]
+    assert wanted(mix, [1000, 300]) == wanted(mixture(ORIGINAL, SYNTHETIC), [1000, 300])
     with pytest.raises(UserError, match="no text is there for the components"):
-        mixing.targets(mix, [0, 0])
+        wanted(mix, [0, 0])
 
 
 def test_two_components_must_differ() -> None:
     with pytest.raises(ValueError, match="two components select `original`"):
         mixture(ORIGINAL, ORIGINAL)
+
+
+def assigned(table: pa.Table, mix: Mix) -> np.ndarray:
+    return mixing.assign(table, mix.selections, mix.max_synthetic_depth)
 
 
 def documents(**columns: list[object]) -> pa.Table:
@@ -184,17 +197,17 @@ def test_the_first_component_that_matches_takes_a_text() -> None:
         synthetic_depth=[1, 1, 1, 1, 2, None],
         source=["wiki"] * 6,
     )
-    assert mixing.assign(mixing.candidates(rows), mix).tolist() == [0, 1, 3, 3, mixing.TOO_DEEP, 3]
+    assert assigned(mixing.candidates(rows), mix).tolist() == [0, 1, 3, 3, mixing.TOO_DEEP, 3]
     sliced = mixing.candidates(rows.slice(1, 3))
-    assert mixing.assign(sliced, mix).tolist() == [1, 3, 3]
+    assert assigned(sliced, mix).tolist() == [1, 3, 3]
     originals = mixing.candidates(documents(id=["a", "b"], source=["wikipedia", None], synthetic_depth=[0, 0]))
-    assert mixing.assign(originals, mix).tolist() == [2, mixing.NO_COMPONENT]
+    assert assigned(originals, mix).tolist() == [2, mixing.NO_COMPONENT]
 
 
 def test_scores_of_originals_are_numbers_in_their_metadata() -> None:
     mix = mixture(Component(origin="original", min_scores={"edu": 3}, share=1))
     rows = documents(id=list("abcd"), metadata=[[("edu", "3.5")], [("edu", "2")], [("edu", "high")], []])
-    assert mixing.assign(mixing.candidates(rows), mix).tolist() == [0, -1, -1, -1]
+    assert assigned(mixing.candidates(rows), mix).tolist() == [0, -1, -1, -1]
 
 
 def test_keys_are_even_and_depend_on_every_part() -> None:
@@ -221,8 +234,9 @@ def test_files_ascend_with_places() -> None:
 
 def test_a_plan_survives_json() -> None:
     texts = [("a", 5), ("b", 7)]
-    plan = mixing.Plan((planned(mixture(Component(share=1)), texts, 0, 6),), {"no_component": {"rows": 1, "tokens": 2}}, 3)
-    assert mixing.Plan.from_dict(plan.to_dict()) == plan
+    part = planned(mixture(Component(share=1)), texts, 0, 6)
+    plan = Plan((Pool(0), Pool(1, "web")), (part,), {"no_component": {"rows": 1, "tokens": 2}}, (3, 1))
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
 def test_the_card_has_a_header_that_the_hub_reads() -> None:
@@ -233,8 +247,8 @@ def test_the_card_has_a_header_that_the_hub_reads() -> None:
         "rows": 2_345,
         "tokens": 20,
         "files": [{}],
-        "engine": {"model": "m"},
-        "components": [{"name": "original", "rows": 1, "tokens": 20, "share": 1.0, "epochs": 1.0}],
+        "models": ["m"],
+        "components": [{"name": "original", "phase": 0, "rows": 1, "tokens": 20, "share": 1.0, "epochs": 1.0}],
         "counts": {
             "origin": counts("original", "synthetic"),
             "recipe": counts(None, "wrap/qa"),
