@@ -12,7 +12,7 @@ from rephrase import __version__
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from rephrase.config import EngineConfig, Run
+    from rephrase.config import EngineConfig, Run, Spark
 
 _DESCRIPTION = """\
 Turn a raw web corpus into a pretraining mixture: shard the documents, rewrite them with a language model,
@@ -31,6 +31,7 @@ examples:
   rephrase recipes show mga/reformulate              prompts, options and source of one
   rephrase preview wrap/* --input page.jsonl --config run.yaml
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
+  rephrase export run.yaml --format megatron --to s3://bucket/tokens
   rephrase classifier train labels.jsonl -o models/quality
   rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
 
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     recipes.set_defaults(action=_recipes)
     _add_preview(commands)
     _add_label(commands)
+    _add_export(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)
     return parser
@@ -148,14 +150,31 @@ def _add_label(commands: Any) -> None:
     parser.set_defaults(action=_label)
 
 
+def _add_export(commands: Any) -> None:
+    from rephrase.exports.catalogue import FORMATS
+
+    words = (
+        "The mixture of a run, or any folder of Parquet with a column `text`, as files that training frameworks load as they are. Resumes."
+    )
+    parser = commands.add_parser("export", help="the mixture as files for a training framework", description=words)
+    _add_run_options(parser, optional=True)
+    parser.add_argument("--format", required=True, choices=FORMATS, help="what reads it")
+    parser.add_argument("--from", dest="source", metavar="FOLDER", help="Parquet to export (default: the run's mixture)")
+    parser.add_argument("--to", metavar="FOLDER", help="where it goes, local or s3:// (default: OUTPUT/exports/FORMAT)")
+    parser.add_argument("--tokenizer", metavar="T", help="tokenizer.json, folder or hub id (default: the run's)")
+    parser.add_argument("--eod", metavar="TOKEN", help="the token after each document (default: the tokenizer's end of sequence)")
+    parser.add_argument("--compress", action="store_true", help="mds: compress the shards with zstd")
+    parser.set_defaults(action=_export)
+
+
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", help="tokenizer.json, folder or hub id (default: the config's or the model's)")
     parser.add_argument("--model", help="answer the prompts with a vLLM engine on this model")
     parser.add_argument("--config", metavar="run.yaml", help="answer the prompts with the engine of this run")
 
 
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="run.yaml", help="the run's config")
+def _add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument("config", metavar="run.yaml", nargs="?" if optional else None, help="the run's config")
     parser.add_argument("--master", help="Spark master, e.g. local[4], spark://host:7077, k8s://… (default: the config's, or local[*])")
     parser.add_argument("--output", help="write there instead of the config's `output`")
     parser.add_argument("--model", help="rewrite with a vLLM engine on this model: a folder or a hub id")
@@ -204,7 +223,7 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.run import run_all
 
     run = _load(options)
-    _with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors))
+    _with_spark(run.spark, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors))
     _report(run, options.show)
 
 
@@ -218,7 +237,7 @@ def _stage(options: argparse.Namespace) -> None:
         dry_run(run)
         return
     again = getattr(options, "retry_errors", False)
-    _with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
+    _with_spark(run.spark, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
 
 
 def _tune(options: argparse.Namespace) -> None:
@@ -238,10 +257,10 @@ def _status(options: argparse.Namespace) -> None:
         write_units(run, options.units)
 
 
-def _with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> None:
+def _with_spark(config: Spark, master: str | None, action: Callable[[Any], object]) -> None:
     from jobs.session import LazySession
 
-    spark = LazySession(run.spark, master)
+    spark = LazySession(config, master)
     try:
         action(spark)
     finally:
@@ -292,6 +311,24 @@ def _label(options: argparse.Namespace) -> None:
         raise UserError("no engine to label with", where="label", cure="give --model or --config")
     number = label(sample(options.input, options.number, options.text), options.rubric, engine, tokenizer, options.to)
     print(f"{number} labels in {options.to}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from jobs.export import Request, export
+    from rephrase import storage
+    from rephrase.config import Spark
+    from rephrase.exports.catalogue import TEXT_FORMATS, find_vocabulary
+
+    run = _load(options) if options.config else None
+    source = options.source or (storage.join(run.output, "mixture") if run else None)
+    to = options.to or (storage.join(run.output, "exports", options.format) if run else None)
+    if not source or not to:
+        raise UserError("what shall be exported where?", where="export", cure="give a run.yaml, or --from and --to")
+    tokenizer = options.tokenizer or (run.tokenizer if run and options.format not in TEXT_FORMATS else None)
+    vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
+    source, to = (path if storage.is_s3(path) else os.path.abspath(path) for path in (source, to))  # tasks may run elsewhere
+    request = Request(source, to, options.format, vocabulary, options.compress)
+    _with_spark(run.spark if run else Spark(), options.master, lambda spark: export(request, spark))
 
 
 def _preview(options: argparse.Namespace) -> None:
