@@ -185,6 +185,7 @@ def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
         "format": request.format,
         "tokenizer": vocabulary.tokenizer if vocabulary else None,
         "vocabulary_size": vocabulary.size if vocabulary else None,
+        "dtype": form.dtype,
         "eod": {"token": vocabulary.eod, "id": vocabulary.eod_id} if vocabulary else None,
         **sums,
         "index": [path for path, _ in index],

@@ -52,6 +52,7 @@ class Vocabulary:
 class Format(Protocol):
     """A format. Instances are small and can be pickled: they travel to Spark's tasks."""
 
+    dtype: str | None  # of the stored tokens, in numpy's words; None where there are none
     stores_text: bool  # else rows come without
     all_columns: bool  # else rows come without `columns`
     shard_bytes: int  # of text and of tokens at four bytes: the rows of a Parquet file that hold more form several shards

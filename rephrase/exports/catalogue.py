@@ -55,13 +55,13 @@ def find_vocabulary(tokenizer: str, eod: str | None = None) -> Vocabulary:
     inner = Tokenizer.load(tokenizer)
     names = [eod] if eod else [name for name in (_eos_token(tokenizer), *_COMMON_EODS) if name]
     for name in names:
-        number = inner.token_id(name)
+        number = inner.control_id(name)
         if number is not None:
             return Vocabulary(tokenizer, inner.vocabulary_size, name, number)
     raise UserError(
-        f"the tokenizer has no token `{eod}`" if eod else "the tokenizer does not tell which token ends a document",
+        f"the tokenizer has no control token `{eod}`" if eod else "the tokenizer does not tell which token ends a document",
         where=tokenizer,
-        cure="give one of its tokens as --eod",
+        cure="give one of its special tokens as --eod",
     )
 
 

@@ -20,6 +20,7 @@ class Jsonl:
     `metadata` holds all other columns that are not null.
     """
 
+    dtype = None
     stores_text = True
     all_columns = True
     shard_bytes = _SHARD_BYTES

@@ -24,6 +24,7 @@ class NumpyArrays:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
+        self.dtype = self._dtype.name
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """The array and its documents."""
@@ -42,4 +43,5 @@ class NumpyArrays:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
+    line = " ".join(text.splitlines())  # OLMo-core reads line by line
+    return '"' + line.replace('"', '""') + '"' if any(mark in line for mark in ',"') else line

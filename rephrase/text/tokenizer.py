@@ -56,10 +56,10 @@ class Tokenizer:
         encoded = self._inner.encode_batch_fast(parts, add_special_tokens=False)
         return np.array([number for encoding in encoded for number in encoding.ids], np.uint32)
 
-    def token_id(self, token: str) -> int | None:
-        """The id of a token of the vocabulary; None where it has none of this name."""
+    def control_id(self, token: str) -> int | None:
+        """The id of a control token, one that `encode` never gives; None where there is none of this name."""
         number: int | None = self._inner.token_to_id(token)
-        return number
+        return number if number in self._control_ids else None
 
     @property
     def vocabulary_size(self) -> int:
