@@ -106,8 +106,8 @@ def mix(run: Run, spark: LazySession) -> None:
             frame = _shuffled(spark.get(), inputs, run.mix, plan, [unit.payload for unit in todo])
             outputs = [unit.output for unit in todo]
             run_watched(lambda: prints.update(_write(frame, outputs, run.mix)), progress)
-            for unit in pending(todo, folder):  # files that no row fell into
-                tables.commit(unit.output, MIXTURE.empty_table(), {"rows": 0, "tokens": 0, "counts": {}})
+            for unit in pending(todo, folder):  # files that no row fell into; without row groups, as `datasets` takes no empty ones
+                tables.Writer(MIXTURE).commit(unit.output, {"rows": 0, "tokens": 0, "counts": {}})
     rest = [unit.output for unit in units if unit.output not in prints]
     if rest:
         run_watched(lambda: prints.update(_fingerprints(spark.get(), rest)))

@@ -76,6 +76,9 @@ def write_mixture(folder: str) -> None:
     size = -(-len(rows) // FILES)
     for number in range(FILES + 1):
         part = rows[number * size : (number + 1) * size]
+        if not part:
+            tables.Writer(MIXTURE).commit(storage.join(folder, f"part-{number:05d}.parquet"), {})
+            continue
         table = pa.Table.from_pylist([{f.name: row.get(f.name) for f in MIXTURE} for row in part], schema=MIXTURE)
         sizes = [len(part[at : at + 8]) for at in range(0, len(part), 8)]
         tables.commit(storage.join(folder, f"part-{number:05d}.parquet"), table, {}, sizes)
@@ -209,10 +212,10 @@ def test_megatron_blends_it(exported: Callable[..., str], expected: list[list[in
         from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
         from megatron.core.datasets.utils import get_blend_from_list
         end = {expected[0][-1]}
-        tokenizer = SimpleNamespace(eod=end, pad=-1, unique_identifiers={{}})
+        tokenizer = SimpleNamespace(eod=end, pad=-1, vocab_size=2000, unique_identifiers={{}})
         config = GPTDatasetConfig(
             random_seed=1, sequence_length=64, blend=get_blend_from_list(blend), split="100,0,0", tokenizer=tokenizer,
-            reset_position_ids=False, reset_attention_mask=False, eod_mask_loss=False, path_to_cache={str(tmp_path / "cache")!r})
+            reset_position_ids=False, reset_attention_mask=False, eod_mask_loss=False)
         train = BlendedMegatronDatasetBuilder(GPTDataset, [200, 0, 0], lambda: True, config).build()[0]
     """
     more = "\n".join(line[8:] for line in more.splitlines())
