@@ -27,7 +27,7 @@ class Datatrove:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._tokenizer = vocabulary.tokenizer
         self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
-        self.dtype = self._dtype.name
+        self.dtype: str | None = self._dtype.name
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A `.ds` with its index and metadata."""

@@ -20,7 +20,7 @@ class Jsonl:
     `metadata` holds all other columns that are not null.
     """
 
-    dtype = None
+    dtype: str | None = None
     stores_text = True
     all_columns = True
     shard_bytes = _SHARD_BYTES

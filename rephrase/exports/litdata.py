@@ -25,7 +25,7 @@ _CHUNK_BYTES = 64 << 20
 class Litdata:
     """Tokens of four bytes, in chunks of at most 64 MiB: a trainer streams them one by one."""
 
-    dtype = _DTYPE.name
+    dtype: str | None = _DTYPE.name
     stores_text = False
     all_columns = False
     shard_bytes = _CHUNK_BYTES

@@ -32,7 +32,7 @@ class Mds:
 
     def __init__(self, *, tokenised: bool, compress: bool) -> None:
         self._tokenised, self._compress = tokenised, compress
-        self.dtype = "uint32" if tokenised else None
+        self.dtype: str | None = "uint32" if tokenised else None
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """One shard; with compression a zstd file that the reader unpacks beside itself."""

@@ -33,7 +33,7 @@ class Megatron:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._dtype = np.dtype("<u2" if vocabulary.size < _SMALL else "<i4")
-        self.dtype = self._dtype.name
+        self.dtype: str | None = self._dtype.name
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A `.bin` of tokens and its `.idx`."""

@@ -24,7 +24,7 @@ class NumpyArrays:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
-        self.dtype = self._dtype.name
+        self.dtype: str | None = self._dtype.name
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """The array and its documents."""
