@@ -151,7 +151,7 @@ def _add_label(commands: Any) -> None:
 
 
 def _add_export(commands: Any) -> None:
-    from rephrase.exports.catalogue import FORMATS
+    from rephrase.exports import FORMATS
 
     words = (
         "The mixture of a run, or any folder of Parquet with a column `text`, as files that training frameworks load as they are. Resumes."
@@ -317,7 +317,8 @@ def _export(options: argparse.Namespace) -> None:
     from jobs.export import Request, export
     from rephrase import storage
     from rephrase.config import Spark
-    from rephrase.exports.catalogue import TEXT_FORMATS, find_vocabulary
+    from rephrase.exports import TEXT_FORMATS
+    from rephrase.exports.catalogue import find_vocabulary
 
     run = _load(options) if options.config else None
     source = options.source or (storage.join(run.output, "mixture") if run else None)

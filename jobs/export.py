@@ -121,7 +121,9 @@ def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format, vocabula
 
 def _store(path: str, data: bytes) -> None:
     if not storage.create(path, data) and storage.read(path) != data:
-        storage.put(path, data)  # left by a run that was killed, with another version of a library: no unit tells of it
+        # Left by a run that was killed, with another version of a library, or an index made by a loader that came too early. Nothing
+        # that is stored already tells of it.
+        storage.put(path, data)
 
 
 def _columns(path: str) -> list[str]:
@@ -179,7 +181,7 @@ def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
             sums[key] += footer.note[key]
     index = form.index(request.to, notes)
     for path, data in index:
-        storage.create(storage.join(request.to, path), data)
+        _store(storage.join(request.to, path), data)
     vocabulary = request.vocabulary
     manifest = {
         "format": request.format,

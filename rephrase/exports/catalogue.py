@@ -8,6 +8,7 @@ from collections.abc import Callable
 import orjson
 
 from rephrase.errors import UserError
+from rephrase.exports import FORMATS
 from rephrase.exports.base import Format, Vocabulary
 from rephrase.exports.datatrove import Datatrove
 from rephrase.exports.jsonl import Jsonl
@@ -23,8 +24,6 @@ TOKEN_FORMATS: dict[str, Callable[[Vocabulary], Format]] = {
     "numpy": NumpyArrays,
     "litdata": Litdata,
 }
-TEXT_FORMATS = ("mds", "jsonl")  # which need no tokenizer
-FORMATS = (*TOKEN_FORMATS, *TEXT_FORMATS)
 
 _COMMON_EODS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<｜end▁of▁sentence｜>")
 
