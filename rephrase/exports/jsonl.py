@@ -10,7 +10,7 @@ import zstandard
 
 from rephrase.exports.base import Note, Objects, Row, Shard
 
-_SHARD_BYTES = 256 << 20
+_SHARD_BYTES = 128 << 20
 _FIELDS = ("id", "text", "source")
 
 

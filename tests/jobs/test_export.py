@@ -147,7 +147,7 @@ def read_with(package: str, title: str, output: str, result: str, tmp_path: Path
     answer = tmp_path / "answer.json"
     code = f"{_NO_IMAGES}{code}\nimport json\nopen({str(answer)!r}, 'w').write(json.dumps({result}))\n"
     (tmp_path / "reader.py").write_text(f"if __name__ == '__main__':\n{_indented(code)}")
-    subprocess.run([sys.executable, str(tmp_path / "reader.py")], check=True, timeout=110, cwd=tmp_path)
+    subprocess.run([sys.executable, str(tmp_path / "reader.py")], check=True, timeout=300, cwd=tmp_path)
     return json.loads(answer.read_text())
 
 
