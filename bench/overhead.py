@@ -74,6 +74,8 @@ def _kind(pid: int, parents: dict[int, int]) -> str | None:
         name, words = Path(f"/proc/{pid}/comm").read_text().strip(), Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return None
+    if "CoarseGrainedExecutorBackend" in words:
+        return "executor's JVM"
     return "jvm" if name == "java" else "worker" if "pyspark" in words else None
 
 

@@ -37,6 +37,8 @@ class JudgeBatch:
     """ISO codes of the documents' languages."""
     origins: Sequence[str | None]
     """Names of the sources of the documents, such as a crawl or a site; None where the input has none."""
+    fields: Sequence[str | None]
+    """JSON objects of the parts of the texts, as recipes wrote them; None where there are none."""
     prompts: Mapping[str, str] = field(default_factory=dict)
     """The fixed text of the recipes' prompts, by recipe; not a column. What is missing is not looked for."""
 

@@ -46,13 +46,10 @@ class FastTextModel:
             shown = ", ".join(self.label_names[:8]) + (", …" if len(self.label_names) > 8 else "")
             raise UserError(f"the model has no label `{label}`", where=self._name, cure=f"set `label` to one of {shown}")
         scores = np.full(len(texts), np.nan)
-        # Of two labels the first tells both; of many, all are needed to find a certain one.
-        count = 1 if len(self.label_names) <= 2 else len(self.label_names)
-        for row, labels, values in self._predict(texts, count):
-            if label in labels:
-                scores[row] = values[list(labels).index(label)]
-            elif labels:
-                scores[row] = 1 - values[0] if count == 1 else 0.0
+        # All labels are asked for: fastText rounds each by itself, so that one does not tell the other.
+        for row, labels, values in self._predict(texts, len(self.label_names)):
+            if labels:
+                scores[row] = values[list(labels).index(label)] if label in labels else 0.0
         return np.clip(scores, 0, 1)  # fastText's sums come out slightly above 1
 
     def labels(self, texts: Sequence[str | None]) -> tuple[list[str | None], npt.NDArray[np.float64]]:

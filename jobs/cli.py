@@ -12,7 +12,7 @@ from rephrase import __version__
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from rephrase.config import EngineConfig, Run, Spark
+    from rephrase.config import EngineConfig, Run
 
 _DESCRIPTION = """\
 Turn a raw web corpus into a pretraining mixture: shard the documents, rewrite them with a language model,
@@ -33,6 +33,7 @@ examples:
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
   rephrase export run.yaml --format megatron --to s3://bucket/tokens
   rephrase classifier train labels.jsonl -o models/quality
+  rephrase diversity out/documents out/mixture       how varied the texts still are
   rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
 
 Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_preview(commands)
     _add_label(commands)
     _add_export(commands)
+    _add_diversity(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)
     return parser
@@ -167,6 +169,19 @@ def _add_export(commands: Any) -> None:
     parser.set_defaults(action=_export)
 
 
+def _add_diversity(commands: Any) -> None:
+    words = (
+        "How varied the texts of tables are, side by side: distinct n-grams, compression, self-BLEU, lexical diversity, the rare words of "
+        "the first TABLE that are left, and shares of tokens by origin and synthetic depth. All from samples of equal size."
+    )
+    parser = commands.add_parser("diversity", help="compare how varied tables are, to see a collapse coming", description=words)
+    parser.add_argument("tables", nargs="+", metavar="TABLE", help="a folder or file of Parquet with a column `text`, local or s3://")
+    parser.add_argument("--sample", type=int, default=2000, metavar="N", help="texts drawn from each, by their ids (default: 2000)")
+    parser.add_argument("--model", metavar="FOLDER", help="a model2vec model, to measure how far the texts' meanings spread")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there, local or s3://")
+    parser.set_defaults(action=_diversity)
+
+
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", help="tokenizer.json, folder or hub id (default: the config's or the model's)")
     parser.add_argument("--model", help="answer the prompts with a vLLM engine on this model")
@@ -223,7 +238,7 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.run import run_all
 
     run = _load(options)
-    _with_spark(run.spark, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors))
+    _with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors))
     _report(run, options.show)
 
 
@@ -237,7 +252,7 @@ def _stage(options: argparse.Namespace) -> None:
         dry_run(run)
         return
     again = getattr(options, "retry_errors", False)
-    _with_spark(run.spark, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
+    _with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
 
 
 def _tune(options: argparse.Namespace) -> None:
@@ -257,10 +272,11 @@ def _status(options: argparse.Namespace) -> None:
         write_units(run, options.units)
 
 
-def _with_spark(config: Spark, master: str | None, action: Callable[[Any], object]) -> None:
+def _with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> None:
+    from jobs.run import fasttext_models
     from jobs.session import LazySession
 
-    spark = LazySession(config, master)
+    spark = LazySession(run.spark, master, models=fasttext_models(run))
     try:
         action(spark)
     finally:
@@ -315,6 +331,7 @@ def _label(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from jobs.export import Request, export
+    from jobs.session import LazySession
     from rephrase import storage
     from rephrase.config import Spark
     from rephrase.exports import TEXT_FORMATS
@@ -329,7 +346,17 @@ def _export(options: argparse.Namespace) -> None:
     vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
     source, to = (path if storage.is_s3(path) else os.path.abspath(path) for path in (source, to))  # tasks may run elsewhere
     request = Request(source, to, options.format, vocabulary, options.compress)
-    _with_spark(run.spark if run else Spark(), options.master, lambda spark: export(request, spark))
+    spark = LazySession(run.spark if run else Spark(), options.master)
+    try:
+        export(request, spark)
+    finally:
+        spark.stop()
+
+
+def _diversity(options: argparse.Namespace) -> None:
+    from jobs.diversity import diversity
+
+    diversity(options.tables, sample=options.sample, model=options.model, json=options.json)
 
 
 def _preview(options: argparse.Namespace) -> None:

@@ -98,6 +98,7 @@ def _judge(
         errors=[row["error"] for row in rows],
         completion_tokens=[row["completion_tokens"] for row in rows],
         languages=[documents[row["document_id"]]["language"] for row in rows],
+        fields=[row["fields"] for row in rows],
         origins=[documents[row["document_id"]]["source"] for row in rows],
         prompts=prompts,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.dedup import dedup
 from jobs.filter import filter_stage
@@ -27,6 +27,7 @@ STAGES: dict[str, Callable[[Run, LazySession], None]] = {
 }
 
 
+_FASTTEXT = ("quality", "language", "ensemble")  # checks whose models are fastText's
 _OPTIONAL = {"screen": ("screen", "dedup"), "dedup": ("dedup",)}  # stages that only run where the config has such a section
 
 
@@ -50,6 +51,19 @@ def run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = F
         rewrite_stage(run, spark, retry_errors=retry_errors)
     else:
         STAGES[name](run, spark)
+
+
+def fasttext_models(run: Run) -> list[str]:
+    """The fastText models that the run's stages apply."""
+    sections = [section.checks for section in (run.screen, run.filter) if section is not None and section.checks]
+    found = [settings for checks in sections for check in checks if isinstance(check, dict) for settings in check.items()]
+    models = [path for name, settings in found if settings and settings.get("use", name) in _FASTTEXT for path in _models(settings)]
+    given = run.input
+    return [*models, *(given.scores.values() if given else ()), *([given.language_model] if given and given.language_model else ())]
+
+
+def _models(settings: dict[str, Any]) -> list[str]:
+    return [path for path in (settings.get("model"), *(settings.get("models") or ())) if isinstance(path, str)]
 
 
 def check(run: Run) -> None:

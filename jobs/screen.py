@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rephrase.config import Run
 
 RECIPE = "document"  # stands for the recipe in settings and rows
-_OF_REWRITES = ("finished", "parsed", "leaked", "copied", "facts", "similarity")
+_OF_REWRITES = ("finished", "parsed", "leaked", "copied", "facts", "similarity", "field")
 _ROWS = 512  # documents judged at a time
 
 
@@ -93,6 +93,7 @@ def _judge(documents: pa.Table, cascade: Cascade) -> pa.Table:
         finish_reasons=[None] * size,
         errors=[None] * size,
         completion_tokens=[None] * size,
+        fields=[None] * size,
         languages=documents.column("language").to_pylist(),
         origins=documents.column("source").to_pylist(),
     )

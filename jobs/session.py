@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.worker_daemon import MODELS
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,8 +36,12 @@ _DEFAULTS: dict[str, str] = {
 class LazySession:
     """Starts Spark on first use, so that a run with nothing left to do ends in a second."""
 
-    def __init__(self, config: Spark, master: str | None = None, session: SparkSession | None = None) -> None:
+    def __init__(
+        self, config: Spark, master: str | None = None, session: SparkSession | None = None, *, models: Sequence[str] = ()
+    ) -> None:
+        """`models` are fastText models that each executor loads once, for all its Python workers, if this object starts the session."""
         self._config, self._master, self._session = config, master, session
+        self._models = models
         self._owned = False
 
     def get(self) -> SparkSession:
@@ -43,7 +50,7 @@ class LazySession:
             from pyspark.sql import SparkSession
 
             self._owned = SparkSession.getActiveSession() is None
-            self._session = _start(self._config, self._master)
+            self._session = _start(self._config, self._master, self._models)
         return self._session
 
     def stop(self) -> None:
@@ -53,7 +60,7 @@ class LazySession:
             self._session = None
 
 
-def _start(config: Spark, master: str | None) -> SparkSession:
+def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSession:
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -68,7 +75,7 @@ def _start(config: Spark, master: str | None) -> SparkSession:
         builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
     if master:
         builder = builder.master(_with_retries(master))
-    for key, value in {**_DEFAULTS, **config.conf}.items():
+    for key, value in {**_DEFAULTS, **_preloading(models), **config.conf}.items():
         builder = builder.config(key, _text(value))
     try:
         return builder.getOrCreate()
@@ -78,6 +85,14 @@ def _start(config: Spark, master: str | None) -> SparkSession:
             where=f"master {master or '(from spark-submit)'}",
             cure="a Java 17 or newer must be on the PATH or in JAVA_HOME; see infra/java.sh",
         ) from error
+
+
+def _preloading(models: Sequence[str]) -> dict[str, str]:
+    if not models:
+        return {}
+    listed = json.dumps(sorted(set(models)))
+    os.environ[MODELS] = listed  # a local master's executor is a child of this process
+    return {"spark.python.daemon.module": "jobs.worker_daemon", f"spark.executorEnv.{MODELS}": listed}
 
 
 def _connect(config: Spark, url: str) -> SparkSession:

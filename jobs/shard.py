@@ -20,6 +20,7 @@ from jobs.progress import StageProgress, console
 from jobs.stage import claim, digest
 from jobs.units import Unit, pending, run_units, run_watched, user_errors_marked
 from rephrase import storage, tables
+from rephrase.config import validate
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, ERROR, content_id
 from rephrase.text.html import check_extractor
@@ -120,6 +121,8 @@ def _check_tools(run: Run) -> None:
     Tokenizer.load(run.tokenizer)
     _language_finder(_input(run))
     _scorers(_input(run))
+    _scrubber(_input(run))
+    _formatters(_input(run))
 
 
 def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | None], Any]] | None:
@@ -136,6 +139,23 @@ def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:
     from classifiers.fasttext_model import load_model
 
     return {name: load_model(path).scores for name, path in config.scores.items()}
+
+
+def _scrubber(config: Input) -> Callable[[list[str]], tuple[list[str], list[dict[str, int]]]] | None:
+    if config.scrub is False:
+        return None
+    from classifiers.pii import PiiSettings, scrub
+
+    settings = validate(PiiSettings, {} if config.scrub is True else config.scrub, "input.scrub")
+    return functools.partial(scrub, settings=settings)
+
+
+def _formatters(config: Input) -> list[Callable[[str], str]]:
+    from classifiers.datatrove_parts import part_of_datatrove
+
+    entries: list[dict[str, dict[str, Any]]] = [{entry: {}} if isinstance(entry, str) else entry for entry in config.formatters]
+    named = [item for entry in entries for item in entry.items()]
+    return [part_of_datatrove("formatter", name, arguments or {}, "input.formatters").format for name, arguments in named]
 
 
 # The first pass: each file on its own.
@@ -189,6 +209,7 @@ def _extract_file(unit: Unit[int], *, plan: _Plan, config: Input, tokenizer: str
         "documents": extracted.documents,
         "tokens": extracted.tokens,
         **counts,
+        "scrubbed": dict(extracted.scrubbed),
         "errors": len(errors),
         "seconds": round(time.perf_counter() - started, 3),
     }
@@ -209,6 +230,9 @@ class _Extracted:
         self._tokenizer = tokenizer
         self._find_languages = _language_finder(config)
         self._scorers = _scorers(config)
+        self._scrub = _scrubber(config)
+        self._formatters = _formatters(config)
+        self.scrubbed: Counter[str] = Counter()
         self.writer = tables.Writer(DOCUMENT)
         self.documents = self.tokens = 0
         self._batch: list[RawDocument] = []
@@ -247,6 +271,12 @@ class _Extracted:
         import pyarrow as pa
 
         texts = [document.text for document in batch]
+        for formatter in self._formatters:
+            texts = [formatter(text) for text in texts]
+        if self._scrub:
+            texts, found = self._scrub(texts)
+            for kinds in found:
+                self.scrubbed.update(kinds)
         counts = self._tokenizer.count(texts)
         self.tokens += sum(counts)
         languages: list[str | None] = [document.language for document in batch]

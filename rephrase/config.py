@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -55,6 +55,12 @@ class Input(Section):
     """A fastText language model such as lid.176.bin."""
     scores: dict[str, str] = {}
     """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing."""
+    scrub: bool | dict[str, str | None] = False
+    """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys (emails, ipv4, ipv6, phones), these
+    stand-ins; null leaves a kind alone."""
+    formatters: list[str | dict[str, dict[str, Any]]] = []
+    """Formatters of datatrove by their classes (FTFYFormatter, SymbolLinesFormatter …), with their arguments, in the order that texts
+    go through them; before scrubbing."""
     min_characters: int = Field(default=200, ge=0)
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)
@@ -399,6 +405,9 @@ def _keys_at(section: type[Section], location: tuple[Any, ...]) -> list[str]:
     current: Any = section
     for part in location:
         if isinstance(part, int):
+            continue
+        if get_origin(current) is dict:  # the part is one of its keys
+            current = get_args(current)[1]
             continue
         variants = _sections_of(current)
         tagged = [v for v in variants if "kind" in v.model_fields and part in get_args(v.model_fields["kind"].annotation)]

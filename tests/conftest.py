@@ -11,16 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import orjson
 import pytest
 
+from classifiers.settings import TrainSettings
+from classifiers.train import Report, train
 from jobs.session import LazySession
 from rephrase.config import Spark, VllmEngine
 from rephrase.engines.processes import Process
 from rephrase.engines.supervisor import ServerInfo, stop_all
 from rephrase.engines.vllm import Vllm, find_or_start, launch
+from tests.classifiers.texts import labelled
 
 hypothesis.settings.register_profile("rephrase", deadline=None)  # a busy machine is no fault of the program
 hypothesis.settings.load_profile("rephrase")
+
+
+@pytest.fixture(scope="session")
+def quality(tmp_path_factory) -> Report:
+    """A small quality model with its card."""
+    folder = tmp_path_factory.mktemp("quality")
+    path = folder / "labels.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in labelled(300)))
+    return train(str(path), str(folder / "model"), TrainSettings(dim=10, epoch=25, learning_rate=0.5))
 
 
 @pytest.fixture(scope="session")

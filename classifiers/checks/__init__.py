@@ -14,6 +14,7 @@ from classifiers.checks.copied import Copied, CopiedSettings
 from classifiers.checks.datatrove import Datatrove, DatatroveSettings
 from classifiers.checks.ensemble import Ensemble, EnsembleSettings
 from classifiers.checks.facts import FactCheck, FactsSettings
+from classifiers.checks.field import FieldCheck, FieldSettings
 from classifiers.checks.language import Language, LanguageSettings
 from classifiers.checks.leaked import Leaked, LeakedSettings
 from classifiers.checks.length import Length, LengthSettings
@@ -44,6 +45,7 @@ KINDS: dict[str, Kind] = {
     "language": Kind(LanguageSettings, Language),
     "quality": Kind(QualitySettings, Quality),
     "ensemble": Kind(EnsembleSettings, Ensemble),
+    "field": Kind(FieldSettings, FieldCheck),
     "contamination": Kind(ContaminationSettings, Contamination),
     "datatrove": Kind(DatatroveSettings, Datatrove),
     "similarity": Kind(SimilaritySettings, Similarity),

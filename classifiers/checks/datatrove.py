@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 from pydantic import Field, JsonValue
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.datatrove_parts import part_of_datatrove
 from rephrase.config import Section
-from rephrase.errors import UserError
-
-_PROBE = "The keeper of the lighthouse climbed the stairs each evening, lit the lamp, and wrote the weather into his book."
 
 
 class DatatroveSettings(Section):
@@ -66,7 +60,7 @@ class Datatrove(Check):
         return within(scores[self.name], 1, None)
 
     def _filter(self) -> Any:
-        return _load(self.settings.filter, orjson.dumps(self.settings.arguments, option=orjson.OPT_SORT_KEYS), f"the check `{self.name}`")
+        return part_of_datatrove("filter", self.settings.filter, self.settings.arguments, f"the check `{self.name}`")
 
 
 def _verdict(chosen: Any, document: Any) -> tuple[bool, str | None]:
@@ -76,35 +70,3 @@ def _verdict(chosen: Any, document: Any) -> tuple[bool, str | None]:
         return False, type(error).__name__
     kept, reason = result if isinstance(result, tuple) else (result, None)
     return bool(kept), None if kept else reason
-
-
-@functools.lru_cache(maxsize=32)
-def _load(name: str, arguments: bytes, where: str) -> Any:
-    """The filter, made once a process: some load models."""
-    try:
-        from datatrove.data import Document
-        from datatrove.pipeline import filters
-        from datatrove.pipeline.filters.base_filter import BaseFilter
-    except ImportError as error:
-        cure = "pip install 'datatrove[processing]' on the driver and the executors"
-        raise UserError(f"datatrove cannot be imported: {error}", where=where, cure=cure) from error
-    known = {key: value for key, value in vars(filters).items() if isinstance(value, type) and issubclass(value, BaseFilter)}
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        cure = f"did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else f"filters: {', '.join(known)}"
-        raise UserError(f"datatrove has no filter `{name}`", where=where, cure=cure)
-    signature, given = inspect.signature(known[name]), orjson.loads(arguments)
-    cure = f"its arguments: {', '.join(map(str, signature.parameters.values()))}"
-    try:
-        signature.bind(**given)
-    except TypeError as error:
-        raise UserError(f"{name}: {error}", where=where, cure=cure) from error
-    try:
-        chosen = known[name](**given)
-        chosen.filter(Document(text=_PROBE, id="probe", metadata={}))  # what it lacks is told before any row is judged
-    except ImportError as error:
-        raise UserError(f"{name}: {error}", where=where, cure="install it on the driver and the executors") from error
-    except Exception as error:
-        cure += "; the filter must be able to judge a text without metadata"
-        raise UserError(f"{name} fails: {type(error).__name__}: {error}", where=where, cure=cure) from error
-    return chosen

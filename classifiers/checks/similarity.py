@@ -17,7 +17,7 @@ from classifiers.optional import package
 from rephrase.config import Section
 from rephrase.errors import UserError
 
-_Encode = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
+Encode = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 
 
 class SimilaritySettings(Section):
@@ -54,10 +54,10 @@ class Similarity(Check):
         scores = np.full(len(batch), np.nan)
         rows = [row for row in np.flatnonzero(batch.has_text) if batch.sources[row].strip()]
         if rows:
-            encode = _encoder(self.settings.model, self.settings.kind, self.name)
+            encode = encoder(self.settings.model, self.settings.kind, self.name)
             place: dict[str, int] = {}
-            texts = [place.setdefault(_clean(batch.texts[row] or ""), len(place)) for row in rows]
-            sources = [place.setdefault(_clean(batch.sources[row]), len(place)) for row in rows]
+            texts = [place.setdefault(clean(batch.texts[row] or ""), len(place)) for row in rows]
+            sources = [place.setdefault(clean(batch.sources[row]), len(place)) for row in rows]
             scores[rows] = cosines(encode(list(place)), texts, sources)
         return {self.name: scores}
 
@@ -75,13 +75,18 @@ def cosines(vectors: npt.NDArray[np.floating[Any]], left: Sequence[int], right: 
     return np.clip(products, -1, 1)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text as a tokenizer takes it."""
     # Lone surrogates are no UTF-8, which tokenizers ask for.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 @functools.lru_cache(maxsize=4)
-def _encoder(folder: str, kind: str, check: str) -> _Encode:
+def encoder(folder: str, kind: str, check: str) -> Encode:
+    """What gives a vector for each text, by the model in the folder: loaded once a process.
+
+    `UserError` where the package is missing or the model cannot be loaded; `check` is who needs it.
+    """
     module = package(kind.replace("-", "_"), check)
     if not os.path.isdir(folder):  # both packages would take it for the name of a model to download
         raise UserError("there is no such folder", where=folder, cure=f"set `model` of the check `{check}` to the folder of a model")
@@ -90,8 +95,8 @@ def _encoder(folder: str, kind: str, check: str) -> _Encode:
             model = module.StaticModel.from_pretrained(folder)
             # Of long texts too the whole is compared; and a check starts no processes.
             return functools.partial(model.encode, max_length=None, use_multiprocessing=False)
-        encoder = module.SentenceTransformer(folder, device="cpu")
-        return functools.partial(encoder.encode, show_progress_bar=False, convert_to_numpy=True)
+        network = module.SentenceTransformer(folder, device="cpu")
+        return functools.partial(network.encode, show_progress_bar=False, convert_to_numpy=True)
     except Exception as error:  # each format fails in its own way
         cure = f"give the folder of a {kind} model, or set `kind`"
         raise UserError(f"{kind} cannot load the model: {error}", where=folder, cure=cure) from error

@@ -30,6 +30,7 @@ def batch(texts: Sequence[str | None], sources: Sequence[str] | str = SOURCE, re
         "completion_tokens": [100] * size,
         "languages": ["en"] * size,
         "origins": [None] * size,
+        "fields": [None] * size,
         **columns,
     }
     return JudgeBatch(texts=texts, sources=[sources] * size if isinstance(sources, str) else sources, **given)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from classifiers.cascade import build_cascade
-from classifiers.checks.datatrove import _load
+from classifiers.datatrove_parts import _load
 from rephrase.config import Filter
 from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
@@ -121,7 +121,7 @@ def test_a_filter_that_lacks_a_package(monkeypatch):
 
 
 def test_without_datatrove(monkeypatch):
-    monkeypatch.setitem(sys.modules, "datatrove.pipeline", None)
+    monkeypatch.setitem(sys.modules, "datatrove.pipeline.filters", None)
     _load.cache_clear()
     with pytest.raises(UserError, match=r"datatrove cannot be imported.*pip install"):
         build_cascade(Filter(checks=[check(filter="GopherQualityFilter")]))

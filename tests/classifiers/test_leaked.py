@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from classifiers.cascade import build_cascade
 from classifiers.checks.leaked import Leaked, LeakedSettings
@@ -13,8 +15,8 @@ PROMPT = "Rewrite the passage below so that a child can follow it: use short sen
 CATALOGUE = catalogue()
 
 
-def run(text: str, source: str = SOURCE, **settings: int) -> tuple[float, bool]:
-    result = Leaked("leaked", LeakedSettings(**settings))(batch([text], source, prompts={"wrap/medium": PROMPT}))
+def run(text: str, source: str = SOURCE, prompt: str = PROMPT, **settings: int) -> tuple[float, bool]:
+    result = Leaked("leaked", LeakedSettings(**settings))(batch([text], source, prompts={"wrap/medium": prompt}))
     return float(result.scores["leaked"][0]), bool(result.keep[0])
 
 
@@ -48,3 +50,16 @@ def test_each_recipes_prompt_in_an_output_is_rejected(name):
     rows = batch([f"{REWRITE}\n\n{longest}", REWRITE], recipe=name, prompts={name: wording})
     verdicts, scores = build_cascade(Filter()).judge(rows)
     assert verdicts == ["leaked", "keep"] or (verdicts[0] != "keep" and scores[0]["leaked"] > 0 and scores[1]["leaked"] == 0)
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=25)
+
+
+@given(WORDS, WORDS, WORDS)
+def test_the_count_is_that_of_the_plain_reference(text, source, prompt):
+    def grams(words: list[str]) -> set[tuple[str, ...]]:
+        return {tuple(words[at : at + 4]) for at in range(len(words) - 3)}
+
+    score, _ = run(" ".join(text), " ".join(source), prompt=" ".join(prompt), ngram=4)
+    expected = len((grams(text) & grams(prompt)) - grams(source)) if text else np.nan
+    np.testing.assert_equal(score, expected)

@@ -42,7 +42,7 @@ def encoded(monkeypatch) -> list[list[str]]:
         asked.append(texts)
         return np.array([plain_vector(text) for text in texts], np.float32)
 
-    monkeypatch.setattr(similarity, "_encoder", lambda *_: encode)
+    monkeypatch.setattr(similarity, "encoder", lambda *_: encode)
     return asked
 
 

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from classifiers.words import ngrams_of, words_of
 from jobs.dedup import find_duplicates
 from jobs.dropped import folders_of, without_dropped
+from jobs.run import run_all
 from jobs.screen import screen, screening
 from jobs.session import LazySession
 from jobs.stage import claim
+from jobs.summary import print_summary
 from rephrase import storage, tables
-from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen
-from rephrase.config import Spark as SparkConfig
+from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen, validate
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, JUDGED, content_id
 
+TOKENIZER = Path(__file__).parents[2] / "examples" / "tokenizer.json"
 WORDS = [f"w{number}" for number in range(4000)]
 DICE = random.Random(3)
+
+
+class NeverSpark(LazySession):
+    """Fails a test that starts Spark where there is nothing to do."""
+
+    def __init__(self) -> None:
+        pass
+
+    def get(self) -> Any:
+        raise AssertionError("Spark was started")
 
 
 def page(words: int = 240) -> list[str]:
@@ -68,13 +83,6 @@ def gone(folder: Path, table: str) -> dict[str, str]:
     """What is out, and for which text."""
     paths = tables.objects(str(folder / "duplicates" / table))
     return {row["id"]: row["kept_id"] for path in paths for row in tables.read(path).to_pylist()}
-
-
-@pytest.fixture(scope="module")
-def spark():
-    session = LazySession(SparkConfig(conf={"spark.sql.shuffle.partitions": 4}), "local[2]")
-    yield session
-    session.stop()
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +190,59 @@ def test_checks_of_rewrites_are_refused_for_documents(tmp_path):
         screening(run_of(tmp_path, screen=Screen(checks=["copied"])))
     with pytest.raises(UserError, match="did you mean `repetition`"):
         screening(run_of(tmp_path, screen=Screen(checks=["repetitions"])))
+
+
+def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, spark):
+    """The whole run on S3: a contaminated source has no rewrites, a duplicate and a short page are gone, and shares hold for the rest."""
+    question = "A harbour master counts 14 boats in the morning and twice as many at noon, then 9 leave. How many boats are left at night?"
+    storage.create(storage.join(bucket, "quiz.jsonl"), orjson.dumps({"question": question, "answer": "33"}))
+    twin = page(200)
+    texts = [
+        *(" ".join(page(200)) for _ in range(6)),
+        " ".join([*page(100), question.upper().replace(",", " -"), *page(100)]),
+        " ".join(twin),
+        " ".join(variant(twin, 3)),
+        " ".join(page(30)),
+    ]
+    lines = b"".join(orjson.dumps({"text": text, "id": str(number), "source": "notes"}) + b"\n" for number, text in enumerate(texts))
+    storage.create(storage.join(bucket, "raw.jsonl"), lines)
+    settings = {
+        "output": storage.join(bucket, "out"),
+        "input": {"paths": storage.join(bucket, "raw.jsonl"), "min_characters": 0},
+        "tokenizer": str(TOKENIZER),
+        "engine": {"kind": "echo"},
+        "recipes": ["wrap/easy"],
+        "screen": {
+            "checks": [
+                {"length": {"min_words": 50}},
+                {"contamination": {"benchmarks": [{"name": "quiz", "paths": storage.join(bucket, "quiz.jsonl")}]}},
+            ]
+        },
+        "filter": {"checks": ["parsed"]},
+        "dedup": {},
+        "mix": {"components": [{"origin": "original", "share": 1.0}]},
+    }
+    run = validate(Run, settings, "test")
+    run_all(run, spark)
+    verdicts = Counter(tables.read_folder(storage.join(run.output, "screened"))["verdict"].to_pylist())
+    assert verdicts == {"keep": 8, "contamination": 1, "length": 1}
+    documents = {row["text"]: row["id"] for row in tables.read_folder(storage.join(run.output, "documents")).to_pylist()}
+    assert len(documents) == 10, "documents stay where they are"
+    out = {documents[texts[6]], documents[texts[9]]}
+    [gone_twin] = {
+        row["id"] for path in tables.objects(storage.join(run.output, "duplicates", "documents")) for row in tables.read(path).to_pylist()
+    }
+    assert gone_twin in {documents[texts[7]], documents[texts[8]]}
+    left = set(documents.values()) - out - {gone_twin}
+    assert set(tables.read_folder(storage.join(run.output, "generations"))["document_id"].to_pylist()) == left
+    assert set(tables.read_folder(storage.join(run.output, "mixture"))["document_id"].to_pylist()) == left
+    print_summary(run, console := Console(record=True, width=140))
+    said = console.export_text()
+    assert "kept of 10; rejected by" in said
+    assert "1 documents, " in said
+    before = {file.path: file.modified for file in storage.list_files(run.output)}
+    run_all(run, NeverSpark())
+    assert {file.path: file.modified for file in storage.list_files(run.output)} == before, "a second run has nothing to do"
+    looser = validate(Run, {**settings, "screen": {"checks": ["length"]}}, "test")
+    with pytest.raises(UserError, match="another config"):
+        run_all(looser, NeverSpark())

@@ -247,3 +247,32 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     assert footer.row_groups == (47,)
     kept = tables.read(plan.final(0)).column("text").to_pylist()
     assert kept == [body_text(n) for n in range(50) if n not in (0, 17, 49)]
+
+
+def test_personal_data_is_scrubbed_before_ids_are_made(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+    text = f"{body_text(1)} Write to jane.roe@harbour-office.org or call +44 20 7946 0123."
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": text, "id": "1"}) + "\n")
+    shard(config(tmp_path / "out", tmp_path / "in.jsonl", tokenizer, scrub=True), spark)
+    [row] = documents(tmp_path / "out").to_pylist()
+    assert row["text"].endswith("Write to email@example.com or call [phone].")
+    assert row["id"] == content_id(row["text"])
+    [footer] = tables.footers(tables.objects(str(tmp_path / "out" / "documents")))
+    assert footer.note["scrubbed"] == {"emails": 1, "phones": 1}
+    shard(config(tmp_path / "kept", tmp_path / "in.jsonl", tokenizer, scrub={"emails": None}), spark)
+    [row] = documents(tmp_path / "kept").to_pylist()
+    assert "jane.roe@harbour-office.org or call [phone]" in row["text"]
+    with pytest.raises(UserError, match=r"unknown key `mails`"):
+        shard(config(tmp_path / "wrong", tmp_path / "in.jsonl", tokenizer, scrub={"mails": None}), spark)
+
+
+def test_formatters_of_datatrove_change_the_texts(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+    pytest.importorskip("datatrove")
+    line = {"text": f"{body_text(1)}\n***\n{body_text(2)}", "id": "1"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line) + "\n")
+    formatters = ["SymbolLinesFormatter", {"PIIFormatter": {"remove_ips": False}}]
+    shard(config(tmp_path / "out", tmp_path / "in.jsonl", tokenizer, formatters=formatters), spark)
+    [text] = documents(tmp_path / "out").column("text").to_pylist()
+    assert "***" not in text
+    assert text.split() == f"{body_text(1)} {body_text(2)}".split()
+    with pytest.raises(UserError, match="did you mean `FTFYFormatter`"):
+        shard(config(tmp_path / "wrong", tmp_path / "in.jsonl", tokenizer, formatters=["FTFYFormater"]), spark)

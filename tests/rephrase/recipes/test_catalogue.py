@@ -82,6 +82,7 @@ def test_a_recipe_file_of_the_user(tmp_path, tokenizer):
         ("\\n\\n{passage}", "", r"line 7: the prompt never uses `{passage}`"),
         ("parser: paraphrase", "parser: poem", "unknown parser `poem`"),
         ("temperature", "temprature", r"line 4: unknown key `sampling.temprature` \(did you mean `temperature`\?\)"),
+        ("prompt:", "promt:", r"unknown key `styles\.\w+\.promt` \(did you mean `prompt`\?\)"),
         ("passage_tokens: 100\n", "", "`passage_tokens` is missing"),
     ],
 )

@@ -1,0 +1,102 @@
+"""Near duplicates on a Spark cluster of this machine: documents a second, what is found of planted pairs, and memory.
+
+    python bench/dedup.py [--documents 100000 1000000] [--cores 2]
+
+Texts of a hundred words; one in twenty is another one with three words replaced. Peak memory is told of the driver (Python and
+JVM), of the executor's JVM and of the largest Python worker; the driver's must not grow with the documents. The last line is
+`dedup R documents/s a core`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.overhead import Peak  # noqa: E402  # the path comes first
+
+WORDS, GROUP, OBJECT = 100, 2000, 20_000
+PLANTED = 20  # one in so many
+
+
+def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
+    """A documents table over several objects. Returns the ids of the planted pairs."""
+    from jobs.stage import claim
+    from rephrase import tables
+    from rephrase.records import DOCUMENT, content_id
+
+    dice = np.random.default_rng(0)
+    vocabulary = np.array([f"w{number}" for number in range(20_000)])
+    pairs = []
+    for number in range(-(-documents // OBJECT)):
+        writer = tables.Writer(DOCUMENT)
+        for _ in range(0, min(OBJECT, documents - number * OBJECT), GROUP):
+            words = vocabulary[(len(vocabulary) * dice.random((GROUP, WORDS)) ** 3).astype(np.int64)]
+            twins = np.arange(0, GROUP, PLANTED)
+            words[twins + 1] = words[twins]
+            words[twins + 1, 50:53] = vocabulary[dice.integers(0, len(vocabulary), (len(twins), 3))]
+            texts = [" ".join(row) for row in words]
+            ids = [content_id(text) for text in texts]
+            pairs += [(ids[at], ids[at + 1]) for at in twins]
+            rows = {"id": ids, "text": texts, "source": ["bench"] * GROUP}
+            writer.add(pa.table([pa.array(rows.get(f.name, [None] * GROUP), f.type) for f in DOCUMENT], schema=DOCUMENT))
+        writer.commit(str(output / "documents" / f"part-{number:05d}.parquet"), {})
+    claim(str(output / "documents"), "shard", {"bench": documents})
+    return pairs
+
+
+def search(folder: Path, documents: int, cores: int) -> float:
+    """Documents a second a core."""
+    from jobs.dedup import find_duplicates
+    from jobs.session import LazySession
+    from rephrase import tables
+    from rephrase.config import Run, Spark, validate
+
+    settings: dict[str, Any] = {
+        "output": str(folder),
+        "input": {"paths": "unused"},
+        "tokenizer": "unused",
+        "engine": {"kind": "echo"},
+        "recipes": ["wrap/easy"],
+        "dedup": {},
+    }
+    run: Run = validate(Run, settings, "bench")
+    pairs = write_documents(folder, documents)
+    session = LazySession(Spark(conf={"spark.executor.memory": "2g"}), f"local-cluster[1,{cores},2048]")
+    session.get().range(10).count()  # the cluster is up before the clock starts
+    with Peak() as peak:
+        started = time.perf_counter()
+        find_duplicates(run, session, "documents")
+        seconds = time.perf_counter() - started
+    session.stop()
+    out = {row["id"] for path in tables.objects(str(folder / "duplicates" / "documents")) for row in tables.read(path).to_pylist()}
+    found = sum(a in out or b in out for a, b in pairs)
+    memory = ", ".join(f"{kind} {size:,.0f} MB" for kind, size in sorted(peak.megabytes.items()))
+    print(f"{documents:,} documents in {seconds:.1f} s; {found:,} of {len(pairs):,} planted pairs, {len(out) - found:,} others; {memory}")
+    return documents / seconds / cores
+
+
+def main() -> None:
+    """Search tables of each size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documents", type=int, nargs="+", default=[100_000, 1_000_000], help=f"multiples of {GROUP:,}")
+    parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
+    options = parser.parse_args()
+    rate = 0.0
+    for documents in options.documents:
+        with tempfile.TemporaryDirectory() as scratch:
+            rate = search(Path(scratch), documents, options.cores)
+    print(f"dedup {rate:,.0f} documents/s a core")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What a session is started with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+SCRIPT = """
+import os, sys
+import pyarrow as pa
+from jobs.run import fasttext_models
+from jobs.session import LazySession
+from rephrase.config import Run, Spark, validate
+
+model, master = sys.argv[1:]
+run = validate(Run, {"output": "out", "input": {"paths": "x", "scores": {"a": model}}, "tokenizer": "t", "engine": {"kind": "echo"},
+    "recipes": ["wrap/easy"], "filter": {"checks": ["parsed", {"quality": {"model": model}}]}}, "test")
+assert fasttext_models(run) == [model, model]
+
+def loaded(batches):
+    from classifiers import fasttext_model
+    for batch in batches:
+        before = fasttext_model._load_file.cache_info().currsize
+        fasttext_model.load_model(model)
+        info = fasttext_model._load_file.cache_info()
+        yield pa.RecordBatch.from_pydict({"before": [before], "hits": [info.hits], "process": [os.getpid()], "parent": [os.getppid()]})
+
+session = LazySession(Spark(), master, models=fasttext_models(run))
+rows = session.get().range(0, 4, 1, 4).mapInArrow(loaded, "before long, hits long, process long, parent long").collect()
+assert [row.before for row in rows] == [1] * 4, rows
+assert all(row.hits for row in rows), rows
+print("PARENTS", len({row.parent for row in rows}))
+session.stop()
+"""
+
+
+def test_an_executor_loads_a_model_once_for_all_its_workers(quality, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), os.path.abspath(quality.model)]
+    done = subprocess.run([*command, "local-cluster[1,2,1024]"], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "PARENTS 1" in done.stdout, "all workers were forked by the daemon that holds the model"
