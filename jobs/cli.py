@@ -32,6 +32,7 @@ examples:
   rephrase recipes show mga/reformulate              prompts, options and source of one
   rephrase preview wrap/* --input page.jsonl --config run.yaml
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
+  rephrase export run.yaml --format megatron --to s3://bucket/tokens
   rephrase classifier train labels.jsonl -o models/quality
   rephrase diversity out/documents out/mixture       how varied the texts still are
   rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     recipes.set_defaults(action=_recipes)
     _add_preview(commands)
     _add_label(commands)
+    _add_export(commands)
     _add_diversity(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)
@@ -153,6 +155,23 @@ def _add_label(commands: Any) -> None:
     parser.set_defaults(action=_label)
 
 
+def _add_export(commands: Any) -> None:
+    from rephrase.exports import FORMATS
+
+    words = (
+        "The mixture of a run, or any folder of Parquet with a column `text`, as files that training frameworks load as they are. Resumes."
+    )
+    parser = commands.add_parser("export", help="the mixture as files for a training framework", description=words)
+    _add_run_options(parser, optional=True)
+    parser.add_argument("--format", required=True, choices=FORMATS, help="what reads it")
+    parser.add_argument("--from", dest="source", metavar="FOLDER", help="Parquet to export (default: the run's mixture)")
+    parser.add_argument("--to", metavar="FOLDER", help="where it goes, local or s3:// (default: OUTPUT/exports/FORMAT)")
+    parser.add_argument("--tokenizer", metavar="T", help="tokenizer.json, folder or hub id (default: the run's)")
+    parser.add_argument("--eod", metavar="TOKEN", help="the token after each document (default: the tokenizer's end of sequence)")
+    parser.add_argument("--compress", action="store_true", help="mds: compress the shards with zstd")
+    parser.set_defaults(action=_export)
+
+
 def _add_diversity(commands: Any) -> None:
     words = (
         "How varied the texts of tables are, side by side: distinct n-grams, compression, self-BLEU, lexical diversity, the rare words of "
@@ -172,8 +191,8 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="run.yaml", help="answer the prompts with the engine of this run")
 
 
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", metavar="run.yaml", help="the run's config")
+def _add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    parser.add_argument("config", metavar="run.yaml", nargs="?" if optional else None, help="the run's config")
     parser.add_argument("--master", help="Spark master, e.g. local[4], spark://host:7077, k8s://… (default: the config's, or local[*])")
     parser.add_argument("--output", help="write there instead of the config's `output`")
     parser.add_argument("--model", help="rewrite with a vLLM engine on this model: a folder or a hub id")
@@ -334,6 +353,30 @@ def _label(options: argparse.Namespace) -> None:
         raise UserError("no engine to label with", where="label", cure="give --model or --config")
     number = label(sample(options.input, options.number, options.text), options.rubric, engine, tokenizer, options.to)
     print(f"{number} labels in {options.to}")
+
+
+def _export(options: argparse.Namespace) -> None:
+    from jobs.export import Request, export
+    from jobs.session import LazySession
+    from rephrase import storage
+    from rephrase.config import Spark
+    from rephrase.exports import TEXT_FORMATS
+    from rephrase.exports.catalogue import find_vocabulary
+
+    run = _load(options) if options.config else None
+    source = options.source or (storage.join(run.output, "mixture") if run else None)
+    to = options.to or (storage.join(run.output, "exports", options.format) if run else None)
+    if not source or not to:
+        raise UserError("what shall be exported where?", where="export", cure="give a run.yaml, or --from and --to")
+    tokenizer = options.tokenizer or (run.tokenizer if run and options.format not in TEXT_FORMATS else None)
+    vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
+    source, to = (path if storage.is_s3(path) else os.path.abspath(path) for path in (source, to))  # tasks may run elsewhere
+    request = Request(source, to, options.format, vocabulary, options.compress)
+    spark = LazySession(run.spark if run else Spark(), options.master)
+    try:
+        export(request, spark)
+    finally:
+        spark.stop()
 
 
 def _diversity(options: argparse.Namespace) -> None:

@@ -65,8 +65,8 @@ def mix(run: Run, spark: LazySession) -> None:
             frame = shuffled(spark.get(), inputs, run.mix, plan, [unit.payload for unit in todo], marks)
             outputs = [unit.output for unit in todo]
             run_watched(lambda: prints.update(write(frame, outputs, run.mix)), progress)
-            for unit in pending(todo, folder):  # files that no row fell into
-                tables.commit(unit.output, MIXTURE.empty_table(), {"rows": 0, "tokens": 0, "counts": {}})
+            for unit in pending(todo, folder):  # files that no row fell into; without row groups, as `datasets` takes no empty ones
+                tables.Writer(MIXTURE).commit(unit.output, {"rows": 0, "tokens": 0, "counts": {}})
     if marks is not None:
         marks.unpersist()
     rest = [unit.output for unit in units if unit.output not in prints]

@@ -14,6 +14,7 @@ import orjson
 from rephrase.engines.base import Message
 from rephrase.errors import UserError
 from rephrase.records import content_id
+from rephrase.text.controls import harmless_parts, is_control
 
 _CUTS = ("\ue000", "\ue001", "\ue002", "\ue003")  # private-use characters: one that a prompt lacks marks where it is cut
 
@@ -52,7 +53,7 @@ class ChatPrompter:
         self._arguments = dict(chat_template_args or {})
         self._template = _read_template(chat_template)
         added = self._tokenizer.added_tokens_decoder
-        controls = {token.content: number for number, token in added.items() if _is_control(token)}
+        controls = {token.content: number for number, token in added.items() if is_control(token)}
         self._control_ids = frozenset(controls.values())
         self._controls = tuple(controls)
         # Most texts hold not even the first two characters of a control token: one scan tells.
@@ -125,26 +126,7 @@ class ChatPrompter:
         return ids
 
     def _harmless_parts(self, text: str) -> list[str]:
-        """The text in parts none of which yields a control token when encoded alone.
-
-        The tokenizer itself says where it sees control tokens, so that those count too that only its normalization makes.
-        """
-        harmless: list[str] = []
-        pending = [text]
-        while pending:
-            part = pending.pop()
-            encoding = self._backend.encode(part, add_special_tokens=False)
-            cuts = [0]
-            for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
-                if number in self._control_ids:
-                    blank = len(part[start:end]) - len(part[start:end].lstrip())  # some tokens swallow the space before them
-                    cuts.append(start + blank + 1)
-            pieces = [part[a:b] for a, b in zip(cuts, [*cuts[1:], len(part)], strict=True) if b > a]
-            if len(pieces) <= 1:
-                harmless.append(part)
-            else:
-                pending.extend(reversed(pieces))  # cutting one occurrence can bare another that overlapped it
-        return harmless
+        return harmless_parts(lambda part: self._backend.encode(part, add_special_tokens=False), self._control_ids, text)
 
     def _spells_control(self, text: str) -> bool:
         return bool(self._maybe_control.search(text)) and any(token in text for token in self._controls)
@@ -182,12 +164,6 @@ class ChatPrompter:
 
 def _is_text(messages: Sequence[Message]) -> bool:
     return len(messages) == 1 and messages[0].role == "text"
-
-
-def _is_control(token: Any) -> bool:
-    content = token.content.strip()
-    looks = len(content) > 2 and content[0] in "<[|" and content[-1] in ">]|"
-    return len(content) > 1 and (token.special or looks)
 
 
 def _with_seams(content: str, cut: str) -> str:

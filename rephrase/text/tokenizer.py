@@ -1,25 +1,35 @@
-"""The tokenizer that counts: shares, passage limits and statistics are in its tokens everywhere."""
+"""The tokenizer that counts, and that encodes for exports: shares, passage limits and statistics are in its tokens everywhere."""
 
 from __future__ import annotations
 
 import functools
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rephrase.errors import UserError
-from rephrase.text.counting import fast_counter
+from rephrase.records import content_id
+from rephrase.text.controls import harmless_parts, is_control
+from rephrase.text.counting import fast_encoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Tokenizer:
-    """A Hugging Face tokenizer used for counting. Text is only ever text: `<|endoftext|>` in it is counted letter by letter."""
+    """A Hugging Face tokenizer used on documents. Text is only ever text: `<|endoftext|>` in it is taken letter by letter."""
 
     def __init__(self, inner: Any, name: str) -> None:
         self._inner, self.name = inner, name
         inner.no_truncation()
         inner.no_padding()
         inner.encode_special_tokens = True
-        self._count_fast = fast_counter(inner)
+        self._encode_fast = fast_encoder(inner)
+        unknown = _unknown_id(inner)  # what stands for characters outside the vocabulary is no control token
+        added = inner.get_added_tokens_decoder().items()
+        self._control_ids = np.array([number for number, token in added if is_control(token) and number != unknown], np.uint32)
 
     @staticmethod
     def load(name: str) -> Tokenizer:
@@ -28,14 +38,51 @@ class Tokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text."""
-        if self._count_fast:
-            return [self._count_fast(text) for text in texts]
+        if self._encode_fast:
+            return [len(self._encode_fast(text)) for text in texts]
         # Offsets are not needed to count, and leaving them out makes encoding a quarter faster.
         return [len(encoding) for encoding in self._inner.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
+        """The token ids of each text, shape (tokens,), without any special tokens; none of them is a control token."""
+        if self._encode_fast:
+            ids = [np.asarray(self._encode_fast(text), np.uint32) for text in texts]
+        else:
+            encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=False)
+            ids = [np.array(encoding.ids, np.uint32) for encoding in encodings]
+        # Special tokens that are no pieces of the model are safe by now; others, and those that only look like control tokens, are not.
+        return [self._encode_parts(text) if np.isin(one, self._control_ids).any() else one for text, one in zip(texts, ids, strict=True)]
+
+    def _encode_parts(self, text: str) -> NDArray[np.uint32]:
+        controls = set(self._control_ids.tolist())
+        parts = harmless_parts(lambda part: self._inner.encode(part, add_special_tokens=False), controls, text)
+        encoded = self._inner.encode_batch_fast(parts, add_special_tokens=False)
+        return np.array([number for encoding in encoded for number in encoding.ids], np.uint32)
+
+    def control_id(self, token: str) -> int | None:
+        """The id of a control token, one that `encode` never gives; None where there is none of this name."""
+        number: int | None = self._inner.token_to_id(token)
+        return number if number in self._control_ids else None
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The largest token id and one, added tokens included."""
+        return int(max(self._inner.get_vocab(with_added_tokens=True).values())) + 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the tokenizer by all of its settings and pieces, wherever it was loaded from."""
+        return content_id(self._inner.to_str())
 
     def token_starts(self, text: str) -> list[int]:
         """The character at which each token of the text starts."""
         return [start for start, _ in self._inner.encode(text, add_special_tokens=False).offsets]
+
+
+def _unknown_id(inner: Any) -> int | None:
+    token = getattr(inner.model, "unk_token", None)
+    number: int | None = inner.token_to_id(token) if token else getattr(inner.model, "unk_id", None)
+    return number
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,7 +8,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, traine
 from tokenizers import pre_tokenizers as split
 
 from rephrase.text import tokenizer as text_tokenizer
-from rephrase.text.counting import fast_counter
+from rephrase.text.counting import fast_encoder
 from tests.rephrase.readers.archives import body_text
 
 LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -42,28 +42,28 @@ def llama_split(pattern: str) -> Any:
         pytest.param(lambda: trained(llama_split(LLAMA_3.replace(r"\p{N}{1,3}", r"\p{N}")), normalizers.NFC()), id="qwen"),
     ],
 )
-def test_fast_counts_are_the_tokenizers_own(tokenizer: Any) -> None:
+def test_fast_tokens_are_the_tokenizers_own(tokenizer: Any) -> None:
     pytest.importorskip("gigatoken")
     slow = tokenizer()
-    count = fast_counter(slow)
-    assert count is not None
+    encode = fast_encoder(slow)
+    assert encode is not None
     dice = random.Random(5)
     texts = ["".join(dice.choice(PIECES) for _ in range(dice.randrange(60))) for _ in range(3000)] + [body_text(n) for n in range(50)]
-    expected = [len(encoding) for encoding in slow.encode_batch_fast(texts, add_special_tokens=False)]
-    assert [count(text) for text in texts] == expected
+    expected = [encoding.ids for encoding in slow.encode_batch_fast(texts, add_special_tokens=False)]
+    assert [encode(text).tolist() for text in texts] == expected
 
 
 def test_tokenizers_of_other_kinds_are_left_to_their_own_library() -> None:
-    assert fast_counter(trained(split.ByteLevel(add_prefix_space=False), normalizers.Lowercase())) is None
+    assert fast_encoder(trained(split.ByteLevel(add_prefix_space=False), normalizers.Lowercase())) is None
     words = Tokenizer(models.WordLevel({"lamp": 0, "?": 1}, unk_token="?"))
     words.pre_tokenizer = split.Whitespace()
-    assert fast_counter(words) is None
+    assert fast_encoder(words) is None
     assert text_tokenizer.Tokenizer(words, "words").count(["lamp lamp", ""]) == [2, 0]
 
 
-def test_a_counter_that_is_wrong_on_a_probe_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encoder_that_is_wrong_on_a_probe_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     gigatoken = pytest.importorskip("gigatoken")
     right = trained(split.ByteLevel(add_prefix_space=False))
     other = gigatoken.Tokenizer(trained(llama_split(LLAMA_3)))
     monkeypatch.setattr(gigatoken.Tokenizer, "from_json", lambda _data: other)
-    assert fast_counter(right) is None
+    assert fast_encoder(right) is None

@@ -1,0 +1,43 @@
+"""datatrove's token files, which nanotron reads too.
+
+As datatrove/pipeline/tokens/tokenizer.py and utils/dataset.py have them: `.ds` holds tokens of two or four bytes, `.ds.index` where each
+document ends, in tokens (uint64), `.ds.metadata` three lines: tokenizer and bytes a token with a bar between them, the number of tokens,
+and the same for people. All numbers are little-endian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import orjson
+
+from rephrase.exports.base import TOKEN_SHARD_BYTES, Note, Objects, Row, Shard, Vocabulary, joined
+
+PATHS = "paths.json"
+
+
+class Datatrove:
+    """`paths.json` names the files and their bytes: what DatatroveFolderDataset takes as `paths_file`."""
+
+    stores_text = False
+    all_columns = False
+    shard_bytes = TOKEN_SHARD_BYTES
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._tokenizer = vocabulary.tokenizer
+        self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
+        self.dtype: str | None = self._dtype.name
+
+    def shard(self, name: str, rows: Sequence[Row]) -> Shard:
+        """A `.ds` with its index and metadata."""
+        tokens, lengths = joined(rows, self._dtype)
+        ends = np.cumsum(lengths)
+        total = int(ends[-1])
+        about = f"{self._tokenizer}|{self._dtype.itemsize}\n{total}\n{total / 1e6:.2f} MT"
+        objects = [(f"{name}.ds.index", ends.astype("<u8").tobytes()), (f"{name}.ds.metadata", about.encode()), (f"{name}.ds", tokens)]
+        return Shard(objects, {"size": len(tokens)})
+
+    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # paths are relative
+        """The list of files."""
+        return [(PATHS, orjson.dumps([{"path": f"{note['name']}.ds", "size": note["size"]} for note in notes]))]

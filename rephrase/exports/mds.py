@@ -1,0 +1,75 @@
+"""MosaicML streaming's shards.
+
+As streaming/base/format/mds has them: a shard is the number of samples and where in the file each begins and the last ends (uint32, in
+bytes), the shard's description as JSON, and the samples. A sample is the sizes of its columns (uint32) and then their values, in the
+order of the columns' names. An array of one dimension is the byte 1 << 2 | 2 (its dimensions, and that lengths are uint32), its length
+and its values. `index.json` holds the description, sizes and names of all shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import zstandard
+
+from rephrase.exports.base import Note, Objects, Row, Shard
+
+INDEX = "index.json"
+
+_SHARD_BYTES = 64 << 20  # the writer's own default
+_ONE_DIMENSION = bytes([1 << 2 | 2])
+
+
+class Mds:
+    """Samples of `text` (str) and, where the export is tokenised, `tokens` (uint32)."""
+
+    stores_text = True
+    all_columns = False
+    shard_bytes = _SHARD_BYTES
+
+    def __init__(self, *, tokenised: bool, compress: bool) -> None:
+        self._tokenised, self._compress = tokenised, compress
+        self.dtype: str | None = "uint32" if tokenised else None
+
+    def shard(self, name: str, rows: Sequence[Row]) -> Shard:
+        """One shard; with compression a zstd file that the reader unpacks beside itself."""
+        samples = [self._sample(row) for row in rows]
+        about = orjson.dumps(self._about(), option=orjson.OPT_SORT_KEYS)
+        start = 4 * (len(rows) + 2) + len(about)
+        offsets = start + np.concatenate([[0], np.cumsum([len(sample) for sample in samples])])
+        data = b"".join([np.array([len(rows)], "<u4").tobytes(), offsets.astype("<u4").tobytes(), about, *samples])
+        raw = {"basename": f"{name}.mds", "bytes": len(data), "hashes": {}}
+        if not self._compress:
+            return Shard([(f"{name}.mds", data)], {"raw_data": raw, "zip_data": None})
+        packed = zstandard.compress(data)
+        zipped = {"basename": f"{name}.mds.zstd", "bytes": len(packed), "hashes": {}}
+        return Shard([(f"{name}.mds.zstd", packed)], {"raw_data": raw, "zip_data": zipped})
+
+    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # names are relative
+        """`index.json`."""
+        shards = [
+            {**self._about(), "samples": note["documents"], "raw_data": note["raw_data"], "zip_data": note["zip_data"]} for note in notes
+        ]
+        return [(INDEX, orjson.dumps({"version": 2, "shards": shards}, option=orjson.OPT_SORT_KEYS))]
+
+    def _sample(self, row: Row) -> bytes:
+        values = [row.text.encode()]
+        if self._tokenised:
+            values.append(_ONE_DIMENSION + np.array([len(row.tokens)], "<u4").tobytes() + row.tokens.astype("<u4").tobytes())
+        return b"".join([np.array([len(value) for value in values], "<u4").tobytes(), *values])
+
+    def _about(self) -> dict[str, Any]:
+        columns = {"text": "str", **({"tokens": "ndarray:uint32"} if self._tokenised else {})}
+        return {
+            "version": 2,
+            "format": "mds",
+            "compression": "zstd" if self._compress else None,
+            "hashes": [],
+            "size_limit": _SHARD_BYTES,
+            "column_names": list(columns),
+            "column_encodings": list(columns.values()),
+            "column_sizes": [None] * len(columns),
+        }
