@@ -9,6 +9,8 @@ BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/export.py bench
 
 MODEL  ?=
 ARGS   ?=
+# Processes that the tests are spread over, file by file.
+WORKERS ?= 2
 PYTHON ?= >=3.11,<3.14
 # Which build of vLLM: the two must never be installed together.
 VLLM   ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
@@ -33,7 +35,7 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample cr
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
 
 test: $(DONE)$(VLLM) $(DONE)test ## all tests, with a real vLLM; ARGS="-k word" for some of them
-	@$(JAVA) python -m pytest $(ARGS)
+	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/ruff check

@@ -63,7 +63,7 @@ def _passage(text: str, start: int, end: int, tokenizer: Tokenizer) -> Passage:
 
 
 def _within_limit(text: str, spans: list[tuple[int, int]], tokenizer: Tokenizer, max_tokens: int) -> list[tuple[int, int]]:
-    counts = tokenizer.count([text[start:end] for start, end in spans])
+    counts = tokenizer.count([text[start:end].strip() for start, end in spans])  # white space at the ends is not sent, and may be a saving
     pieces: list[tuple[int, int]] = []
     for (start, end), count in zip(spans, counts, strict=True):
         pieces.extend([(start, end)] if count <= max_tokens else _cut(text, start, end, tokenizer, max_tokens))
@@ -73,17 +73,18 @@ def _within_limit(text: str, spans: list[tuple[int, int]], tokenizer: Tokenizer,
 def _cut(text: str, start: int, end: int, tokenizer: Tokenizer, max_tokens: int) -> list[tuple[int, int]]:
     pieces = []
     while start < end:
+        start += len(text[start:end]) - len(text[start:end].lstrip())
         starts = tokenizer.token_starts(text[start:end])
-        if len(starts) <= max_tokens:
+        if tokenizer.count([text[start:end].strip()])[0] <= max_tokens:
             pieces.append((start, end))
             break
-        size = max_tokens
+        size = min(max_tokens, len(starts) - 1)
         while True:
             stop = start + max(starts[size], 1)
             space = max(text.rfind(" ", start, stop), text.rfind("\n", start, stop))
             cut = space + 1 if space > start + (stop - start) // 2 else stop
             # A cut inside a character or a word can change its tokens: step back until the piece itself is within the limit.
-            if size == 1 or tokenizer.count([text[start:cut]])[0] <= max_tokens:
+            if size <= 1 or tokenizer.count([text[start:cut].strip()])[0] <= max_tokens:
                 break
             size -= 1
         pieces.append((start, cut))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rephrase.text.passages import sentence_spans, split_passages
@@ -21,6 +21,7 @@ texts = st.one_of(st.text(max_size=300), st.lists(pieces, max_size=60).map("".jo
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=texts, limit=st.integers(2, 60))
+@example(text=" …0", limit=2)
 def test_passages_hold_all_text_in_order_and_never_exceed_the_limit(tokenizer, text, limit):
     passages = split_passages(text, tokenizer, limit)
     shown = [text[p.start : p.end] for p in passages]
