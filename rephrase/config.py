@@ -54,6 +54,10 @@ class Input(Section):
     formatters: list[str | dict[str, dict[str, Any]]] = []
     """Formatters of datatrove by their classes (FTFYFormatter, SymbolLinesFormatter …), with their arguments, in the order that texts
     go through them; before scrubbing."""
+    dedup_paragraphs: bool = False
+    """Drop lines that an earlier document, or an earlier place of the same one, has as well, whatever their case and spacing."""
+    min_paragraph_characters: int = Field(default=50, ge=1)
+    """Shorter lines may repeat: headings, list items, cells of tables."""
     min_characters: int = Field(default=200, ge=0)
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)

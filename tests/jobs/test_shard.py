@@ -14,9 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import shard as stage
+from jobs import shard_extract
 from jobs.session import LazySession
 from jobs.shard import shard
+from jobs.shard_plan import ShardPlan, input_files
+from jobs.shard_repeats import WHOLE, Groups, Repeats, finish_file
+from jobs.units import Unit
 from rephrase import storage, tables
 from rephrase.config import Input, RecipeUse, ReplayEngine, Run, Spark
 from rephrase.errors import UserError
@@ -222,7 +225,7 @@ def test_input_without_a_document_is_an_error_that_counts(tmp_path: Path, spark:
 
 
 def test_row_groups_hold_at_least_their_tokens() -> None:
-    groups = stage._Groups(10)
+    groups = Groups(10)
     counts = [3, 3, 3, 3, 25, 1, 9, 4]
     rows = [{"id": str(n), "text": "x", "n_tokens": count} for n, count in enumerate(counts)]
     table = pa.Table.from_pylist(rows, DOCUMENT)
@@ -235,14 +238,15 @@ def test_row_groups_hold_at_least_their_tokens() -> None:
 
 
 def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: str) -> None:
-    monkeypatch.setattr(stage, "_BATCH_DOCUMENTS", 4)
-    monkeypatch.setattr(stage, "_EXTRACTED_CHARACTERS", 8000)
+    monkeypatch.setattr(shard_extract, "_BATCH_DOCUMENTS", 4)
+    monkeypatch.setattr(shard_extract, "_EXTRACTED_CHARACTERS", 8000)
     (tmp_path / "a.jsonl").write_bytes(lines(range(50)))
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer)
-    plan = stage._Plan(run.output, stage._input_files(run.input.paths))
-    stage._extract_file(stage.Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer)
+    plan = ShardPlan(run.output, input_files(run.input.paths))
+    shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer)
     assert pq.ParquetFile(plan.between(0)).num_row_groups > 3
-    stage._finish_file(plan, 0, [stage._MARKER, 0, 49, 17], 10**9)
+    rows = pa.RecordBatch.from_pydict({"row": [-1, 0, 49, 17], "line": [WHOLE] * 4})
+    finish_file(plan, 0, Repeats.of([rows]), run.input.model_copy(update={"tokens_per_unit": 10**9}), tokenizer)
     footer = tables.footer(plan.final(0))
     assert footer.row_groups == (47,)
     kept = tables.read(plan.final(0)).column("text").to_pylist()
@@ -276,3 +280,58 @@ def test_formatters_of_datatrove_change_the_texts(tmp_path: Path, spark: LazySes
     assert text.split() == f"{body_text(1)} {body_text(2)}".split()
     with pytest.raises(UserError, match="did you mean `FTFYFormatter`"):
         shard(config(tmp_path / "wrong", tmp_path / "in.jsonl", tokenizer, formatters=["FTFYFormater"]), spark)
+
+
+def paragraph(number: int) -> str:
+    return f"Paragraph {number} of the harbour report says what was unloaded at the quay in week {number}."
+
+
+def write_paragraphs(folder: Path) -> None:
+    """Two files whose pages share paragraphs, in other case, spacing and order; headings and short notes repeat as they like."""
+    first = [
+        ["Report", paragraph(1), paragraph(2), "", "Notice", paragraph(9)],
+        ["Report", paragraph(3), paragraph(9).upper(), paragraph(4)],
+        ["Report", f"  {paragraph(1)} ", "Notice"],
+    ]
+    second = [
+        [paragraph(9), "", paragraph(5), "", paragraph(4), "", "Notice"],
+        ["Report", paragraph(1), paragraph(2), "", "Notice", paragraph(9)],
+        [paragraph(6), paragraph(6), "Report"],
+        ["Report", paragraph(2), "Notice"],
+    ]
+    folder.mkdir()
+    for name, pages_ in [("a", first), ("b", second)]:
+        lines_ = [json.dumps({"text": "\n".join(page), "kind": name}) for page in pages_]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines_) + "\n")
+
+
+def test_a_paragraph_stays_where_it_stands_first(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+    write_paragraphs(tmp_path / "in")
+    run = config(tmp_path / "out", tmp_path / "in", tokenizer, dedup_paragraphs=True, min_characters=10)
+    shard(run, spark)
+    rows = documents(tmp_path / "out").to_pylist()
+    whole = f"Report\n{paragraph(1)}\n{paragraph(2)}\n\nNotice\n{paragraph(9)}"
+    texts = [whole, f"Report\n{paragraph(3)}\n{paragraph(4)}", f"{paragraph(5)}\n\nNotice", f"{paragraph(6)}\nReport"]
+    assert [row["text"] for row in rows] == texts
+    assert [row["id"] for row in rows] == [content_id(text) for text in texts]
+    counted = Tokenizer.load(tokenizer).count(texts)
+    assert [row["n_tokens"] for row in rows] == counted
+    metadata = [dict(row["metadata"]) for row in rows]
+    assert "whole_id" not in metadata[0]
+    assert metadata[1]["whole_id"] == content_id(f"Report\n{paragraph(3)}\n{paragraph(9).upper()}\n{paragraph(4)}")
+    notes = [footer.note for footer in tables.footers(tables.objects(str(tmp_path / "out" / "documents")))]
+    assert [note["duplicates"] for note in notes] == [0, 1]
+    assert [note["paragraphs_dropped"] for note in notes] == [2, 4]
+    assert [note["documents_emptied"] for note in notes] == [1, 1]
+    assert sum(note["tokens"] for note in notes) == sum(counted)
+
+    for path in tables.objects(str(tmp_path / "out" / "documents")):  # also from what the other file kept
+        storage.delete(path)
+        shard(run, spark)
+        assert documents(tmp_path / "out").to_pylist() == rows
+
+
+def test_without_the_setting_paragraphs_may_repeat(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+    write_paragraphs(tmp_path / "in")
+    shard(config(tmp_path / "out", tmp_path / "in", tokenizer, min_characters=10), spark)
+    assert documents(tmp_path / "out").num_rows == 6
