@@ -34,6 +34,7 @@ examples:
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
   rephrase export run.yaml --format megatron --to s3://bucket/tokens
   rephrase classifier train labels.jsonl -o models/quality
+  rephrase contamination run.yaml                    which benchmarks stand in the texts, with examples
   rephrase diversity out/documents out/mixture       how varied the texts still are
   rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
 
@@ -100,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_options(summary)
     _add_show_option(summary)
     summary.set_defaults(action=lambda options: _report(_load(options), options.show))
+    words = "Which items of benchmarks stand in documents and generations, by the checks `contamination` of the run, with examples."
+    met = commands.add_parser("contamination", help="what each benchmark has met in a run", description=words)
+    _add_run_options(met)
+    met.add_argument("--examples", type=int, default=3, metavar="N", help="texts shown of each benchmark (default: 3)")
+    met.add_argument("--json", metavar="FILE", help="also write all of it there, local or s3://")
+    met.set_defaults(action=_contamination)
     words = "All recipes that can stand under `recipes:`; with `show NAME` the prompts, options and source of one, or of a recipe file."
     recipes = commands.add_parser("recipes", help="list the recipes, or show one", description=words)
     recipes.add_argument("words", nargs="*", metavar="[FAMILY | show NAME]", help="only this family; or show NAME or FILE.yaml")
@@ -377,6 +384,12 @@ def _export(options: argparse.Namespace) -> None:
         export(request, spark)
     finally:
         spark.stop()
+
+
+def _contamination(options: argparse.Namespace) -> None:
+    from jobs.contamination import contamination
+
+    contamination(_load(options), options.examples, options.json)
 
 
 def _diversity(options: argparse.Namespace) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from classifiers.checks.completion import Finished, FinishedSettings, Parsed, ParsedSettings
 from classifiers.checks.length import Length, LengthSettings
@@ -39,6 +41,37 @@ def test_length(settings, keep):
     assert result.scores["length.ratio"].tolist() == [0.4, 0.9, 2.3]
     assert result.scores["length.words"].tolist() == [1, 2, 5]
     np.testing.assert_array_equal(result.scores["length.tokens"], [10, 20, np.nan])
+
+
+def plain_length(text: str | None, source: str, tokens: int | None, settings: LengthSettings) -> bool:
+    values = (len(text or "") / len(source) if source else None, len((text or "").split()), tokens)
+    bounds = [
+        (settings.min_ratio, settings.max_ratio),
+        (settings.min_words, settings.max_words),
+        (settings.min_tokens, settings.max_tokens),
+    ]
+    for value, (least, most) in zip(values, bounds, strict=True):
+        known = value is not None and bool(text and text.strip())
+        if known and ((least is not None and value < least) or (most is not None and value > most)):
+            return False
+    return True
+
+
+@given(
+    st.lists(st.tuples(st.text("ab \n", max_size=12) | st.none(), st.text("ab", max_size=9), st.integers(0, 9) | st.none()), min_size=1),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(("min_ratio", "max_ratio"), st.floats(0.1, 4)),
+            **dict.fromkeys(("min_words", "max_words", "min_tokens", "max_tokens"), st.integers(1, 9)),
+        },
+    ),
+)
+def test_length_is_that_of_the_plain_reference(rows, bounds):
+    settings = LengthSettings(**bounds)
+    texts, sources, tokens = map(list, zip(*rows, strict=True))
+    keep = Length("length", settings)(batch(texts, sources, completion_tokens=tokens)).keep.tolist()
+    assert keep == [plain_length(*row, settings) for row in rows]
 
 
 def test_length_without_a_source_or_a_text():

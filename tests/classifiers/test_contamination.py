@@ -253,8 +253,10 @@ def test_the_check(tmp_path):
     rows: JudgeBatch = batch([SOURCE + QUESTION, REWRITE, None, QUESTION[:75]], errors=[None, None, "parse:x", None])
     verdicts, scores = pickle.loads(pickle.dumps(cascade)).judge(rows)
     assert verdicts == ["contamination", "keep", "parsed", "keep"]
-    assert scores[0] == {"finished": 1, "contamination": 1, "contamination.longest": len(plain_words(QUESTION)), "contamination.ratio": 1}
-    assert scores[1] == {"finished": 1, "contamination": 0, "contamination.longest": 0, "contamination.ratio": 0}
+    nothing = {"finished": 1, "contamination": 0, "contamination.longest": 0, "contamination.ratio": 0, "contamination.source": 0}
+    whole = {"contamination": 1, "contamination.longest": len(plain_words(QUESTION)), "contamination.ratio": 1, "contamination.quiz": 1}
+    assert scores[0] == nothing | whole
+    assert scores[1] == nothing
     assert scores[2] == {"finished": 1}
     assert (scores[3]["contamination"], scores[3]["contamination.longest"]) == (0, 14)
     before = cascade.describe()
@@ -262,6 +264,18 @@ def test_the_check(tmp_path):
     load_index.cache_clear()
     write(tmp_path / "quiz.jsonl", [OTHER])
     assert before != build_cascade(Filter(checks=["finished", {"contamination": {"benchmarks": [quiz]}}])).describe()
+
+
+def test_a_contaminated_passage_taints_its_rewrites(tmp_path):
+    quiz = {"name": "quiz", "paths": write(tmp_path / "quiz.jsonl", [OTHER, QUESTION])}
+    rows = [REWRITE, REWRITE, None, QUESTION], [SOURCE + QUESTION, SOURCE, SOURCE + QUESTION, ""]
+    cascade = build_cascade(Filter(checks=[{"contamination": {"benchmarks": [quiz]}}]))
+    verdicts, scores = cascade.judge(batch(*rows, errors=[None, None, "parse:x", None]))
+    assert verdicts == ["contamination", "keep", "parsed", "contamination"]
+    assert [row.get("contamination.source") for row in scores] == [1, 0, None, None]
+    assert [row.get("contamination.quiz") for row in scores] == [None, None, None, 2]
+    cascade = build_cascade(Filter(checks=[{"contamination": {"benchmarks": [quiz], "sources": False}}]))
+    assert cascade.judge(batch(*rows, errors=[None, None, "parse:x", None]))[0] == ["keep", "keep", "parsed", "contamination"]
 
 
 def test_ordinary_texts_and_random_words_give_no_hit(tmp_path):

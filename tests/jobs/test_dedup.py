@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from classifiers.words import ngrams_of, words_of
+from jobs.contamination import contamination
 from jobs.dedup import find_duplicates
 from jobs.dropped import folders_of, without_dropped
 from jobs.run import run_all
@@ -240,6 +241,11 @@ def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, s
     said = console.export_text()
     assert "kept of 10; rejected by" in said
     assert "1 documents, " in said
+    contamination(run, json=str(tmp_path / "met.json"), console=(console := Console(record=True, width=140)))
+    said = " ".join(console.export_text().split())
+    assert f"screened {documents[texts[6]]} holds 100% of item 1 of quiz, 25 words in a run: A HARBOUR MASTER COUNTS" in said
+    [met] = orjson.loads((tmp_path / "met.json").read_bytes())
+    assert (met["table"], met["items"], met["searched"], met["rows"], met["found"]) == ("screened", 1, 1, 1, {"1": 1})
     before = {file.path: file.modified for file in storage.list_files(run.output)}
     run_all(run, NeverSpark())
     assert {file.path: file.modified for file in storage.list_files(run.output)} == before, "a second run has nothing to do"
