@@ -14,7 +14,7 @@ from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.family import Flows, SamplingSection
-from rephrase.recipes.parsers import without_lead_in
+from rephrase.recipes.parsing.common import without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.template import TRUNCATED, fields_of
 from rephrase.records import content_id

@@ -16,7 +16,8 @@ from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.family import Flows, SamplingSection
-from rephrase.recipes.parsers import Context, parser_of, without_fence
+from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsing.common import Context, without_fence
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.template import TRUNCATED, fields_of
 from rephrase.records import Generation, content_id

@@ -17,7 +17,8 @@ from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.family import Flows, SamplingSection
-from rephrase.recipes.parsers import Context, parser_of
+from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.template import TRUNCATED, fields_of
 from rephrase.records import Document, content_id, unit_interval

@@ -13,7 +13,8 @@ import orjson
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Parsed, Prompt, Row, Step
 from rephrase.recipes.edits import numbered
-from rephrase.recipes.parsers import Context, parser_of
+from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill
 from rephrase.records import Document, Generation, content_id
 from rephrase.text.passages import split_passages

@@ -28,8 +28,8 @@ _DENIED = """
     fork 57 -, vfork 58 -, execve 59 221, execveat 322 281, unshare 272 97, setns 308 268,
     kill 62 129, tkill 200 130, tgkill 234 131, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240, pidfd_open 434 434,
     pidfd_send_signal 424 424, pidfd_getfd 438 438, ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271,
-    setpriority 141 140, ioprio_set 251 30, sched_setparam 142 118, sched_setscheduler 144 119, sched_setaffinity 203 122, sched_setattr 314 274,
-    setrlimit 160 164, prlimit64 302 261,
+    setpriority 141 140, ioprio_set 251 30, sched_setparam 142 118, sched_setscheduler 144 119, sched_setaffinity 203 122,
+    sched_setattr 314 274, setrlimit 160 164, prlimit64 302 261,
     chmod 90 -, fchmod 91 52, fchmodat 268 53, fchmodat2 452 452, chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54,
     utime 132 -, utimes 235 -, futimesat 261 -, utimensat 280 88, truncate 76 45, ftruncate 77 46, file_setattr 469 469,
     setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, setxattrat 463 463,
@@ -38,8 +38,8 @@ _DENIED = """
     memfd_create 319 279, memfd_secret 447 447, userfaultfd 323 282, bpf 321 280, perf_event_open 298 241,
     io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427,
     add_key 248 217, request_key 249 218, keyctl 250 219,
-    mount 165 40, umount2 166 39, open_tree 428 428, move_mount 429 429, fsopen 430 430, fsmount 432 432, mount_setattr 442 442, chroot 161 51,
-    open_by_handle_at 304 265, init_module 175 105, finit_module 313 273, delete_module 176 106, reboot 169 142, iopl 172 -, ioperm 173 -,
+    mount 165 40, umount2 166 39, open_tree 428 428, move_mount 429 429, fsopen 430 430, fsmount 432 432, mount_setattr 442 442,
+    chroot 161 51, open_by_handle_at 304 265, init_module 175 105, finit_module 313 273, delete_module 176 106, reboot 169 142, iopl 172 -, ioperm 173 -,
     swapon 167 224, swapoff 168 225, settimeofday 164 170, clock_settime 227 112, sethostname 170 161, setdomainname 171 162
 """
 _MACHINES = {"x86_64": (0xC000003E, 1), "aarch64": (0xC00000B7, 2)}  # what seccomp calls it, and its column in the table
@@ -97,7 +97,7 @@ def _deny_calls() -> None:
     if machine not in _MACHINES:
         raise OSError(f"no list of system calls for {machine}")
     architecture, column = _MACHINES[machine]
-    denied = [int(number) for line in _DENIED.split(",") if (number := line.split()[column]) != "-"]
+    denied = [int(call.split()[column]) for call in _DENIED.split(",") if call.split()[column] != "-"]
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
     first_argument, second_argument = 16, 24
     allow, refuse, missing, kill = 0x7FFF0000, 0x00050000 | _EPERM, 0x00050000 | _ENOSYS, 0x80000000
