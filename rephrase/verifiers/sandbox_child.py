@@ -39,7 +39,8 @@ _DENIED = """
     io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427,
     add_key 248 217, request_key 249 218, keyctl 250 219,
     mount 165 40, umount2 166 39, open_tree 428 428, move_mount 429 429, fsopen 430 430, fsmount 432 432, mount_setattr 442 442,
-    chroot 161 51, open_by_handle_at 304 265, init_module 175 105, finit_module 313 273, delete_module 176 106, reboot 169 142, iopl 172 -, ioperm 173 -,
+    chroot 161 51, open_by_handle_at 304 265, init_module 175 105, finit_module 313 273, delete_module 176 106,
+    reboot 169 142, iopl 172 -, ioperm 173 -,
     swapon 167 224, swapoff 168 225, settimeofday 164 170, clock_settime 227 112, sethostname 170 161, setdomainname 171 162
 """
 _MACHINES = {"x86_64": (0xC000003E, 1), "aarch64": (0xC00000B7, 2)}  # what seccomp calls it, and its column in the table
