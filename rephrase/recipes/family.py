@@ -69,6 +69,10 @@ class Shared(Section):
     drop_truncated: bool | None = None
     only_first: bool | None = None
     """Only the first passage of each document."""
+    min_passage_tokens: int | None = Field(default=None, ge=0)
+    """Shorter passages are left out."""
+    first_characters: int | None = Field(default=None, ge=1)
+    """Only so many characters at the beginning of each document; goes with `passage_tokens: document`."""
 
 
 class Asked(Shared):
@@ -101,6 +105,8 @@ class RowsSection(Section):
     count: str | None = None
     """The option that holds the number."""
     choose: dict[str, str] = {}
+    subsets: dict[str, str] = {}
+    """Names to fill, each with some of the items of a list, drawn at random: one at least, with semicolons between them."""
     text: str
     """What stands for the document's text."""
 
@@ -137,6 +143,7 @@ class ListRows(RowSource):
     lines: tuple[str, ...] = ()
     name: str = "item"
     choose: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    subsets: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def documents(self) -> Iterator[Document]:
         for number in range(self.count):
@@ -145,12 +152,17 @@ class ListRows(RowSource):
                 drawn = random.Random(content_id(self.recipe, str(number), name))  # not a secret
                 left = [item for item in pool if item not in values.values()]
                 values[name] = drawn.choice(left or pool)
+            for name, pool in self.subsets:
+                drawn = random.Random(content_id(self.recipe, str(number), name))  # not a secret
+                some = [item for item in pool if drawn.random() < 0.5]  # every subset is as likely as any other
+                values[name] = "; ".join(some or [drawn.choice(pool)])
             text = fill(self.text, values)
             yield Document(content_id(self.recipe, str(number), text), text, source=f"rows:{self.recipe}", metadata=values)
 
     def describe(self) -> Any:
-        lists = content_id(*self.lines, *(item for _, pool in self.choose for item in pool))
-        return [self.text, self.count, [name for name, _ in self.choose], lists]
+        pools = [*self.choose, *self.subsets]
+        lists = content_id(*self.lines, *(item for _, pool in pools for item in pool))
+        return [self.text, self.count, [name for name, _ in self.choose], lists, *([name] for name, _ in self.subsets)]
 
 
 def read_family(text: str, where: str, options: Mapping[str, Any] | None = None, names: list[str] | None = None) -> dict[str, Recipe]:
@@ -186,7 +198,7 @@ def _recipe(full: str, family: FamilyFile, style: Style, given: Mapping[str, Any
     rows = _rows(full, style.rows, options, spot) if style.rows else None
     known = {*options, *_DOCUMENT, *(["neighbour"] if family.neighbours else [])}
     if style.rows:
-        known |= {"item", *style.rows.choose}
+        known |= {"item", *style.rows.choose, *style.rows.subsets}
     steps: list[TemplateStep] = []
     for number, section in enumerate(sections):
         step = _step(section, family, style, options, steps, spot, last=number + 1 == len(sections))
@@ -242,6 +254,8 @@ def _step(
         keep=tuple(section.keep.items()),
         drop_truncated=first("drop_truncated", False),
         only_first=first("only_first", False),
+        min_passage_tokens=first("min_passage_tokens", 0),
+        first_characters=first("first_characters", None),
     )
 
 
@@ -300,13 +314,15 @@ def _lines(path: str) -> list[str]:
 
 
 def _rows(full: str, section: RowsSection, options: Mapping[str, Any], spot: str) -> ListRows:
-    pools = tuple((name, tuple(options.get(source) or ())) for name, source in section.choose.items())
+    pools, subsets = (
+        tuple((name, tuple(options.get(source) or ())) for name, source in lists.items()) for lists in (section.choose, section.subsets)
+    )
     if section.of:
         lines = tuple(options.get(section.of) or ())
-        return ListRows(full, section.text, len(lines), lines, "item", pools)
+        return ListRows(full, section.text, len(lines), lines, "item", pools, subsets)
     if section.count is None:
         raise UserError("`rows` needs `of` or `count`", where=spot, cure="name the option that holds the list, or the number")
-    return ListRows(full, section.text, _number(section.count, options, spot), choose=pools)
+    return ListRows(full, section.text, _number(section.count, options, spot), choose=pools, subsets=subsets)
 
 
 def _parser(parser: str | dict[str, dict[str, Any]], where: str) -> tuple[str, dict[str, Any]]:

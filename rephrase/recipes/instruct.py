@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe,
 from rephrase.recipes.family import Flows, SamplingSection
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.template import fields_of
+from rephrase.recipes.template import TRUNCATED, fields_of
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -26,6 +25,7 @@ _TASK_LINE = re.compile(r"^\s*(?:task\s*)?(\d{1,3})[.:)]\s*(.*\S)", re.IGNORECAS
 _PART = re.compile(r"^\s*(input|output)\s*:\s*", re.IGNORECASE | re.MULTILINE)
 _ALPACA = re.compile(r"(?:^|\s+)\d+\.\s+(?:\d+\.\s+)?(Instruction|Input|Output):")
 _ALPACA_PARTS = 7  # what the split at the three headings gives, as in Alpaca's code
+_MOST_INSTANCES = 5
 _NO_INPUT = ("", "none", "<noinput>", "n/a")
 
 
@@ -62,16 +62,17 @@ def _build_alpaca(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
     base = sampling.over(Sampling(max_tokens=3072, temperature=1.0, top_p=1.0, stop=("\n20.", "20.")))
-    rounds = tuple(AlpacaRound(n, seeds, options, rules(), base, texts["alpaca"].strip()) for n in range(options.rounds))
+    rounds = tuple(AlpacaRound(n, seeds, options, rules(alpaca=True), base, texts["alpaca"].strip()) for n in range(options.rounds))
     rows = PoolRows("alpaca/tasks", seeds, options.pools)
     summary = "Instructions with input and output, twenty a call, from a pool of seeds that grows in rounds. No documents are needed."
     return Recipe("alpaca/tasks", Paper(**texts["papers"]["alpaca"]), rounds, summary, rows)
 
 
-def rules() -> Rules:
-    """The rules of instruct.yaml."""
+def rules(*, alpaca: bool = False) -> Rules:
+    """The rules of instruct.yaml: Self-Instruct's, or Alpaca's."""
     found = flow_prompts("instruct")["rules"]
-    return Rules(found["fewest_words"], found["most_words"], found["similar"], tuple(found["unserved"]), tuple(found["starts"]))
+    unserved = (*found["unserved"], *(found["unserved_in_alpaca"] if alpaca else ()))
+    return Rules(found["fewest_words"], found["most_words"], found["similar"], unserved, tuple(found["starts"]))
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class _Round(Step):
 
 @dataclass(frozen=True)
 class TaskRound(_Round):
-    """Instructions alone, eight to each prompt's eight examples."""
+    """Instructions alone, eight to each prompt's eight examples. The paper's code drops a cut completion whole."""
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
@@ -128,9 +129,9 @@ class TaskRound(_Round):
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
+        if completion.finish_reason == "length":
+            return Parsed(error=TRUNCATED)
         found = [match.group(2) for line in completion.text.splitlines() if (match := _TASK_LINE.match(line))]
-        if found and completion.finish_reason == "length":
-            found.pop()  # the last one is cut
         return Parsed(fields={"instructions": found}) if found else Parsed(error="parse:no_items")
 
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
@@ -161,7 +162,7 @@ class AlpacaRound(_Round):
         blocks = re.split("###", completion.text)
         if completion.finish_reason == "length":
             blocks.pop()
-        tasks = [task for number, block in enumerate(blocks, 1) if (task := _from_alpaca(number, block))]
+        tasks = [task for block in blocks if (task := _from_alpaca(block))]
         return Parsed(fields={"tasks": tasks}) if tasks else Parsed(error="parse:no_items")
 
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
@@ -176,8 +177,7 @@ def _as_alpaca(number: int, task: SeedTask) -> str:
     return f"{number}. Instruction: {task.instruction}\n{number}. Input:\n{task.input or '<noinput>'}\n{number}. Output:\n{task.output}"
 
 
-def _from_alpaca(number: int, block: str) -> dict[str, str] | None:
-    del number
+def _from_alpaca(block: str) -> dict[str, str] | None:
     parts = _ALPACA.split(f"\n{block.strip()}")
     if len(parts) != _ALPACA_PARTS or [name.lower() for name in parts[1::2]] != ["instruction", "input", "output"]:
         return None
@@ -286,12 +286,13 @@ def instances(text: str, *, output_first: bool) -> list[tuple[str, str]]:
 
 
 def without_faults(found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Self-Instruct's rules: no input that is its output, no output that is empty or ends with a colon, no input with two outputs."""
-    outputs: dict[str, set[str]] = defaultdict(set)
-    for given, output in found:
-        outputs[given].add(output)
-    kept = [(given, output) for given, output in found if given != output and output and not output.endswith(":")]
-    return list(dict.fromkeys((given, output) for given, output in kept if len(outputs[given]) == 1))
+    """Self-Instruct's rules: no input that is its output, no empty output, neither ends with a colon, at most five.
+
+    None at all where one input has two outputs; without an input there may be several.
+    """
+    kept = list(dict.fromkeys((i, o) for i, o in found if i != o and o and not i.endswith(":") and not o.endswith(":")))
+    inputs = [given for given, _ in kept if given]
+    return kept[:_MOST_INSTANCES] if len(inputs) == len(set(inputs)) else []
 
 
 def _trained(task: Mapping[str, str]) -> Parsed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -302,11 +303,11 @@ def _wrong(expression: str, right: str, steps: Sequence[Sequence[str]]) -> Itera
 
 
 def _says(text: str, value: str) -> bool:
-    plain_text = text.replace(",", "")
-    if value in plain_text:
-        return True
+    """Whether a text states the value as a number of its own; a fraction may be rounded."""
     top, _, bottom = value.partition("/")
-    return bool(bottom) and f"{float(Fraction(int(top), int(bottom))):.2f}" in plain_text
+    forms = [value, *([f"{float(Fraction(int(top), int(bottom))):.2f}"] if bottom else [])]
+    plain_text = text.replace(",", "")
+    return any(re.search(rf"(?<![\d.]){re.escape(form)}(?!\d|\.\d)", plain_text) for form in forms)
 
 
 FLOWS: Flows = {

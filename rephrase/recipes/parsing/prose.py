@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from rephrase.config import Section
 from rephrase.recipes.base import Parsed
@@ -16,13 +17,19 @@ class ParaphraseSettings(Section):
     min_tokens: int = 0
     markdown: bool = True
     """Leave Markdown in."""
+    flagged: list[str] = []
+    """What a text says of itself where a lead-in is left: with one of these, which the passage does not have, it is dropped."""
 
 
 def paraphrase(settings: ParaphraseSettings) -> Parser:
     """Prose. A lead-in such as "Here is a paraphrase:" is cut off, as WRAP does (section 3.1 of arXiv 2401.16380)."""
+    flagged = [words.casefold() for words in settings.flagged]
 
     def parse(completion: str, context: Context) -> Parsed:
         text = without_lead_in(completion)
+        known = str(context.values.get("passage", "")).casefold()
+        if any(words in text.casefold() and words not in known for words in flagged):
+            return Parsed(error="rejected:flagged")
         return at_least(text if settings.markdown else without_markdown(text), settings.min_tokens, context)
 
     return parse
@@ -117,12 +124,19 @@ class EditsSettings(Section):
     """Settings of the parser `edits`."""
 
     max_removed: float = 0.5
+    operations: list[Literal["drop_doc", "keep_doc", "keep_chunk", "remove_lines", "normalize"]] = [
+        "drop_doc",
+        "keep_doc",
+        "keep_chunk",
+        "remove_lines",
+        "normalize",
+    ]
 
 
 def edits(settings: EditsSettings) -> Parser:
     """A program of edits on the passage's numbered lines, applied to the passage: see `rephrase.recipes.edits`."""
 
     def parse(completion: str, context: Context) -> Parsed:
-        return apply_edits(without_fence(completion.strip()), str(context.values["passage"]), settings.max_removed)
+        return apply_edits(without_fence(completion.strip()), str(context.values["passage"]), settings.max_removed, settings.operations)
 
     return parse

@@ -48,6 +48,7 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
     """The passage with some of its questions and answers after it (Nemotron-CC, arXiv 2412.02595, and its code in NeMo Curator).
 
     The pairs are shuffled, and a random number of them is kept, from 1 to max(1, int(10 * passage tokens / 150)).
+    The least number of tokens is that of the passage and the pairs together, as in that code.
     """
 
     def parse(completion: str, context: Context) -> Parsed:
@@ -60,8 +61,8 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
         most = max(1, int(10 * context.tokenizer.count([passage])[0] / settings.tokens_per_ten_pairs))
         kept = pairs[: drawn.randint(1, most)]
         written = "\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in kept)
-        found = at_least(written, settings.min_tokens, context)
-        return Parsed(text=f"{passage.strip()}\n\n{written}", fields={"pairs": len(kept)}) if found.text else found
+        found = at_least(f"{passage.strip()}\n\n{written}", settings.min_tokens, context)
+        return Parsed(text=found.text, fields={"pairs": len(kept)}) if found.text else found
 
     return parse
 
