@@ -170,8 +170,9 @@ def read_family(text: str, where: str, options: Mapping[str, Any] | None = None,
 
     Raises `UserError` with the line of what is wrong.
     """
+    data = parse_yaml(text, where)
     lines = yaml_lines(text) if text.strip() else {}
-    family: FamilyFile = validate(FamilyFile, parse_yaml(text, where), where, lines)
+    family: FamilyFile = validate(FamilyFile, data, where, lines)
     recipes = {}
     for name, style in family.styles.items():
         full = f"{family.family}/{name}"
@@ -228,6 +229,8 @@ def _step(
     parser_name, settings = _parser(first("parser", "paraphrase"), spot)
     parser_of(parser_name, settings, spot)
     passage_tokens = first("passage_tokens", None)
+    if isinstance(passage_tokens, int) and passage_tokens < 1:
+        raise UserError(f"`passage_tokens` is {passage_tokens}", where=spot, cure="say how long passages may be, or `document`")
     if passage_tokens is None and of is None and style.rows is None:
         raise UserError("`passage_tokens` is missing", where=spot, cure="say how long passages may be, or `document`")
     for name in section.choose.values():
@@ -271,8 +274,12 @@ def _check_names(step: TemplateStep, before: list[TemplateStep], known: set[str]
     required = {"passage"} if step.of is None and grounded else set()
     check(step.prompt.replace("{lines}", "{passage}{lines}"), filled, required, spot)
     check(step.system or "", filled, set(), spot)
+    given = fields_given(step.parser, step.parser_settings)
+    if unknown := [name for name, _ in step.keep if name not in given]:
+        cure = f"it gives: {', '.join(given)}" if given else "for example `parser: score` with `keep: {score: 4}`"
+        raise UserError(f"`keep` needs `{unknown[0]}`, which the parser `{step.parser}` does not give", where=spot, cure=cure)
     if step.text:
-        check(step.text, filled | {step.name, *fields_given(step.parser, step.parser_settings)}, set(), spot)
+        check(step.text, filled | {step.name, *given}, set(), spot)
 
 
 def _number(value: int | str, options: Mapping[str, Any], spot: str) -> int:

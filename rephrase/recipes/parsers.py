@@ -33,7 +33,14 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
 
 def fields_given(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields that later prompts may use by name."""
-    known = {"score": ("score",), "label": ("label",), "items": (), "objects": ()}
+    known = {
+        "score": ("score",),
+        "label": ("label",),
+        "items": (),
+        "objects": (),
+        "diverse_questions": ("pairs",),
+        "edits": ("operations",),
+    }
     return known.get(name, (*settings.get("fields", ()), *settings.get("optional", ())))
 
 

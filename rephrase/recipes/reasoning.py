@@ -128,7 +128,7 @@ class Candidates(Step):
             raise UserError(
                 f"the document has no `{self.expected}` in its metadata, which says what is right",
                 where=f"document {row.document.id}",
-                cure="name the metadata key by the option `expected`, and keep that field by `input.fields.also`",
+                cure="name the metadata key by the option `expected`, and keep that field by `input.fields.also`, in a preview by `--also`",
             )
         words = fill(self.prompt, {"passage": row.document.text})
         yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling)

@@ -109,7 +109,11 @@ def test_a_recipe_file_of_the_user(tmp_path, tokenizer):
     [
         ("{passage}", "{pasage}", r"mine.yaml, line 7: the prompt uses `{pasage}`"),
         ("\\n\\n{passage}", "", r"line 7: the prompt never uses `{passage}`"),
-        ("parser: paraphrase", "parser: poem", "unknown parser `poem`"),
+        ("parser: paraphrase", "parser: poem", r"mine.yaml, line 7: unknown parser `poem`"),
+        ("parser: paraphrase", "parser: score\nkeep: {score: 3}", r"line 6: unknown key `keep`"),
+        ("    prompt", "    keep: {scor: 3}\n    prompt", r"line 7: `keep` needs `scor`, which the parser `paraphrase` does not give"),
+        ("passage_tokens: 100", "passage_tokens: -1", r"line 7: `passage_tokens` is -1"),
+        ("styles:", "styles: [", r"mine.yaml, line \d+: .*"),
         ("temperature", "temprature", r"line 4: unknown key `sampling.temprature` \(did you mean `temperature`\?\)"),
         ("prompt:", "promt:", r"unknown key `styles\.\w+\.promt` \(did you mean `prompt`\?\)"),
         ("passage_tokens: 100\n", "", "`passage_tokens` is missing"),
