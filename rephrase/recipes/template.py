@@ -47,7 +47,7 @@ class TemplateStep(Step):
     options: Mapping[str, Any] = field(default_factory=dict)
     text: str | None = None  # the training text, filled from all that is known by then; None: none, the step prepares others
     keep: tuple[tuple[str, float], ...] = ()  # fields with the least value that is not rejected
-    drop_truncated: bool = False
+    drop_truncated: bool = False  # steps without training text always do
     only_first: bool = False  # of a document's passages
     min_passage_tokens: int = 0  # shorter passages are left out
     first_characters: int | None = None  # of a document, up to the end of a word: its one passage
@@ -100,7 +100,8 @@ class TemplateStep(Step):
                 yield from self._drawn(row, span, values, f"{made.key}/{number}" if made.key else str(number), lineage, tokenizer)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        if self.drop_truncated and completion.finish_reason == "length":
+        # What a later step builds on is dropped here: the filter sees only how the last completion ended.
+        if (self.drop_truncated or self.text is None) and completion.finish_reason == "length":
             return Parsed(error=TRUNCATED)
         context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
         parsed = parser_of(self.parser, dict(self.parser_settings), self.name)(completion.text, context)
