@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,22 +10,20 @@ from typing import Any
 from pydantic import Field
 
 from rephrase.config import Section
-from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes import evol
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
 from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, trained
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.template import TRUNCATED, fields_of
+from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer
 
 _TASK_LINE = re.compile(r"^\s*(?:task\s*)?(\d{1,3})[.:)]\s*(.*\S)", re.IGNORECASE)
-_PART = re.compile(r"^\s*(input|output)\s*:\s*", re.IGNORECASE | re.MULTILINE)
 _ALPACA = re.compile(r"(?:^|\s+)\d+\.\s+(?:\d+\.\s+)?(Instruction|Input|Output):")
 _ALPACA_PARTS = 7  # what the split at the three headings gives, as in Alpaca's code
-_MOST_INSTANCES = 5
-_NO_INPUT = ("", "none", "<noinput>", "n/a")
 
 
 class Options(Section):
@@ -76,7 +73,7 @@ def rules(*, alpaca: bool = False) -> Rules:
 
 
 @dataclass(frozen=True)
-class _Round(Step):
+class _Round(Numbered):
     """One round of prompts for a pool."""
 
     number: int
@@ -85,11 +82,7 @@ class _Round(Step):
     rules: Rules
     sampling: Sampling
     prompt: str
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
-        """`round0` and so on."""
-        return f"round{self.number}"
+    kind = "round"
 
     @property
     def load(self) -> str:
@@ -97,7 +90,7 @@ class _Round(Step):
 
     def _made(self, row: Row) -> list[Mapping[str, Any]]:
         """Tasks that earlier rounds let in."""
-        return [fields_of(task) for n in range(self.number) for task in row.earlier[f"round{n}"] if not task.error]
+        return [fields_of(task) for n in range(self.number) for task in row.good(f"round{n}")]
 
     def _judged(self, row: Row, candidates: Sequence[str]) -> list[str | None]:
         pool = Pool(self.rules.similar)
@@ -125,7 +118,7 @@ class TaskRound(_Round):
             chosen = draw([task.instruction for task in self.seeds], made, 6, 2, seed)
             listed = "\n".join(f"{place}. {' '.join(text.split())}" for place, text in enumerate(chosen, 1))
             words = fill(self.prompt, {"examples": listed, "first": str(len(chosen) + 1), "last": str(2 * len(chosen))})
-            yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling, key=str(number))
+            yield Prompt.saying(words, row.span, self.sampling, str(number))
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
@@ -155,7 +148,7 @@ class AlpacaRound(_Round):
             chosen = [by_text[text] for text in draw(list(by_text), [], 3, 0, content_id(row.document.id, self.name, str(number)))]
             listed = "\n###\n".join(_as_alpaca(place, task) for place, task in enumerate(chosen, 1))
             words = fill(self.prompt, {"examples": f"{listed}\n###"})
-            yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling, key=str(number))
+            yield Prompt.saying(words, row.span, self.sampling, str(number))
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
@@ -169,7 +162,7 @@ class AlpacaRound(_Round):
         places = [(answer, part, task) for answer in answers for part, task in enumerate(answer.parsed.fields.get("tasks", ()))]
         faults = self._judged(row, [task["instruction"] for _, _, task in places])
         for (answer, part, task), fault in zip(places, faults, strict=True):
-            yield Output(answer, Parsed(error=f"rejected:{fault}", fields=task) if fault else _trained(task), part)
+            yield Output(answer, Parsed(error=f"rejected:{fault}", fields=task) if fault else trained(task), part)
         yield from (Output(answer, answer.parsed) for answer in answers if answer.parsed.error)
 
 
@@ -183,121 +176,10 @@ def _from_alpaca(block: str) -> dict[str, str] | None:
         return None
     instruction, given, output = (part.strip() for part in parts[2::2])
     return (
-        {"instruction": instruction, "input": "" if given.lower() in _NO_INPUT else given, "output": output}
+        {"instruction": instruction, "input": "" if given.lower() in NO_INPUT else given, "output": output}
         if instruction and output
         else None
     )
-
-
-@dataclass(frozen=True)
-class Kinds(Step):
-    """Whether each instruction is a classification."""
-
-    rounds: tuple[str, ...]
-    sampling: Sampling
-    prompt: str
-    name = "kind"
-    retries = 1
-
-    @property
-    def load(self) -> str:
-        return "1 for each instruction"
-
-    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        del tokenizer
-        for name in self.rounds:
-            for made in row.earlier[name]:
-                if made.error:
-                    continue
-                instruction = fields_of(made)["instruction"]
-                turn = Message("user", fill(self.prompt, {"instruction": instruction}))
-                values = {"instruction": instruction}
-                yield Prompt((turn,), (0, len(row.document.text)), self.sampling, lineage=(made.id,), values=values)
-
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        found = re.search(r"\b(yes|no)\b", completion.text.rpartition(":")[2].lower())
-        if not found:
-            return Parsed(error="parse:no_label")
-        return Parsed(fields={**prompt.values, "classification": found.group(1) == "yes"})
-
-    def describe(self) -> dict[str, Any]:
-        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
-
-
-@dataclass(frozen=True)
-class Instances(Step):
-    """Examples of each instruction, as training text."""
-
-    sampling: Sampling
-    output_first: str
-    input_first: str
-    name = "instances"
-    fans_out = True
-
-    @property
-    def load(self) -> str:
-        return "1 for each instruction"
-
-    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        del tokenizer
-        for made in row.earlier["kind"]:
-            if made.error:
-                continue
-            known = fields_of(made)
-            template = self.output_first if known["classification"] else self.input_first
-            turn = Message("user", fill(template, {"instruction": known["instruction"]}))
-            yield Prompt((turn,), (0, len(row.document.text)), self.sampling, lineage=(made.id,), values=known)
-
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        found = instances(completion.text, output_first=prompt.values["classification"])
-        if found and completion.finish_reason == "length":
-            found.pop()  # the last one is cut
-        kept = without_faults(found)
-        return Parsed(fields={"instances": kept}) if kept else Parsed(error="parse:no_items")
-
-    def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
-        del row
-        for answer in answers:
-            if answer.parsed.error:
-                yield Output(answer, answer.parsed)
-            instruction = answer.prompt.values["instruction"]
-            for part, (given, output) in enumerate(answer.parsed.fields.get("instances", ())):
-                yield Output(answer, _trained({"instruction": instruction, "input": given, "output": output}), part)
-
-    def describe(self) -> dict[str, Any]:
-        return {"prompts": [self.output_first, self.input_first], "sampling": self.sampling.fields()}
-
-
-def instances(text: str, *, output_first: bool) -> list[tuple[str, str]]:
-    """Pairs of input and output of a completion, in order."""
-    starts = list(_PART.finditer(text))
-    parts = [
-        (start.group(1).lower(), text[start.end() : end].strip())
-        for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(text)], strict=False)  # no starts, no ends
-    ]
-    first, second = ("output", "input") if output_first else ("input", "output")
-    found = []
-    for (kind, value), (following, other) in itertools.pairwise(parts):
-        if (kind, following) == (first, second):
-            found.append((other, value) if output_first else (value, other))
-    return [("" if given.lower().strip(".") in _NO_INPUT else given, output) for given, output in found]
-
-
-def without_faults(found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Self-Instruct's rules: no input that is its output, no empty output, neither ends with a colon, at most five.
-
-    None at all where one input has two outputs; without an input there may be several.
-    """
-    kept = list(dict.fromkeys((i, o) for i, o in found if i != o and o and not i.endswith(":") and not o.endswith(":")))
-    inputs = [given for given, _ in kept if given]
-    return kept[:_MOST_INSTANCES] if len(inputs) == len(set(inputs)) else []
-
-
-def _trained(task: Mapping[str, str]) -> Parsed:
-    parts = [task["instruction"], task["input"], task["output"]]
-    return Parsed(text="\n\n".join(part for part in parts if part), fields=dict(task))
 
 
 FLOWS: Flows = {

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import Parsed, Prompt, Row, Step
+from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
 from rephrase.recipes.edits import numbered
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context
@@ -20,7 +20,6 @@ from rephrase.records import Document, Generation, content_id
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
-TRUNCATED = "parse:truncated"
 _ABOVE = "(the text above the line)"
 _BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 

@@ -9,7 +9,8 @@ import re
 import pytest
 
 from rephrase.errors import UserError
-from rephrase.recipes.instruct import instances, rules, without_faults
+from rephrase.recipes.instances import instances, without_faults
+from rephrase.recipes.instruct import rules
 from rephrase.recipes.pools import Pool, accept, draw, read_seeds, rouge_l
 from tests.rephrase.recipes.play import cut, play
 
