@@ -21,7 +21,7 @@ from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.records import content_id
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer

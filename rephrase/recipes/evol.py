@@ -13,9 +13,9 @@ from pydantic import Field
 from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Numbered, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.family import Flows, SamplingSection
 from rephrase.recipes.parsing.common import without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer

@@ -2,167 +2,20 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from importlib.resources import files
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import Field
-
-from rephrase import storage
-from rephrase.config import SHIPPED_LISTS, Section, parse_yaml, validate, yaml_lines
+from rephrase.config import SHIPPED_LISTS, parse_yaml, validate, yaml_lines
 from rephrase.engines.base import Sampling
 from rephrase.errors import UserError
-from rephrase.recipes.base import Paper, Recipe, RowSource
+from rephrase.recipes.base import Paper, Recipe
+from rephrase.recipes.list_rows import ListRows, read_list
 from rephrase.recipes.parsers import fields_given, parser_of
-from rephrase.recipes.prompts import check, fill, names_in
+from rephrase.recipes.prompts import check, names_in
+from rephrase.recipes.sections import Asked, FamilyFile, RowsSection, Shared, StepSection, Style
 from rephrase.recipes.template import TemplateStep
-from rephrase.records import Document, content_id
 
 _DOCUMENT = {"passage", "lines", "title", "url"}
-
-
-class PaperSection(Section):
-    """Where the method comes from."""
-
-    title: str
-    url: str
-
-
-class SamplingSection(Section):
-    """Sampling of a recipe; see `rephrase.engines.base.Sampling`."""
-
-    max_tokens: int | None = Field(default=None, ge=1)
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = None
-    min_p: float | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    repetition_penalty: float | None = None
-    stop: list[str] | None = None
-    ignore_eos: bool | None = None
-
-    def over(self, base: Sampling) -> Sampling:
-        """`base` with the fields that are set here replaced."""
-        given = self.model_dump(exclude_none=True)
-        if "stop" in given:
-            given["stop"] = tuple(given["stop"])
-        return replace(base, **given)
-
-
-Flows = dict[str, tuple[type[Section], Callable[[Any, SamplingSection], Recipe]]]
-"""Recipes that are written in Python: by name, their options and what builds them."""
-
-
-class Shared(Section):
-    """What a family, a recipe of it and a step of that may all say; the inner one wins."""
-
-    system: str | None = None
-    sampling: SamplingSection = SamplingSection()
-    parser: str | dict[str, dict[str, Any]] | None = None
-    passage_tokens: int | Literal["document"] | None = None
-    """Passages of at most so many tokens; or `document`, for documents whole."""
-    retries: int | None = Field(default=None, ge=0)
-    samples: int | None = Field(default=None, ge=1)
-    drop_truncated: bool | None = None
-    only_first: bool | None = None
-    """Only the first passage of each document."""
-    min_passage_tokens: int | None = Field(default=None, ge=0)
-    """Shorter passages are left out."""
-    first_characters: int | None = Field(default=None, ge=1)
-    """Only so many characters at the beginning of each document; goes with `passage_tokens: document`."""
-
-
-class Asked(Shared):
-    """What a step says beside its prompt."""
-
-    examples: list[tuple[str, str]] = []
-    raw: bool = False
-    choose: dict[str, str] = {}
-    draws: int | str = 1
-    text: str | None = None
-    """The training text. Default: what the last step wrote; empty: none."""
-    keep: dict[str, float] = {}
-
-
-class StepSection(Asked):
-    """One round of prompts."""
-
-    name: str
-    prompt: str
-    of: str | None = None
-    """The earlier step whose results are taken up; default: the step before, and for the first step passages."""
-    each: bool = False
-
-
-class RowsSection(Section):
-    """Rows that do not come from the documents: one for each line of a list, or a number of random draws."""
-
-    of: str | None = None
-    """The option that holds the list."""
-    count: str | None = None
-    """The option that holds the number."""
-    choose: dict[str, str] = {}
-    subsets: dict[str, str] = {}
-    """Names to fill, each with some of the items of a list, drawn at random: one at least, with semicolons between them."""
-    text: str
-    """What stands for the document's text."""
-
-
-class Style(Asked):
-    """One recipe of a family, of one step or of several; what it leaves out is the family's."""
-
-    summary: str = ""
-    paper: PaperSection | None = None
-    options: dict[str, Any] = {}
-    rows: RowsSection | None = None
-    steps: list[StepSection] = []
-    prompt: str | None = None
-
-
-class FamilyFile(Shared):
-    """A recipe file: a family with its styles."""
-
-    family: str
-    paper: PaperSection
-    options: dict[str, Any] = {}
-    neighbours: int = Field(default=0, ge=0, le=1)
-    """1: each prompt also shows another document that names the same things, as `{neighbour}`; documents without one are left out."""
-    styles: dict[str, Style] = Field(min_length=1)
-
-
-@dataclass(frozen=True)
-class ListRows(RowSource):
-    """A row for each line of a list, or `count` rows with something drawn for each."""
-
-    recipe: str
-    text: str
-    count: int
-    lines: tuple[str, ...] = ()
-    name: str = "item"
-    choose: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    subsets: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-    def documents(self) -> Iterator[Document]:
-        for number in range(self.count):
-            values = {self.name: self.lines[number]} if self.lines else {}
-            for name, pool in self.choose:
-                drawn = random.Random(content_id(self.recipe, str(number), name))  # not a secret
-                left = [item for item in pool if item not in values.values()]
-                values[name] = drawn.choice(left or pool)
-            for name, pool in self.subsets:
-                drawn = random.Random(content_id(self.recipe, str(number), name))  # not a secret
-                some = [item for item in pool if drawn.random() < 0.5]  # every subset is as likely as any other
-                values[name] = "; ".join(some or [drawn.choice(pool)])
-            text = fill(self.text, values)
-            yield Document(content_id(self.recipe, str(number), text), text, source=f"rows:{self.recipe}", metadata=values)
-
-    def describe(self) -> Any:
-        pools = [*self.choose, *self.subsets]
-        lists = content_id(*self.lines, *(item for _, pool in pools for item in pool))
-        return [self.text, self.count, [name for name, _ in self.choose], lists, *([name] for name, _ in self.subsets)]
 
 
 def read_family(text: str, where: str, options: Mapping[str, Any] | None = None, names: list[str] | None = None) -> dict[str, Recipe]:
@@ -296,7 +149,7 @@ def _options(defaults: dict[str, Any], given: Mapping[str, Any], spot: str) -> d
             raise UserError(f"the option `{name}` is missing", where=spot, cure=f"add `options: {{{name}: …}}`")
         default = defaults[name]
         if isinstance(value, str) and (isinstance(default, list) or _is_list(default)):
-            options[name] = _lines(value)
+            options[name] = read_list(value)
         elif default is not None and not isinstance(default, (list, str)) and not isinstance(value, type(default)):
             raise UserError(f"the option `{name}` is {value!r}, not a number like {default!r}", where=spot, cure="give a number")
     return options
@@ -304,20 +157,6 @@ def _options(defaults: dict[str, Any], given: Mapping[str, Any], spot: str) -> d
 
 def _is_list(default: Any) -> bool:
     return isinstance(default, str) and default.startswith(SHIPPED_LISTS)
-
-
-def _lines(path: str) -> list[str]:
-    if path.startswith(SHIPPED_LISTS):
-        text = files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8")
-    else:
-        try:
-            text = storage.read(path).decode()
-        except FileNotFoundError as error:
-            raise UserError("there is no such list", where=path, cure="a list is a text file with an item on each line") from error
-    found = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not found:
-        raise UserError("the list is empty", where=path, cure="a list is a text file with an item on each line")
-    return list(dict.fromkeys(found))
 
 
 def _rows(full: str, section: RowsSection, options: Mapping[str, Any], spot: str) -> ListRows:

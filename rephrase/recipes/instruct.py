@@ -13,10 +13,10 @@ from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes import evol
 from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
-from rephrase.recipes.family import Flows, SamplingSection
 from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, trained
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer

@@ -15,10 +15,10 @@ from pydantic import Field
 from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.family import Flows, SamplingSection
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context, without_fence
 from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Generation, content_id
 from rephrase.text.tokenizer import Tokenizer

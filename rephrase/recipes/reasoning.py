@@ -15,8 +15,8 @@ from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes import tinygsm
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.family import Flows, SamplingSection
 from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.kinds import Kind, Verifier
 

@@ -14,10 +14,10 @@ from pydantic import Field
 from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.family import Flows, SamplingSection
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Document, content_id, unit_interval
 from rephrase.text.tokenizer import Tokenizer

@@ -8,7 +8,7 @@ import pytest
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Row
 from rephrase.recipes.entigraph import Options, build, combinations, read_entities
-from rephrase.recipes.family import SamplingSection
+from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document, Generation
 
 NAMES = [f"Entity {i}" for i in range(12)]
