@@ -39,6 +39,16 @@ def test_alpha_of_the_words_are_swapped_inserted_or_replaced_rounded_down_and_on
     assert sum(gone) / len(gone) == pytest.approx(0.1 * words, rel=0.2, abs=0.2)
 
 
+def test_the_shipped_synonyms_are_enough_for_a_tenth_of_plain_prose():
+    text = (
+        "Last year the city started a new project for people who want to learn how their homes use power. A small team visits each family, "
+        "looks at the house, and explains which changes cost little money and which take a long time to pay for themselves. Many members of the "
+        "community have asked for help, and the first results show that bills were reduced in several areas."
+    )
+    replaced = disturb(text, "replace", 0.1, random.Random(0), synonyms(None)).split()
+    assert sum(a != b for a, b in zip(text.split(), replaced, strict=True)) == int(0.1 * len(text.split()))
+
+
 def test_words_of_one_text_and_of_none():
     assert disturb("Alone.", "delete", 0.99, random.Random(0), {}) == "Alone."
     assert disturb("…", "swap", 0.5, random.Random(0), {}) == "…"
