@@ -42,8 +42,8 @@ def test_alpha_of_the_words_are_swapped_inserted_or_replaced_rounded_down_and_on
 def test_the_shipped_synonyms_are_enough_for_a_tenth_of_plain_prose():
     text = (
         "Last year the city started a new project for people who want to learn how their homes use power. A small team visits each family, "
-        "looks at the house, and explains which changes cost little money and which take a long time to pay for themselves. Many members of the "
-        "community have asked for help, and the first results show that bills were reduced in several areas."
+        "looks at the house, and explains which changes cost little money and which take a long time to pay for themselves. Many "
+        "members of the community have asked for help, and the first results show that bills were reduced in several areas."
     )
     replaced = disturb(text, "replace", 0.1, random.Random(0), synonyms(None)).split()
     assert sum(a != b for a, b in zip(text.split(), replaced, strict=True)) == int(0.1 * len(text.split()))
