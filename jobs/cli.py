@@ -142,6 +142,7 @@ def _add_preview(commands: Any) -> None:
         "--input", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; not needed where a recipe has rows of its own"
     )
     parser.add_argument("--text", default="text", metavar="FIELD", help="the field that holds the text (default: text)")
+    parser.add_argument("--also", action="append", default=[], metavar="FIELD", help="a field that the recipe needs; repeatable")
     parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="documents (default: 3)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the recipe; repeatable")
     _add_engine_options(parser)
@@ -409,7 +410,7 @@ def _preview(options: argparse.Namespace) -> None:
             raise UserError(f"`{setting}` is not KEY=VALUE", where="--option", cure="for example --option n=3")
         use["options"][key] = parse_yaml(value, "--option")
     engine, tokenizer = _engine_and_tokenizer(options)
-    documents = read_input(options.input, options.text) if options.input else []
+    documents = read_input(options.input, options.text, options.also) if options.input else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
     preview(checked, documents=documents, tokenizer=tokenizer, engine=engine, number=options.number)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -83,11 +83,14 @@ def sample(paths: list[str], size: int, text_field: str = "text") -> list[Docume
     return documents
 
 
-def documents_in(paths: list[str], text_field: str = "text", min_characters: int = 200) -> Iterator[Document]:
-    """The documents of files, folders and globs, without tables and Spark; texts below `min_characters` are left out."""
+def documents_in(paths: list[str], text_field: str = "text", min_characters: int = 200, also: Sequence[str] = ()) -> Iterator[Document]:
+    """The documents of files, folders and globs, without tables and Spark; texts below `min_characters` are left out.
+
+    The fields named in `also` go into their metadata.
+    """
     from rephrase.readers import RawDocument, read_documents
 
-    settings = {"paths": paths, "fields": {"text": text_field}, "min_characters": min_characters}
+    settings = {"paths": paths, "fields": {"text": text_field, "also": list(also)}, "min_characters": min_characters}
     config: Input = validate(Input, settings, "input")
     for path in paths:
         for file in storage.expand(path):

@@ -44,8 +44,10 @@ def print_list(family: str | None = None) -> None:
         if before not in (None, recipe.family):
             table.add_section()
         before = recipe.family
-        steps = "\n".join(f"{step.name}: {step.load}" for step in _without_repeats(recipe.steps))
-        tokens = "\n".join(f"{step.output_tokens:,}" if step.output_tokens > 1 else "0" for step in _without_repeats(recipe.steps))
+        shown = _without_repeats(recipe.steps)
+        unit = "row" if recipe.rows is not None else "document"
+        steps = "\n".join(f"{name}: {step.load.replace('document', unit)}" for name, step in shown.items())
+        tokens = "\n".join(f"{step.output_tokens:,}" if step.output_tokens > 1 else "0" for step in shown.values())
         table.add_row(recipe.name, recipe.summary, steps, tokens, recipe.paper.url.removeprefix("https://"))
     _console().print(table)
 
@@ -60,8 +62,8 @@ def show(name: str) -> None:
         if options := options_of(recipe.name):
             facts.append("options   " + "\n          ".join(f"{key}: {_short(value)}" for key, value in options.items()))
         console.print(Panel(Text("\n".join([recipe.summary, "", *facts])), title=recipe.name, title_align="left"))
-        for step in _without_repeats(recipe.steps):
-            console.print(Panel(_described(step), title=f"{recipe.name}, step {step.name}", title_align="left", border_style="blue"))
+        for label, step in _without_repeats(recipe.steps).items():
+            console.print(Panel(_described(step), title=f"{recipe.name}, step {label}", title_align="left", border_style="blue"))
 
 
 def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engine: EngineConfig | None = None, number: int = 3) -> None:
@@ -110,20 +112,23 @@ async def _answered(recipe: Recipe, rows: list[Row], counter: Tokenizer, config:
         await engine.close()
 
 
-def read_input(path: str, text_field: str = "text", limit: int = 50) -> list[Document]:
-    """The first documents of a file or glob in any format that the shard stage reads. Raises `UserError` if there are none."""
-    documents = list(islice(documents_in([path], text_field, min_characters=0), limit))
+def read_input(path: str, text_field: str = "text", also: Sequence[str] = (), limit: int = 50) -> list[Document]:
+    """The first documents of a file or glob in any format that the shard stage reads, with the fields `also` as their metadata.
+
+    Raises `UserError` if there are none.
+    """
+    documents = list(islice(documents_in([path], text_field, min_characters=0, also=also), limit))
     if not documents:
         raise UserError("no documents were found", where=path, cure="WARC, WET, JSONL or Parquet with a text field")
     return documents
 
 
-def _without_repeats(steps: Sequence[Step]) -> list[Step]:
-    """Steps that differ only by the number of their round are shown once."""
-    shown: dict[str, Step] = {}
+def _without_repeats(steps: Sequence[Step]) -> dict[str, Step]:
+    """Steps by name; those that differ only by the number of their round once, as `round0 to 3`."""
+    rounds: dict[str, list[Step]] = {}
     for step in steps:
-        shown.setdefault(step.name.rstrip("0123456789") if step.name[-1:].isdigit() else step.name, step)
-    return list(shown.values())
+        rounds.setdefault(step.name.rstrip("0123456789"), []).append(step)
+    return {f"{same[0].name} to {len(same) - 1}" if len(same) > 1 else same[0].name: same[0] for same in rounds.values()}
 
 
 def _described(step: Step) -> Text:
@@ -141,8 +146,15 @@ def _described(step: Step) -> Text:
         return Text(f"{step.load}\n\n" + "\n".join(parts))
     import yaml
 
+    class Dumper(yaml.SafeDumper):
+        """Writes prompts as they are, line by line."""
+
+    def plainly(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+    Dumper.add_representer(str, plainly)
     described = orjson.loads(orjson.dumps(step.describe(), default=str))
-    return Text(f"{step.load}\n\n" + yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=110))
+    return Text(f"{step.load}\n\n" + yaml.dump(described, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=160))
 
 
 def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Panel:

@@ -12,7 +12,10 @@ from rephrase.config import Section
 
 
 class FinishedSettings(Section):
-    """Nothing to set."""
+    """Whether a cut completion is bad."""
+
+    whole_parts: bool = False
+    """Rows are parts of a completion, and their recipe leaves out the part that was cut: the others are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Finished(Check):
 
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
         """See `Check.decide`."""
-        keep: Flags = scores[self.name] != 0
+        keep: Flags = (scores[self.name] != 0) | self.settings.whole_parts
         return keep
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.records import Document, Generation, content_id
 from rephrase.text.tokenizer import Tokenizer
+
+TRUNCATED = "parse:truncated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,15 @@ class Row:
     earlier: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
     neighbours: Sequence[Document] = ()  # documents that name the same things, nearest first
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The whole document, in characters."""
+        return (0, len(self.document.text))
+
+    def good(self, step: str) -> list[Generation]:
+        """What an earlier step made without an error."""
+        return [made for made in self.earlier[step] if not made.error]
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -46,6 +57,19 @@ class Prompt:
     values: Mapping[str, Any] = field(default_factory=dict)  # what the prompt was filled with, for its parser
     ready: Completion | None = None  # the completion itself, where no model is asked
 
+    @classmethod
+    def saying(
+        cls,
+        words: str,
+        span: tuple[int, int],
+        sampling: Sampling,
+        key: str = "",
+        lineage: tuple[str, ...] = (),
+        values: Mapping[str, Any] | None = None,
+    ) -> Prompt:
+        """One turn of a user."""
+        return cls((Message("user", words),), span, sampling, key, lineage=lineage, values=values or {})
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -57,6 +81,14 @@ class Parsed:
     text: str | None = None
     error: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def whole_text(completion: Completion, clean: Callable[[str], str] = str.strip) -> Parsed:
+    """What a completion says once it is cleaned; an error if it was cut or says nothing."""
+    if completion.finish_reason == "length":
+        return Parsed(error=TRUNCATED)
+    text = clean(completion.text)
+    return Parsed(text=text) if text else Parsed(error="parse:empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +156,18 @@ class Step(ABC):
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """All that the step's rows depend on, as JSON values: the recipe's digest is made of it."""
+
+
+class Numbered(Step):
+    """A step that comes again in each of some rounds: `evolve0`, `evolve1` and so on."""
+
+    kind: ClassVar[str]
+    number: int
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
+        """The kind and the number of the round."""
+        return f"{self.kind}{self.number}"
 
 
 @dataclass(frozen=True)

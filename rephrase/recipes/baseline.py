@@ -21,7 +21,7 @@ from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.records import content_id
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
@@ -112,7 +112,7 @@ def disturb(text: str, operation: Operation, alpha: float, drawn: random.Random,
     """The text after one kind of noise. White space and punctuation between words stay."""
     words = _WORD.findall(text)
     gaps = _WORD.split(text)
-    times = max(1, round(alpha * len(words)))
+    times = max(1, int(alpha * len(words)))  # as the paper's code rounds
     if not words:
         return text
     if operation == "delete":
@@ -121,13 +121,15 @@ def disturb(text: str, operation: Operation, alpha: float, drawn: random.Random,
             kept[drawn.randrange(len(words))] = True
         words = [word if stays else "" for word, stays in zip(words, kept, strict=True)]
     elif operation == "swap":
-        for _ in range(times):
-            one, two = drawn.randrange(len(words)), drawn.randrange(len(words))
+        for _ in range(times if len(words) > 1 else 0):
+            one, two = drawn.sample(range(len(words)), 2)
             words[one], words[two] = words[two], words[one]
     else:
         first = list(words)  # words that were put in are not looked up
         known = [place for place, word in enumerate(first) if word.lower() in like]
-        for place in drawn.sample(known, min(times, len(known))):
+        # A place is replaced once; a word may lend its synonyms to several insertions.
+        places = drawn.sample(known, min(times, len(known))) if operation == "replace" else drawn.choices(known, k=times if known else 0)
+        for place in places:
             other = drawn.choice(like[first[place].lower()])
             if operation == "replace":
                 words[place] = other.capitalize() if first[place][:1].isupper() else other

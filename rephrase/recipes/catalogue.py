@@ -15,7 +15,8 @@ from rephrase.config import RecipeUse, When, validate
 from rephrase.errors import UserError
 from rephrase.recipes import baseline, chunkwise, entigraph, instruct, preference, reasoning
 from rephrase.recipes.base import Condition, Recipe, Step
-from rephrase.recipes.family import Flows, SamplingSection, read_family, style_options
+from rephrase.recipes.family import read_family, style_options
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import TemplateStep
 
 _FILES = (

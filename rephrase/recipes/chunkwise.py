@@ -10,11 +10,12 @@ from pydantic import Field
 
 from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import Flows, SamplingSection
-from rephrase.recipes.parsers import Context, parser_of, without_lead_in
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsing.common import Context, without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.template import TRUNCATED, fields_of
+from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.template import fields_of
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
@@ -75,10 +76,8 @@ class Chunks(Step):
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        text = without_lead_in(completion.text)
-        return Parsed(fields={"written": text}) if text else Parsed(error="parse:empty")
+        written = whole_text(completion, without_lead_in)
+        return written if written.text is None else Parsed(fields={"written": written.text})
 
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         if self.options.check:
@@ -117,7 +116,7 @@ class Fidelity(Step):
             written = fields_of(chunk)["written"]
             words = fill(self.prompt, {"passage": row.document.text[chunk.span_start : chunk.span_end], "written": written})
             span = (chunk.span_start, chunk.span_end)
-            yield Prompt((Message("user", words),), span, self.sampling, chunk.key, lineage=(chunk.id,), values={"written": written})
+            yield Prompt.saying(words, span, self.sampling, chunk.key, (chunk.id,), {"written": written})
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         parser: Callable[[str, Context], Parsed] = parser_of("label", {"labels": ["yes", "no"], "reject": ["no"]}, self.name)

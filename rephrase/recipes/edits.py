@@ -7,6 +7,7 @@ The program is parsed, never evaluated. Its lines are those of ProX: `drop_doc()
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from rephrase.recipes.base import Parsed
 
@@ -19,19 +20,19 @@ def numbered(text: str) -> str:
     return "\n".join(f"[{number:03d}] {line}" for number, line in enumerate(text.splitlines()))
 
 
-def apply_edits(program: str, passage: str, max_removed: float) -> Parsed:
+def apply_edits(program: str, passage: str, max_removed: float, operations: Sequence[str]) -> Parsed:
     """The passage after the program.
 
-    Errors: `parse:program` for anything outside the whitelist, `rejected:drop`, and `rejected:removed` where more than `max_removed` of the
+    Errors: `parse:program` for anything but these operations, `rejected:drop`, and `rejected:removed` where more than `max_removed` of the
     characters would go: a model that deletes so much has not understood.
     """
     try:
         calls = [_call(line) for line in program.splitlines() if line.strip()]
     except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: what nests without end
         return Parsed(error="parse:program")
-    if not calls or len(calls) > _MOST:
-        return Parsed(error="parse:program")
     names = [name for name, _ in calls]
+    if not calls or len(calls) > _MOST or not set(names) <= set(operations):
+        return Parsed(error="parse:program")
     if "drop_doc" in names:
         return Parsed(error="rejected:drop") if len(calls) == 1 else Parsed(error="parse:program")
     lines: list[str | None] = list(passage.splitlines())

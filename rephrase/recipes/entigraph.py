@@ -19,8 +19,8 @@ from pydantic import Field
 from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import SamplingSection
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
@@ -37,6 +37,8 @@ _SCHEMA = orjson.dumps(
 _FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
 
 
+_ABOUT = ("title", "author", "year")  # what the paper puts before a document, where the metadata know it
+
 NAME = "entigraph/relations"
 
 
@@ -46,6 +48,7 @@ class Options(Section):
     document_tokens: int = Field(default=4000, ge=1)
     """Longer documents are cut into parts of so many tokens, each with entities of its own."""
     max_entities: int = Field(default=60, ge=2)
+    """Of a part, the first ones. No limit in the paper; ours, for triples grow by the third power."""
     pairs: float = Field(default=1.0, ge=0, le=1)
     """Share of all pairs that is discussed; 1 in the paper."""
     triples: float = Field(default=1.0, ge=0, le=1)
@@ -53,7 +56,7 @@ class Options(Section):
     max_combinations: int | None = Field(default=None, ge=1)
     """At most so many pairs and triples a document, pairs first."""
     retries: int = Field(default=4, ge=0)
-    """How often the entities are asked for again when the reply is no valid JSON."""
+    """How often the entities are asked for again when the reply is no valid JSON; without end in the paper's code."""
     seed: int = 42
 
 
@@ -85,6 +88,10 @@ class Entities(Step):
         """How often a reply that is no valid JSON is asked for again."""
         return self.options.retries
 
+    @property
+    def load(self) -> str:
+        return f"1 for each part of {self.options.document_tokens} tokens"
+
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document = row.document
         for passage in split_passages(document.text, tokenizer, self.options.document_tokens, document.language):
@@ -113,6 +120,14 @@ class Relations(Step):
     templates: dict[str, str]
     name = "relations"
     fans_out = True
+
+    @property
+    def load(self) -> str:
+        options = self.options
+        shares = ((options.pairs, "n(n-1)/2 pairs"), (options.triples, "n(n-1)(n-2)/6 triples"))
+        parts = [words if share == 1 else f"{share:g} of {words}" for share, words in shares if share]
+        limit = f", at most {options.max_combinations:,}" if options.max_combinations else ""
+        return f"{' and '.join(parts) or 'none'} for n entities, n up to {options.max_entities}{limit}"
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
@@ -181,5 +196,6 @@ def combinations(entities: list[str], options: Options) -> list[tuple[str, ...]]
 
 
 def _header(document: Document) -> str:
-    title = document.metadata.get("title", "").strip()
-    return f"Title: {title}\n\n" if title else ""
+    said = {name: " ".join(document.metadata.get(name, "").split()) for name in _ABOUT}
+    lines = [f"{name.capitalize()}: {value}\n" for name, value in said.items() if value]
+    return "".join([*lines, "\n"]) if lines else ""

@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import Field
 
 from rephrase.config import Section
-from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import Flows, SamplingSection
-from rephrase.recipes.parsers import without_lead_in
+from rephrase.engines.base import Completion, Sampling
+from rephrase.recipes.base import Numbered, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.parsing.common import without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.template import TRUNCATED, fields_of
+from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -54,18 +54,14 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
 
 
 @dataclass(frozen=True)
-class Evolve(Step):
+class Evolve(Numbered):
     """One operation, drawn at random, on the last request of the line that was not eliminated."""
 
     number: int
     options: Options
     sampling: Sampling
     texts: dict[str, Any]
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
-        """`evolve0` and so on."""
-        return f"evolve{self.number}"
+    kind = "evolve"
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
@@ -78,15 +74,14 @@ class Evolve(Step):
             method = f"depth{place}"
             words = fill(self.texts["in_depth"].strip(), {"instruction": before, "method": self.texts["depth"][place]})
         values = {"before": before, "method": method}
-        yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling, method, lineage=lineage, values=values)
+        yield Prompt.saying(words, row.span, self.sampling, method, lineage, values)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        text = without_lead_in(completion.text)
-        if not text:
-            return Parsed(error="parse:empty")
+        written = whole_text(completion, without_lead_in)
+        if written.text is None:
+            return written
+        text = written.text
         before = str(prompt.values["before"]).lower()
         if any(words in text.lower() and words not in before for words in self.texts["leaks"]):
             return Parsed(error="rejected:leak")
@@ -97,28 +92,21 @@ class Evolve(Step):
 
 
 @dataclass(frozen=True)
-class Gain(Step):
+class Gain(Numbered):
     """Whether a request differs from the one it was made of."""
 
     number: int
     prompt: str
     sampling: Sampling
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
-        """`gain0` and so on."""
-        return f"gain{self.number}"
+    kind = "gain"
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for made in row.earlier[f"evolve{self.number}"]:
-            if not made.error:
-                known = fields_of(made)
-                words = fill(self.prompt, {"before": known["before"], "after": known["instruction"]})
-                values = {"instruction": known["instruction"], "method": known["method"]}
-                yield Prompt(
-                    (Message("user", words),), (made.span_start, made.span_end), self.sampling, made.key, lineage=(made.id,), values=values
-                )
+        for made in row.good(f"evolve{self.number}"):
+            known = fields_of(made)
+            words = fill(self.prompt, {"before": known["before"], "after": known["instruction"]})
+            values = {"instruction": known["instruction"], "method": known["method"]}
+            yield Prompt.saying(words, row.span, self.sampling, made.key, (made.id,), values)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
@@ -128,37 +116,32 @@ class Gain(Step):
         return Parsed(error="rejected:no_gain") if found.group(1) == "equal" else Parsed(fields=dict(prompt.values))
 
     def describe(self) -> dict[str, Any]:
-        return {"prompt": self.prompt}
+        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
 
 @dataclass(frozen=True)
-class Respond(Step):
+class Respond(Numbered):
     """The answer to a request; the two together are training text."""
 
     number: int
     sampling: Sampling
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
-        """`answer0` and so on."""
-        return f"answer{self.number}"
+    kind = "answer"
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for made in row.earlier[f"gain{self.number}"]:
-            if not made.error:
-                values = fields_of(made)
-                turn = Message("user", values["instruction"])
-                yield Prompt((turn,), (made.span_start, made.span_end), self.sampling, made.key, lineage=(made.id,), values=values)
+        for made in row.good(f"gain{self.number}"):
+            values = fields_of(made)
+            yield Prompt.saying(values["instruction"], row.span, self.sampling, made.key, (made.id,), values)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        text = completion.text.strip()
-        if fault := fault_of(text):
+        written = whole_text(completion)
+        if written.text is None:
+            return written
+        if fault := fault_of(written.text):
             return Parsed(error=f"rejected:{fault}")
-        return Parsed(text=f"{prompt.values['instruction']}\n\n{text}", fields={**prompt.values, "output": text, "round": self.number})
+        fields = {**prompt.values, "output": written.text, "round": self.number}
+        return Parsed(text=f"{prompt.values['instruction']}\n\n{written.text}", fields=fields)
 
     def describe(self) -> dict[str, Any]:
         return {"sampling": self.sampling.fields()}
@@ -175,9 +158,9 @@ def fault_of(answer: str) -> str | None:
 def _last(row: Row, number: int) -> tuple[str, tuple[str, ...]]:
     """The latest request that was neither unparsed nor eliminated, in evolving or by its answer: the paper puts failures back."""
     for earlier in range(number - 1, -1, -1):
-        answered = {tuple(made.lineage) for made in row.earlier[f"answer{earlier}"] if not made.error}
-        for made in row.earlier[f"gain{earlier}"]:
-            if not made.error and (made.id,) in answered:
+        answered = {tuple(made.lineage) for made in row.good(f"answer{earlier}")}
+        for made in row.good(f"gain{earlier}"):
+            if (made.id,) in answered:
                 return fields_of(made)["instruction"], (made.id,)
     return row.document.text, ()
 

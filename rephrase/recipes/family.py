@@ -2,155 +2,20 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from importlib.resources import files
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import Field
-
-from rephrase import storage
-from rephrase.config import SHIPPED_LISTS, Section, parse_yaml, validate, yaml_lines
+from rephrase.config import SHIPPED_LISTS, parse_yaml, validate, yaml_lines
 from rephrase.engines.base import Sampling
 from rephrase.errors import UserError
-from rephrase.recipes.base import Paper, Recipe, RowSource
+from rephrase.recipes.base import Paper, Recipe
+from rephrase.recipes.list_rows import ListRows, read_list
 from rephrase.recipes.parsers import fields_given, parser_of
-from rephrase.recipes.prompts import check, fill, names_in
+from rephrase.recipes.prompts import check, names_in
+from rephrase.recipes.sections import Asked, FamilyFile, RowsSection, Shared, StepSection, Style
 from rephrase.recipes.template import TemplateStep
-from rephrase.records import Document, content_id
 
 _DOCUMENT = {"passage", "lines", "title", "url"}
-
-
-class PaperSection(Section):
-    """Where the method comes from."""
-
-    title: str
-    url: str
-
-
-class SamplingSection(Section):
-    """Sampling of a recipe; see `rephrase.engines.base.Sampling`."""
-
-    max_tokens: int | None = Field(default=None, ge=1)
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = None
-    min_p: float | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    repetition_penalty: float | None = None
-    stop: list[str] | None = None
-    ignore_eos: bool | None = None
-
-    def over(self, base: Sampling) -> Sampling:
-        """`base` with the fields that are set here replaced."""
-        given = self.model_dump(exclude_none=True)
-        if "stop" in given:
-            given["stop"] = tuple(given["stop"])
-        return replace(base, **given)
-
-
-Flows = dict[str, tuple[type[Section], Callable[[Any, SamplingSection], Recipe]]]
-"""Recipes that are written in Python: by name, their options and what builds them."""
-
-
-class Shared(Section):
-    """What a family, a recipe of it and a step of that may all say; the inner one wins."""
-
-    system: str | None = None
-    sampling: SamplingSection = SamplingSection()
-    parser: str | dict[str, dict[str, Any]] | None = None
-    passage_tokens: int | Literal["document"] | None = None
-    """Passages of at most so many tokens; or `document`, for documents whole."""
-    retries: int | None = Field(default=None, ge=0)
-    samples: int | None = Field(default=None, ge=1)
-    drop_truncated: bool | None = None
-    only_first: bool | None = None
-    """Only the first passage of each document."""
-
-
-class Asked(Shared):
-    """What a step says beside its prompt."""
-
-    examples: list[tuple[str, str]] = []
-    raw: bool = False
-    choose: dict[str, str] = {}
-    draws: int | str = 1
-    text: str | None = None
-    """The training text. Default: what the last step wrote; empty: none."""
-    keep: dict[str, float] = {}
-
-
-class StepSection(Asked):
-    """One round of prompts."""
-
-    name: str
-    prompt: str
-    of: str | None = None
-    """The earlier step whose results are taken up; default: the step before, and for the first step passages."""
-    each: bool = False
-
-
-class RowsSection(Section):
-    """Rows that do not come from the documents: one for each line of a list, or a number of random draws."""
-
-    of: str | None = None
-    """The option that holds the list."""
-    count: str | None = None
-    """The option that holds the number."""
-    choose: dict[str, str] = {}
-    text: str
-    """What stands for the document's text."""
-
-
-class Style(Asked):
-    """One recipe of a family, of one step or of several; what it leaves out is the family's."""
-
-    summary: str = ""
-    paper: PaperSection | None = None
-    options: dict[str, Any] = {}
-    rows: RowsSection | None = None
-    steps: list[StepSection] = []
-    prompt: str | None = None
-
-
-class FamilyFile(Shared):
-    """A recipe file: a family with its styles."""
-
-    family: str
-    paper: PaperSection
-    options: dict[str, Any] = {}
-    neighbours: int = Field(default=0, ge=0, le=1)
-    """1: each prompt also shows another document that names the same things, as `{neighbour}`; documents without one are left out."""
-    styles: dict[str, Style] = Field(min_length=1)
-
-
-@dataclass(frozen=True)
-class ListRows(RowSource):
-    """A row for each line of a list, or `count` rows with something drawn for each."""
-
-    recipe: str
-    text: str
-    count: int
-    lines: tuple[str, ...] = ()
-    name: str = "item"
-    choose: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-    def documents(self) -> Iterator[Document]:
-        for number in range(self.count):
-            values = {self.name: self.lines[number]} if self.lines else {}
-            for name, pool in self.choose:
-                drawn = random.Random(content_id(self.recipe, str(number), name))  # not a secret
-                left = [item for item in pool if item not in values.values()]
-                values[name] = drawn.choice(left or pool)
-            text = fill(self.text, values)
-            yield Document(content_id(self.recipe, str(number), text), text, source=f"rows:{self.recipe}", metadata=values)
-
-    def describe(self) -> Any:
-        lists = content_id(*self.lines, *(item for _, pool in self.choose for item in pool))
-        return [self.text, self.count, [name for name, _ in self.choose], lists]
 
 
 def read_family(text: str, where: str, options: Mapping[str, Any] | None = None, names: list[str] | None = None) -> dict[str, Recipe]:
@@ -158,8 +23,9 @@ def read_family(text: str, where: str, options: Mapping[str, Any] | None = None,
 
     Raises `UserError` with the line of what is wrong.
     """
+    data = parse_yaml(text, where)
     lines = yaml_lines(text) if text.strip() else {}
-    family: FamilyFile = validate(FamilyFile, parse_yaml(text, where), where, lines)
+    family: FamilyFile = validate(FamilyFile, data, where, lines)
     recipes = {}
     for name, style in family.styles.items():
         full = f"{family.family}/{name}"
@@ -186,7 +52,7 @@ def _recipe(full: str, family: FamilyFile, style: Style, given: Mapping[str, Any
     rows = _rows(full, style.rows, options, spot) if style.rows else None
     known = {*options, *_DOCUMENT, *(["neighbour"] if family.neighbours else [])}
     if style.rows:
-        known |= {"item", *style.rows.choose}
+        known |= {"item", *style.rows.choose, *style.rows.subsets}
     steps: list[TemplateStep] = []
     for number, section in enumerate(sections):
         step = _step(section, family, style, options, steps, spot, last=number + 1 == len(sections))
@@ -216,6 +82,8 @@ def _step(
     parser_name, settings = _parser(first("parser", "paraphrase"), spot)
     parser_of(parser_name, settings, spot)
     passage_tokens = first("passage_tokens", None)
+    if isinstance(passage_tokens, int) and passage_tokens < 1:
+        raise UserError(f"`passage_tokens` is {passage_tokens}", where=spot, cure="say how long passages may be, or `document`")
     if passage_tokens is None and of is None and style.rows is None:
         raise UserError("`passage_tokens` is missing", where=spot, cure="say how long passages may be, or `document`")
     for name in section.choose.values():
@@ -242,6 +110,8 @@ def _step(
         keep=tuple(section.keep.items()),
         drop_truncated=first("drop_truncated", False),
         only_first=first("only_first", False),
+        min_passage_tokens=first("min_passage_tokens", 0),
+        first_characters=first("first_characters", None),
     )
 
 
@@ -257,8 +127,12 @@ def _check_names(step: TemplateStep, before: list[TemplateStep], known: set[str]
     required = {"passage"} if step.of is None and grounded else set()
     check(step.prompt.replace("{lines}", "{passage}{lines}"), filled, required, spot)
     check(step.system or "", filled, set(), spot)
+    given = fields_given(step.parser, step.parser_settings)
+    if unknown := [name for name, _ in step.keep if name not in given]:
+        cure = f"it gives: {', '.join(given)}" if given else "for example `parser: score` with `keep: {score: 4}`"
+        raise UserError(f"`keep` needs `{unknown[0]}`, which the parser `{step.parser}` does not give", where=spot, cure=cure)
     if step.text:
-        check(step.text, filled | {step.name, *fields_given(step.parser, step.parser_settings)}, set(), spot)
+        check(step.text, filled | {step.name, *given}, set(), spot)
 
 
 def _number(value: int | str, options: Mapping[str, Any], spot: str) -> int:
@@ -275,7 +149,7 @@ def _options(defaults: dict[str, Any], given: Mapping[str, Any], spot: str) -> d
             raise UserError(f"the option `{name}` is missing", where=spot, cure=f"add `options: {{{name}: …}}`")
         default = defaults[name]
         if isinstance(value, str) and (isinstance(default, list) or _is_list(default)):
-            options[name] = _lines(value)
+            options[name] = read_list(value)
         elif default is not None and not isinstance(default, (list, str)) and not isinstance(value, type(default)):
             raise UserError(f"the option `{name}` is {value!r}, not a number like {default!r}", where=spot, cure="give a number")
     return options
@@ -285,28 +159,16 @@ def _is_list(default: Any) -> bool:
     return isinstance(default, str) and default.startswith(SHIPPED_LISTS)
 
 
-def _lines(path: str) -> list[str]:
-    if path.startswith(SHIPPED_LISTS):
-        text = files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8")
-    else:
-        try:
-            text = storage.read(path).decode()
-        except FileNotFoundError as error:
-            raise UserError("there is no such list", where=path, cure="a list is a text file with an item on each line") from error
-    found = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not found:
-        raise UserError("the list is empty", where=path, cure="a list is a text file with an item on each line")
-    return list(dict.fromkeys(found))
-
-
 def _rows(full: str, section: RowsSection, options: Mapping[str, Any], spot: str) -> ListRows:
-    pools = tuple((name, tuple(options.get(source) or ())) for name, source in section.choose.items())
+    pools, subsets = (
+        tuple((name, tuple(options.get(source) or ())) for name, source in lists.items()) for lists in (section.choose, section.subsets)
+    )
     if section.of:
         lines = tuple(options.get(section.of) or ())
-        return ListRows(full, section.text, len(lines), lines, "item", pools)
+        return ListRows(full, section.text, len(lines), lines, "item", pools, subsets)
     if section.count is None:
         raise UserError("`rows` needs `of` or `count`", where=spot, cure="name the option that holds the list, or the number")
-    return ListRows(full, section.text, _number(section.count, options, spot), choose=pools)
+    return ListRows(full, section.text, _number(section.count, options, spot), choose=pools, subsets=subsets)
 
 
 def _parser(parser: str | dict[str, dict[str, Any]], where: str) -> tuple[str, dict[str, Any]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,21 +10,20 @@ from typing import Any
 from pydantic import Field
 
 from rephrase.config import Section
-from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes import evol
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import Flows, SamplingSection
+from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
+from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, trained
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer
 
 _TASK_LINE = re.compile(r"^\s*(?:task\s*)?(\d{1,3})[.:)]\s*(.*\S)", re.IGNORECASE)
-_PART = re.compile(r"^\s*(input|output)\s*:\s*", re.IGNORECASE | re.MULTILINE)
 _ALPACA = re.compile(r"(?:^|\s+)\d+\.\s+(?:\d+\.\s+)?(Instruction|Input|Output):")
 _ALPACA_PARTS = 7  # what the split at the three headings gives, as in Alpaca's code
-_NO_INPUT = ("", "none", "<noinput>", "n/a")
 
 
 class Options(Section):
@@ -62,20 +59,21 @@ def _build_alpaca(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
     base = sampling.over(Sampling(max_tokens=3072, temperature=1.0, top_p=1.0, stop=("\n20.", "20.")))
-    rounds = tuple(AlpacaRound(n, seeds, options, rules(), base, texts["alpaca"].strip()) for n in range(options.rounds))
+    rounds = tuple(AlpacaRound(n, seeds, options, rules(alpaca=True), base, texts["alpaca"].strip()) for n in range(options.rounds))
     rows = PoolRows("alpaca/tasks", seeds, options.pools)
     summary = "Instructions with input and output, twenty a call, from a pool of seeds that grows in rounds. No documents are needed."
     return Recipe("alpaca/tasks", Paper(**texts["papers"]["alpaca"]), rounds, summary, rows)
 
 
-def rules() -> Rules:
-    """The rules of instruct.yaml."""
+def rules(*, alpaca: bool = False) -> Rules:
+    """The rules of instruct.yaml: Self-Instruct's, or Alpaca's."""
     found = flow_prompts("instruct")["rules"]
-    return Rules(found["fewest_words"], found["most_words"], found["similar"], tuple(found["unserved"]), tuple(found["starts"]))
+    unserved = (*found["unserved"], *(found["unserved_in_alpaca"] if alpaca else ()))
+    return Rules(found["fewest_words"], found["most_words"], found["similar"], unserved, tuple(found["starts"]))
 
 
 @dataclass(frozen=True)
-class _Round(Step):
+class _Round(Numbered):
     """One round of prompts for a pool."""
 
     number: int
@@ -84,11 +82,7 @@ class _Round(Step):
     rules: Rules
     sampling: Sampling
     prompt: str
-
-    @property
-    def name(self) -> str:  # type: ignore[override]  # a constant in most steps
-        """`round0` and so on."""
-        return f"round{self.number}"
+    kind = "round"
 
     @property
     def load(self) -> str:
@@ -96,7 +90,7 @@ class _Round(Step):
 
     def _made(self, row: Row) -> list[Mapping[str, Any]]:
         """Tasks that earlier rounds let in."""
-        return [fields_of(task) for n in range(self.number) for task in row.earlier[f"round{n}"] if not task.error]
+        return [fields_of(task) for n in range(self.number) for task in row.good(f"round{n}")]
 
     def _judged(self, row: Row, candidates: Sequence[str]) -> list[str | None]:
         pool = Pool(self.rules.similar)
@@ -112,7 +106,7 @@ class _Round(Step):
 
 @dataclass(frozen=True)
 class TaskRound(_Round):
-    """Instructions alone, eight to each prompt's eight examples."""
+    """Instructions alone, eight to each prompt's eight examples. The paper's code drops a cut completion whole."""
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
@@ -124,13 +118,13 @@ class TaskRound(_Round):
             chosen = draw([task.instruction for task in self.seeds], made, 6, 2, seed)
             listed = "\n".join(f"{place}. {' '.join(text.split())}" for place, text in enumerate(chosen, 1))
             words = fill(self.prompt, {"examples": listed, "first": str(len(chosen) + 1), "last": str(2 * len(chosen))})
-            yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling, key=str(number))
+            yield Prompt.saying(words, row.span, self.sampling, str(number))
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
+        if completion.finish_reason == "length":
+            return Parsed(error=TRUNCATED)
         found = [match.group(2) for line in completion.text.splitlines() if (match := _TASK_LINE.match(line))]
-        if found and completion.finish_reason == "length":
-            found.pop()  # the last one is cut
         return Parsed(fields={"instructions": found}) if found else Parsed(error="parse:no_items")
 
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
@@ -154,21 +148,21 @@ class AlpacaRound(_Round):
             chosen = [by_text[text] for text in draw(list(by_text), [], 3, 0, content_id(row.document.id, self.name, str(number)))]
             listed = "\n###\n".join(_as_alpaca(place, task) for place, task in enumerate(chosen, 1))
             words = fill(self.prompt, {"examples": f"{listed}\n###"})
-            yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling, key=str(number))
+            yield Prompt.saying(words, row.span, self.sampling, str(number))
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
         blocks = re.split("###", completion.text)
         if completion.finish_reason == "length":
             blocks.pop()
-        tasks = [task for number, block in enumerate(blocks, 1) if (task := _from_alpaca(number, block))]
+        tasks = [task for block in blocks if (task := _from_alpaca(block))]
         return Parsed(fields={"tasks": tasks}) if tasks else Parsed(error="parse:no_items")
 
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         places = [(answer, part, task) for answer in answers for part, task in enumerate(answer.parsed.fields.get("tasks", ()))]
         faults = self._judged(row, [task["instruction"] for _, _, task in places])
         for (answer, part, task), fault in zip(places, faults, strict=True):
-            yield Output(answer, Parsed(error=f"rejected:{fault}", fields=task) if fault else _trained(task), part)
+            yield Output(answer, Parsed(error=f"rejected:{fault}", fields=task) if fault else trained(task), part)
         yield from (Output(answer, answer.parsed) for answer in answers if answer.parsed.error)
 
 
@@ -176,127 +170,16 @@ def _as_alpaca(number: int, task: SeedTask) -> str:
     return f"{number}. Instruction: {task.instruction}\n{number}. Input:\n{task.input or '<noinput>'}\n{number}. Output:\n{task.output}"
 
 
-def _from_alpaca(number: int, block: str) -> dict[str, str] | None:
-    del number
+def _from_alpaca(block: str) -> dict[str, str] | None:
     parts = _ALPACA.split(f"\n{block.strip()}")
     if len(parts) != _ALPACA_PARTS or [name.lower() for name in parts[1::2]] != ["instruction", "input", "output"]:
         return None
     instruction, given, output = (part.strip() for part in parts[2::2])
     return (
-        {"instruction": instruction, "input": "" if given.lower() in _NO_INPUT else given, "output": output}
+        {"instruction": instruction, "input": "" if given.lower() in NO_INPUT else given, "output": output}
         if instruction and output
         else None
     )
-
-
-@dataclass(frozen=True)
-class Kinds(Step):
-    """Whether each instruction is a classification."""
-
-    rounds: tuple[str, ...]
-    sampling: Sampling
-    prompt: str
-    name = "kind"
-    retries = 1
-
-    @property
-    def load(self) -> str:
-        return "1 for each instruction"
-
-    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        del tokenizer
-        for name in self.rounds:
-            for made in row.earlier[name]:
-                if made.error:
-                    continue
-                instruction = fields_of(made)["instruction"]
-                turn = Message("user", fill(self.prompt, {"instruction": instruction}))
-                values = {"instruction": instruction}
-                yield Prompt((turn,), (0, len(row.document.text)), self.sampling, lineage=(made.id,), values=values)
-
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        found = re.search(r"\b(yes|no)\b", completion.text.rpartition(":")[2].lower())
-        if not found:
-            return Parsed(error="parse:no_label")
-        return Parsed(fields={**prompt.values, "classification": found.group(1) == "yes"})
-
-    def describe(self) -> dict[str, Any]:
-        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
-
-
-@dataclass(frozen=True)
-class Instances(Step):
-    """Examples of each instruction, as training text."""
-
-    sampling: Sampling
-    output_first: str
-    input_first: str
-    name = "instances"
-    fans_out = True
-
-    @property
-    def load(self) -> str:
-        return "1 for each instruction"
-
-    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        del tokenizer
-        for made in row.earlier["kind"]:
-            if made.error:
-                continue
-            known = fields_of(made)
-            template = self.output_first if known["classification"] else self.input_first
-            turn = Message("user", fill(template, {"instruction": known["instruction"]}))
-            yield Prompt((turn,), (0, len(row.document.text)), self.sampling, lineage=(made.id,), values=known)
-
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        found = instances(completion.text, output_first=prompt.values["classification"])
-        if found and completion.finish_reason == "length":
-            found.pop()  # the last one is cut
-        kept = without_faults(found)
-        return Parsed(fields={"instances": kept}) if kept else Parsed(error="parse:no_items")
-
-    def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
-        del row
-        for answer in answers:
-            if answer.parsed.error:
-                yield Output(answer, answer.parsed)
-            instruction = answer.prompt.values["instruction"]
-            for part, (given, output) in enumerate(answer.parsed.fields.get("instances", ())):
-                yield Output(answer, _trained({"instruction": instruction, "input": given, "output": output}), part)
-
-    def describe(self) -> dict[str, Any]:
-        return {"prompts": [self.output_first, self.input_first], "sampling": self.sampling.fields()}
-
-
-def instances(text: str, *, output_first: bool) -> list[tuple[str, str]]:
-    """Pairs of input and output of a completion, in order."""
-    starts = list(_PART.finditer(text))
-    parts = [
-        (start.group(1).lower(), text[start.end() : end].strip())
-        for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(text)], strict=False)  # no starts, no ends
-    ]
-    first, second = ("output", "input") if output_first else ("input", "output")
-    found = []
-    for (kind, value), (following, other) in itertools.pairwise(parts):
-        if (kind, following) == (first, second):
-            found.append((other, value) if output_first else (value, other))
-    return [("" if given.lower().strip(".") in _NO_INPUT else given, output) for given, output in found]
-
-
-def without_faults(found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Self-Instruct's rules: no input that is its output, no output that is empty or ends with a colon, no input with two outputs."""
-    outputs: dict[str, set[str]] = defaultdict(set)
-    for given, output in found:
-        outputs[given].add(output)
-    kept = [(given, output) for given, output in found if given != output and output and not output.endswith(":")]
-    return list(dict.fromkeys((given, output) for given, output in kept if len(outputs[given]) == 1))
-
-
-def _trained(task: Mapping[str, str]) -> Parsed:
-    parts = [task["instruction"], task["input"], task["output"]]
-    return Parsed(text="\n\n".join(part for part in parts if part), fields=dict(task))
 
 
 FLOWS: Flows = {

@@ -14,11 +14,12 @@ from pydantic import Field
 
 from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import Flows, SamplingSection
-from rephrase.recipes.parsers import Context, parser_of, without_fence
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsing.common import Context, without_fence
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.template import TRUNCATED, fields_of
+from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.template import fields_of
 from rephrase.records import Generation, content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -69,13 +70,12 @@ class Answers(Step):
             turns = [Message("system", system)] if system else []
             turns.append(Message("user", row.document.text))
             sampling = replace(self.sampling, temperature=temperature)
-            yield Prompt(tuple(turns), (0, len(row.document.text)), sampling, key=f"{number}.{which}")
+            yield Prompt(tuple(turns), row.span, sampling, key=f"{number}.{which}")
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        return Parsed(fields={"answer": completion.text.strip()}) if completion.text.strip() else Parsed(error="parse:empty")
+        written = whole_text(completion)
+        return written if written.text is None else Parsed(fields={"answer": written.text})
 
     def describe(self) -> dict[str, Any]:
         return {"options": self.options.model_dump(), "sampling": self.sampling.fields()}
@@ -84,9 +84,8 @@ class Answers(Step):
 def _answers(row: Row) -> list[tuple[Generation, str]]:
     """The different answers of the step before."""
     found: dict[str, Generation] = {}
-    for made in row.earlier["answers"]:
-        if not made.error:
-            found.setdefault(fields_of(made)["answer"], made)
+    for made in row.good("answers"):
+        found.setdefault(fields_of(made)["answer"], made)
     return [(made, text) for text, made in found.items()]
 
 
@@ -107,10 +106,9 @@ class Grades(Step):
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        span = (0, len(row.document.text))
         for made, answer in _answers(row):
             words = fill(self.prompt, {"passage": row.document.text, "answer": answer})
-            yield Prompt((Message("user", words),), span, self.sampling, made.key, lineage=(made.id,), values={"answer": answer})
+            yield Prompt.saying(words, row.span, self.sampling, made.key, (made.id,), {"answer": answer})
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
@@ -172,13 +170,10 @@ class Pairs(Step):
 
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        span = (0, len(row.document.text))
         for (one, first), (other, second) in itertools.permutations(_answers(row), 2):
             words = fill(self.prompt, {"passage": row.document.text, "first": first, "second": second})
             values = {"first": first, "second": second}
-            yield Prompt(
-                (Message("user", words),), span, self.sampling, f"{one.key}|{other.key}", lineage=(one.id, other.id), values=values
-            )
+            yield Prompt.saying(words, row.span, self.sampling, f"{one.key}|{other.key}", (one.id, other.id), values)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         parser = parser_of("label", {"labels": ["first", "second", "neither"]}, self.name)

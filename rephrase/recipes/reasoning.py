@@ -1,30 +1,24 @@
-"""Reasoning that a verifier has checked: k candidates and those that are right, votes, and TinyGSM's programs told as conversations."""
+"""Reasoning that a verifier has checked: k candidates and those that are right, or what most of them say."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from rephrase.config import Section
-from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.family import Flows, SamplingSection
-from rephrase.recipes.parsers import Context, parser_of
+from rephrase.recipes import tinygsm
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.template import TRUNCATED, fields_of
-from rephrase.records import Document, content_id, unit_interval
+from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.text.tokenizer import Tokenizer
-from rephrase.verifiers.answers import final_answer, same_answer
-from rephrase.verifiers.kinds import Kind, Verifier, code
-from rephrase.verifiers.programs import ProgramError, plain, run_program
+from rephrase.verifiers.kinds import Kind, Verifier
 
 _CHECKED_AT_ONCE = 4  # sandboxes and commands; each may use a processor
 _WHAT = {
@@ -60,17 +54,6 @@ class MajorityOptions(Section):
     keep: int | None = Field(default=1, ge=1)
 
 
-class ProgramOptions(Section):
-    """Options of `tinygsm/mind`."""
-
-    samples: int = Field(default=1, ge=1)
-    expected: str = "answer"
-    """Key of the metadata that holds the right answer. Where a problem has none, every program that runs is kept."""
-    styles: list[Literal["two_students", "problem_solving"]] = ["two_students", "problem_solving"]
-    mistakes: float = Field(default=0.1, ge=0, le=1)
-    """Share of conversations in which an error is made and corrected; ours."""
-
-
 def _build_verified(options: Options, sampling: SamplingSection, kind: Kind) -> Recipe:
     if kind == "command" and not options.command:
         raise UserError("the option `command` is missing", where="recipe `verified/command`", cure="name the program that verifies")
@@ -90,17 +73,6 @@ def _build_majority(options: MajorityOptions, sampling: SamplingSection) -> Reci
     return Recipe(
         "verified/majority", Paper(**texts["papers"]["majority"]), (step,), "Solutions of a problem on whose answer most candidates agree."
     )
-
-
-def _build_tinygsm(options: ProgramOptions, sampling: SamplingSection) -> Recipe:
-    texts = flow_prompts("reasoning")
-    programs = Programs(texts["solve"]["program"].strip(), Sampling(max_tokens=1024, temperature=0.8, top_p=0.95), options)
-    base = sampling.over(Sampling(max_tokens=1536, temperature=1.0, top_p=0.9))
-    talks = Conversations(
-        {style: texts["conversation"][style].strip() for style in options.styles}, texts["mistake"].rstrip(), base, options
-    )
-    summary = "A problem as a program of assignments, run and checked, told as a conversation."
-    return Recipe("tinygsm/mind", Paper(**texts["papers"]["tinygsm"]), (programs, talks), summary)
 
 
 @dataclass(frozen=True)
@@ -126,17 +98,14 @@ class Candidates(Step):
             raise UserError(
                 f"the document has no `{self.expected}` in its metadata, which says what is right",
                 where=f"document {row.document.id}",
-                cure="name the metadata key by the option `expected`, and keep that field by `input.fields.also`",
+                cure="name the metadata key by the option `expected`, and keep that field by `input.fields.also`, in a preview by `--also`",
             )
         words = fill(self.prompt, {"passage": row.document.text})
-        yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling)
+        yield Prompt.saying(words, row.span, self.sampling)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        text = completion.text.strip()
-        return Parsed(text=text) if text else Parsed(error="parse:empty")
+        return whole_text(completion)
 
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         texts = [answer.parsed.text or "" for answer in answers]
@@ -186,130 +155,8 @@ class Candidates(Step):
         return {**said, "keep": self.keep, "share": self.share}
 
 
-@dataclass(frozen=True)
-class Programs(Step):
-    """A problem as a program of assignments, which is run by an interpreter of our own."""
-
-    prompt: str
-    sampling: Sampling
-    options: ProgramOptions
-    name = "program"
-
-    @property
-    def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
-        """Programs for each problem."""
-        return self.options.samples
-
-    @property
-    def load(self) -> str:
-        return f"{self.samples} for each document"
-
-    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        del tokenizer
-        words = fill(self.prompt, {"passage": row.document.text})
-        values = {"expected": row.document.metadata.get(self.options.expected, "")}
-        yield Prompt((Message("user", words),), (0, len(row.document.text)), self.sampling, values=values)
-
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        try:
-            done = run_program(code(completion.text))
-        except ProgramError as error:
-            return Parsed(error=f"parse:program:{error}")
-        value = plain(done.value)
-        expected = prompt.values["expected"]
-        if expected and not same_answer(value, final_answer(expected) or expected):
-            return Parsed(error="rejected:wrong", fields={"answer": value})
-        steps = [[name, expression, plain(result)] for name, expression, result in done.lines]
-        return Parsed(fields={"program": done.annotated, "value": value, "steps": steps})
-
-    def describe(self) -> dict[str, Any]:
-        return {"prompt": self.prompt, "sampling": self.sampling.fields(), "expected": self.options.expected}
-
-
-@dataclass(frozen=True)
-class Conversations(Step):
-    """The annotated program told as conversations, some of them with an error that is found and mended."""
-
-    prompts_of_styles: dict[str, str]
-    mistake: str
-    sampling: Sampling
-    options: ProgramOptions
-    name = "conversation"
-
-    @property
-    def load(self) -> str:
-        return f"{len(self.prompts_of_styles)} for each program that is right"
-
-    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        del tokenizer
-        for made in row.earlier["program"]:
-            if made.error:
-                continue
-            known = fields_of(made)
-            for style, template in self.prompts_of_styles.items():
-                words = {"passage": row.document.text, "program": known["program"], "value": known["value"]}
-                words["mistake"] = self._mistake(row.document, known["steps"], f"{made.id} {style}")
-                values = {"value": known["value"], "mistake": bool(words["mistake"])}
-                turn = Message("user", fill(template, words))
-                yield Prompt((turn,), (0, len(row.document.text)), self.sampling, style, lineage=(made.id,), values=values)
-
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        parsed = parser_of("dialogue", {}, self.name)(completion.text, Context(tokenizer))
-        if parsed.text is None:
-            return parsed
-        if not _says(parsed.text, prompt.values["value"]):
-            return Parsed(error="rejected:wrong")  # the conversation does not come to the result
-        return Parsed(text=parsed.text, fields=dict(prompt.values))
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "prompts": self.prompts_of_styles,
-            "mistake": self.mistake,
-            "sampling": self.sampling.fields(),
-            "mistakes": self.options.mistakes,
-        }
-
-    def _mistake(self, document: Document, steps: Sequence[Sequence[str]], seed: str) -> str:
-        if unit_interval(document.id, seed, "mistake") >= self.options.mistakes:
-            return ""
-        drawn = random.Random(content_id(document.id, seed))  # not a secret
-        candidates = [(name, wrong, right) for name, expression, right in steps for wrong in _wrong(expression, right, steps)]
-        if not candidates:
-            return ""
-        name, wrong, right = drawn.choice(candidates)
-        return fill(self.mistake, {"name": name.replace("_", " "), "wrong": wrong, "right": right})
-
-
-def _wrong(expression: str, right: str, steps: Sequence[Sequence[str]]) -> Iterator[str]:
-    """What the expression gives with one sign mistaken for another, as learners do."""
-    known = "\n".join(f"{name} = {before}" for name, before, _ in steps)
-    for sign, other in (("+", "-"), ("-", "+"), ("*", "+"), ("/", "*")):
-        changed = expression.replace(f" {sign} ", f" {other} ", 1)
-        if changed == expression:
-            continue
-        try:
-            value = plain(run_program(f"{known}\nreturn {changed}").value)
-        except ProgramError:
-            continue
-        if value != right:
-            yield value
-
-
-def _says(text: str, value: str) -> bool:
-    plain_text = text.replace(",", "")
-    if value in plain_text:
-        return True
-    top, _, bottom = value.partition("/")
-    return bool(bottom) and f"{float(Fraction(int(top), int(bottom))):.2f}" in plain_text
-
-
 FLOWS: Flows = {
     **{f"verified/{kind}": (Options, partial(_build_verified, kind=kind)) for kind in ("answer", "choice", "python", "command")},
     "verified/majority": (MajorityOptions, _build_majority),
-    "tinygsm/mind": (ProgramOptions, _build_tinygsm),
+    **tinygsm.FLOWS,
 }

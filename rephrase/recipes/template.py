@@ -11,15 +11,15 @@ from typing import Any
 import orjson
 
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import Parsed, Prompt, Row, Step
+from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
 from rephrase.recipes.edits import numbered
-from rephrase.recipes.parsers import Context, parser_of
+from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill
 from rephrase.records import Document, Generation, content_id
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
-TRUNCATED = "parse:truncated"
 _ABOVE = "(the text above the line)"
 _BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 
@@ -46,8 +46,10 @@ class TemplateStep(Step):
     options: Mapping[str, Any] = field(default_factory=dict)
     text: str | None = None  # the training text, filled from all that is known by then; None: none, the step prepares others
     keep: tuple[tuple[str, float], ...] = ()  # fields with the least value that is not rejected
-    drop_truncated: bool = False
+    drop_truncated: bool = False  # steps without training text always do
     only_first: bool = False  # of a document's passages
+    min_passage_tokens: int = 0  # shorter passages are left out
+    first_characters: int | None = None  # of a document, up to the end of a word: its one passage
 
     @property
     def fans_out(self) -> bool:  # type: ignore[override]  # a constant in other steps
@@ -67,6 +69,7 @@ class TemplateStep(Step):
         else:
             which = "document, on its first" if self.only_first else "passage of"
             each = f"1 for each {which} {self.passage_tokens} tokens" if self.passage_tokens else "1 for each document"
+            each += f", on its first {self.first_characters} characters" if self.first_characters else ""
         times = self.draws * self.samples
         return each if times == 1 else f"{times}{each[1:]}"
 
@@ -96,7 +99,8 @@ class TemplateStep(Step):
                 yield from self._drawn(row, span, values, f"{made.key}/{number}" if made.key else str(number), lineage, tokenizer)
 
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        if self.drop_truncated and completion.finish_reason == "length":
+        # What a later step builds on is dropped here: the filter sees only how the last completion ended.
+        if (self.drop_truncated or self.text is None) and completion.finish_reason == "length":
             return Parsed(error=TRUNCATED)
         context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
         parsed = parser_of(self.parser, dict(self.parser_settings), self.name)(completion.text, context)
@@ -136,15 +140,20 @@ class TemplateStep(Step):
             "keep": self.keep,
             "drop_truncated": self.drop_truncated,
             "only_first": self.only_first,
+            "min_passage_tokens": self.min_passage_tokens,
+            "first_characters": self.first_characters,
         }
         return {**said, **{key: value for key, value in rest.items() if value}}
 
     def _spans(self, document: Document, tokenizer: Tokenizer) -> Iterator[tuple[int, int]]:
         if self.passage_tokens is None:
-            yield (0, len(document.text))
+            whole = (0, _word_end(document.text, self.first_characters or len(document.text)))
+            if not self.min_passage_tokens or tokenizer.count([document.text[: whole[1]]])[0] >= self.min_passage_tokens:
+                yield whole
             return
         for passage in split_passages(document.text, tokenizer, self.passage_tokens, document.language):
-            yield (passage.start, passage.end)
+            if passage.n_tokens >= self.min_passage_tokens:
+                yield (passage.start, passage.end)
             if self.only_first:
                 return
 
@@ -180,6 +189,13 @@ class TemplateStep(Step):
         for asked, answered in self.examples:
             turns += [Message("user", asked), Message("assistant", answered)]
         return (*turns, Message("user", fill(self.prompt, values)))
+
+
+def _word_end(text: str, most: int) -> int:
+    """Where the last word ends that lies within the first characters; `most` where it is one long word."""
+    if len(text) <= most or text[most].isspace():
+        return min(len(text), most)
+    return next((place for place in range(most, 0, -1) if text[place - 1].isspace()), most)
 
 
 def _start(document: Document, limit: int | None, tokenizer: Tokenizer) -> str:

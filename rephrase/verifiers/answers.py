@@ -25,6 +25,7 @@ _WITH_UNIT = re.compile(
 )
 _MIXED = re.compile(r"^(-?)\s*(\d+)\s+(\d+)\s*/\s*(\d+)$")
 _LATEX = (
+    (re.compile(r"(?<=\d)(?:\{,\}|\\[,!:]\s?)(?=\d{3}(?!\d))"), ","),  # digits in groups: 70{,}000
     (re.compile(r"\\[dt]?frac\s*\{([^{}]+)\}\s*\{([^{}]+)\}"), r"((\1)/(\2))"),
     (re.compile(r"\\[dt]?frac\s*(\d)\s*(\d)"), r"(\1/\2)"),
     (re.compile(r"\\sqrt\s*\{([^{}]+)\}"), r"sqrt(\1)"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shlex
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -76,26 +79,32 @@ class Verifier:
         return Verdict(right, answer, "" if right else f"{answer} is not {(gold or expected).strip()}"[:_REASON])
 
     def _ask_command(self, candidate: str, expected: str) -> Verdict:
-        with tempfile.TemporaryDirectory(prefix="verifier-") as folder:
+        with tempfile.TemporaryDirectory(prefix="verifier-") as folder, tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as asked:
+            asked.write(candidate.encode(errors="replace"))
+            asked.seek(0)
             try:
-                done = subprocess.run(  # noqa: S603  # the user's own command
+                process = subprocess.Popen(  # noqa: S603  # the user's own command
                     shlex.split(self.command),
-                    input=candidate,
-                    capture_output=True,
-                    text=True,
-                    timeout=self.seconds,
+                    stdin=asked,
+                    stdout=told,
+                    stderr=subprocess.STDOUT,
                     cwd=folder,
                     env={"PATH": "/usr/local/bin:/usr/bin:/bin", "EXPECTED": expected},
-                    check=False,
+                    start_new_session=True,
                 )
-            except subprocess.TimeoutExpired:
-                return Verdict(False, None, f"timeout: not done after {self.seconds:g} s")
             except OSError as error:
                 return Verdict(False, None, f"the verifier does not start: {error}")
-        words = (done.stderr or done.stdout).strip().splitlines()
-        return Verdict(
-            done.returncode == 0, None, "" if done.returncode == 0 else (words[-1] if words else f"exit code {done.returncode}")[:_REASON]
-        )
+            try:
+                code = process.wait(self.seconds)
+            except subprocess.TimeoutExpired:
+                return Verdict(False, None, f"timeout: not done after {self.seconds:g} s")
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # provers start others, which would go on
+                process.wait()
+            told.seek(max(0, told.tell() - _REASON))
+            words = told.read().decode(errors="replace").strip().splitlines()
+        return Verdict(code == 0, None, "" if code == 0 else (words[-1] if words else f"exit code {code}"))
 
 
 def choice(text: str) -> str | None:

@@ -21,123 +21,33 @@ _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many rights on files e
 _CLONE_THREAD = 0x00010000
 _EPERM, _ENOSYS = 1, 38
 
-# System calls that no computation needs, by machine. Numbers: the kernel's syscall tables.
-_DENIED = {
-    "x86_64": (
-        0xC000003E,
-        {"clone": 56, "clone3": 435},
-        # sockets, new processes, signals, ptrace, keys, namespaces, perf, other processes' memory, memfd, bpf, userfaultfd, io_uring,
-        # pidfd, mounts, limits, System V memory, chroot, file handles, kernel modules, reboot, ports, swap, clocks, host name
-        (
-            41,
-            42,
-            44,
-            49,
-            57,
-            58,
-            59,
-            62,
-            101,
-            200,
-            234,
-            248,
-            249,
-            250,
-            272,
-            308,
-            298,
-            310,
-            311,
-            319,
-            321,
-            322,
-            323,
-            425,
-            426,
-            427,
-            434,
-            424,
-            438,
-            165,
-            166,
-            160,
-            302,
-            29,
-            30,
-            31,
-            68,
-            64,
-            161,
-            304,
-            175,
-            313,
-            176,
-            169,
-            172,
-            173,
-            167,
-            168,
-            164,
-            227,
-            170,
-            171,
-        ),
-    ),
-    "aarch64": (
-        0xC00000B7,
-        {"clone": 220, "clone3": 435},
-        (
-            198,
-            203,
-            206,
-            200,
-            221,
-            129,
-            117,
-            130,
-            131,
-            217,
-            218,
-            219,
-            97,
-            268,
-            241,
-            270,
-            271,
-            279,
-            280,
-            281,
-            282,
-            425,
-            426,
-            427,
-            434,
-            424,
-            438,
-            40,
-            39,
-            164,
-            261,
-            194,
-            195,
-            196,
-            186,
-            190,
-            51,
-            265,
-            105,
-            273,
-            106,
-            142,
-            224,
-            225,
-            170,
-            112,
-            161,
-            162,
-        ),
-    ),
-}
+# System calls that no computation needs: name, number on x86_64, number on aarch64 ("-" where it has none). Numbers: the kernel's syscall
+# tables. Landlock does not know of changes to modes, owners, times and attributes of files, so they stand here.
+_DENIED = """
+    socket 41 198, connect 42 203, bind 49 200, sendto 44 206,
+    fork 57 -, vfork 58 -, execve 59 221, execveat 322 281, unshare 272 97, setns 308 268,
+    kill 62 129, tkill 200 130, tgkill 234 131, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240, pidfd_open 434 434,
+    pidfd_send_signal 424 424, pidfd_getfd 438 438, ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271,
+    setpriority 141 140, ioprio_set 251 30, sched_setparam 142 118, sched_setscheduler 144 119, sched_setaffinity 203 122,
+    sched_setattr 314 274, setrlimit 160 164, prlimit64 302 261,
+    chmod 90 -, fchmod 91 52, fchmodat 268 53, fchmodat2 452 452, chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54,
+    utime 132 -, utimes 235 -, futimesat 261 -, utimensat 280 88, truncate 76 45, ftruncate 77 46, file_setattr 469 469,
+    setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, setxattrat 463 463,
+    removexattr 197 14, lremovexattr 198 15, fremovexattr 199 16, removexattrat 466 466,
+    shmget 29 194, shmat 30 196, shmctl 31 195, msgget 68 186, semget 64 190, mq_open 240 180, mq_unlink 241 181,
+    memfd_create 319 279, memfd_secret 447 447, userfaultfd 323 282, bpf 321 280, perf_event_open 298 241,
+    io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427,
+    add_key 248 217, request_key 249 218, keyctl 250 219,
+    mount 165 40, umount2 166 39, open_tree 428 428, move_mount 429 429, fsopen 430 430, fsmount 432 432, mount_setattr 442 442,
+    chroot 161 51, open_by_handle_at 304 265, init_module 175 105, finit_module 313 273, delete_module 176 106,
+    reboot 169 142, iopl 172 -, ioperm 173 -,
+    swapon 167 224, swapoff 168 225, settimeofday 164 170, clock_settime 227 112, sethostname 170 161, setdomainname 171 162
+"""
+_MACHINES = {"x86_64": (0xC000003E, 1), "aarch64": (0xC00000B7, 2)}  # what seccomp calls it, and its column in the table
+_CLONE = {"x86_64": 56, "aarch64": 220}
+_CLONE3 = 435
+_FCNTL = {"x86_64": 72, "aarch64": 25}
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15  # have the kernel send a signal to another process when a pipe is ready
 
 
 def _call(number: int, *arguments: object) -> int:
@@ -185,10 +95,12 @@ class _Program(ctypes.Structure):
 def _deny_calls() -> None:
     """Seccomp: the calls above fail with EPERM, and new processes too; threads may be started."""
     machine = platform.machine()
-    if machine not in _DENIED:
+    if machine not in _MACHINES:
         raise OSError(f"no list of system calls for {machine}")
-    architecture, clones, denied = _DENIED[machine]
+    architecture, column = _MACHINES[machine]
+    denied = [int(call.split()[column]) for call in _DENIED.split(",") if call.split()[column] != "-"]
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    first_argument, second_argument = 16, 24
     allow, refuse, missing, kill = 0x7FFF0000, 0x00050000 | _EPERM, 0x00050000 | _ENOSYS, 0x80000000
 
     def instruction(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
@@ -199,10 +111,13 @@ def _deny_calls() -> None:
     code += instruction(at_least, 0x40000000, 0, 1) + instruction(give, refuse)  # the x32 variant of every call
     for number in denied:
         code += instruction(equal, number, 0, 1) + instruction(give, refuse)
-    code += instruction(equal, clones["clone3"], 0, 1) + instruction(
-        give, missing
-    )  # its flags cannot be seen: the library falls back to clone
-    code += instruction(equal, clones["clone"], 0, 3) + instruction(load, 16) + instruction(any_bit, _CLONE_THREAD, 1, 0)
+    # Its flags cannot be seen: the library falls back to clone.
+    code += instruction(equal, _CLONE3, 0, 1) + instruction(give, missing)
+    code += instruction(equal, _FCNTL[machine], 0, 6) + instruction(load, second_argument) + instruction(equal, _F_SETOWN, 2, 0)
+    code += (
+        instruction(equal, _F_SETSIG, 1, 0) + instruction(equal, _F_SETOWN_EX, 0, 1) + instruction(give, refuse) + instruction(give, allow)
+    )
+    code += instruction(equal, _CLONE[machine], 0, 3) + instruction(load, first_argument) + instruction(any_bit, _CLONE_THREAD, 1, 0)
     code += instruction(give, refuse) + instruction(give, allow)
     program = _Program(len(code) // 8, code)
     if _LIBC.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0):
@@ -227,8 +142,8 @@ def main() -> None:
     if os.getppid() != parent:
         return
     token, _, source = sys.stdin.buffer.read().partition(b"\n")
+    _shut_in(cpu_seconds, memory_mib)  # before compiling, which a program can make as dear as it likes
     program = compile(source.decode(errors="replace"), "program", "exec")
-    _shut_in(cpu_seconds, memory_mib)
     exec(program, {"__name__": "__main__"})  # noqa: S102  # what this process is for
     sys.stdout.flush()
     os.write(1, token)

@@ -121,11 +121,27 @@ def test_the_list_names_steps_prompts_tokens_and_papers(capsys):
     text = capsys.readouterr().out
     for words in ("entigraph/relations", "propose: 1 for each", "2,048", "arxiv.org/abs/2401.16380"):
         assert words in text
+    assert "n(n-1)/2 pairs and n(n-1)(n-2)/6 triples for n" in " ".join(text.replace("│", " ").split())
+    assert "evolve0 to 3: 1 for each" in text
+    assert "problem: 1 for each row" in text, "recipes with rows of their own need no documents"
+    main(["recipes", "show", "entigraph/relations"])
+    shown = capsys.readouterr().out
+    assert "tells of each of them, then how they act on each other." in shown, "prompts stand as they are, not as quoted YAML"
     main(["recipes", "nemotron"])
     assert set(re.findall(r"\b(\w+)/\w+ ", capsys.readouterr().out)) == {"nemotron"}
     for bad in (["recipes", "nothing"], ["recipes", "show"], ["recipes", "show", "wrap/eazy"], ["preview", "wrap/easy"]):
         with pytest.raises(SystemExit):
             main(bad)
+
+
+def test_a_preview_takes_fields_along(tmp_path, tokenizer_file, capsys):
+    (tmp_path / "problems.jsonl").write_text(json.dumps({"question": "How many pens do 4 boxes of 3 hold?", "answer": "#### 12"}) + "\n")
+    words = ["preview", "verified/answer", "--input", str(tmp_path / "problems.jsonl"), "--text", "question", "--tokenizer", tokenizer_file]
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "--also" in capsys.readouterr().err
+    main([*words, "--also", "answer"])
+    assert "How many pens do 4 boxes of 3 hold?" in capsys.readouterr().out
 
 
 def test_the_fan_out_of_one_document_is_spread_over_all_executors(config, tmp_path, spark):

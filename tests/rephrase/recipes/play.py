@@ -60,13 +60,20 @@ class Played:
         return [json.loads(row["fields"]) for row in self.rows[step] if row["fields"] and not row["error"]]
 
 
-def play(name: str, document: str | Document | None, scripts: Mapping[str, Script], tokenizer, **options: Any) -> Played:
+def play(
+    name: str,
+    document: str | Document | None,
+    scripts: Mapping[str, Script],
+    tokenizer,
+    neighbours: Sequence[Document] = (),
+    **options: Any,
+) -> Played:
     """All steps of a recipe on one document, or on the first row of its own. Steps without a script get an empty completion."""
     [recipe] = recipes_of([RecipeUse(use=name, options=options)])
     if document is None:
         assert recipe.rows is not None
         document = next(iter(recipe.rows.documents()))
-    rows = [Row(document if isinstance(document, Document) else Document("d", document))]
+    rows = [Row(document if isinstance(document, Document) else Document("d", document), neighbours=neighbours)]
     played = Played()
     for step in recipe.steps:
         engine = Scripted(scripts.get(step.name, ""))

@@ -59,6 +59,35 @@ def test_the_numbers_of_the_papers(tokenizer):
     assert prompt.messages[-1].content.startswith("The tide rises."), "MIND's instruction comes after the context"
 
 
+@pytest.mark.parametrize(
+    ("name", "passage", "output", "temperature", "top_p"),
+    [
+        ("wrap/qa", 300, 768, 0.7, 0.95),
+        ("nemotron/wikipedia", 512, 512, 0.5, 0.9),
+        ("nemotron/diverse_qa", 1000, 600, 0.5, 0.9),
+        ("nemotron/distill", 2000, 1600, 0.5, 0.9),
+        ("nemotron/extract_knowledge", 1400, 1400, 0.5, 0.9),
+        ("nemotron/knowledge_list", 1000, 600, 0.5, 0.9),
+        ("finephrase/math", 5500, 2048, 1.0, 1.0),
+    ],
+)
+def test_sizes_and_sampling_are_those_of_the_papers(name, passage, output, temperature, top_p):
+    step = catalogue()[name].steps[0]
+    said = (step.passage_tokens, step.sampling.max_tokens, step.sampling.temperature, step.sampling.top_p)
+    assert said == (passage, output, temperature, top_p)
+
+
+def test_numbers_of_flows_are_those_of_the_papers():
+    steps = {name: recipe.steps for name, recipe in catalogue().items()}
+    tasks = steps["self_instruct/tasks"][0].sampling
+    assert (tasks.temperature, tasks.top_p, tasks.presence_penalty, tasks.max_tokens) == (0.7, 0.5, 2.0, 1024)
+    assert steps["alpaca/tasks"][0].sampling.temperature == 1.0
+    assert [step.name for step in steps["evol/instruct"]] == [f"{kind}{n}" for n in range(4) for kind in ("evolve", "gain", "answer")]
+    assert len(steps["evol/instruct"][0].texts["depth"]) == 5
+    assert steps["verified/majority"][0].samples == 5
+    assert len(steps["preference/grades"][1].aspects) == 4
+
+
 def test_a_name_inside_the_document_is_not_filled(tokenizer):
     row = Row(Document("d", "Use {passage} and {title} in templates."))
     prompt = next(catalogue()["wrap/easy"].steps[0].prompts(row, tokenizer))
@@ -80,7 +109,11 @@ def test_a_recipe_file_of_the_user(tmp_path, tokenizer):
     [
         ("{passage}", "{pasage}", r"mine.yaml, line 7: the prompt uses `{pasage}`"),
         ("\\n\\n{passage}", "", r"line 7: the prompt never uses `{passage}`"),
-        ("parser: paraphrase", "parser: poem", "unknown parser `poem`"),
+        ("parser: paraphrase", "parser: poem", r"mine.yaml, line 7: unknown parser `poem`"),
+        ("parser: paraphrase", "parser: score\nkeep: {score: 3}", r"line 6: unknown key `keep`"),
+        ("    prompt", "    keep: {scor: 3}\n    prompt", r"line 7: `keep` needs `scor`, which the parser `paraphrase` does not give"),
+        ("passage_tokens: 100", "passage_tokens: -1", r"line 7: `passage_tokens` is -1"),
+        ("styles:", "styles: [", r"mine.yaml, line \d+: .*"),
         ("temperature", "temprature", r"line 4: unknown key `sampling.temprature` \(did you mean `temperature`\?\)"),
         ("prompt:", "promt:", r"unknown key `styles\.\w+\.promt` \(did you mean `prompt`\?\)"),
         ("passage_tokens: 100\n", "", "`passage_tokens` is missing"),

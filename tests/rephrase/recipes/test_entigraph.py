@@ -8,7 +8,7 @@ import pytest
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Row
 from rephrase.recipes.entigraph import Options, build, combinations, read_entities
-from rephrase.recipes.family import SamplingSection
+from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document, Generation
 
 NAMES = [f"Entity {i}" for i in range(12)]
@@ -20,7 +20,7 @@ def reply(**fields) -> str:
 
 def relations(options: Options, tokenizer, entities: list[str], error: str | None = None) -> list:
     step = build(options, SamplingSection()).steps[1]
-    document = Document("d", "The Moon pulls the sea.", metadata={"title": "Tides"})
+    document = Document("d", "The Moon pulls the sea.", metadata={"title": "Tides", "author": "A. Moon", "year": "1901"})
     found = Generation("g1", "entities", "", 0, 23, reply(entities=entities), "About tides.", None, error, 1)
     return list(step.prompts(Row(document, {"entities": [found]}), tokenizer))
 
@@ -31,7 +31,11 @@ def test_all_pairs_then_all_triples(tokenizer):
     assert kinds == ["pair"] * comb(12, 2) + ["triple"] * comb(12, 3)
     assert len({p.key for p in prompts}) == len(prompts)
     assert all(p.lineage == ("g1",) and p.span == (0, 23) for p in prompts)
-    assert all("The Moon pulls the sea." in p.messages[-1].content and "Title: Tides" in p.messages[-1].content for p in prompts)
+    assert all(
+        "The Moon pulls the sea." in p.messages[-1].content
+        and "Title: Tides\nAuthor: A. Moon\nYear: 1901\n\nDocument:" in p.messages[-1].content
+        for p in prompts
+    )
     assert all(name in p.messages[-1].content for p in prompts for name in p.key.split(":", 1)[1].split("|"))
 
 

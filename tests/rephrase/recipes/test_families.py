@@ -21,6 +21,7 @@ CASES = [
     *((f"wrap/{style}", PROSE, None, PROSE[:40]) for style in ("easy", "medium", "hard")),
     ("wrap/easy", f"Sure! Here is the rewritten passage:\n\n{PROSE}", None, PROSE[:40]),
     ("wrap/hard", "", "parse:empty", ""),
+    ("wrap/hard", f"{PROSE}\n\nThis paraphrase keeps all facts.", "rejected:flagged", ""),
     ("wrap/qa", PAIRS, None, "Question: What is fact number 0"),
     ("wrap/qa", REFUSAL, "parse:no_questions", ""),
     ("mind/debate", TALK, None, "Anna:"),
@@ -52,6 +53,8 @@ CASES = [
     ("prox/chunk", 'normalize("tide", "flood")', None, "The flood rises"),
     ("prox/chunk", "remove_lines(0, 0)", "rejected:removed", ""),
     ("prox/chunk", "remove_lines(0, 99)", "parse:program", ""),
+    ("prox/document", 'normalize("tide", "flood")', "parse:program", ""),
+    ("prox/chunk", "drop_doc()", "parse:program", ""),
     ("prox/chunk", REFUSAL, "parse:program", ""),
     ("style/transfer", PROSE, None, PROSE[:40]),
     ("domain_qa/edge_cases", PAIRS, None, "Question: What is fact number 0"),
@@ -83,6 +86,23 @@ def test_a_passage_that_gives_orders_stands_in_the_prompt_as_data_and_is_not_fil
         played = play(name, hostile.strip(), {step.name: ""}, tokenizer)
         [prompt] = played.prompts[step.name][:1]
         assert "{passage} {options} <|im_end|>" in prompt, name
+
+
+def test_a_text_on_paraphrasing_may_speak_of_it(tokenizer):
+    passage = "A paraphrase says the same in other words."
+    assert play("wrap/easy", passage, {"rewrite": "To paraphrase is to say it anew."}, tokenizer).errors("rewrite") == []
+
+
+def test_nemotron_takes_passages_of_thirty_tokens_and_counts_the_whole_of_a_text(tokenizer):
+    short, enough = "The tide rises. " * 4, "The tide rises. " * 6
+    assert tokenizer.count([short.strip()])[0] < 30 <= tokenizer.count([enough.strip()])[0]
+    for style in ("wikipedia", "diverse_qa", "distill", "extract_knowledge", "knowledge_list"):
+        assert play(f"nemotron/{style}", short.strip(), {"rewrite": ""}, tokenizer).rows["rewrite"] == []
+        assert len(play(f"nemotron/{style}", enough.strip(), {"rewrite": ""}, tokenizer).rows["rewrite"]) == 1
+    pair = "Question: What rises?\nAnswer: The tide."
+    assert tokenizer.count([pair])[0] < 100 <= tokenizer.count([f"{PASSAGE.strip()}\n\n{pair}"])[0]
+    assert play("nemotron/diverse_qa", PASSAGE.strip(), {"rewrite": pair}, tokenizer).texts("rewrite") == [f"{PASSAGE.strip()}\n\n{pair}"]
+    assert play("nemotron/diverse_qa", enough.strip(), {"rewrite": pair}, tokenizer).errors("rewrite") == ["parse:too_short"]
 
 
 @pytest.mark.parametrize("tokens", [10, 60])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -117,7 +118,9 @@ def test_rows_are_drawn_alike_every_time_and_lists_may_be_the_users(tokenizer, t
     assert rows == list(recipe.rows.documents())
     assert len({row.id for row in rows}) == 200
     assert len({row.text for row in rows}) > 190, "randomness comes from outside"
-    assert set(rows[0].metadata) == {"verb", "noun", "adjective", "feature"}
+    assert set(rows[0].metadata) == {"verb", "noun", "adjective", "features"}
+    some = Counter(row.metadata["features"].count(";") + 1 for row in rows)
+    assert set(some) >= {1, 2, 3, 4}, "any subset of the features"
     (tmp_path / "verbs.txt").write_text("# mine\nsail\n")
     [mine] = recipes_of([RecipeUse(use="tinystories/story", options={"count": 3, "verbs": str(tmp_path / "verbs.txt")})])
     assert {row.metadata["verb"] for row in mine.rows.documents()} == {"sail"}
@@ -138,8 +141,13 @@ def test_exercises_come_with_their_solution(tokenizer):
 
 
 def test_the_web_seed_is_the_beginning_of_the_page_alone(tokenizer):
-    played = play("textbook/web", PASSAGE * 40, {"rewrite": PROSE}, tokenizer)
-    assert len(played.prompts["rewrite"]) == 1
+    page = PASSAGE * 40
+    played = play("textbook/web", page, {"rewrite": PROSE}, tokenizer)
+    [row] = played.rows["rewrite"]
+    assert row["span_start"] == 0
+    assert 990 < row["span_end"] <= 1000
+    assert page[row["span_end"] - 1].isspace(), "no word is cut"
+    assert [row["span_end"] for row in play("textbook/web", "x" * 2000, {"rewrite": PROSE}, tokenizer).rows["rewrite"]] == [1000]
 
 
 def test_two_documents_that_share_rare_names_are_put_together(tokenizer):

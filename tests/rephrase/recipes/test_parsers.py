@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from rephrase.errors import UserError
-from rephrase.recipes.parsers import Context, parser_of
+from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsing.common import Context
 
 LONG_TALK = "\n\n".join(
     f"{who}: The tide rises twice a day, because the Moon pulls at the sea on both sides." for who in ("Anna", "Ben") * 3

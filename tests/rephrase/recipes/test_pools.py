@@ -9,7 +9,8 @@ import re
 import pytest
 
 from rephrase.errors import UserError
-from rephrase.recipes.instruct import instances, rules, without_faults
+from rephrase.recipes.instances import instances, without_faults
+from rephrase.recipes.instruct import rules
 from rephrase.recipes.pools import Pool, accept, draw, read_seeds, rouge_l
 from tests.rephrase.recipes.play import cut, play
 
@@ -51,6 +52,7 @@ def test_the_pool_finds_what_is_too_similar_and_nothing_else():
         ("word " * 151, "too_long"),
         ("word " * 150, None),
         ("Describe what you see in the image.", "unserved"),
+        ("Describe the music of the baroque.", None),
         ("Plot the sales of each month.", "unserved"),
         ("Explain the plotting of a novel.", None),
         ("Go to the shop and buy milk.", "unserved"),
@@ -61,6 +63,10 @@ def test_the_pool_finds_what_is_too_similar_and_nothing_else():
 )
 def test_rules_of_self_instruct(instruction, fault):
     assert rules().fault(instruction.strip()) == fault
+
+
+def test_alpaca_serves_no_sounds_and_films_either():
+    assert rules(alpaca=True).fault("Describe the music of the baroque.") == "unserved"
 
 
 def test_candidates_are_compared_with_those_that_came_in_before_them():
@@ -114,10 +120,10 @@ def test_rounds_end_at_the_target(tokenizer):
     assert [len(played.prompts[f"round{n}"]) for n in range(3)] == [2, 0, 0]
 
 
-def test_the_last_task_of_a_cut_completion_is_left_out(tokenizer):
+def test_a_cut_completion_is_dropped_whole(tokenizer):
     script = cut(numbered("Explain how bread rises in the oven.", "List four uses for an"))
     played = play("self_instruct/tasks", None, {"round0": script}, tokenizer, rounds=1, prompts_per_round=1)
-    assert [fields["instruction"] for fields in played.fields("round0")] == ["Explain how bread rises in the oven."]
+    assert (played.fields("round0"), played.errors("round0")) == ([], ["parse:truncated"])
     for bad in ("I'm sorry, but I cannot help with that.", ""):
         assert play("self_instruct/tasks", None, {"round0": bad}, tokenizer, rounds=1, prompts_per_round=1).errors("round0") == [
             "parse:no_items"
@@ -129,7 +135,10 @@ def test_instances_with_faults_are_left_out():
         "Input: a\nOutput: 1\n\nInput: b\nOutput: b\n\nInput: c\nOutput: Here it is:\n\nInput: d\nOutput:", output_first=False
     )
     assert without_faults(found) == [("a", "1")]
-    assert without_faults([("a", "1"), ("a", "2"), ("b", "3")]) == [("b", "3")], "one input with two outputs"
+    assert without_faults([("Sort this:", "1"), ("b", "3")]) == [("b", "3")], "inputs that end with a colon are cut too"
+    assert without_faults([("a", "1"), ("a", "2"), ("b", "3")]) == [], "one input with two outputs: the task is not trusted"
+    assert without_faults([("", "1"), ("", "2"), ("", "1")]) == [("", "1"), ("", "2")]
+    assert len(without_faults([(str(n), "1") for n in range(2, 12)])) == 5
     assert instances("Output: x\nInput: y", output_first=False) == []
 
 

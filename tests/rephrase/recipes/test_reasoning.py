@@ -82,7 +82,7 @@ def test_programs_are_run_annotated_and_told_as_conversations(tokenizer):
     assert len(played.prompts["conversation"]) == 2, "two students, and problem solving"
     assert "pens = pens_in_a_box * boxes  # 12" in played.prompts["conversation"][0]
     assert played.texts("conversation") == [TALK] * 2
-    wrong_talk = TALK.replace("12", "13")
+    wrong_talk = TALK.replace("12", "112")
     assert (
         play("tinygsm/mind", PROBLEM, {"program": PROGRAM, "conversation": wrong_talk}, tokenizer).errors("conversation")
         == ["rejected:wrong"] * 2

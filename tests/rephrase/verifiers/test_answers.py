@@ -20,6 +20,7 @@ def test_an_answer_verifies_in_all_its_surface_forms_and_another_does_not(gold):
         f"We get $\\boxed{{{gold}}}$.",
         f"The answer is {gold} dollars.",
         f"Work.\n#### {grouped}",
+        f"Thus $\\boxed{{{grouped.replace(',', '{,}')}}}$.",
         f"\\boxed{{\\frac{{{value.numerator * 2}}}{{{value.denominator * 2}}}}}",
         f"The final answer is: **{float(value):.2f}**",
     ]
@@ -37,6 +38,9 @@ def test_an_answer_verifies_in_all_its_surface_forms_and_another_does_not(gold):
         ("50%", "0.5", True),
         ("$1,234.50", "1234.5", True),
         ("3 1/2", "3.5", True),
+        (r"70{,}000", "70000", True),
+        (r"1\,450\,000", "1450000", True),
+        (r"70{,}00", "7000", False),
         ("1/3", "0.333333333", True),
         ("0.33", "1/3", False),
         ("2x+1", "1+2*x", True),

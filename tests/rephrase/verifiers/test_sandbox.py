@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,11 @@ ESCAPES = {
     "sleep": ("import time; time.sleep(100)", "timeout"),
     "write outside": ("open('/tmp/rephrase-escape', 'w').write('x')", "PermissionError"),
     "write in its folder": ("open('file', 'w').write('x')", "PermissionError"),
+    "change a mode": ("import os; os.chmod(FILE, 0o777)", "PermissionError"),
+    "change an owner": ("import os; os.chown(FILE, os.getuid(), os.getgid())", "PermissionError"),
+    "change times": ("import os; os.utime(FILE, (0, 0))", "PermissionError"),
+    "change attributes": ("import os; os.setxattr(FILE, 'user.x', b'1')", "PermissionError"),
+    "cut off": ("import os; os.truncate(FILE, 0)", "PermissionError"),
     "remove": ("import os; os.remove(FILE)", "PermissionError"),
     "read our files": ("print(open(FILE).read())", "PermissionError"),
     "connect": ("import socket; socket.create_connection(('127.0.0.1', 22), 1)", "PermissionError"),
@@ -34,6 +41,10 @@ ESCAPES = {
     "unix socket": ("import socket; socket.socket(socket.AF_UNIX).connect('/run/x')", "PermissionError"),
     "environment of the parent": ("import os; print(open(f'/proc/{os.getppid()}/environ').read())", "PermissionError"),
     "signal": ("import os; os.kill(os.getppid(), 9)", "PermissionError"),
+    "signal by a pipe": ("import fcntl, os; fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getppid())", "PermissionError"),
+    "queued signal": ("import ctypes\nassert ctypes.CDLL(None).sigqueue(__import__('os').getppid(), 10, 0) == 0", "AssertionError"),
+    "slow its parent down": ("import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)", "PermissionError"),
+    "a program that is dear to compile": ("x = [" + "0," * 4_000_000 + "]", ""),
     "more rights": ("import resource; resource.setrlimit(resource.RLIMIT_CPU, (100, 100))", "not allowed"),
     "system by C": ("import ctypes\nassert ctypes.CDLL(None).system(b'true') == 0", "AssertionError"),
     "a gigabyte of output": ("while True: print('x' * 10**6)", "output: more than"),
@@ -50,14 +61,17 @@ def test_what_breaks_out_fails(name, tmp_path):
     program, reason = ESCAPES[name]
     secret = tmp_path / "secret"
     secret.write_text("mine")
-    started = time.monotonic()
-    outcome = run_python(program.replace("FILE", repr(str(secret))), LIMITS)
+    before, started = secret.stat(), time.monotonic()
+    limits = replace(LIMITS, seconds=30) if name == "infinite loop" else LIMITS  # on a busy machine processor time is slow to come
+    outcome = run_python(program.replace("FILE", repr(str(secret))), limits)
     assert not outcome.passed
     assert reason in outcome.reason, outcome
     assert "mine" not in outcome.output
     assert len(outcome.output) <= LIMITS.output_bytes
-    assert time.monotonic() - started < LIMITS.seconds + 3
+    assert time.monotonic() - started < limits.seconds + 3
     assert secret.read_text() == "mine"
+    after = secret.stat()
+    assert (after.st_mode, after.st_mtime_ns, os.listxattr(secret)) == (before.st_mode, before.st_mtime_ns, [])
     assert not os.path.exists("/tmp/rephrase-escape")
 
 
@@ -76,9 +90,21 @@ def test_unit_tests_decide():
     assert wrong.reason == "AssertionError: one more"
 
 
-def test_a_command_says_yes_by_its_exit_code():
+def test_a_command_says_yes_by_its_exit_code(tmp_path):
     assert Verifier("command", command="grep -q QED").verify("Thus QED.", "").right
     assert not Verifier("command", command="grep -q QED").verify("I give up.", "").right
     slow = Verifier("command", command="sleep 20", seconds=0.5).verify("x", "")
     assert slow.reason == "timeout: not done after 0.5 s"
+    (tmp_path / "prover").write_text("#!/bin/sh\nsleep 60 &\necho $! > $EXPECTED\nexit 1\n")
+    (tmp_path / "prover").chmod(0o755)
+    assert not Verifier("command", command=str(tmp_path / "prover")).verify("x", str(tmp_path / "pid")).right
+    child = Path("/proc") / (tmp_path / "pid").read_text().strip() / "cmdline"
+    for _ in range(100):  # the kernel takes a moment
+        if not child.exists() or "sleep" not in child.read_text():
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("what a command started goes on after it")
+    loud = Verifier("command", command="sh -c 'yes no proof | head -n 2000000; exit 1'").verify("x", "")
+    assert (loud.right, loud.reason) == (False, "no proof")
     assert "does not start" in Verifier("command", command="/no/such/prover").verify("x", "").reason

@@ -1,0 +1,1 @@
+"""The kinds of parsers, by what they make of a completion."""

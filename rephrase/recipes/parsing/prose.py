@@ -1,0 +1,142 @@
+"""Parsers of prose: the completion, or a part of it, is the training text."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from rephrase.config import Section
+from rephrase.recipes.base import Parsed
+from rephrase.recipes.edits import apply_edits
+from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_fence, without_lead_in, without_markdown
+
+
+class ParaphraseSettings(Section):
+    """Settings of the parser `paraphrase`."""
+
+    min_tokens: int = 0
+    markdown: bool = True
+    """Leave Markdown in."""
+    flagged: list[str] = []
+    """What a text says of itself where a lead-in is left: with one of these, which the passage does not have, it is dropped."""
+
+
+def paraphrase(settings: ParaphraseSettings) -> Parser:
+    """Prose. A lead-in such as "Here is a paraphrase:" is cut off, as WRAP does (section 3.1 of arXiv 2401.16380)."""
+    flagged = [words.casefold() for words in settings.flagged]
+
+    def parse(completion: str, context: Context) -> Parsed:
+        text = without_lead_in(completion)
+        known = str(context.values.get("passage", "")).casefold()
+        if any(words in text.casefold() and words not in known for words in flagged):
+            return Parsed(error="rejected:flagged")
+        return at_least(text if settings.markdown else without_markdown(text), settings.min_tokens, context)
+
+    return parse
+
+
+class MarkedSettings(Section):
+    """Settings of the parser `marked`."""
+
+    marker: str
+    min_tokens: int = 0
+    strip_lines: list[str] = []
+    """Lines that begin with one of these words are left out."""
+
+
+def marked(settings: MarkedSettings) -> Parser:
+    """Text after a marker that the completion must begin with; Markdown and quotes around the whole are stripped.
+
+    A completion without it is the error `parse:no_marker`, as in Nemotron-CC's code (arXiv 2412.02595).
+    """
+
+    def parse(completion: str, context: Context) -> Parsed:
+        text = without_markdown(completion)
+        if not text.casefold().startswith(settings.marker.casefold()):
+            return Parsed(error="parse:no_marker" if text else "parse:empty")
+        text = text[len(settings.marker) :].strip()
+        if len(text) > 1 and text[0] in "\"“'" and text[-1] in "\"”'":
+            text = text[1:-1].strip()
+        return at_least(_without_lines(text, settings.strip_lines), settings.min_tokens, context)
+
+    return parse
+
+
+class PlainSettings(Section):
+    """Settings of the parser `plain`."""
+
+    min_tokens: int = 0
+    strip_lines: list[str] = []
+
+
+def plain(settings: PlainSettings) -> Parser:
+    """Text without Markdown, and without lines that begin with one of `strip_lines`."""
+
+    def parse(completion: str, context: Context) -> Parsed:
+        return at_least(_without_lines(without_markdown(completion), settings.strip_lines), settings.min_tokens, context)
+
+    return parse
+
+
+def _without_lines(text: str, starts: list[str]) -> str:
+    lowered = tuple(start.casefold() for start in starts)
+    lines = [line for line in text.splitlines() if not (lowered and line.strip().casefold().startswith(lowered))]
+    return "\n".join(lines).strip()
+
+
+class BulletsSettings(Section):
+    """Settings of the parser `bullets`."""
+
+    min_tokens: int = 0
+
+
+def bullets(settings: BulletsSettings) -> Parser:
+    """A list of statements, one a line without its bullet. A first line that is no bullet is dropped (Nemotron-CC's knowledge list)."""
+
+    def parse(completion: str, context: Context) -> Parsed:
+        lines = [line for line in without_markdown(completion).splitlines() if line.strip()]
+        if lines and not BULLET.match(lines[0]):
+            lines = lines[1:]
+        return at_least("\n".join(BULLET.sub("", line).strip() for line in lines), settings.min_tokens, context)
+
+    return parse
+
+
+class TagSettings(Section):
+    """Settings of the parser `tag`."""
+
+    name: str
+    min_tokens: int = 0
+
+
+def tag(settings: TagSettings) -> Parser:
+    """What stands between `<name>` and `</name>`; reasoning before it is left out. Of several the last counts."""
+    pattern = re.compile(rf"<{re.escape(settings.name)}>(.*?)</{re.escape(settings.name)}>", re.DOTALL | re.IGNORECASE)
+
+    def parse(completion: str, context: Context) -> Parsed:
+        found = pattern.findall(completion)
+        return at_least(found[-1].strip(), settings.min_tokens, context) if found else Parsed(error="parse:no_tag")
+
+    return parse
+
+
+class EditsSettings(Section):
+    """Settings of the parser `edits`."""
+
+    max_removed: float = 0.5
+    operations: list[Literal["drop_doc", "keep_doc", "keep_chunk", "remove_lines", "normalize"]] = [
+        "drop_doc",
+        "keep_doc",
+        "keep_chunk",
+        "remove_lines",
+        "normalize",
+    ]
+
+
+def edits(settings: EditsSettings) -> Parser:
+    """A program of edits on the passage's numbered lines, applied to the passage: see `rephrase.recipes.edits`."""
+
+    def parse(completion: str, context: Context) -> Parsed:
+        return apply_edits(without_fence(completion.strip()), str(context.values["passage"]), settings.max_removed, settings.operations)
+
+    return parse

@@ -1,0 +1,110 @@
+"""Parsers of turns: questions with their answers, and conversations."""
+
+from __future__ import annotations
+
+import random
+import re
+
+from rephrase.config import Section
+from rephrase.recipes.base import Parsed
+from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_lead_in, without_markdown
+
+_QUESTION = re.compile(r"^[ \t>*_#-]*(?:question|q)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.+?)\s*$", re.IGNORECASE)
+_ANSWER = re.compile(r"^[ \t>*_#-]*(?:answer|a)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.*?)\s*$", re.IGNORECASE)
+_TURN = re.compile(r"^[ \t>*_#-]*([A-Z][\w.'’ -]{0,38}?)[ \t*_]*:[ \t*_]*\S", re.MULTILINE)
+
+
+class QuestionsSettings(Section):
+    """Settings of the parser `questions`."""
+
+    min_pairs: int = 1
+    min_tokens: int = 0
+
+
+def questions(settings: QuestionsSettings) -> Parser:
+    """Turns that begin with "Question:" and "Answer:", written back in that plain form. Lines before the first question are cut off.
+
+    An unanswered question is left out; fewer pairs than `min_pairs` are the error `parse:no_questions`.
+    """
+
+    def parse(completion: str, context: Context) -> Parsed:
+        pairs = _pairs(completion)
+        if len(pairs) < settings.min_pairs:
+            return Parsed(error="parse:no_questions")
+        return at_least("\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in pairs), settings.min_tokens, context)
+
+    return parse
+
+
+class DiverseSettings(Section):
+    """Settings of the parser `diverse_questions`."""
+
+    max_pairs: int = 8
+    tokens_per_ten_pairs: int = 150
+    min_tokens: int = 0
+
+
+def diverse_questions(settings: DiverseSettings) -> Parser:
+    """The passage with some of its questions and answers after it (Nemotron-CC, arXiv 2412.02595, and its code in NeMo Curator).
+
+    The pairs are shuffled, and a random number of them is kept, from 1 to max(1, int(10 * passage tokens / 150)).
+    The least number of tokens is that of the passage and the pairs together, as in that code.
+    """
+
+    def parse(completion: str, context: Context) -> Parsed:
+        pairs = _pairs("\n".join(BULLET.sub("", line) for line in without_markdown(completion).splitlines()))[: settings.max_pairs]
+        if not pairs:
+            return Parsed(error="parse:no_questions")
+        passage = str(context.values.get("passage", ""))
+        drawn = random.Random(context.seed)  # not a secret
+        drawn.shuffle(pairs)
+        most = max(1, int(10 * context.tokenizer.count([passage])[0] / settings.tokens_per_ten_pairs))
+        kept = pairs[: drawn.randint(1, most)]
+        written = "\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in kept)
+        found = at_least(f"{passage.strip()}\n\n{written}", settings.min_tokens, context)
+        return Parsed(text=found.text, fields={"pairs": len(kept)}) if found.text else found
+
+    return parse
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, list[str]]] = []
+    answering = False
+    for line in text.splitlines():
+        if question := _QUESTION.match(line):
+            pairs.append((question.group(1), []))
+            answering = False
+        elif pairs and (answer := _ANSWER.match(line)):
+            pairs[-1][1].append(answer.group(1))
+            answering = True
+        elif pairs and line.strip():
+            if answering:
+                pairs[-1][1].append(line.rstrip())
+            else:
+                pairs[-1] = (f"{pairs[-1][0]} {line.strip()}", pairs[-1][1])
+    return [(question, "\n".join(lines).strip()) for question, lines in pairs if "\n".join(lines).strip()]
+
+
+class DialogueSettings(Section):
+    """Settings of the parser `dialogue`."""
+
+    min_speakers: int = 2
+    min_turns: int = 2
+    min_tokens: int = 50
+
+
+def dialogue(settings: DialogueSettings) -> Parser:
+    """A conversation of at least `min_speakers` named speakers; lines before the first turn are cut off if they are a lead-in.
+
+    Errors: `parse:no_dialogue`, and `parse:too_short` under `min_tokens` (MIND drops outputs under 50 tokens, section 3.2 of
+    arXiv 2410.12881).
+    """
+
+    def parse(completion: str, context: Context) -> Parsed:
+        text = without_lead_in(completion)
+        speakers = [turn.group(1).strip().lower() for turn in _TURN.finditer(text)]
+        if len(set(speakers)) < settings.min_speakers or len(speakers) < settings.min_turns:
+            return Parsed(error="parse:no_dialogue")
+        return at_least(text, settings.min_tokens, context)
+
+    return parse

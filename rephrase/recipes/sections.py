@@ -1,0 +1,123 @@
+"""What recipe files say, as typed sections; and what recipes in Python take in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import Field
+
+from rephrase.config import Section
+from rephrase.engines.base import Sampling
+from rephrase.recipes.base import Recipe
+
+
+class PaperSection(Section):
+    """Where the method comes from."""
+
+    title: str
+    url: str
+
+
+class SamplingSection(Section):
+    """Sampling of a recipe; see `rephrase.engines.base.Sampling`."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = None
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    stop: list[str] | None = None
+    ignore_eos: bool | None = None
+
+    def over(self, base: Sampling) -> Sampling:
+        """`base` with the fields that are set here replaced."""
+        given = self.model_dump(exclude_none=True)
+        if "stop" in given:
+            given["stop"] = tuple(given["stop"])
+        return replace(base, **given)
+
+
+Flows = dict[str, tuple[type[Section], Callable[[Any, SamplingSection], Recipe]]]
+"""Recipes that are written in Python: by name, their options and what builds them."""
+
+
+class Shared(Section):
+    """What a family, a recipe of it and a step of that may all say; the inner one wins."""
+
+    system: str | None = None
+    sampling: SamplingSection = SamplingSection()
+    parser: str | dict[str, dict[str, Any]] | None = None
+    passage_tokens: int | Literal["document"] | None = None
+    """Passages of at most so many tokens; or `document`, for documents whole."""
+    retries: int | None = Field(default=None, ge=0)
+    samples: int | None = Field(default=None, ge=1)
+    drop_truncated: bool | None = None
+    only_first: bool | None = None
+    """Only the first passage of each document."""
+    min_passage_tokens: int | None = Field(default=None, ge=0)
+    """Shorter passages are left out."""
+    first_characters: int | None = Field(default=None, ge=1)
+    """Only so many characters at the beginning of each document; goes with `passage_tokens: document`."""
+
+
+class Asked(Shared):
+    """What a step says beside its prompt."""
+
+    examples: list[tuple[str, str]] = []
+    raw: bool = False
+    choose: dict[str, str] = {}
+    draws: int | str = 1
+    text: str | None = None
+    """The training text. Default: what the last step wrote; empty: none."""
+    keep: dict[str, float] = {}
+
+
+class StepSection(Asked):
+    """One round of prompts."""
+
+    name: str
+    prompt: str
+    of: str | None = None
+    """The earlier step whose results are taken up; default: the step before, and for the first step passages."""
+    each: bool = False
+
+
+class RowsSection(Section):
+    """Rows that do not come from the documents: one for each line of a list, or a number of random draws."""
+
+    of: str | None = None
+    """The option that holds the list."""
+    count: str | None = None
+    """The option that holds the number."""
+    choose: dict[str, str] = {}
+    subsets: dict[str, str] = {}
+    """Names to fill, each with some of the items of a list, drawn at random: one at least, with semicolons between them."""
+    text: str
+    """What stands for the document's text."""
+
+
+class Style(Asked):
+    """One recipe of a family, of one step or of several; what it leaves out is the family's."""
+
+    summary: str = ""
+    paper: PaperSection | None = None
+    options: dict[str, Any] = {}
+    rows: RowsSection | None = None
+    steps: list[StepSection] = []
+    prompt: str | None = None
+
+
+class FamilyFile(Shared):
+    """A recipe file: a family with its styles."""
+
+    family: str
+    paper: PaperSection
+    options: dict[str, Any] = {}
+    neighbours: int = Field(default=0, ge=0, le=1)
+    """1: each prompt also shows another document that names the same things, as `{neighbour}`; documents without one are left out."""
+    styles: dict[str, Style] = Field(min_length=1)
