@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from jobs.export import Request, export
-from jobs.session import LazySession
 from rephrase import storage
 from rephrase.records import content_id
 from tests.jobs.exports import EOD, FILES, manifest_of, output_of, read_with, streams, texts, windows
@@ -56,12 +54,6 @@ def test_mosaicml_streaming_reads_it(exported: Callable[..., str], expected: lis
     rows = read_with("streaming", "mds", output_of(exported("mds")), result, tmp_path)
     assert rows != [[text, tokens] for text, tokens in zip(texts(), expected, strict=True)], "shuffled"
     assert sorted(rows) == sorted([text, tokens] for text, tokens in zip(texts(), expected, strict=True))
-
-
-def test_mds_of_text_alone(small_shards: None, source: str, spark: LazySession, tmp_path: Path) -> None:
-    export(Request(source, str(tmp_path / "exports" / "mds"), "mds"), spark)
-    rows = read_with("streaming", "mds", str(tmp_path), "[list(row.items()) for row in rows]", tmp_path)
-    assert sorted(rows) == sorted([["text", text]] for text in texts())
 
 
 def test_datatrove_reads_it(exported: Callable[..., str], expected: list[list[int]], tmp_path: Path) -> None:
