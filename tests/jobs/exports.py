@@ -26,19 +26,6 @@ READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
 EOD = "<|endoftext|>"
 FILES, DOCUMENTS = 3, 60
 
-# What stands in for torchvision, which streaming imports for its datasets of images and which has no build beside the CPU's torch.
-_NO_IMAGES = """
-import importlib.util, sys
-from importlib.machinery import ModuleSpec
-from types import ModuleType
-if importlib.util.find_spec("torchvision") is None:
-    for name in ("torchvision", "torchvision.datasets", "torchvision.transforms", "torchvision.transforms.functional"):
-        module = sys.modules[name] = ModuleType(name)
-        module.__spec__, module.__path__ = ModuleSpec(name, None), []
-    sys.modules["torchvision.datasets"].VisionDataset = object
-    sys.modules["torchvision.transforms.functional"].to_tensor = None
-"""
-
 
 def texts() -> list[str]:
     """Documents in order; some spell the token that ends documents."""
@@ -92,12 +79,12 @@ def read_with(package: str, title: str, output: str, result: str, tmp_path: Path
         assert old in code
         code = code.replace(old, new)
     answer = tmp_path / "answer.json"
-    code = f"{_NO_IMAGES}{code}\nimport json\nopen({str(answer)!r}, 'w').write(json.dumps({result}))\n"
+    code = f"import tests.no_images\n{code}\nimport json\nopen({str(answer)!r}, 'w').write(json.dumps({result}))\n"
     if package == "datasets":
         # Arrow's threads may abort an interpreter that shuts down after a streamed read (apache/arrow#45214, huggingface/datasets#7566).
         code += "import os\nos._exit(0)\n"
     (tmp_path / "reader.py").write_text(f"if __name__ == '__main__':\n{_indented(code)}")
-    environment = {**os.environ, "PYTHONPATH": str(READERS)}
+    environment = {**os.environ, "PYTHONPATH": f"{READERS}:{README.parent}"}
     subprocess.run([sys.executable, str(tmp_path / "reader.py")], check=True, timeout=300, cwd=tmp_path, env=environment)
     return json.loads(answer.read_text())
 
