@@ -34,7 +34,7 @@ help: ## this list
 demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample crawl, from recorded completions; MODEL=folder or hub id: with a real vLLM
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
 
-test: $(DONE)$(VLLM) $(DONE)test ## all tests, with a real vLLM; ARGS="-k word" for some of them
+test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(DONE)lint ## ruff's rules and format, mypy's types
@@ -42,7 +42,7 @@ lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(DONE)$(VLLM) $(DONE)test $(DONE)bench ## our stages beside their peers, each a ratio on its last line
+bench: $(DONE)$(VLLM) $(DONE)test $(DONE)bench $(DONE)readers ## our stages beside their peers, each a ratio on its last line
 	@$(JAVA) for bench in $(BENCHES); do echo "== $$bench" && python "$$bench" $(ARGS) || exit; done
 
 lock: ## the newest versions that go together, written to infra/constraints.txt
@@ -83,4 +83,9 @@ $(DONE)gpu: $(DONE)base
 $(DONE)test $(DONE)lint $(DONE)bench: $(DONE)%: $(DONE)base
 	@echo "installing the packages for: make $*" >&2
 	@$(UV) $(INSTALL) --editable '.[$*]'
+	@touch $@
+
+$(DONE)readers: infra/readers.txt | .venv/bin/python
+	@echo "installing the readers of exports whose pins do not go with the rest" >&2
+	@$(UV) pip install --quiet --python .venv --no-deps --target .venv/readers --requirement $<
 	@touch $@

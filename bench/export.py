@@ -1,26 +1,41 @@
-"""How fast one core writes tokens, in every format, beside datatrove's own writer of `.ds` files.
+"""How fast one core writes an export, in every format, beside the writers that the loaders bring: mosaicml-streaming's and datatrove's.
 
     python bench/export.py [--megabytes 25] [--tokenizer examples/tokenizer.json]
 
-The texts are the sources of the standard library. Seconds are of the processor, without Spark, in this process alone; the bytes of both
-writers must agree. The last line is `export R x datatrove`.
+The texts are the sources of the standard library in one Parquet file. Each writer has a process of its own, without Spark; seconds are of
+the processor, without imports and loading the tokenizer. What both sides write must agree, and both take a SHA-256 of each file where the
+peer can. datatrove tokenises and shuffles documents; against it stands our export and, before it, a shuffle of the Parquet file, since a
+mixture comes shuffled. The last line is `export ratio R`, the geometric mean over both peers.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import multiprocessing
 import os
+import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
+READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
 sys.path.insert(0, str(ROOT))
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from rephrase import storage, tables  # noqa: E402
+from rephrase.exports import FORMATS  # noqa: E402
+from rephrase.exports.base import Vocabulary  # noqa: E402
+from rephrase.exports.catalogue import find_vocabulary, make_format  # noqa: E402
+from rephrase.records import content_id  # noqa: E402
 
 
 def read_texts(megabytes: float) -> list[str]:
@@ -36,6 +51,78 @@ def read_texts(megabytes: float) -> list[str]:
     return texts
 
 
+def alone(function: Callable[..., float], *arguments: object) -> float:
+    """The value of a function in a new process, where no tokenizer has any text in its cache."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def ours(source: str, to: str, name: str, vocabulary: Vocabulary | None) -> float:
+    """Seconds of one task of the export stage."""
+    from jobs.export import export_unit
+    from jobs.units import Unit
+
+    form = make_format(name, vocabulary)
+    for part in ("/tiny", ""):  # at the first all is loaded that is only loaded on use
+        [file] = storage.expand(f"{source}{part}/part.parquet")
+        started = time.process_time()
+        export_unit(Unit(f"{to}{part}/unit.parquet", file), to=f"{to}{part}", form=form, vocabulary=vocabulary)
+    return time.process_time() - started
+
+
+def shuffle(source: str, to: str) -> float:
+    """Seconds to read a Parquet file and store its rows in another order."""
+    for part in ("/tiny", ""):
+        started = time.process_time()
+        table = tables.read(f"{source}{part}/part.parquet")
+        order = np.random.default_rng(0).permutation(table.num_rows)
+        tables.commit(f"{to}{part}/part.parquet", table.take(pa.array(order)), {})
+    return time.process_time() - started
+
+
+def datatrove(texts: list[str], to: str, vocabulary: Vocabulary) -> float:
+    """Seconds of datatrove's tokenizer with its shuffle of documents; reading is left out."""
+    from datatrove.data import Document
+    from datatrove.pipeline.tokens import DocumentTokenizer
+
+    documents = [Document(text=text, id="") for text in texts]
+    peer = DocumentTokenizer(to, vocabulary.tokenizer, eos_token=vocabulary.eod, shuffle_documents=True, local_working_dir=f"{to}-working")
+    assert peer.tokenizer  # loaded on first use
+    started = time.process_time()
+    peer.run(iter(documents), 0, 1)
+    return time.process_time() - started
+
+
+def mosaicml(path: str, to: str, *vocabulary: str) -> float | None:
+    """Seconds of mosaicml-streaming's writer, in a process of its own; None where it is not installed."""
+    if not (READERS / "streaming").is_dir():
+        return None
+    command = [sys.executable, str(ROOT / "bench" / "mosaicml_writer.py"), path, to, *vocabulary]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(READERS)})
+    return float(done.stdout.splitlines()[-1])
+
+
+def token_documents(folder: str) -> list[bytes]:
+    """The documents of `.ds` files, sorted."""
+    documents = []
+    for path in sorted(Path(folder).glob("*.ds")):
+        tokens = np.fromfile(path, np.uint16)
+        ends = np.fromfile(f"{path}.index", np.uint64).astype(np.int64)
+        documents += [part.tobytes() for part in np.split(tokens, ends[:-1])]
+    return sorted(documents)
+
+
+def mds_samples(folder: str, columns: int) -> Iterator[list[bytes]]:
+    """The values of each sample; of arrays without the head, in which the writers choose other widths for the length."""
+    for path in sorted(Path(folder).glob("*.mds")):
+        data = path.read_bytes()
+        for start in np.frombuffer(data, "<u4", int.from_bytes(data[:4], "little"), offset=4):
+            sizes = np.frombuffer(data, "<u4", columns, offset=start)
+            ends = start + 4 * columns + np.cumsum(sizes)
+            text, *arrays = (data[end - size : end] for size, end in zip(sizes, ends, strict=True))
+            yield [text, *(array[1 + (1 << (array[0] & 3)) :] for array in arrays)]
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser()
@@ -43,39 +130,46 @@ def main() -> None:
     parser.add_argument("--tokenizer", default=str(ROOT / "examples" / "tokenizer.json"))
     options = parser.parse_args()
 
-    from datatrove.data import Document
-    from datatrove.pipeline.tokens import DocumentTokenizer
-
-    from jobs.export import export_unit
-    from jobs.units import Unit
-    from rephrase import storage, tables
-    from rephrase.exports import FORMATS
-    from rephrase.exports.catalogue import find_vocabulary, make_format
-
     texts = read_texts(options.megabytes)
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
     vocabulary = find_vocabulary(options.tokenizer)
     print(f"{len(texts)} texts, {megabytes:.1f} MB, tokenizer {options.tokenizer}")
+
+    def told(name: str, seconds: float) -> float:
+        print(f"{name:<36} {seconds:6.2f} s {megabytes / seconds:8.1f} MB/s", flush=True)
+        return seconds
+
     with tempfile.TemporaryDirectory() as folder:
-        tables.commit(f"{folder}/in/part.parquet", pa.table({"text": texts}), {})
-        [file] = storage.list_files(f"{folder}/in")
-        seconds: dict[str, float] = {}
-        for name in sorted(FORMATS, key=lambda name: name != "datatrove"):  # first, while nothing is in a cache
+        source, parquet = f"{folder}/in", f"{folder}/in/part.parquet"
+        table = pa.table({"text": texts, "id": [content_id(text) for text in texts]})
+        tables.commit(parquet, table, {})
+        tables.commit(f"{source}/tiny/part.parquet", table.slice(0, 1), {})
+        seconds = {"shuffle": told("shuffle of the Parquet file", alone(shuffle, source, f"{folder}/shuffled"))}
+        for name in FORMATS:
             chosen = None if name == "jsonl" else vocabulary
-            unit, form = Unit(f"{folder}/{name}/unit.parquet", file), make_format(name, chosen)
-            started = time.process_time()
-            export_unit(unit, to=f"{folder}/{name}", form=form, vocabulary=chosen)
-            seconds[name] = time.process_time() - started
-            tokens = tables.footer(unit.output).note["tokens"]
-            print(f"{name:<10} {seconds[name]:6.2f} s {megabytes / seconds[name]:8.1f} MB/s {tokens / seconds[name] / 1e6:8.2f} M tokens/s")
-        peer = DocumentTokenizer(f"{folder}/peer", options.tokenizer, eos_token=vocabulary.eod, shuffle_documents=False)
-        started = time.process_time()
-        peer.run(iter([Document(text=text, id="") for text in texts]), 0, 1)
-        theirs = time.process_time() - started
-        print(f"{'peer':<10} {theirs:6.2f} s {megabytes / theirs:8.1f} MB/s")
-        ours = b"".join(path.read_bytes() for path in sorted(Path(f"{folder}/datatrove").glob("*.ds")))
-        assert ours == next(Path(f"{folder}/peer").glob("*.ds")).read_bytes(), "the two do not write the same tokens"
-    print(f"export {theirs / seconds['datatrove']:.1f} x datatrove")
+            at = f"{folder}/shuffled" if name == "datatrove" else source
+            seconds[name] = told(name, alone(ours, at, f"{folder}/{name}", name, chosen))
+        seconds["mds of text"] = told("mds of text", alone(ours, source, f"{folder}/mds of text", "mds", None))
+
+        theirs = told("datatrove's tokenizer and shuffle", alone(datatrove, texts, f"{folder}/peer", vocabulary))
+        assert token_documents(f"{folder}/peer") == token_documents(f"{folder}/datatrove"), "the two do not write the same tokens"
+        ratios = [theirs / (seconds["shuffle"] + seconds["datatrove"])]
+        peers = {"mds of text": mosaicml(parquet, f"{folder}/their text")}
+        peers["mds"] = mosaicml(parquet, f"{folder}/their tokens", vocabulary.tokenizer, vocabulary.eod)
+        lines = [f"datatrove ratio {ratios[0]:.2f}"]
+        if None in peers.values():
+            lines.append("mosaicml-streaming is not there and left out: `make .venv/.installed-readers` installs it")
+        else:
+            both = []
+            for columns, name, place in ((1, "mds of text", "their text"), (2, "mds", "their tokens")):
+                told(f"mosaicml-streaming's {name}", peers[name])
+                there, here = (list(mds_samples(f"{folder}/{part}", columns)) for part in (place, name))
+                assert there == here, "the samples differ"
+                both.append(peers[name] / seconds[name])
+            ratios.append(math.sqrt(math.prod(both)))
+            lines.append(f"mosaicml-streaming ratio {ratios[1]:.2f}: {both[0]:.2f} of text, {both[1]:.2f} of text and tokens")
+    print("\n".join(lines))
+    print(f"export ratio {math.prod(ratios) ** (1 / len(ratios)):.2f}")
 
 
 if __name__ == "__main__":

@@ -142,17 +142,17 @@ def _rows(file: storage.FileInfo, form: Format, vocabulary: Vocabulary | None) -
     wanted: list[str] | None = None if form.all_columns else [name for name in ("text", "id") if name in there]
     tokenizer = Tokenizer.load(vocabulary.tokenizer) if vocabulary else None
     nothing = np.array([], np.uint32)
+    end = np.array([vocabulary.eod_id] if vocabulary else [], np.uint32)
     for group in tables.read_row_groups(file.path, wanted):
         for at in range(0, group.num_rows, _BATCH):
             rows = [row for row in group.slice(at, _BATCH).to_pylist() if row["text"]]
             texts = [row["text"] for row in rows]
-            encoded = tokenizer.encode(texts) if tokenizer else [nothing] * len(rows)
-            end = [vocabulary.eod_id] if vocabulary else []
+            encoded = [np.append(tokens, end) for tokens in tokenizer.encode(texts)] if tokenizer else [nothing] * len(rows)
             for row, tokens in zip(rows, encoded, strict=True):
                 yield Row(
                     id=row.get("id") or content_id(row["text"]),
                     text=row["text"] if form.stores_text else "",
-                    tokens=np.append(tokens, np.array(end, np.uint32)),
+                    tokens=tokens,
                     columns=row if form.all_columns else {},
                     stored=file.modified,
                 )

@@ -38,7 +38,13 @@ def quality(tmp_path_factory) -> Report:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The URL of a moto server; the AWS variables of this process and its children point to it."""
+    """The URL of a moto server; the AWS variables of this process and its children point to it.
+
+    With REPHRASE_TEST_S3=1 it is the server, a real one, that the AWS variables name.
+    """
+    if os.environ.get("REPHRASE_TEST_S3") == "1":
+        yield os.environ["AWS_ENDPOINT_URL"]
+        return
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(port=0, verbose=False)

@@ -27,14 +27,14 @@ class FaultyS3:
         self.share, self.random = share, random.Random(seed)
         self.faults: Counter[str] = Counter()
         self.calls = 0
-        self.written: set[str] = set()
+        self.written: list[str] = []  # keys, in the order of their PUTs
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def draw(self, method: str) -> str | None:
+    def draw(self, method: str, path: str) -> str | None:  # noqa: ARG002  # the path is for other proxies
         """How the next call fails, or None."""
         with self.lock:
             self.calls += 1
@@ -50,6 +50,34 @@ class FaultyS3:
         self.server.server_close()
 
 
+class HoldingS3(FaultyS3):
+    """Lets `number` PUTs through whose keys end with `end`. At the next of them it sets `full`, and stores nothing from then on."""
+
+    def __init__(self, upstream: str, end: str, number: int) -> None:
+        super().__init__(upstream)
+        self.end, self.left = end, number
+        self.full, self.stopped = threading.Event(), threading.Event()
+
+    def draw(self, method: str, path: str) -> str | None:
+        """Holds the call until `stop` where it may not store; it then fails."""
+        if method not in ("PUT", "POST", "DELETE"):
+            return None
+        with self.lock:
+            if urlsplit(path).path.endswith(self.end):
+                self.left -= 1
+            if self.left < 0:
+                self.full.set()
+        if not self.full.is_set():
+            return None
+        self.stopped.wait()
+        return "reset"
+
+    def stop(self) -> None:
+        """Let go of the held calls and close the port."""
+        self.stopped.set()
+        super().stop()
+
+
 def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -59,7 +87,7 @@ def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
 
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fault = proxy.draw(self.command)
+            fault = proxy.draw(self.command, self.path)
             if fault == "reset":
                 return self.reset()
             if fault == "stall":
@@ -68,7 +96,7 @@ def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
             if fault == "slow_down":
                 return self.answer(503, [("Content-Type", "application/xml")], _SLOW_DOWN)
             if self.command == "PUT":
-                proxy.written.add(urlsplit(self.path).path.partition("/")[2].partition("/")[2])
+                proxy.written.append(urlsplit(self.path).path.partition("/")[2].partition("/")[2])
             upstream = http.client.HTTPConnection(str(proxy.upstream.hostname), proxy.upstream.port, timeout=30)
             upstream.request(self.command, self.path, body, dict(self.headers))
             response = upstream.getresponse()

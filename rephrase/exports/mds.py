@@ -8,6 +8,7 @@ and its values. `index.json` holds the description, sizes and names of all shard
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,8 +59,8 @@ class Mds:
     def _sample(self, row: Row) -> bytes:
         values = [row.text.encode()]
         if self._tokenised:
-            values.append(_ONE_DIMENSION + np.array([len(row.tokens)], "<u4").tobytes() + row.tokens.astype("<u4").tobytes())
-        return b"".join([np.array([len(value) for value in values], "<u4").tobytes(), *values])
+            values.append(_ONE_DIMENSION + struct.pack("<I", len(row.tokens)) + row.tokens.astype("<u4").tobytes())
+        return b"".join([struct.pack(f"<{len(values)}I", *map(len, values)), *values])
 
     def _about(self) -> dict[str, Any]:
         columns = {"text": "str", **({"tokens": "ndarray:uint32"} if self._tokenised else {})}
