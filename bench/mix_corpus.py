@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,11 +123,3 @@ def settings_of(output: Path, mix: dict[str, Any]) -> dict[str, Any]:
     """The config of a run that mixes these tables."""
     unused = {"input": {"paths": "unused"}, "tokenizer": "unused", "engine": {"kind": "echo"}, "recipes": ["wrap/easy"]}
     return {"output": str(output), **unused, "mix": mix}
-
-
-def text_bytes(paths: list[str]) -> Iterator[int]:
-    """Bytes of the texts of each object."""
-    from rephrase import tables
-
-    for path in paths:
-        yield pc.sum(pc.binary_length(tables.read(path, ["text"]).column("text"))).as_py() or 0

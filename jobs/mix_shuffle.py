@@ -71,7 +71,7 @@ def _chosen(table: pa.Table, pools: Any, keys: Any, mix: Mix, plan: Plan, parts:
                 start[mine], end[mine] = one.start.copies(keys[mine]), one.end.copies(keys[mine])
         for epoch in range(int(start.min(initial=0)), int(end.max(initial=0))):
             rows = np.flatnonzero((start <= epoch) & (epoch < end))
-            place = mixing.places(table.column("id").take(pa.array(rows)).to_pylist(), mix.seed, epoch)
+            place = mixing.places(table.column("id").take(pa.array(rows)), mix.seed, epoch)
             stretch = mixing.files_of(place, files * per_file).astype(np.int64)
             part = parts[first + stretch // per_file]
             here = part >= 0  # the file is not written yet
