@@ -191,7 +191,7 @@ def test_files_have_the_promised_layout(mixed: str) -> None:
         assert set(groups[:-1]) <= {100}
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     tokens = [tables.footer(path).note["tokens"] for path in paths]
-    assert max(tokens) < 1.25 * min(tokens)
+    assert max(tokens) < 1.5 * min(tokens)  # a file has three hundred texts of 1 to 400 tokens: a standard deviation of 7 %
 
 
 def test_the_manifest_is_true(mixed: str) -> None:
