@@ -22,7 +22,7 @@ import pyarrow as pa
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.overhead import Peak  # noqa: E402  # the path comes first
+from bench.memory import Peak  # noqa: E402  # the path comes first
 
 WORDS, GROUP, OBJECT = 100, 2000, 20_000
 PLANTED = 20  # one in so many

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import Self
 
 import pyarrow as pa
 
@@ -28,62 +25,6 @@ sys.path.insert(0, str(ROOT))
 
 WORDS = "the tide of sea and moon rises falls slowly under a clear northern sky while boats wait in harbour for water to return".split()  # noqa: SIM905  # a sentence is easier to read than a list
 ROWS_A_UNIT = 2000
-
-
-class Peak:
-    """Watches the resident memory of this process's descendants: the largest of each kind, in MB."""
-
-    def __init__(self) -> None:
-        self.megabytes: dict[str, float] = {}
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._end.wait(0.3):
-            parents = {pid: _stat(pid) for pid in (int(name) for name in os.listdir("/proc") if name.isdigit())}
-            for pid in parents:
-                if kind := _kind(pid, parents):
-                    self.megabytes[kind] = max(self.megabytes.get(kind, 0.0), _resident(pid))
-
-
-def _stat(pid: int) -> int:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    return int(text[text.rindex(")") + 2 :].split()[1])
-
-
-def _kind(pid: int, parents: dict[int, int]) -> str | None:
-    above = pid
-    while above and above != os.getpid():
-        above = parents.get(above, 0)
-    if not above:
-        return None
-    if pid == os.getpid():
-        return "driver"
-    try:
-        name, words = Path(f"/proc/{pid}/comm").read_text().strip(), Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return None
-    if "CoarseGrainedExecutorBackend" in words:
-        return "executor's JVM"
-    return "jvm" if name == "java" else "worker" if "pyspark" in words else None
-
-
-def _resident(pid: int) -> float:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except OSError:
-        return 0.0
 
 
 def write_documents(output: Path, requests: int, rows_a_unit: int, objects: int = 1) -> None:
@@ -148,7 +89,7 @@ def generate_alone(folder: Path, tokenizer: str, requests: int) -> float:
 STAGE = """
 import sys, time
 sys.path.insert(0, {root!r})
-from bench.overhead import Peak
+from bench.memory import Peak
 from jobs.rewrite import rewrite_stage
 from jobs.session import LazySession
 from rephrase.config import Run, Spark, validate

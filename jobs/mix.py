@@ -14,8 +14,9 @@ import orjson
 from jobs.mix_inputs import find_inputs
 from jobs.mix_manifest import MANIFEST, finish
 from jobs.mix_plan import make_plan, marks_of, measure
+from jobs.mix_shuffle import shuffled
 from jobs.mix_tables import print_material, print_plan
-from jobs.mix_write import fingerprints, shuffled, write
+from jobs.mix_write import fingerprints, write
 from jobs.stage import claim
 from jobs.units import Unit, pending, run_watched
 from rephrase import storage, tables

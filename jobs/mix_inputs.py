@@ -178,11 +178,10 @@ def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[
             table = mixing.candidates(inputs.kept(rows, path))
             component = mixing.assign(table, components, mix.max_synthetic_depth)
             component[(component >= 0) & pack.has(OUT, table)] = mixing.UNPAIRED
-            ids = table.column("id").to_pylist()
-            keys = np.zeros(len(ids), np.int64)
+            keys = np.zeros(table.num_rows, np.int64)
             for index in set(component[component >= 0].tolist()):
                 mine = np.flatnonzero(component == index)
-                keys[mine] = mixing.selection_keys([ids[row] for row in mine], mix.seed, components[index].name)
+                keys[mine] = mixing.selection_keys(table.column("id").take(pa.array(mine)), mix.seed, components[index].name)
             if mix.pairing == "both" and not judged:
                 keys = mixing.preferred_first(keys, pack.has(PREFERRED, table))
             yield table, component, keys

@@ -115,8 +115,11 @@ def measure(mix: Mix, inputs: Inputs, spark: SparkSession, marks: DataFrame | No
                     names = [name.removesuffix("_sum") for name in summed.column_names]
                     yield from summed.rename_columns(names).select(list(columns)).to_batches()
 
+    owner = ["component", "source", "bucket"]
     frame = over_packs(spark, inputs, marks).mapInArrow(body, _SUMS_DDL)
-    summed = collect(frame.groupBy("component", "source", "bucket").sum("tokens", "rows", "written", "original"))
+    # Spark's own number of partitions, 200 by default, would cost more than the sums of a small mixture.
+    spread = frame.repartition(max(1, min(len(inputs.packs) // 16, 200)), *owner)
+    summed = collect(spread.groupBy(*owner).sum("tokens", "rows", "written", "original"))
     owners = list(zip(summed.column(0).to_pylist(), summed.column(1).to_pylist(), strict=True))
     found = list(pools or _pools_of(owners, len(components)))
     sums = np.zeros((len(found) + len(_REASONS), MEASURES, mixing.BUCKETS), np.int64)  # negative components count from the end

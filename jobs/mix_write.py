@@ -1,88 +1,28 @@
-"""The mixture's rows in their order, as files: one shuffle, then one object of each part."""
+"""The mixture's rows in their order, as files: one object of each part."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.mix_inputs import Inputs, keyed, over_packs, packs_of, pool_numbers
+from jobs.mix_shuffle import in_order
 from jobs.units import user_errors_marked
-from rephrase import mixing, storage, tables
+from rephrase import storage, tables
 from rephrase.records import MIXTURE
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from rephrase.mix_plan import Plan
     from rephrase.mix_settings import Mix
 
-_BATCH_ROWS = 512  # rows carry whole documents
 _CHUNK = 8 << 20
 
-
-# What a row carries through the shuffle: the mixture's columns, what the notes count, and where it goes.
-_SHUFFLED = pa.schema(
-    [
-        *MIXTURE,
-        ("language", pa.string()),
-        ("part", pa.int32()),  # index of the file among those that are still missing: Spark's partition
-        ("place", pa.int64()),
-    ]
-)
-_SHUFFLED_DDL = (
-    "text string, id string, origin string, source string, recipe string, document_id string, epoch int, n_tokens long, "
-    "synthetic_depth int, model string, license string, language string, part int, place long"
-)
 _FINGERPRINT_DDL = "path string, bytes long, sha256 string"
 COUNTED = ["origin", "source", "recipe", "language", "license", "model", "synthetic_depth", "epoch"]
-
-
-def shuffled(spark: SparkSession, inputs: Inputs, mix: Mix, plan: Plan, files: Sequence[int], marks: DataFrame | None) -> DataFrame:
-    """The mixture's rows that belong into the given files: each file one partition, in the order of places."""
-    parts = np.full(sum(plan.files), -1, np.int32)
-    parts[list(files)] = np.arange(len(files), dtype=np.int32)
-
-    def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            for pack in packs_of(batches, inputs):
-                for table, component, keys in keyed(pack, inputs, mix, with_text=True):
-                    pools = pool_numbers(table, component, plan.pools, mix.selections)
-                    for chosen in _chosen(table, pools, keys, mix, plan, parts):
-                        yield from chosen.to_batches(max_chunksize=_BATCH_ROWS)
-
-    rows = over_packs(spark, inputs, marks).mapInArrow(body, _SHUFFLED_DDL)
-    return rows.repartitionById(len(files), "part").sortWithinPartitions("part", "place", "id", "epoch")
-
-
-def _chosen(table: pa.Table, pools: Any, keys: Any, mix: Mix, plan: Plan, parts: Any) -> Iterator[pa.Table]:
-    """The rows that the mixture takes, phase by phase and epoch by epoch, with the columns of _SHUFFLED."""
-    first = 0  # file of the phase
-    for phase, files in enumerate(plan.files):
-        start, end = np.zeros(table.num_rows, np.int64), np.zeros(table.num_rows, np.int64)
-        for one in plan.components:
-            if one.phase == phase:
-                mine = pools == one.pool
-                start[mine], end[mine] = one.start.copies(keys[mine]), one.end.copies(keys[mine])
-        for epoch in range(int(start.min(initial=0)), int(end.max(initial=0))):
-            rows = np.flatnonzero((start <= epoch) & (epoch < end))
-            place = mixing.places(table.column("id").take(pa.array(rows)).to_pylist(), mix.seed, epoch)
-            part = parts[first + mixing.files_of(place, files)]
-            here = part >= 0  # the file is not written yet
-            taken = table.take(pa.array(rows[here]))
-            columns = {
-                **{name: taken.column(name) for name in taken.column_names},
-                "epoch": np.full(int(here.sum()), epoch, np.int32),
-                "part": part[here],
-                "place": place[here],
-            }
-            yield pa.table([columns[name] for name in _SHUFFLED.names], names=_SHUFFLED.names).cast(_SHUFFLED)
-        first += files
 
 
 def write(frame: DataFrame, outputs: Sequence[str], mix: Mix) -> dict[str, tuple[int, str]]:
@@ -93,17 +33,12 @@ def write(frame: DataFrame, outputs: Sequence[str], mix: Mix) -> dict[str, tuple
         with user_errors_marked():
             current: _Part | None = None
             # A partition holds one part as a rule; where Spark joins small partitions, their parts follow one another.
-            for batch in batches:
-                part = batch.column("part").to_numpy()
-                starts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), len(part)]
-                for start, end in itertools.pairwise(starts):
-                    if start == end:
-                        continue
-                    if current is None or current.number != part[start]:
-                        if current:
-                            yield current.commit()
-                        current = _Part(int(part[start]), outputs[part[start]], group_rows)
-                    current.add(batch.slice(start, end - start))
+            for number, rows in in_order(batches):
+                if current is None or current.number != number:
+                    if current:
+                        yield current.commit()
+                    current = _Part(number, outputs[number], group_rows)
+                current.add(rows)
             if current:
                 yield current.commit()
 
@@ -116,18 +51,18 @@ class _Part:
     def __init__(self, number: int, path: str, group_rows: int) -> None:
         self.number, self._path, self._group_rows = number, path, group_rows
         self._writer = tables.Writer(MIXTURE)
-        self._waiting: list[pa.RecordBatch] = []
+        self._waiting: list[pa.Table] = []
         self._sums: list[pa.Table] = []  # rows and tokens of each row group, by all counted columns together
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        self._waiting.append(batch)
+    def add(self, rows: pa.Table) -> None:
+        self._waiting.append(rows)
         while sum(waiting.num_rows for waiting in self._waiting) >= self._group_rows:
             self._flush(self._group_rows)
 
     def _flush(self, rows: int) -> None:
-        waiting = pa.Table.from_batches(self._waiting)
+        waiting = pa.concat_tables(self._waiting)
         group, rest = waiting.slice(0, rows), waiting.slice(rows)
-        self._waiting = rest.to_batches() if rest.num_rows else []
+        self._waiting = [rest] if rest.num_rows else []
         self._sums.append(group.group_by(COUNTED).aggregate([("n_tokens", "count"), ("n_tokens", "sum")]))
         # Contiguous columns: pages, and so the file's bytes, then do not depend on how Spark cut the batches.
         self._writer.add(group.select(MIXTURE.names).cast(MIXTURE).combine_chunks())

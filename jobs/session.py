@@ -27,6 +27,7 @@ _DEFAULTS: dict[str, str] = {
     "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
     # Rows carry whole documents: the default of 10,000 a batch would be hundreds of megabytes.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "512",
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),
     "spark.ui.showConsoleProgress": "false",
     # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py.
     "spark.task.maxFailures": _MAX_FAILURES,

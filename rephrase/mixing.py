@@ -125,21 +125,42 @@ def _number(value: str | float | None) -> float:
         return math.nan
 
 
-def keys(ids: Sequence[str], *salt: str | int) -> NDArray[np.int64]:
-    """Evenly spread numbers in [0, 2**62), a fixed function of each id and the salt. Shape: (ids,)."""
+def keys(ids: Sequence[str] | pa.ChunkedArray, *salt: str | int) -> NDArray[np.int64]:
+    """Evenly spread numbers in [0, 2**62), a fixed function of each id and the salt. Shape: (ids,).
+
+    The 8-byte words of an id go one after the other through the finaliser of SplitMix64 (Steele et al. 2014), which starts from a digest
+    of the salt and the id's length.
+    """
+    array = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())
     # The length before each part keeps ("ab", "c") apart from ("a", "bc").
     parts = b"".join(len(data).to_bytes(8, "little") + data for data in (str(part).encode() for part in salt))
-    key = blake2b(parts, digest_size=32).digest()
-    digests = b"".join([blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8, key=key).digest() for value in ids])
-    return (np.frombuffer(digests, "<u8") >> np.uint64(64 - KEY_BITS)).astype(np.int64)
+    start = np.frombuffer(blake2b(parts, digest_size=8).digest(), "<u8")
+    _, offsets, data = array.buffers()
+    firsts = np.frombuffer(offsets, np.int32, len(array) + 1, 4 * array.offset) if len(array) else np.zeros(1, np.int32)
+    lengths = np.diff(firsts)
+    characters = np.concatenate([np.frombuffer(data or b"", np.uint8), np.zeros(8, np.uint8)])
+    result = _finalised(start ^ lengths.astype(np.uint64))
+    for at in range(0, int(lengths.max(initial=0)), 8):
+        longer = np.flatnonzero(lengths > at)
+        spots = firsts[:-1][longer, None] + np.arange(at, at + 8, dtype=np.int32)
+        inside = spots < firsts[1:][longer, None]
+        words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view("<u8")[:, 0]
+        result[longer] = _finalised(result[longer] ^ words)
+    return (result >> np.uint64(64 - KEY_BITS)).astype(np.int64)
 
 
-def selection_keys(ids: Sequence[str], seed: int, component: str) -> NDArray[np.int64]:
+def _finalised(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+def selection_keys(ids: Sequence[str] | pa.ChunkedArray, seed: int, component: str) -> NDArray[np.int64]:
     """The keys that decide which texts of a component a partial epoch takes. Shape: (ids,)."""
     return keys(ids, seed, "select", component)
 
 
-def places(ids: Sequence[str], seed: int, epoch: int) -> NDArray[np.int64]:
+def places(ids: Sequence[str] | pa.ChunkedArray, seed: int, epoch: int) -> NDArray[np.int64]:
     """The place of each text in the shuffled mixture: rows stand in ascending order of it. Shape: (ids,)."""
     return keys(ids, seed, "order", epoch)
 

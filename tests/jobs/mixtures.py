@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from jobs.mix_inputs import find_inputs
 from jobs.mix_plan import make_plan
-from jobs.mix_write import shuffled
+from jobs.mix_shuffle import in_order, shuffled
 from jobs.session import LazySession
 from jobs.stage import claim
 from rephrase import storage, tables
@@ -87,8 +87,7 @@ def mixture(output: str, spark: LazySession, **settings: Any) -> tuple[Plan, lis
     inputs = find_inputs(run)
     plan, marks = make_plan(run.mix, inputs, spark.get())
     frame = shuffled(spark.get(), inputs, run.mix, plan, range(sum(plan.files)), marks)
-    rows: list[dict[str, Any]] = frame.toArrow().to_pylist()
-    return plan, sorted(rows, key=lambda row: (row["part"], row["place"], row["id"], row["epoch"]))
+    return plan, [{**row, "part": part} for part, rows in in_order(frame.toArrow().to_batches()) for row in rows.to_pylist()]
 
 
 def tokens(rows: list[dict[str, Any]], **wanted: Any) -> int:

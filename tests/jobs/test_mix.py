@@ -191,7 +191,7 @@ def test_files_have_the_promised_layout(mixed: str) -> None:
         assert set(groups[:-1]) <= {100}
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     tokens = [tables.footer(path).note["tokens"] for path in paths]
-    assert max(tokens) < 1.25 * min(tokens)
+    assert max(tokens) < 1.5 * min(tokens)  # a file has three hundred texts of 1 to 400 tokens: a standard deviation of 7 %
 
 
 def test_the_manifest_is_true(mixed: str) -> None:
@@ -212,9 +212,9 @@ def test_the_manifest_is_true(mixed: str) -> None:
     assert "# Pretraining mixture" in storage.read(storage.join(mixed, "mixture", "README.md")).decode()
 
 
-def test_place_is_independent_of_origin_and_source(mixed: str) -> None:
+def test_place_is_independent_of_source_and_recipe(mixed: str) -> None:
     mixture = mixture_of(mixed)
-    for wanted in (lambda row: row["origin"] == "synthetic", lambda row: row["source"] == "wiki"):
+    for wanted in (lambda row: row["origin"] == "synthetic", lambda row: row["source"] == "wiki", lambda row: row["recipe"] == "wrap/qa"):
         share = sum(map(wanted, mixture)) / len(mixture)
         for at in range(0, len(mixture) - 200, 200):
             block = mixture[at : at + 200]

@@ -106,15 +106,15 @@ def test_one_seed_gives_one_order_on_any_number_of_tasks(output: str, spark: Laz
         jobs.mix_inputs._MIN_TASK_BYTES, jobs.mix_inputs._MANY_TASKS = 1, 1000
         from jobs.mix_inputs import find_inputs
         from jobs.mix_plan import make_plan
-        from jobs.mix_write import shuffled
+        from jobs.mix_shuffle import in_order, shuffled
         from jobs.session import LazySession
         from rephrase.config import Run
         run = Run.model_validate_json(open(sys.argv[1]).read())
         session = LazySession(run.spark, f"local[{sys.argv[2]}]")
         inputs = find_inputs(run)
         plan, marks = make_plan(run.mix, inputs, session.get())
-        rows = shuffled(session.get(), inputs, run.mix, plan, range(sum(plan.files)), marks).toArrow().to_pylist()
-        json.dump([row["id"] for row in rows], open(sys.argv[3], "w"))
+        frame = shuffled(session.get(), inputs, run.mix, plan, range(sum(plan.files)), marks)
+        json.dump([name for _, rows in in_order(frame.toArrow().to_batches()) for name in rows["id"].to_pylist()], open(sys.argv[3], "w"))
     """
     for tasks in ("1", "4"):
         out = tmp_path / f"{tasks}.json"
