@@ -148,7 +148,7 @@ def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequenc
         tokenizer=run.tokenizer,
         settings=run.rewrite,
         output=run.output,
-        gpu_script=discovery_script(session),
+        gpu_script=discovery_script(session, run.rewrite),
         drops=folders_of(run, "documents"),
     )
     folder = storage.join(run.output, "generations")

@@ -235,7 +235,7 @@ def _report(trials: Sequence[Trial], best: Trial | None, drift: float | None) ->
     words = "the default was not measured again, so nothing is chosen" if drift is None else f"the default drifted by {drift:.1%}"
     table = Table(title=f"Engine settings ({words})", title_justify="left")
     for name in ("setting", "start-up s", "tokens/s", "ratio", ""):
-        table.add_column(name, justify="left" if name in ("setting", "") else "right")
+        table.add_column(name, justify="left" if name in ("setting", "") else "right", overflow="fold")
     for trial in trials:
         ratio = trial.tokens_per_second / trials[0].tokens_per_second
         words = trial.failure or ("best" if trial is best else "changes outputs" if trial.changes_outputs else "")
