@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 INFRA = Path(__file__).parents[1] / "infra"
 FAMILIES = ("spark.executor.resource.gpu.", "spark.worker.resource.gpu.", "spark.kubernetes.executor.volumes.emptyDir.")
@@ -62,7 +61,9 @@ def executor(jvm: Any, *, own: bool) -> dict[str, Any]:
     for name, value in {**files[0], **files[1], **given, "spark.driver.host": "driver", "spark.driver.port": "7078"}.items():
         conf.set(name, value)
     if own:
-        requests = spark.resource.ExecutorResourceRequests().cores(4).memory("4g").memoryOverhead("48g").resource("gpu", 2, "s", "nvidia.com")
+        requests = (
+            spark.resource.ExecutorResourceRequests().cores(4).memory("4g").memoryOverhead("48g").resource("gpu", 2, "s", "nvidia.com")
+        )
         profile = spark.resource.ResourceProfileBuilder().require(requests).build()
     else:
         profile = scala(jvm, "resource.ResourceProfile").getOrCreateDefaultProfile(conf)
@@ -90,5 +91,3 @@ def test_executors_on_kubernetes_have_gpus_shared_memory_and_time_to_go(jvm, own
     assert container["lifecycle"]["preStop"]["exec"]["command"] == ["/opt/decom.sh"]
     assert pod["terminationGracePeriodSeconds"] == 120
     assert pod["tolerations"][0]["key"] == "nvidia.com/gpu"
-
-

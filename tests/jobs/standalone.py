@@ -14,7 +14,7 @@ from typing import Any
 import pyspark
 
 _HOME = Path(pyspark.__file__).parent
-_PATIENCE = 90.0  # seconds for a JVM to answer
+_PATIENCE = 150.0  # seconds for a JVM to answer
 
 
 class Cluster:
@@ -49,7 +49,12 @@ class Cluster:
 
     def connect_server(self, conf: dict[str, object]) -> str:
         """Start a Spark Connect server whose executors run here. Returns its URL."""
-        settings = {**conf, "spark.connect.grpc.binding.port": 0, "spark.connect.grpc.binding.address": "127.0.0.1", "spark.ui.enabled": "false"}
+        settings = {
+            **conf,
+            "spark.connect.grpc.binding.port": 0,
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.ui.enabled": "false",
+        }
         words = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
         command = ["org.apache.spark.deploy.SparkSubmit", "--master", self.url, *words]
         log = self._start("connect", [*command, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"])[1]
