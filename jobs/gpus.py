@@ -55,7 +55,9 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
     if wanted is not None:
         executor = ExecutorResourceRequests().cores(wanted.cores).memory(wanted.memory).memoryOverhead(wanted.memory_overhead)
         builder.require(executor.resource("gpu", wanted.gpus, wanted.discovery_script, wanted.vendor))
-    return builder.build
+    profile = builder.build
+    _ = profile.id  # Spark Connect makes the profile when it is first asked for its id, and only in the thread that has the session
+    return profile
 
 
 def _allocated() -> tuple[str, ...]:
