@@ -17,8 +17,10 @@ _AMOUNT = "spark.executor.resource.gpu.amount"
 _SCRIPT_SECONDS = 60
 
 
-def discovery_script(spark: SparkSession) -> str | None:
-    """The script by which executors find their GPUs, if Spark was given one."""
+def discovery_script(spark: SparkSession, config: Rewrite | None = None) -> str | None:
+    """The script by which executors find their GPUs, those of the rewrite stage's own too, if Spark was given one."""
+    if config is not None and config.executor is not None:
+        return config.executor.discovery_script or None
     return spark.conf.get("spark.executor.resource.gpu.discoveryScript", None) or None
 
 
@@ -53,7 +55,9 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
     if wanted is not None:
         executor = ExecutorResourceRequests().cores(wanted.cores).memory(wanted.memory).memoryOverhead(wanted.memory_overhead)
         builder.require(executor.resource("gpu", wanted.gpus, wanted.discovery_script, wanted.vendor))
-    return builder.build
+    profile = builder.build
+    _ = profile.id  # Spark Connect makes the profile when it is first asked for its id, and only in the thread that has the session
+    return profile
 
 
 def _allocated() -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequenc
         tokenizer=run.tokenizer,
         settings=run.rewrite,
         output=run.output,
-        gpu_script=discovery_script(session),
+        gpu_script=discovery_script(session, run.rewrite),
         drops=folders_of(run, "documents"),
     )
     folder = storage.join(run.output, "generations")
@@ -243,6 +243,10 @@ def rewrite_units(
     drops: tuple[str, ...] = (),
 ) -> None:
     """The work of one Spark task: answer the prompts of its units, which have the same documents, and create their objects."""
+    # Another driver, a speculative twin or an executor that was lost after its work may have made them since the stage was planned.
+    units = [unit for unit in units if unit.payload.round or not storage.exists(unit.output)]
+    if not units:
+        return
     started = time.time()
     payload = units[0].payload
     documents = tables.read(payload.documents, row_group=payload.row_group)

@@ -45,6 +45,7 @@ _WARM_UP = 16  # requests before the clock starts
 _FAILED = 0.01  # of all requests; a setting under which more fail is none
 _PATIENCE = 3.0  # times the default's own time, after which a setting is given up
 _MARGIN = 0.03  # a setting must be better by this share, and by more than the default's own drift
+_TIME_IS_UP = "not tried: the time is up"
 _console = Console(stderr=True, highlight=False)
 
 
@@ -113,6 +114,9 @@ def tune(
     storage.put(storage.join(run.output, "stats", "tune.json"), orjson.dumps([asdict(trial) for trial in [*trials, again]]))
     if best is not None:
         _take(best, engine, config_path, write=write)
+    else:
+        left = any(trial.failure == _TIME_IS_UP for trial in [*trials, again])
+        _console.print("tune: the config stays as it is" + (", but not all was tried: raise --minutes" if left else ""))
     return trials
 
 
@@ -185,7 +189,7 @@ class _Bench:
         trial = Trial(candidate.name, tuple(candidate.args), changes_outputs=candidate.changes_outputs, kind=candidate.kind)
         seconds = min(deadline - time.monotonic(), patience)
         if seconds <= 0:
-            return replace(trial, failure="not tried: the time is up")
+            return replace(trial, failure=_TIME_IS_UP)
         changes = {"args": [*self.engine.args, *candidate.args], "startup_timeout": min(self.engine.startup_timeout, seconds)}
         owner = Process.of(os.getpid())
         with _console.status(f"tune: {candidate.name}"):
@@ -235,7 +239,7 @@ def _report(trials: Sequence[Trial], best: Trial | None, drift: float | None) ->
     words = "the default was not measured again, so nothing is chosen" if drift is None else f"the default drifted by {drift:.1%}"
     table = Table(title=f"Engine settings ({words})", title_justify="left")
     for name in ("setting", "start-up s", "tokens/s", "ratio", ""):
-        table.add_column(name, justify="left" if name in ("setting", "") else "right")
+        table.add_column(name, justify="left" if name in ("setting", "") else "right", overflow="fold")
     for trial in trials:
         ratio = trial.tokens_per_second / trials[0].tokens_per_second
         words = trial.failure or ("best" if trial is best else "changes outputs" if trial.changes_outputs else "")

@@ -201,8 +201,9 @@ class ExecutorRequest(Section):
     memory_overhead: str = "48g"
     """Python workers and vLLM's host memory live here."""
     discovery_script: str = ""
-    vendor: str = ""
-    """Kubernetes wants it: nvidia.com."""
+    """Standalone clusters do without, where the workers have one: infra/gpu-discovery.sh."""
+    vendor: str = "nvidia.com"
+    """Kubernetes makes the name of its resource of it."""
 
 
 class Rewrite(Section):

@@ -1,0 +1,86 @@
+"""A real Spark standalone cluster on this machine: a master, workers with make-believe GPUs, and a Spark Connect server if wanted."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyspark
+
+_HOME = Path(pyspark.__file__).parent
+_PATIENCE = 150.0  # seconds for a JVM to answer
+
+
+class Cluster:
+    """Processes of one cluster. Each worker has two cores, and two GPUs that a script makes up."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start the master."""
+        self._folder = folder
+        self._running: list[subprocess.Popen[bytes]] = []
+        self.gpu_script = folder / "gpus.sh"
+        self.gpu_script.write_text('#!/bin/bash\necho \'{"name": "gpu", "addresses": ["0", "1"]}\'\n')
+        self.gpu_script.chmod(0o755)
+        words = ["org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
+        log = self._start("master", words)[1]
+        self.url = wait_for(lambda: re.search(r"Starting Spark master at (spark://\S+)", log.read_text()))[1]
+
+    def add_worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker, and wait until the master knows it."""
+        settings = {
+            "spark.worker.resource.gpu.amount": "2",
+            "spark.worker.resource.gpu.discoveryScript": str(self.gpu_script),
+            "spark.decommission.enabled": "true",
+        }
+        name = f"worker-{len(self._running)}"
+        properties = self._folder / f"{name}.conf"
+        properties.write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
+        place = ["--host", "127.0.0.1", "--webui-port", "0", "--work-dir", str(self._folder / name), "--properties-file", str(properties)]
+        words = ["org.apache.spark.deploy.worker.Worker", *place, "--cores", "2", "--memory", "2g", self.url]
+        worker, log = self._start(name, words)
+        wait_for(lambda: "Successfully registered with master" in log.read_text())
+        return worker
+
+    def connect_server(self, conf: dict[str, object]) -> str:
+        """Start a Spark Connect server whose executors run here. Returns its URL."""
+        settings = {
+            **conf,
+            "spark.connect.grpc.binding.port": 0,
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.ui.enabled": "false",
+        }
+        words = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
+        command = ["org.apache.spark.deploy.SparkSubmit", "--master", self.url, *words]
+        log = self._start("connect", [*command, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"])[1]
+        port = wait_for(lambda: re.search(r"Spark Connect server started at: \S*?:(\d+)", log.read_text()))[1]
+        return f"sc://127.0.0.1:{port}"
+
+    def end(self) -> None:
+        """End all processes."""
+        for process in reversed(self._running):
+            process.terminate()
+        for process in self._running:
+            process.wait(30)
+
+    def _start(self, name: str, words: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
+        path = self._folder / f"{name}.log"
+        environment = {**os.environ, "SPARK_HOME": str(_HOME), "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.getcwd()}
+        with open(path, "wb") as log:
+            process = subprocess.Popen([str(_HOME / "bin" / "spark-class"), *words], stdout=log, stderr=log, env=environment)
+        self._running.append(process)
+        return process, path
+
+
+def wait_for(look: Callable[[], Any], seconds: float = _PATIENCE) -> Any:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"nothing within {seconds:g} s"
+        time.sleep(0.1)
+    return found
