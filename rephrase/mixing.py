@@ -139,12 +139,12 @@ def keys(ids: Sequence[str] | pa.ChunkedArray, *salt: str | int) -> NDArray[np.i
     firsts = np.frombuffer(offsets, np.int32, len(array) + 1, 4 * array.offset) if len(array) else np.zeros(1, np.int32)
     lengths = np.diff(firsts)
     characters = np.concatenate([np.frombuffer(data or b"", np.uint8), np.zeros(8, np.uint8)])
-    result = _finalised(start ^ lengths.astype(np.uint64))
+    result = _finalised(np.bitwise_xor(start, lengths.astype(np.uint64), dtype=np.uint64))
     for at in range(0, int(lengths.max(initial=0)), 8):
         longer = np.flatnonzero(lengths > at)
         spots = firsts[:-1][longer, None] + np.arange(at, at + 8, dtype=np.int32)
         inside = spots < firsts[1:][longer, None]
-        words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view("<u8")[:, 0]
+        words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view(np.uint64)[:, 0]
         result[longer] = _finalised(result[longer] ^ words)
     return (result >> np.uint64(64 - KEY_BITS)).astype(np.int64)
 
