@@ -59,7 +59,8 @@ def search(folder: Path, documents: int, cores: int) -> float:
     from jobs.dedup import find_duplicates
     from jobs.session import LazySession
     from rephrase import tables
-    from rephrase.config import Run, Spark, validate
+    from rephrase.config import Run, Spark
+    from rephrase.validation import validate
 
     settings: dict[str, Any] = {
         "output": str(folder),

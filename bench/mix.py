@@ -47,7 +47,8 @@ def write_megabytes(folder: Path, megabytes: float) -> Corpus:
 
 def run_of(folder: Path, corpus: Corpus, file_tokens: int) -> Any:
     """A config by which nearly all texts are taken once."""
-    from rephrase.config import Run, validate
+    from rephrase.config import Run
+    from rephrase.validation import validate
 
     share = round(corpus.tokens["original"] / sum(corpus.tokens.values()), 7)
     components = [{"origin": "original", "share": share}, {"origin": "synthetic", "share": 1 - share}]

@@ -100,7 +100,8 @@ def files_of(folder: Path) -> list[str]:
 
 def check(folder: Path, rows: int) -> None:
     """Mix by CONFIGS configs; the first few by several numbers of executors."""
-    from rephrase.config import Run, validate
+    from rephrase.config import Run
+    from rephrase.validation import validate
 
     corpus = write_corpus(folder, rows // 2, rows // 2, MEAN_WORDS)
     inputs = inputs_of(folder)

@@ -92,7 +92,8 @@ sys.path.insert(0, {root!r})
 from bench.memory import Peak
 from jobs.rewrite import rewrite_stage
 from jobs.session import LazySession
-from rephrase.config import Run, Spark, validate
+from rephrase.config import Run, Spark
+from rephrase.validation import validate
 run = validate(Run, dict(output={output!r}, input=dict(paths="unused"), tokenizer={tokenizer!r}, engine=dict(kind="echo"),
                          recipes=["wrap/medium"]), "bench")
 session = LazySession(Spark(), "local[{cores}]")

@@ -168,7 +168,8 @@ def ours(folder: Path, model: str, options: argparse.Namespace) -> list[float]:
     from jobs.rewrite import rewrite_stage
     from jobs.session import LazySession
     from rephrase import tables
-    from rephrase.config import Run, Spark, validate
+    from rephrase.config import Run, Spark
+    from rephrase.validation import validate
 
     rates = []
     session = LazySession(Spark(), f"local[{options.cores}]")

@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field
 
 from classifiers.labels import field_of, rows_of
 from classifiers.words import Hashes, words_of
-from rephrase.config import Section
 from rephrase.errors import UserError
+from rephrase.section import Section
 
 SHORTEST = 8
 """Items of fewer words are left out: chance alone finds so few words in a row."""

@@ -10,8 +10,9 @@ from pydantic import Field
 from classifiers.evaluate import Line
 from classifiers.settings import TrainSettings
 from rephrase import storage
-from rephrase.config import Section, validate
 from rephrase.errors import UserError
+from rephrase.section import Section
+from rephrase.validation import validate
 
 _TUNED = ("learning_rate", "dim", "epoch", "min_count", "word_ngrams")  # settings that stand in the card as autotune left them
 

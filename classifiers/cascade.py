@@ -16,9 +16,10 @@ from classifiers.batch import Check, JudgeBatch
 from classifiers.card import read_card
 from classifiers.checks import KINDS
 from classifiers.checks.contamination import Contamination
-from rephrase.config import Filter, parse_yaml, validate
+from rephrase.config import Filter
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, KEEP
+from rephrase.validation import parse_yaml, validate
 
 UNPARSED = "parsed"  # the verdict of rows without a text that no configured check has rejected
 _BLOCK_ROWS = 256  # rows and characters of a block: its arrays stay in the processor's cache

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rephrase.config import Section, validate
+from rephrase.section import Section
+from rephrase.validation import validate
 
 _DESCRIPTION = """\
 Train a fastText quality classifier on labelled texts, measure it on held-out rows, and put its threshold where you ask.

@@ -13,9 +13,9 @@ from classifiers.fit import fit
 from classifiers.labels import Labelled, read_labelled, read_texts
 from classifiers.settings import TrainSettings
 from classifiers.train import choose_threshold, order_to_train
-from rephrase.config import Section
 from rephrase.errors import UserError
 from rephrase.records import content_id
+from rephrase.section import Section
 
 
 class Fold(Section):

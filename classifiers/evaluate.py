@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from rephrase.config import Section
+from rephrase.section import Section
 
 Truth = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rephrase.config import Section
+from rephrase.section import Section
 
 
 class PiiSettings(Section):

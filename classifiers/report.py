@@ -11,8 +11,8 @@ from classifiers.evaluate import Line, Scores, Truth, auc, line_at, threshold_by
 from classifiers.fasttext_model import POSITIVE, load_model
 from classifiers.labels import read_labelled
 from classifiers.settings import EvaluateSettings
-from rephrase.config import Section
 from rephrase.errors import UserError
+from rephrase.section import Section
 
 _SHARES = [n / 20 for n in range(1, 20)]  # keep-rates of the lines
 _CALIBRATION_BINS = 10

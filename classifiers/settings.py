@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from rephrase.config import Section
+from rephrase.section import Section
 
 
 class DataSettings(Section):

@@ -21,7 +21,8 @@ import orjson
 
 from jobs.rows import documents_of, rows_of
 from rephrase import tables
-from rephrase.config import Run, load_run
+from rephrase.config import Run
+from rephrase.config_file import load_run
 from rephrase.engines.base import Request
 from rephrase.recipes.base import Prompt, Recipe, Row
 from rephrase.recipes.catalogue import recipes_of

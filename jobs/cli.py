@@ -247,7 +247,8 @@ class _ShowPresets(argparse.Action):
 
 
 def _load(options: argparse.Namespace) -> Run:
-    from rephrase.config import load_run, parse_yaml
+    from rephrase.config_file import load_run
+    from rephrase.validation import parse_yaml
 
     overrides: dict[str, Any] = {}
     if options.model:
@@ -343,7 +344,8 @@ def _recipes(options: argparse.Namespace) -> None:
 
 def _engine_and_tokenizer(options: argparse.Namespace) -> tuple[EngineConfig | None, str]:
     """What --config, --model and --tokenizer say, for commands that take no whole run."""
-    from rephrase.config import VllmEngine, load_run
+    from rephrase.config import VllmEngine
+    from rephrase.config_file import load_run
 
     run = load_run(options.config) if options.config else None
     engine = VllmEngine(kind="vllm", model=options.model) if options.model else run.engine if run else None
@@ -401,7 +403,8 @@ def _diversity(options: argparse.Namespace) -> None:
 
 def _preview(options: argparse.Namespace) -> None:
     from jobs.recipes import preview, read_input
-    from rephrase.config import RecipeUse, parse_yaml, validate
+    from rephrase.config import RecipeUse
+    from rephrase.validation import parse_yaml, validate
 
     use: dict[str, Any] = {"use": options.recipe, "options": {}}
     for setting in options.option:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from jobs.gpus import discovery_script, executor_gpus
 from jobs.rows import with_generations
 from jobs.units import user_errors_marked
-from rephrase.config import EngineConfig, RecipeUse, engine_of, validate
+from rephrase.config import EngineConfig, RecipeUse
+from rephrase.config_file import engine_of
 from rephrase.engines.factory import check_engine, open_engine
 from rephrase.errors import UserError
 from rephrase.generate import Task, generate
@@ -18,6 +19,7 @@ from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.records import GENERATION, Document, content_id
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.validation import validate
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,13 +14,14 @@ import orjson
 from rich.console import Console
 
 from rephrase import storage
-from rephrase.config import Input, RecipeUse, validate
+from rephrase.config import Input, RecipeUse
 from rephrase.errors import UserError
 from rephrase.generate import Task, generate
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import Document, content_id, unit_interval
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.validation import validate
 
 if TYPE_CHECKING:
     from rephrase.config import EngineConfig

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rephrase.config import validate
 from rephrase.records import DOCUMENT, content_id
 from rephrase.text.html import check_extractor
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.validation import validate
 
 if TYPE_CHECKING:
     import pyarrow as pa

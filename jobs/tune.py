@@ -27,7 +27,7 @@ from rich.table import Table
 
 from jobs.rows import Source, rows_of, sources_of
 from rephrase import storage, tables
-from rephrase.config import Section, VllmEngine, validate
+from rephrase.config import VllmEngine
 from rephrase.engines import supervisor
 from rephrase.engines.base import Completion, Request
 from rephrase.engines.processes import Process
@@ -36,7 +36,9 @@ from rephrase.errors import UserError
 from rephrase.generate import Task, requests_of
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import unit_interval
+from rephrase.section import Section
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.validation import validate
 
 if TYPE_CHECKING:
     from rephrase.config import Run

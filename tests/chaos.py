@@ -24,7 +24,8 @@ from pathlib import Path
 import yaml
 
 from rephrase import storage, tables
-from rephrase.config import Run, load_run
+from rephrase.config import Run
+from rephrase.config_file import load_run
 from rephrase.engines.processes import Process
 
 KINDS = ("engine", "worker", "executor", "driver")

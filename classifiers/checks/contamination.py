@@ -11,7 +11,7 @@ from pydantic import Field
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.benchmarks import Benchmark
 from classifiers.contamination import load_index
-from rephrase.config import Section
+from rephrase.section import Section
 
 
 class ContaminationSettings(Section):

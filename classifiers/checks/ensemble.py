@@ -13,8 +13,8 @@ from pydantic import Field
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.card import Card, read_card
 from classifiers.fasttext_model import load_model
-from rephrase.config import Section
 from rephrase.errors import UserError
+from rephrase.section import Section
 
 
 class EnsembleSettings(Section):

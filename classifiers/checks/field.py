@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from rephrase.config import Section
+from rephrase.section import Section
 
 
 class FieldSettings(Section):

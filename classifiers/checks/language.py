@@ -10,7 +10,7 @@ from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.fasttext_model import load_model
-from rephrase.config import Section
+from rephrase.section import Section
 
 
 class LanguageSettings(Section):

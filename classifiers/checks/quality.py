@@ -11,8 +11,8 @@ from pydantic import Field
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.card import read_card
 from classifiers.fasttext_model import POSITIVE, load_model
-from rephrase.config import Section
 from rephrase.errors import UserError
+from rephrase.section import Section
 
 
 class QualitySettings(Section):

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.optional import package
-from rephrase.config import Section
 from rephrase.errors import UserError
+from rephrase.section import Section
 
 Encode = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 

@@ -17,12 +17,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from rephrase import storage
-from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.records import content_id
+from rephrase.section import Section
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 

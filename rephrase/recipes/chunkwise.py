@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import Field
 
-from rephrase.config import Section
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.parsers import parser_of
@@ -16,6 +15,7 @@ from rephrase.recipes.parsing.common import Context, without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
+from rephrase.section import Section
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 

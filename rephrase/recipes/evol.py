@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import Field
 
-from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Numbered, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.parsing.common import without_lead_in
@@ -18,6 +17,7 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
+from rephrase.section import Section
 from rephrase.text.tokenizer import Tokenizer
 
 _FEWEST_WORDS = 80  # of an answer that says "sorry"

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import Field
 
-from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes import evol
 from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
@@ -19,6 +18,7 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
+from rephrase.section import Section
 from rephrase.text.tokenizer import Tokenizer
 
 _TASK_LINE = re.compile(r"^\s*(?:task\s*)?(\d{1,3})[.:)]\s*(.*\S)", re.IGNORECASE)

@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 
-from rephrase.config import Section, validate
 from rephrase.errors import UserError
 from rephrase.recipes.parsing import parts, prose, turns
 from rephrase.recipes.parsing.common import Parser
+from rephrase.section import Section
+from rephrase.validation import validate
 
 PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "paraphrase": (prose.ParaphraseSettings, prose.paraphrase),

@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import Field
 
-from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes import tinygsm
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.kinds import Kind, Verifier
 

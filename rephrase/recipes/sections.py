@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from rephrase.config import Section
 from rephrase.engines.base import Sampling
 from rephrase.recipes.base import Recipe
+from rephrase.section import Section
 
 
 class PaperSection(Section):

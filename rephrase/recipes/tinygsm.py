@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from rephrase.config import Section
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.parsers import parser_of
@@ -20,6 +19,7 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Document, content_id, unit_interval
+from rephrase.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.answers import final_answer, same_answer
 from rephrase.verifiers.kinds import code

@@ -15,8 +15,9 @@ from classifiers.checks.quality import Quality, QualitySettings
 from classifiers.fasttext_model import load_model
 from classifiers.settings import CalibrateSettings
 from rephrase import storage
-from rephrase.config import Filter, validate
+from rephrase.config import Filter
 from rephrase.errors import UserError
+from rephrase.validation import validate
 from tests.classifiers.batches import batch
 from tests.classifiers.test_command import command
 from tests.classifiers.texts import labelled

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from classifiers.checks.chatter import Chatter, ChatterSettings, default_rules
-from rephrase.config import validate
 from rephrase.errors import UserError
+from rephrase.validation import validate
 from tests.classifiers.batches import REWRITE, batch
 
 

@@ -15,7 +15,8 @@ from classifiers.benchmarks import Benchmark
 from classifiers.cascade import build_cascade
 from classifiers.contamination import Index, aligned, load_index
 from classifiers.words import words_of
-from rephrase.config import Filter, Run, load_run
+from rephrase.config import Filter, Run
+from rephrase.config_file import load_run
 from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 from tests.classifiers.test_words import plain_words

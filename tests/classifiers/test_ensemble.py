@@ -14,8 +14,9 @@ from classifiers.checks.ensemble import Ensemble, EnsembleSettings
 from classifiers.fasttext_model import load_model
 from classifiers.settings import CalibrateSettings, TrainSettings
 from classifiers.train import train
-from rephrase.config import Filter, validate
+from rephrase.config import Filter
 from rephrase.errors import UserError
+from rephrase.validation import validate
 from tests.classifiers.batches import batch
 from tests.classifiers.texts import labelled
 

@@ -13,8 +13,8 @@ from classifiers.labels import read_labelled, read_texts
 from classifiers.settings import TrainSettings
 from classifiers.train import _split, train
 from rephrase import storage
-from rephrase.config import validate
 from rephrase.errors import UserError
+from rephrase.validation import validate
 from tests.classifiers.texts import labelled
 
 FAST = {"dim": 10, "epoch": 25, "learning_rate": 0.5}

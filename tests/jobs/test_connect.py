@@ -14,7 +14,7 @@ import pytest
 
 from jobs.session import LazySession
 from rephrase import storage, tables
-from rephrase.config import load_run
+from rephrase.config_file import load_run
 from tests.jobs.test_pipeline import assert_complete, write_run
 
 _START = 90.0  # seconds for a JVM and its server

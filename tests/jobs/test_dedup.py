@@ -22,9 +22,10 @@ from jobs.session import LazySession
 from jobs.stage import claim
 from jobs.summary import print_summary
 from rephrase import storage, tables
-from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen, validate
+from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, JUDGED, content_id
+from rephrase.validation import validate
 
 TOKENIZER = Path(__file__).parents[2] / "examples" / "tokenizer.json"
 WORDS = [f"w{number}" for number in range(4000)]

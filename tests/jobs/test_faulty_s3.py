@@ -12,7 +12,8 @@ import pytest
 from jobs.run import run_all
 from jobs.session import LazySession
 from rephrase import storage, tables
-from rephrase.config import Spark, load_run
+from rephrase.config import Spark
+from rephrase.config_file import load_run
 from tests.faulty_s3 import KINDS, FaultyS3
 
 EXAMPLE = Path(__file__).parents[2] / "examples"

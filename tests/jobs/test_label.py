@@ -12,7 +12,7 @@ from jobs.cli import main
 from jobs.label import sample
 from jobs.run import run_all
 from rephrase import storage, tables
-from rephrase.config import load_run
+from rephrase.config_file import load_run
 from rephrase.errors import UserError
 from tests.jobs.test_pipeline import write_run
 from tests.rephrase.recipes.play import Scripted

@@ -14,7 +14,8 @@ import yaml
 from jobs.run import run_all
 from jobs.session import LazySession
 from rephrase import storage, tables
-from rephrase.config import Run, Spark, load_run
+from rephrase.config import Run, Spark
+from rephrase.config_file import load_run
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, GENERATION, JUDGED, MIXTURE
 from rephrase.text.passages import split_passages

@@ -13,7 +13,7 @@ from jobs.cli import main
 from jobs.rows import sources_of
 from jobs.run import run_all
 from rephrase import storage, tables
-from rephrase.config import load_run
+from rephrase.config_file import load_run
 from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
 from tests.jobs.test_pipeline import write_run

@@ -22,8 +22,9 @@ from jobs.run import run_all, run_stage
 from jobs.session import LazySession
 from jobs.status import print_status
 from rephrase import storage, tables
-from rephrase.config import Run, load_run
+from rephrase.config import Run
 from rephrase.config import Spark as SparkConfig
+from rephrase.config_file import load_run
 from tests.chaos import check_table, expected_ids
 from tests.jobs.test_pipeline import write_run
 from tests.rephrase.engines.test_dying_servers import token

@@ -11,7 +11,8 @@ import os, sys
 import pyarrow as pa
 from jobs.run import fasttext_models
 from jobs.session import LazySession
-from rephrase.config import Run, Spark, validate
+from rephrase.config import Run, Spark
+from rephrase.validation import validate
 
 model, master = sys.argv[1:]
 run = validate(Run, {"output": "out", "input": {"paths": "x", "scores": {"a": model}}, "tokenizer": "t", "engine": {"kind": "echo"},

@@ -14,8 +14,9 @@ from jobs.rewrite import rewrite_stage
 from jobs.run import run_stage
 from jobs.session import LazySession
 from rephrase import storage, tables
-from rephrase.config import Run, load_run
+from rephrase.config import Run
 from rephrase.config import Spark as SparkConfig
+from rephrase.config_file import load_run
 from rephrase.engines.processes import Process
 from tests.chaos import expected_ids
 from tests.jobs.standalone import Cluster, wait_for

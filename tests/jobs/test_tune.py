@@ -7,7 +7,7 @@ import yaml
 
 from jobs.run import run_stage
 from jobs.tune import Candidate, Trial, candidates, choose, combine, sample_requests, tune, write_args
-from rephrase.config import load_run
+from rephrase.config_file import load_run
 from rephrase.errors import UserError
 from tests.jobs.test_rewrite import config
 

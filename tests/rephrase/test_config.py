@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rephrase.config import Run, VllmEngine, load_run
+from rephrase.config import Run, VllmEngine
+from rephrase.config_file import load_run
 from rephrase.errors import UserError
 
 GOOD = """\

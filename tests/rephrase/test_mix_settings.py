@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from rephrase.config import validate
 from rephrase.croissant import croissant
 from rephrase.errors import UserError
 from rephrase.mix_plan import Pool
 from rephrase.mix_settings import Mix, presets
 from rephrase.mix_targets import pool_shares, targets
 from rephrase.records import MIXTURE
+from rephrase.validation import validate
 
 
 def mix_of(**settings: Any) -> Mix:

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from rephrase.config import Section
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import BULLET, HEADING, Context, Parser, without_fence, without_markdown
+from rephrase.section import Section
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 

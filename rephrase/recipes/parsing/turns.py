@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 
-from rephrase.config import Section
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_lead_in, without_markdown
+from rephrase.section import Section
 
 _QUESTION = re.compile(r"^[ \t>*_#-]*(?:question|q)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.+?)\s*$", re.IGNORECASE)
 _ANSWER = re.compile(r"^[ \t>*_#-]*(?:answer|a)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.*?)\s*$", re.IGNORECASE)
