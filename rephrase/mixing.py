@@ -144,8 +144,8 @@ def keys(ids: Sequence[str] | pa.ChunkedArray, *salt: str | int) -> NDArray[np.i
         longer = np.flatnonzero(lengths > at)
         spots = firsts[:-1][longer, None] + np.arange(at, at + 8, dtype=np.int32)
         inside = spots < firsts[1:][longer, None]
-        words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view(np.uint64)[:, 0]
-        result[longer] = _finalised(result[longer] ^ words)
+        words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view("<u8")[:, 0]
+        result[longer] = _finalised(np.bitwise_xor(result[longer], words))
     return (result >> np.uint64(64 - KEY_BITS)).astype(np.int64)
 
 
