@@ -28,13 +28,9 @@ def random_settings(dice: random.Random, tokens: int) -> dict[str, Any]:
     rewrites: list[dict[str, Any]] = [{"recipe": "wrap/*"}, {"origin": "synthetic", "max_scores": {"quality": 0.7}}]
     pairing = dice.choice([None, None, "both", "instead"])
     if pairing:
-        picked = [{"origin": "original", "share": 0.5}, {**dice.choice(rewrites), "share": 0.5}]
-        return {
-            "seed": dice.randint(0, 9),
-            "pairing": pairing,
-            "components": picked,
-            "budget_tokens": dice.randint(tokens // 20, tokens // 3),
-        }
+        share = dice.choice([0.6, 0.7])  # without a budget, as only so many rewrites go with the originals that are taken
+        components = [{"origin": "original", "share": share}, {**dice.choice(rewrites), "share": 1 - share, "max_epochs": 3}]
+        return {"seed": dice.randint(0, 9), "pairing": pairing, "components": components}
     picked = [*dice.sample(originals, dice.randint(1, 2)), *dice.sample(rewrites, dice.randint(0, 2))]
     for component in picked:
         component["max_epochs"] = dice.choice([8, 9.5])

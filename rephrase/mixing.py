@@ -134,7 +134,7 @@ def keys(ids: Sequence[str] | pa.ChunkedArray, *salt: str | int) -> NDArray[np.i
     array = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())
     # The length before each part keeps ("ab", "c") apart from ("a", "bc").
     parts = b"".join(len(data).to_bytes(8, "little") + data for data in (str(part).encode() for part in salt))
-    start = np.frombuffer(blake2b(parts, digest_size=8).digest(), "<u8")
+    start = np.frombuffer(blake2b(parts, digest_size=8).digest(), np.uint64)
     _, offsets, data = array.buffers()
     firsts = np.frombuffer(offsets, np.int32, len(array) + 1, 4 * array.offset) if len(array) else np.zeros(1, np.int32)
     lengths = np.diff(firsts)
@@ -144,8 +144,8 @@ def keys(ids: Sequence[str] | pa.ChunkedArray, *salt: str | int) -> NDArray[np.i
         longer = np.flatnonzero(lengths > at)
         spots = firsts[:-1][longer, None] + np.arange(at, at + 8, dtype=np.int32)
         inside = spots < firsts[1:][longer, None]
-        words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view("<u8")[:, 0]
-        result[longer] = _finalised(np.bitwise_xor(result[longer], words))
+        words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view(np.uint64)[:, 0]
+        result[longer] = _finalised(result[longer] ^ words)
     return (result >> np.uint64(64 - KEY_BITS)).astype(np.int64)
 
 
