@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rephrase.mix_settings import Component, Mix
 
 _TASK_BYTES = 64 << 20  # input objects are packed into tasks of about so many stored bytes
-_MIN_TASK_BYTES = 1 << 20
+_MIN_TASK_BYTES = 8 << 20  # smaller ones would cost Spark more than they spare
 _MANY_TASKS = 64  # small inputs are still spread over about so many tasks
 
 MARKS_DDL = "pack int, id string, mark int"

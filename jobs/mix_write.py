@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rephrase.mix_settings import Mix
 
 _CHUNK = 8 << 20
+_SUMMED_GROUPS = 100  # row groups whose labels are held until they are summed up
 
 _FINGERPRINT_DDL = "path string, bytes long, sha256 string"
 COUNTED = ["origin", "source", "recipe", "language", "license", "model", "synthetic_depth", "epoch"]
@@ -52,7 +54,7 @@ class _Part:
         self.number, self._path, self._group_rows = number, path, group_rows
         self._writer = tables.Writer(MIXTURE)
         self._waiting: list[pa.Table] = []
-        self._sums: list[pa.Table] = []  # rows and tokens of each row group, by all counted columns together
+        self._counted: list[pa.Table] = []  # what the notes count, of rows that are not summed up yet
 
     def add(self, rows: pa.Table) -> None:
         self._waiting.append(rows)
@@ -63,15 +65,23 @@ class _Part:
         waiting = pa.concat_tables(self._waiting)
         group, rest = waiting.slice(0, rows), waiting.slice(rows)
         self._waiting = [rest] if rest.num_rows else []
-        self._sums.append(group.group_by(COUNTED).aggregate([("n_tokens", "count"), ("n_tokens", "sum")]))
+        ones = pa.array(np.ones(group.num_rows, np.int64))
+        self._counted.append(group.select([*COUNTED, "n_tokens"]).append_column("n_rows", ones))
+        if len(self._counted) == _SUMMED_GROUPS:
+            self._counted = [self._sums()]
         # Contiguous columns: pages, and so the file's bytes, then do not depend on how Spark cut the batches.
         self._writer.add(group.select(MIXTURE.names).cast(MIXTURE).combine_chunks())
+
+    def _sums(self) -> pa.Table:
+        """Rows and tokens by all counted columns together."""
+        sums = pa.concat_tables(self._counted).group_by(COUNTED).aggregate([("n_tokens", "sum"), ("n_rows", "sum")])
+        return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
 
     def commit(self) -> pa.RecordBatch:
         if self._waiting:
             self._flush(self._group_rows)
-        sums = pa.concat_tables(self._sums)
-        rows, tokens = (pc.sum(sums.column(name)).as_py() for name in ("n_tokens_count", "n_tokens_sum"))
+        sums = self._sums()
+        rows, tokens = (pc.sum(sums.column(name)).as_py() for name in ("n_rows", "n_tokens"))
         data = self._writer.finish({"rows": rows, "tokens": tokens, "counts": {column: _counts(sums, column) for column in COUNTED}})
         if storage.create(self._path, data):
             size, checksum = len(data), hashlib.sha256(data).hexdigest()
@@ -82,8 +92,8 @@ class _Part:
 
 def _counts(sums: pa.Table, column: str) -> list[list[Any]]:
     """Value, rows and tokens: lists, as values may be null or numbers; sorted, so that the same rows give the same bytes."""
-    table = sums.group_by(column).aggregate([("n_tokens_count", "sum"), ("n_tokens_sum", "sum")])
-    return sorted(([row[column], row["n_tokens_count_sum"], row["n_tokens_sum_sum"]] for row in table.to_pylist()), key=str)
+    table = sums.group_by(column).aggregate([("n_rows", "sum"), ("n_tokens", "sum")])
+    return sorted(([row[column], row["n_rows_sum"], row["n_tokens_sum"]] for row in table.to_pylist()), key=str)
 
 
 def fingerprints(spark: SparkSession, paths: Sequence[str]) -> dict[str, tuple[int, str]]:

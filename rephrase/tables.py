@@ -21,6 +21,7 @@ from rephrase.errors import UserError
 _NOTE = b"rephrase"
 # Reading takes no Arrow threads (use_threads=False): Spark runs a task on each core already, and a thread of Arrow's pool that lets go of a
 # Python file object while the interpreter shuts down aborts the process.
+_UNIQUE = ("id", "text", "document_id", "prompt", "completion", "url")
 _READERS = 16  # footers are small and far away: read many at once
 
 
@@ -43,13 +44,25 @@ def encode(table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | No
     sizes = row_groups or [table.num_rows]
     schema = table.schema.with_metadata({_NOTE: orjson.dumps(note)})
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(sink, schema, compression="zstd", **_encodings(schema)) as writer:
         at = 0
         for size in sizes:
             writer.write_table(table.slice(at, size).replace_schema_metadata(schema.metadata), row_group_size=max(size, 1))
             at += size
     assert at == table.num_rows, "row groups must cover the table"
     return bytes(sink.getvalue())
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Arguments of a Parquet writer: a dictionary or statistics of texts and ids, which do not repeat, would be work for nothing."""
+    columns = [leaf for field in schema for leaf in _leaves(field) if field.name not in _UNIQUE]
+    return {"use_dictionary": columns, "write_statistics": columns}
+
+
+def _leaves(field: pa.Field) -> list[str]:
+    if pa.types.is_map(field.type):
+        return [f"{field.name}.key_value.key", f"{field.name}.key_value.value"]
+    return [f"{field.name}.list.element"] if pa.types.is_list(field.type) else [field.name]
 
 
 class Writer:
@@ -60,7 +73,7 @@ class Writer:
 
     def __init__(self, schema: pa.Schema) -> None:
         self._sink = pa.BufferOutputStream()
-        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd", **_encodings(schema))
 
     def add(self, table: pa.Table) -> None:
         """Append the rows as one row group; nothing where there are none."""
