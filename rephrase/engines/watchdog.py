@@ -59,21 +59,19 @@ def _start_server(folder: Path, launch: Launch, python_path: str | None) -> subp
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(launch.devices)
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *launch.arguments, "--uds", str(folder / "socket")]
     with open(folder / "engine.log", "wb") as log:
-        server = subprocess.Popen(  # noqa: S603  # the user's own arguments, on the user's own machines
+        return subprocess.Popen(  # noqa: S603  # the user's own arguments, on the user's own machines
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    if not launch.devices:
-        _stand_back(server.pid)
-    return server
 
 
 def _stand_back(pid: int) -> None:
-    """Lower the priority of a server that shares its processors with those who feed it.
+    """Lower the priority of a server that has started and shares its processors with those who feed it.
 
     Its processes spin while they wait for each other. Without this the kernel gave the tasks that hold the next requests a
     hundredth of a core for seconds, and the server, with little to do, kept spinning.
     """
-    os.setpriority(os.PRIO_PROCESS, pid, _CPU_NICE)
+    with contextlib.suppress(OSError):  # it may have died meanwhile
+        os.setpriority(os.PRIO_PGRP, pid, _CPU_NICE)
     with contextlib.suppress(OSError):  # not every kernel groups processes by session, and then shares time by group
         Path(f"/proc/{pid}/autogroup").write_text(str(_CPU_NICE), encoding="ascii")
 
@@ -103,6 +101,8 @@ def _supervise(folder: Path) -> None:
             if not _until_ready(folder, launch, owner, server):
                 return
             compiled.touch()
+        if not launch.devices:
+            _stand_back(server.pid)
         _until_end(folder, launch, owner, server)
     finally:  # also where somebody has emptied the temporary folder under the server
         if process is not None:
