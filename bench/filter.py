@@ -21,8 +21,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
+
+if TYPE_CHECKING:
+    from classifiers.batch import JudgeBatch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -80,7 +84,7 @@ def compare(name: str, texts: int, theirs: Work, ours: Work, *limit: Work) -> fl
     return our_rate / their_rate
 
 
-def batch_of(texts: Sequence[str], sources: Sequence[str]) -> object:
+def batch_of(texts: Sequence[str], sources: Sequence[str]) -> JudgeBatch:
     from classifiers.batch import JudgeBatch
 
     each = len(texts)
@@ -94,10 +98,11 @@ def batch_of(texts: Sequence[str], sources: Sequence[str]) -> object:
         completion_tokens=[600] * each,
         languages=["en"] * each,
         origins=[None] * each,
+        fields=[None] * each,
     )
 
 
-def documents_of(texts: Sequence[str]) -> list[object]:
+def documents_of(texts: Sequence[str]) -> list[Any]:
     from datatrove.data import Document
 
     return [Document(text=text, id=str(number), metadata={}) for number, text in enumerate(texts)]

@@ -35,8 +35,8 @@ from bench.mix_corpus import Corpus, settings_of, write_corpus  # noqa: E402
 
 REPEATS = 3
 GROUP_ROWS = 1000
-MEAN_WORDS = 300
-BYTES_A_PAIR = 3000  # of an original and a rewrite, about
+MEAN_WORDS = 500
+BYTES_A_PAIR = 5000  # of an original and a rewrite, about
 FILES_A_CORE = 4
 
 

@@ -24,7 +24,10 @@ CARRIED = ["text", "source", "license", "n_tokens", "synthetic_depth"]  # what a
 
 def random_settings(dice: random.Random, tokens: int) -> dict[str, Any]:
     """A few components by shares or tokens, some with epochs, splits, scores, a pairing or phases. tokens: of the smaller origin."""
-    originals = [{"origin": "original", "source": "wiki"}, {"origin": "original", "license": "CC-*", "max_scores": {"edu": 3}}]
+    originals: list[dict[str, Any]] = [
+        {"origin": "original", "source": "wiki"},
+        {"origin": "original", "license": "CC-*", "max_scores": {"edu": 3}},
+    ]
     rewrites: list[dict[str, Any]] = [{"recipe": "wrap/*"}, {"origin": "synthetic", "max_scores": {"quality": 0.7}}]
     pairing = dice.choice([None, None, "both", "instead"])
     if pairing:
@@ -87,7 +90,7 @@ def verify(folder: Path, inputs: pa.Table, run: Any) -> float:
         there = pc.is_in(mixture["document_id"].filter(pc.invert(is_original)), mixture["id"].filter(is_original).combine_chunks())
         assert pc.all(there).as_py() if run.mix.pairing == "both" else not pc.any(there).as_py(), "the pairing is broken"
     longest = pc.max(inputs["n_tokens"]).as_py()
-    return max(abs(part["tokens"] - part["target_tokens"]) / longest for part in manifest["components"])
+    return float(max(abs(part["tokens"] - part["target_tokens"]) / longest for part in manifest["components"]))
 
 
 def files_of(folder: Path) -> list[str]:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -118,7 +118,9 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
 
     shuffle = random.Random(0)
     texts = [f"Note {i}. " + " ".join(shuffle.choices(WORDS, k=60)).capitalize() + "." for i in range(options.prompts)]
-    rows = [{"id": content_id(text), "text": text, "source": "bench", "n_tokens": 0, "synthetic_depth": 0} for text in texts]
+    rows: list[dict[str, Any]] = [
+        {"id": content_id(text), "text": text, "source": "bench", "n_tokens": 0, "synthetic_depth": 0} for text in texts
+    ]
     table = pa.Table.from_pylist(rows, schema=DOCUMENT)
     group = max(256, options.prompts // options.cores)
     groups = [min(group, options.prompts - at) for at in range(0, options.prompts, group)]

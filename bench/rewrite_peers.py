@@ -69,7 +69,8 @@ def _infer(folder: Path, url: str, model: str, messages: Sequence[list[dict[str,
     from datatrove.pipeline.inference.run_inference import InferenceConfig, InferenceRunner
     from datatrove.pipeline.writers import JsonlWriter
 
-    sampling = recipe(options).steps[0].sampling
+    step: Any = recipe(options).steps[0]  # of a family file, which has one sampling
+    sampling = step.sampling
     parameters = {"max_tokens": options.tokens, "temperature": sampling.temperature, "top_p": sampling.top_p, "ignore_eos": True}
     first: list[float] = []
 
@@ -87,7 +88,7 @@ def _infer(folder: Path, url: str, model: str, messages: Sequence[list[dict[str,
     tokens = sum(result["usage"]["completion_tokens"] for row in rows for result in row["metadata"]["rollout_results"])
     if len(rows) != len(messages) or tokens != len(messages) * options.tokens:
         sys.exit(f"datatrove wrote {len(rows)} of {len(messages)} documents and {tokens} tokens")
-    return tokens / seconds
+    return float(tokens / seconds)
 
 
 def main() -> None:
