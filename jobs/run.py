@@ -59,7 +59,8 @@ def fasttext_models(run: Run) -> list[str]:
     found = [settings for checks in sections for check in checks if isinstance(check, dict) for settings in check.items()]
     models = [path for name, settings in found if settings and settings.get("use", name) in _FASTTEXT for path in _models(settings)]
     given = run.input
-    return [*models, *(given.scores.values() if given else ()), *([given.language_model] if given and given.language_model else ())]
+    scoring = [path for one in given.scores.values() for path in one.models] if given else []
+    return [*models, *scoring, *([given.language_model] if given and given.language_model else ())]
 
 
 def _models(settings: dict[str, Any]) -> list[str]:

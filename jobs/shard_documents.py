@@ -87,9 +87,9 @@ def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | No
 def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:
     if not config.scores:
         return {}
-    from classifiers.fasttext_model import load_model
+    from classifiers.combined import Combined
 
-    return {name: load_model(path).scores for name, path in config.scores.items()}
+    return {name: Combined(models).scores for name, models in config.scores.items()}
 
 
 def _scrubber(config: Input) -> Callable[[list[str]], tuple[list[str], list[dict[str, int]]]] | None:

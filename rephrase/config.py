@@ -27,6 +27,21 @@ class Fields(Section):
     """Further fields that go into the metadata, by their names: the answer of a problem, a score."""
 
 
+class Models(Section):
+    """fastText classifiers, and how their scores become one."""
+
+    models: list[str] = Field(min_length=1)
+    """Paths or `s3://` URLs."""
+    combine: Literal["max", "mean"] = "max"
+    of: Literal["bucket", "score"] = "bucket"
+    """`bucket`: the twentieth of a corpus that the text falls into, from 0 to 19, 19 the best. Models whose scores spread differently
+    then weigh alike. The corpus is that of `classifier calibrate --keep-rate`. `score`: the probability, from 0 to 1."""
+
+
+def _as_models(value: Any) -> Any:
+    return {"models": [value], "of": "score"} if isinstance(value, str) else value
+
+
 class Input(Section):
     """Where the raw documents are and how they become text."""
 
@@ -41,8 +56,9 @@ class Input(Section):
     """Drop navigation, banners and footers of HTML pages."""
     language_model: str | None = None
     """A fastText language model such as lid.176.bin."""
-    scores: dict[str, str] = {}
-    """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing."""
+    scores: dict[str, Annotated[Models, BeforeValidator(_as_models)]] = {}
+    """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of one
+    for its probability, or several as under `ensemble`."""
     scrub: bool | dict[str, str | None] = False
     """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys (emails, ipv4, ipv6, phones), these
     stand-ins; null leaves a kind alone."""

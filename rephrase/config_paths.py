@@ -36,7 +36,10 @@ def resolve_paths(run: Run, base: Path) -> Run:
         update={
             "paths": [resolve_path(p, base) for p in run.input.paths],
             "language_model": run.input.language_model and resolve_path(run.input.language_model, base),
-            "scores": {name: resolve_path(model, base) for name, model in run.input.scores.items()},
+            "scores": {
+                name: given.model_copy(update={"models": [resolve_path(model, base) for model in given.models]})
+                for name, given in run.input.scores.items()
+            },
         }
     )
     recipes = [use.model_copy(update=_resolve_use(use, base)) for use in run.recipes]

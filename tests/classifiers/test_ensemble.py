@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -14,12 +15,15 @@ from classifiers.checks.ensemble import Ensemble, EnsembleSettings
 from classifiers.fasttext_model import load_model
 from classifiers.settings import CalibrateSettings, TrainSettings
 from classifiers.train import train
-from rephrase.config import Filter
+from jobs.shard_documents import DocumentTables
+from rephrase.config import Filter, Input
 from rephrase.errors import UserError
+from rephrase.readers import RawDocument
 from rephrase.validation import validate
 from tests.classifiers.batches import batch
 from tests.classifiers.texts import labelled
 
+TOKENIZER = Path(__file__).parents[2] / "examples" / "tokenizer.json"
 TEXTS = [row["text"] for row in labelled(200, noise=0.4, seed=3)]
 
 
@@ -98,4 +102,17 @@ def test_a_card_without_cuts(quality, models):
     with pytest.raises(UserError, match="no card"):
         check([models[0], models[0].replace("sharp", "absent")])
     with pytest.raises(UserError, match="models"):
-        check(models[:1])
+        check([])
+
+
+def test_the_bucket_of_a_document_is_there_for_routing_and_mixing(models):
+    both = {"models": models}
+    config = Input(paths=["x"], scores={"grade": both, "edu": {"models": models[:1]}, "chance": models[0]})
+    table = DocumentTables(config, str(TOKENIZER)).cleaned([RawDocument(text) for text in TEXTS])
+    found = [dict(row) for row in table.column("metadata").to_pylist()]
+    np.testing.assert_allclose([float(row["grade"]) for row in found], check(models)(batch(TEXTS)).scores["ensemble"])
+    np.testing.assert_allclose([float(row["chance"]) for row in found], load_model(models[0]).scores(TEXTS), atol=1e-6)
+    assert {float(row["edu"]) for row in found} == set(range(20))
+    misspelt = {"models": models, "combin": "mean"}
+    with pytest.raises(UserError, match="did you mean `combine`"):
+        validate(Input, {"paths": "x", "scores": {"grade": misspelt}}, "input")
