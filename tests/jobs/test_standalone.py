@@ -10,12 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.rewrite import rewrite_stage
 from jobs.run import run_stage
-from jobs.session import LazySession
 from rephrase import storage, tables
 from rephrase.config import Run
-from rephrase.config import Spark as SparkConfig
 from rephrase.config_file import load_run
 from rephrase.engines.processes import Process
 from tests.chaos import expected_ids
@@ -83,31 +80,22 @@ def test_a_node_that_is_about_to_go_finishes_its_units_and_none_is_made_twice(co
         assert driver.wait(200) == 0, (tmp_path / "driver.log").read_text()
     finally:
         driver.kill()
-    assert not servers(tmp_path)
+    wait_for(lambda: not servers(tmp_path), 30)
     assert sorted(row["id"] for row in generations(run)) == expected_ids(run)
     assert requests(tmp_path) == len(expected_ids(run)), "nothing was asked twice"
     assert {note["attempt"] for note in notes(run)} == {0}
 
 
-@pytest.mark.parametrize("kind", ["classic", "connect"])
-def test_the_rewrite_stage_gets_executors_with_gpus_for_as_long_as_it_lasts(config, cluster, worker, tmp_path, spark, kind):
+def test_the_rewrite_stage_gets_executors_with_gpus_for_as_long_as_it_lasts(config, cluster, worker, tmp_path, spark):
+    """Through Spark Connect, whose server lives on when the executors have gone."""
     own = {"gpus": 1, "cores": 1, "memory": "512m", "memory_overhead": "384m", "discovery_script": str(cluster.gpu_script)}
     path = config(documents=8, STAND_IN_SECONDS="0.4", rewrite={"executor": own, "tasks_per_gpu": 1})
     run = load_run(str(path))
     run_stage("shard", run, spark)
-    if kind == "classic":
-        spark.stop()  # a process has one Spark, and this test needs its own
-        session = LazySession(SparkConfig(conf=DYNAMIC), cluster.url)
-        try:
-            rewrite_stage(run, session)
-            wait_for(lambda: not servers(tmp_path))  # the application lives on, its executors do not
-        finally:
-            session.stop()
-    else:
-        master = cluster.connect_server(DYNAMIC)
-        done = subprocess.run(command("rewrite", path, "--master", master), capture_output=True, text=True, timeout=200, check=False)
-        assert done.returncode == 0, done.stderr
-        wait_for(lambda: not servers(tmp_path))
+    master = cluster.connect_server(DYNAMIC)
+    done = subprocess.run(command("rewrite", path, "--master", master), capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: not servers(tmp_path))
     assert sorted(row["id"] for row in generations(run)) == expected_ids(run)
     starts = [entry for entry in entries(tmp_path) if "start" in entry]
     assert len({note["engine"]["server"] for note in notes(run)}) == len(starts) <= 2, "an engine for each executor"
