@@ -105,7 +105,7 @@ def test_a_server_that_makes_no_progress_is_ended(config, sleeper, own_folder, t
     status = json.loads((server.folder / "status.json").read_text())
     assert status["state"] in ("dead", "starting", "ready")
     assert status["deaths"]
-    wait_until(lambda: storage.list_files(logs), 60)
+    wait_until(lambda: list(storage.list_files(logs)), 60)
     [kept] = [file.path for file in storage.list_files(logs)]
     assert kept.endswith(".log")
 
