@@ -194,6 +194,11 @@ def test_checks_of_rewrites_are_refused_for_documents(tmp_path):
         screening(run_of(tmp_path, screen=Screen(checks=["repetitions"])))
 
 
+def test_a_report_on_benchmarks_needs_a_check_that_looks_for_them(tmp_path):
+    with pytest.raises(UserError, match="no check of this run looks for benchmarks"):
+        contamination(run_of(tmp_path, screen=Screen(checks=["repetition"])))
+
+
 def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, spark):
     """The whole run on S3: a contaminated source has no rewrites, a duplicate and a short page are gone, and shares hold for the rest."""
     question = "A harbour master counts 14 boats in the morning and twice as many at noon, then 9 leave. How many boats are left at night?"
