@@ -29,6 +29,7 @@ _DEFAULTS: dict[str, str] = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "512",
     "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),
     "spark.ui.showConsoleProgress": "false",
+    "spark.python.daemon.module": "jobs.worker_daemon",
     # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py.
     "spark.task.maxFailures": _MAX_FAILURES,
 }
@@ -93,7 +94,7 @@ def _preloading(models: Sequence[str]) -> dict[str, str]:
         return {}
     listed = json.dumps(sorted(set(models)))
     os.environ[MODELS] = listed  # a local master's executor is a child of this process
-    return {"spark.python.daemon.module": "jobs.worker_daemon", f"spark.executorEnv.{MODELS}": listed}
+    return {f"spark.executorEnv.{MODELS}": listed}
 
 
 def _connect(config: Spark, url: str) -> SparkSession:

@@ -1,31 +1,81 @@
-"""Spark's Python daemon, with the run's fastText models loaded before it forks: the workers of an executor share their memory.
+"""Spark's Python daemon, which forks the workers of an executor, with three differences from Spark's own.
 
-Spark starts it as `spark.python.daemon.module`; the models come in the environment variable REPHRASE_MODELS, a JSON list of paths.
+- The run's fastText models are loaded before it forks, so that the workers share their memory.
+- What every stage imports is imported before it forks, and not from Spark's zip files where the same packages are installed: a zipped
+  module is compiled at each start, and its directory read anew before each task.
+- A worker collects garbage after each task, which would walk all modules. What is there at its first task's end is left out of that.
+
+For short tasks this is most of their time. Spark starts it as `spark.python.daemon.module`; the models come in the environment variable
+REPHRASE_MODELS, a JSON list of paths.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
+import itertools
 import json
 import os
-
-from classifiers.fasttext_model import load_model
-from rephrase.errors import UserError
+import sys
+import zipfile
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
 
 MODELS = "REPHRASE_MODELS"
+_PRELOADED = ["pandas", "pyarrow.compute", "pyarrow.parquet", "jobs.units"]  # pandas, as Spark and pyarrow import it by themselves
+
+
+def leave_zips() -> None:
+    """Take Spark's zip files off the module path where the same version of their package is installed beside them."""
+    others = [path for path in sys.path if not path.endswith(".zip")]
+    for path in [path for path in sys.path if path.endswith(".zip")]:
+        package = Path(path).name.removesuffix(".zip").split("-")[0]
+        found = PathFinder.find_spec(package, others)
+        with contextlib.suppress(OSError, KeyError):
+            if found and found.origin and _version(Path(path), package) == Path(found.origin).with_name("version.py").read_bytes():
+                sys.path.remove(path)
+                sys.path_importer_cache.pop(path, None)
+
+
+def _version(path: Path, package: str) -> bytes:
+    with zipfile.ZipFile(path) as file:
+        return file.read(f"{package}/version.py")
 
 
 def preload() -> None:
     """Load the models. One that does not load is left to the task that needs it, whose error reaches the user."""
+    from classifiers.fasttext_model import load_model
+    from rephrase.errors import UserError
+
     for path in json.loads(os.environ.get(MODELS, "[]")):
         with contextlib.suppress(UserError, OSError):
             load_model(path)
     gc.freeze()  # the collector would write into what is shared
 
 
-if __name__ == "__main__":
-    from pyspark.daemon import manager
+def main() -> None:
+    """Serve the executor until it ends."""
+    leave_zips()
+    from pyspark import daemon
 
+    run_task = daemon.worker
+    tasks = itertools.count()
+
+    def run(sock: Any, authenticated: bool) -> Any:
+        code = run_task(sock, authenticated)
+        if next(tasks) == 0:
+            gc.collect()
+            gc.freeze()
+        return code
+
+    daemon.worker = run
+    for name in _PRELOADED:
+        importlib.import_module(name)
     preload()
-    manager()
+    daemon.manager()
+
+
+if __name__ == "__main__":
+    main()
