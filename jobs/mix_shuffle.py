@@ -29,6 +29,7 @@ _STRETCH_TOKENS = 2_000_000  # about 10 MB of text, which a task decodes and sor
 _STRETCHES = 4096  # more would make small buffers of a task's rows: files are then sorted in larger stretches
 _GATHERED_BYTES = 32 << 20  # of rows that a task holds before it sends them
 _BATCH_BYTES = 8 << 20  # of one message to Spark
+_ROOM = 64 << 10  # for the schema that begins a stream, and its end
 _DDL = "part int, stretch long, rows binary"
 
 # The mixture's columns, what the notes count beside them, and where a row goes.
@@ -95,16 +96,20 @@ def _packed(waiting: Sequence[pa.Table], per_file: int) -> Iterator[pa.RecordBat
     stretch = table.column("stretch").to_numpy()[order]
     starts = np.flatnonzero(np.diff(stretch, prepend=-1))
     [rows] = table.drop_columns(["stretch"]).take(pa.array(order)).combine_chunks().to_batches()
-    first, sink, offsets = 0, pa.BufferOutputStream(), [0]
-    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(order)], strict=True), 1):
-        sink.write(rows.slice(start, end - start).serialize())
-        offsets.append(sink.tell())
-        if offsets[-1] >= _BATCH_BYTES or number == len(starts):
-            numbers = stretch[starts[first:number]]
-            buffers = pa.Array.from_buffers(pa.binary(), len(numbers), [None, pa.py_buffer(np.array(offsets, np.int32)), sink.getvalue()])
-            columns = [pa.array((numbers // per_file).astype(np.int32)), pa.array(numbers), buffers]
-            yield pa.RecordBatch.from_arrays(columns, ["part", "stretch", "rows"])
-            first, sink, offsets = number, pa.BufferOutputStream(), [0]
+    ends = [*starts[1:], len(order)]
+    sizes = np.array([pa.ipc.get_record_batch_size(rows.slice(start, end - start)) for start, end in zip(starts, ends, strict=True)])
+    firsts = [0, *(np.flatnonzero(np.diff(np.cumsum(sizes) // _BATCH_BYTES)) + 1).tolist()]  # stretches that begin a message
+    for first, last in zip(firsts, [*firsts[1:], len(starts)], strict=True):
+        data = pa.allocate_buffer(int(sizes[first:last].sum()) + _ROOM)
+        sink = pa.FixedSizeBufferWriter(data)
+        stream = pa.ipc.new_stream(sink, ROWS)
+        for start, end in zip(starts[first:last], ends[first:last], strict=True):
+            stream.write_batch(rows.slice(start, end - start))
+        offsets = np.cumsum([0, *sizes[first:last]]) + sink.tell() - sizes[first:last].sum()  # the schema comes first
+        numbers = stretch[starts[first:last]]
+        buffers = pa.Array.from_buffers(pa.binary(), len(numbers), [None, pa.py_buffer(offsets.astype(np.int32)), data])
+        columns = [pa.array((numbers // per_file).astype(np.int32)), pa.array(numbers), buffers]
+        yield pa.RecordBatch.from_arrays(columns, ["part", "stretch", "rows"])
 
 
 def in_order(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:

@@ -57,7 +57,7 @@ def name_of(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1]
 
 
-def create(path: str, data: bytes) -> bool:
+def create(path: str, data: bytes | memoryview) -> bool:
     """Store `data` if nothing is there yet. True: this call stored it. False: it was there, complete, and is untouched.
 
     Of many callers at once exactly one succeeds. Raises `UserError` where the place cannot be written.
@@ -171,7 +171,7 @@ def _glob_regex(pattern: str) -> str:
     return "".join(special.get(p) or (fnmatch.translate(p)[4:-3] if p.startswith("[") else re.escape(p)) for p in parts)
 
 
-def _write_temporary(path: str, data: bytes) -> str:
+def _write_temporary(path: str, data: bytes | memoryview) -> str:
     folder = os.path.dirname(path) or "."
     temporary = os.path.join(folder, f".{name_of(path)}.{uuid.uuid4().hex}.tmp")
     try:
@@ -187,7 +187,7 @@ def _write_temporary(path: str, data: bytes) -> str:
     return temporary
 
 
-def _create_file(path: str, data: bytes) -> bool:
+def _create_file(path: str, data: bytes | memoryview) -> bool:
     if os.path.exists(path):
         return False
     temporary = _write_temporary(path, data)
@@ -259,7 +259,7 @@ def _s3_errors(path: str) -> Iterator[None]:
         raise UserError(f"S3 does not answer: {error}", where=path, cure="check AWS_ENDPOINT_URL and the network") from error
 
 
-def _create_s3(path: str, data: bytes) -> bool:
+def _create_s3(path: str, data: bytes | memoryview) -> bool:
     from botocore.exceptions import ClientError
 
     bucket, key = _split(path)
@@ -267,7 +267,7 @@ def _create_s3(path: str, data: bytes) -> bool:
     for attempt in range(_S3_ATTEMPTS):
         try:
             with _s3_errors(path):
-                _client().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*", Metadata={_WRITER: writer})
+                _client().put_object(Bucket=bucket, Key=key, Body=bytes(data), IfNoneMatch="*", Metadata={_WRITER: writer})
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code in ("PreconditionFailed", "412"):

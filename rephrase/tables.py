@@ -80,12 +80,11 @@ class Writer:
         if table.num_rows:
             self._writer.write_table(table, row_group_size=table.num_rows)
 
-    def finish(self, note: dict[str, Any]) -> bytes:
+    def finish(self, note: dict[str, Any]) -> memoryview:
         """End the object: its bytes, with the note in the footer."""
         self._writer.add_key_value_metadata({_NOTE.decode(): orjson.dumps(note).decode()})
         self._writer.close()
-        data: bytes = self._sink.getvalue().to_pybytes()
-        return data
+        return memoryview(self._sink.getvalue())
 
     def commit(self, path: str, note: dict[str, Any]) -> bool:
         """End the object and store it with its note (see `storage.create`)."""
