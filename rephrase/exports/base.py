@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -37,6 +37,7 @@ class Shard:
 
     objects: Objects
     note: Note
+    counts: Mapping[str, int] = field(default_factory=dict)  # for the manifest, beside documents, tokens and bytes
 
 
 @dataclass(frozen=True, slots=True)
