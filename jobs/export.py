@@ -150,15 +150,20 @@ def _rows(file: storage.FileInfo, form: Format, vocabulary: Vocabulary | None) -
     end = np.array([vocabulary.eod_id] if vocabulary else [], np.uint32)
     for group in tables.read_row_groups(file.path, wanted):
         for at in range(0, group.num_rows, _BATCH):
-            rows = [row for row in group.slice(at, _BATCH).to_pylist() if row["text"]]
-            texts = [row["text"] for row in rows]
-            encoded = [np.append(tokens, end) for tokens in tokenizer.encode(texts)] if tokenizer else [nothing] * len(rows)
-            for row, tokens in zip(rows, encoded, strict=True):
+            part = group.slice(at, _BATCH)
+            texts = part.column("text").cast(pa.large_string()).cast(pa.large_binary()).to_pylist()  # stored as it lies in the file
+            others = part.drop_columns(["text"]).to_pylist()
+            rows = [(text, other) for text, other in zip(texts, others, strict=True) if text]
+            if tokenizer:
+                encoded = [np.append(tokens, end) for tokens in tokenizer.encode([text.decode() for text, _ in rows])]
+            else:
+                encoded = [nothing] * len(rows)
+            for (text, other), tokens in zip(rows, encoded, strict=True):
                 yield Row(
-                    id=row.get("id") or content_id(row["text"]),
-                    text=row["text"] if form.stores_text else "",
+                    id=other.get("id") or content_id(text.decode()),
+                    text=text if form.stores_text else b"",
                     tokens=tokens,
-                    columns=row if form.all_columns else {},
+                    columns=other if form.all_columns else {},
                     stored=file.modified,
                 )
 
@@ -167,7 +172,7 @@ def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:
     part: list[Row] = []
     size = 0
     for row in rows:
-        more = len(row.text.encode()) + row.tokens.nbytes
+        more = len(row.text) + row.tokens.nbytes
         if part and size + more > limit:
             yield part
             part, size = [], 0

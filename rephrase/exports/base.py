@@ -22,9 +22,9 @@ class Row:
     """A document of the mixture as a format sees it."""
 
     id: str
-    text: str  # empty where the format stores no text
+    text: bytes  # UTF-8; empty where the format stores no text
     tokens: NDArray[np.uint32]  # shape (tokens,), the end-of-document token last; none where nothing is tokenised
-    columns: Mapping[str, Any]  # all columns of the table, for formats that take provenance along
+    columns: Mapping[str, Any]  # all others of the table, for formats that take provenance along
     stored: float  # when the Parquet file was stored, Unix time
 
 

@@ -24,7 +24,7 @@ EOD = 200_000
 def pack(lengths: list[int], length: int, strategy: Strategy) -> tuple[list[list[int]], list[dict[str, Any]], dict[str, int]]:
     """Documents of these lengths, their sequences, and what is counted."""
     documents = [[*range(1000 * number + 1, 1000 * number + size), EOD] for number, size in enumerate(lengths)]
-    rows = [Row(str(number), "", np.array(tokens, np.uint32), {}, 0.0) for number, tokens in enumerate(documents)]
+    rows = [Row(str(number), b"", np.array(tokens, np.uint32), {}, 0.0) for number, tokens in enumerate(documents)]
     shard = Packed(Vocabulary("t", EOD + 1, "</s>", EOD), Packing(length, strategy)).shard("a", rows)
     [(name, data)] = shard.objects
     assert name == "data/a.parquet"
