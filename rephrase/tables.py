@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from rephrase import storage
 from rephrase.errors import UserError
 
+DATA = "data"  # holds Parquet alone where other files lie beside, as most readers want all of a folder to be Parquet
+
 _NOTE = b"rephrase"
 # Reading takes no Arrow threads (use_threads=False): Spark runs a task on each core already, and a thread of Arrow's pool that lets go of a
 # Python file object while the interpreter shuts down aborts the process.
@@ -115,9 +117,10 @@ def footers(paths: Iterable[str]) -> Iterator[Footer]:
 
 
 def objects(folder: str) -> list[str]:
-    """The table's objects, sorted: the Parquet files that stand directly in its folder."""
-    depth = folder.rstrip("/").count("/") + 1
-    return [f.path for f in storage.list_files(folder) if f.path.endswith(".parquet") and f.path.count("/") == depth]
+    """The table's objects, sorted: the Parquet files that stand directly in its folder or in its `data/`."""
+    start = len(folder.rstrip("/")) + 1
+    paths = [file.path for file in storage.list_files(folder) if file.path.endswith(".parquet")]
+    return [path for path in paths if path[start:].rpartition("/")[0] in ("", DATA)]
 
 
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:

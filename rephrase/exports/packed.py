@@ -23,8 +23,6 @@ from rephrase.exports.base import Note, Objects, Row, Shard, Vocabulary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FOLDER = "data"  # holds Parquet alone, so that readers can be given all of it
-
 _SHARD_BYTES = 64 << 20  # indices of eight bytes are made for each token
 _GROUP_TOKENS = 1 << 22  # of a row group
 
@@ -85,7 +83,7 @@ class Packed:
         step = max(1, _GROUP_TOKENS // length)
         groups = [min(step, len(free) - at) for at in range(0, len(free), step)]
         data = tables.encode(pa.table(columns), {}, groups)
-        return Shard([(f"{FOLDER}/{name}.parquet", data)], {}, {"sequences": len(free), "padding": int(free.sum())})
+        return Shard([(f"{tables.DATA}/{name}.parquet", data)], {}, {"sequences": len(free), "padding": int(free.sum())})
 
     def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # there is none
         """Nothing."""

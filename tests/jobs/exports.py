@@ -42,6 +42,7 @@ def texts() -> list[str]:
 
 def write_mixture(folder: str) -> None:
     """Three files of several row groups, one more without rows."""
+    folder = storage.join(folder, tables.DATA)
     rows = [
         {
             "text": text,
