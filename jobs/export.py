@@ -38,7 +38,7 @@ _BATCH = 256  # texts encoded at a time
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to export: a folder of Parquet, to which folder, as which format, in which vocabulary (None: as text)."""
+    """What to export: a folder of Parquet, to which folder, as which format, in which vocabulary (None: as text), packed how."""
 
     source: str
     to: str

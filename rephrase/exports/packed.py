@@ -23,7 +23,7 @@ from rephrase.exports.base import Note, Objects, Row, Shard, Vocabulary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SHARD_BYTES = 64 << 20  # indices of eight bytes are made for each token
+_SHARD_BYTES = 64 << 20  # a trainer streams them one by one
 _GROUP_TOKENS = 1 << 22  # of a row group
 
 
@@ -67,14 +67,14 @@ class Packed:
         size = np.concatenate([size, free[padded]])[order]
         tokens = np.concatenate([*(row.tokens for row in rows), np.full(length, self._filler)], dtype=np.int32, casting="unsafe")
 
-        place = np.arange(length * len(free))
-        begin = np.cumsum(size) - size
+        input_ids = np.concatenate([tokens[at : at + count] for at, count in zip(start.tolist(), size.tolist(), strict=True)])
+        begin = (np.cumsum(size) - size).astype(np.int32)
         pieces = np.bincount(np.concatenate([sequence, padded]), minlength=len(free))
         ends = pa.array(np.concatenate([[0], np.cumsum(pieces)]), pa.int32())
         ids = pa.array([row.id for row in rows], pa.string()).take(pa.array(document, mask=document < 0))
         columns = {
-            "input_ids": _blocks(tokens[np.repeat(start - begin, size) + place], length),
-            "position_ids": _blocks((place - np.repeat(begin, size)).astype(np.int32), length),
+            "input_ids": _blocks(input_ids, length),
+            "position_ids": _blocks(np.arange(len(input_ids), dtype=np.int32) - np.repeat(begin, size), length),
             "loss_mask": _blocks(np.repeat((document >= 0).astype(np.int8), size), length),
             "seq_lengths": pa.ListArray.from_arrays(ends, pa.array(size, pa.int32())),
             "seq_start_id": pa.ListArray.from_arrays(ends, pa.array(begin % length, pa.int32())),
