@@ -35,6 +35,7 @@ from rephrase import storage, tables  # noqa: E402
 from rephrase.exports import FORMATS  # noqa: E402
 from rephrase.exports.base import Vocabulary  # noqa: E402
 from rephrase.exports.catalogue import find_vocabulary, make_format  # noqa: E402
+from rephrase.exports.packed import Packing  # noqa: E402
 from rephrase.records import content_id  # noqa: E402
 
 
@@ -62,7 +63,7 @@ def ours(source: str, to: str, name: str, vocabulary: Vocabulary | None) -> floa
     from jobs.export import export_unit
     from jobs.units import Unit
 
-    form = make_format(name, vocabulary)
+    form = make_format(name, vocabulary, packing=Packing(4096) if name == "packed" else None)
     for part in ("/tiny", ""):  # at the first all is loaded that is only loaded on use
         [file] = storage.expand(f"{source}{part}/part.parquet")
         started = time.process_time()

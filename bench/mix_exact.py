@@ -94,7 +94,7 @@ def verify(folder: Path, inputs: pa.Table, run: Any) -> float:
 
 
 def files_of(folder: Path) -> list[str]:
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "mixture").glob("*.parquet"))]
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "mixture" / "data").glob("*.parquet"))]
 
 
 def check(folder: Path, rows: int) -> None:

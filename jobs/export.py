@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from rephrase import storage, tables
 from rephrase.errors import UserError
 from rephrase.exports.base import Format, Note, Row, Vocabulary
 from rephrase.exports.catalogue import make_format
+from rephrase.exports.packed import Packing
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -36,13 +38,14 @@ _BATCH = 256  # texts encoded at a time
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to export: a folder of Parquet, to which folder, as which format, in which vocabulary (None: as text)."""
+    """What to export: a folder of Parquet, to which folder, as which format, in which vocabulary (None: as text), packed how."""
 
     source: str
     to: str
     format: str
     vocabulary: Vocabulary | None = None
     compress: bool = False
+    packing: Packing | None = None
 
 
 def export(request: Request, spark: LazySession) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def export(request: Request, spark: LazySession) -> dict[str, Any]:
 
     Raises `UserError` for a mixture that is missing or unfinished, a file without `text`, and a folder that holds another export.
     """
-    form = make_format(request.format, request.vocabulary, compress=request.compress)
+    form = make_format(request.format, request.vocabulary, compress=request.compress, packing=request.packing)
     files = _inputs(request.source)
     claim(request.to, "export", _meaning(request, files))
     manifest_path = storage.join(request.to, MANIFEST)
@@ -80,6 +83,8 @@ def _meaning(request: Request, files: Sequence[storage.FileInfo]) -> dict[str, A
     if request.vocabulary:
         meaning["tokenizer"] = Tokenizer.load(request.vocabulary.tokenizer).fingerprint
         meaning["eod"] = request.vocabulary.eod
+    if request.packing:
+        meaning["packing"] = asdict(request.packing)
     return meaning
 
 
@@ -107,7 +112,7 @@ def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format, vocabula
             _store(storage.join(to, path), data)
         files = [{"name": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for path, data in shard.objects]
         tokens = sum(len(row.tokens) for row in part)
-        notes.append({"name": name, "documents": len(part), "tokens": tokens, "files": files, **shard.note})
+        notes.append({"name": name, "documents": len(part), "tokens": tokens, "files": files, "counts": dict(shard.counts), **shard.note})
     read = tables.read(unit.payload.path, ["n_tokens"]).column(0) if "n_tokens" in _columns(unit.payload.path) else None
     note = {
         "documents": sum(note["documents"] for note in notes),
@@ -145,15 +150,20 @@ def _rows(file: storage.FileInfo, form: Format, vocabulary: Vocabulary | None) -
     end = np.array([vocabulary.eod_id] if vocabulary else [], np.uint32)
     for group in tables.read_row_groups(file.path, wanted):
         for at in range(0, group.num_rows, _BATCH):
-            rows = [row for row in group.slice(at, _BATCH).to_pylist() if row["text"]]
-            texts = [row["text"] for row in rows]
-            encoded = [np.append(tokens, end) for tokens in tokenizer.encode(texts)] if tokenizer else [nothing] * len(rows)
-            for row, tokens in zip(rows, encoded, strict=True):
+            part = group.slice(at, _BATCH)
+            texts = part.column("text").cast(pa.large_string()).cast(pa.large_binary()).to_pylist()  # stored as it lies in the file
+            others = part.drop_columns(["text"]).to_pylist()
+            rows = [(text, other) for text, other in zip(texts, others, strict=True) if text]
+            if tokenizer:
+                encoded = [np.append(tokens, end) for tokens in tokenizer.encode([text.decode() for text, _ in rows])]
+            else:
+                encoded = [nothing] * len(rows)
+            for (text, other), tokens in zip(rows, encoded, strict=True):
                 yield Row(
-                    id=row.get("id") or content_id(row["text"]),
-                    text=row["text"] if form.stores_text else "",
+                    id=other.get("id") or content_id(text.decode()),
+                    text=text if form.stores_text else b"",
                     tokens=tokens,
-                    columns=row if form.all_columns else {},
+                    columns=other if form.all_columns else {},
                     stored=file.modified,
                 )
 
@@ -162,7 +172,7 @@ def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:
     part: list[Row] = []
     size = 0
     for row in rows:
-        more = len(row.text.encode()) + row.tokens.nbytes
+        more = len(row.text) + row.tokens.nbytes
         if part and size + more > limit:
             yield part
             part, size = [], 0
@@ -179,6 +189,9 @@ def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
     for footer in tables.footers(units):
         for key in sums:
             sums[key] += footer.note[key]
+    counts: Counter[str] = Counter()
+    for note in notes:
+        counts.update(note["counts"])
     index = form.index(request.to, notes)
     for path, data in index:
         _store(storage.join(request.to, path), data)
@@ -189,9 +202,11 @@ def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
         "vocabulary_size": vocabulary.size if vocabulary else None,
         "dtype": form.dtype,
         "eod": {"token": vocabulary.eod, "id": vocabulary.eod_id} if vocabulary else None,
+        **({"packing": asdict(request.packing)} if request.packing else {}),
         **sums,
+        **counts,
         "index": [path for path, _ in index],
-        "shards": [{key: note[key] for key in ("name", "documents", "tokens", "files")} for note in notes],
+        "shards": [{**{key: note[key] for key in ("name", "documents", "tokens", "files")}, **note["counts"]} for note in notes],
     }
     storage.create(storage.join(request.to, MANIFEST), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
 
@@ -200,6 +215,8 @@ def _tell(manifest: dict[str, Any], to: str) -> None:
     words = f"{manifest['documents']:,} documents"
     if manifest["eod"]:
         words += f", {manifest['tokens']:,} tokens with {manifest['eod']['token']} after each document"
+    if "packing" in manifest:
+        words += f", in {manifest['sequences']:,} sequences of {manifest['packing']['length']:,}, {manifest['padding']:,} tokens of padding"
     if manifest["source_tokens"]:
         words += f"; the Parquet's n_tokens sum to {manifest['source_tokens']:,}"
     if manifest["documents"] < manifest["source_rows"]:

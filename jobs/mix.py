@@ -57,7 +57,7 @@ def mix(run: Run, spark: LazySession) -> None:
         claim(folder, "mix", meaning)  # only now: a config that asks for too much must leave nothing behind
         storage.create(path, orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
     count = sum(plan.files)
-    units = [Unit(storage.join(folder, _file_name(number, count)), number) for number in range(count)]
+    units = [Unit(storage.join(folder, tables.DATA, _file_name(number, count)), number) for number in range(count)]
     todo = pending(units, folder)
     prints: dict[str, tuple[int, str]] = {}
     with StageProgress("mix", folder, len(units), len(units) - len(todo), _words) as progress:

@@ -39,7 +39,7 @@ def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict
     phases = [phase for phase, count in enumerate(plan.files) for _ in range(count)]
     files = [
         {
-            "name": storage.name_of(path),
+            "name": f"{tables.DATA}/{storage.name_of(path)}",
             "phase": phase,
             "rows": note["rows"],
             "tokens": note["tokens"],

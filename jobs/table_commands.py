@@ -23,7 +23,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def _add_export(commands: Any) -> None:
-    from rephrase.exports import FORMATS
+    from rephrase.exports import FORMATS, PACKINGS
 
     words = (
         "The mixture of a run, or any folder of Parquet with a column `text`, as files that training frameworks load as they are. Resumes."
@@ -36,6 +36,9 @@ def _add_export(commands: Any) -> None:
     parser.add_argument("--tokenizer", metavar="T", help="tokenizer.json, folder or hub id (default: the run's)")
     parser.add_argument("--eod", metavar="TOKEN", help="the token after each document (default: the tokenizer's end of sequence)")
     parser.add_argument("--compress", action="store_true", help="mds: compress the shards with zstd")
+    parser.add_argument("--sequence-length", type=int, default=0, metavar="N", help="packed: tokens of each sequence")
+    words = "packed: cut the stream of all documents (default), or only those that are longer than a sequence"
+    parser.add_argument("--packing", choices=PACKINGS, help=words)
     parser.set_defaults(action=_export)
 
 
@@ -59,6 +62,7 @@ def _export(options: argparse.Namespace) -> None:
     from rephrase.config import Spark
     from rephrase.exports import TEXT_FORMATS
     from rephrase.exports.catalogue import find_vocabulary
+    from rephrase.exports.packed import Packing
 
     run = load(options) if options.config else None
     source = options.source or (storage.join(run.output, "mixture") if run else None)
@@ -68,7 +72,8 @@ def _export(options: argparse.Namespace) -> None:
     tokenizer = options.tokenizer or (run.tokenizer if run and options.format not in TEXT_FORMATS else None)
     vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
     source, to = (path if storage.is_s3(path) else os.path.abspath(path) for path in (source, to))  # tasks may run elsewhere
-    request = Request(source, to, options.format, vocabulary, options.compress)
+    packing = Packing(options.sequence_length, options.packing or "concatenate") if options.sequence_length or options.packing else None
+    request = Request(source, to, options.format, vocabulary, options.compress, packing)
     spark = LazySession(run.spark if run else Spark(), options.master)
     try:
         export(request, spark)

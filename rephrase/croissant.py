@@ -93,7 +93,7 @@ def _file_set() -> dict[str, Any]:
         "@id": "parquet-files",
         "name": "parquet-files",
         "encodingFormat": "application/x-parquet",
-        "includes": "*.parquet",
+        "includes": "data/*.parquet",
     }
 
 

@@ -33,7 +33,7 @@ _LOADING = """\
 ```python
 from datasets import load_dataset
 
-mixture = load_dataset("parquet", data_files="*.parquet", split="train", streaming=True)
+mixture = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
 for row in mixture:
     print(row["origin"], row["text"][:80])
 ```
@@ -56,7 +56,7 @@ def dataset_card(manifest: dict[str, Any]) -> str:
         "language": sorted(languages),
         "task_categories": ["text-generation"],
         "size_categories": [_SIZES[min(max(len(str(manifest["rows"])) - 3, 0), len(_SIZES) - 1)]],
-        "configs": [{"config_name": "default", "data_files": "*.parquet"}],
+        "configs": [{"config_name": "default", "data_files": "data/*.parquet"}],
     }
     if any(count["value"] == "synthetic" for count in counts["origin"]):
         header["tags"] = ["synthetic"]

@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 from rephrase import storage
 from rephrase.errors import UserError
 
+DATA = "data"  # holds Parquet alone where other files lie beside, as most readers want all of a folder to be Parquet
+
 _NOTE = b"rephrase"
 # Reading takes no Arrow threads (use_threads=False): Spark runs a task on each core already, and a thread of Arrow's pool that lets go of a
 # Python file object while the interpreter shuts down aborts the process.
-_UNIQUE = ("id", "text", "document_id", "prompt", "completion", "url")
+_PLAIN = ("id", "ids", "input_ids", "text", "document_id", "prompt", "completion", "url")
 _READERS = 16  # footers are small and far away: read many at once
 
 
@@ -54,15 +56,15 @@ def encode(table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | No
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:
-    """Arguments of a Parquet writer: a dictionary or statistics of texts and ids, which do not repeat, would be work for nothing."""
-    columns = [leaf for field in schema for leaf in _leaves(field) if field.name not in _UNIQUE]
+    """Arguments of a Parquet writer: a dictionary or statistics of texts, ids and tokens would be work for nothing."""
+    columns = [leaf for field in schema for leaf in _leaves(field) if field.name not in _PLAIN]
     return {"use_dictionary": columns, "write_statistics": columns}
 
 
 def _leaves(field: pa.Field) -> list[str]:
     if pa.types.is_map(field.type):
         return [f"{field.name}.key_value.key", f"{field.name}.key_value.value"]
-    return [f"{field.name}.list.element"] if pa.types.is_list(field.type) else [field.name]
+    return [f"{field.name}.list.element"] if pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type) else [field.name]
 
 
 class Writer:
@@ -114,9 +116,10 @@ def footers(paths: Iterable[str]) -> Iterator[Footer]:
 
 
 def objects(folder: str) -> list[str]:
-    """The table's objects, sorted: the Parquet files that stand directly in its folder."""
-    depth = folder.rstrip("/").count("/") + 1
-    return [f.path for f in storage.list_files(folder) if f.path.endswith(".parquet") and f.path.count("/") == depth]
+    """The table's objects, sorted: the Parquet files that stand directly in its folder or in its `data/`."""
+    start = len(folder.rstrip("/")) + 1
+    paths = [file.path for file in storage.list_files(folder) if file.path.endswith(".parquet")]
+    return [path for path in paths if path[start:].rpartition("/")[0] in ("", DATA)]
 
 
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:

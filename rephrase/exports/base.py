@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,9 +22,9 @@ class Row:
     """A document of the mixture as a format sees it."""
 
     id: str
-    text: str  # empty where the format stores no text
+    text: bytes  # UTF-8; empty where the format stores no text
     tokens: NDArray[np.uint32]  # shape (tokens,), the end-of-document token last; none where nothing is tokenised
-    columns: Mapping[str, Any]  # all columns of the table, for formats that take provenance along
+    columns: Mapping[str, Any]  # all others of the table, for formats that take provenance along
     stored: float  # when the Parquet file was stored, Unix time
 
 
@@ -37,6 +37,7 @@ class Shard:
 
     objects: Objects
     note: Note
+    counts: Mapping[str, int] = field(default_factory=dict)  # for the manifest, beside documents, tokens and bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from rephrase.exports.litdata import Litdata
 from rephrase.exports.mds import Mds
 from rephrase.exports.megatron import Megatron
 from rephrase.exports.numpy_arrays import NumpyArrays
+from rephrase.exports.packed import Packed, Packing
 from rephrase.text.tokenizer import Tokenizer
 
 TOKEN_FORMATS: dict[str, Callable[[Vocabulary], Format]] = {
@@ -28,12 +29,14 @@ TOKEN_FORMATS: dict[str, Callable[[Vocabulary], Format]] = {
 _COMMON_EODS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<｜end▁of▁sentence｜>")
 
 
-def make_format(name: str, vocabulary: Vocabulary | None, *, compress: bool = False) -> Format:
-    """The format of this name. Raises `UserError` where it does not exist or needs a tokenizer that is not given."""
+def make_format(name: str, vocabulary: Vocabulary | None, *, compress: bool = False, packing: Packing | None = None) -> Format:
+    """The format of this name. Raises `UserError` where it does not exist, or lacks what it needs, or is given what it does not take."""
     if name not in FORMATS:
         raise UserError(f"`{name}` is no export format", where="--format", cure=f"one of {', '.join(FORMATS)}")
     if compress and name != "mds":
         raise UserError(f"{name} has no compression to choose", where="--compress", cure="leave it out")
+    if packing and name != "packed":
+        raise UserError(f"{name} packs no sequences", where="--sequence-length and --packing", cure="leave them out")
     if name == "mds":
         return Mds(tokenised=vocabulary is not None, compress=compress)
     if name == "jsonl":
@@ -42,6 +45,10 @@ def make_format(name: str, vocabulary: Vocabulary | None, *, compress: bool = Fa
         return Jsonl()
     if vocabulary is None:
         raise UserError(f"{name} holds tokens", where="--tokenizer", cure="give a tokenizer.json, a folder with one, or a hub id")
+    if name == "packed":
+        if packing is None or packing.length < 2:
+            raise UserError("how long shall a sequence be?", where="--sequence-length", cure="as many tokens as your trainer takes")
+        return Packed(vocabulary, packing)
     return TOKEN_FORMATS[name](vocabulary)
 
 

@@ -11,7 +11,7 @@ import zstandard
 from rephrase.exports.base import Note, Objects, Row, Shard
 
 _SHARD_BYTES = 128 << 20
-_FIELDS = ("id", "text", "source")
+_FIELDS = ("id", "source")
 
 
 class Jsonl:
@@ -38,5 +38,5 @@ class Jsonl:
 def _line(row: Row) -> bytes:
     others = {key: value for key, value in row.columns.items() if key not in _FIELDS and value is not None}
     added = datetime.fromtimestamp(row.stored, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = {"id": row.id, "text": row.text, "source": row.columns.get("source") or "", "added": added, "metadata": others}
+    line = {"id": row.id, "text": row.text.decode(), "source": row.columns.get("source") or "", "added": added, "metadata": others}
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE, default=str)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,9 @@ class Mds:
         samples = [self._sample(row) for row in rows]
         about = orjson.dumps(self._about(), option=orjson.OPT_SORT_KEYS)
         start = 4 * (len(rows) + 2) + len(about)
-        offsets = start + np.concatenate([[0], np.cumsum([len(sample) for sample in samples])])
-        data = b"".join([np.array([len(rows)], "<u4").tobytes(), offsets.astype("<u4").tobytes(), about, *samples])
+        offsets = start + np.concatenate([[0], np.cumsum([sum(map(len, sample)) for sample in samples])])
+        head = [np.array([len(rows)], "<u4").tobytes(), offsets.astype("<u4").tobytes(), about]
+        data = b"".join(chain(head, *samples))  # the only copy of what rows hold
         raw = {"basename": f"{name}.mds", "bytes": len(data), "hashes": {}}
         if not self._compress:
             return Shard([(f"{name}.mds", data)], {"raw_data": raw, "zip_data": None})
@@ -56,11 +58,11 @@ class Mds:
         ]
         return [(INDEX, orjson.dumps({"version": 2, "shards": shards}, option=orjson.OPT_SORT_KEYS))]
 
-    def _sample(self, row: Row) -> bytes:
-        values = [row.text.encode()]
+    def _sample(self, row: Row) -> list[bytes]:
+        values = [row.text]
         if self._tokenised:
             values.append(_ONE_DIMENSION + struct.pack("<I", len(row.tokens)) + row.tokens.astype("<u4").tobytes())
-        return b"".join([struct.pack(f"<{len(values)}I", *map(len, values)), *values])
+        return [struct.pack(f"<{len(values)}I", *map(len, values)), *values]
 
     def _about(self) -> dict[str, Any]:
         columns = {"text": "str", **({"tokens": "ndarray:uint32"} if self._tokenised else {})}

@@ -19,12 +19,14 @@ from jobs.export import Request
 from jobs.mix_manifest import MANIFEST
 from rephrase import storage, tables
 from rephrase.exports.catalogue import find_vocabulary
+from rephrase.exports.packed import Packing
 from rephrase.records import MIXTURE, content_id
 
 README = Path(__file__).parents[2] / "README.md"
 READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
 EOD = "<|endoftext|>"
 FILES, DOCUMENTS = 3, 60
+LENGTH = 1024  # of packed sequences
 
 
 def texts() -> list[str]:
@@ -40,6 +42,7 @@ def texts() -> list[str]:
 
 def write_mixture(folder: str) -> None:
     """Three files of several row groups, one more without rows."""
+    folder = storage.join(folder, tables.DATA)
     rows = [
         {
             "text": text,
@@ -66,7 +69,8 @@ def write_mixture(folder: str) -> None:
 
 
 def request(name: str, source: str, to: str, tokenizer: str) -> Request:
-    return Request(source, to, name, None if name == "jsonl" else find_vocabulary(tokenizer), compress=name == "mds")
+    packing = Packing(LENGTH, "best-fit") if name == "packed" else None
+    return Request(source, to, name, None if name == "jsonl" else find_vocabulary(tokenizer), compress=name == "mds", packing=packing)
 
 
 def read_with(package: str, title: str, output: str, result: str, tmp_path: Path, **replacements: str) -> Any:

@@ -18,7 +18,9 @@ from jobs.stage import claim
 from rephrase import storage, tables
 from rephrase.errors import UserError
 from rephrase.exports import FORMATS, TEXT_FORMATS
+from rephrase.exports.base import Vocabulary
 from rephrase.exports.catalogue import make_format
+from rephrase.exports.packed import Packing
 from tests.jobs.exports import DOCUMENTS, EOD, README, manifest_of, request, texts, write_mixture
 
 EXAMPLE = README.parent / "examples" / "run.yaml"
@@ -92,6 +94,14 @@ def test_the_command(source: str, tokenizer_file: str, spark: LazySession, tmp_p
     write_mixture(str(tmp_path / "run" / "mixture"))
     cli.main(["export", str(EXAMPLE), "--output", str(tmp_path / "run"), "--format", "litdata"])
     assert manifest_of(str(tmp_path / "run" / "exports" / "litdata"))["documents"] == DOCUMENTS
+    packed = [*arguments[:3], "--to", str(tmp_path / "packed"), "--format", "packed", "--tokenizer", tokenizer_file]
+    cli.main([*packed, "--sequence-length", "512"])
+    manifest = manifest_of(str(tmp_path / "packed"))
+    assert (manifest["tokens"], manifest["packing"]) == (tokens, {"length": 512, "strategy": "concatenate"})
+    assert manifest["padding"] == manifest["sequences"] * 512 - tokens < 512 * len(manifest["shards"])
+    with pytest.raises(SystemExit):
+        cli.main([*packed, "--sequence-length", "512", "--packing", "best-fit"])
+    assert 'was "concatenate", is "best-fit"' in " ".join(capsys.readouterr().err.split())
     with pytest.raises(SystemExit):
         cli.main([*arguments, "--eod", "<end>"])
     assert "no control token `<end>`" in capsys.readouterr().err
@@ -103,3 +113,7 @@ def test_formats_that_need_a_tokenizer_say_so() -> None:
             make_format(name, None)
     with pytest.raises(UserError, match="no compression"):
         make_format("jsonl", None, compress=True)
+    with pytest.raises(UserError, match="packs no sequences"):
+        make_format("mds", None, packing=Packing(8))
+    with pytest.raises(UserError, match="how long shall a sequence be"):
+        make_format("packed", Vocabulary("t", 9, "</s>", 0))

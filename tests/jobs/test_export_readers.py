@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from rephrase import storage
 from rephrase.records import content_id
-from tests.jobs.exports import EOD, FILES, manifest_of, output_of, read_with, streams, texts, windows
+from tests.jobs.exports import EOD, FILES, LENGTH, manifest_of, output_of, read_with, streams, texts, windows
 
 
 def test_datasets_streams_the_mixture(source: str, tmp_path: Path) -> None:
@@ -114,6 +115,32 @@ def test_litdata_reads_it(exported: Callable[..., str], expected: list[list[int]
     folder = exported("litdata")
     rows = read_with("litdata", "litdata", output_of(folder), "[row.tolist() for row in rows]", tmp_path)
     assert sorted(rows) == sorted(window for stream in streams(folder, expected) for window in windows(stream, 1025))
+
+
+def test_datasets_and_a_loader_read_packed_sequences(exported: Callable[..., str], expected: list[list[int]], tmp_path: Path) -> None:
+    folder = exported("packed")
+    result = """[[row for batch in loader for row in zip(*(batch[name].tolist() for name in ('input_ids', 'position_ids', 'loss_mask')))]
+        for epoch in range(2) if not rows.set_epoch(epoch)]"""
+    first, second = read_with("datasets", "packed", output_of(folder), result, tmp_path)
+    manifest = manifest_of(folder)
+    assert first != second
+    assert sorted(first) == sorted(second)
+    assert len(first) == manifest["sequences"]
+    documents = []
+    for tokens, positions, mask in first:
+        assert len(tokens) == len(positions) == len(mask) == LENGTH
+        starts = [at for at, position in enumerate(positions) if position == 0]
+        for start, end in pairwise([*starts, LENGTH]):
+            assert positions[start:end] == list(range(end - start))
+            if mask[start]:
+                documents.append(tokens[start:end])
+    whole = [document for document in expected if len(document) <= LENGTH]
+    assert len(whole) > 20
+    assert sorted(document for document in documents if len(document) < LENGTH or document in whole) == sorted(
+        [*whole, *(document[-rest:] for document in expected if len(document) > LENGTH and (rest := len(document) % LENGTH))]
+    )
+    assert sum(map(len, documents)) == manifest["tokens"] == sum(map(len, expected))
+    assert sum(sum(mask) for _, _, mask in first) + manifest["padding"] == LENGTH * len(first)
 
 
 def test_datasets_reads_the_lines(exported: Callable[..., str], tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def mixture_of(output: str) -> list[dict[str, Any]]:
 
 def checksums(output: str) -> dict[str, str]:
     paths = tables.objects(storage.join(output, "mixture"))
-    return {storage.name_of(path): hashlib.sha256(storage.read(path)).hexdigest() for path in paths}
+    return {f"data/{storage.name_of(path)}": hashlib.sha256(storage.read(path)).hexdigest() for path in paths}
 
 
 def component_of(row: dict[str, Any]) -> int:
@@ -284,9 +284,9 @@ def test_resume_writes_only_what_is_missing(spark: LazySession, tmp_path: Path) 
     run = run_of(output, **SETTINGS)
     mix(run, spark)
     before, manifest = checksums(output), manifest_of(output)
-    kept = tmp_path / "mixture" / "part-00001.parquet"
+    kept = tmp_path / "mixture" / "data" / "part-00001.parquet"
     written = kept.stat().st_mtime_ns
-    remove(output, ["part-00000.parquet", "part-00005.parquet", MANIFEST, "README.md"])
+    remove(output, ["data/part-00000.parquet", "data/part-00005.parquet", MANIFEST, "README.md"])
     mix(run, spark)
     assert checksums(output) == before
     assert manifest_of(output) == manifest

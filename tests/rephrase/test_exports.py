@@ -14,7 +14,7 @@ TOKENS = [[65_499, 65_536, 199_999], [1], [0, 70_000]]
 
 
 def rows() -> list[Row]:
-    return [Row(str(n), "", np.array(ids, np.uint32), {}, 0.0) for n, ids in enumerate(TOKENS)]
+    return [Row(str(n), b"", np.array(ids, np.uint32), {}, 0.0) for n, ids in enumerate(TOKENS)]
 
 
 @pytest.mark.parametrize(
