@@ -3,6 +3,7 @@ model does not matter, real ones where the engine's own words do."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -17,14 +18,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.rewrite import rewrite_stage
+from jobs.rewrite import plan, rewrite_stage, rewrite_units, tasks_of
+from jobs.rows import sources_of
 from jobs.run import run_all, run_stage
 from jobs.session import LazySession
 from jobs.status import print_status
+from jobs.units import run_units
 from rephrase import storage, tables
 from rephrase.config import Run
 from rephrase.config import Spark as SparkConfig
 from rephrase.config_file import load_run
+from rephrase.errors import UserError
+from rephrase.recipes.catalogue import recipes_of
 from tests.chaos import check_table, expected_ids
 from tests.jobs.test_pipeline import write_run
 from tests.rephrase.engines.test_dying_servers import token
@@ -132,6 +137,27 @@ def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(c
     assert left == ["_stage.json"], "a killed driver's messages may stay; nothing else does"
 
 
+def test_a_unit_that_a_twin_has_committed_meanwhile_is_not_asked_for(config, tmp_path, spark):
+    run = load_run(str(config(documents=4)))
+    run_stage("shard", run, spark)
+    rewrite_stage(run, spark)
+    folder = storage.join(run.output, "generations")
+    recipes = recipes_of(run.recipes)
+    planned = plan(recipes, 0, sources_of(run, recipes), folder, run.rewrite.prompts_per_unit)
+    assert len(planned) > 2
+    lost = tables.read(planned[0].output)
+    os.unlink(planned[0].output)
+    committed = {path: os.stat(path).st_mtime_ns for path in tables.objects(folder)}
+    before = requests(tmp_path)
+    settings = {"engine_config": run.engine, "tokenizer": run.tokenizer, "settings": run.rewrite, "output": run.output}
+    work = functools.partial(rewrite_units, recipes=tuple(recipes), **settings)
+    tasks = tasks_of(planned, recipes)  # as a driver planned them before its twin had done all but one
+    run_units(spark.get(), tasks, work, folder)
+    assert requests(tmp_path) - before == lost.num_rows > 0
+    assert {path: os.stat(path).st_mtime_ns for path in committed} == committed
+    assert tables.read(planned[0].output).equals(lost)
+
+
 def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(config, tmp_path, spark):
     spark.stop()  # a process has one Spark, and this test needs its own
     script = tmp_path / "gpus.sh"
@@ -187,9 +213,6 @@ def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_pa
 
 
 def test_a_unit_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
-    from jobs.units import run_units
-    from rephrase.errors import UserError
-
     tries = tmp_path / "tries"
 
     def work(_item: int) -> None:
