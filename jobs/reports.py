@@ -86,12 +86,15 @@ def _of_kind(kind: str, names: list[str]) -> list[str]:
     return [name.removeprefix(f"{kind}-") for name in names if name.startswith(f"{kind}-")]
 
 
+# Both are cached, as a Python worker does many tasks and belongs to one executor.
+
+
 @functools.lru_cache(maxsize=8)
 def _report_executor(folder: str) -> None:
-    # Cached, as a Python worker does many tasks and belongs to one executor.
     storage.create(storage.join(folder, f"{_EXECUTOR}-{_executor()}"), b"")
 
 
+@functools.cache
 def _executor() -> str:
     from rephrase.engines.processes import find_owner
 

@@ -69,7 +69,8 @@ def run_units(
     job = storage.join(folder, f"_run-{uuid.uuid4().hex[:12]}")
     reports = Reports(storage.join(job, "reports"))
     for number in range(0, len(tasks), _CHUNK):
-        storage.create(_chunk(job, number), pickle.dumps(list(tasks[number : number + _CHUNK])))
+        # Each item by itself, as a task takes only its own apart.
+        storage.create(_chunk(job, number), pickle.dumps([pickle.dumps(item) for item in tasks[number : number + _CHUNK]]))
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -77,7 +78,8 @@ def run_units(
             for number in batch.column(0).to_pylist():
                 try:
                     reports.began()
-                    work(pickle.loads(storage.read(_chunk(job, number)))[number % _CHUNK])  # noqa: S301  # written by the driver
+                    items = pickle.loads(storage.read(_chunk(job, number)))  # noqa: S301  # written by the driver
+                    work(pickle.loads(items[number % _CHUNK]))  # noqa: S301
                 except Exception as error:  # noqa: BLE001  # reported, then raised again
                     reports.failed(number, error)
                 reports.done()
