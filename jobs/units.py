@@ -6,7 +6,6 @@ What exists is done; resume is "list what exists, run the rest". No state is kep
 from __future__ import annotations
 
 import contextlib
-import pickle
 import threading
 import time
 import uuid
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from jobs.job_folder import JobFolder
 from jobs.progress import console
 from jobs.reports import Reports
 from rephrase import storage
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 Payload = TypeVar("Payload")
 Item = TypeVar("Item")
-_CHUNK = 256  # items in one object that tasks read
 _POLL_SECONDS = 0.5
 _ELSEWHERE = 30.0  # seconds in which another executor may come, or take over a task, after all others said that their engine does not start
 
@@ -66,11 +65,8 @@ def run_units(
     """
     if not tasks:
         return
-    job = storage.join(folder, f"_run-{uuid.uuid4().hex[:12]}")
-    reports = Reports(storage.join(job, "reports"))
-    for number in range(0, len(tasks), _CHUNK):
-        # Each item by itself, as a task takes only its own apart.
-        storage.create(_chunk(job, number), pickle.dumps([pickle.dumps(item) for item in tasks[number : number + _CHUNK]]))
+    job = JobFolder.create(folder, tasks)
+    reports = Reports(job.reports)
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -78,8 +74,7 @@ def run_units(
             for number in batch.column(0).to_pylist():
                 try:
                     reports.began()
-                    items = pickle.loads(storage.read(_chunk(job, number)))  # noqa: S301  # written by the driver
-                    work(pickle.loads(items[number % _CHUNK]))  # noqa: S301
+                    work(job.item(number))
                 except Exception as error:  # noqa: BLE001  # reported, then raised again
                     reports.failed(number, error)
                 reports.done()
@@ -92,12 +87,7 @@ def run_units(
     try:
         run_watched(action, progress, spark, reports)
     finally:
-        storage.remove_folder(job)
-
-
-def _chunk(job: str, number: int) -> str:
-    # The items do not travel with the function: every task would read all of them.
-    return storage.join(job, f"items-{number // _CHUNK:06d}.pickle")
+        job.remove()
 
 
 def run_watched(
