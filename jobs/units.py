@@ -6,7 +6,6 @@ What exists is done; resume is "list what exists, run the rest". No state is kep
 from __future__ import annotations
 
 import contextlib
-import pickle
 import threading
 import time
 import uuid
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from jobs.job_folder import JobFolder
 from jobs.progress import console
 from jobs.reports import Reports
 from rephrase import storage
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 Payload = TypeVar("Payload")
 Item = TypeVar("Item")
-_CHUNK = 256  # items in one object that tasks read
 _POLL_SECONDS = 0.5
+_ELSEWHERE = 30.0  # seconds in which another executor may come, or take over a task, after all others said that their engine does not start
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +60,24 @@ def run_units(
     each other lies below it for as long as the job runs. `profile` says what a task needs of its executor.
 
     Raises the `UserError` of a task as soon as it is known, without Spark's retries; an engine that does not start ends the job only when
-    it starts on no executor. A task that fails three times by any other exception ends it too. Lost workers and executors
-    are Spark's to replace.
+    it starts on no executor that was given a task, and no other executor comes. A task that fails three times by any other exception
+    ends it too. Lost workers and executors are Spark's to replace.
     """
     if not tasks:
         return
-    job = storage.join(folder, f"_run-{uuid.uuid4().hex[:12]}")
-    reports = Reports(storage.join(job, "reports"))
-    for number in range(0, len(tasks), _CHUNK):
-        storage.create(_chunk(job, number), pickle.dumps(list(tasks[number : number + _CHUNK])))
+    job = JobFolder.create(folder, tasks)
+    reports = Reports(job.reports)
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 try:
-                    work(pickle.loads(storage.read(_chunk(job, number)))[number % _CHUNK])  # noqa: S301  # written by the driver
+                    reports.began()
+                    work(job.item(number))
                 except Exception as error:  # noqa: BLE001  # reported, then raised again
                     reports.failed(number, error)
+                reports.done()
             yield batch
 
     frame = numbers.mapInArrow(body, "id long", profile=profile) if profile else numbers.mapInArrow(body, "id long")
@@ -85,14 +85,9 @@ def run_units(
     # executor would have all of its finished tasks run again.
     action = frame.write.format("noop").mode("overwrite").save
     try:
-        run_watched(action, progress, spark, reports, len(tasks))
+        run_watched(action, progress, spark, reports)
     finally:
-        storage.remove_folder(job)
-
-
-def _chunk(job: str, number: int) -> str:
-    # The items do not travel with the function: every task would read all of them.
-    return storage.join(job, f"items-{number // _CHUNK:06d}.pickle")
+        job.remove()
 
 
 def run_watched(
@@ -100,7 +95,6 @@ def run_watched(
     progress: StageProgress | None = None,
     spark: SparkSession | None = None,
     reports: Reports | None = None,
-    tasks: int = 1,
 ) -> None:
     """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report."""
     failure: list[BaseException] = []
@@ -114,7 +108,7 @@ def run_watched(
         except BaseException as error:  # noqa: BLE001  # handed to the caller's thread below
             failure.append(error)
 
-    watch = _Watch(reports, spark, tasks, progress) if reports and spark else None
+    watch = _Watch(reports, spark) if reports and spark else None
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     fatal: UserError | None = None
@@ -136,10 +130,11 @@ def run_watched(
 class _Watch:
     """The driver's eye on the reports of a job."""
 
-    def __init__(self, reports: Reports, spark: SparkSession, tasks: int, progress: StageProgress | None) -> None:
-        self._reports, self._spark, self._tasks, self._progress = reports, spark, tasks, progress
+    def __init__(self, reports: Reports, spark: SparkSession) -> None:
+        self._reports = reports
+        self._patience = 0.0 if _has_one_executor(spark) else _ELSEWHERE
         self._failing: set[str] = set()
-        self._units_then = 0
+        self._failed_at = 0.0
         self._next_look = 0.0
 
     def look(self) -> UserError | None:
@@ -147,21 +142,17 @@ class _Watch:
         now = time.monotonic()
         if now < self._next_look:
             return None
-        fatal = self._reports.fatal()
-        if fatal:
-            return fatal
-        failing = self._reports.not_started()
+        found = self._reports.look()
+        if found.fatal:
+            return found.fatal
+        failing = found.not_started
         for name in sorted(failing.keys() - self._failing):
             console.print(f"an engine does not start, its units go elsewhere: {failing[name].line()}", soft_wrap=True)
-            self._units_then = self._units()
-        self._failing |= failing.keys()
+            self._failed_at = now
+        self._failing = set(failing)
         self._next_look = time.monotonic() + 5 * (time.monotonic() - now)  # looks cost requests where the folder is far away
-        if failing and len(failing) >= min(_executors(self._spark), self._tasks) and self._units() == self._units_then:
-            return failing[min(failing)]
-        return None
-
-    def _units(self) -> int:
-        return self._progress.done if self._progress else 0
+        nowhere = failing and failing.keys() >= found.executors and now - self._failed_at >= self._patience
+        return failing[min(failing)] if nowhere else None
 
 
 def _is_connect(spark: SparkSession) -> bool:
@@ -183,12 +174,10 @@ def _cancel(spark: SparkSession, name: str) -> None:
         spark.sparkContext.cancelJobGroup(name)
 
 
-def _executors(spark: SparkSession) -> int:
-    """Executors of a session, as far as it tells: Spark Connect does not."""
-    if _is_connect(spark):
-        return 1
-    infos = spark.sparkContext._jsc.sc().statusTracker().getExecutorInfos()  # noqa: SLF001  # PySpark has no other way
-    return max(1, len(infos) - 1)  # the driver is listed too, unless it is the only one
+def _has_one_executor(spark: SparkSession) -> bool:
+    """Whether the driver's JVM itself is the only executor there can be."""
+    master = spark.conf.get("spark.master", None) or ""
+    return master == "local" or master.startswith("local[")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ model does not matter, real ones where the engine's own words do."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -17,14 +18,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.rewrite import rewrite_stage
+from jobs.gpus import discovery_script, rewrite_profile
+from jobs.rewrite import plan, rewrite_stage, rewrite_units, tasks_of
+from jobs.rows import sources_of
 from jobs.run import run_all, run_stage
 from jobs.session import LazySession
 from jobs.status import print_status
+from jobs.units import run_units
 from rephrase import storage, tables
-from rephrase.config import Run
+from rephrase.config import ExecutorRequest, Run
 from rephrase.config import Spark as SparkConfig
 from rephrase.config_file import load_run
+from rephrase.errors import UserError
+from rephrase.recipes.catalogue import recipes_of
 from tests.chaos import check_table, expected_ids
 from tests.jobs.test_pipeline import write_run
 from tests.rephrase.engines.test_dying_servers import token
@@ -55,6 +61,13 @@ def entries(tmp_path: Path) -> list[dict]:
 
 def requests(tmp_path: Path) -> int:
     return sum(entry.get("prompts", 0) for entry in entries(tmp_path))
+
+
+def write_script(path: Path, addresses: list[str]) -> str:
+    """A GPU discovery script as Spark wants it."""
+    path.write_text(f"#!/bin/bash\necho '{json.dumps({'name': 'gpu', 'addresses': addresses})}'\n")
+    path.chmod(0o755)
+    return str(path)
 
 
 def command(*words: object) -> list[str]:
@@ -128,22 +141,41 @@ def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(c
     assert check_table(run) == len(expected_ids(run)) > 60
     assert 3 <= len(survived) < len(tables.objects(folder))
     assert {p: os.stat(p).st_mtime_ns for p in survived} == survived
-    left = [name for name in os.listdir(folder) if not name.endswith(".parquet") and not name.startswith("_run-")]
-    assert left == ["_stage.json"], "a killed driver's messages may stay; nothing else does"
+    left = [name for name in os.listdir(folder) if not name.endswith(".parquet")]
+    assert left == ["_stage.json"], "what the killed driver left is gone, and each living one has taken only its own away"
+
+
+def test_a_unit_that_a_twin_has_committed_meanwhile_is_not_asked_for(config, tmp_path, spark):
+    run = load_run(str(config(documents=4)))
+    run_stage("shard", run, spark)
+    rewrite_stage(run, spark)
+    folder = storage.join(run.output, "generations")
+    recipes = recipes_of(run.recipes)
+    planned = plan(recipes, 0, sources_of(run, recipes), folder, run.rewrite.prompts_per_unit)
+    assert len(planned) > 2
+    lost = tables.read(planned[0].output)
+    os.unlink(planned[0].output)
+    committed = {path: os.stat(path).st_mtime_ns for path in tables.objects(folder)}
+    before = requests(tmp_path)
+    settings = {"engine_config": run.engine, "tokenizer": run.tokenizer, "settings": run.rewrite, "output": run.output}
+    work = functools.partial(rewrite_units, recipes=tuple(recipes), **settings)
+    tasks = tasks_of(planned, recipes)  # as a driver planned them before its twin had done all but one
+    run_units(spark.get(), tasks, work, folder)
+    assert requests(tmp_path) - before == lost.num_rows > 0
+    assert {path: os.stat(path).st_mtime_ns for path in committed} == committed
+    assert tables.read(planned[0].output).equals(lost)
 
 
 def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(config, tmp_path, spark):
     spark.stop()  # a process has one Spark, and this test needs its own
-    script = tmp_path / "gpus.sh"
-    script.write_text('#!/bin/bash\necho \'{"name": "gpu", "addresses": ["0", "1", "2", "3"]}\'\n')
-    script.chmod(0o755)
+    script = write_script(tmp_path / "gpus.sh", ["0", "1", "2", "3"])
     conf = {
         "spark.executor.memory": "512m",
         "spark.executor.cores": 2,
         "spark.executor.resource.gpu.amount": 2,
-        "spark.executor.resource.gpu.discoveryScript": str(script),
+        "spark.executor.resource.gpu.discoveryScript": script,
         "spark.worker.resource.gpu.amount": 4,
-        "spark.worker.resource.gpu.discoveryScript": str(script),
+        "spark.worker.resource.gpu.discoveryScript": script,
     }
     run = load_run(str(config(documents=14, STAND_IN_SECONDS=0.3)))
     session = LazySession(SparkConfig(conf=conf), "local-cluster[1,4,1024]")
@@ -159,6 +191,22 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
 
         probe = session.get().range(4).mapInArrow(gpus_of_a_task, "gpus string").distinct().collect()
         assert [row.gpus for row in probe] == ["[]"], "other stages ask for no GPU"
+        own = write_script(tmp_path / "own.sh", ["GPU-4", "GPU-5"])
+        wanted = run.rewrite.model_copy(update={"executor": ExecutorRequest(gpus=2, discovery_script=own)})
+        found = discovery_script(session.get(), wanted)
+
+        def gpus_without_a_file(batches):
+            import pyarrow as pa
+
+            from jobs import gpus
+
+            gpus._allocated = tuple  # Kubernetes gives executors no file of their resources, as a standalone master does
+            for _ in batches:
+                yield pa.RecordBatch.from_pydict({"gpus": [",".join(gpus.executor_gpus(found))]})
+
+        profile = rewrite_profile(session.get(), run.rewrite)
+        rows = session.get().range(0, 1, 1, 1).mapInArrow(gpus_without_a_file, "gpus string", profile=profile).collect()
+        assert [row.gpus for row in rows] == ["GPU-4,GPU-5"], "the script of the stage's own executors reaches its tasks"
     finally:
         session.stop()
     assert sorted(row["id"] for row in generations(run)) == expected_ids(run)
@@ -187,9 +235,6 @@ def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_pa
 
 
 def test_a_unit_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
-    from jobs.units import run_units
-    from rephrase.errors import UserError
-
     tries = tmp_path / "tries"
 
     def work(_item: int) -> None:

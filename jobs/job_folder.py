@@ -1,0 +1,83 @@
+"""The folder through which driver and tasks of a job talk: `_run-…` below the stage's. It goes with the job, or with a later one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from rephrase import storage
+from rephrase.engines.processes import Process
+
+_PREFIX = "_run-"
+_DRIVER = "started-by.json"  # the last of the folder in a listing's order, so that a removal that is cut short leaves it
+_CHUNK = 256  # items in one object that tasks read
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """A job's items, and the place for its reports."""
+
+    path: str
+
+    @classmethod
+    def create(cls, stage: str, items: Sequence[Any]) -> JobFolder:
+        """A new folder with the items of a job, which must be picklable. What drivers that died left in the stage's folder is removed."""
+        _remove_left_over(stage)
+        folder = cls(storage.join(stage, f"{_PREFIX}{uuid.uuid4().hex[:12]}"))
+        storage.create(storage.join(folder.path, _DRIVER), orjson.dumps(_this_driver()))
+        for number in range(0, len(items), _CHUNK):
+            # Each item by itself, as a task takes only its own apart.
+            storage.create(folder._chunk(number), pickle.dumps([pickle.dumps(item) for item in items[number : number + _CHUNK]]))
+        return folder
+
+    @property
+    def reports(self) -> str:
+        """Where tasks report to the driver."""
+        return storage.join(self.path, "reports")
+
+    def item(self, number: int) -> Any:
+        """In a task: one of the items."""
+        chunk = pickle.loads(storage.read(self._chunk(number)))  # noqa: S301  # written by the driver
+        return pickle.loads(chunk[number % _CHUNK])  # noqa: S301
+
+    def remove(self) -> None:
+        """Remove all of it."""
+        storage.remove_folder(self.path)
+
+    def _chunk(self, number: int) -> str:
+        # The items do not travel with the function: every task would read all of them.
+        return storage.join(self.path, f"items-{number // _CHUNK:06d}.pickle")
+
+
+def _this_driver() -> dict[str, Any]:
+    return {**asdict(Process.of(os.getpid())), "table": _process_table()}
+
+
+def _process_table() -> str | None:
+    """Names the table that this process's id stands in: that of a kernel since its boot, and of a container on it; None without /proc."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return None
+
+
+def _remove_left_over(stage: str) -> None:
+    """Remove the folders of drivers that ran on this machine and are dead. Nobody here can tell of those of other machines."""
+    here = _process_table()
+    for file in list(storage.list_files(stage)):
+        parent, name = file.path.rsplit("/", 1)
+        if name != _DRIVER or not storage.name_of(parent).startswith(_PREFIX):
+            continue
+        try:
+            driver = orjson.loads(storage.read(file.path))
+        except FileNotFoundError:  # its driver, or another one, has removed it meanwhile
+            continue
+        if here is not None and driver["table"] == here and not Process(driver["pid"], driver["start"]).alive:
+            storage.remove_folder(parent)
