@@ -6,6 +6,7 @@ the unit did (rows, tokens, seconds …), so that plans, progress and summaries 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ def commit(path: str, table: pa.Table, note: dict[str, Any], row_groups: Sequenc
 def footer(path: str) -> Footer:
     """Read an object's footer. Raises `UserError` if it is no Parquet file."""
     try:
-        with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+        with _opened(path) as file:
             data = file.metadata
             groups = tuple(data.row_group(i).num_rows for i in range(data.num_row_groups))
             return Footer(path, groups, orjson.loads((data.metadata or {}).get(_NOTE, b"{}")))
@@ -124,15 +125,25 @@ def objects(folder: str) -> list[str]:
 
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
     """Rows of one object, or of one of its row groups."""
-    with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+    with _opened(path) as file:
         return file.read(columns, use_threads=False) if row_group is None else file.read_row_group(row_group, columns, use_threads=False)
 
 
 def read_row_groups(path: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of one object, one after the other, with one opening of it."""
-    with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+    with _opened(path) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns, use_threads=False)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[pq.ParquetFile]:
+    if not storage.is_s3(path):
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # what is on disk is read by the thread that waits for it
+            yield file
+        return
+    with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+        yield file
 
 
 def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:
