@@ -9,7 +9,7 @@ BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/mix.py bench/ex
 
 MODEL  ?=
 ARGS   ?=
-# Processes that the tests are spread over, file by file.
+# Processes that the tests are spread over, file by file, in the order of tests/conftest.py.
 WORKERS ?= 2
 PYTHON ?= >=3.11,<3.14
 # Which build of vLLM: the two must never be installed together.
@@ -35,7 +35,7 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample cr
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
 
 test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers ## all tests, with a real vLLM; ARGS="-k word" for some of them
-	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/ruff check
