@@ -9,7 +9,7 @@ BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/mix.py bench/ex
 
 MODEL  ?=
 ARGS   ?=
-# Processes that the tests are spread over, file by file.
+# Processes that the tests are spread over, file by file, in the order of tests/conftest.py.
 WORKERS ?= 2
 PYTHON ?= >=3.11,<3.14
 # Which build of vLLM: the two must never be installed together.
@@ -35,7 +35,7 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample cr
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
 
 test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers ## all tests, with a real vLLM; ARGS="-k word" for some of them
-	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/ruff check
@@ -58,7 +58,8 @@ clean: ## removes the environment, caches and out/
 # machine's pip is configured to find, or else in the index that PyTorch keeps.
 with_torch = set -o pipefail; $(UV) $1 $2 || { echo "trying again with PyTorch's own index" >&2; $(UV) $1 --torch-backend cpu $2; }
 
-INSTALL := pip install --quiet --python .venv --constraint $(LOCK)
+# Compiled at once: where Python may not write its bytecode (PYTHONDONTWRITEBYTECODE), each start of vLLM would compile it in each process.
+INSTALL := pip install --quiet --compile-bytecode --python .venv --constraint $(LOCK)
 
 .venv/bin/python:
 	@$(UV) venv --quiet --python '$(PYTHON)' .venv
@@ -87,5 +88,5 @@ $(DONE)test $(DONE)lint $(DONE)bench: $(DONE)%: $(DONE)base
 
 $(DONE)readers: infra/readers.txt | .venv/bin/python
 	@echo "installing the readers of exports whose pins do not go with the rest" >&2
-	@$(UV) pip install --quiet --python .venv --no-deps --target .venv/readers --requirement $<
+	@$(UV) pip install --quiet --compile-bytecode --python .venv --no-deps --target .venv/readers --requirement $<
 	@touch $@

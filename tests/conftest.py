@@ -22,9 +22,20 @@ from rephrase.engines.processes import Process
 from rephrase.engines.supervisor import ServerInfo, stop_all
 from rephrase.engines.vllm import Vllm, find_or_start, launch
 from tests.classifiers.texts import labelled
+from tests.tiny_model import ENGINE as TINY_ENGINE
 
+# The files that take minutes, longest first.
+_LONG = ["test_kills.py", "test_rewrite.py", "test_real_engine.py", "test_pipeline.py", "test_standalone.py", "test_faulty_s3.py"]
+
+os.environ["SPARK_CONF_DIR"] = str(Path(__file__).with_name("spark"))
 hypothesis.settings.register_profile("rephrase", deadline=None)  # a busy machine is no fault of the program
 hypothesis.settings.load_profile("rephrase")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the files, begin with the long ones: none is then left to one process when the others have nothing to do."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG))
 
 
 @pytest.fixture(scope="session")
@@ -80,8 +91,13 @@ def bucket(s3_server: str) -> str:
 
 @pytest.fixture(scope="session")
 def spark(s3_server: str) -> Iterator[LazySession]:
-    """One local Spark for all tests that do not need a cluster. It knows the S3 server, as its workers inherit the environment."""
+    """One local Spark for all tests that do not need a cluster. It knows the S3 server, as its workers inherit the environment.
+
+    It is started at once, also for tests that stop it for a session of their own: a process keeps the JVM of its first session,
+    with that session's settings and the environment of that moment, which must not be those of one test.
+    """
     session = LazySession(Spark(master="local[2]", conf={"spark.sql.shuffle.partitions": 2}))
+    session.get()
     yield session
     session.stop()
 
@@ -118,8 +134,8 @@ class SharedVllm:
 
     def __init__(self, model: Path) -> None:
         # A random model writes white space between JSON tokens without end, if it may.
-        arguments = ["--enforce-eager", "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
-        self.config = VllmEngine(kind="vllm", model=str(model), args=arguments, env={"VLLM_CPU_KVCACHE_SPACE": "1"})
+        arguments = [*TINY_ENGINE["args"], "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
+        self.config = VllmEngine(kind="vllm", model=str(model), args=arguments, env=TINY_ENGINE["env"])
         self._sleeper: subprocess.Popen[bytes] | None = None
 
     @property

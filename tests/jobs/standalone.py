@@ -71,6 +71,7 @@ class Cluster:
     def _start(self, name: str, words: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
         path = self._folder / f"{name}.log"
         environment = {**os.environ, "SPARK_HOME": str(_HOME), "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.getcwd()}
+        environment["SPARK_DAEMON_JAVA_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # see tests/spark
         with open(path, "wb") as log:
             process = subprocess.Popen([str(_HOME / "bin" / "spark-class"), *words], stdout=log, stderr=log, env=environment)
         self._running.append(process)

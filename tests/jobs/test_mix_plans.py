@@ -5,18 +5,16 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs import mix_inputs
 from jobs.mix import mix, show_plan
 from jobs.session import LazySession
 from rephrase import storage, tables
-from rephrase.config import Spark
 from rephrase.errors import UserError
 from tests.jobs.mixtures import HALVES, LONGEST, SOURCES, check_pairing, mixture, run_of, write_inputs
 
@@ -95,33 +93,22 @@ def test_rows_of_a_document_are_adjacent_no_more_often_than_by_chance(output: st
         assert abs(sum(places) / len(places) - 0.5) < 5 * (1 / 12 / len(places)) ** 0.5
 
 
-def test_one_seed_gives_one_order_on_any_number_of_tasks(output: str, spark: LazySession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tasks", ["1", "4"])
+def test_one_seed_gives_one_order_on_any_number_of_tasks(
+    output: str, spark: LazySession, monkeypatch: pytest.MonkeyPatch, tasks: str
+) -> None:
     settings = {"components": HALVES, "pairing": "both", "budget_tokens": 4000}
     _, here = mixture(output, spark, **settings)
-    run = run_of(output, **settings).model_copy(update={"spark": Spark(conf={"spark.sql.shuffle.partitions": 4})})
-    (tmp_path / "run.json").write_text(run.model_dump_json())
-    code = """if True:
-        import json, sys
-        import jobs.mix_inputs
-        jobs.mix_inputs._MIN_TASK_BYTES, jobs.mix_inputs._MANY_TASKS = 1, 1000
-        from jobs.mix_inputs import find_inputs
-        from jobs.mix_plan import make_plan
-        from jobs.mix_shuffle import in_order, shuffled
-        from jobs.session import LazySession
-        from rephrase.config import Run
-        run = Run.model_validate_json(open(sys.argv[1]).read())
-        session = LazySession(run.spark, f"local[{sys.argv[2]}]")
-        inputs = find_inputs(run)
-        plan, marks = make_plan(run.mix, inputs, session.get())
-        frame = shuffled(session.get(), inputs, run.mix, plan, range(sum(plan.files)), marks)
-        json.dump([name for _, rows in in_order(frame.toArrow().to_batches()) for name in rows["id"].to_pylist()], open(sys.argv[3], "w"))
-    """
-    for tasks in ("1", "4"):
-        out = tmp_path / f"{tasks}.json"
-        subprocess.run([sys.executable, "-c", code, str(tmp_path / "run.json"), tasks, str(out)], check=True, timeout=200)
-        assert json.loads(out.read_text()) == [row["id"] for row in here]
-    _, other = mixture(output, spark, **settings, seed=8)
-    assert [row["id"] for row in other] != [row["id"] for row in here]
+    monkeypatch.setattr(mix_inputs, "_MIN_TASK_BYTES", 1)  # each object is read by a task of its own
+    monkeypatch.setattr(mix_inputs, "_MANY_TASKS", 1000)
+    conf = spark.get().conf
+    usual = conf.get("spark.sql.shuffle.partitions")
+    conf.set("spark.sql.shuffle.partitions", tasks)
+    try:
+        _, there = mixture(output, spark, **settings)
+    finally:
+        conf.set("spark.sql.shuffle.partitions", usual)
+    assert [row["id"] for row in there] == [row["id"] for row in here]
 
 
 def test_the_plan_prints_what_mix_makes_and_writes_nothing(output: str, spark: LazySession, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, GENERATION, JUDGED, MIXTURE
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
-from tests.chaos import KINDS, Chaos, check_table, write_config
+from tests.tiny_model import ENGINE
 
 TOPICS = ["tides", "bread", "bees", "clocks", "maps", "ships", "salt", "glass", "paper", "roads", "wells", "mills"]
 
@@ -82,17 +82,10 @@ def assert_complete(run: Run) -> None:
 
 
 def test_a_cluster_rewrites_with_a_real_vllm_on_its_executor_and_everything_lies_on_s3(tmp_path, tiny_model, bucket):
-    engine = {
-        "kind": "vllm",
-        "model": str(tiny_model),
-        "max_model_len": 2048,
-        "args": ["--enforce-eager"],
-        "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
-    }
     config = write_run(
         tmp_path,
         str(tiny_model),
-        engine,
+        {**ENGINE, "model": str(tiny_model), "max_model_len": 2048},
         place=bucket,
         spark={"master": "local-cluster[1,2,1024]", "conf": {"spark.executor.memory": "1g", "spark.sql.shuffle.partitions": 2}},
     )
@@ -112,15 +105,6 @@ def test_a_cluster_rewrites_with_a_real_vllm_on_its_executor_and_everything_lies
     assert before
     run_all(run, LazySession(Spark(master="no-such-master")))  # nothing is left to do, so that Spark is not even started
     assert {file.path: file.size for file in storage.list_files(run.output)} == before
-
-
-def test_kills_of_every_kind_change_nothing(tmp_path, tiny_model):
-    """See tests/chaos.py, which does the same with more kills and more executors."""
-    chaos = Chaos(tmp_path, write_config(tmp_path, tiny_model, documents=60), "local-cluster[1,2,1024]", pause=(0.5, 2.0))
-    # One blow upon the other, with no time to recover between them, as each start of an engine takes a minute.
-    chaos.go(["worker", "engine", "executor", "driver"], recover=False)
-    assert set(chaos.killed) == set(KINDS)
-    assert check_table(chaos.run) == 240
 
 
 def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tiny_model):

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
-from aiohttp import ClientSession, UnixConnector, web
+from aiohttp import web
 
 from rephrase.config import EndpointEngine
 from rephrase.engines import client as client_module
 from rephrase.engines.base import Completion, Message, Request, Sampling
-from rephrase.engines.client import Client, Endpoint, Server, _retry_after, check_endpoint, without_thinking
+from rephrase.engines.client import Endpoint, _retry_after, check_endpoint, without_thinking
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.errors import UserError
 from tests.tiny_model import make_tokenizer
@@ -301,84 +300,3 @@ def test_settings_are_checked_without_the_endpoint(monkeypatch):
         check_endpoint(config.model_copy(update={"url": url}))
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     check_endpoint(config)
-
-
-# What follows needs a real engine.
-
-
-def on_vllm(vllm, requests: Sequence[Request], **changes) -> list[Completion]:
-    async def run() -> list[Completion]:
-        async with vllm.engine(**changes) as engine:
-            return await engine.complete(requests)
-
-    return asyncio.run(run())
-
-
-@pytest.mark.timeout(900)
-def test_a_real_engine_answers_a_batch_with_exact_counts(vllm):
-    sampling = Sampling(max_tokens=24, ignore_eos=True, top_k=50, min_p=0.001, repetition_penalty=1.1, stop=("\x00",))
-    requests = [ask(f"Note {n}: " + "tide " * n, sampling=sampling) for n in range(8)]
-    done = on_vllm(vllm, requests)
-    prompter = ChatPrompter(vllm.config.model)
-    assert [c.prompt_tokens for c in done] == [len(prompter.token_ids(r.messages)) for r in requests]
-    assert {(c.completion_tokens, c.finish_reason, c.error) for c in done} == {(24, "length", None)}
-    assert len({c.text for c in done}) == 8
-
-
-def test_a_real_engine_ignores_the_models_own_sampling(vllm):
-    texts = {c.text for c in on_vllm(vllm, [ask(sampling=Sampling(max_tokens=12), sample=n) for n in range(4)])}
-    assert len(texts) == 4  # the model's generation config asks for the one likeliest token
-
-
-@pytest.mark.parametrize("text", ["The tide rises.", "  two\n\nparagraphs <b>é</b> 東京 "])
-def test_our_token_ids_are_those_of_the_engines_own_chat_endpoint(vllm, text):
-    messages = (Message("system", "Be brief."), Message("user", text))
-
-    async def tokenize() -> list[int]:
-        body = {"messages": [{"role": m.role, "content": m.content} for m in messages]}
-        async with ClientSession(connector=UnixConnector(vllm.server().socket)) as session:
-            answer = await (await session.post("http://localhost/tokenize", json=body)).json()
-        return answer["tokens"]
-
-    assert ChatPrompter(vllm.config.model).token_ids(messages) == asyncio.run(tokenize())
-
-
-def test_a_real_engine_speaks_chat_where_there_is_no_tokenizer(vllm):
-    async def chat() -> list[Completion]:
-        server = Server("http://localhost/v1", "tiny-llama", unix_socket=vllm.server().socket)
-        client = Client(server, None, request_timeout=60, retries=0, seeds=False)
-        try:
-            return await client.complete([ask("a"), ask("b")])
-        finally:
-            await client.close()
-
-    prompt = ChatPrompter(vllm.config.model).token_ids(ask("a").messages)
-    assert [(c.prompt_tokens, c.completion_tokens, c.error) for c in asyncio.run(chat())] == [(len(prompt), 8, None)] * 2
-
-
-def test_a_temperature_of_zero_reaches_the_engine(vllm):
-    greedy = Sampling(max_tokens=6, temperature=0.0)
-    assert len({c.text for n in range(3) for c in on_vllm(vllm, [ask(sampling=greedy, sample=n)])}) == 1
-
-
-def test_a_real_engine_follows_a_json_schema(vllm):
-    schema = {
-        "type": "object",
-        "properties": {"verdict": {"enum": ["keep", "drop"]}, "score": {"type": "integer", "minimum": 0, "maximum": 5}},
-        "required": ["verdict", "score"],
-        "additionalProperties": False,
-    }
-    requests = [ask(f"Judge {n}", schema=json.dumps(schema), sampling=Sampling(max_tokens=64)) for n in range(4)]
-    for completion in on_vllm(vllm, requests):
-        answer = json.loads(completion.text)
-        assert answer["verdict"] in ("keep", "drop")
-        assert answer["score"] in range(6)
-
-
-def test_a_real_engine_refuses_the_bad_request_alone(vllm):
-    bad = Sampling(max_tokens=4, temperature=-1.0)
-    [refused] = on_vllm(vllm, [ask(sampling=bad)])
-    assert refused.error.startswith("engine:bad_request: temperature must be non-negative")
-    empty = replace(ask(), messages=(Message("text", "<|endoftext|>" * 4000),))
-    [long] = on_vllm(vllm, [empty])
-    assert long.error == "prompt_too_long"

@@ -1,0 +1,14 @@
+"""Engines, workers, executors and drivers are killed under a run with real engines."""
+
+from __future__ import annotations
+
+from tests.chaos import KINDS, Chaos, check_table, write_config
+
+
+def test_kills_of_every_kind_change_nothing(tmp_path, tiny_model):
+    """See tests/chaos.py, which does the same with more kills and more executors."""
+    chaos = Chaos(tmp_path, write_config(tmp_path, tiny_model, documents=60), "local-cluster[1,2,1024]", pause=(0.5, 2.0))
+    # One blow upon the other, with no time to recover between them, as each start of an engine takes a minute.
+    chaos.go(["worker", "engine", "executor", "driver"], recover=False)
+    assert set(chaos.killed) == set(KINDS)
+    assert check_table(chaos.run) == 240
