@@ -262,6 +262,6 @@ def test_the_card_has_a_header_that_the_hub_reads() -> None:
     assert header["license"] == ["cc-by-4.0", "other", "unknown"]
     assert header["language"] == ["deu", "en"]
     assert header["size_categories"] == ["1K<n<10K"]
-    assert header["configs"][0]["data_files"] == "*.parquet"
+    assert header["configs"][0]["data_files"] == "data/*.parquet"
     assert "a\\|b 0" in card
     assert "and 10 more" in card
