@@ -20,7 +20,7 @@ from rephrase.errors import StartError, TaskError, UserError, from_json
 
 _EXECUTOR, _FATAL, _NOT_STARTED, _BROKEN = "executor", "fatal", "not-started", "broken"
 _TRIES = 3  # a task that fails so often by an error in it would fail for ever
-_NEXT_TRY = 10.0  # seconds that a task waits on an executor whose engine does not start, so that others take its place
+_NEXT_TRY = 10.0  # seconds that a task waits where another try would fail as well: its place is then taken by others, or its job ended
 
 
 class Found(NamedTuple):
@@ -58,6 +58,7 @@ class Reports:
             self._put(f"{_BROKEN}-{task}-{time.time_ns()}", _as_user_error(error))
             if len(_of_kind(f"{_BROKEN}-{task}", self._names())) >= _TRIES:
                 self._put(_FATAL, _as_user_error(error))
+                time.sleep(_NEXT_TRY)  # the driver, which looks now and then, ends the job meanwhile
         raise error
 
     def look(self) -> Found:

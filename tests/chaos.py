@@ -134,7 +134,7 @@ class Chaos:
     def _victims(self, kind: str) -> list[int]:
         """Living processes of this run of a kind."""
         mine = [pid for pid in _pids() if f"TMPDIR={self.temporary}" in _read(pid, "environ")]
-        words = {"engine": "vllm.entrypoints.openai.api_server", "worker": "pyspark.daemon", "executor": "CoarseGrainedExecutorBackend"}
+        words = {"engine": "vllm.entrypoints.openai.api_server", "worker": "jobs.worker_daemon", "executor": "CoarseGrainedExecutorBackend"}
         found = [pid for pid in mine if words[kind] in _read(pid, "cmdline")]
         if kind == "worker":  # the daemon's children do the work
             return [pid for pid in found if any(parent in found for parent in [_parent(pid)])]
