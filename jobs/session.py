@@ -52,9 +52,7 @@ class LazySession:
     def get(self) -> SparkSession:
         """The session: the caller's own, else the one that runs in this process, else a new one."""
         if self._session is None:
-            from pyspark.sql import SparkSession
-
-            self._owned = SparkSession.getActiveSession() is None
+            self._owned = not _is_running()
             self._session = _start(self._config, self._master, self._models)
         return self._session
 
@@ -63,6 +61,14 @@ class LazySession:
         if self._owned and self._session is not None:
             self._session.stop()
             self._session = None
+
+
+def _is_running() -> bool:
+    """Whether this process has a session, in whichever of its threads it was started: an active session is a thread's own."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    return SparkContext._active_spark_context is not None or SparkSession.getActiveSession() is not None  # noqa: SLF001  # nothing public tells
 
 
 def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSession:

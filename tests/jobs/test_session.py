@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+
+from jobs.session import LazySession
+from rephrase.config import Spark
 
 SCRIPT = """
 import os, sys
@@ -43,3 +47,14 @@ def test_an_executor_loads_a_model_once_for_all_its_workers(quality, tmp_path):
     done = subprocess.run([*command, "local-cluster[1,2,1024]"], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     assert "PARENTS 1" in done.stdout, "all workers were forked by the daemon that holds the model"
+
+
+def test_a_session_that_another_thread_started_is_used_and_not_stopped(spark):
+    spark.stop()
+    starter = threading.Thread(target=spark.get)
+    starter.start()
+    starter.join()
+    guest = LazySession(Spark())
+    guest.get()
+    guest.stop()
+    assert spark.get().range(3).count() == 3
