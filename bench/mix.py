@@ -1,6 +1,6 @@
 """The mix stage on a Spark cluster of this machine, beside the limit: pyarrow copying the same mixture, as many processes as cores.
 
-    python bench/mix.py [--megabytes 400] [--cores 2] [--growth] [--exact [1000000]]
+    python bench/mix.py [--megabytes 2000] [--cores 2] [--growth] [--exact [1000000]]
 
 Ours is the whole stage: two passes that decide what is taken, the global shuffle, files, checksums and manifest. The limit reads every
 column of the files that we wrote, and writes them again with the same row groups and codec. Both take turns on the same processor cores,
@@ -134,7 +134,7 @@ def growth(folder: Path, megabytes: float, cores: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=float, default=400, help="of text, about")
+    parser.add_argument("--megabytes", type=float, default=2000, help="of text, about; Spark's own second or two weighs more on less")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--growth", action="store_true", help="peak memory instead")
     parser.add_argument("--exact", type=int, nargs="?", const=1_000_000, metavar="ROWS", help="exactness instead")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _STRETCH_TOKENS = 2_000_000  # about 10 MB of text, which a task decodes and sorts at once
 _STRETCHES = 4096  # more would make small buffers of a task's rows: files are then sorted in larger stretches
 _GATHERED_BYTES = 32 << 20  # of rows that a task holds before it sends them
-_BATCH_BYTES = 8 << 20  # of one message to Spark
+_BATCH_BYTES = 2 << 20  # of one message to Spark, which takes larger ones into memory that it does not use again
 _ROOM = 64 << 10  # for the schema that begins a stream, and its end
 _DDL = "part int, stretch long, rows binary"
 

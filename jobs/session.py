@@ -25,9 +25,9 @@ _MAX_FAILURES = "100"
 _DEFAULTS: dict[str, str] = {
     # A clear message instead of a failed getInt when a task returns another schema than it declared.
     "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
-    # Rows carry whole documents: the default of 10,000 a batch would be hundreds of megabytes.
+    # Rows carry whole documents: the default of 10,000 a batch would be hundreds of megabytes. Small batches use their memory again.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "512",
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(32 << 20),
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(4 << 20),
     "spark.ui.showConsoleProgress": "false",
     "spark.python.daemon.module": "jobs.worker_daemon",
     # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py.
