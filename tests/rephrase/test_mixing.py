@@ -224,6 +224,14 @@ def test_keys_are_even_and_depend_on_every_part() -> None:
     assert keys[0] == mixing.keys(["id 0"], 0, "a")[0]
 
 
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 32])
+def test_a_key_does_not_depend_on_the_lengths_of_the_other_ids(length: int) -> None:
+    alike = [f"{number:0{length}d}"[-length:] for number in range(10)]
+    alone = mixing.keys(alike, 0, "a")
+    assert mixing.keys([*alike, "another length " * 3], 0, "a")[:10].tolist() == alone.tolist()
+    assert mixing.keys(pa.chunked_array([pa.array(["x", *alike])[1:]]), 0, "a").tolist() == alone.tolist()
+
+
 def test_files_ascend_with_places() -> None:
     places = np.sort(mixing.places([str(n) for n in range(1000)], 3, 0))
     for files in (1, 7, 100_000):
