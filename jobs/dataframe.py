@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobs.gpus import discovery_script, executor_gpus
+from jobs.reports import user_errors_marked
 from jobs.rows import with_generations
-from jobs.units import user_errors_marked
 from rephrase.config import EngineConfig, RecipeUse
 from rephrase.config_file import engine_of
 from rephrase.engines.factory import check_engine, open_engine

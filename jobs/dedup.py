@@ -20,14 +20,12 @@ from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, s
 from jobs.dropped import DONE, DUPLICATES, folders_of, without_dropped
 from jobs.progress import console
 from jobs.stage import claim, stage_note
-from jobs.units import run_watched, user_errors_marked
+from jobs.watched import Job, watched
 from rephrase import storage, tables
 from rephrase.errors import UserError
 from rephrase.records import DUPLICATE, KEEP
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from jobs.session import LazySession
     from rephrase.config import Dedup, Run
 
@@ -72,12 +70,12 @@ def find_duplicates(run: Run, spark: LazySession, table: str) -> None:
     if storage.exists(storage.join(folder, DONE)):
         console.print(f"dedup ({table}): the duplicates are known, nothing to do")
         return
-    counts: list[dict[str, int]] = []
     settings = run.dedup
     console.print(f"dedup ({table}): {len(searched.paths):,} objects to search")
-    run_watched(lambda: counts.append(_search(spark.get(), searched, settings.min_similarity, folder)))
-    storage.create(storage.join(folder, DONE), orjson.dumps(counts[0]))
-    console.print(f"dedup ({table}): {counts[0]['duplicates']:,} texts are near duplicates of {counts[0]['kept']:,} that stay")
+    with watched(spark.get(), folder) as job:
+        counts = _search(job, searched, settings.min_similarity, folder)
+    storage.create(storage.join(folder, DONE), orjson.dumps(counts))
+    console.print(f"dedup ({table}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay")
 
 
 def _searched(run: Run, settings: Dedup, table: str) -> tuple[_Searched, dict[str, Any]]:
@@ -99,31 +97,28 @@ def _searched(run: Run, settings: Dedup, table: str) -> tuple[_Searched, dict[st
     return searched, {"tables": digests, "dedup": settings.model_dump(mode="json")}
 
 
-def _search(spark: SparkSession, searched: _Searched, min_similarity: float, folder: str) -> dict[str, int]:
+def _search(job: Job, searched: _Searched, min_similarity: float, folder: str) -> dict[str, int]:
     """Find the duplicates and write them. Returns how many there are, and how many texts stay for them."""
 
     def banded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            for batch in batches:
-                for number in batch.column(0).to_pylist():
-                    yield from _bands(searched, number)
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from _bands(searched, number)
 
     def paired(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return _pairs(batches, min_similarity)
 
-    def clustered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return _clusters(batches)
-
     def written(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            yield from _write(batches, [storage.join(folder, storage.name_of(path)) for path in searched.paths])
+        return _write(batches, [storage.join(folder, storage.name_of(path)) for path in searched.paths])
 
-    bands = spark.range(0, len(searched.paths), 1, len(searched.paths)).mapInArrow(banded, _BANDS_DDL)
-    pairs = bands.repartition("key").sortWithinPartitions("key", "node").mapInArrow(paired, _PAIRS_DDL).distinct()
-    gone = pairs.repartition(1).mapInArrow(clustered, _GONE_DDL)
+    numbers = job.spark.range(0, len(searched.paths), 1, len(searched.paths))
+    bands = numbers.mapInArrow(job.reporting(banded), _BANDS_DDL)
+    pairs = bands.repartition("key").sortWithinPartitions("key", "node").mapInArrow(job.reporting(paired), _PAIRS_DDL).distinct()
+    gone = pairs.repartition(1).mapInArrow(job.reporting(_clusters), _GONE_DDL)
     # A fixed order within the object makes its bytes the same, whoever writes it.
-    parts = gone.repartition("object").sortWithinPartitions("object", "id").mapInArrow(written, "duplicates long, kept long")
-    sums = parts.groupBy().sum("duplicates", "kept").toArrow().to_pylist()[0]
+    ordered = gone.repartition("object").sortWithinPartitions("object", "id")
+    parts = ordered.mapInArrow(job.reporting(written), "duplicates long, kept long")
+    sums = job.run(parts.groupBy().sum("duplicates", "kept").toArrow).to_pylist()[0]
     return {"duplicates": sums["sum(duplicates)"] or 0, "kept": sums["sum(kept)"] or 0}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import uuid
@@ -27,7 +28,7 @@ class JobFolder:
     path: str
 
     @classmethod
-    def create(cls, stage: str, items: Sequence[Any]) -> JobFolder:
+    def create(cls, stage: str, items: Sequence[Any] = ()) -> JobFolder:
         """A new folder with the items of a job, which must be picklable. What drivers that died left in the stage's folder is removed."""
         _remove_left_over(stage)
         folder = cls(storage.join(stage, f"{_PREFIX}{uuid.uuid4().hex[:12]}"))
@@ -48,8 +49,11 @@ class JobFolder:
         return pickle.loads(chunk[number % _CHUNK])  # noqa: S301
 
     def remove(self) -> None:
-        """Remove all of it."""
+        """Remove all of it, and the stage's folder where nothing else is in it."""
         storage.remove_folder(self.path)
+        if not storage.is_s3(self.path):
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(self.path))
 
     def _chunk(self, number: int) -> str:
         # The items do not travel with the function: every task would read all of them.
@@ -69,15 +73,18 @@ def _process_table() -> str | None:
 
 
 def _remove_left_over(stage: str) -> None:
-    """Remove the folders of drivers that ran on this machine and are dead. Nobody here can tell of those of other machines."""
+    """Remove the folders of drivers that ran on this machine and are dead. Nobody here can tell of those of other machines.
+
+    One that no driver has signed is what a task said after its job's end.
+    """
     here = _process_table()
-    for file in list(storage.list_files(stage)):
-        parent, name = file.path.rsplit("/", 1)
-        if name != _DRIVER or not storage.name_of(parent).startswith(_PREFIX):
-            continue
+    start = len(stage.rstrip("/")) + 1
+    names = {file.path[start:].split("/", 1)[0] for file in storage.list_files(stage)}
+    for folder in (storage.join(stage, name) for name in sorted(names) if name.startswith(_PREFIX)):
         try:
-            driver = orjson.loads(storage.read(file.path))
-        except FileNotFoundError:  # its driver, or another one, has removed it meanwhile
+            driver = orjson.loads(storage.read(storage.join(folder, _DRIVER)))
+        except FileNotFoundError:
+            storage.remove_folder(folder)
             continue
         if here is not None and driver["table"] == here and not Process(driver["pid"], driver["start"]).alive:
-            storage.remove_folder(parent)
+            storage.remove_folder(folder)

@@ -1,7 +1,8 @@
 """What tasks tell the driver while a job runs: Spark itself would tell only after its last retry.
 
 Reports are small objects in a folder of the run's own. Four kinds: an executor that has been given a task, an error that ends the run at
-once, an engine that does not start on one executor, and a task that fails for a reason of its own.
+once, an engine that does not start on one executor, and a task that fails for a reason of its own. A task that fails by nothing but what
+Spark gave it, or did not, reports nothing: that is Spark's to mend.
 """
 
 from __future__ import annotations
@@ -12,11 +13,18 @@ import os
 import socket
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from jobs.task_input import whole
 from rephrase import storage
 from rephrase.errors import StartError, TaskError, UserError, from_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    Body = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]  # a function of `mapInArrow`
 
 _EXECUTOR, _FATAL, _NOT_STARTED, _BROKEN = "executor", "fatal", "not-started", "broken"
 _TRIES = 3  # a task that fails so often by an error in it would fail for ever
@@ -45,21 +53,44 @@ class Reports:
         """In a task: take back that the engine does not start here; it did, at another try."""
         storage.delete(self._not_started())
 
-    def failed(self, task: int, error: BaseException) -> None:
+    def reporting(self, body: Body) -> Body:
+        """A task's function, which then reports the errors that it raises. Where its input breaks off, it is not let go on."""
+
+        def reported(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            broke_off = False
+
+            def given() -> Iterator[pa.RecordBatch]:
+                nonlocal broke_off
+                try:
+                    yield from whole(batches)
+                except Exception:
+                    broke_off = True
+                    raise
+
+            try:
+                yield from body(given())
+            except Exception as error:
+                if broke_off:
+                    raise
+                self.failed(error)
+
+        return reported
+
+    def failed(self, error: Exception) -> NoReturn:
         """In a task: report its error and raise it in a form that the driver knows."""
         if isinstance(error, StartError):
             storage.put(self._not_started(), error.json().encode())
             time.sleep(_NEXT_TRY)
             raise TaskError(error) from error
-        if isinstance(error, UserError):
-            self._put(_FATAL, error)
-            raise TaskError(error) from error
-        if isinstance(error, Exception):
-            self._put(f"{_BROKEN}-{task}-{time.time_ns()}", _as_user_error(error))
-            if len(_of_kind(f"{_BROKEN}-{task}", self._names())) >= _TRIES:
-                self._put(_FATAL, _as_user_error(error))
-                time.sleep(_NEXT_TRY)  # the driver, which looks now and then, ends the job meanwhile
-        raise error
+        fatal = error
+        if not isinstance(fatal, UserError):
+            task, fatal = _task(), _as_user_error(error)
+            self._put(f"{_BROKEN}-{task}-{time.time_ns()}", fatal)
+            if len(_of_kind(f"{_BROKEN}-{task}", self._names())) < _TRIES:
+                raise error
+        self._put(_FATAL, fatal)
+        time.sleep(_NEXT_TRY)  # the driver, which looks now and then, ends the job meanwhile
+        raise TaskError(fatal) from error
 
     def look(self) -> Found:
         """On the driver: what was reported so far."""
@@ -83,6 +114,15 @@ class Reports:
         return from_json(storage.read(storage.join(self.folder, name)).decode())
 
 
+@contextlib.contextmanager
+def user_errors_marked() -> Iterator[None]:
+    """In a task that no driver of ours watches: let a `UserError` reach the driver in a form that it finds again in Spark's message."""
+    try:
+        yield
+    except UserError as error:
+        raise TaskError(error) from error
+
+
 def _of_kind(kind: str, names: list[str]) -> list[str]:
     return [name.removeprefix(f"{kind}-") for name in names if name.startswith(f"{kind}-")]
 
@@ -100,6 +140,15 @@ def _executor() -> str:
     from rephrase.engines.processes import find_owner
 
     return f"{socket.gethostname()}-{find_owner().pid}"
+
+
+def _task() -> str:
+    """Names the task, whichever try of it this is."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    assert context is not None
+    return f"{context.stageId()}-{context.partitionId()}"
 
 
 def _as_user_error(error: Exception) -> UserError:

@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 
 from jobs.progress import StageProgress
 from jobs.shard_documents import DocumentTables
-from jobs.units import run_watched, user_errors_marked
+from jobs.watched import Job, watched
 from rephrase import tables
 from rephrase.readers import RawDocument
 from rephrase.records import DOCUMENT
 from rephrase.text.paragraphs import paragraph_keys, without_lines
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
     from jobs.session import LazySession
     from jobs.shard_plan import ShardPlan
@@ -75,9 +75,12 @@ class Repeats:
 def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
     """Make the documents objects of the files whose indexes are in `todo`, without what is repeated."""
     session = spark.get()
-    with StageProgress("dedup", plan.documents, len(plan.files), len(plan.files) - len(todo), _words) as progress:
+    with (
+        StageProgress("dedup", plan.documents, len(plan.files), len(plan.files) - len(todo), _words) as progress,
+        watched(session, plan.documents, progress) as job,
+    ):
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.
-        repeated = _repeated(session, plan, todo, config)
+        repeated = _repeated(job, plan, todo, config)
         marker = ["cast(id as int) as place", f"cast({_MARKER} as long) as row", f"{WHOLE} as line"]
         markers = session.range(0, len(todo), 1, 1).selectExpr(*marker)
         places = repeated.unionAll(markers).repartitionById(len(todo), "place")
@@ -88,13 +91,11 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
             for batch in batches:
                 for place in np.unique(batch.column("place").to_numpy()).tolist():
                     parts[place].append(batch.filter(pc.equal(batch.column("place"), place)))
-            with user_errors_marked():
-                for place in sorted(parts):
-                    finish_file(plan, indexes[place], Repeats.of(parts[place]), config, tokenizer)
+            for place in sorted(parts):
+                finish_file(plan, indexes[place], Repeats.of(parts[place]), config, tokenizer)
             yield from ()
 
-        done = places.mapInArrow(body, "place int")
-        run_watched(done.count, progress)
+        job.run(places.mapInArrow(job.reporting(body), "place int").count)
 
 
 def _words(sums: dict[str, float], _seconds: float) -> str:
@@ -103,7 +104,7 @@ def _words(sums: dict[str, float], _seconds: float) -> str:
     return words + f", {paragraphs:,.0f} paragraphs" if paragraphs else words
 
 
-def _repeated(session: SparkSession, plan: ShardPlan, todo: Sequence[int], config: Input) -> DataFrame:
+def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> DataFrame:
     """(place in `todo`, row of `_extracted`, line or `WHOLE`) of all that an earlier file, or an earlier place of its own file, has.
 
     Finished files take part with what they kept: what one of them kept is repeated wherever else it stands.
@@ -117,16 +118,16 @@ def _repeated(session: SparkSession, plan: ShardPlan, todo: Sequence[int], confi
     min_characters = config.min_paragraph_characters if config.dedup_paragraphs else None
 
     def keys(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            for batch in batches:
-                for task in batch.column(0).to_pylist():
-                    for index in range(task, count, tasks):
-                        place = place_of.get(index, -1)
-                        path = plan.final(index) if place < 0 else plan.between(index)
-                        for rows in _keys(path, min_characters):
-                            yield rows.append_column("file", _same(index, rows)).append_column("place", _same(place, rows))
+        for batch in batches:
+            for task in batch.column(0).to_pylist():
+                for index in range(task, count, tasks):
+                    place = place_of.get(index, -1)
+                    path = plan.final(index) if place < 0 else plan.between(index)
+                    for rows in _keys(path, min_characters):
+                        yield rows.append_column("file", _same(index, rows)).append_column("place", _same(place, rows))
 
-    frame = session.range(0, tasks, 1, tasks).mapInArrow(keys, "key binary, row long, line int, file int, place int")
+    numbers = job.spark.range(0, tasks, 1, tasks)
+    frame = numbers.mapInArrow(job.reporting(keys), "key binary, row long, line int, file int, place int")
     # Sorted within a key, not collected: one that stands a million times needs no memory.
     order = sql.row_number().over(Window.partitionBy("key").orderBy("file", "row", "line"))
     return frame.withColumn("occurrence", order).where("occurrence > 1 and place >= 0").select("place", "row", "line")

@@ -1,8 +1,9 @@
-"""What tasks tell the driver about engines that do not start. Processes of their own stand for executors; the watched jobs are Spark's."""
+"""What tasks tell the driver: errors, and engines that do not start. Processes of their own stand for executors; the jobs are Spark's."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,8 +12,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from jobs.reports import Reports
-from jobs.units import run_watched
+from jobs.watched import run_watched, watched
 from rephrase.errors import UserError
+from tests.jobs.standalone import wait_for
 
 EXECUTOR = """
 import contextlib, sys
@@ -25,7 +27,7 @@ mine.began()
 print("began", flush=True)
 for word in sys.stdin:
     with contextlib.suppress(TaskError):
-        mine.done() if word == "done\\n" else mine.failed(0, StartError("no memory is left", where="model", cure="take another"))
+        mine.done() if word == "done\\n" else mine.failed(StartError("no memory is left", where="model", cure="take another"))
     print(word, end="", flush=True)
 """
 
@@ -72,3 +74,74 @@ def test_a_run_ends_only_when_no_executor_that_was_given_a_task_can_start_its_en
         run_watched(job(300), None, spark.get(), reports)
     second("done")  # it did start at another try
     run_watched(job(1), None, spark.get(), reports)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "tries"),
+    [
+        (UserError("no such model", where="engine"), "engine: no such model", 1),
+        (KeyError("missing"), r"a Spark task failed: KeyError: 'missing' \(in test_reports.py, line \d+\)", 3),
+    ],
+)
+def test_a_function_of_a_frame_ends_its_job_by_an_error_and_leaves_nothing(tmp_path, spark, error, said, tries):
+    log = tmp_path / "tries"
+
+    def body(batches):
+        for batch in batches:
+            if batch.column(0)[0].as_py() == 3:
+                with open(log, "a") as file:
+                    file.write("x")
+                raise error
+            yield batch
+
+    stage = tmp_path / "stage"
+    with pytest.raises(UserError, match=f"^{said}"), watched(spark.get(), str(stage)) as job:
+        job.run(spark.get().range(0, 4, 1, 4).mapInArrow(job.reporting(body), "id long").repartition(2).count)
+    assert log.read_text() == "x" * tries
+    assert not stage.exists()
+
+
+def test_lost_workers_and_what_tasks_lack_of_their_input_are_no_errors_of_theirs(tmp_path, spark):
+    log = tmp_path / "tries"
+
+    def body(batches):
+        with open(log, "a") as file:
+            file.write("x")
+        if log.stat().st_size < 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from batches
+
+    def broken() -> Iterator[object]:
+        yield from ()
+        raise OSError("a block is lost")
+
+    with watched(spark.get(), str(tmp_path / "stage")) as job:
+        frame = spark.get().range(0, 2, 1, 1).mapInArrow(job.reporting(body), "id long")
+        assert job.run(frame.count) == 2
+        for _ in range(4):
+            with pytest.raises(OSError, match="a block is lost"):
+                list(job.reporting(lambda batches: batches)(broken()))
+        assert job.reports.look().fatal is None
+
+
+def test_a_cancelled_task_does_not_take_what_it_got_for_its_whole_input(tmp_path, spark):
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+
+    def body(batches):
+        try:
+            for batch in batches:
+                if batch.column(0)[0].as_py() >= 1_000_000:
+                    wait_for(begun.exists)
+                    raise UserError("enough")
+                begun.touch()
+                time.sleep(0.002)
+        except EOFError:
+            ended.write_text("broke off")
+            raise
+        ended.write_text("whole")
+        yield from ()
+
+    with pytest.raises(UserError, match="enough"), watched(spark.get(), str(tmp_path / "stage")) as job:
+        job.run(spark.get().range(0, 2_000_000, 1, 2).mapInArrow(job.reporting(body), "id long").count)
+    wait_for(ended.exists, 30)
+    assert ended.read_text() == "broke off"

@@ -246,7 +246,7 @@ def test_a_unit_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
     with pytest.raises(UserError, match=r"a Spark task failed: KeyError: 'missing' \(in test_rewrite.py, line \d+\)"):
         run_units(spark.get(), [1], work, str(tmp_path / "stage"))
     assert tries.read_text() == "xxx"
-    assert not os.listdir(tmp_path / "stage")
+    assert not (tmp_path / "stage").exists()
 
 
 def test_a_real_engine_says_itself_why_it_does_not_start(tmp_path, tiny_model):

@@ -1,0 +1,180 @@
+"""Spark actions that end at the first error that no other try would mend. Spark alone would tell after its last retry."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jobs.job_folder import JobFolder
+from jobs.progress import console
+from jobs.reports import Reports
+from rephrase.errors import UserError, from_traceback
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from jobs.progress import StageProgress
+    from jobs.reports import Body
+
+Result = TypeVar("Result")
+_POLL_SECONDS = 0.5
+_ELSEWHERE = 30.0  # seconds in which another executor may come, or take over a task, after all others said that their engine does not start
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Spark actions on frames whose functions report their errors, and the folder that they report to. See `watched`."""
+
+    spark: SparkSession
+    folder: JobFolder
+    progress: StageProgress | None
+
+    @property
+    def reports(self) -> Reports:
+        """What tasks report."""
+        return Reports(self.folder.reports)
+
+    def reporting(self, body: Body) -> Body:
+        """A function for `mapInArrow` that reports its errors. See `Reports.reporting`."""
+        return self.reports.reporting(body)
+
+    def run(self, action: Callable[[], Result]) -> Result:
+        """Run a blocking Spark action while the progress line looks at the objects that appear.
+
+        Raises the `UserError` of a task as soon as it is known, without Spark's retries; an engine that does not start ends the action only
+        when it starts on no executor that was given a task, and no other executor comes. A task that fails three times by any other
+        exception ends it too. Lost workers and executors, and what tasks lack by that, are Spark's to replace.
+        """
+        return run_watched(action, self.progress, self.spark, self.reports)
+
+
+@contextlib.contextmanager
+def watched(spark: SparkSession, folder: str, progress: StageProgress | None = None, items: Sequence[Any] = ()) -> Iterator[Job]:
+    """A job on a stage's table. What driver and tasks have to tell each other lies below `folder` until the end of the block.
+
+    `items`: what tasks find in the job's folder by number. Frames with a function of this job must not outlive it.
+    """
+    job = Job(spark, JobFolder.create(folder, items), progress)
+    try:
+        yield job
+    finally:
+        job.folder.remove()
+
+
+def run_watched(
+    action: Callable[[], Result],
+    progress: StageProgress | None = None,
+    spark: SparkSession | None = None,
+    reports: Reports | None = None,
+) -> Result:
+    """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report."""
+    results: list[Result] = []
+    failure: list[BaseException] = []
+    tag = f"rephrase-{uuid.uuid4().hex}"
+
+    def target() -> None:
+        try:
+            if spark is not None:
+                _name_jobs(spark, tag)
+            results.append(action())
+        except BaseException as error:  # noqa: BLE001  # handed to the caller's thread below
+            failure.append(error)
+
+    watch = _Watch(reports, spark) if reports and spark else None
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    fatal: UserError | None = None
+    while thread.is_alive():
+        thread.join(_POLL_SECONDS)
+        if progress:
+            progress.look()
+        if watch:
+            fatal = fatal or watch.look()
+        if fatal and spark is not None:
+            _cancel(spark, tag)  # at every look, as an action may be between two of its jobs
+    if progress:
+        progress.look()
+    if watch and failure and not fatal:
+        fatal = watch.look(at_once=True)
+    if fatal:
+        raise fatal
+    if failure:
+        raise readable(failure[0]) from None
+    return results[0]
+
+
+class _Watch:
+    """The driver's eye on the reports of a job."""
+
+    def __init__(self, reports: Reports, spark: SparkSession) -> None:
+        self._reports = reports
+        self._patience = 0.0 if _has_one_executor(spark) else _ELSEWHERE
+        self._failing: set[str] = set()
+        self._failed_at = 0.0
+        self._next_look = 0.0
+
+    def look(self, *, at_once: bool = False) -> UserError | None:
+        """The error that ends the job, if there is one; a new executor without engine is told to the user."""
+        now = time.monotonic()
+        if now < self._next_look and not at_once:
+            return None
+        found = self._reports.look()
+        if found.fatal:
+            return found.fatal
+        failing = found.not_started
+        for name in sorted(failing.keys() - self._failing):
+            console.print(f"an engine does not start, its units go elsewhere: {failing[name].line()}", soft_wrap=True)
+            self._failed_at = now
+        self._failing = set(failing)
+        self._next_look = time.monotonic() + 5 * (time.monotonic() - now)  # looks cost requests where the folder is far away
+        nowhere = failing and failing.keys() >= found.executors and now - self._failed_at >= self._patience
+        return failing[min(failing)] if nowhere else None
+
+
+def _is_connect(spark: SparkSession) -> bool:
+    return type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+def _name_jobs(spark: SparkSession, name: str) -> None:
+    """Let the jobs that this thread starts be cancelled by name."""
+    if _is_connect(spark):
+        spark.addTag(name)
+    else:  # a classic session's tags interrupt no Python worker
+        spark.sparkContext.setJobGroup(name, "rephrase", interruptOnCancel=True)
+
+
+def _cancel(spark: SparkSession, name: str) -> None:
+    if _is_connect(spark):
+        spark.interruptTag(name)
+    else:
+        spark.sparkContext.cancelJobGroup(name)
+
+
+def _has_one_executor(spark: SparkSession) -> bool:
+    """Whether the driver's JVM itself is the only executor there can be."""
+    master = spark.conf.get("spark.master", None) or ""
+    return master == "local" or master.startswith("local[")
+
+
+def readable(error: BaseException) -> BaseException:
+    """A task's `UserError` taken out of Spark's exception, or a short `UserError` that quotes the task's last line."""
+    if isinstance(error, UserError | KeyboardInterrupt):
+        return error
+    found = from_traceback(str(error))
+    if found:
+        return found
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    python = [line for line in lines if _looks_like_python_error(line)]
+    java = [line.removeprefix("Caused by: ") for line in lines if line.startswith(("Caused by: ", ": "))]
+    said = (python or java[-1:] or lines or [repr(error)])[0]
+    return UserError(f"a Spark task failed: {said}", cure="the executor's log has the whole traceback; run again to resume")
+
+
+def _looks_like_python_error(line: str) -> bool:
+    head = line.split(":", 1)[0]
+    return ":" in line and head.replace(".", "").replace("_", "").isalnum() and head.endswith(("Error", "Exception")) and "org." not in head
