@@ -22,6 +22,7 @@ from classifiers.words import Hashes, words_of
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import content_id
+from rephrase.tables import opened
 
 _CHARACTERS = 20_000  # of a text that are looked at: bounds the memory of a sample
 _BLEU_TEXTS, _BLEU_WORDS = 200, 200  # at most: self-BLEU takes memory by the square of the texts
@@ -127,13 +128,10 @@ def _draw(table: str, size: int) -> _Drawn:
     paths = [file.path for file in storage.expand(table) if file.path.endswith(".parquet") or file.path == table]
     drawn = _Drawn()
     for path in paths:
-        try:
-            with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
-                _check_text(file.schema_arrow, path)
-                for group in range(file.num_row_groups):
-                    _draw_from(file, group, drawn, size)
-        except pa.ArrowInvalid as error:
-            raise UserError(f"not a readable Parquet file: {error}", where=path, cure="name a folder or file of Parquet") from error
+        with opened(path, cure="name a folder or file of Parquet") as file:
+            _check_text(file.schema_arrow, path)
+            for group in range(file.num_row_groups):
+                _draw_from(file, group, drawn, size)
     if not drawn.best:
         what = "no row has a text" if paths else "no Parquet files found"
         raise UserError(what, where=table, cure="name a table with texts, such as the `documents` or the `mixture` of a run")

@@ -100,14 +100,11 @@ def commit(path: str, table: pa.Table, note: dict[str, Any], row_groups: Sequenc
 
 
 def footer(path: str) -> Footer:
-    """Read an object's footer. Raises `UserError` if it is no Parquet file."""
-    try:
-        with _opened(path) as file:
-            data = file.metadata
-            groups = tuple(data.row_group(i).num_rows for i in range(data.num_row_groups))
-            return Footer(path, groups, orjson.loads((data.metadata or {}).get(_NOTE, b"{}")))
-    except pa.ArrowInvalid as error:
-        raise UserError(f"not a readable Parquet file: {error}", where=path, cure="remove the file or restore it") from error
+    """Read an object's footer. Raises what `opened` raises, as all that read a table do."""
+    with opened(path) as file:
+        data = file.metadata
+        groups = tuple(data.row_group(i).num_rows for i in range(data.num_row_groups))
+        return Footer(path, groups, orjson.loads((data.metadata or {}).get(_NOTE, b"{}")))
 
 
 def footers(paths: Iterable[str]) -> Iterator[Footer]:
@@ -125,25 +122,32 @@ def objects(folder: str) -> list[str]:
 
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
     """Rows of one object, or of one of its row groups."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return file.read(columns, use_threads=False) if row_group is None else file.read_row_group(row_group, columns, use_threads=False)
 
 
 def read_row_groups(path: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of one object, one after the other, with one opening of it."""
-    with _opened(path) as file:
+    with opened(path) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns, use_threads=False)
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[pq.ParquetFile]:
-    if not storage.is_s3(path):
-        with pq.ParquetFile(path, pre_buffer=False) as file:  # what is on disk is read by the thread that waits for it
-            yield file
-        return
-    with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
-        yield file
+def opened(path: str, cure: str = "remove the file or restore it") -> Iterator[pq.ParquetFile]:
+    """A Parquet file on disk or S3, of ours or of anyone, to read from within the block.
+
+    Raises `UserError` with this cure where it turns out to be none, and FileNotFoundError.
+    """
+    try:
+        if storage.is_s3(path):
+            with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+                yield file
+        else:
+            with pq.ParquetFile(path, pre_buffer=False) as file:  # what is on disk is read by the thread that waits for it
+                yield file
+    except pa.ArrowInvalid as error:
+        raise UserError(f"not a readable Parquet file: {error}", where=path, cure=cure) from error
 
 
 def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:

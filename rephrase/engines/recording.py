@@ -136,18 +136,14 @@ def _read_group(file: str, number: int) -> pa.Table:
 
 
 def _row_groups(file: str, columns: list[str], only: int | None = None) -> Iterator[pa.Table]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from rephrase import tables
 
-    try:
-        with storage.open_random(file) as stream, pq.ParquetFile(stream) as parquet:
-            names = parquet.schema_arrow.names
-            if missing := [name for name in _COLUMNS[:5] if name not in names]:
-                raise _unreadable(f"there is no column `{missing[0]}`", file)
-            for number in range(parquet.num_row_groups) if only is None else [only]:
-                yield parquet.read_row_group(number, [name for name in columns if name in names], use_threads=False)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"not a readable recording: {error}", where=file, cure="record it again") from error
+    with tables.opened(file, cure="record it again") as parquet:
+        names = parquet.schema_arrow.names
+        if missing := [name for name in _COLUMNS[:5] if name not in names]:
+            raise _unreadable(f"there is no column `{missing[0]}`", file)
+        for number in range(parquet.num_row_groups) if only is None else [only]:
+            yield parquet.read_row_group(number, [name for name in columns if name in names], use_threads=False)
 
 
 def _json_rows(path: str) -> Iterator[dict[str, Any]]:

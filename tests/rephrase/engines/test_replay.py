@@ -127,5 +127,5 @@ def test_what_is_no_recording_is_a_user_error(tmp_path):
         ("no.parquet", b"no"),
     ):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(UserError, match="not a readable recording"):
+        with pytest.raises(UserError, match=r"not a readable (recording|Parquet file)"):
             replayed(str(tmp_path / name))
