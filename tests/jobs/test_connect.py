@@ -15,14 +15,16 @@ import pytest
 from jobs.session import LazySession
 from rephrase import storage, tables
 from rephrase.config_file import load_run
+from tests.jobs.test_dedup import write_documents, write_judged
 from tests.jobs.test_pipeline import assert_complete, write_run
 
 _START = 90.0  # seconds for a JVM and its server
 
 
-@pytest.fixture
-def connect(tmp_path):
-    """The URL of a Spark Connect server."""
+@pytest.fixture(scope="module")
+def connect(tmp_path_factory):
+    """The URL of a Spark Connect server that tries a task as often as our own sessions do."""
+    tmp_path = tmp_path_factory.mktemp("connect")
     home = Path(pyspark.__file__).parent
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -36,7 +38,12 @@ def connect(tmp_path):
     }
     environment |= {"SPARK_LOG_DIR": str(tmp_path), "SPARK_PID_DIR": str(tmp_path)}
     settings = [f"spark.connect.grpc.binding.port={port}", "spark.ui.enabled=false", "spark.sql.shuffle.partitions=2"]
-    command = [str(home / "sbin" / "start-connect-server.sh"), "--master", "local[2]", *(word for s in settings for word in ("--conf", s))]
+    command = [
+        str(home / "sbin" / "start-connect-server.sh"),
+        "--master",
+        "local[2,100]",
+        *(word for s in settings for word in ("--conf", s)),
+    ]
     with open(tmp_path / "server.log", "wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     deadline = time.monotonic() + _START
@@ -68,3 +75,18 @@ def test_spark_connect_gives_the_tables_of_classic_spark(tmp_path, connect, spar
     for name in ("documents", "generations", "judged", "mixture"):
         rows = [sorted(map(str, tables.read_folder(storage.join(run.output, name)).to_pylist())) for run in (classic, remote)]
         assert rows[0] == rows[1], name
+
+
+def test_a_damaged_object_ends_a_search_through_spark_connect_at_once_and_leaves_nothing(tmp_path, connect, tokenizer_file):
+    path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, dedup={})
+    [document] = write_documents(tmp_path / "out", ["a page of the harbour report"], objects=1)
+    write_judged(tmp_path / "out", [{"text": "a rewrite", "document_id": document}])
+    [damaged] = (tmp_path / "out" / "judged").glob("*.parquet")
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    command = [sys.executable, "-m", "jobs.cli", "dedup", str(path), "--master", connect]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 2, done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert f"{damaged.name}: not a readable Parquet file" in said
+    assert said.endswith("(remove the file or restore it)")
+    assert os.listdir(tmp_path / "out" / "duplicates" / "judged") == ["_stage.json"]

@@ -132,14 +132,6 @@ def test_a_search_that_was_cut_off_is_ended_by_the_next(pairs, spark):
     assert gone(folder, "documents") == before
 
 
-def test_a_damaged_table_ends_the_search_and_leaves_nothing_of_it(tmp_path, spark):
-    write_documents(tmp_path, [" ".join(page()) for _ in range(4)], objects=3, id=["00", "11", "22", "no number"])
-    run = run_of(tmp_path, dedup=Dedup())
-    with pytest.raises(UserError, match="a Spark task failed: ValueError: non-hexadecimal number found"):
-        find_duplicates(run, spark, "documents")
-    assert [file.path for file in storage.list_files(str(tmp_path / "duplicates"))] == [str(tmp_path / "duplicates/documents/_stage.json")]
-
-
 def test_one_of_each_cluster_stays_the_original_then_the_best(tmp_path, spark):
     words = page()
     text, close, closer = (" ".join(version) for version in (words, variant(words, 3), variant(words, 2)))

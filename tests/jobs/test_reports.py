@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from jobs.reports import Reports
+from jobs.units import run_units
 from jobs.watched import run_watched, watched
 from rephrase.errors import UserError
 from tests.jobs.standalone import wait_for
@@ -76,52 +76,47 @@ def test_a_run_ends_only_when_no_executor_that_was_given_a_task_can_start_its_en
     run_watched(job(1), None, spark.get(), reports)
 
 
-@pytest.mark.parametrize(
-    ("error", "said", "tries"),
-    [
-        (UserError("no such model", where="engine"), "engine: no such model", 1),
-        (KeyError("missing"), r"a Spark task failed: KeyError: 'missing' \(in test_reports.py, line \d+\)", 3),
-    ],
-)
-def test_a_function_of_a_frame_ends_its_job_by_an_error_and_leaves_nothing(tmp_path, spark, error, said, tries):
-    log = tmp_path / "tries"
+def test_a_user_error_of_a_task_ends_its_job_at_the_first_try_and_leaves_nothing(tmp_path, spark):
+    log, stage = tmp_path / "tries", tmp_path / "stage"
 
     def body(batches):
         for batch in batches:
-            if batch.column(0)[0].as_py() == 3:
+            if batch.column(0)[0].as_py() == 1:
                 with open(log, "a") as file:
                     file.write("x")
-                raise error
+                raise UserError("no such model", where="engine")
             yield batch
 
-    stage = tmp_path / "stage"
-    with pytest.raises(UserError, match=f"^{said}"), watched(spark.get(), str(stage)) as job:
-        job.run(spark.get().range(0, 4, 1, 4).mapInArrow(job.reporting(body), "id long").repartition(2).count)
-    assert log.read_text() == "x" * tries
+    with pytest.raises(UserError, match="engine: no such model"), watched(spark.get(), str(stage)) as job:
+        job.run(spark.get().range(0, 2, 1, 2).mapInArrow(job.reporting(body), "id long").repartition(2).count)
+    assert log.read_text() == "x"
     assert not stage.exists()
 
 
-def test_lost_workers_and_what_tasks_lack_of_their_input_are_no_errors_of_theirs(tmp_path, spark):
-    log = tmp_path / "tries"
+def test_a_task_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
+    tries = tmp_path / "tries"
 
-    def body(batches):
-        with open(log, "a") as file:
+    def work(_item: int) -> None:
+        with open(tries, "a") as file:
             file.write("x")
-        if log.stat().st_size < 6:
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield from batches
+        raise KeyError("missing")
 
+    with pytest.raises(UserError, match=r"a Spark task failed: KeyError: 'missing' \(in test_reports.py, line \d+\)"):
+        run_units(spark.get(), [1], work, str(tmp_path / "stage"))
+    assert tries.read_text() == "xxx"
+    assert not (tmp_path / "stage").exists()
+
+
+def test_what_a_task_lacks_of_its_input_is_no_error_of_its_own(tmp_path):
     def broken() -> Iterator[object]:
         yield from ()
         raise OSError("a block is lost")
 
-    with watched(spark.get(), str(tmp_path / "stage")) as job:
-        frame = spark.get().range(0, 2, 1, 1).mapInArrow(job.reporting(body), "id long")
-        assert job.run(frame.count) == 2
-        for _ in range(4):
-            with pytest.raises(OSError, match="a block is lost"):
-                list(job.reporting(lambda batches: batches)(broken()))
-        assert job.reports.look().fatal is None
+    reports = Reports(str(tmp_path))
+    for _ in range(4):
+        with pytest.raises(OSError, match="a block is lost"):
+            list(reports.reporting(lambda batches: batches)(broken()))
+    assert not os.listdir(tmp_path)
 
 
 def test_a_cancelled_task_does_not_take_what_it_got_for_its_whole_input(tmp_path, spark):

@@ -29,7 +29,6 @@ from rephrase import storage, tables
 from rephrase.config import ExecutorRequest, Run
 from rephrase.config import Spark as SparkConfig
 from rephrase.config_file import load_run
-from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
 from tests.chaos import check_table, expected_ids
 from tests.jobs.test_pipeline import write_run
@@ -233,20 +232,6 @@ def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_pa
     assert time.monotonic() - started < 60
     assert not [e for e in entries(tmp_path) if os.path.exists(f"/proc/{e['pid']}")]
     assert list((tmp_path / "out" / "logs").glob("engine-*.log")), "the engine's log stays with the run"
-
-
-def test_a_unit_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
-    tries = tmp_path / "tries"
-
-    def work(_item: int) -> None:
-        with open(tries, "a") as file:
-            file.write("x")
-        raise KeyError("missing")
-
-    with pytest.raises(UserError, match=r"a Spark task failed: KeyError: 'missing' \(in test_rewrite.py, line \d+\)"):
-        run_units(spark.get(), [1], work, str(tmp_path / "stage"))
-    assert tries.read_text() == "xxx"
-    assert not (tmp_path / "stage").exists()
 
 
 def test_a_real_engine_says_itself_why_it_does_not_start(tmp_path, tiny_model):
