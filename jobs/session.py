@@ -86,9 +86,8 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
         builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
     if master:
         builder = builder.master(_with_retries(master))
-    local = _ON_ONE_MACHINE if master and master.startswith("local") else {}
-    for key, value in {**_DEFAULTS, **local, **_preloading(models), **config.conf}.items():
-        builder = builder.config(key, _text(value))
+    for key, value in {**settings_of(config, master), **_preloading(models)}.items():
+        builder = builder.config(key, value)
     try:
         return builder.getOrCreate()
     except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
@@ -97,6 +96,12 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
             where=f"master {master or '(from spark-submit)'}",
             cure="a Java 17 or newer must be on the PATH or in JAVA_HOME; see infra/java.sh",
         ) from error
+
+
+def settings_of(config: Spark, master: str | None) -> dict[str, str]:
+    """What a session on this master is started with: our defaults, and the user's own settings, which win."""
+    local = _ON_ONE_MACHINE if master and master.startswith("local") else {}
+    return {key: _text(value) for key, value in {**_DEFAULTS, **local, **config.conf}.items()}
 
 
 def _preloading(models: Sequence[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-from jobs.session import LazySession
+from jobs.session import LazySession, settings_of
 from rephrase.config import Spark
 
 SCRIPT = """
@@ -58,3 +58,14 @@ def test_a_session_that_another_thread_started_is_used_and_not_stopped(spark):
     guest.get()
     guest.stop()
     assert spark.get().range(3).count() == 3
+
+
+def test_what_tasks_exchange_is_compressed_where_it_crosses_a_network_and_the_users_settings_win(spark):
+    keys = ["spark.shuffle.compress", "spark.shuffle.spill.compress"]
+    running = spark.get().sparkContext.getConf()
+    assert [running.get(key) for key in keys] == ["false", "false"], "on one machine it is not"
+    assert not settings_of(Spark(), "spark://master:7077").keys() & keys, "elsewhere as Spark does by itself"
+    assert not settings_of(Spark(), None).keys() & keys
+    own = Spark(conf={"spark.shuffle.compress": True, "spark.task.maxFailures": 7})
+    found = settings_of(own, "local[*]")
+    assert [found[key] for key in [*keys, "spark.task.maxFailures"]] == ["true", "false", "7"]
