@@ -30,6 +30,9 @@ _DEFAULTS: dict[str, str] = {
     "spark.sql.execution.arrow.maxBytesPerBatch": str(4 << 20),
     "spark.ui.showConsoleProgress": "false",
     "spark.python.daemon.module": "jobs.worker_daemon",
+    # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.
+    "spark.python.unix.domain.socket.enabled": "true",
+    "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108  # names are random, and a container's own folder can be too long for a socket
     # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py.
     "spark.task.maxFailures": _MAX_FAILURES,
 }

@@ -28,17 +28,19 @@ def test_a_zip_is_left_where_the_same_version_of_its_package_is_installed(tmp_pa
     assert sys.path == [zips["newer"], zips["alone"], str(users), str(site)]
 
 
-def test_workers_have_what_tasks_import_and_collect_garbage_without_it(spark):
+def test_workers_have_what_tasks_import_collect_garbage_without_it_and_talk_through_unix_sockets(spark):
     def look(batches):
         import gc
+        import os
 
         for batch in batches:
             found = {
                 "zipped": [".zip" in sys.modules["pyspark"].__file__],
                 "loaded": ["pandas" in sys.modules],
                 "frozen": [gc.get_freeze_count()],
+                "unix": [os.environ.get("PYTHON_UNIX_DOMAIN_ENABLED", "").lower() == "true"],
             }
             yield pa.RecordBatch.from_pydict({name: values * batch.num_rows for name, values in found.items()})
 
-    rows = spark.get().range(0, 8, 1, 8).mapInArrow(look, "zipped boolean, loaded boolean, frozen long").collect()
-    assert all(not row.zipped and row.loaded and row.frozen > 10_000 for row in rows), rows
+    rows = spark.get().range(0, 8, 1, 8).mapInArrow(look, "zipped boolean, loaded boolean, frozen long, unix boolean").collect()
+    assert all(not row.zipped and row.loaded and row.frozen > 10_000 and row.unix for row in rows), rows
