@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 from bench.memory import Peak  # noqa: E402  # the path comes first
 from bench.mix_corpus import Corpus, settings_of, write_corpus  # noqa: E402
 
-REPEATS = 3
+REPEATS = 5
 GROUP_ROWS = 1000
 MEAN_WORDS = 500
 BYTES_A_PAIR = 5000  # of an original and a rewrite, about
@@ -100,10 +100,12 @@ def ratio(folder: Path, megabytes: float, cores: int) -> float:
     copies = folder / "copies"
     with multiprocessing.get_context("spawn").Pool(cores) as pool:
         for repeat in range(REPEATS + 1):
+            os.sync()  # what the other has left to be written is not for the next one to wait for
             ours = mix_again(run, session)
             shutil.rmtree(copies, ignore_errors=True)
             copies.mkdir()
             tasks = [(path, str(copies / Path(path).name)) for path in tables.objects(str(folder / "mixture"))]
+            os.sync()
             start = time.perf_counter()
             pool.map(copy, tasks, chunksize=1)
             limit = time.perf_counter() - start

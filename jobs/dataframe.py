@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobs.gpus import discovery_script, executor_gpus
-from jobs.reports import user_errors_marked
 from jobs.rows import with_generations
 from rephrase.config import EngineConfig, RecipeUse
 from rephrase.config_file import engine_of
 from rephrase.engines.factory import check_engine, open_engine
-from rephrase.errors import UserError
+from rephrase.errors import TaskError, UserError
 from rephrase.generate import Task, generate
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
@@ -66,7 +66,7 @@ def rewrite(
             for key, value, *extra in zip(ids, texts, *more, strict=True):
                 known = {name: found for name, found in zip(metadata, extra, strict=True) if found is not None}
                 rows.append(Row(Document(content_id(value or "") if key is None else key, value or "", metadata=known)))
-            with user_errors_marked():
+            with _user_errors_marked():
                 for one in chosen:
                     near = with_neighbours(rows, one.neighbours) if one.neighbours else rows
                     yield from _answer(near, one, config, counter, executor_gpus(script))
@@ -95,3 +95,12 @@ def _answer(rows: list[Row], recipe: Recipe, config: EngineConfig, tokenizer: To
 
     for table in asyncio.run(run()):
         yield from table.to_batches()
+
+
+@contextlib.contextmanager
+def _user_errors_marked() -> Iterator[None]:
+    """No driver of ours watches the task: let a `UserError` reach the driver in a form that it finds again in Spark's message."""
+    try:
+        yield
+    except UserError as error:
+        raise TaskError(error) from error

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from jobs.mix_exchange import Exchange
 from jobs.mix_inputs import find_inputs
 from jobs.mix_manifest import MANIFEST, finish
 from jobs.mix_plan import make_plan, marks_of, measure
-from jobs.mix_shuffle import shuffled
+from jobs.mix_shuffle import scatter
 from jobs.mix_tables import print_material, print_plan
 from jobs.mix_write import fingerprints, write
 from jobs.stage import claim
-from jobs.units import Unit, pending, run_watched
+from jobs.units import Unit, pending
+from jobs.watched import watched
 from rephrase import storage, tables
 from rephrase.errors import UserError
 from rephrase.mix_plan import Plan
-from rephrase.records import MIXTURE
 
 if TYPE_CHECKING:
     from jobs.session import LazySession
@@ -50,29 +51,33 @@ def mix(run: Run, spark: LazySession) -> None:
         return
     path = storage.join(folder, _PLAN)
     resumed = storage.exists(path)
-    if resumed:
-        plan, marks = Plan.from_dict(orjson.loads(storage.read(path))), None
-    else:
-        plan, marks = make_plan(run.mix, inputs, spark.get())
-        claim(folder, "mix", meaning)  # only now: a config that asks for too much must leave nothing behind
-        storage.create(path, orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
-    count = sum(plan.files)
-    units = [Unit(storage.join(folder, tables.DATA, _file_name(number, count)), number) for number in range(count)]
-    todo = pending(units, folder)
-    prints: dict[str, tuple[int, str]] = {}
-    with StageProgress("mix", folder, len(units), len(units) - len(todo), _words) as progress:
+    with watched(spark.get(), folder) as job:
+        if resumed:
+            plan, marks = Plan.from_dict(orjson.loads(storage.read(path))), None
+        else:
+            plan, marks = make_plan(run.mix, inputs, job)
+            claim(folder, "mix", meaning)  # only now: a config that asks for too much must leave nothing behind
+            storage.create(path, orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
+        count = sum(plan.files)
+        units = [Unit(storage.join(folder, tables.DATA, _file_name(number, count)), number) for number in range(count)]
+        todo = pending(units, folder)
+        prints: dict[str, tuple[int, str]] = {}
         if todo:
-            marks = marks_of(run.mix, inputs, spark.get(), plan) if resumed else marks
-            frame = shuffled(spark.get(), inputs, run.mix, plan, [unit.payload for unit in todo], marks)
-            outputs = [unit.output for unit in todo]
-            run_watched(lambda: prints.update(write(frame, outputs, run.mix)), progress)
-            for unit in pending(todo, folder):  # files that no row fell into; without row groups, as `datasets` takes no empty ones
-                tables.Writer(MIXTURE).commit(unit.output, {"rows": 0, "tokens": 0, "counts": {}})
-    if marks is not None:
-        marks.unpersist()
-    rest = [unit.output for unit in units if unit.output not in prints]
-    if rest:
-        run_watched(lambda: prints.update(fingerprints(spark.get(), rest)))
+            exchange = Exchange.of(folder, inputs, run.mix, plan)
+            there = len(exchange.there())
+            if there < exchange.packs:
+                marks = marks_of(run.mix, inputs, job, plan) if resumed else marks
+                with StageProgress("exchange", exchange.folder, exchange.packs, there, ending=exchange.ENDING) as progress:
+                    scatter(job, inputs, run.mix, plan, exchange, marks, progress)
+        if marks is not None:
+            marks.unpersist()
+        with StageProgress("mix", folder, len(units), len(units) - len(todo), _words) as progress:
+            if todo:
+                prints.update(write(job, todo, exchange, run.mix, progress))
+        Exchange.remove(folder)
+        rest = [unit.output for unit in units if unit.output not in prints]
+        if rest:
+            prints.update(fingerprints(job, rest))
     finish(run, folder, plan, [unit.output for unit in units], prints)
 
 
@@ -82,12 +87,13 @@ def show_plan(run: Run, spark: LazySession) -> None:
     Raises what `mix` would raise; what material there is has then been printed.
     """
     inputs = find_inputs(run)
-    material = measure(run.mix, inputs, spark.get())
-    try:
-        plan, _ = make_plan(run.mix, inputs, spark.get(), material)
-    except UserError:
-        print_material(run.mix, material)
-        raise
+    with watched(spark.get(), storage.join(run.output, "mixture")) as job:
+        material = measure(run.mix, inputs, job)
+        try:
+            plan, _ = make_plan(run.mix, inputs, job, material)
+        except UserError:
+            print_material(run.mix, material)
+            raise
     print_plan(plan)
 
 

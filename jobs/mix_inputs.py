@@ -12,20 +12,21 @@ import pyarrow.compute as pc
 
 from jobs.dropped import folders_of, require, without_dropped
 from jobs.stage import digest, note_of
-from jobs.units import run_watched
 from rephrase import mixing, storage, tables
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
+    from jobs.watched import Job
     from rephrase.config import Run
     from rephrase.mix_plan import Pool
     from rephrase.mix_settings import Component, Mix
 
 _TASK_BYTES = 64 << 20  # input objects are packed into tasks of about so many stored bytes
-_MIN_TASK_BYTES = 8 << 20  # smaller ones would cost Spark more than they spare
+_MIN_TASK_BYTES = 16 << 20  # smaller ones would cost Spark more than they spare
 _MANY_TASKS = 64  # small inputs are still spread over about so many tasks
+_READ_BYTES = 24 << 20  # of small row groups are read together
 
 MARKS_DDL = "pack int, id string, mark int"
 PREFERRED = 1  # an original that has rewrites, which is drawn before others
@@ -124,10 +125,10 @@ class Pack:
         return pc.is_in(table.column("id"), ids).to_numpy().astype(np.bool_)
 
 
-def over_packs(spark: SparkSession, inputs: Inputs, marks: DataFrame | None) -> DataFrame:
+def over_packs(job: Job, inputs: Inputs, marks: DataFrame | None) -> DataFrame:
     """The number of each pack, one a task, with the marks of its rows (columns as MARKS_DDL)."""
     count = len(inputs.packs)
-    numbers = spark.range(0, count, 1, count)
+    numbers = job.spark.range(0, count, 1, count)
     if marks is None:
         return numbers
     rows = numbers.selectExpr("cast(id as int) as pack", "cast(null as string) as id", "0 as mark").unionAll(marks)
@@ -160,11 +161,9 @@ def _marked_pack(waiting: Sequence[pa.Table], inputs: Inputs) -> Pack:
     return Pack(number, inputs.packs[number], marked)
 
 
-def collect(frame: DataFrame) -> pa.Table:
+def collect(job: Job, frame: DataFrame) -> pa.Table:
     """A small result on the driver."""
-    collected: list[pa.Table] = []
-    run_watched(lambda: collected.append(frame.toArrow()))
-    return collected[0]
+    return job.run(frame.toArrow)
 
 
 def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[tuple[pa.Table, Any, Any]]:
@@ -174,7 +173,7 @@ def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[
     for path in pack.paths:
         judged = inputs.is_judged(path)
         columns = mixing.columns_of(judged=judged, with_scores=with_scores, with_text=with_text)
-        for rows in tables.read_row_groups(path, columns) if with_text else [tables.read(path, columns)]:
+        for rows in tables.read_row_groups(path, columns, _READ_BYTES) if with_text else [tables.read(path, columns)]:
             table = mixing.candidates(inputs.kept(rows, path))
             component = mixing.assign(table, components, mix.max_synthetic_depth)
             component[(component >= 0) & pack.has(OUT, table)] = mixing.UNPAIRED

@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.mix_inputs import OUT, PREFERRED, Inputs, collect, keyed, over_packs, packs_of, pool_numbers
-from jobs.units import user_errors_marked
 from rephrase import mixing
 from rephrase.mix_plan import TOKENS
 from rephrase.mix_targets import capacities_of, largest, pool_shares
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
+    from jobs.watched import Job
     from rephrase.mix_plan import Draw, Material, Pool
     from rephrase.mix_settings import Mix
 
@@ -29,17 +29,15 @@ _LEVELS = 1024  # steps of budget that are looked at
 _TEXTS_DDL = "pack int, id string, document_id string, original boolean, pool int, tokens long, number long"
 
 
-def preferred(mix: Mix, inputs: Inputs, spark: SparkSession) -> DataFrame | None:
+def preferred(mix: Mix, inputs: Inputs, job: Job) -> DataFrame | None:
     """Marks of the originals that have rewrites; under `both` alone."""
     if mix.pairing != "both":
         return None
-    texts = _texts(mix, inputs, spark, None, None, None)
+    texts = _texts(mix, inputs, job, None, None, None)
     return _marked(_originals(texts).join(_documents_of(texts), "document_id", "left_semi"), PREFERRED)
 
 
-def left_out_by(
-    mix: Mix, inputs: Inputs, spark: SparkSession, marks: DataFrame | None, pools: Sequence[Pool], ends: Sequence[Draw]
-) -> DataFrame:
+def left_out_by(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, pools: Sequence[Pool], ends: Sequence[Draw]) -> DataFrame:
     """The same marks, and those of the texts that do not fit to what the draws take of the other origin."""
 
     def is_taken(pool: Any, keys: Any) -> Any:
@@ -49,7 +47,7 @@ def left_out_by(
             taken[mine] = draw.copies(keys[mine]) > 0
         return taken
 
-    texts = _texts(mix, inputs, spark, marks, pools, is_taken)
+    texts = _texts(mix, inputs, job, marks, pools, is_taken)
     taken = texts.where("number > 0")
     if mix.pairing == "both":
         out = _rewrites(texts).join(_originals(taken).select("document_id").distinct(), "document_id", "left_anti")
@@ -58,9 +56,7 @@ def left_out_by(
     return _marked(out, OUT) if marks is None else marks.unionAll(_marked(out, OUT))
 
 
-def largest_paired(
-    mix: Mix, inputs: Inputs, spark: SparkSession, marks: DataFrame | None, material: Material, budget: int | None = None
-) -> int:
+def largest_paired(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, material: Material, budget: int | None = None) -> int:
     """The most tokens, up to the budget, of a mixture of one phase for which pairing leaves texts enough; 0 where it never does.
 
     Every text that is drawn first has a level: the least of _LEVELS equal steps of the budget at which it is (`both`), or may be
@@ -79,11 +75,11 @@ def largest_paired(
             edges = sums if both else sums - material.sums[number, TOKENS]
             steps = edges / float(share) / top * _LEVELS
             levels[number] = np.clip(np.ceil(steps) if both else np.floor(steps), 0, _LEVELS + 1)
-    texts = _texts(mix, inputs, spark, marks, material.pools, lambda pool, keys: levels[pool, mixing.buckets_of(keys)])
+    texts = _texts(mix, inputs, job, marks, material.pools, lambda pool, keys: levels[pool, mixing.buckets_of(keys)])
     leaders, followers = (_originals(texts), _rewrites(texts)) if both else (_rewrites(texts), _originals(texts))
     first = leaders.groupBy("document_id").min("number").withColumnRenamed("min(number)", "level")
     joined = followers.join(first, "document_id", "left").fillna({"level": _LEVELS + 1})
-    summed = collect(joined.groupBy("pool", "level").sum("tokens")).to_pylist()
+    summed = collect(job, joined.groupBy("pool", "level").sum("tokens")).to_pylist()
     free = np.zeros((len(mix.selections), _LEVELS + 2))
     asked = np.zeros(len(mix.selections))
     for row in summed:
@@ -98,31 +94,30 @@ def largest_paired(
     return int(np.flatnonzero(enough).max(initial=0) * top // _LEVELS)
 
 
-def _texts(mix: Mix, inputs: Inputs, spark: SparkSession, marks: DataFrame | None, pools: Sequence[Pool] | None, number: Any) -> DataFrame:
+def _texts(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, pools: Sequence[Pool] | None, number: Any) -> DataFrame:
     """The texts that components take, each with `number` of its pool and key; without pools with 0."""
     components = mix.selections
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            for pack in packs_of(batches, inputs):
-                for table, component, keys in keyed(pack, inputs, mix, with_text=False):
-                    here = np.flatnonzero(component >= 0)
-                    rows = table.take(pa.array(here))
-                    pool = pool_numbers(rows, component[here], pools, components) if pools else component[here]
-                    original = [components[index].is_original is True for index in component[here]]
-                    numbers = np.zeros(len(here), np.int64) if pools is None else number(pool, keys[here])
-                    columns = [
-                        pa.array([pack.number] * len(here), pa.int32()),
-                        rows.column("id").combine_chunks(),
-                        rows.column("document_id").combine_chunks(),
-                        pa.array(original, pa.bool_()),
-                        pa.array(pool, pa.int32()),
-                        rows.column("n_tokens").combine_chunks(),
-                        pa.array(numbers, pa.int64()),
-                    ]
-                    yield pa.RecordBatch.from_arrays(columns, ["pack", "id", "document_id", "original", "pool", "tokens", "number"])
+        for pack in packs_of(batches, inputs):
+            for table, component, keys in keyed(pack, inputs, mix, with_text=False):
+                here = np.flatnonzero(component >= 0)
+                rows = table.take(pa.array(here))
+                pool = pool_numbers(rows, component[here], pools, components) if pools else component[here]
+                original = [components[index].is_original is True for index in component[here]]
+                numbers = np.zeros(len(here), np.int64) if pools is None else number(pool, keys[here])
+                columns = [
+                    pa.array([pack.number] * len(here), pa.int32()),
+                    rows.column("id").combine_chunks(),
+                    rows.column("document_id").combine_chunks(),
+                    pa.array(original, pa.bool_()),
+                    pa.array(pool, pa.int32()),
+                    rows.column("n_tokens").combine_chunks(),
+                    pa.array(numbers, pa.int64()),
+                ]
+                yield pa.RecordBatch.from_arrays(columns, ["pack", "id", "document_id", "original", "pool", "tokens", "number"])
 
-    return over_packs(spark, inputs, marks).mapInArrow(body, _TEXTS_DDL)
+    return over_packs(job, inputs, marks).mapInArrow(job.reporting(body), _TEXTS_DDL)
 
 
 def _originals(texts: DataFrame) -> DataFrame:

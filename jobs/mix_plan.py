@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 
 from jobs.mix_inputs import Inputs, collect, keyed, over_packs, packs_of, pool_numbers
 from jobs.mix_pairs import largest_paired, left_out_by, preferred
-from jobs.units import user_errors_marked
 from rephrase import mixing
 from rephrase.errors import UserError
 from rephrase.mix_plan import MEASURES, ROWS, TOKENS, Draw, Material, Plan, Pool, component_plans, draws, finished
 from rephrase.mix_targets import targets
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
+    from jobs.watched import Job
     from rephrase.mix_settings import Mix
 
 _MAX_POOLS = 2000  # the driver holds 128 KiB of sums for each
@@ -30,42 +30,42 @@ _SUMS_DDL = "component int, source string, bucket int, tokens long, rows long, w
 _REASONS = {mixing.NO_COMPONENT: "no_component", mixing.TOO_DEEP: "synthetic_depth", mixing.UNPAIRED: "pairing"}
 
 
-def make_plan(mix: Mix, inputs: Inputs, spark: SparkSession, material: Material | None = None) -> tuple[Plan, DataFrame | None]:
+def make_plan(mix: Mix, inputs: Inputs, job: Job, material: Material | None = None) -> tuple[Plan, DataFrame | None]:
     """The plan, and the marks of rows that pairing needs. Raises `UserError` where the material does not reach or a guard refuses."""
     if mix.pairing:
-        return _paired_plan(mix, inputs, spark)
-    material = material or measure(mix, inputs, spark)
+        return _paired_plan(mix, inputs, job)
+    material = material or measure(mix, inputs, job)
     wanted = targets(mix, material.pools, material.available)
-    return finished(mix, material, component_plans(mix, material, wanted, _draws(mix, inputs, spark, None, material, wanted))), None
+    return finished(mix, material, component_plans(mix, material, wanted, _draws(mix, inputs, job, None, material, wanted))), None
 
 
-def marks_of(mix: Mix, inputs: Inputs, spark: SparkSession, plan: Plan) -> DataFrame | None:
+def marks_of(mix: Mix, inputs: Inputs, job: Job, plan: Plan) -> DataFrame | None:
     """The marks of a plan that an earlier run made."""
     if not mix.pairing:
         return None
     ends = [plan.last(pool) for pool in range(len(plan.pools))]
-    return left_out_by(mix, inputs, spark, preferred(mix, inputs, spark), plan.pools, ends).persist()
+    return left_out_by(mix, inputs, job, preferred(mix, inputs, job), plan.pools, ends).persist()
 
 
-def _paired_plan(mix: Mix, inputs: Inputs, spark: SparkSession) -> tuple[Plan, DataFrame]:
+def _paired_plan(mix: Mix, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame]:
     """One origin is drawn as it would be without pairing; then the texts of the other that fit to it are measured, and drawn."""
-    first_marks = preferred(mix, inputs, spark)
+    first_marks = preferred(mix, inputs, job)
     first_marks = first_marks and first_marks.persist()
-    material = measure(mix, inputs, spark, first_marks)
-    shrunk = largest_paired(mix, inputs, spark, first_marks, material) if mix.stages[0].budget is None else None
+    material = measure(mix, inputs, job, first_marks)
+    shrunk = largest_paired(mix, inputs, job, first_marks, material) if mix.stages[0].budget is None else None
     wanted = targets(mix, material.pools, material.available, shrunk)
     if shrunk == 0:
         raise _unpaired(mix, "no mixture of these shares has texts enough", 0)
-    ends = _draws(mix, inputs, spark, first_marks, material, wanted)
-    marks = left_out_by(mix, inputs, spark, first_marks, material.pools, ends[-1]).persist()
-    rest = measure(mix, inputs, spark, marks, material.pools)
+    ends = _draws(mix, inputs, job, first_marks, material, wanted)
+    marks = left_out_by(mix, inputs, job, first_marks, material.pools, ends[-1]).persist()
+    rest = measure(mix, inputs, job, marks, material.pools)
     try:
         wanted = _targets_of_rest(mix, material, rest, shrunk)
     except UserError as error:
-        fits = None if mix.phases else largest_paired(mix, inputs, spark, first_marks, material, mix.stages[0].budget)
+        fits = None if mix.phases else largest_paired(mix, inputs, job, first_marks, material, mix.stages[0].budget)
         raise _unpaired(mix, error.what, fits) from error
     is_first = [(mix.selections[pool.component].is_original is True) == (mix.pairing == "both") for pool in material.pools]
-    others = _draws(mix, inputs, spark, marks, rest, wanted)
+    others = _draws(mix, inputs, job, marks, rest, wanted)
     ends = [[a if first else b for a, b, first in zip(*phases, is_first, strict=True)] for phases in zip(ends, others, strict=True)]
     return finished(mix, rest, component_plans(mix, rest, wanted, ends)), marks
 
@@ -92,34 +92,33 @@ def _unpaired(mix: Mix, what: str, fits: int | None) -> UserError:
     return UserError(f"with texts {rule} alone: {what}", where="mix.pairing", cure=f"{budget}; or give {ease}")
 
 
-def measure(mix: Mix, inputs: Inputs, spark: SparkSession, marks: DataFrame | None = None, pools: Sequence[Pool] | None = None) -> Material:
+def measure(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None = None, pools: Sequence[Pool] | None = None) -> Material:
     """What there is of each pool. By default the pools are those of the rows, and one for each component that no row fits."""
     components = mix.selections
     is_split = np.array([component.split_by is not None for component in components] + [False] * len(_REASONS))
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            for pack in packs_of(batches, inputs):
-                for table, component, keys in keyed(pack, inputs, mix, with_text=False):
-                    lengths = table.column("n_tokens").to_numpy()
-                    columns = {
-                        "component": component.astype(np.int32),
-                        "source": pc.if_else(pa.array(is_split[component]), table.column("source"), None),
-                        "bucket": mixing.buckets_of(keys).astype(np.int32),
-                        "tokens": lengths,
-                        "rows": np.ones(table.num_rows, np.int64),
-                        **_lengths_by_author(table),
-                    }
-                    owned = pa.table(columns).group_by(["component", "source", "bucket"])
-                    summed = owned.aggregate([(name, "sum") for name in ("tokens", "rows", "written", "original")])
-                    names = [name.removesuffix("_sum") for name in summed.column_names]
-                    yield from summed.rename_columns(names).select(list(columns)).to_batches()
+        for pack in packs_of(batches, inputs):
+            for table, component, keys in keyed(pack, inputs, mix, with_text=False):
+                lengths = table.column("n_tokens").to_numpy()
+                columns = {
+                    "component": component.astype(np.int32),
+                    "source": pc.if_else(pa.array(is_split[component]), table.column("source"), None),
+                    "bucket": mixing.buckets_of(keys).astype(np.int32),
+                    "tokens": lengths,
+                    "rows": np.ones(table.num_rows, np.int64),
+                    **_lengths_by_author(table),
+                }
+                owned = pa.table(columns).group_by(["component", "source", "bucket"])
+                summed = owned.aggregate([(name, "sum") for name in ("tokens", "rows", "written", "original")])
+                names = [name.removesuffix("_sum") for name in summed.column_names]
+                yield from summed.rename_columns(names).select(list(columns)).to_batches()
 
     owner = ["component", "source", "bucket"]
-    frame = over_packs(spark, inputs, marks).mapInArrow(body, _SUMS_DDL)
+    frame = over_packs(job, inputs, marks).mapInArrow(job.reporting(body), _SUMS_DDL)
     # Spark's own number of partitions, 200 by default, would cost more than the sums of a small mixture.
     spread = frame.repartition(max(1, min(len(inputs.packs) // 16, 200)), *owner)
-    summed = collect(spread.groupBy(*owner).sum("tokens", "rows", "written", "original"))
+    summed = collect(job, spread.groupBy(*owner).sum("tokens", "rows", "written", "original"))
     owners = list(zip(summed.column(0).to_pylist(), summed.column(1).to_pylist(), strict=True))
     found = list(pools or _pools_of(owners, len(components)))
     sums = np.zeros((len(found) + len(_REASONS), MEASURES, mixing.BUCKETS), np.int64)  # negative components count from the end
@@ -154,7 +153,7 @@ def _pools_of(owners: Sequence[tuple[int, str | None]], components: int) -> list
 
 
 def _draws(
-    mix: Mix, inputs: Inputs, spark: SparkSession, marks: DataFrame | None, material: Material, wanted: Sequence[Sequence[int]]
+    mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, material: Material, wanted: Sequence[Sequence[int]]
 ) -> list[list[Draw]]:
     """The draws of each phase; the texts of the buckets in which they end, about one in BUCKETS of all, come to the driver."""
     components, pools = mix.selections, material.pools
@@ -165,18 +164,17 @@ def _draws(
         wanted_buckets = np.concatenate([chosen, nowhere])
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            with user_errors_marked():
-                for pack in packs_of(batches, inputs):
-                    for table, component, keys in keyed(pack, inputs, mix, with_text=False):
-                        pool = pool_numbers(table, component, pools, components)
-                        here = wanted_buckets[pool, mixing.buckets_of(keys)]
-                        counts = [table.column("n_tokens").to_numpy(), np.ones(len(keys)), *_lengths_by_author(table).values()]
-                        columns = [pa.array(column[here].astype(np.int64)) for column in (pool, keys, *counts)]
-                        yield pa.RecordBatch.from_arrays(columns, names)
+            for pack in packs_of(batches, inputs):
+                for table, component, keys in keyed(pack, inputs, mix, with_text=False):
+                    pool = pool_numbers(table, component, pools, components)
+                    here = wanted_buckets[pool, mixing.buckets_of(keys)]
+                    counts = [table.column("n_tokens").to_numpy(), np.ones(len(keys)), *_lengths_by_author(table).values()]
+                    columns = [pa.array(column[here].astype(np.int64)) for column in (pool, keys, *counts)]
+                    yield pa.RecordBatch.from_arrays(columns, names)
 
         if not chosen.any():
             return [np.zeros((1 + MEASURES, 0), np.int64)] * len(pools)
-        rows = collect(over_packs(spark, inputs, marks).mapInArrow(body, ", ".join(f"{name} long" for name in names)))
+        rows = collect(job, over_packs(job, inputs, marks).mapInArrow(job.reporting(body), ", ".join(f"{name} long" for name in names)))
         values = np.stack([rows.column(name).to_numpy() for name in names])
         return [values[1:, values[0] == number] for number in range(len(pools))]
 

@@ -10,51 +10,86 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.mix_shuffle import in_order
-from jobs.units import user_errors_marked
+from jobs.mix_exchange import ROWS, Exchange
+from jobs.units import Unit
 from rephrase import storage, tables
 from rephrase.records import MIXTURE
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
+    from jobs.progress import StageProgress
+    from jobs.watched import Job
     from rephrase.mix_settings import Mix
 
 _CHUNK = 8 << 20
 _SUMMED_GROUPS = 100  # row groups whose labels are held until they are summed up
 
 _FINGERPRINT_DDL = "path string, bytes long, sha256 string"
+_MOST_FILES = 16  # of a task on S3, whose temporary file then holds so many files' rows
+_MANY_TASKS = 256
+
 COUNTED = ["origin", "source", "recipe", "language", "license", "model", "synthetic_depth", "epoch"]
+_COUNTED = pa.schema([*(ROWS.field(name) for name in [*COUNTED, "n_tokens"]), ("n_rows", pa.int64())])
 
 
-def write(frame: DataFrame, outputs: Sequence[str], mix: Mix) -> dict[str, tuple[int, str]]:
-    """Create one object of each part, and return its bytes and checksum by path."""
+def write(
+    job: Job, units: Sequence[Unit[int]], exchange: Exchange, mix: Mix, progress: StageProgress | None = None
+) -> dict[str, tuple[int, str]]:
+    """Create the object of each unit, whose payload is the number of the file, and return their bytes and checksums by path."""
+    spans = _spans(units, _most_at_once(units[0].output, len(units)))
     group_rows = mix.row_group_rows
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            current: _Part | None = None
-            # A partition holds one part as a rule; where Spark joins small partitions, their parts follow one another.
-            for number, rows in in_order(batches):
-                if current is None or current.number != number:
-                    if current:
-                        yield current.commit()
-                    current = _Part(number, outputs[number], group_rows)
-                current.add(rows)
-            if current:
-                yield current.commit()
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                for path, size, checksum in _written(spans[number], exchange, group_rows):
+                    yield _fingerprint_batch(path, size, checksum)
 
-    return _by_path(frame.mapInArrow(body, _FINGERPRINT_DDL))
+    return _by_path(job, job.spark.range(0, len(spans), 1, len(spans)).mapInArrow(job.reporting(body), _FINGERPRINT_DDL), progress)
+
+
+def _most_at_once(path: str, files: int) -> int:
+    """Files that a task writes: on S3 several, so that it asks for longer ranges, as long as there are many tasks."""
+    return max(1, min(_MOST_FILES, files // _MANY_TASKS)) if storage.is_s3(path) else 1
+
+
+def _spans(units: Sequence[Unit[int]], most: int) -> list[list[Unit[int]]]:
+    """The units by runs of consecutive numbers, none longer than `most`."""
+    spans: list[list[Unit[int]]] = []
+    for unit in units:
+        if not spans or len(spans[-1]) == most or spans[-1][-1].payload + 1 != unit.payload:
+            spans.append([])
+        spans[-1].append(unit)
+    return spans
+
+
+def _written(units: Sequence[Unit[int]], exchange: Exchange, group_rows: int) -> Iterator[tuple[str, int, str]]:
+    """Path, bytes and checksum of each object, made where it is not there."""
+    try:
+        for unit, stretches in zip(units, exchange.read(units[0].payload, units[-1].payload + 1), strict=True):
+            with exchange.draft() as local:
+                part = _Part(local, group_rows)
+                for rows in stretches:
+                    part.add(rows)
+                created = part.commit(unit.output)
+                # Another try of this task may have been first, perhaps with another version of the Parquet library.
+                yield unit.output, *_fingerprint(local if created else unit.output)
+    except FileNotFoundError:  # another driver has ended the same run meanwhile, or the exchange is broken
+        if not all(storage.exists(unit.output) for unit in units):
+            raise
+        for unit in units:
+            yield unit.output, *_fingerprint(unit.output)
 
 
 class _Part:
-    """One output object in the making: compressed row groups, the rows of the next one, and counts."""
+    """One output object in the making: a local file, the rows of its next row group, and counts."""
 
-    def __init__(self, number: int, path: str, group_rows: int) -> None:
-        self.number, self._path, self._group_rows = number, path, group_rows
-        self._writer = tables.Writer(MIXTURE)
+    def __init__(self, local: str, group_rows: int) -> None:
+        self._group_rows = group_rows
+        self._writer = tables.Writer(MIXTURE, local)
         self._waiting: list[pa.Table] = []
-        self._counted: list[pa.Table] = []  # what the notes count, of rows that are not summed up yet
+        self._counted = [_COUNTED.empty_table()]  # what the notes count, of rows that are not summed up yet
 
     def add(self, rows: pa.Table) -> None:
         self._waiting.append(rows)
@@ -66,28 +101,24 @@ class _Part:
         group, rest = waiting.slice(0, rows), waiting.slice(rows)
         self._waiting = [rest] if rest.num_rows else []
         ones = pa.array(np.ones(group.num_rows, np.int64))
-        self._counted.append(group.select([*COUNTED, "n_tokens"]).append_column("n_rows", ones))
-        if len(self._counted) == _SUMMED_GROUPS:
+        self._counted.append(group.select(_COUNTED.names[:-1]).append_column("n_rows", ones))
+        if len(self._counted) > _SUMMED_GROUPS:
             self._counted = [self._sums()]
-        # Contiguous columns: pages, and so the file's bytes, then do not depend on how Spark cut the batches.
+        # Contiguous columns: pages, and so the file's bytes, then do not depend on where stretches begin.
         self._writer.add(group.select(MIXTURE.names).cast(MIXTURE).combine_chunks())
 
     def _sums(self) -> pa.Table:
         """Rows and tokens by all counted columns together."""
-        sums = pa.concat_tables(self._counted).group_by(COUNTED).aggregate([("n_tokens", "sum"), ("n_rows", "sum")])
+        sums = pa.concat_tables(self._counted).group_by(COUNTED, use_threads=False).aggregate([("n_tokens", "sum"), ("n_rows", "sum")])
         return sums.rename_columns([name.removesuffix("_sum") for name in sums.column_names])
 
-    def commit(self) -> pa.RecordBatch:
+    def commit(self, path: str) -> bool:
+        """End the object and store it."""
         if self._waiting:
             self._flush(self._group_rows)
         sums = self._sums()
-        rows, tokens = (pc.sum(sums.column(name)).as_py() for name in ("n_rows", "n_tokens"))
-        data = self._writer.finish({"rows": rows, "tokens": tokens, "counts": {column: _counts(sums, column) for column in COUNTED}})
-        if storage.create(self._path, data):
-            size, checksum = len(data), hashlib.sha256(data).hexdigest()
-        else:  # another try of this task was first, perhaps with another version of the Parquet library
-            size, checksum = _fingerprint(self._path)
-        return _fingerprint_batch(self._path, size, checksum)
+        rows, tokens = (pc.sum(sums.column(name), min_count=0).as_py() for name in ("n_rows", "n_tokens"))
+        return self._writer.commit(path, {"rows": rows, "tokens": tokens, "counts": {column: _counts(sums, column) for column in COUNTED}})
 
 
 def _counts(sums: pa.Table, column: str) -> list[list[Any]]:
@@ -96,17 +127,16 @@ def _counts(sums: pa.Table, column: str) -> list[list[Any]]:
     return sorted(([row[column], row["n_rows_sum"], row["n_tokens_sum"]] for row in table.to_pylist()), key=str)
 
 
-def fingerprints(spark: SparkSession, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
+def fingerprints(job: Job, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Bytes and checksum of objects that an earlier run stored."""
     tasks = list(paths)
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with user_errors_marked():
-            for batch in batches:
-                for number in batch.column(0).to_pylist():
-                    yield _fingerprint_batch(tasks[number], *_fingerprint(tasks[number]))
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield _fingerprint_batch(tasks[number], *_fingerprint(tasks[number]))
 
-    return _by_path(spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(body, _FINGERPRINT_DDL))
+    return _by_path(job, job.spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(job.reporting(body), _FINGERPRINT_DDL))
 
 
 def _fingerprint(path: str) -> tuple[int, str]:
@@ -122,5 +152,5 @@ def _fingerprint_batch(path: str, size: int, checksum: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"path": [path], "bytes": [size], "sha256": [checksum]})
 
 
-def _by_path(frame: DataFrame) -> dict[str, tuple[int, str]]:
-    return {row["path"]: (row["bytes"], row["sha256"]) for row in frame.toArrow().to_pylist()}
+def _by_path(job: Job, frame: DataFrame, progress: StageProgress | None = None) -> dict[str, tuple[int, str]]:
+    return {row["path"]: (row["bytes"], row["sha256"]) for row in job.run(frame.toArrow, progress).to_pylist()}

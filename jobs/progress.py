@@ -15,6 +15,7 @@ from rephrase import storage, tables
 
 console = Console(stderr=True, highlight=False)
 
+_PARQUET = ".parquet"
 _PLAIN_SECONDS = 15.0  # how often a line is printed where there is no terminal
 
 
@@ -24,6 +25,7 @@ class StageProgress:
     `describe` turns the summed notes (all numeric ones of the units done in this run, by name) and the seconds so far into words;
     `pace` takes the notes themselves instead. `weights` says how much work each object is, so that the time left is told by
     work and not by units. `rounds` gives, for objects that are there and will be replaced, the `round` that their new note has.
+    `ending` is that of the objects' names; only Parquet has notes.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class StageProgress:
         pace: Pace | None = None,
         weights: Mapping[str, float] | None = None,
         rounds: Mapping[str, int] | None = None,
+        ending: str = _PARQUET,
     ) -> None:
-        self._stage, self._folder, self._total = stage, folder, total
+        self._stage, self._folder, self._total, self._ending = stage, folder, total, ending
         self._describe = describe or (lambda _sums, _seconds: "")
         self._pace, self._weights, self._rounds = pace, weights or {}, dict(rounds or {})
         self._sums: dict[str, float] = {}
@@ -85,9 +88,9 @@ class StageProgress:
         if now < self._next_look or self._seen is None:
             return
         listed = (file.path for file in storage.list_files(self._folder))
-        new = [path for path in listed if path.endswith(".parquet") and path not in self._seen]
+        new = [path for path in listed if path.endswith(self._ending) and path not in self._seen]
         # Listing and footers cost requests: look less often the longer a look takes.
-        for foot in tables.footers(new):
+        for foot in tables.footers(new) if self._ending == _PARQUET else (tables.Footer(path, (), {}) for path in new):
             if foot.note.get("round", 0) == self._rounds.get(foot.path, foot.note.get("round", 0)):
                 self._add(foot)
         seconds = now - self._started

@@ -114,15 +114,6 @@ class Reports:
         return from_json(storage.read(storage.join(self.folder, name)).decode())
 
 
-@contextlib.contextmanager
-def user_errors_marked() -> Iterator[None]:
-    """In a task that no driver of ours watches: let a `UserError` reach the driver in a form that it finds again in Spark's message."""
-    try:
-        yield
-    except UserError as error:
-        raise TaskError(error) from error
-
-
 def _of_kind(kind: str, names: list[str]) -> list[str]:
     return [name.removeprefix(f"{kind}-") for name in names if name.startswith(f"{kind}-")]
 

@@ -77,7 +77,7 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
     session = spark.get()
     with (
         StageProgress("dedup", plan.documents, len(plan.files), len(plan.files) - len(todo), _words) as progress,
-        watched(session, plan.documents, progress) as job,
+        watched(session, plan.documents) as job,
     ):
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.
         repeated = _repeated(job, plan, todo, config)
@@ -95,7 +95,7 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
                 finish_file(plan, indexes[place], Repeats.of(parts[place]), config, tokenizer)
             yield from ()
 
-        job.run(places.mapInArrow(job.reporting(body), "place int").count)
+        job.run(places.mapInArrow(job.reporting(body), "place int").count, progress)
 
 
 def _words(sums: dict[str, float], _seconds: float) -> str:

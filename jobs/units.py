@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from jobs.reports import user_errors_marked
-from jobs.watched import run_watched, watched
+from jobs.watched import watched
 from rephrase import storage
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 Payload = TypeVar("Payload")
 Item = TypeVar("Item")
-
-__all__ = ["Unit", "pending", "run_units", "run_watched", "user_errors_marked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def run_units(
     if not tasks:
         return
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
-    with watched(spark, folder, progress, tasks) as job:
+    with watched(spark, folder, tasks) as job:
         items, reports = job.folder, job.reports
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -73,4 +70,4 @@ def run_units(
         frame = numbers.mapInArrow(told, "id long", profile=profile) if profile else numbers.mapInArrow(told, "id long")
         # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a lost
         # executor would have all of its finished tasks run again.
-        job.run(frame.write.format("noop").mode("overwrite").save)
+        job.run(frame.write.format("noop").mode("overwrite").save, progress)

@@ -32,7 +32,6 @@ class Job:
 
     spark: SparkSession
     folder: JobFolder
-    progress: StageProgress | None
 
     @property
     def reports(self) -> Reports:
@@ -43,35 +42,30 @@ class Job:
         """A function for `mapInArrow` that reports its errors. See `Reports.reporting`."""
         return self.reports.reporting(body)
 
-    def run(self, action: Callable[[], Result]) -> Result:
+    def run(self, action: Callable[[], Result], progress: StageProgress | None = None) -> Result:
         """Run a blocking Spark action while the progress line looks at the objects that appear.
 
         Raises the `UserError` of a task as soon as it is known, without Spark's retries; an engine that does not start ends the action only
         when it starts on no executor that was given a task, and no other executor comes. A task that fails three times by any other
         exception ends it too. Lost workers and executors, and what tasks lack by that, are Spark's to replace.
         """
-        return run_watched(action, self.progress, self.spark, self.reports)
+        return run_watched(action, self.spark, self.reports, progress)
 
 
 @contextlib.contextmanager
-def watched(spark: SparkSession, folder: str, progress: StageProgress | None = None, items: Sequence[Any] = ()) -> Iterator[Job]:
+def watched(spark: SparkSession, folder: str, items: Sequence[Any] = ()) -> Iterator[Job]:
     """A job on a stage's table. What driver and tasks have to tell each other lies below `folder` until the end of the block.
 
     `items`: what tasks find in the job's folder by number. Frames with a function of this job must not outlive it.
     """
-    job = Job(spark, JobFolder.create(folder, items), progress)
+    job = Job(spark, JobFolder.create(folder, items))
     try:
         yield job
     finally:
         job.folder.remove()
 
 
-def run_watched(
-    action: Callable[[], Result],
-    progress: StageProgress | None = None,
-    spark: SparkSession | None = None,
-    reports: Reports | None = None,
-) -> Result:
+def run_watched(action: Callable[[], Result], spark: SparkSession, reports: Reports, progress: StageProgress | None = None) -> Result:
     """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report."""
     results: list[Result] = []
     failure: list[BaseException] = []
@@ -79,13 +73,12 @@ def run_watched(
 
     def target() -> None:
         try:
-            if spark is not None:
-                _name_jobs(spark, tag)
+            _name_jobs(spark, tag)
             results.append(action())
         except BaseException as error:  # noqa: BLE001  # handed to the caller's thread below
             failure.append(error)
 
-    watch = _Watch(reports, spark) if reports and spark else None
+    watch = _Watch(reports, spark)
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     fatal: UserError | None = None
@@ -93,13 +86,12 @@ def run_watched(
         thread.join(_POLL_SECONDS)
         if progress:
             progress.look()
-        if watch:
-            fatal = fatal or watch.look()
-        if fatal and spark is not None:
+        fatal = fatal or watch.look()
+        if fatal:
             _cancel(spark, tag)  # at every look, as an action may be between two of its jobs
     if progress:
         progress.look()
-    if watch and failure and not fatal:
+    if failure and not fatal:
         fatal = watch.look(at_once=True)
     if fatal:
         raise fatal

@@ -16,9 +16,11 @@ import os
 import random
 import re
 import shutil
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _MAGIC = re.compile(r"[*?\[]")
 _S3_ATTEMPTS = 10
+_REMOVERS = 16  # requests at a time
 _WRITER = "rephrase-writer"  # metadata that tells the call which stored an object
 _RANGE_BYTES = 1 << 20  # read-ahead of a ranged S3 read: a Parquet footer and small row groups come with one GET
 
@@ -57,12 +60,23 @@ def name_of(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1]
 
 
-def create(path: str, data: bytes | memoryview) -> bool:
-    """Store `data` if nothing is there yet. True: this call stored it. False: it was there, complete, and is untouched.
+def create(path: str, *data: bytes | memoryview, durable: bool = True) -> bool:
+    """Store `data`, one part after the other, if nothing is there yet.
 
-    Of many callers at once exactly one succeeds. Raises `UserError` where the place cannot be written.
+    True: this call stored it. False: it was there, complete, and is untouched. Of many callers at once exactly one succeeds. What is not
+    `durable` may be cut off if the machine of a file system stops. Raises `UserError` where the place cannot be written.
     """
-    return _create_s3(path, data) if is_s3(path) else _create_file(path, data)
+    return _create_s3(path, b"".join(data)) if is_s3(path) else _create_file(path, data, durable=durable)
+
+
+def create_from(path: str, local: str) -> bool:
+    """Store a local file's content as `create` does. A `path` on disk must be of the same file system: both are then names of one file."""
+    with open(local, "rb") as file:
+        if is_s3(path):
+            return _create_s3(path, file)
+        os.fsync(file.fileno())
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    return _link(local, path)
 
 
 def put(path: str, data: bytes) -> None:
@@ -72,7 +86,7 @@ def put(path: str, data: bytes) -> None:
         with _s3_errors(path):
             _client().put_object(Bucket=bucket, Key=key, Body=data)
         return
-    temporary = _write_temporary(path, data)
+    temporary = _write_temporary(path, [data])
     os.replace(temporary, path)
 
 
@@ -80,6 +94,19 @@ def read(path: str) -> bytes:
     """The whole content. Raises FileNotFoundError where there is none."""
     with open_stream(path) as stream:
         return stream.read()
+
+
+def read_into(path: str, start: int, buffer: memoryview) -> None:
+    """Fill the buffer with what the file or the object has from `start`. Raises FileNotFoundError, and EOFError where it is too short."""
+    if is_s3(path):
+        read = _get_range(path, f"bytes={start}-{start + len(buffer) - 1}")
+        buffer[: len(read)] = read
+        size = len(read)
+    else:
+        with open(path, "rb", buffering=0) as file:
+            size = os.preadv(file.fileno(), [buffer], start)
+    if size < len(buffer):
+        raise EOFError(f"{path} ends before byte {start + len(buffer)}")
 
 
 def exists(path: str) -> bool:
@@ -117,8 +144,9 @@ def delete(path: str) -> None:
 def remove_folder(folder: str) -> None:
     """Remove all files below a folder, and the folder."""
     if is_s3(folder):
-        for file in list_files(folder):
-            delete(file.path)
+        with ThreadPoolExecutor(_REMOVERS) as pool:
+            for _ in pool.map(lambda file: delete(file.path), list_files(folder)):
+                pass
     else:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -171,15 +199,16 @@ def _glob_regex(pattern: str) -> str:
     return "".join(special.get(p) or (fnmatch.translate(p)[4:-3] if p.startswith("[") else re.escape(p)) for p in parts)
 
 
-def _write_temporary(path: str, data: bytes | memoryview) -> str:
+def _write_temporary(path: str, data: Iterable[bytes | memoryview], *, durable: bool = True) -> str:
     folder = os.path.dirname(path) or "."
     temporary = os.path.join(folder, f".{name_of(path)}.{uuid.uuid4().hex}.tmp")
     try:
         os.makedirs(folder, exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            file.writelines(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -187,10 +216,17 @@ def _write_temporary(path: str, data: bytes | memoryview) -> str:
     return temporary
 
 
-def _create_file(path: str, data: bytes | memoryview) -> bool:
+def _create_file(path: str, data: Iterable[bytes | memoryview], *, durable: bool) -> bool:
     if os.path.exists(path):
         return False
-    temporary = _write_temporary(path, data)
+    temporary = _write_temporary(path, data, durable=durable)
+    try:
+        return _link(temporary, path)
+    finally:
+        os.unlink(temporary)
+
+
+def _link(temporary: str, path: str) -> bool:
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -203,8 +239,6 @@ def _create_file(path: str, data: bytes | memoryview) -> bool:
             where=path,
             cure="write to a local disk, NFS or s3://",
         ) from error
-    finally:
-        os.unlink(temporary)
     return True
 
 
@@ -214,6 +248,9 @@ def _create_file(path: str, data: bytes | memoryview) -> bool:
 def _split(path: str) -> tuple[str, str]:
     bucket, _, key = path.removeprefix("s3://").partition("/")
     return bucket, key
+
+
+_ONE_AT_A_TIME = threading.Lock()  # threads may share a client, and not the making of one
 
 
 @functools.cache
@@ -228,7 +265,8 @@ def _client_of_process(_pid: int) -> S3Client:
 
 
 def _client() -> S3Client:
-    return _client_of_process(os.getpid())  # connections must not be shared with forked workers
+    with _ONE_AT_A_TIME:
+        return _client_of_process(os.getpid())  # connections must not be shared with forked workers
 
 
 @contextlib.contextmanager
@@ -259,7 +297,7 @@ def _s3_errors(path: str) -> Iterator[None]:
         raise UserError(f"S3 does not answer: {error}", where=path, cure="check AWS_ENDPOINT_URL and the network") from error
 
 
-def _create_s3(path: str, data: bytes | memoryview) -> bool:
+def _create_s3(path: str, body: bytes | BinaryIO) -> bool:
     from botocore.exceptions import ClientError
 
     bucket, key = _split(path)
@@ -267,7 +305,7 @@ def _create_s3(path: str, data: bytes | memoryview) -> bool:
     for attempt in range(_S3_ATTEMPTS):
         try:
             with _s3_errors(path):
-                _client().put_object(Bucket=bucket, Key=key, Body=bytes(data), IfNoneMatch="*", Metadata={_WRITER: writer})
+                _client().put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*", Metadata={_WRITER: writer})
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code in ("PreconditionFailed", "412"):

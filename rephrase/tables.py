@@ -69,29 +69,25 @@ def _leaves(field: pa.Field) -> list[str]:
 
 
 class Writer:
-    """A Parquet object written row group by row group: memory holds what is compressed, not the whole table.
+    """A Parquet object written row group by row group: memory holds what is compressed, or nothing where it goes to a `local` file.
 
     `add` appends rows as one row group, `commit` ends the object and stores it unless it is there already.
     """
 
-    def __init__(self, schema: pa.Schema) -> None:
-        self._sink = pa.BufferOutputStream()
-        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd", **_encodings(schema))
+    def __init__(self, schema: pa.Schema, local: str | None = None) -> None:
+        self._local, self._memory = local, pa.BufferOutputStream()
+        self._writer = pq.ParquetWriter(local or self._memory, schema, compression="zstd", **_encodings(schema))
 
     def add(self, table: pa.Table) -> None:
         """Append the rows as one row group; nothing where there are none."""
         if table.num_rows:
             self._writer.write_table(table, row_group_size=table.num_rows)
 
-    def finish(self, note: dict[str, Any]) -> memoryview:
-        """End the object: its bytes, with the note in the footer."""
+    def commit(self, path: str, note: dict[str, Any]) -> bool:
+        """End the object, with the note in its footer, and store it (see `storage.create`)."""
         self._writer.add_key_value_metadata({_NOTE.decode(): orjson.dumps(note).decode()})
         self._writer.close()
-        return memoryview(self._sink.getvalue())
-
-    def commit(self, path: str, note: dict[str, Any]) -> bool:
-        """End the object and store it with its note (see `storage.create`)."""
-        return storage.create(path, self.finish(note))
+        return storage.create_from(path, self._local) if self._local else storage.create(path, memoryview(self._memory.getvalue()))
 
 
 def commit(path: str, table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | None = None) -> bool:
@@ -126,11 +122,17 @@ def read(path: str, columns: list[str] | None = None, row_group: int | None = No
         return file.read(columns, use_threads=False) if row_group is None else file.read_row_group(row_group, columns, use_threads=False)
 
 
-def read_row_groups(path: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The row groups of one object, one after the other, with one opening of it."""
+def read_row_groups(path: str, columns: list[str] | None = None, size: int = 1) -> Iterator[pa.Table]:
+    """The row groups of one object, one after the other, with one opening of it; small ones together, until they have `size` bytes."""
     with opened(path) as file:
+        waiting: list[int] = []
+        read = 0
         for group in range(file.num_row_groups):
-            yield file.read_row_group(group, columns, use_threads=False)
+            waiting.append(group)
+            read += file.metadata.row_group(group).total_byte_size
+            if read >= size or group + 1 == file.num_row_groups:
+                yield file.read_row_groups(waiting, columns, use_threads=False)
+                waiting, read = [], 0
 
 
 @contextlib.contextmanager

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from typing import Any
 
 import pyarrow as pa
 
+from jobs.mix_exchange import Exchange
 from jobs.mix_inputs import find_inputs
 from jobs.mix_plan import make_plan
-from jobs.mix_shuffle import in_order, shuffled
+from jobs.mix_shuffle import scatter
 from jobs.session import LazySession
 from jobs.stage import claim
+from jobs.watched import watched
 from rephrase import storage, tables
 from rephrase.config import Input, Mix, ReplayEngine, Run
 from rephrase.mix_plan import Plan
@@ -85,9 +88,12 @@ def mixture(output: str, spark: LazySession, **settings: Any) -> tuple[Plan, lis
     """The plan, and the rows in their order, without the files."""
     run = run_of(output, **settings)
     inputs = find_inputs(run)
-    plan, marks = make_plan(run.mix, inputs, spark.get())
-    frame = shuffled(spark.get(), inputs, run.mix, plan, range(sum(plan.files)), marks)
-    return plan, [{**row, "part": part} for part, rows in in_order(frame.toArrow().to_batches()) for row in rows.to_pylist()]
+    with tempfile.TemporaryDirectory() as folder, watched(spark.get(), folder) as job:
+        plan, marks = make_plan(run.mix, inputs, job)
+        exchange = Exchange.of(folder, inputs, run.mix, plan)
+        scatter(job, inputs, run.mix, plan, exchange, marks)
+        files = enumerate(exchange.read(0, exchange.files))
+        return plan, [{**row, "part": part} for part, stretches in files for rows in stretches for row in rows.to_pylist()]
 
 
 def tokens(rows: list[dict[str, Any]], **wanted: Any) -> int:

@@ -243,7 +243,7 @@ def shuffle_partitions(spark: LazySession) -> Iterator[None]:
 def test_the_files_do_not_depend_on_partitions_objects_or_stretches(
     mixed: str, spark: LazySession, tmp_path: Path, shuffle_partitions: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.mix_shuffle._STRETCH_TOKENS", 5000)  # a dozen a file
+    monkeypatch.setattr("jobs.mix_exchange._STRETCH_TOKENS", 5000)  # a dozen a file
     write_inputs(str(tmp_path), objects=8, group=37)
     mix(run_of(str(tmp_path), **SETTINGS), spark)
     assert checksums(str(tmp_path)) == checksums(mixed)

@@ -11,6 +11,7 @@ import pytest
 from jobs.mix_inputs import find_inputs
 from jobs.mix_plan import make_plan, marks_of
 from jobs.session import LazySession
+from jobs.watched import watched
 from rephrase.errors import UserError
 from rephrase.mix_plan import Plan
 from tests.jobs.mixtures import HALVES, LONGEST, check_pairing, documents_and_rewrites, mixture, run_of, tokens, write_inputs
@@ -65,11 +66,12 @@ def test_pairing_resumes_from_its_plan(output: str, spark: LazySession, many_tas
     for pairing in ("both", "instead"):
         run = run_of(output, components=HALVES, pairing=pairing, budget_tokens=4000)
         inputs = find_inputs(run)
-        plan, marks = make_plan(run.mix, inputs, spark.get())
-        again = marks_of(run.mix, inputs, spark.get(), Plan.from_dict(json.loads(json.dumps(plan.to_dict()))))
-        assert marks is not None
-        assert again is not None
-        assert sorted(marks.collect()) == sorted(again.collect())
+        with watched(spark.get(), output) as job:
+            plan, marks = make_plan(run.mix, inputs, job)
+            again = marks_of(run.mix, inputs, job, Plan.from_dict(json.loads(json.dumps(plan.to_dict()))))
+            assert marks is not None
+            assert again is not None
+            assert sorted(marks.collect()) == sorted(again.collect())
 
 
 def test_phases_stand_in_their_files_and_go_on_where_the_earlier_stopped(output: str, spark: LazySession) -> None:

@@ -68,12 +68,12 @@ def test_a_run_ends_only_when_no_executor_that_was_given_a_task_can_start_its_en
         return spark.get().range(0, 1, 1, 1).mapInArrow(busy, "id long").collect
 
     first("failed")
-    run_watched(job(1.5), None, spark.get(), reports)
+    run_watched(job(1.5), spark.get(), reports)
     second("failed")
     with pytest.raises(UserError, match="no memory is left"):
-        run_watched(job(300), None, spark.get(), reports)
+        run_watched(job(300), spark.get(), reports)
     second("done")  # it did start at another try
-    run_watched(job(1), None, spark.get(), reports)
+    run_watched(job(1), spark.get(), reports)
 
 
 def test_a_user_error_of_a_task_ends_its_job_at_the_first_try_and_leaves_nothing(tmp_path, spark):

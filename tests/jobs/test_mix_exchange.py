@@ -1,0 +1,135 @@
+"""What the mixer's tasks hand on: rows find their way, on disk and on S3, and what is stored is not made again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from jobs.mix import mix
+from jobs.mix_exchange import ROWS, Exchange
+from jobs.mix_inputs import find_inputs
+from jobs.mix_manifest import MANIFEST
+from jobs.mix_plan import make_plan
+from jobs.mix_write import write
+from jobs.session import LazySession
+from jobs.units import Unit
+from jobs.watched import watched
+from rephrase import storage, tables
+from rephrase.errors import UserError
+from tests.jobs.exports import manifest_of
+from tests.jobs.mixtures import HALVES, run_of, write_inputs
+
+FILES, STRETCHES = 5, 3
+
+
+def some_rows(seed: int, count: int) -> pa.Table:
+    """Rows of any stretches, with texts of many lengths, and null where a column may be."""
+    dice = np.random.default_rng(seed)
+    columns = {field.name: pa.nulls(count, field.type) for field in ROWS}
+    columns["text"] = pa.array(["word " * length for length in dice.integers(0, 200, count).tolist()])
+    columns["id"] = pa.array([f"{seed}-{number}" for number in range(count)])
+    columns["place"] = pa.array(dice.integers(0, 2**62, count))
+    stretches = pa.array(dice.choice([0, 1, 4, 8, 9, 14], count))
+    return pa.table(columns, schema=ROWS).append_column("stretch", stretches)
+
+
+@pytest.fixture(params=["disk", "s3"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path) if request.param == "disk" else str(request.getfixturevalue("bucket"))
+
+
+def test_each_row_comes_out_in_its_stretch_whole_and_once(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.mix_exchange._GATHERED_BYTES", 60_000)  # several sections a pack
+    monkeypatch.setattr("jobs.mix_exchange._MESSAGE_BYTES", 1)
+    exchange = Exchange(storage.join(folder, "exchange"), 3, FILES, STRETCHES)
+    packs = [[some_rows(pack * 10 + part, 100) for part in range(parts)] for pack, parts in enumerate((4, 0, 1))]
+    for pack, parts in enumerate(packs):
+        exchange.store(pack, parts)
+    sent = pa.concat_tables([part for parts in packs for part in parts])
+    for first, last in ((0, FILES), (1, 2), (2, 4)):
+        for file, stretches in enumerate(exchange.read(first, last), start=first):
+            own = [number for number in (0, 1, 4, 8, 9, 14) if number // STRETCHES == file]
+            found = list(stretches)
+            assert len(found) == len(own)
+            for number, rows in zip(own, found, strict=True):
+                expected = sent.filter(pa.compute.equal(sent["stretch"], number)).drop_columns(["stretch"])
+                assert rows == expected.sort_by("place").combine_chunks()
+
+
+def test_an_object_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    exchange = Exchange(str(tmp_path), 1, FILES, STRETCHES)
+    exchange.store(0, [some_rows(0, 100)])
+    [path] = tmp_path.iterdir()
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(UserError, match=r"000000\.arrows: the file was cut off .*remove the folder _exchange"):
+        _ = [list(stretches) for stretches in exchange.read(0, FILES)]
+
+
+def stored(run_folder: str) -> dict[str, int]:
+    """When each object of the exchange was stored, by name."""
+    return {file.name: file.stat().st_mtime_ns for file in Path(run_folder, "mixture", "_exchange").rglob("*.arrows")}
+
+
+def test_a_killed_run_keeps_what_was_handed_on(spark: LazySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.mix_inputs._MIN_TASK_BYTES", 1)  # each object a pack
+    output = str(tmp_path)
+    write_inputs(output)
+    run = run_of(output, components=HALVES)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.mix.write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            mix(run, spark)
+        before = stored(output)
+        assert len(before) == 6
+        lost = next(Path(output).rglob("000002.arrows"))
+        lost.unlink()
+        with pytest.raises(KeyboardInterrupt):
+            mix(run, spark)
+        after = stored(output)
+    assert {name for name in before if after[name] != before[name]} == {lost.name}
+    mix(run, spark)
+    assert manifest_of(storage.join(output, "mixture"))["rows"] > 0
+    assert not os.path.exists(storage.join(output, "mixture", "_exchange"))
+
+
+def test_a_driver_that_another_one_has_overtaken_ends_well(spark: LazySession, tmp_path: Path) -> None:
+    output = str(tmp_path)
+    write_inputs(output)
+    run = run_of(output, components=HALVES)
+    mix(run, spark)
+    folder = storage.join(output, "mixture")
+    manifest = manifest_of(folder)
+    inputs = find_inputs(run)
+    units = [Unit(path, number) for number, path in enumerate(tables.objects(folder))]
+    with watched(spark.get(), folder) as job:
+        plan, _ = make_plan(run.mix, inputs, job)
+        prints = write(job, units, Exchange.of(folder, inputs, run.mix, plan), run.mix)  # whose objects are gone
+    assert {storage.name_of(path): sha for path, (_, sha) in prints.items()} == {
+        storage.name_of(file["name"]): file["sha256"] for file in manifest["files"]
+    }
+
+
+def test_files_on_s3_are_written_several_a_task_and_only_those_that_are_missing(
+    spark: LazySession, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.mix_write._MANY_TASKS", 2)
+    run = run_of(f"{bucket}/run", components=HALVES, file_tokens=1500)
+    write_inputs(run.output)
+    mix(run, spark)
+    folder = storage.join(run.output, "mixture")
+    manifest = manifest_of(folder)
+    names = [file["name"] for file in manifest["files"]]
+    assert len(names) > 8
+    for name in (names[0], names[1], names[3], MANIFEST):
+        storage.delete(storage.join(folder, name))
+    mix(run, spark)
+    assert manifest_of(folder) == manifest
+    assert not [file for file in storage.list_files(folder) if "_exchange" in file.path]
