@@ -66,6 +66,7 @@ def test_what_tasks_exchange_is_compressed_where_it_crosses_a_network_and_the_us
     assert [running.get(key) for key in keys] == ["false", "false"], "on one machine it is not"
     assert not settings_of(Spark(), "spark://master:7077").keys() & keys, "elsewhere as Spark does by itself"
     assert not settings_of(Spark(), None).keys() & keys
+    assert "spark.executor.extraJavaOptions" not in settings_of(Spark(), "spark://master:7077"), "executors there live long"
     own = Spark(conf={"spark.shuffle.compress": True, "spark.task.maxFailures": 7})
     found = settings_of(own, "local[*]")
     assert [found[key] for key in [*keys, "spark.task.maxFailures"]] == ["true", "false", "7"]
