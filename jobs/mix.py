@@ -82,7 +82,7 @@ def mix(run: Run, spark: LazySession) -> None:
 
 
 def show_plan(run: Run, spark: LazySession) -> None:
-    """Print the mixture that `mix` would make, from ids, tokens and labels alone, and write nothing.
+    """Print the mixture that `mix` would make, from ids, tokens and labels alone, and leave nothing behind.
 
     Raises what `mix` would raise; what material there is has then been printed.
     """

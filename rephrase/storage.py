@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _MAGIC = re.compile(r"[*?\[]")
 _S3_ATTEMPTS = 10
 _REMOVERS = 16  # requests at a time
+_PARTS = 1024  # that Linux writes with one call
 _WRITER = "rephrase-writer"  # metadata that tells the call which stored an object
 _RANGE_BYTES = 1 << 20  # read-ahead of a ranged S3 read: a Parquet footer and small row groups come with one GET
 
@@ -204,16 +205,28 @@ def _write_temporary(path: str, data: Iterable[bytes | memoryview], *, durable: 
     temporary = os.path.join(folder, f".{name_of(path)}.{uuid.uuid4().hex}.tmp")
     try:
         os.makedirs(folder, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.writelines(data)
+        with open(temporary, "wb", buffering=0) as file:
+            _write_parts(file.fileno(), data)
             if durable:
-                file.flush()
                 os.fsync(file.fileno())
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise UserError(f"cannot write: {error.strerror}", where=path, cure="check permissions and free space") from error
     return temporary
+
+
+def _write_parts(file: int, data: Iterable[bytes | memoryview]) -> None:
+    """Write all parts, many with one call: file systems then give them memory in larger pieces."""
+    parts = [memoryview(part) for part in data]
+    for at in range(0, len(parts), _PARTS):
+        waiting = parts[at : at + _PARTS]
+        while waiting:
+            written = os.writev(file, waiting)
+            while waiting and written >= len(waiting[0]):
+                written -= len(waiting.pop(0))
+            if waiting:
+                waiting[0] = waiting[0][written:]
 
 
 def _create_file(path: str, data: Iterable[bytes | memoryview], *, durable: bool) -> bool:

@@ -106,3 +106,17 @@ def test_an_unwritable_folder_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot write"):
         storage.check_writable(str(tmp_path / "file" / "below"))
+
+
+def test_an_object_of_more_parts_than_one_call_writes_is_whole(tmp_path, monkeypatch):
+    parts = [bytes([number % 251]) * (number % 7) for number in range(3000)]
+    whole = os.writev
+
+    def cut_short(file, buffers):
+        return whole(file, [*buffers[:-1], buffers[-1][:2]] if len(buffers) > 1 else buffers)
+
+    monkeypatch.setattr(os, "writev", cut_short)
+    path = str(tmp_path / "object")
+    assert storage.create(path, *(memoryview(part) for part in parts), durable=False)
+    assert storage.read(path) == b"".join(parts)
+    assert not storage.create(path, b"other")
