@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import Counter
 from typing import Any
 
@@ -15,7 +16,7 @@ class Pace:
         self.sums: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
         self.started = self.ended = 0.0
-        self._servers: dict[str, list[dict[str, float]]] = {}
+        self._servers: dict[str, list[dict[str, float]]] = {}  # by time, of the last window and one before it
 
     def add(self, note: dict[str, Any]) -> None:
         """Take in the note of a finished unit."""
@@ -26,7 +27,10 @@ class Pace:
         self.ended = max(self.ended, note["ended"])
         figures = dict(note.get("engine") or {})
         if server := figures.pop("server", None):
-            self._servers.setdefault(server, []).append({**figures, "at": note["ended"]})
+            notes = self._servers.setdefault(server, [])
+            bisect.insort(notes, {**figures, "at": note["ended"]}, key=_at)
+            while len(notes) > 2 and notes[-1]["at"] - notes[1]["at"] >= _WINDOW:
+                del notes[0]
 
     @property
     def written(self) -> int:
@@ -41,13 +45,16 @@ class Pace:
     @property
     def cache_hits(self) -> float | None:
         """The share of prompt tokens that the engines found in their prefix caches since they started; None where none tells."""
-        last = [max(notes, key=lambda note: note["at"]) for notes in self._servers.values()]
+        last = [notes[-1] for notes in self._servers.values()]
         queries = sum(note.get("cache_queries", 0.0) for note in last)
         return sum(note.get("cache_hits", 0.0) for note in last) / queries if queries else None
 
     def now(self) -> float | None:
-        """Output tokens a second of all servers, by their own counts over the last minute; None before there are two of one server."""
-        rates = [_rate(notes) for notes in self._servers.values()]
+        """Output tokens a second of all servers, by their own counts over the last minute; None before there are two of one server.
+
+        A server that was silent for longer than its last units took is taken for gone.
+        """
+        rates = [_rate(notes) for notes in self._servers.values() if self.ended - _at(notes[-1]) <= max(_WINDOW, _span(notes))]
         known = [rate for rate in rates if rate is not None]
         return sum(known) if known else None
 
@@ -66,11 +73,16 @@ class Pace:
         return ", ".join(parts)
 
 
+def _at(note: dict[str, float]) -> float:
+    return note["at"]
+
+
+def _span(notes: list[dict[str, float]]) -> float:
+    return _at(notes[-1]) - _at(notes[0])
+
+
 def _rate(notes: list[dict[str, float]]) -> float | None:
-    notes = sorted((note for note in notes if "generation_tokens" in note), key=lambda note: note["at"])
-    if len(notes) < 2:
-        return None
-    last = notes[-1]
-    before = next((note for note in reversed(notes) if last["at"] - note["at"] >= _WINDOW), notes[0])
-    seconds = last["at"] - before["at"]
-    return (last["generation_tokens"] - before["generation_tokens"]) / seconds if seconds > 0 else None
+    """Between the last note and the newest of those a window before it, which `add` keeps as the first."""
+    counts = [note for note in notes if "generation_tokens" in note]
+    seconds = _span(counts) if counts else 0.0
+    return (counts[-1]["generation_tokens"] - counts[0]["generation_tokens"]) / seconds if seconds > 0 else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -36,6 +37,8 @@ UNIT = pa.schema(
 )
 """A row for each unit of the rewrite stage."""
 
+_TOGETHER = 1024  # notes held as Python objects, each of which takes about 2 KB
+
 
 def write_units(run: Run, path: str) -> None:
     """Write the notes of all units of the rewrite stage as a Parquet table, a row a unit."""
@@ -45,13 +48,16 @@ def write_units(run: Run, path: str) -> None:
 
 def units_of(footers: Iterable[tables.Footer]) -> pa.Table:
     """Notes of rewrite units as a table (see `UNIT`)."""
-    rows = []
-    for footer in footers:
-        note = footer.note
-        more = {
-            "object": storage.name_of(footer.path),
-            "server": (note.get("engine") or {}).get("server"),
-            "causes": orjson.dumps(note.get("causes", {})).decode(),
-        }
-        rows.append({**note, **more})
-    return pa.Table.from_pylist(rows, schema=UNIT)
+    rows = (_row(footer) for footer in footers)
+    parts = iter(lambda: list(itertools.islice(rows, _TOGETHER)), [])
+    return pa.Table.from_batches((pa.RecordBatch.from_pylist(part, schema=UNIT) for part in parts), UNIT)
+
+
+def _row(footer: tables.Footer) -> dict[str, Any]:
+    note = footer.note
+    return {
+        **{name: note.get(name) for name in UNIT.names},
+        "object": storage.name_of(footer.path),
+        "server": (note.get("engine") or {}).get("server"),
+        "causes": orjson.dumps(note.get("causes", {})).decode(),
+    }

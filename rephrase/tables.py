@@ -7,6 +7,7 @@ the unit did (rows, tokens, seconds …), so that plans, progress and summaries 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _NOTE = b"rephrase"
 # Python file object while the interpreter shuts down aborts the process.
 _PLAIN = ("id", "ids", "input_ids", "text", "document_id", "prompt", "completion", "url")
 _READERS = 16  # footers are small and far away: read many at once
+_FOOTERS = 1024  # asked for ahead of those who take them; memory holds no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,10 @@ def footer(path: str) -> Footer:
 
 def footers(paths: Iterable[str]) -> Iterator[Footer]:
     """Footers of many objects, in order, read side by side."""
+    waiting = iter(paths)
     with ThreadPoolExecutor(_READERS) as pool:
-        yield from pool.map(footer, paths)
+        while some := list(itertools.islice(waiting, _FOOTERS)):
+            yield from pool.map(footer, some)
 
 
 def objects(folder: str) -> list[str]:

@@ -65,7 +65,7 @@ def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
 
 
 def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, spark, monkeypatch):
-    path = config(documents=6, STAND_IN_SECONDS="0.3")
+    path = config(documents=6, STAND_IN_SECONDS="1.5")
     run = load_run(str(path))
     with pytest.raises(UserError, match="run the shard stage first"):
         tune(run, str(path))
