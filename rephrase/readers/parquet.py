@@ -32,7 +32,7 @@ def read_parquet(file: str, config: Input) -> Iterator[Item]:
                 row = first
                 first += source.metadata.row_group(group).num_rows
                 try:
-                    for batch in source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns):
+                    for batch in source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
                         for values in batch.to_pylist():
                             try:
                                 yield fields.document(values)
