@@ -148,7 +148,9 @@ def opened(path: str, cure: str = "remove the file or restore it") -> Iterator[p
         else:
             with pq.ParquetFile(path, pre_buffer=False) as file:  # what is on disk is read by the thread that waits for it
                 yield file
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):  # the file system's, or the network's
+            raise
         raise UserError(f"not a readable Parquet file: {error}", where=path, cure=cure) from error
 
 
