@@ -16,6 +16,7 @@ from jobs.mix import mix
 from jobs.session import LazySession
 from jobs.watched import Job
 from rephrase.errors import UserError
+from tests.jobs.exports import manifest_of
 from tests.jobs.mixtures import HALVES, run_of, write_inputs
 
 if TYPE_CHECKING:
@@ -55,3 +56,33 @@ def test_a_damaged_text_of_the_inputs_is_named_at_the_first_try(
     with pytest.raises(UserError, match=r"judged/00001\.parquet: not a readable Parquet file: .* \(remove the file or restore it\)"):
         mix(run_of(str(tmp_path), components=HALVES), spark)
     assert set(tries().values()) == {1}
+
+
+@pytest.mark.parametrize("start", [0, -400], ids=["head", "rows"])
+def test_what_tasks_handed_on_is_never_taken_when_damaged_and_made_anew(
+    spark: LazySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tries: Callable[[], Counter[str]], start: int
+) -> None:
+    outputs = [str(tmp_path / name) for name in ("damaged", "calm")]
+    runs = [run_of(output, components=HALVES, file_tokens=1_000_000) for output in outputs]
+    for output in outputs:
+        write_inputs(output)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.mix.write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            mix(runs[0], spark)
+    [path] = Path(outputs[0]).rglob("*.arrows")
+    data = bytearray(path.read_bytes())
+    at = start % len(data)
+    data[at : at + 16] = bytes(16)
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"000000\.arrows: the file was damaged, and is removed \(run again, which makes it anew\)"):
+        mix(runs[0], spark)
+    assert set(tries().values()) == {1}
+    for run in runs:
+        mix(run, spark)
+    made, calm = (manifest_of(f"{output}/mixture")["files"] for output in outputs)
+    assert made == calm
