@@ -83,17 +83,18 @@ class Exchange:
         """Remove what lies below the mixture's folder."""
         storage.remove_folder(storage.join(folder, _FOLDER))
 
+    def stored(self) -> dict[int, storage.FileInfo]:
+        """The object of each pack that has one."""
+        objects = (file for file in storage.list_files(self.folder) if file.path.endswith(self.ENDING))
+        return {int(storage.name_of(file.path).removesuffix(self.ENDING)): file for file in objects}
+
     def there(self) -> frozenset[int]:
-        """The packs whose objects are there. Those that were cut off are removed; S3 has none."""
-        whole = []
-        for file in storage.list_files(self.folder):
-            if file.path.endswith(self.ENDING):
-                pack = int(storage.name_of(file.path).removesuffix(self.ENDING))
-                if storage.is_s3(file.path) or self._is_whole(file):
-                    whole.append(pack)
-                else:
-                    storage.delete(file.path)
-        return frozenset(whole)
+        """The packs that have a whole object. One that was cut off is removed; S3 has none."""
+        stored = self.stored()
+        cut_off = {} if storage.is_s3(self.folder) else {pack: file for pack, file in stored.items() if not self._is_whole(file)}
+        for file in cut_off.values():
+            storage.delete(file.path)
+        return frozenset(stored.keys() - cut_off.keys())
 
     def _is_whole(self, file: storage.FileInfo) -> bool:
         end = bytearray(_STRETCH.itemsize)

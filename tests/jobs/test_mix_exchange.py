@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from jobs.mix import mix
 from jobs.mix_exchange import ROWS, Exchange
@@ -16,9 +19,11 @@ from jobs.mix_manifest import MANIFEST
 from jobs.mix_plan import make_plan
 from jobs.mix_write import write
 from jobs.session import LazySession
+from jobs.status import print_status
 from jobs.units import Unit
 from jobs.watched import watched
 from rephrase import storage, tables
+from rephrase.config import Run
 from tests.jobs.exports import manifest_of
 from tests.jobs.mixtures import HALVES, run_of, write_inputs
 
@@ -64,11 +69,20 @@ def stored(run_folder: str) -> dict[str, int]:
     return {file.name: file.stat().st_mtime_ns for file in Path(run_folder, "mixture", "_exchange").rglob("*.arrows")}
 
 
+def status_of(run: Run) -> str:
+    """The line of the mix stage."""
+    console = Console(file=io.StringIO(), width=200)
+    print_status(run, console)
+    [line] = [line for line in console.file.getvalue().splitlines() if line.startswith("│ mix ")]  # type: ignore[attr-defined]  # of StringIO
+    return " ".join(line.replace("│", " ").split())
+
+
 def test_a_killed_run_keeps_what_was_handed_on_whole(spark: LazySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.mix_inputs._MIN_TASK_BYTES", 1)  # each object a pack
     output = str(tmp_path)
     write_inputs(output)
     run = run_of(output, components=HALVES)
+    assert status_of(run) == "mix not begun"
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -81,6 +95,7 @@ def test_a_killed_run_keeps_what_was_handed_on_whole(spark: LazySession, tmp_pat
         assert len(before) == 6
         lost, cut, emptied = (next(Path(output).rglob(f"00000{number}.arrows")) for number in (1, 2, 4))
         lost.unlink()
+        assert re.fullmatch(r"mix 0 of 10 \d+ s ago 0 of 49,417 tokens; exchange: 5 of 6 units", status_of(run))
         os.truncate(cut, cut.stat().st_size - 1)  # as a power cut may leave them
         os.truncate(emptied, 0)
         with pytest.raises(KeyboardInterrupt):
@@ -88,7 +103,7 @@ def test_a_killed_run_keeps_what_was_handed_on_whole(spark: LazySession, tmp_pat
         after = stored(output)
     assert {name for name in before if after[name] != before[name]} == {lost.name, cut.name, emptied.name}
     mix(run, spark)
-    assert manifest_of(storage.join(output, "mixture"))["rows"] > 0
+    assert re.fullmatch(r"mix 10 of 10 \d+ s ago 49,417 of 49,417 tokens, complete", status_of(run))
     assert not os.path.exists(storage.join(output, "mixture", "_exchange"))
 
 
