@@ -49,15 +49,14 @@ def mix(run: Run, spark: LazySession) -> None:
     if storage.exists(storage.join(folder, MANIFEST)):
         console.print("mix: the mixture is complete, nothing to do")
         return
-    path = storage.join(folder, _PLAN)
-    resumed = storage.exists(path)
+    before = plan_of(folder)
     with watched(spark.get(), folder) as job:
-        if resumed:
-            plan, marks = Plan.from_dict(orjson.loads(storage.read(path))), None
+        if before:
+            plan, marks = before, None
         else:
             plan, marks = make_plan(run.mix, inputs, job)
             claim(folder, "mix", meaning)  # only now: a config that asks for too much must leave nothing behind
-            storage.create(path, orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
+            storage.create(storage.join(folder, _PLAN), orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
         count = sum(plan.files)
         units = [Unit(storage.join(folder, tables.DATA, _file_name(number, count)), number) for number in range(count)]
         todo = pending(units, folder)
@@ -66,7 +65,7 @@ def mix(run: Run, spark: LazySession) -> None:
             exchange = Exchange.of(folder, inputs, run.mix, plan)
             there = len(exchange.there())
             if there < exchange.packs:
-                marks = marks_of(run.mix, inputs, job, plan) if resumed else marks
+                marks = marks_of(run.mix, inputs, job, plan) if before else marks
                 with StageProgress("exchange", exchange.folder, exchange.packs, there, ending=exchange.ENDING) as progress:
                     scatter(job, inputs, run.mix, plan, exchange, marks, progress)
         if marks is not None:
@@ -79,6 +78,12 @@ def mix(run: Run, spark: LazySession) -> None:
         if rest:
             prints.update(fingerprints(job, rest))
     finish(run, folder, plan, [unit.output for unit in units], prints)
+
+
+def plan_of(folder: str) -> Plan | None:
+    """The plan of a mixture that was begun in this folder."""
+    path = storage.join(folder, _PLAN)
+    return Plan.from_dict(orjson.loads(storage.read(path))) if storage.exists(path) else None
 
 
 def show_plan(run: Run, spark: LazySession) -> None:

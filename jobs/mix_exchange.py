@@ -3,8 +3,9 @@
 Through Spark's own shuffle each text would be copied four times more: to the JVM, to its file, to the JVM that fetches it, and from it.
 An object also stays when its executor is lost or its run is killed.
 
-An object says where each stretch of the mixture begins in it, and where the last one ends, as 64-bit numbers; then come the rows of each
-stretch, as Arrow messages without their schema, which is always ROWS. So a file's rows are one range of each object.
+An object says where each stretch of the mixture begins in it, and its checksum, and where the last one ends; then come the rows of each
+stretch, as Arrow messages without their schema, which is always ROWS. So a file's rows are one range of each object. Objects on disk are
+not flushed, which would take longer than to make anew the few that a power cut damages.
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ _STRETCH_TOKENS = 2_000_000  # about 10 MB of text, which a task decodes and sor
 _STRETCHES = 4096  # more would make small messages of a pack's rows: files are then sorted in larger stretches
 _GATHERED_BYTES = 16 << 20  # of rows that a task sorts at once, at least
 _MESSAGE_BYTES = 16 << 10  # of rows of one stretch, at least in the mean: a message has a kilobyte of its own
-_NUMBER = np.dtype("<i8")
+_LAYOUT = 2  # of objects: another number for each change
+_STRETCH = np.dtype(
+    [("start", "<i8"), ("sum", "<u8")]
+)  # `sum` is that of all 64-bit words: it takes no time, and tells what was not stored
+_WORD = np.dtype("<u8")
 _READERS = 16  # ranges are small, and on S3 far away: many are read at once
 
 # The mixture's columns, what the notes count beside them, and where a row goes.
@@ -71,17 +76,33 @@ class Exchange:
         """The exchange of a mixture, below its folder. What another version of this program would cut otherwise lies elsewhere."""
         files = sum(plan.files)
         stretches = max(1, min(-(-mix.file_tokens // _STRETCH_TOKENS), _STRETCHES // files))
-        return cls(storage.join(folder, _FOLDER, digest([inputs.packs, files, stretches])), len(inputs.packs), files, stretches)
+        return cls(storage.join(folder, _FOLDER, digest([_LAYOUT, inputs.packs, files, stretches])), len(inputs.packs), files, stretches)
 
     @staticmethod
     def remove(folder: str) -> None:
         """Remove what lies below the mixture's folder."""
         storage.remove_folder(storage.join(folder, _FOLDER))
 
+    def stored(self) -> dict[int, storage.FileInfo]:
+        """The object of each pack that has one."""
+        objects = (file for file in storage.list_files(self.folder) if file.path.endswith(self.ENDING))
+        return {int(storage.name_of(file.path).removesuffix(self.ENDING)): file for file in objects}
+
     def there(self) -> frozenset[int]:
-        """The packs whose objects are there."""
-        names = (storage.name_of(file.path) for file in storage.list_files(self.folder))
-        return frozenset(int(name.removesuffix(self.ENDING)) for name in names if name.endswith(self.ENDING))
+        """The packs that have a whole object. One that was cut off is removed; S3 has none."""
+        stored = self.stored()
+        cut_off = {} if storage.is_s3(self.folder) else {pack: file for pack, file in stored.items() if not self._is_whole(file)}
+        for file in cut_off.values():
+            storage.delete(file.path)
+        return frozenset(stored.keys() - cut_off.keys())
+
+    def _is_whole(self, file: storage.FileInfo) -> bool:
+        end = bytearray(_STRETCH.itemsize)
+        try:
+            storage.read_into(file.path, _STRETCH.itemsize * self.files * self.stretches, memoryview(end))
+        except (EOFError, FileNotFoundError):  # another driver may have ended the same run meanwhile
+            return False
+        return bool(np.frombuffer(end, _STRETCH)["start"][0] == file.size)
 
     def store(self, pack: int, tables: Iterable[pa.Table]) -> None:
         """Create a pack's object. tables: its rows, as ROWS and `stretch`, counted over all files."""
@@ -96,14 +117,17 @@ class Exchange:
         if waiting:
             sections.append(self._section(waiting))
         lengths = np.zeros(self.files * self.stretches, np.int64)
+        head = np.zeros(len(lengths) + 1, _STRETCH)
         messages = []
         for number, (stretches, offsets, data) in enumerate(sections):
             lengths[stretches] += np.diff(offsets)
+            words = np.frombuffer(data, _WORD, offsets[-1] // _WORD.itemsize)
+            head["sum"][stretches] += np.add.reduceat(words, offsets[:-1] // _WORD.itemsize)
             spans = zip(stretches.tolist(), itertools.pairwise(offsets.tolist()), strict=True)
             messages += [(stretch, number, memoryview(data)[start:end]) for stretch, (start, end) in spans]
         messages.sort(key=lambda message: message[:2])
-        starts = np.cumsum([_NUMBER.itemsize * (len(lengths) + 1), *lengths]).astype(_NUMBER)
-        storage.create(self._path(pack), starts.tobytes(), *(message for *_, message in messages), durable=False)
+        head["start"] = np.cumsum([head.nbytes, *lengths])
+        storage.create(self._path(pack), head.tobytes(), *(message for *_, message in messages), durable=False)
 
     def _section(self, tables: Sequence[pa.Table]) -> _Section:
         table = pa.concat_tables(tables)
@@ -141,40 +165,67 @@ class Exchange:
         """
         numbers = range(first * self.stretches, last * self.stretches)
         with ThreadPoolExecutor(_READERS) as pool:
-            starts = list(pool.map(lambda pack: self._starts(pack, numbers), range(self.packs)))
-            with self._spooled(starts, pool) if storage.is_s3(self.folder) else contextlib.nullcontext(self._read) as read:
-                for file in range(first, last):
-                    at = (file - first) * self.stretches
-                    yield _tables(read, [own[at : at + self.stretches + 1] for own in starts])
+            heads = list(pool.map(lambda pack: self._head(pack, numbers), range(self.packs)))
+            with self._spooled(heads, pool) if storage.is_s3(self.folder) else contextlib.nullcontext(self._read) as read:
+                for at in range(0, len(numbers), self.stretches):
+                    yield self._tables(read, [head[at : at + self.stretches + 1] for head in heads])
 
     @contextlib.contextmanager
-    def _spooled(self, starts: Sequence[NDArray[np.int64]], pool: ThreadPoolExecutor) -> Iterator[_Read]:
-        """The ranges that begin and end with `starts`, in a temporary file."""
-        shifts = np.cumsum([0, *(own[-1] - own[0] for own in starts)])[:-1] - [own[0] for own in starts]
+    def _spooled(self, heads: Sequence[NDArray[np.void]], pool: ThreadPoolExecutor) -> Iterator[_Read]:
+        """The ranges that `heads` tell of, in a temporary file."""
+        edges = np.stack([head["start"][[0, -1]] for head in heads])  # shape (packs, 2)
+        shifts = (np.cumsum(edges[:, 1] - edges[:, 0]) - edges[:, 1]).tolist()
         with tempfile.TemporaryFile(dir=_executor_folder()) as spool:
 
             def fetch(pack: int) -> None:
-                start, end = int(starts[pack][0]), int(starts[pack][-1])
+                start, end = edges[pack].tolist()
                 if start < end:
                     data = bytearray(end - start)
                     self._read(pack, start, memoryview(data))
-                    os.pwrite(spool.fileno(), data, start + int(shifts[pack]))
+                    os.pwrite(spool.fileno(), data, start + shifts[pack])
 
             for _ in pool.map(fetch, range(self.packs)):
                 pass
-            yield lambda pack, start, buffer: os.preadv(spool.fileno(), [buffer], start + int(shifts[pack]))
+            yield lambda pack, start, buffer: os.preadv(spool.fileno(), [buffer], start + shifts[pack])
 
-    def _starts(self, pack: int, numbers: range) -> NDArray[np.int64]:
-        data = bytearray(_NUMBER.itemsize * (len(numbers) + 1))
-        self._read(pack, _NUMBER.itemsize * numbers.start, memoryview(data))
-        return np.frombuffer(data, _NUMBER)
+    def _tables(self, read: _Read, heads: Sequence[NDArray[np.void]]) -> Iterator[pa.Table]:
+        starts = np.stack([head["start"] for head in heads])  # shape (packs, stretches + 1)
+        lengths = np.diff(starts)
+        # One buffer for all: memory that is new costs more than what is read into it.
+        data = bytearray(int(lengths.sum(axis=0).max()))
+        view, buffer = memoryview(data), pa.py_buffer(data)
+        for stretch in range(lengths.shape[1]):
+            at = 0
+            batches: list[pa.RecordBatch] = []
+            for pack in np.flatnonzero(lengths[:, stretch]).tolist():
+                end = at + int(lengths[pack, stretch])
+                read(pack, int(starts[pack, stretch]), view[at:end])
+                if np.frombuffer(view[at:end], _WORD).sum() != heads[pack]["sum"][stretch]:
+                    raise self._damaged(pack)
+                batches += _batches(buffer.slice(at, end - at))
+                at = end
+            if batches:
+                yield _in_order(pa.Table.from_batches(batches))
+
+    def _head(self, pack: int, numbers: range) -> NDArray[np.void]:
+        """What a pack's object says of these stretches, and where the next one begins."""
+        data = bytearray(_STRETCH.itemsize * (len(numbers) + 1))
+        self._read(pack, _STRETCH.itemsize * numbers.start, memoryview(data))
+        head = np.frombuffer(data, _STRETCH)
+        if (np.diff(head["start"], prepend=_STRETCH.itemsize * (self.files * self.stretches + 1)) < 0).any():
+            raise self._damaged(pack)
+        return head
 
     def _read(self, pack: int, start: int, buffer: memoryview) -> None:
         try:
             storage.read_into(self._path(pack), start, buffer)
         except EOFError as error:
-            cure = f"remove the folder {_FOLDER} of the mixture and run again"
-            raise UserError("the file was cut off when its machine stopped", where=self._path(pack), cure=cure) from error
+            raise self._damaged(pack) from error
+
+    def _damaged(self, pack: int) -> UserError:
+        """The error that a pack's object is damaged. It is removed, so that the next run makes it anew."""
+        storage.delete(self._path(pack))
+        return UserError("the file was damaged, and is removed", where=self._path(pack), cure="run again, which makes it anew")
 
     def _path(self, pack: int) -> str:
         return storage.join(self.folder, f"{pack:06d}{self.ENDING}")
@@ -186,23 +237,6 @@ _Read = Callable[[int, int, memoryview], object]  # fills the buffer from a pack
 def _executor_folder() -> str | None:
     """Where Spark has its executors keep what is large, if it tells."""
     return os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or None
-
-
-def _tables(read: _Read, starts: Sequence[NDArray[np.int64]]) -> Iterator[pa.Table]:
-    lengths = np.stack([np.diff(own) for own in starts])  # shape (packs, stretches)
-    # One buffer for all: memory that is new costs more than what is read into it.
-    data = bytearray(int(lengths.sum(axis=0).max()))
-    view, buffer = memoryview(data), pa.py_buffer(data)
-    for stretch in range(lengths.shape[1]):
-        at = 0
-        batches: list[pa.RecordBatch] = []
-        for pack in np.flatnonzero(lengths[:, stretch]).tolist():
-            end = at + int(lengths[pack, stretch])
-            read(pack, int(starts[pack][stretch]), view[at:end])
-            batches += _batches(buffer.slice(at, end - at))
-            at = end
-        if batches:
-            yield _in_order(pa.Table.from_batches(batches))
 
 
 def _batches(messages: pa.Buffer) -> Iterator[pa.RecordBatch]:

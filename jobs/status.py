@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -50,8 +51,7 @@ def _stage(run: Run, stage: str, footers: Sequence[tables.Footer]) -> tuple[int,
     if stage == "filter":
         generated = len(tables.objects(storage.join(run.output, "generations")))
         return len(notes), generated, f"{_sum(notes, 'kept'):,} of {_sum(notes, 'judged'):,} kept"
-    complete = storage.exists(storage.join(run.output, "mixture", "_manifest.json"))
-    return len(notes), None, f"{_sum(notes, 'tokens'):,} tokens, {'complete' if complete else 'not complete'}" if notes else ""
+    return _mix(run, notes)
 
 
 def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
@@ -83,6 +83,26 @@ def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | Non
     return len(units) - len(left), len(units), words
 
 
+def _mix(run: Run, notes: Sequence[dict[str, Any]]) -> tuple[int, int | None, str]:
+    from jobs.mix import plan_of
+    from jobs.mix_exchange import Exchange
+    from jobs.mix_inputs import find_inputs
+    from jobs.mix_manifest import MANIFEST
+
+    folder = storage.join(run.output, "mixture")
+    plan = plan_of(folder)
+    if plan is None:
+        return len(notes), None, ""
+    total, words = sum(plan.files), f"{_sum(notes, 'tokens'):,} of {plan.tokens:,} tokens"
+    if storage.exists(storage.join(folder, MANIFEST)):
+        return len(notes), total, f"{words}, complete"
+    if len(notes) < total:
+        with contextlib.suppress(UserError):  # tables that have changed, which the next run will refuse
+            exchange = Exchange.of(folder, find_inputs(run), run.mix, plan)
+            words += f"; exchange: {len(exchange.stored()):,} of {exchange.packs:,} units"
+    return len(notes), total, words
+
+
 def _input_files(run: Run) -> int | None:
     from jobs.stage import stage_note
 
@@ -94,7 +114,10 @@ def _input_files(run: Run) -> int | None:
 
 
 def _last(folder: str) -> str:
-    changed = max((file.modified for file in storage.list_files(folder) if file.path.endswith(".parquet")), default=0.0)
+    from jobs.mix_exchange import Exchange
+
+    units = (".parquet", Exchange.ENDING)
+    changed = max((file.modified for file in storage.list_files(folder) if file.path.endswith(units)), default=0.0)
     return f"{_span(time.time() - changed)} ago" if changed else ""
 
 

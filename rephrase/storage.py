@@ -19,7 +19,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _MAGIC = re.compile(r"[*?\[]")
 _S3_ATTEMPTS = 10
-_REMOVERS = 16  # requests at a time
+_REMOVERS = _READERS = 16  # requests at a time
 _PARTS = 1024  # that Linux writes with one call
 _WRITER = "rephrase-writer"  # metadata that tells the call which stored an object
 _RANGE_BYTES = 1 << 20  # read-ahead of a ranged S3 read: a Parquet footer and small row groups come with one GET
@@ -129,6 +129,13 @@ def open_random(path: str) -> BinaryIO:
     if is_s3(path):
         return cast("BinaryIO", io.BufferedReader(_RangedObject(path), _RANGE_BYTES))
     return open(path, "rb")
+
+
+def read_ahead(stream: BinaryIO, ranges: Sequence[tuple[int, int]]) -> None:
+    """Read byte ranges (start, end) of what `open_random` opened, if it is on S3, many at once; what is asked of them later is there."""
+    raw = getattr(stream, "raw", None)
+    if isinstance(raw, _RangedObject):
+        raw.read_ahead(ranges)
 
 
 def delete(path: str) -> None:
@@ -385,6 +392,12 @@ class _RangedObject(io.RawIOBase):
         if size is None:
             raise FileNotFoundError(errno.ENOENT, "no such object", path)
         self._path, self._size, self._at = path, size, 0
+        self._ahead: list[tuple[int, bytes]] = []  # start, content
+
+    def read_ahead(self, ranges: Sequence[tuple[int, int]]) -> None:
+        with ThreadPoolExecutor(_READERS) as pool:
+            contents = pool.map(lambda span: _get_range(self._path, f"bytes={span[0]}-{span[1] - 1}"), ranges)
+            self._ahead = [(start, content) for (start, _), content in zip(ranges, contents, strict=True)]
 
     def readable(self) -> bool:
         return True
@@ -403,7 +416,8 @@ class _RangedObject(io.RawIOBase):
         end = min(self._at + len(buffer), self._size)
         if end <= self._at:
             return 0
-        body = _get_range(self._path, f"bytes={self._at}-{end - 1}")
+        there = (content[self._at - start : end - start] for start, content in self._ahead if start <= self._at < start + len(content))
+        body = next(there, None) or _get_range(self._path, f"bytes={self._at}-{end - 1}")
         buffer[: len(body)] = body
         self._at += len(body)
         return len(body)

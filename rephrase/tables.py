@@ -26,6 +26,7 @@ _NOTE = b"rephrase"
 # Reading takes no Arrow threads (use_threads=False): Spark runs a task on each core already, and a thread of Arrow's pool that lets go of a
 # Python file object while the interpreter shuts down aborts the process.
 _PLAIN = ("id", "ids", "input_ids", "text", "document_id", "prompt", "completion", "url")
+_GAP = 128 << 10  # bytes that are read from S3 in less time than another request takes
 _READERS = 16  # footers are small and far away: read many at once
 _FOOTERS = 1024  # asked for ahead of those who take them; memory holds no more
 
@@ -122,7 +123,7 @@ def objects(folder: str) -> list[str]:
 
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
     """Rows of one object, or of one of its row groups."""
-    with opened(path) as file:
+    with opened(path, columns=columns if row_group is None else None) as file:
         return file.read(columns, use_threads=False) if row_group is None else file.read_row_group(row_group, columns, use_threads=False)
 
 
@@ -140,20 +141,38 @@ def read_row_groups(path: str, columns: list[str] | None = None, size: int = 1) 
 
 
 @contextlib.contextmanager
-def opened(path: str, cure: str = "remove the file or restore it") -> Iterator[pq.ParquetFile]:
-    """A Parquet file on disk or S3, of ours or of anyone, to read from within the block.
+def opened(path: str, cure: str = "remove the file or restore it", columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
+    """A Parquet file on disk or S3, of ours or of anyone, to read from within the block. From S3 these columns come at once, of all rows.
 
     Raises `UserError` with this cure where it turns out to be none, and FileNotFoundError.
     """
     try:
         if storage.is_s3(path):
             with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+                storage.read_ahead(stream, _ranges(file.metadata, columns or []))
                 yield file
         else:
             with pq.ParquetFile(path, pre_buffer=False) as file:  # what is on disk is read by the thread that waits for it
                 yield file
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):  # the file system's, or the network's
+            raise
         raise UserError(f"not a readable Parquet file: {error}", where=path, cure=cure) from error
+
+
+def _ranges(about: pq.FileMetaData, columns: Sequence[str]) -> list[tuple[int, int]]:
+    """Start and end of what the columns take of a file; what a small gap parts is one range."""
+    groups = [about.row_group(number) for number in range(about.num_row_groups)] if columns else []
+    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+    ranges: list[tuple[int, int]] = []
+    for chunk in chunks:
+        if chunk.path_in_schema.split(".", 1)[0] in columns:
+            start = chunk.dictionary_page_offset or chunk.data_page_offset
+            end = start + chunk.total_compressed_size
+            if ranges and start - ranges[-1][1] < _GAP:
+                start, _ = ranges.pop()
+            ranges.append((start, end))
+    return ranges
 
 
 def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:

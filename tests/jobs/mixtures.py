@@ -78,7 +78,7 @@ def write_inputs(folder: str) -> None:
     for (name, schema, stage), rows in zip(
         (("documents", DOCUMENT, "shard"), ("judged", JUDGED, "filter")), documents_and_rewrites(), strict=True
     ):
-        claim(storage.join(folder, name), stage, {})
+        claim(storage.join(folder, name), stage, {"files": {"count": 3}} if stage == "shard" else {})
         for number in range(3):
             part = [{field.name: row.get(field.name) for field in schema} for row in rows[number::3]]
             tables.commit(storage.join(folder, name, f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema), {})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from jobs.mix import mix
 from jobs.mix_exchange import ROWS, Exchange
@@ -16,10 +19,11 @@ from jobs.mix_manifest import MANIFEST
 from jobs.mix_plan import make_plan
 from jobs.mix_write import write
 from jobs.session import LazySession
+from jobs.status import print_status
 from jobs.units import Unit
 from jobs.watched import watched
 from rephrase import storage, tables
-from rephrase.errors import UserError
+from rephrase.config import Run
 from tests.jobs.exports import manifest_of
 from tests.jobs.mixtures import HALVES, run_of, write_inputs
 
@@ -60,25 +64,25 @@ def test_each_row_comes_out_in_its_stretch_whole_and_once(folder: str, monkeypat
                 assert rows == expected.sort_by("place").combine_chunks()
 
 
-def test_an_object_that_was_cut_off_is_named(tmp_path: Path) -> None:
-    exchange = Exchange(str(tmp_path), 1, FILES, STRETCHES)
-    exchange.store(0, [some_rows(0, 100)])
-    [path] = tmp_path.iterdir()
-    os.truncate(path, path.stat().st_size - 1)
-    with pytest.raises(UserError, match=r"000000\.arrows: the file was cut off .*remove the folder _exchange"):
-        _ = [list(stretches) for stretches in exchange.read(0, FILES)]
-
-
 def stored(run_folder: str) -> dict[str, int]:
     """When each object of the exchange was stored, by name."""
     return {file.name: file.stat().st_mtime_ns for file in Path(run_folder, "mixture", "_exchange").rglob("*.arrows")}
 
 
-def test_a_killed_run_keeps_what_was_handed_on(spark: LazySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def status_of(run: Run) -> str:
+    """The line of the mix stage."""
+    console = Console(file=io.StringIO(), width=200)
+    print_status(run, console)
+    [line] = [line for line in console.file.getvalue().splitlines() if line.startswith("│ mix ")]  # type: ignore[attr-defined]  # of StringIO
+    return " ".join(line.replace("│", " ").split())
+
+
+def test_a_killed_run_keeps_what_was_handed_on_whole(spark: LazySession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.mix_inputs._MIN_TASK_BYTES", 1)  # each object a pack
     output = str(tmp_path)
     write_inputs(output)
     run = run_of(output, components=HALVES)
+    assert status_of(run) == "mix not begun"
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -89,14 +93,17 @@ def test_a_killed_run_keeps_what_was_handed_on(spark: LazySession, tmp_path: Pat
             mix(run, spark)
         before = stored(output)
         assert len(before) == 6
-        lost = next(Path(output).rglob("000002.arrows"))
+        lost, cut, emptied = (next(Path(output).rglob(f"00000{number}.arrows")) for number in (1, 2, 4))
         lost.unlink()
+        assert re.fullmatch(r"mix 0 of 10 \d+ s ago 0 of 49,417 tokens; exchange: 5 of 6 units", status_of(run))
+        os.truncate(cut, cut.stat().st_size - 1)  # as a power cut may leave them
+        os.truncate(emptied, 0)
         with pytest.raises(KeyboardInterrupt):
             mix(run, spark)
         after = stored(output)
-    assert {name for name in before if after[name] != before[name]} == {lost.name}
+    assert {name for name in before if after[name] != before[name]} == {lost.name, cut.name, emptied.name}
     mix(run, spark)
-    assert manifest_of(storage.join(output, "mixture"))["rows"] > 0
+    assert re.fullmatch(r"mix 10 of 10 \d+ s ago 49,417 of 49,417 tokens, complete", status_of(run))
     assert not os.path.exists(storage.join(output, "mixture", "_exchange"))
 
 
