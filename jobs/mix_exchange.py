@@ -42,9 +42,8 @@ _STRETCHES = 4096  # more would make small messages of a pack's rows: files are 
 _GATHERED_BYTES = 16 << 20  # of rows that a task sorts at once, at least
 _MESSAGE_BYTES = 16 << 10  # of rows of one stretch, at least in the mean: a message has a kilobyte of its own
 _LAYOUT = 2  # of objects: another number for each change
-_STRETCH = np.dtype(
-    [("start", "<i8"), ("sum", "<u8")]
-)  # `sum` is that of all 64-bit words: it takes no time, and tells what was not stored
+# `sum` is that of all 64-bit words: it takes no time, and tells what was not stored.
+_STRETCH = np.dtype([("start", "<i8"), ("sum", "<u8")])
 _WORD = np.dtype("<u8")
 _READERS = 16  # ranges are small, and on S3 far away: many are read at once
 
