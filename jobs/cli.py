@@ -23,7 +23,8 @@ examples:
   rephrase run run.yaml                              all stages; run again to resume
   rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
   rephrase rewrite run.yaml --master spark://head:7077
-  rephrase filter run.yaml --set 'filter.checks=[finished, parsed]' --output out/other
+  rephrase filter run.yaml --dry-run                 what the config's checks would keep now, from kept scores
+  rephrase run run.yaml --replace                    the same run with other checks or another mixture
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
   rephrase mix run.yaml --plan                       the mixture's table, before anything is written
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
@@ -82,12 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     add_run_options(whole)
     _add_show_option(whole)
     _add_retry_option(whole)
+    _add_replace_option(whole)
     whole.set_defaults(action=_run)
     for stage, words in _STAGES.items():
         one = commands.add_parser(stage, help=words, description=f"The {stage} stage: {words}.")
         add_run_options(one)
         if stage == "rewrite":
             _add_retry_option(one)
+        if stage in ("filter", "dedup", "mix"):
+            _add_replace_option(one)
         if stage == "filter":
             _add_dry_run_option(one)
         if stage == "mix":
@@ -132,6 +136,11 @@ def _add_retry_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retry-errors", action="store_true", help=words)
 
 
+def _add_replace_option(parser: argparse.ArgumentParser) -> None:
+    words = "where the config has changed since: remove verdicts and mixture and make them again; documents and completions stay"
+    parser.add_argument("--replace", action="store_true", help=words)
+
+
 def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
     words = "judge nothing: show what the checks of this config would keep, from the scores of the last run, in seconds"
     parser.add_argument("--dry-run", action="store_true", help=words)
@@ -159,7 +168,7 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.run import run_all
 
     run = load(options)
-    with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors))
+    with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors, replace=options.replace))
     _report(run, options.show)
 
 
@@ -177,8 +186,8 @@ def _stage(options: argparse.Namespace) -> None:
 
         with_spark(run, options.master, lambda spark: show_plan(run, spark))
         return
-    again = getattr(options, "retry_errors", False)
-    with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
+    again, replace = getattr(options, "retry_errors", False), getattr(options, "replace", False)
+    with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again, replace=replace))
 
 
 def _tune(options: argparse.Namespace) -> None:

@@ -142,12 +142,15 @@ def delete(path: str) -> None:
             os.unlink(path)
 
 
-def remove_folder(folder: str) -> None:
-    """Remove all files below a folder, and the folder."""
+def remove_folder(folder: str, *, last: str = "") -> None:
+    """Remove all files below a folder, and the folder; the file `last` in it only when all others are gone."""
+    end = join(folder, last)
+    with ThreadPoolExecutor(_REMOVERS) as pool:
+        for _ in pool.map(lambda file: delete(file.path), (file for file in list_files(folder) if file.path != end)):
+            pass
     if is_s3(folder):
-        with ThreadPoolExecutor(_REMOVERS) as pool:
-            for _ in pool.map(lambda file: delete(file.path), list_files(folder)):
-                pass
+        if last:
+            delete(end)
     else:
         shutil.rmtree(folder, ignore_errors=True)
 
