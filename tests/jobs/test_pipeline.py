@@ -132,7 +132,7 @@ def test_other_checks_and_shares_go_on_with_the_same_completions_where_asked_to(
     run_all(other, spark, replace=True)
     assert {file: file.modified for file in storage.list_files(storage.join(run.output, "generations"))} == generations
     assert any("length.words" in dict(scores) for scores in table(run, "judged")["scores"].to_pylist())
-    assert set(table(run, "mixture")["origin"].to_pylist()) == {"original", "synthetic"}
+    assert "synthetic" in table(run, "mixture")["origin"].to_pylist()
     run_all(other, LazySession(Spark(master="no-such-master")))  # as complete as if it were the first
 
 
