@@ -28,6 +28,8 @@ examples:
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
   rephrase mix run.yaml --plan                       the mixture's table, before anything is written
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
+  rephrase show run.yaml --verdict facts             what a check rejected, beside its passages
+  rephrase show run.yaml ID                          a row of the mixture, back to its page
   rephrase tune run.yaml --write                     find the engine settings that are fastest here
   rephrase recipes                                   what can be named under `recipes:`
   rephrase recipes show mga/reformulate              prompts, options and source of one
@@ -106,11 +108,22 @@ def _parser() -> argparse.ArgumentParser:
     add_run_options(summary)
     _add_show_option(summary)
     summary.set_defaults(action=lambda options: _report(load(options), options.show))
+    _add_show(commands)
     recipe_commands.add_parsers(commands)
     table_commands.add_parsers(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)
     return parser
+
+
+def _add_show(commands: Any) -> None:
+    words = "Rewrites of the mixture beside their passages; or rows by their ids, back to the page that each was made from."
+    parser = commands.add_parser("show", help="look at rows, and where they come from", description=words)
+    add_run_options(parser)
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids from the mixture, or from any other table")
+    parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="rewrites, of as many recipes as there are (default: 3)")
+    parser.add_argument("--verdict", metavar="CHECK", help="generations that this check rejected, instead of the mixture's; or keep")
+    parser.set_defaults(action=_show)
 
 
 def _add_tune(commands: Any) -> None:
@@ -205,6 +218,16 @@ def _status(options: argparse.Namespace) -> None:
     print_status(run)
     if options.units:
         write_units(run, options.units)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from jobs.show import show_ids, show_pairs
+
+    run = load(options)
+    if options.ids:
+        show_ids(run, options.ids)
+    else:
+        show_pairs(run, options.number, options.verdict)
 
 
 def _report(run: Run, show: int) -> None:
