@@ -22,6 +22,7 @@ _EXAMPLES = """\
 examples:
   rephrase run run.yaml                              all stages; run again to resume
   rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
+  rephrase run run.yaml --set mix.seed=8 --output out/other
   rephrase rewrite run.yaml --master spark://head:7077
   rephrase filter run.yaml --dry-run                 what the config's checks would keep now, from kept scores
   rephrase run run.yaml --replace                    the same run with other checks or another mixture
@@ -31,6 +32,7 @@ examples:
   rephrase show run.yaml --verdict facts             what a check rejected, beside its passages
   rephrase show run.yaml ID                          a row of the mixture, back to its page
   rephrase tune run.yaml --write                     find the engine settings that are fastest here
+  rephrase config input                              the keys of a section of run.yaml, explained; also checks
   rephrase recipes                                   what can be named under `recipes:`
   rephrase recipes show mga/reformulate              prompts, options and source of one
   rephrase preview wrap/* --input page.jsonl --config run.yaml
@@ -75,7 +77,7 @@ def stage_main(stage: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from classifiers import command, review_command
-    from jobs import recipe_commands, table_commands
+    from jobs import config_command, recipe_commands, table_commands
 
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
@@ -109,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_show_option(summary)
     summary.set_defaults(action=lambda options: _report(load(options), options.show))
     _add_show(commands)
+    config_command.add_parser(commands)
     recipe_commands.add_parsers(commands)
     table_commands.add_parsers(commands)
     command.add_parser(commands)
