@@ -193,7 +193,10 @@ def expand(pattern: str) -> list[FileInfo]:
 def check_writable(folder: str) -> None:
     """Raise a `UserError` now rather than after hours of work if nothing can be stored below `folder`."""
     probe = join(folder, f".probe-{uuid.uuid4().hex}")
-    create(probe, b"")
+    try:
+        create(probe, b"")
+    except UserError as error:
+        raise UserError(error.what, where=folder, cure=error.cure) from error
     delete(probe)
 
 

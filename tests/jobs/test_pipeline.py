@@ -138,7 +138,7 @@ def test_other_checks_and_shares_go_on_with_the_same_completions_where_asked_to(
 
 def test_input_without_documents_can_be_mended_in_the_same_folder(tmp_path, spark, tokenizer_file):
     path = str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, documents=2, recipes=["wrap/easy"]))
-    with pytest.raises(UserError, match="the field `body` is missing"):
+    with pytest.raises(UserError, match="the field `body` is missing; there are: text"):
         run_all(load_run(path, {"input": {"paths": ["raw/notes.jsonl"], "fields": {"text": "body"}}}), spark)
     run = load_run(path)
     run_all(run, spark)
