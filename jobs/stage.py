@@ -15,7 +15,7 @@ _MOST = 6  # differences that are named
 
 _REUSE = "write to another `output`; there `rewrite: {reuse: [<this output>/generations]}` takes over the completions of equal requests"
 _REPLACE = "`--replace` makes it again, and no completion is asked for again; or write to another `output`"
-_CURES = {"shard": _REUSE, "screen": _REUSE, "rewrite": _REUSE, "filter": _REPLACE, "dedup": _REPLACE, "mix": _REPLACE}
+_CURES = {"documents": _REUSE, "screened": _REUSE, "generations": _REUSE, "judged": _REPLACE, "mixture": _REPLACE}  # by folder
 
 
 class OtherConfigError(UserError):
@@ -38,7 +38,7 @@ def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
         return
     found = _differences(before["meaning"], data) or ["the settings"]
     changed = "; ".join(found[:_MOST]) + (f"; and {len(found) - _MOST} more" if len(found) > _MOST else "")
-    cure = _CURES.get(stage, "put the setting back, write elsewhere, or remove the folder")
+    cure = _CURES.get(storage.name_of(folder), "put the setting back, write elsewhere, or remove the folder")
     raise OtherConfigError(f"this folder holds the {stage} stage of another config: {changed}", where=folder, cure=cure)
 
 
