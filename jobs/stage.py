@@ -79,6 +79,8 @@ def _differences(before: Any, now: Any, path: str = "") -> list[str]:
     parts, other = _parts(before), _parts(now)
     if parts is None or other is None:
         return [f"`{path}` was {_short(before)}, is {_short(now)}"]
+    if path.startswith("checks.") and parts.get("settings") != other.get("settings"):
+        return _differences(parts.get("settings"), other.get("settings"), path)  # those by recipe have changed alike
     found = [f"`{_below(path, key)}` is new" for key in sorted(other.keys() - parts.keys())]
     found += [f"`{_below(path, key)}` is gone" for key in sorted(parts.keys() - other.keys())]
     found += [d for key in sorted(parts.keys() & other.keys()) for d in _differences(parts[key], other[key], _below(path, key))]

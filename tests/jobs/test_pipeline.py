@@ -136,16 +136,6 @@ def test_other_checks_and_shares_go_on_with_the_same_completions_where_asked_to(
     run_all(other, LazySession(Spark(master="no-such-master")))  # as complete as if it were the first
 
 
-def test_input_without_documents_can_be_mended_in_the_same_folder(tmp_path, spark, tokenizer_file):
-    path = str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, documents=2, recipes=["wrap/easy"]))
-    with pytest.raises(UserError, match="the field `body` is missing; there are: text"):
-        run_all(load_run(path, {"input": {"paths": ["raw/notes.jsonl"], "fields": {"text": "body"}}}), spark)
-    run = load_run(path)
-    run_all(run, spark)
-    assert table(run, "documents").num_rows == 2
-    assert not storage.exists(storage.join(run.output, "errors", "shard-00000.parquet"))
-
-
 def test_notes_add_up_to_the_tables(tmp_path, spark, tiny_model):
     run = load_run(str(write_run(tmp_path, str(tiny_model), {"kind": "echo"}, documents=3)))
     run_all(run, spark)
