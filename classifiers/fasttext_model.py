@@ -96,7 +96,8 @@ def load_model(path: str) -> FastTextModel:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise UserError(f"cannot read the fastText model: {error.strerror}", where=path, cure="check the path of the model") from error
+        cure = f"its file is {path}.bin" if os.path.exists(f"{path}.bin") else "check the path of the model"
+        raise UserError(f"cannot read the fastText model: {error.strerror}", where=path, cure=cure) from error
     return _load_file(path, status.st_mtime_ns, status.st_size)
 
 

@@ -72,7 +72,7 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
     if len(set(is_good.values())) == 1:
         shown = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
         which = "positive" if all(is_good.values()) else "negative"
-        cure = "a classifier needs texts of both classes" if positive is None else f"set `positive` to one of the labels, not `{positive}`"
+        cure = "a classifier needs texts of both classes" if positive is None else f"--positive takes one of the labels, not `{positive}`"
         raise UserError(f"all rows are {which}; labels: {shown}", where=where, cure=cure)
     classes: dict[str, set[bool]] = {}
     for text, label in rows:

@@ -22,12 +22,17 @@ _EXAMPLES = """\
 examples:
   rephrase run run.yaml                              all stages; run again to resume
   rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
+  rephrase run run.yaml --set mix.seed=8 --output out/other
   rephrase rewrite run.yaml --master spark://head:7077
-  rephrase filter run.yaml --set 'filter.checks=[finished, parsed]' --output out/other
+  rephrase filter run.yaml --dry-run                 what the config's checks would keep now, from kept scores
+  rephrase run run.yaml --replace                    the same run with other checks or another mixture
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
   rephrase mix run.yaml --plan                       the mixture's table, before anything is written
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
+  rephrase show run.yaml --verdict facts             what a check rejected, beside its passages
+  rephrase show run.yaml ID                          a row of the mixture, back to its page
   rephrase tune run.yaml --write                     find the engine settings that are fastest here
+  rephrase config input                              the keys of a section of run.yaml, explained; also checks
   rephrase recipes                                   what can be named under `recipes:`
   rephrase recipes show mga/reformulate              prompts, options and source of one
   rephrase preview wrap/* --input page.jsonl --config run.yaml
@@ -72,7 +77,7 @@ def stage_main(stage: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     from classifiers import command, review_command
-    from jobs import recipe_commands, table_commands
+    from jobs import config_command, recipe_commands, table_commands
 
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
@@ -82,12 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     add_run_options(whole)
     _add_show_option(whole)
     _add_retry_option(whole)
+    _add_replace_option(whole)
     whole.set_defaults(action=_run)
     for stage, words in _STAGES.items():
         one = commands.add_parser(stage, help=words, description=f"The {stage} stage: {words}.")
         add_run_options(one)
         if stage == "rewrite":
             _add_retry_option(one)
+        if stage in ("filter", "dedup", "mix"):
+            _add_replace_option(one)
         if stage == "filter":
             _add_dry_run_option(one)
         if stage == "mix":
@@ -102,11 +110,23 @@ def _parser() -> argparse.ArgumentParser:
     add_run_options(summary)
     _add_show_option(summary)
     summary.set_defaults(action=lambda options: _report(load(options), options.show))
+    _add_show(commands)
+    config_command.add_parser(commands)
     recipe_commands.add_parsers(commands)
     table_commands.add_parsers(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)
     return parser
+
+
+def _add_show(commands: Any) -> None:
+    words = "Rewrites of the mixture beside their passages; or rows by their ids, back to the page that each was made from."
+    parser = commands.add_parser("show", help="look at rows, and where they come from", description=words)
+    add_run_options(parser)
+    parser.add_argument("ids", nargs="*", metavar="ID", help="ids from the mixture, or from any other table")
+    parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="rewrites, of as many recipes as there are (default: 3)")
+    parser.add_argument("--verdict", metavar="CHECK", help="generations that this check rejected, instead of the mixture's; or keep")
+    parser.set_defaults(action=_show)
 
 
 def _add_tune(commands: Any) -> None:
@@ -130,6 +150,11 @@ def _add_show_option(parser: argparse.ArgumentParser) -> None:
 def _add_retry_option(parser: argparse.ArgumentParser) -> None:
     words = "ask again for all rows that ended in an error; verdicts of those units and the mixture are made again"
     parser.add_argument("--retry-errors", action="store_true", help=words)
+
+
+def _add_replace_option(parser: argparse.ArgumentParser) -> None:
+    words = "where the config has changed since: remove verdicts and mixture and make them again; documents and completions stay"
+    parser.add_argument("--replace", action="store_true", help=words)
 
 
 def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
@@ -159,7 +184,7 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.run import run_all
 
     run = load(options)
-    with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors))
+    with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors, replace=options.replace))
     _report(run, options.show)
 
 
@@ -177,8 +202,8 @@ def _stage(options: argparse.Namespace) -> None:
 
         with_spark(run, options.master, lambda spark: show_plan(run, spark))
         return
-    again = getattr(options, "retry_errors", False)
-    with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again))
+    again, replace = getattr(options, "retry_errors", False), getattr(options, "replace", False)
+    with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again, replace=replace))
 
 
 def _tune(options: argparse.Namespace) -> None:
@@ -196,6 +221,16 @@ def _status(options: argparse.Namespace) -> None:
     print_status(run)
     if options.units:
         write_units(run, options.units)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from jobs.show import show_ids, show_pairs
+
+    run = load(options)
+    if options.ids:
+        show_ids(run, options.ids)
+    else:
+        show_pairs(run, options.number, options.verdict)
 
 
 def _report(run: Run, show: int) -> None:

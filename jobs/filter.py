@@ -20,7 +20,7 @@ from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
 from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.records import JUDGED, KEEP
+from rephrase.records import INTERMEDIATE, JUDGED, KEEP
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -115,7 +115,11 @@ def _judge(
 
 def _words(sums: dict[str, float], seconds: float) -> str:
     judged = sums.get("judged", 0)
-    return f"{judged:,.0f} judged, {sums.get('kept', 0):,.0f} kept, {judged / max(seconds, 0.001):,.0f}/s" if judged else ""
+    verdicts = Counter({key.removeprefix("verdicts."): count for key, count in sums.items() if key.startswith("verdicts.")})
+    del verdicts[KEEP], verdicts[INTERMEDIATE]
+    often = ", ".join(f"{verdict} {count:,.0f}" for verdict, count in verdicts.most_common(3))
+    why = f" (rejected most by {often})" if often else ""
+    return f"{judged:,.0f} judged, {sums.get('kept', 0):,.0f} kept{why}, {judged / max(seconds, 0.001):,.0f}/s" if judged else ""
 
 
 if __name__ == "__main__":

@@ -78,26 +78,30 @@ def sample(paths: list[str], size: int, text_field: str = "text") -> list[Docume
     Raises `UserError` if there are none.
     """
     drawn = heapq.nsmallest(size, documents_in(paths, text_field), key=lambda document: (unit_interval(document.id, "label"), document.id))
-    documents = list({document.id: document for document in drawn}.values())
-    if not documents:
-        raise UserError("no documents were found", where=", ".join(paths), cure="WARC, WET, JSONL or Parquet with a text field")
-    return documents
+    return list({document.id: document for document in drawn}.values())
 
 
 def documents_in(paths: list[str], text_field: str = "text", min_characters: int = 200, also: Sequence[str] = ()) -> Iterator[Document]:
     """The documents of files, folders and globs, without tables and Spark; texts below `min_characters` are left out.
 
-    The fields named in `also` go into their metadata.
+    The fields named in `also` go into their metadata. Raises `UserError` if there are none, with what the first read error says.
     """
-    from rephrase.readers import RawDocument, read_documents
+    from rephrase.readers import RawDocument, ReadError, read_documents
 
     settings = {"paths": paths, "fields": {"text": text_field, "also": list(also)}, "min_characters": min_characters}
     config: Input = validate(Input, settings, "input")
+    found, trouble = 0, ""
     for path in paths:
         for file in storage.expand(path):
             for item in read_documents(file, config):
+                if isinstance(item, ReadError):
+                    trouble = trouble or f": {item.reason}"
                 if isinstance(item, RawDocument):
+                    found += 1
                     yield Document(content_id(item.text), item.text, item.source, item.url, item.language, metadata=item.metadata)
+    if not found:
+        cure = "WARC, WET, JSONL or Parquet; --text names the field of the texts"
+        raise UserError(f"no documents were found{trouble}", where=", ".join(paths), cure=cure)
 
 
 def _written(output: str) -> dict[str, dict[str, Any]]:

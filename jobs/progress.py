@@ -22,8 +22,8 @@ _PLAIN_SECONDS = 15.0  # how often a line is printed where there is no terminal
 class StageProgress:
     """Counts a stage's finished units, and says a few words about what their notes tell.
 
-    `describe` turns the summed notes (all numeric ones of the units done in this run, by name) and the seconds so far into words;
-    `pace` takes the notes themselves instead. `weights` says how much work each object is, so that the time left is told by
+    `describe` turns the summed notes (all numeric ones of the units done in this run, by name or `name.part`) and the seconds so far into
+    words; `pace` takes the notes themselves instead. `weights` says how much work each object is, so that the time left is told by
     work and not by units. `rounds` gives, for objects that are there and will be replaced, the `round` that their new note has.
     `ending` is that of the objects' names; only Parquet has notes.
     """
@@ -109,8 +109,9 @@ class StageProgress:
         if self._pace:
             self._pace.add(foot.note)
         for key, value in foot.note.items():
-            if isinstance(value, int | float):
-                self._sums[key] = self._sums.get(key, 0) + value
+            for name, number in ((f"{key}.{part}", n) for part, n in value.items()) if isinstance(value, dict) else ((key, value),):
+                if isinstance(number, int | float):
+                    self._sums[name] = self._sums.get(name, 0) + number
 
     def _weight(self, path: str) -> float:
         return self._weights.get(path, 0.0) if self._weights else 1.0

@@ -9,7 +9,7 @@ from jobs.cli_options import key_values
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from rephrase.config import EngineConfig
+    from rephrase.config import EngineConfig, Fields
 
 
 def add_parsers(commands: Any) -> None:
@@ -29,7 +29,7 @@ def _add_preview(commands: Any) -> None:
     parser.add_argument(
         "--input", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; not needed where a recipe has rows of its own"
     )
-    parser.add_argument("--text", default="text", metavar="FIELD", help="the field that holds the text (default: text)")
+    parser.add_argument("--text", metavar="FIELD", help="the field that holds the text (default: that of --config, or text)")
     parser.add_argument("--also", action="append", default=[], metavar="FIELD", help="a field that the recipe needs; repeatable")
     parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="documents (default: 3)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the recipe; repeatable")
@@ -46,7 +46,7 @@ def _add_label(commands: Any) -> None:
         "--rubric", default="label/educational", metavar="NAME", help="a label/… recipe or a recipe file (default: label/educational)"
     )
     parser.add_argument("-n", "--number", type=int, default=1000, metavar="N", help="documents, drawn by their ids (default: 1000)")
-    parser.add_argument("--text", default="text", metavar="FIELD", help="the field that holds the text (default: text)")
+    parser.add_argument("--text", metavar="FIELD", help="the field that holds the text (default: that of --config, or text)")
     _add_engine_options(parser)
     parser.set_defaults(action=_label)
 
@@ -54,7 +54,8 @@ def _add_label(commands: Any) -> None:
 def _add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", help="tokenizer.json, folder or hub id (default: the config's or the model's)")
     parser.add_argument("--model", help="answer the prompts with a vLLM engine on this model")
-    parser.add_argument("--config", metavar="run.yaml", help="answer the prompts with the engine of this run")
+    words = "answer the prompts with the engine of this run; its tokenizer and its names of fields hold too"
+    parser.add_argument("--config", metavar="run.yaml", help=words)
 
 
 def _recipes(options: argparse.Namespace) -> None:
@@ -78,8 +79,8 @@ def _preview(options: argparse.Namespace) -> None:
     from rephrase.validation import validate
 
     use = {"use": options.recipe, "options": key_values(options.option, "--option", "n=3")}
-    engine, tokenizer = _engine_and_tokenizer(options)
-    documents = read_input(options.input, options.text, options.also) if options.input else []
+    engine, tokenizer, fields = _from_run(options)
+    documents = read_input(options.input, fields.text, [*fields.also, *options.also]) if options.input else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
     preview(checked, documents=documents, tokenizer=tokenizer, engine=engine, number=options.number)
 
@@ -87,16 +88,16 @@ def _preview(options: argparse.Namespace) -> None:
 def _label(options: argparse.Namespace) -> None:
     from jobs.label import label, sample
 
-    engine, tokenizer = _engine_and_tokenizer(options)
+    engine, tokenizer, fields = _from_run(options)
     if engine is None:
         raise UserError("no engine to label with", where="label", cure="give --model or --config")
-    number = label(sample(options.input, options.number, options.text), options.rubric, engine, tokenizer, options.to)
+    number = label(sample(options.input, options.number, fields.text), options.rubric, engine, tokenizer, options.to)
     print(f"{number} labels in {options.to}")
 
 
-def _engine_and_tokenizer(options: argparse.Namespace) -> tuple[EngineConfig | None, str]:
-    """What --config, --model and --tokenizer say, for commands that take no whole run."""
-    from rephrase.config import VllmEngine
+def _from_run(options: argparse.Namespace) -> tuple[EngineConfig | None, str, Fields]:
+    """What --config, --model, --tokenizer and --text say, for commands that take no whole run."""
+    from rephrase.config import Fields, VllmEngine
     from rephrase.config_file import load_run
 
     run = load_run(options.config) if options.config else None
@@ -104,4 +105,5 @@ def _engine_and_tokenizer(options: argparse.Namespace) -> tuple[EngineConfig | N
     tokenizer = options.tokenizer or options.model or (run.tokenizer if run else None)
     if not tokenizer:
         raise UserError("no tokenizer to cut and count with", where="tokenizer", cure="give --tokenizer, --model or --config")
-    return engine, tokenizer
+    fields = run.input.fields if run and run.input else Fields()
+    return engine, tokenizer, fields.model_copy(update={"text": options.text}) if options.text else fields

@@ -117,10 +117,7 @@ def read_input(path: str, text_field: str = "text", also: Sequence[str] = (), li
 
     Raises `UserError` if there are none.
     """
-    documents = list(islice(documents_in([path], text_field, min_characters=0, also=also), limit))
-    if not documents:
-        raise UserError("no documents were found", where=path, cure="WARC, WET, JSONL or Parquet with a text field")
-    return documents
+    return list(islice(documents_in([path], text_field, min_characters=0, also=also), limit))
 
 
 def _without_repeats(steps: Sequence[Step]) -> dict[str, Step]:

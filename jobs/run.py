@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jobs.dedup import dedup
+from jobs.dropped import DUPLICATES
 from jobs.filter import filter_stage
 from jobs.mix import mix
+from jobs.progress import console
 from jobs.rewrite import rewrite_stage
 from jobs.screen import screen, screening
 from jobs.shard import shard
+from jobs.stage import OtherConfigError, remove_stage
+from rephrase import storage
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,13 +32,14 @@ STAGES: dict[str, Callable[[Run, LazySession], None]] = {
 
 
 _FASTTEXT = ("quality", "language", "ensemble")  # checks whose models are fastText's
+_REPLACEABLE = {"filter": "judged", "dedup": f"{DUPLICATES}/judged", "mix": "mixture"}  # made from the completions, which stay
 _OPTIONAL = {"screen": ("screen", "dedup"), "dedup": ("dedup",)}  # stages that only run where the config has such a section
 
 
-def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
+def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
     """All stages in order; each does only what is not there yet. What can be checked without work is checked before any starts.
 
-    `retry_errors`: see `rewrite_stage`. Raises `UserError` from any stage.
+    `retry_errors`: see `rewrite_stage`; `replace`: see `run_stage`. Raises `UserError` from any stage.
     """
     check(run)
     for name in STAGES:
@@ -42,11 +47,22 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None
             continue
         if name in _OPTIONAL and not any(getattr(run, section) for section in _OPTIONAL[name]):
             continue
-        run_stage(name, run, spark, retry_errors=retry_errors)
+        run_stage(name, run, spark, retry_errors=retry_errors, replace=replace)
 
 
-def run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
-    """One stage by its name."""
+def run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
+    """One stage by its name. With `replace` verdicts, duplicates among them and mixtures of another config are removed and made again."""
+    try:
+        _run_stage(name, run, spark, retry_errors=retry_errors)
+    except OtherConfigError as error:
+        if not replace or name not in _REPLACEABLE or error.where != storage.join(run.output, _REPLACEABLE[name]):
+            raise
+        console.print(f"{name}: made again by the config as it is now")
+        remove_stage(error.where)
+        _run_stage(name, run, spark)
+
+
+def _run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
     if name == "rewrite":
         rewrite_stage(run, spark, retry_errors=retry_errors)
     else:
@@ -70,7 +86,6 @@ def _models(settings: dict[str, Any]) -> list[str]:
 def check(run: Run) -> None:
     """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input."""
     from classifiers.cascade import build_cascade
-    from rephrase import storage
     from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer

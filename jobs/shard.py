@@ -18,7 +18,7 @@ from jobs.shard_documents import DocumentTables
 from jobs.shard_extract import extract
 from jobs.shard_plan import ShardPlan, input_files, input_of
 from jobs.shard_repeats import drop_repeats
-from jobs.stage import claim, digest
+from jobs.stage import claim, digest, remove_stage
 from jobs.units import Unit, pending
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -36,7 +36,7 @@ def shard(run: Run, spark: LazySession) -> None:
     Each object's note holds documents, tokens, row_group_tokens, duplicates, dropped_short, dropped_long, errors, bytes (of the pages
     that were read) and seconds (of the task that read them); with `dedup_paragraphs` also paragraphs_dropped and documents_emptied.
     Raises `UserError` for missing input, a tokenizer or a model that does not load, a folder that holds another config's documents,
-    and input that gives no document at all.
+    and input that gives no document at all: then nothing is left behind, so that the mended config can go on in the same folder.
     """
     config = input_of(run)
     plan = ShardPlan(run.output, input_files(config.paths))
@@ -83,6 +83,8 @@ def _check_not_empty(plan: ShardPlan) -> None:
     for path in tables.objects(storage.join(plan.output, "errors")):
         reasons.update(str(reason) for reason in tables.read(path, ["reason"]).column("reason").to_pylist())
     often = f"; most often: {reasons.most_common(1)[0][0]}" if reasons else ""
+    remove_stage(plan.documents)
+    storage.remove_folder(storage.join(plan.output, "errors"))
     raise UserError(
         f"the input gives no documents: {said}{often}",
         where=plan.files[0].path if len(plan.files) == 1 else f"{len(plan.files)} input files",

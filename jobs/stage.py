@@ -11,13 +11,22 @@ from rephrase.errors import UserError
 from rephrase.records import content_id
 
 _NAME = "_stage.json"
+_MOST = 6  # differences that are named
+
+_REUSE = "write to another `output`; there `rewrite: {reuse: [<this output>/generations]}` takes over the completions of equal requests"
+_REPLACE = "`--replace` makes it again, and no completion is asked for again; or write to another `output`"
+_CURES = {"documents": _REUSE, "screened": _REUSE, "generations": _REUSE, "judged": _REPLACE, "mixture": _REPLACE}  # by folder
+
+
+class OtherConfigError(UserError):
+    """A stage's folder, named by `where`, holds what another config made."""
 
 
 def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
     """Say that `folder` holds the stage's output under these settings, or check that it does.
 
-    `meaning` holds only what changes the rows; never scheduling. Raises `UserError` that names the settings that differ from those the
-    folder was started with.
+    `meaning` holds only what changes the rows; never scheduling. Raises `OtherConfigError`, which names the settings that differ from
+    those the folder was started with.
     """
     path = storage.join(folder, _NAME)
     data = orjson.loads(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS))
@@ -27,12 +36,22 @@ def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
     before = stage_note(folder)
     if before["digest"] == note["digest"]:
         return
-    changed = "; ".join(_differences(before["meaning"], data)) or "the settings"
-    raise UserError(
-        f"this folder holds the {stage} stage of another config: {changed}",
-        where=folder,
-        cure="write to another `output`, put the setting back, or remove the folder",
-    )
+    found = _differences(before["meaning"], data) or ["the settings"]
+    changed = "; ".join(found[:_MOST]) + (f"; and {len(found) - _MOST} more" if len(found) > _MOST else "")
+    cure = _CURES.get(storage.name_of(folder), "put the setting back, write elsewhere, or remove the folder")
+    raise OtherConfigError(f"this folder holds the {stage} stage of another config: {changed}", where=folder, cure=cure)
+
+
+def remove_stage(folder: str) -> None:
+    """Remove a stage's folder in an order that a crash may cut anywhere.
+
+    What is left is never taken for complete, nor for the work of other settings.
+    """
+    for file in list(storage.list_files(folder)):
+        name = storage.name_of(file.path)
+        if name.startswith("_") and name != _NAME:  # says that all is there
+            storage.delete(file.path)
+    storage.remove_folder(folder, last=_NAME)
 
 
 def stage_note(folder: str) -> dict[str, Any]:
@@ -55,12 +74,28 @@ def digest(meaning: Any) -> str:
 
 
 def _differences(before: Any, now: Any, path: str = "") -> list[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        keys = sorted({*before, *now})
-        return [d for key in keys for d in _differences(before.get(key), now.get(key), f"{path}.{key}" if path else key)]
     if before == now:
         return []
-    return [f"`{path}` was {_short(before)}, is {_short(now)}"]
+    parts, other = _parts(before), _parts(now)
+    if parts is None or other is None:
+        return [f"`{path}` was {_short(before)}, is {_short(now)}"]
+    if path.startswith("checks.") and parts.get("settings") != other.get("settings"):
+        return _differences(parts.get("settings"), other.get("settings"), path)  # those by recipe have changed alike
+    found = [f"`{_below(path, key)}` is new" for key in sorted(other.keys() - parts.keys())]
+    found += [f"`{_below(path, key)}` is gone" for key in sorted(parts.keys() - other.keys())]
+    found += [d for key in sorted(parts.keys() & other.keys()) for d in _differences(parts[key], other[key], _below(path, key))]
+    return found or [f"`{path}` is in another order"]
+
+
+def _parts(value: Any) -> dict[str, Any] | None:
+    """What a mapping holds, or a list of things with names."""
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):
+        return {str(item["name"]): item for item in value}
+    return value if isinstance(value, dict) else None
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
 
 
 def _short(value: Any) -> str:

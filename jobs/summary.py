@@ -39,7 +39,10 @@ def _stages(run: Run, console: Console) -> None:
     table.add_column()
     short, repeated = _sum(documents, "dropped_short"), _sum(documents, "duplicates")
     table.add_row("documents", f"{_sum(documents, 'documents'):,}", f"{_sum(documents, 'tokens'):,} tokens")
-    table.add_row("", "", f"dropped: {short:,} too short, {repeated:,} exact duplicates; {errors:,} read errors")
+    long = _sum(documents, "dropped_long")
+    table.add_row("", "", f"dropped: {short:,} too short, {long:,} too long, {repeated:,} exact duplicates")
+    if errors:
+        table.add_row("", "", f"{errors:,} read errors, such as {_read_error(run)}; all in {storage.join(run.output, 'errors')}")
     _dropped(run, table)
     passages = _passages(generations)
     own = {note["recipe"] for note in generations if note["rows"].startswith("rows/")}  # not made from documents
@@ -50,6 +53,11 @@ def _stages(run: Run, console: Console) -> None:
     rate = f", {tokens / seconds:,.0f} tokens/s a task" if seconds else ""
     table.add_row("generations", f"{_sum(generations, 'generations'):,}", f"{tokens:,} tokens written{rate}")
     console.print(table)
+
+
+def _read_error(run: Run) -> str:
+    first = tables.read(tables.objects(storage.join(run.output, "errors"))[0]).to_pylist()[0]
+    return f"{storage.name_of(first['file'])}, {first['unit']} {first['offset']:,}: {first['reason']}"
 
 
 def _dropped(run: Run, table: Table) -> None:

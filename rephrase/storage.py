@@ -149,12 +149,15 @@ def delete(path: str) -> None:
             os.unlink(path)
 
 
-def remove_folder(folder: str) -> None:
-    """Remove all files below a folder, and the folder."""
+def remove_folder(folder: str, *, last: str = "") -> None:
+    """Remove all files below a folder, and the folder; the file `last` in it only when all others are gone."""
+    end = join(folder, last)
+    with ThreadPoolExecutor(_REMOVERS) as pool:
+        for _ in pool.map(lambda file: delete(file.path), (file for file in list_files(folder) if file.path != end)):
+            pass
     if is_s3(folder):
-        with ThreadPoolExecutor(_REMOVERS) as pool:
-            for _ in pool.map(lambda file: delete(file.path), list_files(folder)):
-                pass
+        if last:
+            delete(end)
     else:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -197,7 +200,10 @@ def expand(pattern: str) -> list[FileInfo]:
 def check_writable(folder: str) -> None:
     """Raise a `UserError` now rather than after hours of work if nothing can be stored below `folder`."""
     probe = join(folder, f".probe-{uuid.uuid4().hex}")
-    create(probe, b"")
+    try:
+        create(probe, b"")
+    except UserError as error:
+        raise UserError(error.what, where=folder, cure=error.cure) from error
     delete(probe)
 
 

@@ -44,7 +44,7 @@ def _user_error(section: type[Section], failure: ValidationError, where: str, li
         cure = f"did you mean `{near[0]}`?" if near else f"known keys here: {', '.join(known)}"
         return UserError(f"unknown key `{key}`", where=spot, cure=cure)
     if error["type"] == "missing":
-        return UserError(f"the key `{key}` is missing", where=spot, cure="add it; see examples/run.yaml")
+        return UserError(f"the key `{key}` is missing", where=spot, cure="add it; `rephrase config` lists the keys")
     if error["type"].startswith("union_tag"):
         return UserError(f"`{key}.kind` says which engine to use", where=spot, cure="one of: vllm, endpoint, replay, echo")
     message = error["msg"].removeprefix("Value error, ")
@@ -61,7 +61,7 @@ def _keys_at(section: type[Section], location: tuple[Any, ...]) -> list[str]:
         if get_origin(current) is dict:  # the part is one of its keys
             current = get_args(current)[1]
             continue
-        variants = _sections_of(current)
+        variants = sections_of(current)
         tagged = [v for v in variants if "kind" in v.model_fields and part in get_args(v.model_fields["kind"].annotation)]
         if tagged:
             current = tagged[0]
@@ -70,13 +70,14 @@ def _keys_at(section: type[Section], location: tuple[Any, ...]) -> list[str]:
         if holder is None:
             return []
         current = holder.model_fields[part].annotation
-    return sorted({name for v in _sections_of(current) for name in v.model_fields})
+    return sorted({name for v in sections_of(current) for name in v.model_fields})
 
 
-def _sections_of(annotation: Any) -> list[type[Section]]:
+def sections_of(annotation: Any) -> list[type[Section]]:
+    """The sections that a type names: one, several kinds of one, or those in a list or a mapping."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]  # type: ignore[list-item]  # all models here are Sections
-    return [section for arg in get_args(annotation) for section in _sections_of(arg)]
+    return [section for arg in get_args(annotation) for section in sections_of(arg)]
 
 
 def yaml_lines(text: str) -> dict[tuple[Any, ...], int]:

@@ -9,6 +9,8 @@ import orjson
 from rephrase.config import Fields
 from rephrase.readers.base import RawDocument
 
+_NAMED = 8  # fields that a row has instead of the one that is looked for
+
 
 class FieldReader:
     """Takes documents out of rows. Made once a file."""
@@ -37,7 +39,9 @@ class FieldReader:
         """The row's document. Raises ValueError where it has no text or a field of a wrong kind."""
         text = _at(row, self._text)
         if not isinstance(text, str):
-            raise ValueError(f"the field `{'.'.join(self._text)}` {'is missing' if text is None else 'is no text'}")  # noqa: TRY004
+            others = sorted(row.keys() - set(self.columns))[:_NAMED] if text is None else []  # of Parquet only these columns are read
+            wrong = ("is missing" if text is None else "is no text") + (f"; there are: {', '.join(others)}" if others else "")
+            raise ValueError(f"the field `{'.'.join(self._text)}` {wrong}")  # noqa: TRY004
         values = {name: _at(row, path) for name, path in self._paths.items()}
         metadata = _as_strings(_at(row, self._metadata), self._mapped) if self._metadata else {}
         metadata |= {name: _as_string(value) for name, path in self._also.items() if (value := _at(row, path)) is not None}

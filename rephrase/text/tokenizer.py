@@ -93,7 +93,7 @@ def _load(name: str) -> Tokenizer:
 
     path = os.path.join(name, "tokenizer.json") if os.path.isdir(name) else name
     local = os.path.isfile(path)
-    if not local and name.startswith((".", "/", "~")):
+    if not local and (name.startswith((".", "/", "~")) or name.endswith(".json")):
         raise UserError("there is no tokenizer here", where=name, cure="give a tokenizer.json, a folder with one, or a hub id")
     try:
         inner = Inner.from_file(path) if local else Inner.from_pretrained(name)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+
+from jobs.config_command import all_keys
 
 
 def config(folder: Path, tokenizer: str, /, **changes) -> str:
@@ -75,6 +78,32 @@ def test_help_teaches():
     for word in ("run", "shard", "rewrite", "filter", "mix", "classifier", "review", "examples:", "--set"):
         assert word in text
     assert "--master" in rephrase("run", "--help").stdout
+
+
+def test_the_keys_of_a_config_are_listed_with_types_defaults_and_meanings():
+    text = rephrase("config", "input").stdout
+    assert 'input.fields.text  str, default "text"' in text
+    assert "mix." not in text
+    engine = rephrase("config", "engine").stdout
+    assert "engine.kind  echo" in engine
+    assert "engine.url (endpoint)  str, required\n    Up to and with /v1." in engine
+    assert "checks.length.max_ratio  float" in rephrase("config", "filter.checks.length").stdout
+    assert "did you mean `input.fields`?" in rephrase("config", "input.field").stderr
+
+
+def test_no_key_of_the_example_is_missing_in_the_list():
+    def paths(value: object, prefix: str = "") -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, below in value.items():
+                yield prefix + key
+                yield from paths(below, f"{prefix}{key}.")
+        elif isinstance(value, list):
+            yield from (path for item in value for path in paths(item, prefix))
+
+    example = yaml.safe_load((Path(__file__).parents[2] / "examples" / "run.yaml").read_text())
+    listed = {key.plain for key in all_keys()}
+    free = {"recipes.options", "filter.checks"}  # recipes and checks name what lies below
+    assert {path for path in paths(example) if not any(path.startswith(f"{key}.") for key in free)} <= listed
 
 
 def test_settings_on_the_command_line_must_be_key_and_value(tmp_path, tokenizer_file):

@@ -107,14 +107,33 @@ def test_a_cluster_rewrites_with_a_real_vllm_on_its_executor_and_everything_lies
     assert {file.path: file.size for file in storage.list_files(run.output)} == before
 
 
-def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tiny_model):
-    run = load_run(str(write_run(tmp_path, str(tiny_model), {"kind": "echo"}, documents=2)))
+def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tokenizer_file):
+    run = load_run(str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, documents=2)))
     run_all(run, spark)
     warmer = load_run(str(tmp_path / "out.yaml"), {"recipes": [{"use": "wrap/*", "sampling": {"max_tokens": 24, "temperature": 0.1}}]})
     with pytest.raises(UserError, match=r"holds the rewrite stage of another config: `recipes\.wrap/easy` was"):
         run_all(warmer, spark)
+    more = load_run(str(tmp_path / "out.yaml"), {"recipes": ["wrap/*", "mind/debate"]})
+    with pytest.raises(UserError, match=r"`recipes\.mind/debate` is new.*reuse: \["):
+        run_all(more, spark, replace=True)  # completions are never thrown away
     elsewhere = load_run(str(tmp_path / "out.yaml"), {"rewrite": {"prompts_per_unit": 7}, "spark": {"conf": {"x": 1}}})
     run_all(elsewhere, spark)  # scheduling is no part of the meaning
+
+
+def test_other_checks_and_shares_go_on_with_the_same_completions_where_asked_to(tmp_path, spark, tokenizer_file):
+    run = load_run(str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, documents=3, dedup={}, filter={"checks": ["finished"]})))
+    run_all(run, spark)
+    generations = {file: file.modified for file in storage.list_files(storage.join(run.output, "generations"))}
+    shares = [{"origin": "original", "share": 0.5}, {"recipe": "wrap/*", "share": 0.5}]
+    changes = {"filter": {"checks": [{"length": {"min_words": 20}}, "parsed"]}, "mix": {"components": shares}}
+    other = load_run(str(tmp_path / "out.yaml"), changes)
+    with pytest.raises(UserError, match=r"`checks\.length` is new.*`--replace` makes it again"):
+        run_all(other, spark)
+    run_all(other, spark, replace=True)
+    assert {file: file.modified for file in storage.list_files(storage.join(run.output, "generations"))} == generations
+    assert any("length.words" in dict(scores) for scores in table(run, "judged")["scores"].to_pylist())
+    assert "synthetic" in table(run, "mixture")["origin"].to_pylist()
+    run_all(other, LazySession(Spark(master="no-such-master")))  # as complete as if it were the first
 
 
 def test_notes_add_up_to_the_tables(tmp_path, spark, tiny_model):

@@ -142,6 +142,13 @@ def test_a_preview_takes_fields_along(tmp_path, tokenizer_file, capsys):
     assert "--also" in capsys.readouterr().err
     main([*words, "--also", "answer"])
     assert "How many pens do 4 boxes of 3 hold?" in capsys.readouterr().out
+    given = {"paths": ["problems.jsonl"], "fields": {"text": "question", "also": ["answer"]}}
+    path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, input=given)
+    main([*words[:4], "--config", str(path)])  # which names the fields
+    assert "How many pens do 4 boxes of 3 hold?" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*words[:4], "--tokenizer", tokenizer_file])
+    assert "the field `text` is missing; there are: answer, question" in capsys.readouterr().err
 
 
 def test_the_fan_out_of_one_document_is_spread_over_all_executors(config, tmp_path, spark):

@@ -216,12 +216,14 @@ def test_missing_input_and_tools_end_before_spark_starts(tmp_path: Path, tokeniz
         shard(config(tmp_path / "other", tmp_path / "a.jsonl", tokenizer, language_model="/none.bin"), never())
 
 
-def test_input_without_a_document_is_an_error_that_counts(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+def test_input_without_a_document_is_an_error_that_counts_and_leaves_nothing(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "short"}\n{"body": "other name"}\n{"body": "other name"}\n')
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer)
-    for session in (spark, never()):
-        with pytest.raises(UserError, match=r"no documents: 1 too short, 0 too long, 2 read errors; most often: .*`text` is missing"):
-            shard(run, session)
+    with pytest.raises(UserError, match=r"no documents: 1 too short, 0 too long, 2 read errors; most often: .*`text` is missing; .*: body"):
+        shard(run, spark)
+    shard(config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer, fields={"text": "body"}, min_characters=1), spark)
+    assert documents(tmp_path / "out").column("text").to_pylist() == ["other name"]
+    assert tables.read_folder(str(tmp_path / "out" / "errors")).num_rows == 1
 
 
 def test_row_groups_hold_at_least_their_tokens() -> None:
