@@ -9,31 +9,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import fnmatch
-import functools
 import io
 import itertools
 import os
-import random
 import re
 import shutil
-import threading
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
+from rephrase import s3
 from rephrase.errors import UserError
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 _MAGIC = re.compile(r"[*?\[]")
-_S3_ATTEMPTS = 10
-_REMOVERS = _READERS = 16  # requests at a time
+_REMOVERS = 16  # requests at a time
 _PARTS = 1024  # that Linux writes with one call
-_WRITER = "rephrase-writer"  # metadata that tells the call which stored an object
 _RANGE_BYTES = 1 << 20  # read-ahead of a ranged S3 read: a Parquet footer and small row groups come with one GET
 
 
@@ -67,14 +59,14 @@ def create(path: str, *data: bytes | memoryview, durable: bool = True) -> bool:
     True: this call stored it. False: it was there, complete, and is untouched. Of many callers at once exactly one succeeds. What is not
     `durable` may be cut off if the machine of a file system stops. Raises `UserError` where the place cannot be written.
     """
-    return _create_s3(path, b"".join(data)) if is_s3(path) else _create_file(path, data, durable=durable)
+    return s3.create(path, b"".join(data)) if is_s3(path) else _create_file(path, data, durable=durable)
 
 
 def create_from(path: str, local: str) -> bool:
     """Store a local file's content as `create` does. A `path` on disk must be of the same file system: both are then names of one file."""
     with open(local, "rb") as file:
         if is_s3(path):
-            return _create_s3(path, file)
+            return s3.create(path, file)
         os.fsync(file.fileno())
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     return _link(local, path)
@@ -83,9 +75,7 @@ def create_from(path: str, local: str) -> bool:
 def put(path: str, data: bytes) -> None:
     """Store `data`, replacing what was there at once. For notes beside the tables; tables are only ever created."""
     if is_s3(path):
-        bucket, key = _split(path)
-        with _s3_errors(path):
-            _client().put_object(Bucket=bucket, Key=key, Body=data)
+        s3.put(path, data)
         return
     temporary = _write_temporary(path, [data])
     os.replace(temporary, path)
@@ -100,7 +90,7 @@ def read(path: str) -> bytes:
 def read_into(path: str, start: int, buffer: memoryview) -> None:
     """Fill the buffer with what the file or the object has from `start`. Raises FileNotFoundError, and EOFError where it is too short."""
     if is_s3(path):
-        read = _get_range(path, f"bytes={start}-{start + len(buffer) - 1}")
+        read = s3.get_range(path, start, start + len(buffer))
         buffer[: len(read)] = read
         size = len(read)
     else:
@@ -114,36 +104,34 @@ def exists(path: str) -> bool:
     """Whether a file or an object is there."""
     if not is_s3(path):
         return os.path.exists(path)
-    return _size_s3(path) is not None
+    return s3.size_of(path) is not None
 
 
 def open_stream(path: str) -> BinaryIO:
     """A binary stream for reading from start to end. Raises FileNotFoundError where there is none."""
     if is_s3(path):
-        return cast("BinaryIO", io.BufferedReader(_ResumingBody(path), _RANGE_BYTES))
+        return cast("BinaryIO", io.BufferedReader(s3.ResumingBody(path), _RANGE_BYTES))
     return open(path, "rb")
 
 
 def open_random(path: str) -> BinaryIO:
     """A binary stream that can seek, for Parquet."""
     if is_s3(path):
-        return cast("BinaryIO", io.BufferedReader(_RangedObject(path), _RANGE_BYTES))
+        return cast("BinaryIO", io.BufferedReader(s3.RangedObject(path), _RANGE_BYTES))
     return open(path, "rb")
 
 
 def read_ahead(stream: BinaryIO, ranges: Sequence[tuple[int, int]]) -> None:
     """Read byte ranges (start, end) of what `open_random` opened, if it is on S3, many at once; what is asked of them later is there."""
     raw = getattr(stream, "raw", None)
-    if isinstance(raw, _RangedObject):
+    if isinstance(raw, s3.RangedObject):
         raw.read_ahead(ranges)
 
 
 def delete(path: str) -> None:
     """Remove a file or an object, if it is there."""
     if is_s3(path):
-        bucket, key = _split(path)
-        with _s3_errors(path):
-            _client().delete_object(Bucket=bucket, Key=key)
+        s3.delete(path)
     else:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -165,7 +153,7 @@ def remove_folder(folder: str, *, last: str = "") -> None:
 def list_files(folder: str) -> Iterator[FileInfo]:
     """All files below a folder, sorted by path; none where the folder is not there. Hidden and temporary ones are left out."""
     if is_s3(folder):
-        yield from _list_s3(folder)
+        yield from itertools.starmap(FileInfo, s3.list_objects(folder))
         return
     found = []
     for parent, folders, names in os.walk(folder):
@@ -186,7 +174,7 @@ def expand(pattern: str) -> list[FileInfo]:
         matcher = re.compile(_glob_regex(pattern))
         files = [f for f in list_files(base or ("/" if pattern.startswith("/") else ".")) if matcher.fullmatch(f.path)]
     elif is_s3(pattern):
-        size = None if pattern.endswith("/") or "/" not in pattern[5:] else _size_s3(pattern)
+        size = None if pattern.endswith("/") or "/" not in pattern[5:] else s3.size_of(pattern)
         files = [FileInfo(pattern, size)] if size is not None else list(list_files(pattern))
     elif os.path.isfile(pattern):
         files = [FileInfo(pattern, os.path.getsize(pattern))]
@@ -266,198 +254,3 @@ def _link(temporary: str, path: str) -> bool:
             cure="write to a local disk, NFS or s3://",
         ) from error
     return True
-
-
-# --- S3 ---
-
-
-def _split(path: str) -> tuple[str, str]:
-    bucket, _, key = path.removeprefix("s3://").partition("/")
-    return bucket, key
-
-
-_ONE_AT_A_TIME = threading.Lock()  # threads may share a client, and not the making of one
-
-
-@functools.cache
-def _client_of_process(_pid: int) -> S3Client:
-    import boto3
-    from botocore.config import Config
-
-    # A call is given up after about a minute of refusals, and after longer where the store does not answer at all.
-    retries: Any = {"mode": "standard", "max_attempts": _S3_ATTEMPTS}
-    timeout = float(os.environ.get("REPHRASE_S3_READ_TIMEOUT", "60"))  # seconds without a byte
-    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=timeout, max_pool_connections=32))
-
-
-def _client() -> S3Client:
-    with _ONE_AT_A_TIME:
-        return _client_of_process(os.getpid())  # connections must not be shared with forked workers
-
-
-@contextlib.contextmanager
-def _s3_errors(path: str) -> Iterator[None]:
-    from botocore import exceptions
-
-    bucket, _ = _split(path)
-    try:
-        yield
-    except exceptions.ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in ("NoSuchKey", "404", "NotFound"):
-            raise FileNotFoundError(errno.ENOENT, "no such object", path) from error
-        if code == "NoSuchBucket":
-            raise UserError(
-                f"there is no bucket `{bucket}`", where=path, cure="create it, or check its name, AWS_ENDPOINT_URL and region"
-            ) from error
-        if code in ("AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"):
-            raise UserError(f"S3 refuses access ({code})", where=path, cure="check the AWS credentials and the bucket's policy") from error
-        raise
-    except exceptions.NoCredentialsError as error:
-        raise UserError(
-            "no AWS credentials found", where=path, cure="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
-        ) from error
-    except exceptions.ParamValidationError as error:
-        raise UserError(f"`{bucket}` is not a valid bucket name", where=path, cure="write s3://bucket/key") from error
-    except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError) as error:
-        raise UserError(f"S3 does not answer: {error}", where=path, cure="check AWS_ENDPOINT_URL and the network") from error
-
-
-def _create_s3(path: str, body: bytes | BinaryIO) -> bool:
-    from botocore.exceptions import ClientError
-
-    bucket, key = _split(path)
-    writer = uuid.uuid4().hex
-    for attempt in range(_S3_ATTEMPTS):
-        try:
-            with _s3_errors(path):
-                _client().put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*", Metadata={_WRITER: writer})
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in ("PreconditionFailed", "412"):
-                # "exists" also answers the client's own retry of a PUT whose response was lost.
-                with _s3_errors(path):
-                    return _client().head_object(Bucket=bucket, Key=key)["Metadata"].get(_WRITER) == writer
-            if code in ("ConditionalRequestConflict", "409"):  # another writer is at it this moment
-                time.sleep(0.1 * 2**attempt)
-                continue
-            raise
-        return True
-    raise OSError(errno.EBUSY, "other writers kept interfering", path)
-
-
-def _size_s3(path: str) -> int | None:
-    bucket, key = _split(path)
-    try:
-        with _s3_errors(path):
-            return _client().head_object(Bucket=bucket, Key=key)["ContentLength"]
-    except FileNotFoundError:
-        return None
-
-
-def _list_s3(folder: str) -> Iterator[FileInfo]:
-    bucket, prefix = _split(folder)
-    prefix = prefix.rstrip("/") + "/" if prefix else ""
-    with _s3_errors(folder):
-        for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", []):
-                if not any(part.startswith(".") for part in item["Key"][len(prefix) :].split("/")):
-                    yield FileInfo(f"s3://{bucket}/{item['Key']}", item["Size"], item["LastModified"].timestamp())
-
-
-def _get_range(path: str, span: str) -> bytes:
-    bucket, key = _split(path)
-    for attempt in itertools.count(1):
-        with _s3_errors(path):
-            try:
-                return _client().get_object(Bucket=bucket, Key=key, Range=span)["Body"].read()
-            except _broken_streams():  # which the client does not mend: it has handed the stream over
-                if attempt >= _S3_ATTEMPTS:
-                    raise
-        time.sleep(_pause(attempt))
-    raise AssertionError("unreachable")
-
-
-def _broken_streams() -> tuple[type[Exception], ...]:
-    from botocore.exceptions import HTTPClientError, IncompleteReadError, ReadTimeoutError
-    from urllib3.exceptions import HTTPError
-
-    return HTTPClientError, IncompleteReadError, ReadTimeoutError, HTTPError, ConnectionError
-
-
-def _pause(attempt: int) -> float:
-    """Seconds before the next attempt; random, so that many readers do not come back at once."""
-    return random.uniform(0, min(10.0, 0.2 * 2.0**attempt))
-
-
-class _RangedObject(io.RawIOBase):
-    """Random access to an object by ranged GETs."""
-
-    def __init__(self, path: str) -> None:
-        size = _size_s3(path)
-        if size is None:
-            raise FileNotFoundError(errno.ENOENT, "no such object", path)
-        self._path, self._size, self._at = path, size, 0
-        self._ahead: list[tuple[int, bytes]] = []  # start, content
-
-    def read_ahead(self, ranges: Sequence[tuple[int, int]]) -> None:
-        with ThreadPoolExecutor(_READERS) as pool:
-            contents = pool.map(lambda span: _get_range(self._path, f"bytes={span[0]}-{span[1] - 1}"), ranges)
-            self._ahead = [(start, content) for (start, _), content in zip(ranges, contents, strict=True)]
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        end = min(self._at + len(buffer), self._size)
-        if end <= self._at:
-            return 0
-        there = (content[self._at - start : end - start] for start, content in self._ahead if start <= self._at < start + len(content))
-        body = next(there, None) or _get_range(self._path, f"bytes={self._at}-{end - 1}")
-        buffer[: len(body)] = body
-        self._at += len(body)
-        return len(body)
-
-
-class _ResumingBody(io.RawIOBase):
-    """A sequential read of an object that goes on where it was when the connection breaks."""
-
-    def __init__(self, path: str) -> None:
-        self._path, self._at, self._failures = path, 0, 0
-        self._body: Any = None
-        self._open()
-
-    def readable(self) -> bool:
-        return True
-
-    def _open(self) -> None:
-        bucket, key = _split(self._path)
-        with _s3_errors(self._path):
-            extra: dict[str, str] = {"Range": f"bytes={self._at}-"} if self._at else {}
-            self._body = _client().get_object(Bucket=bucket, Key=key, **extra)["Body"]  # type: ignore[arg-type]
-
-    def readinto(self, buffer: Any) -> int:
-        while True:
-            try:
-                data = self._body.read(len(buffer))
-            except _broken_streams():
-                self._failures += 1
-                if self._failures >= _S3_ATTEMPTS:
-                    raise
-                time.sleep(_pause(self._failures))
-                self._open()
-                continue
-            self._failures = 0
-            buffer[: len(data)] = data
-            self._at += len(data)
-            return len(data)

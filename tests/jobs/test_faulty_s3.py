@@ -11,7 +11,7 @@ import pytest
 
 from jobs.run import run_all
 from jobs.session import LazySession
-from rephrase import storage, tables
+from rephrase import s3, storage, tables
 from rephrase.config import Spark
 from rephrase.config_file import load_run
 from tests.faulty_s3 import KINDS, FaultyS3
@@ -25,10 +25,10 @@ def faulty(s3_server, bucket, monkeypatch):
     proxy = FaultyS3(s3_server)
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
     monkeypatch.setenv("REPHRASE_S3_READ_TIMEOUT", "1")
-    storage._client_of_process.cache_clear()
+    s3._client_of_process.cache_clear()
     yield proxy, bucket
     proxy.stop()
-    storage._client_of_process.cache_clear()
+    s3._client_of_process.cache_clear()
 
 
 def test_storage_keeps_its_promises(faulty):

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from rephrase import storage, tables
+from rephrase import s3, storage, tables
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def asked() -> Any:
         start, end = params["headers"]["Range"].removeprefix("bytes=").split("-")
         spans.append((int(start), int(end) + 1))
 
-    events = storage._client().meta.events  # the only place to see requests
+    events = s3._client().meta.events  # the only place to see requests
     events.register("before-call.s3.GetObject", note)
     yield spans
     events.unregister("before-call.s3.GetObject", note)
