@@ -299,9 +299,9 @@ def rewrite_units(
 
 
 def _with_reuse(engine: Engine, reuse: Sequence[str], known: Sequence[str]) -> Engine:
-    if known:
-        engine = Reuse(engine, [Recording(known, model=engine.model, errors=False)], any_attempt=True)
-    return Reuse(engine, [load_recording(path, engine.model) for path in reuse]) if reuse else engine
+    if reuse:
+        engine = Reuse(engine, [load_recording(path, engine.model) for path in reuse])
+    return Reuse(engine, [Recording(known, model=engine.model, errors=False)], any_attempt=True) if known else engine
 
 
 def _attempt() -> int:

@@ -12,7 +12,7 @@ from itertools import islice, zip_longest
 import orjson
 import pyarrow as pa
 
-from rephrase.engines.base import Completion, Engine, Identity, Request
+from rephrase.engines.base import Completion, Engine, Identity, Request, seed_of
 from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import GENERATION, Generation, content_id
@@ -187,9 +187,8 @@ def _part_of(prompts: Iterator[Prompt], part: tuple[int, int]) -> Iterator[Promp
 
 
 def _request(row: Row, prompt: Prompt, sample: int, attempt: int, task: Task) -> Request:
-    # The seed derives from what identifies the row, so that any machine draws the same completion for it.
-    seed = int(content_id(_generation_id(row, prompt, sample, 0, task), str(attempt))[:8], 16) & 0x7FFFFFFF
-    return Request(prompt.messages, prompt.sampling, prompt.schema, sample, attempt, seed)
+    origin = _generation_id(row, prompt, sample, 0, task)
+    return Request(prompt.messages, prompt.sampling, prompt.schema, sample, attempt, seed_of(origin, attempt), origin)
 
 
 def _generation_id(row: Row, prompt: Prompt, sample: int, part: int, task: Task, span: tuple[int, int] | None = None) -> str:
@@ -272,6 +271,9 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
 def _record(row: Row, output: Output, request: Request, task: Task, identity: Identity) -> dict[str, object]:
     prompt, completion = output.answer.prompt, output.answer.completion
     start, end = output.span or prompt.span
+    if completion.attempt is not None:  # the row tells how its completion was drawn, not how it was asked for this time
+        seed = seed_of(request.origin, completion.attempt) if completion.seed is None else completion.seed
+        request = replace(request, attempt=completion.attempt, seed=seed)
     return {
         "id": _generation_id(row, prompt, output.answer.sample, output.part, task, output.span),
         "document_id": row.document.id,

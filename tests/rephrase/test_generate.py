@@ -5,10 +5,14 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from rephrase import tables
 from rephrase.config import RecipeUse
 from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.recording import Recording
+from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
 from rephrase.generate import Task, generate, generate_together, generations_of
 from rephrase.recipes.base import Row
@@ -161,3 +165,28 @@ def test_rows_asked_again_in_a_later_run_get_other_seeds_but_the_same_ids(tokeni
     assert tables[0]["id"].equals(tables[1]["id"])
     assert not set(tables[0]["seed"].to_pylist()) & set(tables[1]["seed"].to_pylist())
     assert set(tables[1]["attempts"].to_pylist()) == {4}
+
+
+def test_rows_made_of_earlier_completions_are_the_earlier_rows_whatever_attempt_got_them(tokenizer, tmp_path):
+    """Also of documents with the same text, whose requests are equal but for their seeds."""
+    [recipe] = recipes_of([RecipeUse(use="entigraph")])
+    rows = [*DOCUMENTS, *(Row(Document(f"twin of {row.document.id}", row.document.text)) for row in DOCUMENTS)]
+
+    def answer(request: Request) -> Completion:
+        good = request.attempt >= (10 if "Tide number 0" in request.messages[-1].content else 9)
+        return Completion(json.dumps({"summary": f"Drawn with {request.seed}.", "entities": ["Moon"]}) if good else "{broken")
+
+    def made(first: int, engine) -> list[dict]:
+        return asyncio.run(generate(rows, Task(recipe, recipe.steps[0], tokenizer, "scripted", first), engine))[0].to_pylist()
+
+    before = made(5, ScriptedEngine(answer))  # attempts 5 to 9
+    path = str(tmp_path / "unit.parquet")
+    tables.commit(path, pa.Table.from_pylist(before, schema=GENERATION), {})
+    engine = ScriptedEngine(answer)
+    assert made(0, Reuse(engine, [Recording([path])])) == before
+    assert not engine.calls, "also what did not parse then is not asked for again"
+    after = made(10, Reuse(engine, [Recording([path], errors=False)], any_attempt=True))
+    wrong = {row["id"] for row in before if row["error"]}
+    assert [row for row in after if row["id"] not in wrong] == [row for row in before if row["id"] not in wrong]
+    assert sum(map(len, engine.calls)) == len(wrong) == 2
+    assert all(str(row["seed"]) in row["text"] for row in after if row["text"]), "a row's seed is the one that drew its completion"
