@@ -88,7 +88,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…"); then `text` is empty."""
+    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…", "engine_crash"); then `text` is empty."""
 
     text: str
     finish_reason: str = "stop"  # "stop", "length", or "error"
@@ -99,6 +99,14 @@ class Completion:
     reused: bool = False  # taken from an earlier run
     attempt: int | None = field(default=None, compare=False)  # that got it in an earlier run, and its seed, where they are known
     seed: int | None = field(default=None, compare=False)
+
+
+CRASH = "engine_crash"  # the error of a request that kills the engine
+
+
+def is_engine_error(code: str) -> bool:
+    """Whether an error tells of the engine ("engine:…", "engine_crash"), rather than of the prompt or the answer."""
+    return code.startswith("engine")
 
 
 class Engine(Protocol):

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from rephrase import storage
-from rephrase.engines.base import Completion, Identity, Request, seed_of
+from rephrase.engines.base import Completion, Identity, Request, is_engine_error, seed_of
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Recording:
             yield np.array(found, _INDEX)
 
     def _wanted(self, error: str | None, model: str | None) -> bool:
-        if error and (not self._errors or error.startswith("engine:")):
+        if error and (not self._errors or is_engine_error(error)):
             return False
         return self._model is None or model in (None, self._model)
 

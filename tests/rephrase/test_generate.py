@@ -113,10 +113,33 @@ def test_engine_errors_become_rows_and_are_not_asked_again(tokenizer):
     assert [t is None for t in table["text"].to_pylist()] == [e is not None for e in table["error"].to_pylist()]
 
 
-def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer):
-    engine = ScriptedEngine(lambda _: Completion("", "error", error="engine:refused"))
-    with pytest.raises(UserError, match=r"requests of a unit failed, most often with `engine:refused`"):
-        run(engine, tokenizer, max_engine_errors=0.5)
+@pytest.mark.parametrize("error", ["engine:bad_request: token {} is none", "engine_crash"])
+def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer, error):
+    def answer(request: Request) -> Completion:
+        number = int(request.digest[:8], 16)
+        code = "engine:timeout" if number % 4 == 0 else error.format(number) if number % 4 == 1 else None
+        return Completion("", "error", error=code) if code else echo(request)
+
+    table, tally = run(ScriptedEngine(answer), tokenizer)
+    assert tally.engine_errors == sum(error is not None for error in table["error"].to_pylist())
+    assert len(tally.causes) == 2, "numbers make no other cause"
+    share, times = tally.engine_errors / tally.requests, max(tally.causes.values())
+    run(ScriptedEngine(answer), tokenizer, max_engine_errors=share)
+    with pytest.raises(UserError, match=rf"{tally.engine_errors} of {tally.requests} requests of a unit failed.*{times} times"):
+        run(ScriptedEngine(answer), tokenizer, max_engine_errors=share - 0.01)
+
+
+def test_an_engine_that_answers_nothing_is_not_asked_for_a_whole_unit(tokenizer):
+    rows = [Row(Document(f"doc{n}", "The tide rises at dawn.")) for n in range(2000)]
+    dead = ScriptedEngine(lambda _: Completion("", "error", error="engine_crash"))
+    with pytest.raises(UserError, match=r"`engine_crash`"):
+        run(dead, tokenizer, rows=rows, max_engine_errors=0.2)
+    assert 20 < sum(map(len, dead.calls)) < 50
+    once = ScriptedEngine(lambda r: Completion("", "error", error="engine_crash") if r is once.calls[0][0] else echo(r))
+    table, _ = run(once, tokenizer, rows=rows[:3], max_engine_errors=0.2)
+    assert table["error"].to_pylist().count("engine_crash") == 1, "one prompt that kills its engine is another matter"
+    late = ScriptedEngine(lambda r: Completion("", "error", error="engine:timeout") if len(late.calls) > 100 else echo(r))
+    run(late, tokenizer, rows=rows[:400], max_engine_errors=0.5)  # a bad spell is weighed at the end
 
 
 def test_a_step_that_fans_out_can_be_cut_into_parts(tokenizer):
