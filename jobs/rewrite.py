@@ -182,7 +182,8 @@ def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> l
 def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str, prompts_per_unit: int) -> list[Unit[RewriteUnit]]:
     """The units of all recipes' steps at a level, row group by row group, so that an engine sees the same documents in a row.
 
-    The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units.
+    The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units,
+    and stays what it was for objects that are there, whatever `prompts_per_unit` is now.
     """
     written = _by_place(tables.objects(folder)) if level else {}
     sizes = _prompts_to_come(recipes, level, sources, written)
@@ -197,11 +198,18 @@ def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folde
                 places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:level])]
                 earlier = tuple((step, tuple(written.get(place, ()))) for step, place in places)
                 place = _place(recipe, level, documents.path, group)
-                parts = max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
+                there = [_parts(path) for path in written.get(place, ())]
+                parts = there[0] if there else max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
                 for part in range(parts):
                     payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts), tokens[group])
-                    units.append(Unit(storage.join(folder, f"{place}-{part:04d}.parquet"), payload))
+                    of = f"of{parts:04d}" if parts > 1 else ""
+                    units.append(Unit(storage.join(folder, f"{place}-{part:04d}{of}.parquet"), payload))
     return units
+
+
+def _parts(path: str) -> int:
+    """How many parts the place of an object was cut into."""
+    return int(path.removesuffix(".parquet").rsplit("-", 1)[-1].partition("of")[2] or 1)
 
 
 def _place(recipe: Recipe, step: int, documents: str, group: int) -> str:
