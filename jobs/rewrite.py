@@ -110,7 +110,7 @@ def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: i
     if not todo:
         console.print(f"{title}: all {len(units)} units are there already, nothing to do")
         return
-    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace=Pace(), weights=_weights(units))
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace=Pace(), weights=weights_of(units))
     _run(run, spark, recipes, todo, progress)
 
 
@@ -136,7 +136,7 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
     storage.remove_folder(storage.join(run.output, DUPLICATES, "judged"))
     storage.remove_folder(storage.join(run.output, "mixture"))
     rounds = {unit.output: unit.payload.round for unit in again}
-    _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=_weights(again), rounds=rounds))
+    _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=weights_of(again), rounds=rounds))
 
 
 def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequence[Unit[RewriteUnit]], progress: StageProgress) -> None:
@@ -161,7 +161,8 @@ def _title(recipes: Sequence[Recipe], level: int, units: Sequence[Unit[RewriteUn
     return f"rewrite ({', '.join(names)})" if level else "rewrite"
 
 
-def _weights(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
+def weights_of(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
+    """How much work each unit is, by its object: tokens of documents."""
     return {unit.output: max(1.0, unit.payload.tokens / unit.payload.part[1]) for unit in units}
 
 

@@ -262,6 +262,7 @@ def test_status_tells_how_far_a_run_is_and_keeps_a_row_a_unit(config, tmp_path, 
     out = capsys.readouterr().out
     assert f"{len(objects) - 1} of {len(objects)}" in out
     assert "tokens/s" in out
+    assert "of work left" in " ".join(out.replace("│", " ").split())
     units = tables.read(storage.join(run.output, "stats", "rewrite.parquet"))
     assert units.num_rows == len(objects)
     assert sum(units["generations"].to_pylist()) == len(expected_ids(run))
