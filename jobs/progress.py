@@ -120,7 +120,8 @@ class StageProgress:
 
     def _left(self, seconds: float) -> str:
         done = self._work_done - self._work_before
-        return f"about {span(seconds * (self._work - self._work_done) / done)} left" if done > 0 else ""
+        to_do = self._work - self._work_done
+        return f"about {span(seconds * to_do / done)} left" if done > 0 and to_do > 0 else ""
 
     def _words(self, seconds: float) -> str:
         return self._pace.words(seconds) if self._pace else self._describe(self._sums, seconds)
