@@ -131,8 +131,9 @@ def _add_show(commands: Any) -> None:
 
 def _add_tune(commands: Any) -> None:
     words = (
-        "Try a handful of vLLM settings on a sample of this run's own requests, on the GPUs (or the CPU) of this machine, and say which "
-        "is fastest, as a ratio to the engine as it is configured. The shard stage must have run."
+        "Try a handful of vLLM settings on a sample of this run's own requests, on GPUs (or the CPU) of this machine, as many as an "
+        "executor has where the config says it, and tell which is fastest, as a ratio to the engine as it is configured. The best is tried "
+        "twice, and so is the engine as it is. The shard stage must have run."
     )
     parser = commands.add_parser("tune", help="find the engine settings that are fastest for a run", description=words)
     add_run_options(parser)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import bisect
+import time
+from bisect import insort
 from collections import Counter
 from typing import Any
 
@@ -10,27 +11,37 @@ _WINDOW = 60.0  # seconds over which the present rate is taken, where there are 
 
 
 class Pace:
-    """Sums of the notes seen so far, and the rates of the servers that wrote them."""
+    """Sums of the notes seen so far, and the rates of the servers that wrote them. Its size does not grow with the notes."""
 
     def __init__(self) -> None:
         self.sums: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
-        self.started = self.ended = 0.0
-        self._servers: dict[str, list[dict[str, float]]] = {}  # by time, of the last window and one before it
+        self._spans: list[tuple[float, float]] = []  # when units were at work
+        self._servers: dict[str, list[dict[str, float]]] = {}  # notes of the last minute and the one before, by time
 
     def add(self, note: dict[str, Any]) -> None:
         """Take in the note of a finished unit."""
         self.sums.update({key: value for key, value in note.items() if isinstance(value, int | float)})
         self.sums["units"] += 1
         self.causes.update(note.get("causes", {}))
-        self.started = min(self.started or note["started"], note["started"])
-        self.ended = max(self.ended, note["ended"])
+        self._work(note["started"], note["ended"])
         figures = dict(note.get("engine") or {})
-        if server := figures.pop("server", None):
+        server = figures.pop("server", None)
+        if server and "generation_tokens" in figures:
             notes = self._servers.setdefault(server, [])
-            bisect.insort(notes, {**figures, "at": note["ended"]}, key=_at)
-            while len(notes) > 2 and notes[-1]["at"] - notes[1]["at"] >= _WINDOW:
+            insort(notes, {**figures, "at": note["ended"]}, key=_time)
+            while len(notes) > 2 and _time(notes[-1]) - _time(notes[1]) >= _WINDOW:
                 del notes[0]
+
+    def _work(self, start: float, end: float) -> None:
+        near = [span for span in self._spans if span[0] <= end + _WINDOW and span[1] >= start - _WINDOW]
+        self._spans = [span for span in self._spans if span not in near]
+        self._spans.append((min(start, *(span[0] for span in near)), max(end, *(span[1] for span in near))) if near else (start, end))
+
+    @property
+    def seconds(self) -> float:
+        """How long units were at work, by any driver: without the time in which there was none, but for pauses of less than a minute."""
+        return sum(end - start for start, end in self._spans)
 
     @property
     def written(self) -> int:
@@ -49,21 +60,21 @@ class Pace:
         queries = sum(note.get("cache_queries", 0.0) for note in last)
         return sum(note.get("cache_hits", 0.0) for note in last) / queries if queries else None
 
-    def now(self) -> float | None:
-        """Output tokens a second of all servers, by their own counts over the last minute; None before there are two of one server.
-
-        A server that was silent for longer than its last units took is taken for gone.
-        """
-        rates = [_rate(notes) for notes in self._servers.values() if self.ended - _at(notes[-1]) <= max(_WINDOW, _span(notes))]
-        known = [rate for rate in rates if rate is not None]
-        return sum(known) if known else None
+    def now(self, at: float) -> float | None:
+        """Output tokens a second, by the own counts of the servers that are at work at a Unix time; None where no server has two notes."""
+        rates = []
+        for notes in self._servers.values():
+            seconds = _time(notes[-1]) - _time(notes[0])
+            if seconds > 0 and at - _time(notes[-1]) < 2 * max(seconds, _WINDOW):  # else it is gone
+                rates.append((notes[-1]["generation_tokens"] - notes[0]["generation_tokens"]) / seconds)
+        return sum(rates) if rates else None
 
     def words(self, seconds: float) -> str:
-        """A few words for the progress line; `seconds` is how long the stage has been running."""
+        """A few words for the progress line; `seconds` is how long the stage has been at work."""
         if not self.sums["generations"]:
             return ""
         mean = self.written / max(seconds, 0.001)
-        now = self.now()
+        now = self.now(time.time())
         rate = f"{mean:,.0f} tokens/s" if now is None else f"{now:,.0f} tokens/s now, {mean:,.0f} mean"
         parts = [f"{self.sums['generations']:,} generations", rate, f"{self.errors:.1%} errors"]
         if self.sums["reused"]:
@@ -73,16 +84,5 @@ class Pace:
         return ", ".join(parts)
 
 
-def _at(note: dict[str, float]) -> float:
+def _time(note: dict[str, float]) -> float:
     return note["at"]
-
-
-def _span(notes: list[dict[str, float]]) -> float:
-    return _at(notes[-1]) - _at(notes[0])
-
-
-def _rate(notes: list[dict[str, float]]) -> float | None:
-    """Between the last note and the newest of those a window before it, which `add` keeps as the first."""
-    counts = [note for note in notes if "generation_tokens" in note]
-    seconds = _span(counts) if counts else 0.0
-    return (counts[-1]["generation_tokens"] - counts[0]["generation_tokens"]) / seconds if seconds > 0 else None

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs.pace import Pace
 from rephrase import storage, tables
@@ -47,7 +47,7 @@ class StageProgress:
         self._sums: dict[str, float] = {}
         self._seen: set[str] | None = None
         self.done = self._already = done
-        self._work_done = 0.0
+        self._work = self._work_before = self._work_done = 0.0
         self._started = time.monotonic()
         self._next_look = self._next_plain = 0.0
         self._bar = Progress(
@@ -55,8 +55,7 @@ class StageProgress:
             BarColumn(bar_width=30),
             TextColumn("{task.fields[units]} units"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[left]}"),  # rich's own estimate knows the last half minute, in which no unit may have ended
             TextColumn("{task.fields[words]}"),
             console=console,
             disable=not console.is_terminal,
@@ -67,9 +66,10 @@ class StageProgress:
             console.print(f"{self._stage}: {self._already} of {self._total} units are there already, resuming")
         self._seen = {f.path for f in storage.list_files(self._folder)} - self._rounds.keys()
         self._work_done = sum(self._weight(path) for path in self._seen if path in self._weights) if self._weights else float(self.done)
+        self._work_before = self._work_done
         self._bar.start()
-        work = sum(self._weights.values()) if self._weights else float(self._total)
-        self._task = self._bar.add_task(self._stage, total=work, words="", units=f"{self.done}/{self._total}")
+        self._work = sum(self._weights.values()) if self._weights else float(self._total)
+        self._task = self._bar.add_task(self._stage, total=self._work, words="", left="", units=f"{self.done}/{self._total}")
         self._bar.update(self._task, completed=self._work_done)
         return self
 
@@ -80,7 +80,9 @@ class StageProgress:
         if kind is None:
             seconds = time.monotonic() - self._started
             words = self._words(seconds)
-            console.print(f"{self._stage}: {self.done - self._already} units in {seconds:.1f} s" + (f", {words}" if words else ""))
+            console.print(
+                f"{self._stage}: {self.done - self._already} units in {seconds:.1f} s" + (f", {words}" if words else ""), soft_wrap=True
+            )
 
     def look(self) -> None:
         """See which objects are new and move the bar."""
@@ -94,10 +96,11 @@ class StageProgress:
             if foot.note.get("round", 0) == self._rounds.get(foot.path, foot.note.get("round", 0)):
                 self._add(foot)
         seconds = now - self._started
-        words = self._words(seconds)
-        self._bar.update(self._task, completed=self._work_done, words=words, units=f"{self.done}/{self._total}")
+        words, left = self._words(seconds), self._left(seconds)
+        self._bar.update(self._task, completed=self._work_done, words=words, left=left, units=f"{self.done}/{self._total}")
         if not console.is_terminal and new and now >= self._next_plain:
-            console.print(f"{self._stage}: {self.done}/{self._total} units, {seconds:.0f} s" + (f", {words}" if words else ""))
+            parts = [f"{self.done}/{self._total} units", f"{seconds:.0f} s", left, words]
+            console.print(f"{self._stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
             self._next_plain = now + _PLAIN_SECONDS
         self._next_look = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
 
@@ -116,5 +119,18 @@ class StageProgress:
     def _weight(self, path: str) -> float:
         return self._weights.get(path, 0.0) if self._weights else 1.0
 
+    def _left(self, seconds: float) -> str:
+        done = self._work_done - self._work_before
+        to_do = self._work - self._work_done
+        return f"about {span(seconds * to_do / done)} left" if done > 0 and to_do > 0 else ""
+
     def _words(self, seconds: float) -> str:
         return self._pace.words(seconds) if self._pace else self._describe(self._sums, seconds)
+
+
+def span(seconds: float) -> str:
+    """Seconds in the largest unit of which there are two."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -110,7 +110,7 @@ def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: i
     if not todo:
         console.print(f"{title}: all {len(units)} units are there already, nothing to do")
         return
-    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace=Pace(), weights=_weights(units))
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace=Pace(), weights=weights_of(units))
     _run(run, spark, recipes, todo, progress)
 
 
@@ -136,7 +136,7 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
     storage.remove_folder(storage.join(run.output, DUPLICATES, "judged"))
     storage.remove_folder(storage.join(run.output, "mixture"))
     rounds = {unit.output: unit.payload.round for unit in again}
-    _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=_weights(again), rounds=rounds))
+    _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=weights_of(again), rounds=rounds))
 
 
 def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequence[Unit[RewriteUnit]], progress: StageProgress) -> None:
@@ -161,7 +161,8 @@ def _title(recipes: Sequence[Recipe], level: int, units: Sequence[Unit[RewriteUn
     return f"rewrite ({', '.join(names)})" if level else "rewrite"
 
 
-def _weights(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
+def weights_of(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
+    """How much work each unit is, by its object: tokens of documents."""
     return {unit.output: max(1.0, unit.payload.tokens / unit.payload.part[1]) for unit in units}
 
 
@@ -182,7 +183,8 @@ def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> l
 def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str, prompts_per_unit: int) -> list[Unit[RewriteUnit]]:
     """The units of all recipes' steps at a level, row group by row group, so that an engine sees the same documents in a row.
 
-    The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units.
+    The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units,
+    and stays what it was for objects that are there, whatever `prompts_per_unit` is now.
     """
     written = _by_place(tables.objects(folder)) if level else {}
     sizes = _prompts_to_come(recipes, level, sources, written)
@@ -197,11 +199,18 @@ def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folde
                 places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:level])]
                 earlier = tuple((step, tuple(written.get(place, ()))) for step, place in places)
                 place = _place(recipe, level, documents.path, group)
-                parts = max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
+                there = [_parts(path) for path in written.get(place, ())]
+                parts = there[0] if there else max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
                 for part in range(parts):
                     payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts), tokens[group])
-                    units.append(Unit(storage.join(folder, f"{place}-{part:04d}.parquet"), payload))
+                    of = f"of{parts:04d}" if parts > 1 else ""
+                    units.append(Unit(storage.join(folder, f"{place}-{part:04d}{of}.parquet"), payload))
     return units
+
+
+def _parts(path: str) -> int:
+    """How many parts the place of an object was cut into."""
+    return int(path.removesuffix(".parquet").rsplit("-", 1)[-1].partition("of")[2] or 1)
 
 
 def _place(recipe: Recipe, step: int, documents: str, group: int) -> str:
@@ -299,9 +308,9 @@ def rewrite_units(
 
 
 def _with_reuse(engine: Engine, reuse: Sequence[str], known: Sequence[str]) -> Engine:
-    if known:
-        engine = Reuse(engine, [Recording(known, model=engine.model, errors=False)], any_attempt=True)
-    return Reuse(engine, [load_recording(path, engine.model) for path in reuse]) if reuse else engine
+    if reuse:
+        engine = Reuse(engine, [load_recording(path, engine.model) for path in reuse])
+    return Reuse(engine, [Recording(known, model=engine.model, errors=False)], any_attempt=True) if known else engine
 
 
 def _attempt() -> int:

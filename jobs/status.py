@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.pace import Pace
+from jobs.progress import span
 from jobs.units import pending
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -55,7 +56,7 @@ def _stage(run: Run, stage: str, footers: Sequence[tables.Footer]) -> tuple[int,
 
 
 def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
-    from jobs.rewrite import plan
+    from jobs.rewrite import plan, weights_of
     from jobs.rows import sources_of
     from rephrase.recipes.catalogue import recipes_of
 
@@ -68,15 +69,15 @@ def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | Non
     try:
         sources = sources_of(run, recipes)
     except UserError:
-        return len(footers), None, pace.words(pace.ended - pace.started)
+        return len(footers), None, pace.words(pace.seconds)
     folder = storage.join(run.output, "generations")
     levels = range(max(len(recipe.steps) for recipe in recipes))
     units = [unit for level in levels for unit in plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)]
     left = pending(units, folder)
-    words = pace.words(pace.ended - pace.started)
-    if left:
-        seconds = (pace.ended - pace.started) / len(footers) * len(left)
-        words += f", about {_span(seconds)} of work left at the pace so far"
+    words = pace.words(pace.seconds)
+    weights = weights_of(units)
+    if left and (work := sum(weights.values()) - (to_do := sum(weights[unit.output] for unit in left))):
+        words += f", about {span(pace.seconds * to_do / work)} of work left at the pace so far"
     if pace.causes:
         cause, times = pace.causes.most_common(1)[0]
         words += f"; most frequent error: {cause} ({times:,})"
@@ -118,14 +119,7 @@ def _last(folder: str) -> str:
 
     units = (".parquet", Exchange.ENDING)
     changed = max((file.modified for file in storage.list_files(folder) if file.path.endswith(units)), default=0.0)
-    return f"{_span(time.time() - changed)} ago" if changed else ""
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+    return f"{span(time.time() - changed)} ago" if changed else ""
 
 
 def _sum(notes: Sequence[dict[str, Any]], key: str) -> int:

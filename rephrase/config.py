@@ -223,7 +223,7 @@ class Rewrite(Section):
     prompts_per_unit: int = Field(default=4096, ge=1)
     """Units of steps that fan out are cut into parts of about so many prompts."""
     max_engine_errors: float = Field(default=0.2, ge=0, le=1)
-    """A unit with a higher share of engine errors ends the run, and names the most frequent cause."""
+    """A unit with a higher share of engine errors, crashes among them, ends the run, and names the most frequent cause."""
     reuse: Annotated[list[str], BeforeValidator(as_list)] = []
     """`generations` folders of earlier runs, or recordings: completions of the same requests by the same model are taken from them."""
     tasks_per_gpu: int = Field(default=4, ge=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +13,17 @@ from itertools import islice, zip_longest
 import orjson
 import pyarrow as pa
 
-from rephrase.engines.base import Completion, Engine, Identity, Request
+from rephrase.engines.base import CRASH, Completion, Engine, Identity, Request, is_engine_error, seed_of
 from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import GENERATION, Generation, content_id
 from rephrase.text.tokenizer import Tokenizer
 
 NO_MODEL = "none"  # stands for the model where none was asked
+_FIRST = 100  # answers after which an engine that answers next to nothing is told from one that fails now and then
+
+
+_NUMBER = re.compile(r"\d+")  # servers name token ids and lengths in their errors, which are one cause all the same
 
 
 @dataclass
@@ -97,7 +102,8 @@ async def generate(
     """Answer all prompts of a step for some rows. Returns GENERATION rows in the order of rows and prompts, and the tally.
 
     `part` (i, n) takes every n-th prompt of each row from the i-th on, for steps that fan out. Raises `UserError` from the engine, and
-    when the share of requests that end in an engine error is above `max_engine_errors`; the message names the most frequent cause.
+    when the share of requests that end in an engine error is above `max_engine_errors`, of all or already of the first 100; the message
+    names the most frequent cause, with a # for each number.
     """
     [result] = await generate_together(rows, [task], engine, part=part, max_engine_errors=max_engine_errors)
     return result
@@ -134,6 +140,8 @@ async def generate_together(
                     following = _take(ask, completion)
                     if following:
                         again.append(following)
+            for work in works:  # each crash costs a start of the engine: do not wait for the end of a unit in which all are
+                _refuse_if_broken(work.tally, max_engine_errors, _FIRST)
     finally:
         for sent in running:
             sent.cancel()
@@ -187,9 +195,8 @@ def _part_of(prompts: Iterator[Prompt], part: tuple[int, int]) -> Iterator[Promp
 
 
 def _request(row: Row, prompt: Prompt, sample: int, attempt: int, task: Task) -> Request:
-    # The seed derives from what identifies the row, so that any machine draws the same completion for it.
-    seed = int(content_id(_generation_id(row, prompt, sample, 0, task), str(attempt))[:8], 16) & 0x7FFFFFFF
-    return Request(prompt.messages, prompt.sampling, prompt.schema, sample, attempt, seed)
+    origin = _generation_id(row, prompt, sample, 0, task)
+    return Request(prompt.messages, prompt.sampling, prompt.schema, sample, attempt, seed_of(origin, attempt), origin)
 
 
 def _generation_id(row: Row, prompt: Prompt, sample: int, part: int, task: Task, span: tuple[int, int] | None = None) -> str:
@@ -236,11 +243,11 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
         tally.reused += 1
         tally.reused_tokens += tokens[1]
     if completion.error:
-        tally.engine_errors += completion.error.startswith("engine:")
+        tally.engine_errors += is_engine_error(completion.error)
     elif parsed.error:
         tally.parse_errors += 1
     if parsed.error:
-        tally.causes[parsed.error] += 1
+        tally.causes[_NUMBER.sub("#", parsed.error)] += 1
     answer = Answer(ask.prompt, request.sample, completion, parsed)
     ask.pending.waiting -= 1
     ask.pending.answers.append((ask.number, answer, request))
@@ -272,6 +279,9 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
 def _record(row: Row, output: Output, request: Request, task: Task, identity: Identity) -> dict[str, object]:
     prompt, completion = output.answer.prompt, output.answer.completion
     start, end = output.span or prompt.span
+    if completion.attempt is not None:  # the row tells how its completion was drawn, not how it was asked for this time
+        seed = seed_of(request.origin, completion.attempt) if completion.seed is None else completion.seed
+        request = replace(request, attempt=completion.attempt, seed=seed)
     return {
         "id": _generation_id(row, prompt, output.answer.sample, output.part, task, output.span),
         "document_id": row.document.id,
@@ -302,10 +312,13 @@ def _record(row: Row, output: Output, request: Request, task: Task, identity: Id
     }
 
 
-def _refuse_if_broken(tally: Tally, max_engine_errors: float) -> None:
+def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) -> None:
+    """Raise a `UserError` where too many requests failed: of all, or of the first so many, be they answered or not."""
     asked = tally.requests - tally.retried
-    if asked and tally.engine_errors / asked > max_engine_errors:
-        cause, times = next((c, n) for c, n in tally.causes.most_common() if c.startswith("engine:"))
+    if tally.engine_errors == tally.causes[CRASH] == 1:
+        return  # one bad prompt ends no run, however few others its unit has
+    if tally.engine_errors > max_engine_errors * max(asked, first) and (not first or asked <= first):
+        cause, times = next((c, n) for c, n in tally.causes.most_common() if is_engine_error(c))
         raise UserError(
             f"{tally.engine_errors} of {asked} requests of a unit failed, most often with `{cause}` ({times} times)",
             cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",

@@ -62,6 +62,7 @@ class Request:
     sample: int = 0  # which of several completions of the same prompt
     attempt: int = 0  # how often a completion of this prompt and sample has failed to parse
     seed: int | None = None
+    origin: str = field(default="", compare=False)  # names the row that asks: seeds derive from it
     digest: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +70,11 @@ class Request:
         turns = [part for message in self.messages for part in (message.role, message.content)]
         digest = content_id(self.sampling.json(), self.schema or "", str(self.sample), str(self.attempt), *turns)
         object.__setattr__(self, "digest", digest)
+
+
+def seed_of(origin: str, attempt: int) -> int:
+    """The seed of an attempt (31 bits). It derives from what identifies the row, so that any machine draws the same completion for it."""
+    return int(content_id(origin, str(attempt))[:8], 16) & 0x7FFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…"); then `text` is empty."""
+    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…", "engine_crash"); then `text` is empty."""
 
     text: str
     finish_reason: str = "stop"  # "stop", "length", or "error"
@@ -91,6 +97,16 @@ class Completion:
     error: str | None = None
     identity: Identity | None = None  # of the engine that wrote it, where it was not the one that was asked
     reused: bool = False  # taken from an earlier run
+    attempt: int | None = field(default=None, compare=False)  # that got it in an earlier run, and its seed, where they are known
+    seed: int | None = field(default=None, compare=False)
+
+
+CRASH = "engine_crash"  # the error of a request that kills the engine
+
+
+def is_engine_error(code: str) -> bool:
+    """Whether an error tells of the engine ("engine:…", "engine_crash"), rather than of the prompt or the answer."""
+    return code.startswith("engine")
 
 
 class Engine(Protocol):

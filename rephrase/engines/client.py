@@ -149,7 +149,7 @@ class Client:
 
     async def _batch(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
         """Completions of one call, retried while that may help; a refused batch is taken apart."""
-        attempt = 0
+        attempt, guessed = 0, False
         while True:
             try:
                 body, resource = self._body(requests, prompts)
@@ -165,8 +165,10 @@ class Client:
                     singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
                     return [completion for single in await asyncio.gather(*singles) for completion in single]
                 if failure.status in _REFUSED and self._counts_tokens is None and "return_token_ids" in body:
-                    self._counts_tokens = False  # perhaps it was that field which the server does not know
+                    self._counts_tokens, guessed = False, True  # perhaps it was that field which the server does not know
                     continue
+                if guessed:  # it was the prompt; the next one finds out
+                    self._counts_tokens = None
                 return self._give_up(failure, prompts)
             else:
                 self._answered = True

@@ -1,6 +1,6 @@
 """Completions recorded earlier, found by request digest: JSONL files, or the generations of a run.
 
-Of Parquet only an index is held, 16 bytes a row; texts are fetched as they are asked for. Requests come in the order of the documents,
+Of Parquet only an index is held, 20 bytes a row; texts are fetched as they are asked for. Requests come in the order of the documents,
 as they did when the rows were written, so the row group that holds one answer holds the next ones too.
 """
 
@@ -17,18 +17,19 @@ import numpy as np
 import orjson
 
 from rephrase import storage
-from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.base import Completion, Identity, Request, is_engine_error, seed_of
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_INDEXED = ["request_digest", "error", "model"]
+_INDEXED = ["request_digest", "error", "model", "seed", "attempts"]
 _COLUMNS = ["request_digest", "completion", "finish_reason", "prompt_tokens", "completion_tokens", "error"]
-_IDENTITY = ["engine", "model_revision", "template_digest"]
-_LATER_ATTEMPTS = 8
+_IDENTITY = ["engine", "model_revision", "template_digest", "seed"]
+_ATTEMPTS = 9  # of recordings that do not say how many they took
 _FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 _KEPT_GROUPS = 4  # row groups held at a time
+_INDEX = np.dtype([("key", np.uint64), ("place", np.uint64), ("seed", np.uint32)])  # the place holds row group and row
 
 
 class Recording:
@@ -39,51 +40,56 @@ class Recording:
         self._model, self._errors = model, errors
         self._lines: dict[str, Completion] = {}
         self._groups: list[tuple[str, int]] = []
-        keys, places = [], []
+        self._attempts = 0
+        indexed = [np.empty(0, _INDEX)]
         for file in files:
             if file.endswith(".parquet"):
-                for found, rows in self._index(file):
-                    keys.append(found)
-                    places.append((np.uint64(len(self._groups) - 1) << np.uint64(32)) + rows.astype(np.uint64))
+                indexed += self._index(file)
             else:
                 self._read_lines(file)
-        all_keys = np.concatenate(keys) if keys else np.empty(0, np.uint64)
-        order = np.argsort(all_keys, kind="stable")  # of equal digests the first one recorded is taken
-        self._keys = all_keys[order]
-        self._places = np.concatenate(places)[order] if places else np.empty(0, np.uint64)
+        index = np.concatenate(indexed)
+        order = np.argsort(index["key"], kind="stable")
+        self._keys, self._places, self._seeds = (np.ascontiguousarray(index[name][order]) for name in index.dtype.names or ())
         self._group = functools.lru_cache(_KEPT_GROUPS)(_read_group)
 
     def find(self, request: Request) -> Completion | None:
-        """The recorded answer to a request, else to a later attempt of it: a run's rows name their last attempt only."""
-        for attempt in range(request.attempt, request.attempt + 1 + _LATER_ATTEMPTS):
-            asked = request if attempt == request.attempt else replace(request, attempt=attempt)
-            found = self._lines.get(asked.digest) or self._row(asked.digest)
+        """The recorded answer to a request, else to a later attempt of it: a run's rows name their last attempt only.
+
+        Of several that asked the same, the row's own is taken, else the first one recorded.
+        """
+        for attempt in range(request.attempt, max(request.attempt + 1, self._attempts)):
+            digest = request.digest if attempt == request.attempt else replace(request, attempt=attempt).digest
+            found = self._lines.get(digest) or self._row(digest, seed_of(request.origin, attempt))
             if found is not None:
-                return found
+                return replace(found, attempt=attempt)
         return None
 
-    def _row(self, digest: str) -> Completion | None:
+    def _row(self, digest: str, seed: int) -> Completion | None:
         key = _key(digest)
-        at = int(np.searchsorted(self._keys, key))
-        while at < len(self._keys) and self._keys[at] == key:
+        first, end = (int(np.searchsorted(self._keys, key, side)) for side in ("left", "right"))
+        own = first + np.flatnonzero(self._seeds[first:end] == seed)
+        for at in (*own.tolist(), *range(first, end)):
             place = int(self._places[at])
             row = self._group(*self._groups[place >> 32]).slice(place & 0xFFFFFFFF, 1).to_pylist()[0]
             if row["request_digest"] == digest:
                 return _completion(row)
-            at += 1
         return None
 
-    def _index(self, file: str) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    def _index(self, file: str) -> Iterator[np.ndarray[Any, Any]]:
         for number, group in enumerate(_row_groups(file, _INDEXED)):
-            digests = group.column("request_digest").to_pylist()
-            errors = group.column("error").to_pylist() if "error" in group.column_names else [None] * len(digests)
-            models = group.column("model").to_pylist() if "model" in group.column_names else [None] * len(digests)
-            rows = [row for row, digest in enumerate(digests) if digest and self._wanted(errors[row], models[row])]
+            absent = [None] * group.num_rows
+            columns = (group.column(name).to_pylist() if name in group.column_names else absent for name in _INDEXED)
+            place = len(self._groups) << 32
             self._groups.append((file, number))
-            yield np.fromiter((_key(digests[row]) for row in rows), np.uint64, len(rows)), np.array(rows, np.int64)
+            found = []
+            for row, (digest, error, model, seed, attempts) in enumerate(zip(*columns, strict=True)):
+                if digest and self._wanted(error, model):
+                    found.append((_key(digest), place + row, (seed or 0) & 0xFFFFFFFF))
+                    self._attempts = max(self._attempts, attempts or _ATTEMPTS)
+            yield np.array(found, _INDEX)
 
     def _wanted(self, error: str | None, model: str | None) -> bool:
-        if error and (not self._errors or error.startswith("engine:")):
+        if error and (not self._errors or is_engine_error(error)):
             return False
         return self._model is None or model in (None, self._model)
 
@@ -92,11 +98,12 @@ class Recording:
             try:
                 if self._wanted(row.get("error"), row.get("model")):
                     self._lines.setdefault(row["request_digest"], _completion(row))
+                    self._attempts = max(self._attempts, row.get("attempts") or _ATTEMPTS)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise _unreadable(f"{error!r}", f"{file}, row {number}") from error
 
 
-@functools.lru_cache(maxsize=2)
+@functools.cache  # a unit needs all that the config names
 def load_recording(path: str, model: str | None = None) -> Recording:
     """The recording in a file, a folder or a pattern, loaded once per process. Raises `UserError`."""
     return Recording(files_of(path), model=model)
@@ -124,6 +131,7 @@ def _completion(row: dict[str, Any]) -> Completion:
         completion_tokens=int(row["completion_tokens"] or 0),
         error=error if error == "prompt_too_long" else None,  # other errors are verdicts on a completion that is there
         identity=Identity(engine, row.get("model_revision"), row.get("template_digest")) if engine else None,
+        seed=row.get("seed"),
     )
 
 

@@ -137,9 +137,9 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def get(path: str, resource: str) -> tuple[int, bytes]:
-    """Status and body of a GET on the server's socket; status 0 where nobody answers."""
-    connection = _UnixConnection(path, timeout=10)
+def get(path: str, resource: str, timeout: float = 10.0) -> tuple[int, bytes]:
+    """Status and body of a GET on the server's socket; status 0 where nobody answers within `timeout` seconds."""
+    connection = _UnixConnection(path, timeout)
     try:
         connection.request("GET", resource)
         response = connection.getresponse()
@@ -150,10 +150,10 @@ def get(path: str, resource: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def metrics(path: str) -> dict[str, float]:
+def metrics(path: str, timeout: float = 10.0) -> dict[str, float]:
     """The server's metrics, summed over their labels; empty where it does not answer."""
     counts: dict[str, float] = {}
-    for line in get(path, "/metrics")[1].decode(errors="replace").splitlines():
+    for line in get(path, "/metrics", timeout)[1].decode(errors="replace").splitlines():
         name, value = line.partition("{")[0].partition(" ")[0], line.rsplit(" ", 1)[-1]
         if name and not name.startswith("#"):
             with contextlib.suppress(ValueError):

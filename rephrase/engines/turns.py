@@ -39,6 +39,16 @@ class Turns:
             yield
 
 
+def calls_under_way(folder: Path) -> bool:
+    """Whether any process has a call on the server of this folder."""
+    with _opened(folder / "calls") as calls:
+        try:
+            fcntl.flock(calls, fcntl.LOCK_EX | fcntl.LOCK_NB)  # for a moment, which no caller notices: they poll
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _opened(path: Path) -> IO[str]:
     return open(path, "a", encoding="utf-8")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from rephrase.engines import supervisor
-from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.base import CRASH, Completion, Identity, Request
 from rephrase.engines.client import DIED, Client, Server
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.server_folder import Launch
@@ -25,7 +25,6 @@ from rephrase.records import content_id
 if TYPE_CHECKING:
     from rephrase.config import VllmEngine
 
-CRASH = "engine_crash"
 _RETRIES = 3  # of calls that fail while the server lives
 _CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
 _GONE = 3.0  # seconds that a server may take to be seen as gone after a failed call

@@ -21,8 +21,10 @@ from pathlib import Path
 
 from rephrase.engines.processes import Process, end_members
 from rephrase.engines.server_folder import Launch, get, metrics, read_status, write_status
+from rephrase.engines.turns import calls_under_way
 
-_WATCH = 10.0  # seconds between looks at whether a server makes progress
+_WATCH = 10.0  # seconds between looks at whether a server makes progress, at most
+_PATIENCE = 3.0  # seconds for an answer, in which the owner's end is not seen
 _KEPT_LOG = 10 << 20  # bytes of a log that are kept with the run
 _OWNER_POLL = 1.0
 _CPU_NICE = 10  # what the tasks leave is the server's; they need a tenth of a core
@@ -139,9 +141,9 @@ def _until_ready(folder: Path, launch: Launch, owner: Process, server: subproces
         if code is not None:
             write_status(folder, "failed", error=_how_it_ended(folder, code))
             return False
-        if get(path, "/health")[0] == http.HTTPStatus.OK:
-            models = json.loads(get(path, "/v1/models")[1])["data"]
-            version = json.loads(get(path, "/version")[1] or b"{}").get("version", "")
+        if get(path, "/health", _PATIENCE)[0] == http.HTTPStatus.OK and (listed := get(path, "/v1/models", _PATIENCE)[1]):
+            models = json.loads(listed)["data"]
+            version = json.loads(get(path, "/version", _PATIENCE)[1] or b"{}").get("version", "")
             write_status(folder, "ready", max_model_len=models[0].get("max_model_len"), version=version)
             return True
         if time.monotonic() > deadline:
@@ -154,16 +156,19 @@ def _until_ready(folder: Path, launch: Launch, owner: Process, server: subproces
 
 def _until_end(folder: Path, launch: Launch, owner: Process, server: subprocess.Popen[bytes]) -> None:
     path = str(folder / "socket")
-    progress: tuple[float, ...] = ()
+    tokens: tuple[float, ...] = ()
     moved = looked = time.monotonic()
+    interval = min(_WATCH, launch.stall_timeout / 4)
     while owner.alive and folder.exists() and not (folder / "stop").exists():
         code = server.poll()
         now = time.monotonic()
-        if code is None and now - looked >= _WATCH:
+        if code is None and now - looked >= interval:
             looked = now
-            found = _progress(path)
-            if found is not None and (found != progress or not found[0]):  # written something, or nothing to do
-                progress, moved = found, now
+            found = _tokens(path)
+            # It has read or written something, keeps no statistics, or has nothing to do. Whether it has, its callers know better than
+            # itself: it counts a request as running once the step that took it up has ended, which a hanging one never does.
+            if found is not None and (found != tokens or not found or not calls_under_way(folder)):
+                tokens, moved = found, now
         stalled = now - moved > launch.stall_timeout
         if code is not None or stalled:
             error = f"no progress for {launch.stall_timeout:g} s (stall_timeout)" if code is None else _how_it_ended(folder, code)
@@ -175,17 +180,12 @@ def _until_end(folder: Path, launch: Launch, owner: Process, server: subprocess.
         write_status(folder, "stopped")
 
 
-def _progress(path: str) -> tuple[float, ...] | None:
-    """Requests that the server runs, and its counts of tokens read and written; None where it does not answer."""
-    counts = metrics(path)
+def _tokens(path: str) -> tuple[float, ...] | None:
+    """The server's counts of tokens read and written; None where it does not answer, empty where it was told not to count."""
+    counts = metrics(path, _PATIENCE)
     if not counts:
         return None
-    # A server that was told to keep no statistics is taken for idle.
-    return (
-        counts.get("vllm:num_requests_running", 0),
-        counts.get("vllm:prompt_tokens_total", 0),
-        counts.get("vllm:generation_tokens_total", 0),
-    )
+    return tuple(counts[name] for name in ("vllm:prompt_tokens_total", "vllm:generation_tokens_total") if name in counts)
 
 
 def _keep_log(folder: Path, launch: Launch, owner: Process, started: float) -> None:

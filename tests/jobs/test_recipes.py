@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 
@@ -162,6 +163,13 @@ def test_the_fan_out_of_one_document_is_spread_over_all_executors(config, tmp_pa
     session = LazySession(Spark(conf={"spark.executor.memory": "512m"}), "local-cluster[2,1,1024]")
     try:
         run_all(run, session)
+        objects = [path for path in tables.objects(storage.join(run.output, "generations")) if ".relations-" in path]
+        assert len(objects) == 9
+        for smaller in (20, 4096):  # resumed with other units: what is there still fits
+            before = sorted(row["id"] for row in rows(run))
+            os.unlink(objects[5])
+            run_all(load_run(str(path), {"rewrite.prompts_per_unit": smaller}), session)
+            assert sorted(row["id"] for row in rows(run)) == before
     finally:
         session.stop()
     relations = [row for row in rows(run) if row["step"] == "relations"]

@@ -77,7 +77,7 @@ def command(*words: object) -> list[str]:
 def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, spark, tiny_model):
     poison = token(tiny_model, "§")
     recipes = [{"use": f"wrap/{style}", "sampling": {"max_tokens": 24}} for style in ("easy", "qa")]
-    path = config(STAND_IN_POISON=poison, rewrite={"max_engine_errors": 1.0}, documents=4, recipes=recipes)
+    path = config(STAND_IN_POISON=poison, rewrite={"max_engine_errors": 1.0}, documents=5, recipes=recipes)
     with open(tmp_path / "raw" / "notes.jsonl", "a") as file:
         file.write(json.dumps({"id": "poison", "text": "People have worked with § for years. " * 12}))
     broken = load_run(str(path))
@@ -87,6 +87,8 @@ def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, spa
     crashed = {row["id"] for row in rows.values() if row["error"]}
     assert {rows[id_]["error"] for id_ in crashed} == {"engine_crash"}
     assert len(crashed) == 2, "one in each style"
+    made_again = [footer for footer in tables.footers(tables.objects(storage.join(broken.output, "generations"))) if footer.note["errors"]]
+    assert all(footer.rows > 1 for footer in made_again), "with good rows beside the bad one"
     healed = load_run(str(path), {"engine.env.STAND_IN_POISON": "-1"})
     before = requests(tmp_path)
     run_all(healed, spark, retry_errors=True)
@@ -260,6 +262,7 @@ def test_status_tells_how_far_a_run_is_and_keeps_a_row_a_unit(config, tmp_path, 
     out = capsys.readouterr().out
     assert f"{len(objects) - 1} of {len(objects)}" in out
     assert "tokens/s" in out
+    assert "of work left" in " ".join(out.replace("│", " ").split())
     units = tables.read(storage.join(run.output, "stats", "rewrite.parquet"))
     assert units.num_rows == len(objects)
     assert sum(units["generations"].to_pylist()) == len(expected_ids(run))

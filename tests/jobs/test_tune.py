@@ -9,7 +9,7 @@ from jobs.run import run_stage
 from jobs.tune import Candidate, Trial, candidates, choose, combine, sample_requests, tune, write_args
 from rephrase.config_file import load_run
 from rephrase.errors import UserError
-from tests.jobs.test_rewrite import config
+from tests.jobs.test_rewrite import config, entries
 
 __all__ = ["config"]
 
@@ -83,8 +83,11 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     assert trials["good"].tokens_per_second > 1.5 * trials["as configured"].tokens_per_second
     assert load_run(str(path)).engine.args == ["--stand-in-seconds", "0.02"]
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
-    assert [entry["name"] for entry in kept] == ["as configured", "bad", "good", "as configured, again"]
-    tune(load_run(str(path)), str(path), sample=4, minutes=0.02)
+    assert [entry["name"] for entry in kept] == ["as configured", "bad", "good", "good, again", "as configured, again"]
+    # On a machine with more GPUs than an executor has, it is an executor's engine that is tried.
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6,7")
+    tune(load_run(str(path), {"rewrite.executor": {"gpus": 2}}), str(path), sample=4, minutes=0.02)
+    assert [entry["devices"] for entry in entries(tmp_path) if "start" in entry][-1] == "5,6"
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
     assert kept[-1]["failure"] == "not tried: the time is up"
 

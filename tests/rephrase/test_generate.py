@@ -5,10 +5,14 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from rephrase import tables
 from rephrase.config import RecipeUse
 from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.recording import Recording
+from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
 from rephrase.generate import Task, generate, generate_together, generations_of
 from rephrase.recipes.base import Row
@@ -109,10 +113,33 @@ def test_engine_errors_become_rows_and_are_not_asked_again(tokenizer):
     assert [t is None for t in table["text"].to_pylist()] == [e is not None for e in table["error"].to_pylist()]
 
 
-def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer):
-    engine = ScriptedEngine(lambda _: Completion("", "error", error="engine:refused"))
-    with pytest.raises(UserError, match=r"requests of a unit failed, most often with `engine:refused`"):
-        run(engine, tokenizer, max_engine_errors=0.5)
+@pytest.mark.parametrize("error", ["engine:bad_request: token {} is none", "engine_crash"])
+def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer, error):
+    def answer(request: Request) -> Completion:
+        number = int(request.digest[:8], 16)
+        code = "engine:timeout" if number % 4 == 0 else error.format(number) if number % 4 == 1 else None
+        return Completion("", "error", error=code) if code else echo(request)
+
+    table, tally = run(ScriptedEngine(answer), tokenizer)
+    assert tally.engine_errors == sum(error is not None for error in table["error"].to_pylist())
+    assert len(tally.causes) == 2, "numbers make no other cause"
+    share, times = tally.engine_errors / tally.requests, max(tally.causes.values())
+    run(ScriptedEngine(answer), tokenizer, max_engine_errors=share)
+    with pytest.raises(UserError, match=rf"{tally.engine_errors} of {tally.requests} requests of a unit failed.*{times} times"):
+        run(ScriptedEngine(answer), tokenizer, max_engine_errors=share - 0.01)
+
+
+def test_an_engine_that_answers_nothing_is_not_asked_for_a_whole_unit(tokenizer):
+    rows = [Row(Document(f"doc{n}", "The tide rises at dawn.")) for n in range(2000)]
+    dead = ScriptedEngine(lambda _: Completion("", "error", error="engine_crash"))
+    with pytest.raises(UserError, match=r"`engine_crash`"):
+        run(dead, tokenizer, rows=rows, max_engine_errors=0.2)
+    assert 20 < sum(map(len, dead.calls)) < 50
+    once = ScriptedEngine(lambda r: Completion("", "error", error="engine_crash") if r is once.calls[0][0] else echo(r))
+    table, _ = run(once, tokenizer, rows=rows[:3], max_engine_errors=0.2)
+    assert table["error"].to_pylist().count("engine_crash") == 1, "one prompt that kills its engine is another matter"
+    late = ScriptedEngine(lambda r: Completion("", "error", error="engine:timeout") if len(late.calls) > 100 else echo(r))
+    run(late, tokenizer, rows=rows[:400], max_engine_errors=0.5)  # a bad spell is weighed at the end
 
 
 def test_a_step_that_fans_out_can_be_cut_into_parts(tokenizer):
@@ -161,3 +188,28 @@ def test_rows_asked_again_in_a_later_run_get_other_seeds_but_the_same_ids(tokeni
     assert tables[0]["id"].equals(tables[1]["id"])
     assert not set(tables[0]["seed"].to_pylist()) & set(tables[1]["seed"].to_pylist())
     assert set(tables[1]["attempts"].to_pylist()) == {4}
+
+
+def test_rows_made_of_earlier_completions_are_the_earlier_rows_whatever_attempt_got_them(tokenizer, tmp_path):
+    """Also of documents with the same text, whose requests are equal but for their seeds."""
+    [recipe] = recipes_of([RecipeUse(use="entigraph")])
+    rows = [*DOCUMENTS, *(Row(Document(f"twin of {row.document.id}", row.document.text)) for row in DOCUMENTS)]
+
+    def answer(request: Request) -> Completion:
+        good = request.attempt >= (10 if "Tide number 0" in request.messages[-1].content else 9)
+        return Completion(json.dumps({"summary": f"Drawn with {request.seed}.", "entities": ["Moon"]}) if good else "{broken")
+
+    def made(first: int, engine) -> list[dict]:
+        return asyncio.run(generate(rows, Task(recipe, recipe.steps[0], tokenizer, "scripted", first), engine))[0].to_pylist()
+
+    before = made(5, ScriptedEngine(answer))  # attempts 5 to 9
+    path = str(tmp_path / "unit.parquet")
+    tables.commit(path, pa.Table.from_pylist(before, schema=GENERATION), {})
+    engine = ScriptedEngine(answer)
+    assert made(0, Reuse(engine, [Recording([path])])) == before
+    assert not engine.calls, "also what did not parse then is not asked for again"
+    after = made(10, Reuse(engine, [Recording([path], errors=False)], any_attempt=True))
+    wrong = {row["id"] for row in before if row["error"]}
+    assert [row for row in after if row["id"] not in wrong] == [row for row in before if row["id"] not in wrong]
+    assert sum(map(len, engine.calls)) == len(wrong) == 2
+    assert all(str(row["seed"]) in row["text"] for row in after if row["text"]), "a row's seed is the one that drew its completion"

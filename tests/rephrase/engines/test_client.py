@@ -134,6 +134,17 @@ def test_the_bad_request_of_a_batch_is_found_and_the_others_succeed(folder):
     assert (done[1].text, done[1].finish_reason, done[1].prompt_tokens) == ("", "error", len(bad))
 
 
+def test_a_bad_first_request_does_not_make_the_server_one_that_cannot_count(folder):
+    bad = ChatPrompter(folder).token_ids(ask("bad").messages)
+
+    def behave(body, _call):
+        return error(400, "too much") if bad in body["prompt"] else echo(body)
+
+    done, server = complete(behave, [ask(text) for text in ("bad", "a", "b b", "c", "d")], tokenizer=folder, batch_size=5)
+    assert [c.error is None for c in done] == [False, True, True, True, True]
+    assert [len(body["prompt"]) for _, body, _ in server.calls] == [1, 1, 1, 3], "batches again after the first that was answered"
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_transient_errors_are_retried(status):
     done, server = complete(lambda _, call: error(status, "busy") if call < 3 else choices(["fine"]), [ask()])

@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,27 +87,38 @@ def test_a_server_that_dies_once_costs_nobody_anything(config, sleeper, own_fold
     assert sum("start" in entry for entry in log(tmp_path)) == 2
 
 
-def test_a_server_that_makes_no_progress_is_ended(config, sleeper, own_folder, tmp_path, monkeypatch):
-    engine_config = config(STAND_IN_STALL="1", stall_timeout=1)
-    owner = Process.of(sleeper.pid)
-    logs = str(tmp_path / "logs")
-    with_logs = replace(launch(engine_config, (), logs), stall_timeout=11)  # a look every 10 seconds
-    server = supervisor.find_or_start(with_logs, owner)
+@pytest.mark.parametrize("how", ["stopped", "in its first step"])
+def test_a_server_that_hangs_is_ended_and_its_requests_are_asked_again(config, sleeper, own_folder, tmp_path, how):
+    stall = {"STAND_IN_STALL": str(tmp_path / "stalled")} if how == "in its first step" else {}
+    engine_config = config(stall_timeout=2, STAND_IN_SECONDS="0.5", **stall)
+    owner, logs = Process.of(sleeper.pid), str(tmp_path / "logs")
 
     async def run():
-        async with Vllm(engine_config, owner=owner) as engine:
-            call = asyncio.create_task(engine.complete([request("0")]))
-            await asyncio.sleep(0)
-            await asyncio.to_thread(wait_until, lambda: not server.process.alive, 150)
-            call.cancel()
+        async with Vllm(engine_config, owner=owner, logs=logs) as engine:
+            server = await asyncio.to_thread(supervisor.find_or_start, launch(engine_config, (), logs), owner)
+            await asyncio.sleep(3)
+            assert server.process.alive, "one that has nothing to do is left alone"
+            calls = [asyncio.create_task(engine.complete([request(str(n))])) for n in range(4)]
+            await asyncio.sleep(0.2)
+            if how == "stopped":
+                os.kill(server.process.pid, signal.SIGSTOP)
+            answers = await asyncio.wait_for(asyncio.gather(*calls), 60)
+            return server, [answer.error for [answer] in answers]
 
-    asyncio.run(run())
-    status = json.loads((server.folder / "status.json").read_text())
-    assert status["state"] in ("dead", "starting", "ready")
-    assert status["deaths"]
-    wait_until(lambda: list(storage.list_files(logs)), 60)
+    server, errors = asyncio.run(run())
+    assert errors == [None] * 4
+    assert not server.process.alive
+    assert len(json.loads((server.folder / "status.json").read_text())["deaths"]) == 1
     [kept] = [file.path for file in storage.list_files(logs)]
     assert kept.endswith(".log")
+
+
+def test_nothing_of_a_hanging_server_outlives_its_owner(config, sleeper, own_folder):
+    server = supervisor.find_or_start(launch(config(stall_timeout=4)), Process.of(sleeper.pid))
+    os.kill(server.process.pid, signal.SIGSTOP)
+    time.sleep(2)  # the watchdog waits for an answer
+    sleeper.kill()
+    wait_until(lambda: not server.process.alive, 10)
 
 
 def test_a_server_that_hangs_on_start_is_ended_in_time_with_one_clear_line(config, sleeper, own_folder, tmp_path):

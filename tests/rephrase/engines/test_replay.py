@@ -53,13 +53,14 @@ def test_jsonl_of_any_compression_in_a_folder_is_replayed(tmp_path):
     assert done[3] == Completion("", "error", error="engine:not_recorded")
 
 
-def test_the_generations_of_a_run_are_replayed_without_their_engine_errors(tmp_path):
+@pytest.mark.parametrize("error", ["engine:timeout", "engine_crash"])
+def test_the_generations_of_a_run_are_replayed_without_their_engine_errors(tmp_path, error):
     a, b, c, d = REQUESTS
     retried = replace(b, attempt=2)
     rows = [
         record(a, "A", error="parse:no_title", text=None),
         record(retried, "B", attempts=3),
-        record(c, "", error="engine:timeout"),
+        record(c, "", error=error),
         record(d, "", error="prompt_too_long", finish_reason="error", completion_tokens=0),
     ]
     path = tmp_path / "wrap" / "medium" / "unit-0.parquet"

@@ -1,8 +1,8 @@
 """A server with vLLM's command line and answers, but without a model: for tests of what happens around engines, not in them.
 
 Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
-STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL makes calls never end;
-STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
+STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL is a file that the first call
+makes, which then never ends; STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
 """
 
 import argparse
@@ -15,13 +15,21 @@ from http.server import BaseHTTPRequestHandler
 
 VERSION = "0.0.stand-in"
 ANSWER = "Question: What is the sum of {0}?\nAnswer: The sum is {0}, and nobody knows another."
-counts = {"vllm:num_requests_running": 0, "vllm:generation_tokens_total": 0, "vllm:prompt_tokens_total": 0}
+counts = {"vllm:generation_tokens_total": 0, "vllm:prompt_tokens_total": 0}
 
 
 def note(**fields: object) -> None:
     if path := os.environ.get("STAND_IN_LOG"):
         with open(path, "a") as file:
             file.write(json.dumps({"pid": os.getpid(), "at": time.time(), **fields}) + "\n")
+
+
+def first(path: str) -> bool:
+    try:
+        open(path, "x").close()
+    except FileExistsError:
+        return False
+    return True
 
 
 def text_of(body: dict, prompt: list) -> str:
@@ -61,17 +69,15 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompts, tokens = body["prompt"], body["max_tokens"]
         note(prompts=len(prompts))
-        counts["vllm:num_requests_running"] += 1
         if any(int(os.environ.get("STAND_IN_POISON", "-1")) in prompt for prompt in prompts):
             os.kill(os.getpid(), signal.SIGKILL)
-        while "STAND_IN_STALL" in os.environ:
-            time.sleep(1)
+        if "STAND_IN_STALL" in os.environ and first(os.environ["STAND_IN_STALL"]):
+            time.sleep(600)
         time.sleep(options.stand_in_seconds)
         choices = [
             {"index": index, "text": text_of(body, prompt), "token_ids": [1] * tokens, "finish_reason": "stop"}
             for index, prompt in enumerate(prompts)
         ]
-        counts["vllm:num_requests_running"] -= 1
         counts["vllm:generation_tokens_total"] += tokens * len(prompts)
         self.answer({"choices": choices, "usage": {"prompt_tokens": 1, "completion_tokens": tokens}})
 
