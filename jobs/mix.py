@@ -66,7 +66,7 @@ def mix(run: Run, spark: LazySession) -> None:
             there = len(exchange.there())
             if there < exchange.packs:
                 marks = marks_of(run.mix, inputs, job, plan) if before else marks
-                with StageProgress("exchange", exchange.folder, exchange.packs, there, ending=exchange.ENDING) as progress:
+                with StageProgress("mix (exchange)", exchange.folder, exchange.packs, there, ending=exchange.ENDING) as progress:
                     scatter(job, inputs, run.mix, plan, exchange, marks, progress)
         if marks is not None:
             marks.unpersist()

@@ -20,7 +20,7 @@ from jobs.gpus import discovery_script, executor_gpus, rewrite_profile
 from jobs.pace import Pace
 from jobs.progress import StageProgress, console
 from jobs.rows import Source, rows_of, sources_of, with_generations
-from jobs.stage import claim, stage_note
+from jobs.stage import claim, remove_stage, stage_note
 from jobs.stats import write_units
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
@@ -63,7 +63,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     Raises `UserError` for a missing documents table, an engine that does not start, and a folder that belongs to another config.
     """
     recipes = recipes_of(run.recipes)
-    check_engine(run.engine)
+    check_engine(run.engine, here=spark.is_local)
     for path in run.rewrite.reuse:
         files_of(path)
     sources = sources_of(run, recipes)
@@ -133,8 +133,8 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
         return
     for unit in again:  # before the unit itself, so that nothing stale is left by a crash
         storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
-    storage.remove_folder(storage.join(run.output, DUPLICATES, "judged"))
-    storage.remove_folder(storage.join(run.output, "mixture"))
+    remove_stage(storage.join(run.output, DUPLICATES, "judged"))
+    remove_stage(storage.join(run.output, "mixture"))
     rounds = {unit.output: unit.payload.round for unit in again}
     _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=weights_of(again), rounds=rounds))
 

@@ -41,7 +41,7 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
 
     `retry_errors`: see `rewrite_stage`; `replace`: see `run_stage`. Raises `UserError` from any stage.
     """
-    check(run)
+    check(run, here=spark.is_local)
     for name in STAGES:
         if name in ("shard", "screen") and run.input is None:
             continue
@@ -83,8 +83,11 @@ def _models(settings: dict[str, Any]) -> list[str]:
     return [path for path in (settings.get("model"), *(settings.get("models") or ())) if isinstance(path, str)]
 
 
-def check(run: Run) -> None:
-    """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input."""
+def check(run: Run, *, here: bool = False) -> None:
+    """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input.
+
+    `here`: see `check_engine`.
+    """
     from classifiers.cascade import build_cascade
     from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
@@ -101,4 +104,4 @@ def check(run: Run) -> None:
     if run.screen is not None:
         screening(run)
     build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])
-    check_engine(run.engine)
+    check_engine(run.engine, here=here)

@@ -59,6 +59,12 @@ class LazySession:
         self._models = models
         self._owned = False
 
+    @property
+    def is_local(self) -> bool:
+        """Whether tasks are known to run on this machine; False for a session that was given."""
+        master = self._master or self._config.master or ("" if _is_submitted() else "local")
+        return (self._owned or self._session is None) and master.startswith("local")
+
     def get(self) -> SparkSession:
         """The session: the caller's own, else the one that runs in this process, else a new one."""
         if self._session is None:
@@ -89,8 +95,7 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
     if master and master.startswith("sc://"):
         return _connect(config, master)
     builder = SparkSession.builder.appName("rephrase")
-    submitted = "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
-    if not submitted:  # spark-submit has its own master, logging and UI settings
+    if not _is_submitted():  # spark-submit has its own master, logging and UI settings
         master = master or "local[*]"
         options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()}" + (f" {_JVM}" if master.startswith("local") else "")
         builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
@@ -104,8 +109,12 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
         raise UserError(
             f"Spark does not start: {str(error).splitlines()[0]}",
             where=f"master {master or '(from spark-submit)'}",
-            cure="a Java 17 or newer must be on the PATH or in JAVA_HOME; see infra/java.sh",
+            cure="a Java 17 or newer must be on the PATH or in JAVA_HOME (see infra/java.sh), and at the master's address a master",
         ) from error
+
+
+def _is_submitted() -> bool:
+    return "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def settings_of(config: Spark, master: str | None) -> dict[str, str]:

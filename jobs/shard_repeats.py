@@ -76,7 +76,7 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
     """Make the documents objects of the files whose indexes are in `todo`, without what is repeated."""
     session = spark.get()
     with (
-        StageProgress("dedup", plan.documents, len(plan.files), len(plan.files) - len(todo), _words) as progress,
+        StageProgress("shard (repeats)", plan.documents, len(plan.files), len(plan.files) - len(todo), _words) as progress,
         watched(session, plan.documents) as job,
     ):
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.

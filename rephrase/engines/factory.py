@@ -36,15 +36,17 @@ def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: s
     return Replay(config)
 
 
-def check_engine(config: EngineConfig) -> None:
+def check_engine(config: EngineConfig, *, here: bool = False) -> None:
     """Raise a `UserError` now about what would fail every task later: no model folder, no recording, no API key.
 
-    Starts nothing and asks no server. Folders are looked for on this machine.
+    Starts nothing and asks no server. Folders are looked for on this machine; vLLM only where tasks run `here`, too.
     """
     if config.kind == "vllm":
-        from rephrase.engines.vllm import check_model
+        from rephrase.engines.vllm import check_installed, check_model
 
         check_model(config)
+        if here:
+            check_installed(config.model)
     elif config.kind == "endpoint":
         from rephrase.engines.client import check_endpoint
 

@@ -161,12 +161,7 @@ def _died(answers: Sequence[Completion]) -> bool:
 
 def find_or_start(launch: Launch, owner: Process) -> supervisor.ServerInfo:
     """See `supervisor.find_or_start`; also raises a `UserError` where vLLM is not installed."""
-    if importlib.util.find_spec("vllm") is None:
-        raise UserError(
-            "vLLM is not installed on this machine",
-            where=launch.where,
-            cure="pip install 'rephrase[gpu]', or 'rephrase[cpu]' without a GPU",
-        )
+    check_installed(launch.where)
     return supervisor.find_or_start(launch, owner)
 
 
@@ -231,6 +226,13 @@ def check_model(config: VllmEngine) -> None:
         raise UserError("the model folder has no config.json", where=model, cure=cure) from error
     except (OSError, orjson.JSONDecodeError) as error:
         raise UserError(f"the model's config.json cannot be read: {error}", where=model, cure=cure) from error
+
+
+def check_installed(where: str) -> None:
+    """Raise a `UserError` for the model or server named by `where` if this machine has no vLLM."""
+    if importlib.util.find_spec("vllm") is None:
+        cure = "pip install 'rephrase[gpu]', or 'rephrase[cpu]' without a GPU"
+        raise UserError("vLLM is not installed on this machine", where=where, cure=cure)
 
 
 def argument(config: VllmEngine, name: str) -> str | None:

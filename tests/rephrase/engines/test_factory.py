@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from rephrase.config import EndpointEngine, ReplayEngine, VllmEngine
+from jobs.session import LazySession
+from rephrase.config import EndpointEngine, ReplayEngine, Spark, VllmEngine
 from rephrase.engines.factory import check_engine, open_engine
 from rephrase.engines.vllm import argument, launch
 from rephrase.errors import UserError
@@ -34,6 +35,15 @@ def test_hub_ids_pass_and_urls_do_not():
     check_engine(vllm("org/model"))
     with pytest.raises(UserError, match="not from URLs"):
         check_engine(vllm("s3://bucket/model"))
+
+
+def test_a_missing_vllm_is_found_where_tasks_run_on_this_machine(monkeypatch):
+    monkeypatch.delitem(sys.modules, "vllm", raising=False)
+    monkeypatch.setattr(sys, "path", [])
+    check_engine(vllm("org/model"))
+    with pytest.raises(UserError, match="vLLM is not installed on this machine"):
+        check_engine(vllm("org/model"), here=LazySession(Spark(master="local[2]")).is_local)
+    assert not LazySession(Spark(master="spark://somewhere:7077")).is_local
 
 
 def test_what_is_wrong_with_the_other_engines_is_found_too(tmp_path, monkeypatch):
