@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.interrupt import kept_handlers
 from jobs.worker_daemon import MODELS
 from rephrase.errors import UserError
 
@@ -69,7 +71,8 @@ class LazySession:
     def stop(self) -> None:
         """Stop the session if this object started it."""
         if self._owned and self._session is not None:
-            self._session.stop()
+            with contextlib.suppress(Exception):  # of a JVM that has gone already
+                self._session.stop()
             self._session = None
 
 
@@ -99,7 +102,8 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
     for key, value in {**settings_of(config, master), **_preloading(models)}.items():
         builder = builder.config(key, value)
     try:
-        return builder.getOrCreate()
+        with kept_handlers():
+            return builder.getOrCreate()
     except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
         raise UserError(
             f"Spark does not start: {str(error).splitlines()[0]}",
