@@ -98,7 +98,7 @@ def test_a_damaged_object_ends_a_search_through_spark_connect_at_once_and_leaves
 
 
 def test_a_driver_that_is_asked_to_end_takes_its_tasks_off_the_server(connect, config, start, tmp_path, spark):
-    path = config(documents=18, STAND_IN_SECONDS=0.3)
+    path = config(documents=8, STAND_IN_SECONDS=0.3)
     run_stage("shard", load_run(str(path)), spark)
     driver = start(path, "--master", connect)
     driver.terminate()
