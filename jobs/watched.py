@@ -109,6 +109,7 @@ class _Watch:
     """The driver's eye on the reports of a job."""
 
     def __init__(self, reports: Reports, spark: SparkSession) -> None:
+        reports.prepare()
         self._reports = reports
         self._patience = 0.0 if _has_one_executor(spark) else _ELSEWHERE
         self._failing: set[str] = set()
