@@ -35,7 +35,9 @@ _DEFAULTS: dict[str, str] = {
     # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.
     "spark.python.unix.domain.socket.enabled": "true",
     "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108  # names are random, and a container's own folder can be too long for a socket
-    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py.
+    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py. Faults of the
+    # JVM around a task (a full shuffle folder) do not: Spark counts them with those, with a killed executor and with each try on one whose
+    # engine does not start, and tells no driver through Connect which of them it was.
     "spark.task.maxFailures": _MAX_FAILURES,
 }
 
