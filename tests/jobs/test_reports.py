@@ -20,6 +20,7 @@ from tests.jobs.standalone import wait_for
 
 EXECUTOR = """
 import contextlib, sys
+from jobs import reports
 from rephrase.errors import StartError, TaskError
 
 reports._NEXT_TRY = 0.0
