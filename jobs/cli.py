@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jobs.cli_options import add_run_options, load, with_spark
+from jobs.interrupt import Interrupted, interruptible
 from rephrase import __version__
 from rephrase.errors import UserError
 
@@ -56,18 +57,19 @@ _STAGES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Exits with 0, with 2 after an error that the user can mend, or with 130 after Ctrl-C."""
+    """Run the command line. Exits with 0, with 2 after an error that the user can mend, or with 130 after Ctrl-C, 143 after SIGTERM."""
     parser = _parser()
     options = parser.parse_args(arguments)
     action: Callable[[argparse.Namespace], None] = options.action
     try:
-        action(options)
+        with interruptible():
+            action(options)
     except UserError as error:
         print(f"rephrase: {error.line()}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("rephrase: interrupted; run the same command again to resume", file=sys.stderr)
-        sys.exit(130)
+    except Interrupted as interrupted:
+        print(f"rephrase: stopped by {interrupted}; run the same command again to resume", file=sys.stderr)
+        sys.exit(interrupted.exit_code)
 
 
 def stage_main(stage: str) -> None:

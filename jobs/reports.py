@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Body = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]  # a function of `mapInArrow`
 
 _EXECUTOR, _FATAL, _NOT_STARTED, _BROKEN = "executor", "fatal", "not-started", "broken"
+_SPARE = "spare"  # removed by a task that cannot report: on a full disk that makes room, and anywhere else it tells the driver as much
+_SPARE_BYTES = 4096
 _TRIES = 3  # a task that fails so often by an error in it would fail for ever
 _NEXT_TRY = 10.0  # seconds that a task waits where another try would fail as well: its place is then taken by others, or its job ended
 
@@ -44,6 +46,10 @@ class Reports:
     """The reports of one job, by both sides."""
 
     folder: str
+
+    def prepare(self) -> None:
+        """On the driver, before its tasks start. Raises `UserError` where nothing can be stored."""
+        storage.put(storage.join(self.folder, _SPARE), bytes(_SPARE_BYTES))
 
     def began(self) -> None:
         """In a task: report the executor that it runs on. No kind of session tells the driver which executors work for a job."""
@@ -79,7 +85,7 @@ class Reports:
     def failed(self, error: Exception) -> NoReturn:
         """In a task: report its error and raise it in a form that the driver knows."""
         if isinstance(error, StartError):
-            storage.put(self._not_started(), error.json().encode())
+            self._put(storage.name_of(self._not_started()), error)
             time.sleep(_NEXT_TRY)
             raise TaskError(error) from error
         fatal = error
@@ -99,7 +105,16 @@ class Reports:
         for executor in _of_kind(_NOT_STARTED, names):
             with contextlib.suppress(FileNotFoundError):  # taken back meanwhile
                 not_started[executor] = self._read(f"{_NOT_STARTED}-{executor}")
-        return Found(self._read(_FATAL) if _FATAL in names else None, frozenset(_of_kind(_EXECUTOR, names)), not_started)
+        fatal = self._read(_FATAL) if _FATAL in names else None if _SPARE in names else self._not_stored()
+        return Found(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started)
+
+    def _not_stored(self) -> UserError:
+        try:
+            storage.check_writable(self.folder)
+        except UserError as error:  # the driver is refused as well, and says why
+            return error
+        cure = "check permissions and free space as the executors have them; run again to resume"
+        return UserError("a task cannot store its result, nor tell why", where=self.folder, cure=cure)
 
     def _not_started(self) -> str:
         return storage.join(self.folder, f"{_NOT_STARTED}-{_executor()}")
@@ -108,7 +123,13 @@ class Reports:
         return [storage.name_of(file.path) for file in storage.list_files(self.folder)]
 
     def _put(self, name: str, error: UserError) -> None:
-        storage.put(storage.join(self.folder, name), error.json().encode())
+        place, data = storage.join(self.folder, name), error.json().encode()
+        try:
+            storage.put(place, data)
+        except Exception:  # noqa: BLE001  # whatever a store that takes nothing says; it may well be what is to be reported
+            with contextlib.suppress(Exception):
+                storage.delete(storage.join(self.folder, _SPARE))
+                storage.put(place, data)
 
     def _read(self, name: str) -> UserError:
         return from_json(storage.read(storage.join(self.folder, name)).decode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.interrupt import kept_handlers
 from jobs.worker_daemon import MODELS
 from rephrase.errors import UserError
 
@@ -33,7 +35,9 @@ _DEFAULTS: dict[str, str] = {
     # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.
     "spark.python.unix.domain.socket.enabled": "true",
     "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108  # names are random, and a container's own folder can be too long for a socket
-    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py.
+    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py. Faults of the
+    # JVM around a task (a full shuffle folder) do not: Spark counts them with those, with a killed executor and with each try on one whose
+    # engine does not start, and tells no driver through Connect which of them it was.
     "spark.task.maxFailures": _MAX_FAILURES,
 }
 
@@ -75,7 +79,8 @@ class LazySession:
     def stop(self) -> None:
         """Stop the session if this object started it."""
         if self._owned and self._session is not None:
-            self._session.stop()
+            with contextlib.suppress(Exception):  # of a JVM that has gone already
+                self._session.stop()
             self._session = None
 
 
@@ -104,7 +109,8 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
     for key, value in {**settings_of(config, master), **_preloading(models)}.items():
         builder = builder.config(key, value)
     try:
-        return builder.getOrCreate()
+        with kept_handlers():
+            return builder.getOrCreate()
     except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
         raise UserError(
             f"Spark does not start: {str(error).splitlines()[0]}",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 _POLL_SECONDS = 0.5
+_CANCELLING = 10.0  # seconds at most that the cancelling of an interrupted action takes
 _ELSEWHERE = 30.0  # seconds in which another executor may come, or take over a task, after all others said that their engine does not start
 
 
@@ -82,13 +83,17 @@ def run_watched(action: Callable[[], Result], spark: SparkSession, reports: Repo
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     fatal: UserError | None = None
-    while thread.is_alive():
-        thread.join(_POLL_SECONDS)
-        if progress:
-            progress.look()
-        fatal = fatal or watch.look()
-        if fatal:
-            _cancel(spark, tag)  # at every look, as an action may be between two of its jobs
+    try:
+        while thread.is_alive():
+            thread.join(_POLL_SECONDS)
+            if progress:
+                progress.look()
+            fatal = fatal or watch.look()
+            if fatal:
+                _cancel(spark, tag)  # at every look, as an action may be between two of its jobs
+    except BaseException:  # Ctrl-C, or a store that cannot be read: Spark would go on without a driver who looks
+        _cancel_and_wait(thread, spark, tag)
+        raise
     if progress:
         progress.look()
     if failure and not fatal:
@@ -104,6 +109,7 @@ class _Watch:
     """The driver's eye on the reports of a job."""
 
     def __init__(self, reports: Reports, spark: SparkSession) -> None:
+        reports.prepare()
         self._reports = reports
         self._patience = 0.0 if _has_one_executor(spark) else _ELSEWHERE
         self._failing: set[str] = set()
@@ -145,6 +151,14 @@ def _cancel(spark: SparkSession, name: str) -> None:
         spark.interruptTag(name)
     else:
         spark.sparkContext.cancelJobGroup(name)
+
+
+def _cancel_and_wait(action: threading.Thread, spark: SparkSession, name: str) -> None:
+    deadline = time.monotonic() + _CANCELLING
+    with contextlib.suppress(Exception):  # of a Spark that has gone by the same signal
+        while action.is_alive() and time.monotonic() < deadline:
+            _cancel(spark, name)
+            action.join(_POLL_SECONDS)
 
 
 def _has_one_executor(spark: SparkSession) -> bool:

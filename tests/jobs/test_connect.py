@@ -12,11 +12,16 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from jobs.run import run_stage
 from jobs.session import LazySession
 from rephrase import storage, tables
 from rephrase.config_file import load_run
 from tests.jobs.test_dedup import write_documents, write_judged
+from tests.jobs.test_interrupt import start
 from tests.jobs.test_pipeline import assert_complete, write_run
+from tests.jobs.test_rewrite import config, requests
+
+__all__ = ["config", "start"]
 
 _START = 90.0  # seconds for a JVM and its server
 
@@ -90,3 +95,14 @@ def test_a_damaged_object_ends_a_search_through_spark_connect_at_once_and_leaves
     assert f"{damaged.name}: not a readable Parquet file" in said
     assert said.endswith("(remove the file or restore it)")
     assert os.listdir(tmp_path / "out" / "duplicates" / "judged") == ["_stage.json"]
+
+
+def test_a_driver_that_is_asked_to_end_takes_its_tasks_off_the_server(connect, config, start, tmp_path, spark):
+    path = config(documents=8, STAND_IN_SECONDS=0.3)
+    run_stage("shard", load_run(str(path)), spark)
+    driver = start(path, "--master", connect)
+    driver.terminate()
+    assert driver.wait(30) == 143
+    asked = requests(tmp_path)
+    time.sleep(2.0)  # several requests, if there were tasks to ask them
+    assert requests(tmp_path) == asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from jobs.reports import Reports
 from jobs.units import run_units
 from jobs.watched import run_watched, watched
+from rephrase import storage
 from rephrase.errors import UserError
 from tests.jobs.standalone import wait_for
 
@@ -105,6 +107,20 @@ def test_a_task_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
         run_units(spark.get(), [1], work, str(tmp_path / "stage"))
     assert tries.read_text() == "xxx"
     assert not (tmp_path / "stage").exists()
+
+
+def test_a_task_that_can_store_nothing_and_not_report_that_either_ends_its_job_at_the_first_try(tmp_path, spark):
+    tries, limit = tmp_path / "tries", resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def work(_item: int) -> None:
+        with open(tries, "a") as file:
+            file.write("x")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))  # no byte more into any file; the worker ends with its first error
+        storage.create(str(tmp_path / "result"), b"data")
+
+    with pytest.raises(UserError, match=r"stage.*: a task cannot store its result, nor tell why"):
+        run_units(spark.get(), [1], work, str(tmp_path / "stage"))
+    assert tries.read_text() == "x"
 
 
 def test_what_a_task_lacks_of_its_input_is_no_error_of_its_own(tmp_path):

@@ -100,3 +100,15 @@ def test_the_rewrite_stage_gets_executors_with_gpus_for_as_long_as_it_lasts(conf
     starts = [entry for entry in entries(tmp_path) if "start" in entry]
     assert len({note["engine"]["server"] for note in notes(run)}) == len(starts) <= 2, "an engine for each executor"
     assert all(entry["devices"] in ("0", "1") for entry in starts)
+
+
+def test_units_of_an_executor_whose_engine_does_not_start_go_to_the_other(config, cluster, worker, tmp_path, spark):
+    path = config(documents=8, STAND_IN_BROKEN=tmp_path / "broken")
+    run = load_run(str(path))
+    run_stage("shard", run, spark)
+    master = cluster.connect_server({**EXECUTOR, "spark.task.maxFailures": 100})
+    done = subprocess.run(command("rewrite", path, "--master", master), capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "an engine does not start, its units go elsewhere" in done.stderr
+    assert "no memory is left" in done.stderr
+    assert sorted(row["id"] for row in generations(run)) == expected_ids(run)

@@ -2,14 +2,17 @@
 
 Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
 STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL is a file that the first call
-makes, which then never ends; STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
+makes, which then never ends; STAND_IN_BROKEN names a file for the first executor whose server starts: none of its servers then do;
+STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import socketserver
+import sys
 import time
 from http.server import BaseHTTPRequestHandler
 
@@ -93,6 +96,13 @@ parser.add_argument("--max-model-len", type=int, default=4096)
 parser.add_argument("--stand-in-seconds", type=float, default=float(os.environ.get("STAND_IN_SECONDS", "0.01")))
 options, _ = parser.parse_known_args()
 note(start=True, devices=os.environ.get("CUDA_VISIBLE_DEVICES"), arguments=_)
+if path := os.environ.get("STAND_IN_BROKEN"):
+    executor = os.path.basename(os.path.dirname(options.uds)).rpartition("-")[0]
+    with contextlib.suppress(FileExistsError), open(path, "x") as file:
+        file.write(executor)
+    with open(path) as file:
+        if file.read() == executor:
+            sys.exit("RuntimeError: no memory is left")
 while "STAND_IN_HANG" in os.environ:
     time.sleep(1)
 Server(options.uds, Handler).serve_forever()

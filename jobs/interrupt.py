@@ -1,0 +1,64 @@
+"""Signals that ask a command to end: Ctrl-C, a closed terminal, and what a cluster sends before it kills."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(KeyboardInterrupt):
+    """The command was asked to end by this signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number  # as shells tell it
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the first signal raise `Interrupted` in the main thread, and the second end the process at once.
+
+    Signals that the caller's shell has this process ignore (`nohup`) stay ignored. Does nothing in other threads, which get no signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)}
+    try:
+        for number in before:
+            signal.signal(number, _first)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def kept_handlers() -> Iterator[None]:
+    """Undo what the block sets as the handler of Ctrl-C.
+
+    Spark's own talks to its JVM from wherever the main thread is, which may be amid an answer of that JVM.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+def _first(number: int, _frame: FrameType | None) -> None:
+    for other in _SIGNALS:
+        if signal.getsignal(other) is _first:
+            signal.signal(other, _second)
+    raise Interrupted(number)
+
+
+def _second(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)  # the JVM sees its input end, and goes too

@@ -1,0 +1,97 @@
+"""Commands that are asked to end while a stage runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.rewrite import rewrite_stage
+from jobs.run import run_stage
+from rephrase import storage, tables
+from rephrase.config_file import load_run
+from tests.chaos import _pids, _read, check_table, expected_ids
+from tests.jobs.standalone import wait_for
+from tests.jobs.test_rewrite import command, config
+
+__all__ = ["config"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts the rewrite stage, and waits until some more of its units are done."""
+    drivers = []
+
+    def rewrite(path: Path, *options: str) -> subprocess.Popen[bytes]:
+        folder = storage.join(load_run(str(path)).output, "generations")
+        before = len(tables.objects(folder))
+        with open(tmp_path / "driver.log", "wb") as log:
+            environment = {**os.environ, "REPHRASE_TEST": str(tmp_path)}
+            driver = subprocess.Popen(command("rewrite", path, *options), stderr=log, env=environment, start_new_session=True)
+        drivers.append(driver)
+        wait_for(lambda: driver.poll() is not None or len(tables.objects(folder)) > before)
+        assert driver.poll() is None, said(tmp_path)
+        return driver
+
+    yield rewrite
+    for driver in drivers:
+        if driver.poll() is None:
+            os.killpg(driver.pid, signal.SIGKILL)
+            driver.wait()
+
+
+SLOW_TO_END = """
+import sys, time
+from jobs.interrupt import Interrupted, interruptible
+try:
+    with interruptible():
+        try:
+            print("begun", flush=True)
+            time.sleep(300)
+        finally:
+            print("ending", flush=True)
+            time.sleep(300)
+except Interrupted as interrupted:
+    print(interrupted)
+"""
+
+
+def test_the_second_signal_ends_at_once():
+    with subprocess.Popen([sys.executable, "-c", SLOW_TO_END], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        assert process.stdout.readline() == "ending\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20)[0] == ""
+        assert process.returncode == 130
+
+
+def said(tmp_path: Path) -> str:
+    return (tmp_path / "driver.log").read_text()
+
+
+def left(tmp_path: Path) -> list[str]:
+    """What still runs of the drivers that were started here: JVMs, Python workers, engines."""
+    return [_read(pid, "cmdline") for pid in _pids() if f"REPHRASE_TEST={tmp_path}\0" in _read(pid, "environ")]
+
+
+def test_a_signal_ends_a_stage_with_all_its_processes_and_the_next_run_resumes(config, start, tmp_path, spark):
+    path = config(documents=8, STAND_IN_SECONDS=0.3)
+    run = load_run(str(path))
+    run_stage("shard", run, spark)
+    driver = start(path, "--master", "local[2]")
+    assert len(left(tmp_path)) > 4, "driver, JVM, Python daemon and workers, engine and its supervisor"
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(30) == 130
+    assert said(tmp_path).splitlines()[-1] == "rephrase: stopped by SIGINT; run the same command again to resume"
+    assert "Traceback" not in said(tmp_path)
+    wait_for(lambda: not left(tmp_path), 10)
+    there = {path: os.stat(path).st_mtime_ns for path in tables.objects(storage.join(run.output, "generations"))}
+    rewrite_stage(run, spark)
+    assert check_table(run) == len(expected_ids(run))
+    assert {path: os.stat(path).st_mtime_ns for path in there} == there, "finished units were left alone"
