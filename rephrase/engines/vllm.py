@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import os
 import time
@@ -24,6 +25,7 @@ from rephrase.records import content_id
 
 if TYPE_CHECKING:
     from rephrase.config import VllmEngine
+    from rephrase.engines.prompts import ChatPrompter
 
 _RETRIES = 3  # of calls that fail while the server lives
 _CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
@@ -116,32 +118,48 @@ class Vllm:
     async def _open(self) -> tuple[Client, supervisor.ServerInfo]:
         async with self._starting:
             if self._info is None:
-                self._info = await asyncio.to_thread(find_or_start, self._launch, self._owner)
+                self._info = await self._start()
                 self._held.close()
                 self._held.enter_context(supervisor.in_use(self._info))
             if self._client is None:
-                self._client = await self._new_client(self._info)
+                self._client = self._new_client(self._info)
             return self._client, self._info
 
-    def _forget(self, info: supervisor.ServerInfo | None) -> None:
-        if self._info is info:
-            self._info = None  # the next call starts another
+    async def _start(self) -> supervisor.ServerInfo:
+        starting = asyncio.to_thread(find_or_start, self._launch, self._owner)
+        # The first import of transformers takes as long as a small model's start: it is done meanwhile.
+        info, prompter = await asyncio.gather(starting, asyncio.to_thread(lambda: self._prompter), return_exceptions=True)
+        if isinstance(info, BaseException):  # first, as the server's own error says more
+            raise info
+        if isinstance(prompter, BaseException):
+            raise prompter
+        return info
 
-    async def _new_client(self, info: supervisor.ServerInfo) -> Client:
+    @functools.cached_property
+    def _prompter(self) -> ChatPrompter:
         from rephrase.engines.prompts import ChatPrompter
 
         template = argument(self._config, "--chat-template")
         tokenizer = argument(self._config, "--tokenizer") or self._config.model
         revision = argument(self._config, "--tokenizer-revision") or self._config.revision
-        prompter = await asyncio.to_thread(
-            ChatPrompter, tokenizer, self._config.chat_template_args, revision=revision, chat_template=template
-        )
-        self.identity = Identity(f"vllm {info.version}".strip(), model_revision(self._config), prompter.template_digest)
+        return ChatPrompter(tokenizer, self._config.chat_template_args, revision=revision, chat_template=template)
+
+    def _forget(self, info: supervisor.ServerInfo | None) -> None:
+        if self._info is info:
+            self._info = None  # the next call starts another
+
+    def _new_client(self, info: supervisor.ServerInfo) -> Client:
+        self.identity = Identity(f"vllm {info.version}".strip(), model_revision(self._config), self._prompter.template_digest)
         server = Server(
             url="http://localhost/v1", model=self.model, unix_socket=info.socket, max_model_len=info.max_model_len, counts_tokens=True
         )
         return Client(
-            server, prompter, request_timeout=self._config.request_timeout, retries=_RETRIES, seeds=self._seeds, died=self._server_died
+            server,
+            self._prompter,
+            request_timeout=self._config.request_timeout,
+            retries=_RETRIES,
+            seeds=self._seeds,
+            died=self._server_died,
         )
 
     async def _server_died(self) -> bool:
