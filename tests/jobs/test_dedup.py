@@ -22,7 +22,7 @@ from jobs.session import LazySession
 from jobs.stage import claim
 from jobs.summary import print_summary
 from rephrase import storage, tables
-from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen
+from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen, Spark
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.validation import validate
@@ -36,7 +36,7 @@ class NeverSpark(LazySession):
     """Fails a test that starts Spark where there is nothing to do."""
 
     def __init__(self) -> None:
-        pass
+        super().__init__(Spark())
 
     def get(self) -> Any:
         raise AssertionError("Spark was started")
