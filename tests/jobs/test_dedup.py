@@ -18,28 +18,18 @@ from jobs.dedup import find_duplicates
 from jobs.dropped import folders_of, without_dropped
 from jobs.run import run_all
 from jobs.screen import screen, screening
-from jobs.session import LazySession
 from jobs.stage import claim
 from jobs.summary import print_summary
 from rephrase import storage, tables
-from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen, Spark
+from rephrase.config import Dedup, Input, ReplayEngine, Run, Screen
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.validation import validate
+from tests.jobs.no_spark import NoSpark
 
 TOKENIZER = Path(__file__).parents[2] / "examples" / "tokenizer.json"
 WORDS = [f"w{number}" for number in range(4000)]
 DICE = random.Random(3)
-
-
-class NeverSpark(LazySession):
-    """Fails a test that starts Spark where there is nothing to do."""
-
-    def __init__(self) -> None:
-        super().__init__(Spark())
-
-    def get(self) -> Any:
-        raise AssertionError("Spark was started")
 
 
 def page(words: int = 240) -> list[str]:
@@ -253,8 +243,8 @@ def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, s
     [met] = orjson.loads((tmp_path / "met.json").read_bytes())
     assert (met["table"], met["items"], met["searched"], met["rows"], met["found"]) == ("screened", 1, 1, 1, {"1": 1})
     before = {file.path: file.modified for file in storage.list_files(run.output)}
-    run_all(run, NeverSpark())
+    run_all(run, NoSpark())
     assert {file.path: file.modified for file in storage.list_files(run.output)} == before, "a second run has nothing to do"
     looser = validate(Run, {**settings, "screen": {"checks": ["length"]}}, "test")
     with pytest.raises(UserError, match="another config"):
-        run_all(looser, NeverSpark())
+        run_all(looser, NoSpark())

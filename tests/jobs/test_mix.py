@@ -24,18 +24,9 @@ from rephrase.config import Input, Mix, ReplayEngine, Run
 from rephrase.errors import UserError
 from rephrase.mix_settings import Component
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, content_id
+from tests.jobs.no_spark import NoSpark
 
 ORIGINALS, REWRITES = 1500, 2500
-
-
-class NoSpark(LazySession):
-    """Fails a test that starts Spark where it should not."""
-
-    def __init__(self) -> None:
-        pass
-
-    def get(self) -> Any:
-        raise AssertionError("Spark was started")
 
 
 def run_of(output: str, **settings: Any) -> Run:

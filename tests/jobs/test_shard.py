@@ -21,10 +21,11 @@ from jobs.shard_plan import ShardPlan, input_files
 from jobs.shard_repeats import WHOLE, Groups, Repeats, finish_file
 from jobs.units import Unit
 from rephrase import storage, tables
-from rephrase.config import Input, RecipeUse, ReplayEngine, Run, Spark
+from rephrase.config import Input, RecipeUse, ReplayEngine, Run
 from rephrase.errors import UserError
 from rephrase.records import DOCUMENT, ERROR, content_id
 from rephrase.text.tokenizer import Tokenizer
+from tests.jobs.no_spark import NoSpark
 from tests.rephrase.readers.archives import body_text, compressed, html, pages, response
 
 
@@ -70,14 +71,6 @@ def documents(output: object) -> pa.Table:
     return tables.read_folder(storage.join(str(output), "documents"))
 
 
-def never() -> LazySession:
-    class Never(LazySession):
-        def get(self) -> Any:
-            raise AssertionError("Spark was asked for")
-
-    return Never(Spark())
-
-
 def test_documents_errors_and_notes(tmp_path: Path, spark: LazySession, tokenizer: str, capfd: pytest.CaptureFixture[str]) -> None:
     write_input(tmp_path / "in")
     run = config(tmp_path / "out", tmp_path / "in", tokenizer, tokens_per_unit=1000)
@@ -120,7 +113,7 @@ def test_documents_errors_and_notes(tmp_path: Path, spark: LazySession, tokenize
     assert not (tmp_path / "out" / "_extracted").exists()
 
     capfd.readouterr()
-    shard(run, never())
+    shard(run, NoSpark())
     assert "nothing to do" in capfd.readouterr().err
 
 
@@ -203,17 +196,17 @@ def test_another_config_is_refused(tmp_path: Path, spark: LazySession, tokenizer
     (tmp_path / "a.jsonl").write_bytes(lines(range(3)))
     shard(config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer), spark)
     with pytest.raises(UserError, match=r"input\.min_characters.* was 200, is 100"):
-        shard(config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer, min_characters=100), never())
+        shard(config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer, min_characters=100), NoSpark())
 
 
 def test_missing_input_and_tools_end_before_spark_starts(tmp_path: Path, tokenizer: str) -> None:
     with pytest.raises(UserError, match="no input files"):
-        shard(config(tmp_path / "out", tmp_path / "none" / "*.gz", tokenizer), never())
+        shard(config(tmp_path / "out", tmp_path / "none" / "*.gz", tokenizer), NoSpark())
     (tmp_path / "a.jsonl").write_bytes(lines(range(3)))
     with pytest.raises(UserError, match="tokenizer"):
-        shard(config(tmp_path / "out", tmp_path / "a.jsonl", "/none/tokenizer.json"), never())
+        shard(config(tmp_path / "out", tmp_path / "a.jsonl", "/none/tokenizer.json"), NoSpark())
     with pytest.raises(UserError, match=r"none\.bin"):
-        shard(config(tmp_path / "other", tmp_path / "a.jsonl", tokenizer, language_model="/none.bin"), never())
+        shard(config(tmp_path / "other", tmp_path / "a.jsonl", tokenizer, language_model="/none.bin"), NoSpark())
 
 
 def test_input_without_a_document_is_an_error_that_counts_and_leaves_nothing(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
