@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 _WINDOW = 60.0  # seconds over which the present rate is taken, where there are notes that far apart
+_LEAST = 2.0  # seconds: units of one server that end together would tell of the moment between them
 
 
 class Pace:
@@ -61,11 +62,11 @@ class Pace:
         return sum(note.get("cache_hits", 0.0) for note in last) / queries if queries else None
 
     def now(self, at: float) -> float | None:
-        """Output tokens a second, by the own counts of the servers that are at work at a Unix time; None where no server has two notes."""
+        """Output tokens a second at a Unix time, by the own counts of the servers then at work; None without two notes some time apart."""
         rates = []
         for notes in self._servers.values():
             seconds = _time(notes[-1]) - _time(notes[0])
-            if seconds > 0 and at - _time(notes[-1]) < 2 * max(seconds, _WINDOW):  # else it is gone
+            if seconds >= _LEAST and at - _time(notes[-1]) < 2 * max(seconds, _WINDOW):  # else it is gone
                 rates.append((notes[-1]["generation_tokens"] - notes[0]["generation_tokens"]) / seconds)
         return sum(rates) if rates else None
 

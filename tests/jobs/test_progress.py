@@ -55,6 +55,16 @@ def test_servers_that_are_gone_write_nothing_now_and_idle_days_are_no_work():
     assert "50 tokens/s" in pace.words(pace.seconds)
 
 
+def test_units_of_a_server_that_end_together_do_not_tell_its_rate():
+    pace = Pace()
+    for end in (100.0, 100.1):
+        pace.add(note(40.0, end, server="a", written=6000))
+    assert pace.now(101) is None
+    assert "now" not in pace.words(60)
+    pace.add(note(100.0, 110.0, server="a", written=7000))
+    assert pace.now(111) == 100
+
+
 def test_what_is_kept_does_not_grow_with_the_units():
     pace = Pace()
     sizes = []
