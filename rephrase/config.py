@@ -100,14 +100,14 @@ class VllmEngine(Section):
     max_model_len: int | None = Field(default=None, ge=1)
     gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
     args: list[str] = []
-    """Further arguments of the vLLM server, as on its command line."""
+    """Further arguments of the vLLM server, as on its command line. They win over ours: `--performance-mode throughput` is the default."""
     env: dict[str, str] = {}
     chat_template_args: dict[str, Any] = {"enable_thinking": False}
     seeds: Literal["auto", "on", "off"] = "auto"
     """Send each request's seed. auto: where an executor has GPUs (vLLM's CPU engine cannot take seeds)."""
     batch_size: int = Field(default=16, ge=1)
-    concurrency: int = Field(default=256, ge=1)
-    """Requests that each Spark task keeps in flight."""
+    concurrency: int = Field(default=512, ge=1)
+    """Requests that each Spark task keeps in flight. Of four tasks a GPU, as many as vLLM takes at a time on the largest."""
     startup_timeout: float = Field(default=900, gt=0)
     """Seconds until a server must answer, its model loaded and compiled."""
     stall_timeout: float = Field(default=300, gt=0)

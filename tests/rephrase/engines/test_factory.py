@@ -59,6 +59,7 @@ def test_the_server_is_started_as_configured(tmp_path):
     config = vllm(tmp_path, revision="main", max_model_len=512, gpu_memory_utilization=0.8, args=["--max-num-seqs", "8"], env={"A": "b"})
     made = launch(config, ["2", "3"])
     words = " ".join(made.arguments)
+    assert "--performance-mode throughput" in words
     for part in ("--tensor-parallel-size 2", "--max-model-len 512", "--gpu-memory-utilization 0.8", "--revision main", "--max-num-seqs 8"):
         assert part in words
     assert made.devices == ("2", "3")
