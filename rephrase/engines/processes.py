@@ -95,5 +95,13 @@ def members(server: Process) -> list[int]:
     first = status_of(server.pid)
     if first is not None and first.start != server.start:
         return []  # the number went to another process, which it cannot while the session has members
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    return [pid for pid in pids if (found := status_of(pid)) and found.session == server.pid and not found.dead]
+    return [pid for pid in _pids() if (found := status_of(pid)) and found.session == server.pid and not found.dead]
+
+
+def children(pid: int) -> list[int]:
+    """Living processes that this one has started."""
+    return [child for child in _pids() if (found := status_of(child)) and found.parent == pid and not found.dead]
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rephrase.engines.processes import Process, end_members
+from rephrase.engines.processes import Process, children, end_members
 from rephrase.engines.server_folder import Launch, get, metrics, read_status, write_status
 from rephrase.engines.turns import calls_under_way
 
@@ -28,6 +28,7 @@ _PATIENCE = 3.0  # seconds for an answer, in which the owner's end is not seen
 _KEPT_LOG = 10 << 20  # bytes of a log that are kept with the run
 _OWNER_POLL = 1.0
 _CPU_NICE = 10  # what the tasks leave is the server's; they need a tenth of a core
+_CORE_NICE = 16  # of the server's process that makes batches, which spins for as long as a batch is computed
 _START_POLL = 0.25
 
 
@@ -70,10 +71,14 @@ def _stand_back(pid: int) -> None:
     """Lower the priority of a server that has started and shares its processors with those who feed it.
 
     Its processes spin while they wait for each other. Without this the kernel gave the tasks that hold the next requests a
-    hundredth of a core for seconds, and the server, with little to do, kept spinning.
+    hundredth of a core for seconds, and the server, with little to do, kept spinning. Its own children, of which one makes batches for
+    another that computes them, stand further back: else the HTTP process takes its time from the one that computes.
     """
     with contextlib.suppress(OSError):  # it may have died meanwhile
         os.setpriority(os.PRIO_PGRP, pid, _CPU_NICE)
+        for child in children(pid):
+            for thread in os.listdir(f"/proc/{child}/task"):
+                os.setpriority(os.PRIO_PROCESS, int(thread), _CORE_NICE)
     with contextlib.suppress(OSError):  # not every kernel groups processes by session, and then shares time by group
         Path(f"/proc/{pid}/autogroup").write_text(str(_CPU_NICE), encoding="ascii")
 

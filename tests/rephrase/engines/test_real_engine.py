@@ -155,6 +155,16 @@ def test_the_server_is_shared_and_stays_up_between_engines(vllm):
     assert {int(caller.communicate()[0]) for caller in callers} == {first.process.pid}
 
 
+def test_a_server_without_gpus_leaves_the_processors_to_its_callers(vllm):
+    assert complete(vllm) == [None]
+    pid = vllm.server().process.pid
+
+    def priorities() -> tuple[int, set[int]]:
+        return os.getpriority(os.PRIO_PROCESS, pid), {os.getpriority(os.PRIO_PROCESS, child) for child in processes.children(pid)}
+
+    wait_until(lambda: priorities() == (10, {16}), 5)
+
+
 def test_another_model_waits_until_the_server_is_idle(vllm):
     other = replace(launch(vllm.config), arguments=("--no-such-flag",), startup_timeout=1.0)
     with supervisor.in_use(vllm.server()), pytest.raises(UserError, match="is still in use on the same devices"):
