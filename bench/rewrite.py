@@ -1,23 +1,30 @@
-"""Our rewrite stage on Spark against raw `vllm.LLM.generate`: the same prompts, the same model, the same machine, one after the other.
+"""Our rewrite stage on Spark against raw `vllm.LLM.generate`: the same prompts, the same model, the same machine, in turn.
 
     python bench/rewrite.py                       a tiny random model, made on the spot
     python bench/rewrite.py --model FOLDER        any model; --prompts and --tokens set the load
 
 Outputs have a fixed length, so that both sides write the same number of tokens. Timed is the work alone: engines and the Spark
-session are up and warm before the clock starts. Our side includes everything from reading the documents table to the committed
-Parquet. The last line is `rewrite ratio R`, ours over raw in output tokens a second.
+session are up and warm before the clock starts, and stay up, so that the sides take turns and a machine whose speed drifts tells the same
+of both. Our side includes everything from reading the documents table to the committed Parquet. On a GPU, which both engines
+share, each takes 45% of its memory. The last line is `rewrite ratio R`, the median of the pairs' ratios, ours over raw in output
+tokens a second.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import random
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from rephrase.engines.base import Message
     from rephrase.recipes.base import Recipe
 
+Side = Callable[[], float]  # one timed run; returns output tokens a second
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = "the tide of sea and moon rises falls slowly under a clear northern sky while boats wait in harbour for water to return".split()  # noqa: SIM905  # a sentence is easier to read than a list
 
@@ -39,14 +47,11 @@ def main():
     llm = LLM(model=work["model"], disable_log_stats=True, **work["engine"])
     sampling = SamplingParams(max_tokens=work["tokens"], ignore_eos=True, temperature=work["temperature"], top_p=work["top_p"])
     prompts = [{"prompt_token_ids": ids} for ids in work["prompts"]]
-    llm.generate(prompts[:16], sampling, use_tqdm=False)
-    rates = []
-    for _ in range(work["repeats"]):
+    for _ in sys.stdin:  # a line for each run
         started = time.perf_counter()
         outputs = llm.generate(prompts, sampling, use_tqdm=False)
         seconds = time.perf_counter() - started
-        rates.append(sum(len(o.outputs[0].token_ids) for o in outputs) / seconds)
-    print("RAW", json.dumps(rates))
+        print("RAW", sum(len(o.outputs[0].token_ids) for o in outputs) / seconds, flush=True)
 
 if __name__ == "__main__":  # vLLM starts its engine as a process that imports this file again
     main()
@@ -59,7 +64,7 @@ def main() -> None:
     parser.add_argument("--model", help="a model folder (default: a tiny random Llama)")
     parser.add_argument("--prompts", type=int, default=2048)
     parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
-    parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side; medians are compared")
+    parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, in turn")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
     add_sampling(parser)
     options = parser.parse_args()
@@ -68,11 +73,18 @@ def main() -> None:
         folder = Path(scratch)
         model = options.model or str(tiny(folder / "tiny-model"))
         prompts = documents(folder, model, options)
-        raw = _raw(folder, model, prompts, options)
-        print(f"raw LLM.generate: {median(raw):,.0f} tokens/s  {[round(r) for r in raw]}")
-        mine = ours(folder, model, options)
-        print(f"rewrite stage:    {median(mine):,.0f} tokens/s  {[round(r) for r in mine]}")
-    print(f"rewrite ratio {median(mine) / median(raw):.3f}")
+        with raw_vllm(folder, model, prompts, options) as theirs, our_stage(folder, model, options) as ours:
+            ratio = in_turn("raw LLM.generate", theirs, ours, options.repeats)
+    print(f"rewrite ratio {ratio:.3f}")
+
+
+def in_turn(name: str, theirs: Side, ours: Side, repeats: int) -> float:
+    """Time both sides in turn and print their rates. Returns the median of the pairs' ratios, ours over theirs."""
+    pairs = []
+    for _ in range(repeats):
+        pairs.append((theirs(), ours()))
+        print(f"{name} {pairs[-1][0]:,.0f} tokens/s, rewrite stage {pairs[-1][1]:,.0f} tokens/s", flush=True)
+    return statistics.median(mine / other for other, mine in pairs)
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
@@ -84,10 +96,6 @@ def tiny(folder: Path) -> Path:
     from tests.tiny_model import make_tiny_model
 
     return make_tiny_model(folder)
-
-
-def median(rates: list[float]) -> float:
-    return sorted(rates)[len(rates) // 2]
 
 
 def _use(options: argparse.Namespace) -> dict[str, object]:
@@ -133,15 +141,18 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
 
 
 def engine_settings(options: argparse.Namespace) -> dict[str, object]:
-    return {"max_model_len": 1024 + options.tokens}
+    share = {"gpu_memory_utilization": 0.45} if shutil.which("nvidia-smi") else {}
+    return {"max_model_len": 1024 + options.tokens, **share}
 
 
-def _raw(folder: Path, model: str, prompts: list[tuple[Message, ...]], options: argparse.Namespace) -> list[float]:
+@contextlib.contextmanager
+def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], options: argparse.Namespace) -> Iterator[Side]:
+    """vLLM without anything of ours, up and warm."""
     from rephrase.engines.prompts import ChatPrompter
 
     prompter = ChatPrompter(model, {})
     sampling = recipe(options).steps[0].sampling  # type: ignore[attr-defined]  # a PassageStep
-    work = folder / "raw.json"
+    work, script, errors = folder / "raw.json", folder / "raw.py", folder / "raw.log"
     work.write_text(
         json.dumps(
             {
@@ -150,33 +161,49 @@ def _raw(folder: Path, model: str, prompts: list[tuple[Message, ...]], options: 
                 "tokens": options.tokens,
                 "temperature": sampling.temperature,
                 "top_p": sampling.top_p,
-                "repeats": options.repeats,
                 "engine": engine_settings(options),
             }
         )
     )
-    script = folder / "raw.py"
     script.write_text(RAW)
     environment = {"VLLM_CPU_KVCACHE_SPACE": "2", **os.environ}  # as our own server has it
-    done = subprocess.run([sys.executable, str(script), str(work)], capture_output=True, text=True, check=False, env=environment)
-    line = next((line for line in done.stdout.splitlines() if line.startswith("RAW ")), None)
-    if line is None:
-        sys.exit(f"raw vLLM failed:\n{done.stderr[-3000:]}")
-    rates: list[float] = json.loads(line[4:])
-    return rates
+    with open(errors, "wb") as log:
+        command = [sys.executable, str(script), str(work)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+    asked, answered = process.stdin, process.stdout
+    assert asked is not None, "a pipe"
+    assert answered is not None, "a pipe"
+
+    def once() -> float:
+        asked.write("again\n")
+        asked.flush()
+        line = next((line for line in answered if line.startswith("RAW ")), None)
+        if line is None:
+            sys.exit(f"raw vLLM failed:\n{errors.read_text()[-3000:]}")
+        return float(line[4:])
+
+    try:
+        once()
+        yield once
+    finally:
+        asked.close()  # its last run is over: it ends by itself
+        process.wait()
 
 
-def ours(folder: Path, model: str, options: argparse.Namespace) -> list[float]:
+@contextlib.contextmanager
+def our_stage(folder: Path, model: str, options: argparse.Namespace) -> Iterator[Side]:
+    """Our rewrite stage, its engine and Spark up and warm. Each run has its own copy of the documents."""
     from jobs.rewrite import rewrite_stage
     from jobs.session import LazySession
     from rephrase import tables
     from rephrase.config import Run, Spark
     from rephrase.validation import validate
 
-    rates = []
     session = LazySession(Spark(), f"local[{options.cores}]")
-    for number in range(options.repeats + 1):  # the first run starts the engine and warms everything up
-        output = folder / f"run{number}"
+    numbers = itertools.count()
+
+    def once() -> float:
+        output = folder / f"run{next(numbers)}"
         data = {
             "output": str(output),
             "input": {"paths": "unused"},
@@ -192,10 +219,13 @@ def ours(folder: Path, model: str, options: argparse.Namespace) -> list[float]:
         written = sum(note["completion_tokens"] for note in notes)
         if written != options.prompts * options.tokens:
             sys.exit(f"{written} tokens written, {options.prompts * options.tokens} expected")
-        if number:
-            rates.append(written / seconds)
-    session.stop()
-    return rates
+        return float(written / seconds)
+
+    try:
+        once()  # starts the engine
+        yield once
+    finally:
+        session.stop()
 
 
 if __name__ == "__main__":

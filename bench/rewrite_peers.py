@@ -1,16 +1,18 @@
-"""Our rewrite stage against datatrove's InferenceRunner: the same vLLM, model, prompts and machine, one after the other.
+"""Our rewrite stage against datatrove's InferenceRunner: the same vLLM, model, prompts and machine, in turn.
 
-    python bench/rewrite_peers.py [--model FOLDER] [--prompts 2048] [--tokens 128] [--repeats 2]
+    python bench/rewrite_peers.py [--model FOLDER] [--prompts 2048] [--tokens 128] [--repeats 3]
 
 Both sides write the same number of tokens. datatrove talks to a vLLM server that this script starts for it with the settings of ours (its
 own start calls a console script that vLLM's build for CPUs does not have); its clock starts with its first document and ends when
-its writer has closed. Ours is the whole stage, from the documents table to committed Parquet, as in bench/rewrite.py. Both are warm. The
-last line is `rewrite_peers ratio R`, ours over theirs in output tokens a second.
+its writer has closed. Ours is the whole stage, from the documents table to committed Parquet, as in bench/rewrite.py. Both are warm, stay
+up and take turns. The last line is `rewrite_peers ratio R`, the median of the pairs' ratios, ours over theirs in output tokens a second.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import socket
@@ -19,18 +21,19 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.rewrite import add_sampling, documents, engine_settings, median, ours, recipe, tiny  # noqa: E402  # the path comes first
+from bench.rewrite import Side, add_sampling, documents, engine_settings, in_turn, our_stage, recipe, tiny  # noqa: E402  # the path comes first
 
 
-def theirs(folder: Path, model: str, messages: Sequence[list[dict[str, str]]], options: argparse.Namespace) -> list[float]:
-    """Output tokens a second of each repeat."""
+@contextlib.contextmanager
+def datatrove(folder: Path, model: str, messages: Sequence[list[dict[str, str]]], options: argparse.Namespace) -> Iterator[Side]:
+    """datatrove's runner and a vLLM server for it, up and warm."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -39,7 +42,7 @@ def theirs(folder: Path, model: str, messages: Sequence[list[dict[str, str]]], o
     environment = {"VLLM_CPU_KVCACHE_SPACE": "2", **os.environ}  # as our own server has it
     started = time.perf_counter()
     with open(folder / "server.log", "wb") as log:
-        arguments = [*command, "--generation-config", "vllm", "--disable-uvicorn-access-log"]
+        arguments = [*command, "--generation-config", "vllm", "--performance-mode", "throughput", "--disable-uvicorn-access-log"]
         server = subprocess.Popen(arguments, stdout=log, stderr=log, env=environment, start_new_session=True)
     try:
         while not _answers(f"http://127.0.0.1:{port}/health"):
@@ -48,8 +51,13 @@ def theirs(folder: Path, model: str, messages: Sequence[list[dict[str, str]]], o
             time.sleep(0.5)
         print(f"vLLM server up after {time.perf_counter() - started:.0f} s")
         url = f"http://127.0.0.1:{port}"
-        _infer(folder / "warm-up", url, model, messages[:32], options)
-        return [_infer(folder / f"theirs{number}", url, model, messages, options) for number in range(options.repeats)]
+        numbers = itertools.count()
+
+        def once() -> float:
+            return _infer(folder / f"theirs{next(numbers)}", url, model, messages, options)
+
+        once()
+        yield once
     finally:
         os.killpg(server.pid, 15)
         server.wait()
@@ -97,7 +105,7 @@ def main() -> None:
     parser.add_argument("--model", help="a model folder (default: a tiny random Llama)")
     parser.add_argument("--prompts", type=int, default=2048)
     parser.add_argument("--tokens", type=int, default=128, help="output tokens of each prompt")
-    parser.add_argument("--repeats", type=int, default=2, help="timed runs of each side; medians are compared")
+    parser.add_argument("--repeats", type=int, default=3, help="timed runs of each side, in turn")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
     add_sampling(parser)
     options = parser.parse_args()
@@ -106,11 +114,9 @@ def main() -> None:
         model = options.model or str(tiny(folder / "tiny-model"))
         prompts = documents(folder, model, options)
         messages = [[{"role": message.role, "content": message.content} for message in turns] for turns in prompts]
-        peer = theirs(folder, model, messages, options)
-        print(f"datatrove InferenceRunner: {median(peer):,.0f} tokens/s  {[round(rate) for rate in peer]}")
-        mine = ours(folder, model, options)
-        print(f"rewrite stage:             {median(mine):,.0f} tokens/s  {[round(rate) for rate in mine]}")
-    print(f"rewrite_peers ratio {median(mine) / median(peer):.3f}")
+        with datatrove(folder, model, messages, options) as theirs, our_stage(folder, model, options) as ours:
+            ratio = in_turn("datatrove InferenceRunner", theirs, ours, options.repeats)
+    print(f"rewrite_peers ratio {ratio:.3f}")
 
 
 if __name__ == "__main__":
