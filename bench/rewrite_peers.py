@@ -92,7 +92,7 @@ def _infer(folder: Path, url: str, model: str, messages: Sequence[list[dict[str,
     source = [Document(text=json.dumps(turns), id=str(number)) for number, turns in enumerate(messages)]
     LocalPipelineExecutor(pipeline=[source, runner], logging_dir=str(folder / "logs"), skip_completed=False).run()
     seconds = time.perf_counter() - first[0]
-    rows = [json.loads(line) for path in (folder / "out").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    rows = [json.loads(line) for path in (folder / "out").rglob("*.jsonl") for line in path.read_bytes().split(b"\n") if line]
     tokens = sum(result["usage"]["completion_tokens"] for row in rows for result in row["metadata"]["rollout_results"])
     if len(rows) != len(messages) or tokens != len(messages) * options.tokens:
         sys.exit(f"datatrove wrote {len(rows)} of {len(messages)} documents and {tokens} tokens")
