@@ -140,7 +140,7 @@ def _add_tune(commands: Any) -> None:
     parser = commands.add_parser("tune", help="find the engine settings that are fastest for a run", description=words)
     add_run_options(parser)
     parser.add_argument("--minutes", type=float, default=20, help="bound on the whole; what is not tried by then is skipped (default: 20)")
-    parser.add_argument("--sample", type=int, default=512, metavar="N", help="requests that each setting answers (default: 512)")
+    parser.add_argument("--sample", type=int, metavar="N", help="requests that each setting answers (default: 512, on GPUs all in flight)")
     parser.add_argument("--write", action="store_true", help="write the best into run.yaml, as engine.args")
     parser.add_argument("--allow-fp8", action="store_true", help="also try 8-bit weights, which change what the model writes")
     parser.set_defaults(action=_tune)

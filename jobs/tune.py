@@ -43,6 +43,7 @@ from rephrase.validation import validate
 if TYPE_CHECKING:
     from rephrase.config import Run
 
+_SAMPLE = 512  # requests, where a few fill the engine
 _WARM_UP = 16  # requests before the clock starts
 _FAILED = 0.01  # of all requests; a setting under which more fail is none
 _PATIENCE = 3.0  # times the default's own time, after which a setting is given up
@@ -77,24 +78,25 @@ class Trial:
 
 
 def tune(
-    run: Run, config_path: str, *, minutes: float = 20.0, sample: int = 512, write: bool = False, allow_fp8: bool = False
+    run: Run, config_path: str, *, minutes: float = 20.0, sample: int | None = None, write: bool = False, allow_fp8: bool = False
 ) -> list[Trial]:
     """Measure the settings, print a table, and write the best into the config if `write`. Returns the trials, the default first.
 
-    `minutes` bounds the whole; `sample` is the number of requests each setting answers. Raises `UserError` for engines other than vllm,
-    a missing documents table, and a default that does not start.
+    `minutes` bounds the whole; `sample` is the number of requests each setting answers: by default 512, and on GPUs as many as the tasks
+    of an executor keep in flight, for fewer would not fill an engine. Raises `UserError` for engines other than vllm, a missing documents
+    table, and a default that does not start.
     """
     engine = run.engine
     if not isinstance(engine, VllmEngine):
         raise UserError("only a vllm engine has settings to tune", where="engine.kind", cure="set `engine.kind: vllm`, or use --model")
     deadline = time.monotonic() + 60 * minutes
-    requests = sample_requests(run, sample)
     gpus = visible_gpus()[: _gpus_of_an_executor(run)]
+    in_flight = engine.concurrency * (run.rewrite.tasks_per_gpu if gpus else 1)
+    requests = sample_requests(run, sample or max(_SAMPLE, in_flight if gpus else 0))
     _console.print(
         f"tune: {len(requests)} requests of this run, on {len(gpus)} GPUs" if gpus else f"tune: {len(requests)} requests, on CPU"
     )
-    callers = run.rewrite.tasks_per_gpu if gpus else 1
-    bench = _Bench(engine, requests, gpus, engine.concurrency * callers)
+    bench = _Bench(engine, requests, gpus, in_flight)
     default = Candidate(name="as configured", kind="", machine="both", args=[])
     trials = [bench.measure(default, deadline)]
     if trials[0].failure:

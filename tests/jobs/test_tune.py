@@ -92,6 +92,17 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     assert kept[-1]["failure"] == "not tried: the time is up"
 
 
+def test_an_engine_on_gpus_is_tried_with_as_many_requests_as_its_tasks_keep_in_flight(config, spark, monkeypatch, capsys):
+    run = load_run(str(config(documents=40)), {"engine.concurrency": 15, "rewrite.tasks_per_gpu": 4})
+    run_stage("shard", run, spark)
+    monkeypatch.setattr("jobs.tune.candidates", lambda **_: [])
+    monkeypatch.setattr("jobs.tune._SAMPLE", 10)
+    for devices, asked in (("5", "60 requests of this run, on 1 GPUs"), ("", "10 requests, on CPU")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
+        tune(run, "unused", minutes=1)
+        assert asked in capsys.readouterr().err
+
+
 def test_only_vllm_can_be_tuned(tmp_path, config):
     path = config(documents=2)
     with pytest.raises(UserError, match="only a vllm engine has settings to tune"):
