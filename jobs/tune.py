@@ -208,6 +208,12 @@ class _Bench:
 
     def measure(self, candidate: Candidate, deadline: float, patience: float = math.inf) -> Trial:
         """Start a server with the candidate's arguments, and answer all requests before the deadline, in at most `patience` seconds."""
+        trial = self._measure(candidate, deadline, patience)
+        came = trial.failure or f"{trial.tokens_per_second:,.0f} tokens/s, {trial.startup_seconds:.0f} s to start"
+        _console.print(f"tune: {trial.name}: {came}", soft_wrap=True)
+        return trial
+
+    def _measure(self, candidate: Candidate, deadline: float, patience: float) -> Trial:
         trial = Trial(candidate.name, tuple(candidate.args), changes_outputs=candidate.changes_outputs, kind=candidate.kind)
         seconds = min(deadline - time.monotonic(), patience)
         if seconds <= 0:

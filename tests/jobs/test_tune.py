@@ -64,7 +64,7 @@ def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
     assert path.read_text() == "engine: {kind: vllm, model: m, args: [--old]}\n"
 
 
-def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, spark, monkeypatch):
+def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, spark, monkeypatch, capsys):
     path = config(documents=6, STAND_IN_SECONDS="1.5")
     run = load_run(str(path))
     with pytest.raises(UserError, match="run the shard stage first"):
@@ -80,6 +80,9 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     monkeypatch.setattr("jobs.tune.candidates", lambda **_: tried)
     trials = {t.name: t for t in tune(run, str(path), sample=20, minutes=2, write=True)}
     assert "invalid int value" in trials["bad"].failure
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tune: ")]  # each as soon as it is known
+    assert [line.split(": ")[1] for line in lines[1:6]] == ["as configured", "bad", "good", "good, again", "as configured, again"]
+    assert "tokens/s" in lines[3]
     assert trials["good"].tokens_per_second > 1.5 * trials["as configured"].tokens_per_second
     assert load_run(str(path)).engine.args == ["--stand-in-seconds", "0.02"]
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
