@@ -188,7 +188,7 @@ def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | No
     arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
     arguments += ["--generation-config", "vllm", "--enable-prefix-caching"]
-    # A server's defaults are for readers who wait: half of the completions and prompt tokens a step that vLLM takes for offline work.
+    # A server's defaults are for readers who wait: on most devices half, or less, of the prompt tokens a step that vLLM takes offline.
     arguments += ["--performance-mode", "throughput"]
     if config.revision is not None:
         arguments += ["--revision", config.revision]
