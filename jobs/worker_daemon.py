@@ -1,12 +1,13 @@
-"""Spark's Python daemon, which forks the workers of an executor, with three differences from Spark's own.
+"""Spark's Python daemon, which forks the workers of an executor, with four differences from Spark's own.
 
 - The run's fastText models are loaded before it forks, so that the workers share their memory.
 - What every stage imports is imported before it forks, and not from Spark's zip files where the same packages are installed: a zipped
   module is compiled at each start, and its directory read anew before each task.
 - A worker collects garbage after each task, which would walk all modules. What is there at its first task's end is left out of that.
+- A worker whose executor has hung up, as it does when a task is cancelled, ends without a traceback.
 
-For short tasks this is most of their time. Spark starts it as `spark.python.daemon.module`; the models come in the environment variable
-REPHRASE_MODELS, a JSON list of paths.
+For short tasks the first three are most of their time. Spark starts it as `spark.python.daemon.module`; the models come in the environment
+variable REPHRASE_MODELS, a JSON list of paths.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ def main() -> None:
     tasks = itertools.count()
 
     def run(sock: Any, authenticated: bool) -> Any:
-        code = run_task(sock, authenticated)
+        try:
+            code = run_task(sock, authenticated)
+        except ConnectionError:  # of the results' last bytes: a task's own errors do not come here
+            os._exit(1)
         if next(tasks) == 0:
             gc.collect()
             gc.freeze()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
 import sys
 import zipfile
 
 import pyarrow as pa
 
 from jobs.worker_daemon import leave_zips
+from tests.jobs.standalone import wait_for
 
 
 def test_a_zip_is_left_where_the_same_version_of_its_package_is_installed(tmp_path, monkeypatch):
@@ -26,6 +30,24 @@ def test_a_zip_is_left_where_the_same_version_of_its_package_is_installed(tmp_pa
     monkeypatch.setattr(sys, "path", [*zips.values(), str(users), str(site)])
     leave_zips()
     assert sys.path == [zips["newer"], zips["alone"], str(users), str(site)]
+
+
+def test_a_worker_whose_executor_has_hung_up_ends_in_silence(tmp_path):
+    environment = {
+        **os.environ,
+        "PYTHON_UNIX_DOMAIN_ENABLED": "true",
+        "PYTHON_WORKER_FACTORY_SOCK_DIR": str(tmp_path),
+        "PYTHON_DAEMON_KILL_WORKER_ON_FLUSH_FAILURE": "1",
+    }
+    command = [sys.executable, "-m", "jobs.worker_daemon", "pyspark.worker"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as daemon:
+        address = daemon.stdout.read(int.from_bytes(daemon.stdout.read(4)))
+        with socket.socket(socket.AF_UNIX) as executor:
+            executor.connect(address)
+            worker = int.from_bytes(executor.recv(4))
+        wait_for(lambda: not os.path.exists(f"/proc/{worker}"))
+        assert daemon.poll() is None
+        assert daemon.communicate(timeout=20)[1] == b""
 
 
 def test_workers_have_what_tasks_import_collect_garbage_without_it_and_talk_through_unix_sockets(spark):
