@@ -38,6 +38,7 @@ from rephrase.errors import StartError
 
 _REMEMBER_FAILURE = 60.0  # seconds for which other tasks get a failed start's error instead of starting it again
 _RECENT = 600.0  # seconds for which a server's death makes the next start wait
+_TOLD = 5.0  # seconds in which a supervisor says why its server died
 _START_POLL = 0.25
 
 
@@ -133,10 +134,20 @@ def stop_all(owner: Process) -> None:
             _stop(folder)
 
 
+def dies_of_anything(launch: Launch, info: ServerInfo) -> StartError:
+    """The error to raise for a server that starts, but has just died under a request that harms none."""
+    deadline = time.monotonic() + _TOLD
+    while read_status(info.folder).get("state") == "ready" and time.monotonic() < deadline:
+        time.sleep(_START_POLL)
+    return _error(launch, info.folder, f"vLLM dies under any request: {read_status(info.folder).get('error', '')}")
+
+
 def _start_error(launch: Launch, folder: Path, reason: str) -> StartError:
-    return StartError(
-        f"vLLM does not start: {reason}", where=launch.where, cure=f"its log on {socket.gethostname()} is {folder / 'engine.log'}"
-    )
+    return _error(launch, folder, f"vLLM does not start: {reason}")
+
+
+def _error(launch: Launch, folder: Path, what: str) -> StartError:
+    return StartError(what, where=launch.where, cure=f"its log on {socket.gethostname()} is {folder / 'engine.log'}")
 
 
 def _sweep(base: Path) -> None:

@@ -9,14 +9,14 @@ import importlib.util
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from rephrase.engines import supervisor
-from rephrase.engines.base import CRASH, Completion, Identity, Request
+from rephrase.engines.base import Completion, Identity, Message, Request, Sampling
 from rephrase.engines.client import DIED, Client, Server
+from rephrase.engines.isolation import Isolation
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.server_folder import Launch
 from rephrase.engines.turns import Turns
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 _RETRIES = 3  # of calls that fail while the server lives
 _CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
+PROBE = Request((Message("text", "Hello"),), Sampling(max_tokens=1))
 _GONE = 3.0  # seconds that a server may take to be seen as gone after a failed call
 
 
 class Vllm:
     """Completions from the vLLM server that all tasks of this executor share.
 
-    Calls under which the server dies are made again on a new one, then alone, then one request at a time: a request that
-    kills the server when nothing else runs on it gets the error `engine_crash`, and all others get their completions.
+    Calls under which the server dies are made again on a new one, then with nothing else on it; see `Isolation`.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Vllm:
         self._starting = asyncio.Lock()
         self._info: supervisor.ServerInfo | None = None
         self._client: Client | None = None
+        self._isolation = Isolation(functools.partial(self._together, alone=True), self._prove)
         self._held = contextlib.ExitStack()
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
@@ -67,9 +68,7 @@ class Vllm:
         if _died(answers):
             answers = await self._ask_again(requests, answers, self._call)
         if _died(answers):  # twice may still be others' fault, or bad luck
-            answers = await self._ask_again(requests, answers, self._call_alone)
-        if _died(answers):
-            answers = await self._ask_again(requests, answers, self._one_by_one)
+            answers = await self._ask_again(requests, answers, self._isolation.complete)
         return answers
 
     async def figures(self) -> dict[str, Any]:
@@ -91,21 +90,27 @@ class Vllm:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _call(self, requests: Sequence[Request], *, alone: bool = False) -> list[Completion]:
+    async def _call(self, requests: Sequence[Request]) -> list[Completion]:
+        [answers] = await self._together([requests])
+        return answers
+
+    async def _together(self, calls: Sequence[Sequence[Request]], *, alone: bool = False) -> list[list[Completion]]:
+        """The answers of calls that are made side by side on one server."""
         while True:
             client, info = await self._open()
             turns = Turns(info.folder)
             async with turns.alone() if alone else turns.together():
                 if info.process.alive:  # it may have died of another's call while this one waited for its turn
-                    return await client.complete(requests)
+                    return await asyncio.gather(*map(client.complete, calls))
             self._forget(info)
 
-    async def _call_alone(self, requests: Sequence[Request]) -> list[Completion]:
-        return await self._call(requests, alone=True)
-
-    async def _one_by_one(self, requests: Sequence[Request]) -> list[Completion]:
-        answers = [(await self._call_alone([request]))[0] for request in requests]
-        return [replace(answer, error=CRASH) if answer.error == DIED else answer for answer in answers]
+    async def _prove(self) -> None:
+        for _ in range(2):  # once may be bad luck
+            _, info = await self._open()
+            [answers] = await self._together([[PROBE]], alone=True)
+            if not _died(answers):
+                return
+        raise await asyncio.to_thread(supervisor.dies_of_anything, self._launch, info)
 
     async def _ask_again(
         self, requests: Sequence[Request], answers: list[Completion], call: Callable[[Sequence[Request]], Awaitable[list[Completion]]]

@@ -71,6 +71,18 @@ def test_a_prompt_that_kills_the_server_is_found_and_all_others_are_answered(con
     assert starts <= 6, "the neighbours of the prompt did not each cost a server"
 
 
+def test_a_server_that_dies_under_any_request_blames_none(config, tiny_model, sleeper, own_folder, tmp_path):
+    engine_config = config(STAND_IN_POISON=token(tiny_model, "Hello"))
+
+    async def run():
+        async with Vllm(engine_config, owner=Process.of(sleeper.pid)) as engine:
+            await asyncio.gather(*(engine.complete([request(f"Hello {n}") for n in range(4)]) for _ in range(3)))
+
+    with pytest.raises(StartError, match=r"vLLM dies under any request: the process was killed by SIGKILL"):
+        asyncio.run(run())
+    assert sum("start" in entry for entry in log(tmp_path)) == 4, "it was not asked for each request"
+
+
 def test_a_server_that_dies_once_costs_nobody_anything(config, sleeper, own_folder, tmp_path):
     engine_config = config(STAND_IN_SECONDS="1")
 

@@ -22,7 +22,7 @@ from rephrase.engines.client import Client, Server
 from rephrase.engines.processes import Process
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.engines.supervisor import ServerInfo
-from rephrase.engines.vllm import launch
+from rephrase.engines.vllm import PROBE, launch
 from rephrase.errors import UserError
 from tests.rephrase.engines.test_client import ask
 from tests.rephrase.engines.test_supervisor import own_folder, sleeper, wait_until
@@ -48,6 +48,10 @@ def test_a_real_engine_answers_a_batch_with_exact_counts(vllm):
     assert [c.prompt_tokens for c in done] == [len(prompter.token_ids(r.messages)) for r in requests]
     assert {(c.completion_tokens, c.finish_reason, c.error) for c in done} == {(24, "length", None)}
     assert len({c.text for c in done}) == 8
+
+
+def test_a_real_engine_answers_what_tells_a_broken_one_from_a_prompt_that_kills(vllm):
+    assert [c.error for c in on_vllm(vllm, [PROBE])] == [None]
 
 
 def test_a_real_engine_ignores_the_models_own_sampling(vllm):
