@@ -113,6 +113,7 @@ class VllmEngine(Section):
     stall_timeout: float = Field(default=300, gt=0)
     """A server that has work and writes nothing for so many seconds is ended and started again."""
     request_timeout: float = Field(default=1800, gt=0)
+    """Seconds for an answer. While requests wait for a place in the server's batch, their time begins anew."""
 
     @property
     def model_name(self) -> str:

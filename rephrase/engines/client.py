@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.base import Completion, Request
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from rephrase.config import EndpointEngine
     from rephrase.engines.prompts import ChatPrompter
 
+Result = TypeVar("Result")
 PROMPT_TOO_LONG = "prompt_too_long"
 BAD_REQUEST = "engine:bad_request"
 TIMEOUT = "engine:timeout"
@@ -85,16 +83,18 @@ class Client:
         retries: int,
         seeds: bool,
         died: Callable[[], Awaitable[bool]] | None = None,
+        queued: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         """Without `prompter` chat messages are sent as text, one request a call.
 
-        `request_timeout` is in seconds. `died` is asked after each failure that may pass: where the server is gone, the call is not
+        `request_timeout` is in seconds. `queued` is asked when they are over: as long as the server lets calls wait for others to end,
+        this one has as many again. `died` is asked after each failure that may pass: where the server is gone, the call is not
         tried again and gets the error code `engine:died`. A call that fails `retries` times more gets `engine:unavailable`.
         `seeds`: send the requests' seeds, one request a call.
         """
         self._server, self._prompter = server, prompter
         self._timeout, self._retries, self._seeds = request_timeout, retries, seeds
-        self._died = died
+        self._died, self._queued = died, queued
         self._counts_tokens = server.counts_tokens
         self._probe = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
@@ -224,8 +224,7 @@ class Client:
         if self._session is None:
             self._session = self._new_session()
         try:
-            async with self._session.post(self._server.url + resource, data=orjson.dumps(body)) as response:
-                data = await response.read()
+            response, data = await self._in_time(self._exchange(self._session, resource, body))
         except TimeoutError as error:
             if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
                 raise CallError(0, "no connection in time") from error
@@ -244,6 +243,21 @@ class Client:
             raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not a JSON object")
         return answer
 
+    async def _exchange(self, session: aiohttp.ClientSession, resource: str, body: dict[str, Any]) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with session.post(self._server.url + resource, data=orjson.dumps(body)) as response:
+            return response, await response.read()
+
+    async def _in_time(self, exchange: Coroutine[Any, Any, Result]) -> Result:
+        """Raises TimeoutError where there is no answer in time."""
+        call = asyncio.create_task(exchange)
+        try:
+            while not (await asyncio.wait([call], timeout=self._timeout))[0]:
+                if self._queued is None or not await self._queued():
+                    raise TimeoutError
+            return call.result()
+        finally:
+            call.cancel()
+
     def _new_session(self) -> aiohttp.ClientSession:
         import aiohttp
 
@@ -252,7 +266,7 @@ class Client:
         connector: aiohttp.BaseConnector = aiohttp.UnixConnector(unix, limit=0) if unix else aiohttp.TCPConnector(limit=0)
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_TIMEOUT),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
             headers={"Content-Type": "application/json", **dict(self._server.headers)},
             trust_env=not unix,
         )
@@ -283,67 +297,6 @@ class Client:
         if choice.get("finish_reason") in _NO_ANSWER:
             return replace(completion, text="", finish_reason="error", error=f"engine:{choice['finish_reason']}")
         return completion
-
-
-class Endpoint:
-    """The engine `endpoint`: any OpenAI-compatible URL."""
-
-    def __init__(self, config: EndpointEngine) -> None:
-        """Load the tokenizer, where one is configured. Raises `UserError`."""
-        self.model = config.model
-        self.batch_size = config.batch_size
-        self.concurrency = config.concurrency
-        self.identity = Identity("endpoint")
-        key = os.environ.get(config.api_key_env)
-        server = Server(
-            url=config.url.rstrip("/"),
-            model=config.model,
-            max_model_len=config.max_model_len,
-            headers=(("Authorization", f"Bearer {key}"),) if key else (),
-            extra_body=tuple(config.extra_body.items()),
-            key_name=config.api_key_env,
-        )
-        prompter = None
-        if config.tokenizer is not None:
-            from rephrase.engines.prompts import ChatPrompter
-
-            prompter = ChatPrompter(config.tokenizer, config.chat_template_args)
-            self.identity = Identity("endpoint", template=prompter.template_digest)
-        elif config.chat_template_args:
-            arguments = ("chat_template_kwargs", config.chat_template_args)
-            server = replace(server, extra_body=(arguments, *server.extra_body))
-        self._client = Client(server, prompter, request_timeout=config.request_timeout, retries=config.retries, seeds=config.seeds)
-
-    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`."""
-        return await self._client.complete(requests)
-
-    async def figures(self) -> dict[str, Any]:
-        """See `Engine.figures`."""
-        return {}
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-
-def check_endpoint(config: EndpointEngine) -> None:
-    """Raise a `UserError` about what is wrong with the settings, without a word to the endpoint."""
-    parts = urlsplit(config.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError("not an http(s) URL", where=config.url, cure="write it like http://localhost:8000/v1")
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    # Servers inside a cluster speak plain http and often want no key; anything behind https does.
-    if parts.scheme == "https" and not local and not os.environ.get(config.api_key_env):
-        raise UserError(
-            f"the environment variable {config.api_key_env} is not set", where=config.url, cure="set it, or name another in api_key_env"
-        )
 
 
 def without_thinking(text: str, *, opened: bool | None) -> str:

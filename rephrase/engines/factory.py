@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rephrase.config import EngineConfig
-    from rephrase.engines.client import Endpoint
     from rephrase.engines.echo import Echo
+    from rephrase.engines.endpoint import Endpoint
     from rephrase.engines.replay import Replay
     from rephrase.engines.vllm import Vllm
 
@@ -24,7 +24,7 @@ def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: s
 
         return Vllm(config, gpu_addresses, logs=logs)
     if config.kind == "endpoint":
-        from rephrase.engines.client import Endpoint
+        from rephrase.engines.endpoint import Endpoint
 
         return Endpoint(config)
     if config.kind == "echo":
@@ -48,7 +48,7 @@ def check_engine(config: EngineConfig, *, here: bool = False) -> None:
         if here:
             check_installed(config.model)
     elif config.kind == "endpoint":
-        from rephrase.engines.client import check_endpoint
+        from rephrase.engines.endpoint import check_endpoint
 
         check_endpoint(config)
     elif config.kind == "replay":

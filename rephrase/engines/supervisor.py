@@ -115,6 +115,12 @@ def figures(info: ServerInfo) -> dict[str, Any]:
     return {"server": name, **{key: counts[metric] for key, metric in names.items() if metric in counts}}
 
 
+def has_queue(info: ServerInfo) -> bool:
+    """Whether requests wait for a place in the server's batch, or it is too busy to say; the watchdog ends one that hangs."""
+    counts = metrics(info.socket)
+    return not counts or counts.get("vllm:num_requests_waiting", 0) > 0
+
+
 @contextlib.contextmanager
 def in_use(info: ServerInfo) -> Iterator[None]:
     """While this is held, nobody ends the server to make room for another."""

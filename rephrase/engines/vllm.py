@@ -165,7 +165,11 @@ class Vllm:
             retries=_RETRIES,
             seeds=self._seeds,
             died=self._server_died,
+            queued=self._has_queue,
         )
+
+    async def _has_queue(self) -> bool:
+        return self._info is not None and await asyncio.to_thread(supervisor.has_queue, self._info)
 
     async def _server_died(self) -> bool:
         # A dying server refuses calls for a moment before it is gone.

@@ -125,6 +125,26 @@ def test_a_server_that_hangs_is_ended_and_its_requests_are_asked_again(config, s
     assert kept.endswith(".log")
 
 
+def test_requests_that_wait_for_others_to_end_are_given_their_time(config, sleeper, own_folder):
+    engine_config = config(STAND_IN_SLOTS="1", STAND_IN_SECONDS="0.4").model_copy(update={"request_timeout": 2.0})
+
+    async def run():
+        async with Vllm(engine_config, owner=Process.of(sleeper.pid)) as engine:
+            return [answer.error for [answer] in await asyncio.gather(*(engine.complete([request(str(n))]) for n in range(8)))]
+
+    assert asyncio.run(run()) == [None] * 8
+
+
+def test_a_request_that_the_server_loses_ends_in_time(config, sleeper, own_folder, tmp_path):
+    engine_config = config(STAND_IN_STALL=str(tmp_path / "stalled")).model_copy(update={"request_timeout": 1.0})
+
+    async def run():
+        async with Vllm(engine_config, owner=Process.of(sleeper.pid)) as engine:
+            return [answer.error for [answer] in [await engine.complete([request(str(n))]) for n in range(2)]]
+
+    assert asyncio.run(run()) == ["engine:timeout", None]
+
+
 def test_nothing_of_a_hanging_server_outlives_its_owner(config, sleeper, own_folder):
     server = supervisor.find_or_start(launch(config(stall_timeout=4)), Process.of(sleeper.pid))
     os.kill(server.process.pid, signal.SIGSTOP)

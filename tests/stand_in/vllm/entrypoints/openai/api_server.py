@@ -3,7 +3,7 @@
 Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
 STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL is a file that the first call
 makes, which then never ends; STAND_IN_BROKEN names a file for the first executor whose server starts: none of its servers then do;
-STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
+STAND_IN_ENTITIES is how many entities there are in answers that must be JSON; STAND_IN_SLOTS how many calls it works on at a time.
 """
 
 import argparse
@@ -13,12 +13,14 @@ import os
 import signal
 import socketserver
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
 
 VERSION = "0.0.stand-in"
 ANSWER = "Question: What is the sum of {0}?\nAnswer: The sum is {0}, and nobody knows another."
-counts = {"vllm:generation_tokens_total": 0, "vllm:prompt_tokens_total": 0}
+counts = {"vllm:generation_tokens_total": 0, "vllm:prompt_tokens_total": 0, "vllm:num_requests_waiting": 0}
+slots = threading.Semaphore(int(os.environ.get("STAND_IN_SLOTS", "1000")))
 
 
 def note(**fields: object) -> None:
@@ -76,7 +78,10 @@ class Handler(BaseHTTPRequestHandler):
             os.kill(os.getpid(), signal.SIGKILL)
         if "STAND_IN_STALL" in os.environ and first(os.environ["STAND_IN_STALL"]):
             time.sleep(600)
-        time.sleep(options.stand_in_seconds)
+        counts["vllm:num_requests_waiting"] += 1
+        with slots:
+            counts["vllm:num_requests_waiting"] -= 1
+            time.sleep(options.stand_in_seconds)
         choices = [
             {"index": index, "text": text_of(body, prompt), "token_ids": [1] * tokens, "finish_reason": "stop"}
             for index, prompt in enumerate(prompts)
