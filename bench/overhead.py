@@ -69,7 +69,8 @@ def generate_alone(folder: Path, tokenizer: str, requests: int) -> float:
     from rephrase import tables
     from rephrase.config import RecipeUse
     from rephrase.engines.echo import Echo
-    from rephrase.generate import Task, generate
+    from rephrase.generate import generate
+    from rephrase.generations import Task
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
 

@@ -13,7 +13,8 @@ from rephrase.config import EngineConfig, RecipeUse
 from rephrase.config_file import engine_of
 from rephrase.engines.factory import check_engine, open_engine
 from rephrase.errors import TaskError, UserError
-from rephrase.generate import Task, generate
+from rephrase.generate import generate
+from rephrase.generations import Task
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours

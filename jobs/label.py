@@ -16,7 +16,8 @@ from rich.console import Console
 from rephrase import storage
 from rephrase.config import Input, RecipeUse
 from rephrase.errors import UserError
-from rephrase.generate import Task, generate
+from rephrase.generate import generate
+from rephrase.generations import Task
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import Document, content_id, unit_interval

@@ -17,7 +17,8 @@ from jobs.label import documents_in
 from jobs.rows import with_generations
 from rephrase.config import RecipeUse
 from rephrase.errors import UserError
-from rephrase.generate import Task, generate, generations_of
+from rephrase.generate import generate
+from rephrase.generations import Task, generations_of
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import catalogue, options_of, recipes_of
 from rephrase.recipes.neighbours import with_neighbours

@@ -28,7 +28,8 @@ from rephrase.engines.base import Engine
 from rephrase.engines.factory import check_engine, open_engine
 from rephrase.engines.recording import Recording, files_of, load_recording
 from rephrase.engines.replay import Reuse
-from rephrase.generate import Tally, Task, generate_together
+from rephrase.generate import Tally, generate_together
+from rephrase.generations import Task
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours

@@ -12,7 +12,7 @@ import pyarrow as pa
 from jobs.stage import digest, stage_note
 from rephrase import storage, tables
 from rephrase.errors import UserError
-from rephrase.generate import generations_of
+from rephrase.generations import generations_of
 from rephrase.recipes.base import Recipe, Row
 from rephrase.records import DOCUMENT, Document, Generation
 from rephrase.text.tokenizer import Tokenizer

@@ -33,7 +33,8 @@ from rephrase.engines.base import Completion, Request
 from rephrase.engines.processes import Process
 from rephrase.engines.vllm import Vllm
 from rephrase.errors import UserError
-from rephrase.generate import Task, requests_of
+from rephrase.generate import requests_of
+from rephrase.generations import Task
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import unit_interval
 from rephrase.section import Section

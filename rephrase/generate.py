@@ -10,16 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 
-import orjson
 import pyarrow as pa
 
-from rephrase.engines.base import CRASH, Completion, Engine, Identity, Request, is_engine_error, seed_of
+from rephrase.engines.base import CRASH, Completion, Engine, Identity, Request, is_engine_error
 from rephrase.errors import UserError
-from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
-from rephrase.records import GENERATION, Generation, content_id
-from rephrase.text.tokenizer import Tokenizer
+from rephrase.generations import Task
+from rephrase.recipes.base import Answer, Parsed, Prompt, Row
+from rephrase.records import GENERATION
 
-NO_MODEL = "none"  # stands for the model where none was asked
 _FIRST = 100  # answers after which an engine that answers next to nothing is told from one that fails now and then
 
 
@@ -48,21 +46,6 @@ class Tally:
     def note(self) -> dict[str, object]:
         """The counts as JSON values; `causes` maps error codes to how often they happened."""
         return {**self.__dict__, "causes": dict(self.causes), "seconds": round(self.seconds, 3)}
-
-
-@dataclass(frozen=True)
-class Task:
-    """One step of one recipe for one model: all that turns rows into generations, but for the engine itself."""
-
-    recipe: Recipe
-    step: Step
-    tokenizer: Tokenizer
-    model: str
-    first_attempt: int = 0  # attempts before it were made in vain by earlier runs of the same rows
-    digest: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", self.recipe.digest)  # asked for once a row
 
 
 @dataclass(slots=True)
@@ -182,7 +165,7 @@ def _asks_of_row(row: Row, work: _Work, part: tuple[int, int]) -> Iterator[_Ask]
     for prompt in _part_of(task.step.prompts(row, task.tokenizer), part):
         spans.add(prompt.span)
         for sample in range(task.step.samples):
-            request = _request(row, prompt, sample, task.first_attempt, task)
+            request = task.request(row, prompt, sample, task.first_attempt)
             pending.waiting += 1
             yield _Ask(work, pending, pending.number, prompt, request)
             pending.number += 1
@@ -192,18 +175,6 @@ def _asks_of_row(row: Row, work: _Work, part: tuple[int, int]) -> Iterator[_Ask]
 def _part_of(prompts: Iterator[Prompt], part: tuple[int, int]) -> Iterator[Prompt]:
     index, parts = part
     return islice(prompts, index, None, parts) if parts > 1 else prompts
-
-
-def _request(row: Row, prompt: Prompt, sample: int, attempt: int, task: Task) -> Request:
-    origin = _generation_id(row, prompt, sample, 0, task)
-    return Request(prompt.messages, prompt.sampling, prompt.schema, sample, attempt, seed_of(origin, attempt), origin)
-
-
-def _generation_id(row: Row, prompt: Prompt, sample: int, part: int, task: Task, span: tuple[int, int] | None = None) -> str:
-    start, end = span or prompt.span
-    place = f"{start}:{end}"
-    numbers = (str(sample), str(part))
-    return content_id(row.document.id, task.digest, task.step.name, place, prompt.key, *numbers, task.model, *prompt.lineage)
 
 
 def _next_batch(queue: Iterator[_Ask], again: deque[_Ask], size: int) -> list[_Ask]:
@@ -235,7 +206,7 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     tokens = (ask.tokens_before[0] + completion.prompt_tokens, ask.tokens_before[1] + completion.completion_tokens)
     if parsed.error and not completion.error and request.attempt < task.first_attempt + task.step.retries:
         tally.retried += 1
-        following = _request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1, task)
+        following = task.request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1)
         return replace(ask, request=following, tokens_before=tokens)
     tally.prompt_tokens += tokens[0]
     tally.completion_tokens += tokens[1]
@@ -261,7 +232,7 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
         ask.pending,
         ask.pending.number - 1,
         prompt,
-        _request(ask.pending.row, prompt, request.sample, task.first_attempt, task),
+        task.request(ask.pending.row, prompt, request.sample, task.first_attempt),
     )
 
 
@@ -272,44 +243,7 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
     for output in work.task.step.outputs(pending.row, [answer for _, answer, _ in answers]):
         work.tally.generations += 1
         work.tally.errors += output.parsed.error is not None
-        who = identity if output.answer.prompt.ready is None else Identity(NO_MODEL)
-        yield _record(pending.row, output, requests[id(output.answer)], work.task, output.answer.completion.identity or who)
-
-
-def _record(row: Row, output: Output, request: Request, task: Task, identity: Identity) -> dict[str, object]:
-    prompt, completion = output.answer.prompt, output.answer.completion
-    start, end = output.span or prompt.span
-    if completion.attempt is not None:  # the row tells how its completion was drawn, not how it was asked for this time
-        seed = seed_of(request.origin, completion.attempt) if completion.seed is None else completion.seed
-        request = replace(request, attempt=completion.attempt, seed=seed)
-    return {
-        "id": _generation_id(row, prompt, output.answer.sample, output.part, task, output.span),
-        "document_id": row.document.id,
-        "span_start": start,
-        "span_end": end,
-        "recipe": task.recipe.name,
-        "recipe_digest": task.digest,
-        "step": task.step.name,
-        "key": prompt.key,
-        "sample": output.answer.sample,
-        "model": task.model if prompt.ready is None else NO_MODEL,
-        "model_revision": identity.revision,
-        "engine": identity.engine,
-        "template_digest": identity.template,
-        "sampling": prompt.sampling.json(),
-        "seed": request.seed,
-        "attempts": request.attempt + 1,
-        "request_digest": request.digest,
-        "prompt_tokens": completion.prompt_tokens,
-        "completion_tokens": completion.completion_tokens,
-        "finish_reason": completion.finish_reason,
-        "completion": completion.text,
-        "text": output.parsed.text,
-        "fields": orjson.dumps(dict(output.parsed.fields), option=orjson.OPT_SORT_KEYS).decode() if output.parsed.fields else None,
-        "error": output.parsed.error,
-        "synthetic_depth": row.document.synthetic_depth + (prompt.ready is None),
-        "lineage": list(prompt.lineage),
-    }
+        yield work.task.record(pending.row, output, requests[id(output.answer)], identity)
 
 
 def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) -> None:
@@ -323,10 +257,3 @@ def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) ->
             f"{tally.engine_errors} of {asked} requests of a unit failed, most often with `{cause}` ({times} times)",
             cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
         )
-
-
-def generations_of(table: pa.Table) -> list[tuple[str, Generation]]:
-    """GENERATION rows as objects for a later step, each with its document's id."""
-    names = ("document_id", *Generation.__dataclass_fields__)
-    columns = [table.column(name).to_pylist() for name in names]
-    return [(values[0], Generation(*values[1:])) for values in zip(*columns, strict=True)]

@@ -222,7 +222,8 @@ def expected_ids(run: Run) -> list[str]:
     from typing import Any
 
     from rephrase.engines.base import Completion, Identity, Request
-    from rephrase.generate import Task, generate
+    from rephrase.generate import generate
+    from rephrase.generations import Task
     from rephrase.recipes.base import Row
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.records import Document

@@ -14,7 +14,8 @@ from rephrase.engines.base import Completion, Identity, Request
 from rephrase.engines.recording import Recording
 from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
-from rephrase.generate import Task, generate, generate_together, generations_of
+from rephrase.generate import generate, generate_together
+from rephrase.generations import Task, generations_of
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import GENERATION, Document

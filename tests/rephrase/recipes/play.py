@@ -10,7 +10,8 @@ from typing import Any
 from jobs.rows import with_generations
 from rephrase.config import RecipeUse
 from rephrase.engines.base import Completion, Identity, Request
-from rephrase.generate import Task, generate
+from rephrase.generate import generate
+from rephrase.generations import Task
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import Document
