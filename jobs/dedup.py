@@ -19,7 +19,7 @@ import pyarrow as pa
 from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, signatures
 from jobs.dropped import DONE, DUPLICATES, folders_of, without_dropped
 from jobs.progress import console
-from jobs.stage import claim, stage_note
+from jobs.stage import claim, replace_other, stage_note
 from jobs.watched import Job, watched
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -48,24 +48,27 @@ class _Searched:
     minhash: MinhashSettings
 
 
-def dedup(run: Run, spark: LazySession) -> None:
+def dedup(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     """Find what is kept of `judged` and says the same as a document or as another kept generation. See `find_duplicates`."""
     if run.dedup is None:
         console.print("dedup: the config has no `dedup`, all texts stay")
     else:
-        find_duplicates(run, spark, "judged")
+        find_duplicates(run, spark, "judged", replace=replace)
 
 
-def find_duplicates(run: Run, spark: LazySession, table: str) -> None:
+def find_duplicates(run: Run, spark: LazySession, table: str, *, replace: bool = False) -> None:
     """Make `<output>/duplicates/<table>`: for each object of the table the rows that are out, with the id of the text that stays.
 
     With "documents" the documents are searched that screening kept; with "judged" also the kept generations, where documents stay
     before generations and a generation is no duplicate of its own document: `copied` judges that. Then higher scores stay. Resumes;
-    `_clusters.json` is written last. Raises `UserError` for missing tables.
+    `_clusters.json` is written last. `replace` removes what another config found, once all objects are known to be Parquet.
+    Raises `UserError` for missing tables.
     """
     assert run.dedup is not None
     folder = storage.join(run.output, DUPLICATES, table)
     searched, meaning = _searched(run, run.dedup, table)
+    if replace:
+        replace_other(folder, "dedup", meaning, lambda: (spark.get(), *tables.footers(searched.paths)))
     claim(folder, "dedup", meaning)
     if storage.exists(storage.join(folder, DONE)):
         console.print(f"dedup ({table}): the duplicates are known, nothing to do")

@@ -131,6 +131,7 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
     if not again:
         console.print(f"{title}: no row has one, nothing to do")
         return
+    spark.get()  # before anything goes: a cluster that is not there must cost nothing
     for unit in again:  # before the unit itself, so that nothing stale is left by a crash
         storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
     remove_stage(storage.join(run.output, DUPLICATES, "judged"))
