@@ -19,10 +19,10 @@ import pyarrow as pa
 from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, signatures
 from jobs.dropped import DONE, DUPLICATES, folders_of, without_dropped
 from jobs.progress import console
+from jobs.run_tables import objects_of
 from jobs.stage import claim, replace_other, stage_note
 from jobs.watched import Job, watched
 from rephrase import storage, tables
-from rephrase.errors import UserError
 from rephrase.records import DUPLICATE, KEEP
 
 if TYPE_CHECKING:
@@ -83,11 +83,8 @@ def find_duplicates(run: Run, spark: LazySession, table: str, *, replace: bool =
 
 def _searched(run: Run, settings: Dedup, table: str) -> tuple[_Searched, dict[str, Any]]:
     wanted = ["documents", "judged"] if table == "judged" else ["documents"]
+    objects_of(run.output, table)
     objects = {name: tables.objects(storage.join(run.output, name)) for name in wanted}
-    if not objects[table]:
-        stage = "filter" if table == "judged" else "shard"
-        where = storage.join(run.output, table)
-        raise UserError(f"there is no {table} table", where=where, cure=f"run the {stage} stage first: `rephrase {stage} run.yaml`")
     digests = {name: stage_note(storage.join(run.output, name))["digest"] for name in wanted if objects[name]}
     if run.screen is not None:
         digests["screened"] = stage_note(storage.join(run.output, "screened"))["digest"]

@@ -15,10 +15,10 @@ import pyarrow as pa
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
 from jobs.progress import StageProgress, console
+from jobs.run_tables import objects_of
 from jobs.stage import claim, replace_other, stage_note
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
-from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import INTERMEDIATE, JUDGED, KEEP
 from rephrase.text.tokenizer import Tokenizer
@@ -40,9 +40,7 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     """
     cascade = build_cascade(run.filter)
     source, folder = storage.join(run.output, "generations"), storage.join(run.output, "judged")
-    paths = tables.objects(source)
-    if not paths:
-        raise UserError("there is no generations table", where=source, cure="run the rewrite stage first: `rephrase rewrite run.yaml`")
+    paths = objects_of(run.output, "generations")
     meaning = {"generations": stage_note(source)["digest"], "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)}
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
     prompts = {recipe.name: recipe.wording for recipe in recipes_of(run.recipes)}

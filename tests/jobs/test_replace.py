@@ -20,6 +20,7 @@ from tests.jobs.no_spark import NoSpark
 from tests.jobs.test_pipeline import write_run
 
 ALONE: list[dict[str, Any]] = [{"origin": "original", "share": 1.0}]
+MADE = ("judged", "duplicates", "mixture")
 JUDGING = {"filter": {"checks": ["parsed"]}, "dedup": {"min_similarity": 0.9}}
 
 
@@ -36,10 +37,15 @@ def mixed(output: str, spark: LazySession) -> str:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory, spark: LazySession) -> Iterator[str]:
-    """The same, of which the tests leave the mixture as it is."""
-    output = mixed(str(tmp_path_factory.mktemp("kept")), spark)
-    before = files(output, "mixture")
+def mixture(tmp_path_factory: pytest.TempPathFactory, spark: LazySession) -> tuple[str, dict[str, float]]:
+    output = mixed(str(tmp_path_factory.mktemp("mixture")), spark)
+    return output, files(output, "mixture")
+
+
+@pytest.fixture
+def kept(mixture: tuple[str, dict[str, float]]) -> Iterator[str]:
+    """The output folder of a run whose mixture the test must leave as it is."""
+    output, before = mixture
     yield output
     assert files(output, "mixture") == before
 
@@ -53,14 +59,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory, spark: LazySession) -> Iterat
     ],
 )
 def test_a_mixture_that_cannot_be_made_costs_none(kept: str, spark: LazySession, settings: dict[str, Any], words: str) -> None:
-    before = files(kept, "mixture")
     with pytest.raises(UserError, match=words):
         run_stage("mix", run_of(kept, **settings), spark, replace=True)
-    assert files(kept, "mixture") == before
 
 
 def test_inputs_that_cannot_be_read_cost_no_mixture(kept: str, spark: LazySession) -> None:
-    run, before = run_of(kept, components=HALVES), files(kept, "mixture")
+    run = run_of(kept, components=HALVES)
     with pytest.raises(AssertionError, match="Spark was started"):
         run_stage("mix", run, NoSpark(), replace=True)
     storage.put(tables.objects(storage.join(kept, "judged"))[1], b"PAR1")
@@ -69,7 +73,6 @@ def test_inputs_that_cannot_be_read_cost_no_mixture(kept: str, spark: LazySessio
     storage.remove_folder(storage.join(kept, "judged"))
     with pytest.raises(UserError, match="there is no judged table"):
         run_stage("mix", run, spark, replace=True)
-    assert files(kept, "mixture") == before
 
 
 def test_a_mixture_on_s3_is_replaced_also_where_its_removal_was_cut_off(spark: LazySession, bucket: str) -> None:
@@ -88,15 +91,21 @@ def test_a_mixture_on_s3_is_replaced_also_where_its_removal_was_cut_off(spark: L
 
 
 @pytest.fixture(scope="module")
-def finished(spark: LazySession, tokenizer_file: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """A finished run, which the tests leave as it is. Its recipe for questions finds none in an echo, so that some rows have errors."""
+def whole_run(spark: LazySession, tokenizer_file: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, float]]:
+    # Its recipe for questions finds none in an echo, so that some rows have errors.
     folder = tmp_path_factory.mktemp("finished")
     path = write_run(folder, tokenizer_file, {"kind": "echo"}, documents=2, dedup={}, filter={"checks": ["finished"]})
     run = load_run(str(path))
     run_all(run, spark)
-    before = files(run.output, "judged", "duplicates", "mixture")
+    return run, files(run.output, *MADE)
+
+
+@pytest.fixture
+def finished(whole_run: tuple[Run, dict[str, float]]) -> Iterator[Run]:
+    """A finished run, of which the test must leave all that filter, dedup and mix made as it is."""
+    run, before = whole_run
     yield run
-    assert files(run.output, "judged", "duplicates", "mixture") == before
+    assert files(run.output, *MADE) == before
 
 
 @pytest.mark.parametrize("stage", ["filter", "dedup"])
