@@ -69,9 +69,10 @@ def _models(settings: dict[str, Any]) -> list[str]:
 def check(run: Run, *, here: bool = False) -> None:
     """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input.
 
-    `here`: see `check_engine`.
+    `here`: whether tasks run on this machine, so that what they need must be there.
     """
     from classifiers.cascade import build_cascade
+    from classifiers.fasttext_model import check_there
     from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
@@ -84,6 +85,9 @@ def check(run: Run, *, here: bool = False) -> None:
     for pattern in run.input.paths if run.input else ():
         storage.expand(pattern)
     storage.check_writable(run.output)
+    for model in fasttext_models(run):
+        if here or storage.is_s3(model):  # a cluster's executors may have files that the driver lacks
+            check_there(model)
     if run.screen is not None:
         screening(run)
     build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])

@@ -29,6 +29,8 @@ def show_pairs(run: Run, number: int, verdict: str | None = None, console: Conso
     They are the mixture's, or with `verdict` those that the filter stage gave it. Raises `UserError` where there is no such table, and
     where no row has the verdict.
     """
+    if number < 1:
+        raise UserError(f"{number} rewrites are none to show", where="-n, --show", cure="1 or more")
     check_begun(run.output)
     console = console or Console(highlight=False)
     table = "judged" if verdict else "mixture"
