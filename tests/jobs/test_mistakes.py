@@ -35,6 +35,7 @@ from tests.jobs.test_cli import config
             "no.bin: there is no such fastText model",
             "check the path; `rephrase classifier train` makes a model",
         ),
+        ("shard run.yaml --master loca", "`loca` is no address of a Spark master", "for example local[4], spark://host:7077"),
         ("run run.yaml --output=", "--output: the output is empty", "name a folder or an s3:// URL"),
         ("show run.yaml -n 0", "0 rewrites are none to show", "1 or more"),
         ("export --format jsonl --from nowhere --to there", "nowhere: there is no Parquet file here", "give --from a folder of Parquet"),
