@@ -73,7 +73,8 @@ class _Configured:
 
     def _valid(self, settings: _Settings, inner: str) -> Check:
         kind = KINDS[self.kind]
-        return kind.make(self.name, validate(kind.settings, settings, f"{self.where}{inner}"))
+        cure = f"`rephrase config checks.{self.kind}` explains the keys"
+        return kind.make(self.name, validate(kind.settings, settings, f"{self.where}{inner}", cure=cure))
 
 
 @dataclass(frozen=True)

@@ -93,12 +93,16 @@ def load_model(path: str) -> FastTextModel:
     """
     if storage.is_s3(path):
         return _load_s3(path)
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        cure = f"its file is {path}.bin" if os.path.exists(f"{path}.bin") else "check the path of the model"
-        raise UserError(f"cannot read the fastText model: {error.strerror}", where=path, cure=cure) from error
+    check_there(path)
+    status = os.stat(path)
     return _load_file(path, status.st_mtime_ns, status.st_size)
+
+
+def check_there(path: str) -> None:
+    """Raise a `UserError` if there is no file of a model at the path or `s3://` URL."""
+    if not (storage.exists(path) if storage.is_s3(path) else os.path.isfile(path)):
+        cure = f"its file is {path}.bin" if storage.exists(f"{path}.bin") else "check the path; `rephrase classifier train` makes a model"
+        raise UserError("there is no such fastText model", where=path, cure=cure)
 
 
 @functools.lru_cache(maxsize=8)

@@ -51,6 +51,8 @@ def load(options: argparse.Namespace) -> Run:
         model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
         overrides["engine"] = {"kind": "vllm", "model": model}
     overrides |= key_values(options.settings, "--set", "mix.seed=7")
+    if options.output == "":  # a variable of the shell that is not set
+        raise UserError("the output is empty", where="--output", cure="name a folder or an s3:// URL")
     if options.output:
         overrides["output"] = options.output if "://" in options.output else os.path.abspath(options.output)
     return load_run(options.config, overrides)

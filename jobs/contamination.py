@@ -20,6 +20,7 @@ from classifiers.checks.contamination import Contamination
 from classifiers.contamination import load_index
 from classifiers.rejudge import score_arrays
 from jobs.dropped import SCREENED
+from jobs.run_tables import check_begun, objects_of
 from jobs.screen import screening
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -54,6 +55,7 @@ def contamination(run: Run, examples: int = 3, json: str | None = None, console:
 
     Raises `UserError` where no check of the run looks for benchmarks, and where it has not run.
     """
+    check_begun(run.output)
     met = [one for table, cascade in _cascades(run) for check in _checks(cascade) for one in _met(run.output, table, check, examples)]
     if not met:
         cure = "list {contamination: {benchmarks: [{name: …, paths: …}]}} under `screen.checks` or `filter.checks`"
@@ -80,12 +82,7 @@ def _met(output: str, table: str, check: Contamination, examples: int) -> list[M
         benchmark.name: Met(table, benchmark.name, count + index.short[benchmark.name], count - index.templates[benchmark.name])
         for benchmark, count in zip(index.benchmarks, items, strict=True)
     }
-    paths = tables.objects(storage.join(output, table))
-    if not paths:
-        stage = "screen" if table == SCREENED else "filter"
-        where = storage.join(output, table)
-        raise UserError(f"there is no {table} table", where=where, cure=f"run the {stage} stage first: `rephrase {stage} run.yaml`")
-    for path in paths:
+    for path in objects_of(output, table):
         judged = tables.read(path, ["id", "scores"])
         scores = score_arrays(judged)
         for name, met in found.items():

@@ -19,10 +19,10 @@ import pyarrow as pa
 from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, signatures
 from jobs.dropped import DONE, DUPLICATES, folders_of, without_dropped
 from jobs.progress import console
-from jobs.stage import claim, stage_note
+from jobs.run_tables import objects_of
+from jobs.stage import claim, replace_other, stage_note
 from jobs.watched import Job, watched
 from rephrase import storage, tables
-from rephrase.errors import UserError
 from rephrase.records import DUPLICATE, KEEP
 
 if TYPE_CHECKING:
@@ -48,24 +48,27 @@ class _Searched:
     minhash: MinhashSettings
 
 
-def dedup(run: Run, spark: LazySession) -> None:
+def dedup(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     """Find what is kept of `judged` and says the same as a document or as another kept generation. See `find_duplicates`."""
     if run.dedup is None:
         console.print("dedup: the config has no `dedup`, all texts stay")
     else:
-        find_duplicates(run, spark, "judged")
+        find_duplicates(run, spark, "judged", replace=replace)
 
 
-def find_duplicates(run: Run, spark: LazySession, table: str) -> None:
+def find_duplicates(run: Run, spark: LazySession, table: str, *, replace: bool = False) -> None:
     """Make `<output>/duplicates/<table>`: for each object of the table the rows that are out, with the id of the text that stays.
 
     With "documents" the documents are searched that screening kept; with "judged" also the kept generations, where documents stay
     before generations and a generation is no duplicate of its own document: `copied` judges that. Then higher scores stay. Resumes;
-    `_clusters.json` is written last. Raises `UserError` for missing tables.
+    `_clusters.json` is written last. `replace` removes what another config found, once all objects are known to be Parquet.
+    Raises `UserError` for missing tables.
     """
     assert run.dedup is not None
     folder = storage.join(run.output, DUPLICATES, table)
     searched, meaning = _searched(run, run.dedup, table)
+    if replace:
+        replace_other(folder, "dedup", meaning, lambda: (spark.get(), *tables.footers(searched.paths)))
     claim(folder, "dedup", meaning)
     if storage.exists(storage.join(folder, DONE)):
         console.print(f"dedup ({table}): the duplicates are known, nothing to do")
@@ -80,11 +83,8 @@ def find_duplicates(run: Run, spark: LazySession, table: str) -> None:
 
 def _searched(run: Run, settings: Dedup, table: str) -> tuple[_Searched, dict[str, Any]]:
     wanted = ["documents", "judged"] if table == "judged" else ["documents"]
+    objects_of(run.output, table)
     objects = {name: tables.objects(storage.join(run.output, name)) for name in wanted}
-    if not objects[table]:
-        stage = "filter" if table == "judged" else "shard"
-        where = storage.join(run.output, table)
-        raise UserError(f"there is no {table} table", where=where, cure=f"run the {stage} stage first: `rephrase {stage} run.yaml`")
     digests = {name: stage_note(storage.join(run.output, name))["digest"] for name in wanted if objects[name]}
     if run.screen is not None:
         digests["screened"] = stage_note(storage.join(run.output, "screened"))["digest"]

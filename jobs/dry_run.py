@@ -10,6 +10,7 @@ from rich.table import Table
 
 from classifiers.cascade import build_cascade
 from classifiers.rejudge import rejudged
+from jobs.run_tables import check_begun, objects_of
 from jobs.stage import stage_note
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -26,12 +27,11 @@ def dry_run(run: Run, console: Console | None = None) -> None:
 
     Raises `UserError` for a missing table, a check that never ran, and settings that scores depend on and that differ.
     """
+    check_begun(run.output)
     console = console or Console(highlight=False)
     cascade = build_cascade(run.filter)
     folder = storage.join(run.output, "judged")
-    paths = tables.objects(folder)
-    if not paths:
-        raise UserError("there is no judged table", where=folder, cure="run the filter stage first: `rephrase filter run.yaml`")
+    paths = objects_of(run.output, "judged")
     _check_scoring(stage_note(folder)["meaning"]["checks"], cascade.describe(), {c.name: c.scored_by for c in cascade.checks("")})
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()

@@ -67,7 +67,8 @@ def export(request: Request, spark: LazySession) -> dict[str, Any]:
 def _inputs(source: str) -> list[storage.FileInfo]:
     paths = set(tables.objects(source))
     if not paths:
-        raise UserError("there is no Parquet file here", where=source, cure="run the mix stage first: `rephrase mix run.yaml`")
+        cure = "give --from a folder of Parquet, or run the mix stage first: `rephrase mix run.yaml`"
+        raise UserError("there is no Parquet file here", where=source, cure=cure)
     if storage.exists(storage.join(source, "_stage.json")) and not storage.exists(storage.join(source, MANIFEST)):
         raise UserError("the mixture is not complete", where=source, cure="run the mix stage again: `rephrase mix run.yaml`")
     return [file for file in storage.list_files(source) if file.path in paths]

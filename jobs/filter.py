@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,10 +15,10 @@ import pyarrow as pa
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
 from jobs.progress import StageProgress, console
-from jobs.stage import claim, stage_note
+from jobs.run_tables import objects_of
+from jobs.stage import claim, replace_other, stage_note
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
-from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import INTERMEDIATE, JUDGED, KEEP
 from rephrase.text.tokenizer import Tokenizer
@@ -29,42 +29,52 @@ if TYPE_CHECKING:
 
 _ROWS = 2048  # judged at a time: enough for vectorised checks, little enough that memory stays flat
 
+_TRIAL_ROWS = 64  # enough that checks load what they need
 
-def filter_stage(run: Run, spark: LazySession) -> None:
+
+def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     """Make `<output>/judged` from `<output>/generations`. Resumes; returns at once where all is there.
 
-    Raises `UserError` for a missing generations table, unknown checks, and models that do not load.
+    `replace` removes the verdicts of another config, once those of this one are known to be possible. Raises `UserError` for a missing
+    generations table, unknown checks, and models that do not load.
     """
     cascade = build_cascade(run.filter)
     source, folder = storage.join(run.output, "generations"), storage.join(run.output, "judged")
-    paths = tables.objects(source)
-    if not paths:
-        raise UserError("there is no generations table", where=source, cure="run the rewrite stage first: `rephrase rewrite run.yaml`")
-    claim(
-        folder,
-        "filter",
-        {"generations": stage_note(source)["digest"], "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)},
-    )
+    paths = objects_of(run.output, "generations")
+    meaning = {"generations": stage_note(source)["digest"], "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)}
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
+    prompts = {recipe.name: recipe.wording for recipe in recipes_of(run.recipes)}
+    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts)
+    if replace:
+        replace_other(folder, "filter", meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
+    claim(folder, "filter", meaning)
     todo = pending(units, folder)
     if not todo:
         console.print(f"filter: all {len(units)} units are there already, nothing to do")
         return
-    prompts = {recipe.name: recipe.wording for recipe in recipes_of(run.recipes)}
-    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts)
     with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
         run_units(spark.get(), todo, work, folder, progress)
 
 
-def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str, prompts: Mapping[str, str]) -> None:
-    """The work of one Spark task: judge one object of generations and create the object of verdicts."""
+def _try(run: Run, units: Sequence[Unit[str]], trial: Callable[[Unit[str]], None], spark: LazySession) -> None:
+    """Raise `UserError` where a task would: as tables are missing or damaged, or by what an executor alone can tell, such as a model."""
+    sources = {storage.join(run.output, footer.note["rows"]) for footer in tables.footers(unit.payload for unit in units)}
+    list(tables.footers(sources))
+    run_units(spark.get(), units[:1], trial, storage.join(run.output, "judged"))
+
+
+def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str, prompts: Mapping[str, str], trial: bool = False) -> None:
+    """The work of one Spark task: judge one object of generations and create the object of verdicts; of a trial a few rows, and nothing."""
     note = tables.footer(unit.payload).note
     generations = tables.read(unit.payload)
+    generations = generations.slice(0, _TRIAL_ROWS) if trial else generations
     sources = tables.read(storage.join(output, note["rows"]), row_group=note["row_group"])
     by_id = {row["id"]: row for row in sources.drop_columns(["metadata"]).to_pylist()}
     counter = Tokenizer.load(tokenizer)
     parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter, prompts) for at in range(0, generations.num_rows, _ROWS)]
     judged = pa.concat_tables(parts) if parts else JUDGED.empty_table()
+    if trial:
+        return
     verdicts = Counter(judged.column("verdict").to_pylist())
     kept_tokens = sum(judged.column("n_tokens").to_pylist()) if judged.num_rows else 0
     tables.commit(

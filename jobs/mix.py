@@ -7,7 +7,7 @@ is not there, the mixture is incomplete.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -18,7 +18,7 @@ from jobs.mix_plan import make_plan, marks_of, measure
 from jobs.mix_shuffle import scatter
 from jobs.mix_tables import print_material, print_plan
 from jobs.mix_write import fingerprints, write
-from jobs.stage import claim
+from jobs.stage import claim, replace_other
 from jobs.units import Unit, pending
 from jobs.watched import watched
 from rephrase import storage, tables
@@ -26,24 +26,28 @@ from rephrase.errors import UserError
 from rephrase.mix_plan import Plan
 
 if TYPE_CHECKING:
+    from jobs.mix_inputs import Inputs
     from jobs.session import LazySession
     from rephrase.config import Run
+    from rephrase.mix_settings import Mix
 
 _PLAN = "_plan.json"
 
 
-def mix(run: Run, spark: LazySession) -> None:
+def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     """Make `<output>/mixture` from `<output>/documents` and the kept rows of `<output>/judged`. Resumes.
 
-    Returns at once where all is there. Raises `UserError` for missing tables, an unfinished filter stage, too little material for the
-    shares and the budget, a mixture that the config's guards refuse, and a folder that holds the mixture of another config or of other
-    tables.
+    Returns at once where all is there. `replace` removes the mixture of another config once the new one is planned. Raises `UserError`
+    for missing tables, an unfinished filter stage, too little material for the shares and the budget, a mixture that the config's guards
+    refuse, and a folder that holds the mixture of another config or of other tables.
     """
     from jobs.progress import StageProgress, console
 
     folder = storage.join(run.output, "mixture")
     inputs = find_inputs(run)
     meaning = {"mix": run.mix.model_dump(mode="json"), **inputs.meaning}
+    if replace and (plan := replace_other(folder, "mix", meaning, lambda: _planned(run.mix, inputs, spark, folder))):
+        _begin(folder, meaning, plan)
     if storage.exists(storage.join(folder, "_stage.json")):
         claim(folder, "mix", meaning)  # refuse before any work
     if storage.exists(storage.join(folder, MANIFEST)):
@@ -55,8 +59,7 @@ def mix(run: Run, spark: LazySession) -> None:
             plan, marks = before, None
         else:
             plan, marks = make_plan(run.mix, inputs, job)
-            claim(folder, "mix", meaning)  # only now: a config that asks for too much must leave nothing behind
-            storage.create(storage.join(folder, _PLAN), orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
+            _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
         count = sum(plan.files)
         units = [Unit(storage.join(folder, tables.DATA, _file_name(number, count)), number) for number in range(count)]
         todo = pending(units, folder)
@@ -78,6 +81,20 @@ def mix(run: Run, spark: LazySession) -> None:
         if rest:
             prints.update(fingerprints(job, rest))
     finish(run, folder, plan, [unit.output for unit in units], prints)
+
+
+def _planned(mix: Mix, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
+    """The plan alone. What it says of rows is then found again, as a resumed run does: by frames that outlive the old mixture."""
+    with watched(spark.get(), folder) as job:
+        plan, marks = make_plan(mix, inputs, job)
+        if marks is not None:
+            marks.unpersist()
+    return plan
+
+
+def _begin(folder: str, meaning: dict[str, Any], plan: Plan) -> None:
+    claim(folder, "mix", meaning)
+    storage.create(storage.join(folder, _PLAN), orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
 
 
 def plan_of(folder: str) -> Plan | None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.dropped import folders_of, require, without_dropped
+from jobs.run_tables import objects_of
 from jobs.stage import digest, note_of
 from rephrase import mixing, storage, tables
 from rephrase.errors import UserError
@@ -57,18 +58,13 @@ def find_inputs(run: Run) -> Inputs:
         "documents": any(c.origin != "synthetic" and c.recipe is None for c in run.mix.selections),
         "judged": any(c.origin != "original" for c in run.mix.selections),
     }
-    maker = {"documents": "shard", "judged": "filter"}
     found: list[storage.FileInfo] = []
     meaning: dict[str, Any] = {}
     for table, is_wanted in wanted.items():
         if not is_wanted:
             continue
         folder = storage.join(run.output, table)
-        paths = set(tables.objects(folder))
-        if not paths:
-            raise UserError(
-                f"there is no {table} table", where=folder, cure=f"run the {maker[table]} stage first: `rephrase {maker[table]} run.yaml`"
-            )
+        paths = set(objects_of(run.output, table))
         files = [file for file in storage.list_files(folder) if file.path in paths]
         stage = note_of(folder)
         meaning[table] = {

@@ -20,7 +20,7 @@ from jobs.gpus import discovery_script, executor_gpus, rewrite_profile
 from jobs.pace import Pace
 from jobs.progress import StageProgress, console
 from jobs.rows import Source, rows_of, sources_of, with_generations
-from jobs.stage import claim, remove_stage, stage_note
+from jobs.stage import claimed, remove_stage, stage_note
 from jobs.stats import write_units
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
@@ -69,13 +69,13 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
         files_of(path)
     sources = sources_of(run, recipes)
     folder = storage.join(run.output, "generations")
-    claim(folder, "rewrite", _meaning(run, recipes))
-    if run.engine.kind == "replay":
-        console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
-    for level in range(max(len(recipe.steps) for recipe in recipes)):
-        _run_level(run, spark, recipes, level, sources, folder)
-        if retry_errors:
-            _retry_level(run, spark, recipes, level, sources, folder)
+    with claimed(folder, "rewrite", _meaning(run, recipes)):
+        if run.engine.kind == "replay":
+            console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
+        for level in range(max(len(recipe.steps) for recipe in recipes)):
+            _run_level(run, spark, recipes, level, sources, folder)
+            if retry_errors:
+                _retry_level(run, spark, recipes, level, sources, folder)
     _write_stats(run, folder)
 
 
@@ -132,6 +132,7 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
     if not again:
         console.print(f"{title}: no row has one, nothing to do")
         return
+    spark.get()  # before anything goes: a cluster that is not there must cost nothing
     for unit in again:  # before the unit itself, so that nothing stale is left by a crash
         storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
     remove_stage(storage.join(run.output, DUPLICATES, "judged"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from jobs.run_tables import objects_of
 from jobs.stage import digest, stage_note
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -47,13 +48,11 @@ def sources_of(run: Run, recipes: Sequence[Recipe]) -> list[Source]:
 def documents_of(run: Run) -> list[str]:
     """The objects of the documents table. Raises `UserError` if the shard stage has not finished."""
     folder = storage.join(run.output, "documents")
-    paths = tables.objects(folder)
-    cure = "run the shard stage first: `rephrase shard run.yaml`"
-    if not paths:
-        raise UserError("there is no documents table", where=folder, cure=cure)
+    paths = objects_of(run.output, "documents")
     expected = stage_note(folder)["meaning"].get("files", {}).get("count", len(paths))  # one object for each input file
     if len(paths) < expected:
-        raise UserError(f"only {len(paths)} of {expected} objects of the documents table are there", where=folder, cure=cure)
+        what = f"only {len(paths)} of {expected} objects of the documents table are there"
+        raise UserError(what, where=folder, cure="run the shard stage first: `rephrase shard run.yaml`")
     return paths
 
 

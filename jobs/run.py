@@ -6,14 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jobs.dedup import dedup
-from jobs.dropped import DUPLICATES
 from jobs.filter import filter_stage
 from jobs.mix import mix
-from jobs.progress import console
 from jobs.rewrite import rewrite_stage
 from jobs.screen import screen, screening
 from jobs.shard import shard
-from jobs.stage import OtherConfigError, remove_stage
 from rephrase import storage
 from rephrase.errors import UserError
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from jobs.session import LazySession
     from rephrase.config import Run
 
-STAGES: dict[str, Callable[[Run, LazySession], None]] = {
+STAGES: dict[str, Callable[..., None]] = {
     "shard": shard,
     "screen": screen,
     "rewrite": rewrite_stage,
@@ -30,9 +27,8 @@ STAGES: dict[str, Callable[[Run, LazySession], None]] = {
     "mix": mix,
 }
 
-
 _FASTTEXT = ("quality", "language", "ensemble")  # checks whose models are fastText's
-_REPLACEABLE = {"filter": "judged", "dedup": f"{DUPLICATES}/judged", "mix": "mixture"}  # made from the completions, which stay
+_REPLACEABLE = ("filter", "dedup", "mix")  # made from the completions, which stay
 _OPTIONAL = {"screen": ("screen", "dedup"), "dedup": ("dedup",)}  # stages that only run where the config has such a section
 
 
@@ -52,21 +48,8 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
 
 def run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
     """One stage by its name. With `replace` verdicts, duplicates among them and mixtures of another config are removed and made again."""
-    try:
-        _run_stage(name, run, spark, retry_errors=retry_errors)
-    except OtherConfigError as error:
-        if not replace or name not in _REPLACEABLE or error.where != storage.join(run.output, _REPLACEABLE[name]):
-            raise
-        console.print(f"{name}: made again by the config as it is now")
-        remove_stage(error.where)
-        _run_stage(name, run, spark)
-
-
-def _run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
-    if name == "rewrite":
-        rewrite_stage(run, spark, retry_errors=retry_errors)
-    else:
-        STAGES[name](run, spark)
+    more = {"replace": replace} if name in _REPLACEABLE else {"retry_errors": retry_errors} if name == "rewrite" else {}
+    STAGES[name](run, spark, **more)
 
 
 def fasttext_models(run: Run) -> list[str]:
@@ -86,9 +69,10 @@ def _models(settings: dict[str, Any]) -> list[str]:
 def check(run: Run, *, here: bool = False) -> None:
     """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input.
 
-    `here`: see `check_engine`.
+    `here`: whether tasks run on this machine, so that what they need must be there.
     """
     from classifiers.cascade import build_cascade
+    from classifiers.fasttext_model import check_there
     from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
@@ -101,6 +85,9 @@ def check(run: Run, *, here: bool = False) -> None:
     for pattern in run.input.paths if run.input else ():
         storage.expand(pattern)
     storage.check_writable(run.output)
+    for model in fasttext_models(run):
+        if here or storage.is_s3(model):  # a cluster's executors may have files that the driver lacks
+            check_there(model)
     if run.screen is not None:
         screening(run)
     build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])

@@ -24,6 +24,8 @@ _QUIET = Path(__file__).with_name("log4j2-quiet.properties")
 
 _MAX_FAILURES = "100"
 
+_MASTER = re.compile(r"local($|\[)|local-cluster\[|yarn$|[a-z0-9]+://")
+
 _DEFAULTS: dict[str, str] = {
     # A clear message instead of a failed getInt when a task returns another schema than it declared.
     "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
@@ -97,6 +99,9 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     master = master or config.master
+    if master and not _MASTER.match(master):  # the JVM would end with a stack trace
+        cure = "for example local[4], spark://host:7077, k8s://https://host:443, yarn or sc://host:15002"
+        raise UserError(f"`{master}` is no address of a Spark master", where="--master", cure=cure)
     if master and master.startswith("sc://"):
         return _connect(config, master)
     builder = SparkSession.builder.appName("rephrase")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from jobs.run_tables import check_begun, objects_of
 from rephrase import storage, tables
 from rephrase.errors import UserError
 
@@ -25,14 +26,22 @@ _MIXTURE = ["id", "origin", "recipe", "epoch", "n_tokens", "synthetic_depth"]
 def show_pairs(run: Run, number: int, verdict: str | None = None, console: Console | None = None) -> None:
     """Print `number` rewrites, of as many recipes as there are, each below the passage that it was made from.
 
-    They are the mixture's, or with `verdict` those that the filter stage gave it. Raises `UserError` where there is none.
+    They are the mixture's, or with `verdict` those that the filter stage gave it. Raises `UserError` where there is no such table, and
+    where no row has the verdict.
     """
+    if number < 1:
+        raise UserError(f"{number} rewrites are none to show", where="-n, --show", cure="1 or more")
+    check_begun(run.output)
+    console = console or Console(highlight=False)
     table = "judged" if verdict else "mixture"
-    rows = (row for row in _rows(run, table, ["id", "recipe", "verdict" if verdict else "origin"]) if _wanted(row, verdict))
+    paths = objects_of(run.output, table)
+    rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _wanted(row, verdict))
     ids = _of_many_recipes(rows, number)
     if not ids and verdict:
         raise UserError(f"no row has the verdict `{verdict}`", where=storage.join(run.output, table), cure="`rephrase summary` lists them")
-    _print(run, ids, console or Console(highlight=False))
+    if not ids:
+        console.print("the mixture has no rewrites, originals alone")
+    _print(run, ids, console)
 
 
 def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> None:
@@ -40,6 +49,7 @@ def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> No
 
     Raises `UserError` for an id that no table has.
     """
+    check_begun(run.output)
     console = console or Console(highlight=False)
     mixed = _find(run, "mixture", ids, _MIXTURE)
     known = _find(run, "generations", ids, ["id"]) | _documents(run, ids)
@@ -101,8 +111,8 @@ def _of_many_recipes(rows: Iterator[dict[str, Any]], number: int) -> list[str]:
     return [*first.values(), *others][:number]
 
 
-def _rows(run: Run, table: str, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for path in tables.objects(storage.join(run.output, table)):
+def _rows(paths: Sequence[str], columns: list[str]) -> Iterator[dict[str, Any]]:
+    for path in paths:
         for group in tables.read_row_groups(path, columns):
             yield from group.to_pylist()
 

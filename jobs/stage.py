@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import orjson
 
+from jobs.progress import console
 from rephrase import __version__, storage
 from rephrase.errors import UserError
 from rephrase.records import content_id
+
+Result = TypeVar("Result")
 
 _NAME = "_stage.json"
 _MOST = 6  # differences that are named
@@ -18,20 +23,15 @@ _REPLACE = "`--replace` makes it again, and no completion is asked for again; or
 _CURES = {"documents": _REUSE, "screened": _REUSE, "generations": _REUSE, "judged": _REPLACE, "mixture": _REPLACE}  # by folder
 
 
-class OtherConfigError(UserError):
-    """A stage's folder, named by `where`, holds what another config made."""
-
-
 def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
     """Say that `folder` holds the stage's output under these settings, or check that it does.
 
-    `meaning` holds only what changes the rows; never scheduling. Raises `OtherConfigError`, which names the settings that differ from
-    those the folder was started with.
+    `meaning` holds only what changes the rows; never scheduling. Raises `UserError`, which names the settings that differ from those the
+    folder was started with.
     """
-    path = storage.join(folder, _NAME)
-    data = orjson.loads(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS))
+    data = _plain(meaning)
     note = {"stage": stage, "version": __version__, "digest": digest(data), "meaning": data}
-    if storage.create(path, orjson.dumps(note, option=orjson.OPT_INDENT_2)):
+    if storage.create(storage.join(folder, _NAME), orjson.dumps(note, option=orjson.OPT_INDENT_2)):
         return
     before = stage_note(folder)
     if before["digest"] == note["digest"]:
@@ -39,7 +39,33 @@ def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
     found = _differences(before["meaning"], data) or ["the settings"]
     changed = "; ".join(found[:_MOST]) + (f"; and {len(found) - _MOST} more" if len(found) > _MOST else "")
     cure = _CURES.get(storage.name_of(folder), "put the setting back, write elsewhere, or remove the folder")
-    raise OtherConfigError(f"this folder holds the {stage} stage of another config: {changed}", where=folder, cure=cure)
+    raise UserError(f"this folder holds the {stage} stage of another config: {changed}", where=folder, cure=cure)
+
+
+@contextlib.contextmanager
+def claimed(folder: str, stage: str, meaning: dict[str, Any]) -> Iterator[None]:
+    """Claim a folder for a block. A block that ends by an exception and leaves nothing there leaves the folder to any other config."""
+    claim(folder, stage, meaning)
+    try:
+        yield
+    except BaseException:
+        if all(storage.name_of(file.path) == _NAME for file in storage.list_files(folder)):
+            storage.delete(storage.join(folder, _NAME))
+        raise
+
+
+def replace_other(folder: str, stage: str, meaning: dict[str, Any], begin: Callable[[], Result]) -> Result | None:
+    """Remove what another config made in `folder`. Returns what `begin` gave, or None where nothing had to go.
+
+    `begin` is called first: it must raise where the new work cannot be done, so that a mistake does not cost what is there.
+    """
+    before = note_of(folder)
+    if not before or before["digest"] == digest(_plain(meaning)):
+        return None
+    begun = begin()
+    console.print(f"{stage}: made again by the config as it is now")
+    remove_stage(folder)
+    return begun
 
 
 def remove_stage(folder: str) -> None:
@@ -71,6 +97,11 @@ def note_of(folder: str) -> dict[str, Any]:
 def digest(meaning: Any) -> str:
     """A digest of settings that does not depend on the order of keys."""
     return content_id(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS).decode())
+
+
+def _plain(meaning: dict[str, Any]) -> Any:
+    """Settings as they come back from JSON."""
+    return orjson.loads(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS))
 
 
 def _differences(before: Any, now: Any, path: str = "") -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
+from jobs.run_tables import objects_of
 from rephrase import storage, tables
 
 if TYPE_CHECKING:
@@ -41,9 +42,8 @@ _TOGETHER = 1024  # notes held as Python objects, each of which takes about 2 KB
 
 
 def write_units(run: Run, path: str) -> None:
-    """Write the notes of all units of the rewrite stage as a Parquet table, a row a unit."""
-    folder = storage.join(run.output, "generations")
-    storage.put(path, tables.encode(units_of(tables.footers(tables.objects(folder))), {}))
+    """Write the notes of all units of the rewrite stage as a Parquet table, a row a unit. Raises `UserError` where there is none."""
+    storage.put(path, tables.encode(units_of(tables.footers(objects_of(run.output, "generations"))), {}))
 
 
 def units_of(footers: Iterable[tables.Footer]) -> pa.Table:

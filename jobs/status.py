@@ -12,6 +12,7 @@ from rich.table import Table
 
 from jobs.pace import Pace
 from jobs.progress import span
+from jobs.run_tables import MAKERS, check_begun
 from jobs.units import pending
 from rephrase import storage, tables
 from rephrase.errors import UserError
@@ -19,16 +20,18 @@ from rephrase.errors import UserError
 if TYPE_CHECKING:
     from rephrase.config import Run
 
-_TABLES = {"shard": "documents", "screen": "screened", "rewrite": "generations", "filter": "judged", "mix": "mixture"}
-
 
 def print_status(run: Run, console: Console | None = None) -> None:
-    """Print what each stage has done, what is left, and how long the rewrite stage may still take."""
+    """Print what each stage has done, what is left, and how long the rewrite stage may still take.
+
+    Raises `UserError` where no stage has run.
+    """
+    check_begun(run.output)
     console = console or Console(highlight=False)
     table = Table(title=f"Run in {run.output}", title_justify="left")
     for name in ("stage", "units", "last unit", ""):
         table.add_column(name)
-    for stage, name in _TABLES.items():
+    for name, stage in MAKERS.items():
         if stage == "screen" and run.screen is None:
             continue
         folder = storage.join(run.output, name)

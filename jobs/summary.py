@@ -9,6 +9,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from jobs.run_tables import check_begun
 from rephrase import storage, tables
 from rephrase.records import KEEP
 
@@ -19,7 +20,11 @@ _MIXTURE_KEYS = ("tokens", "rows")
 
 
 def print_summary(run: Run, console: Console | None = None) -> None:
-    """Print what each stage made: documents, passages, generations, verdicts by recipe, tokens, and the shares of the mixture."""
+    """Print what each stage made: documents, passages, generations, verdicts by recipe, tokens, and the shares of the mixture.
+
+    Raises `UserError` where no stage has run.
+    """
+    check_begun(run.output)
     console = console or Console(highlight=False)
     _stages(run, console)
     _recipes(run, console)
@@ -86,6 +91,9 @@ def _passages(generations: list[dict[str, Any]]) -> Counter[str]:
 
 def _recipes(run: Run, console: Console) -> None:
     judged, passages = _notes(run, "judged"), _passages(_notes(run, "generations"))
+    if not judged:
+        console.print("nothing is judged yet: `rephrase run run.yaml` goes on")
+        return
     table = Table(title="Kept by recipe", title_justify="left")
     for name in ("recipe", "passages", "generations", "kept", "tokens kept"):
         table.add_column(name, justify="left" if name == "recipe" else "right", no_wrap=name == "recipe")
@@ -111,6 +119,7 @@ def _recipes(run: Run, console: Console) -> None:
 def _mixture(run: Run, console: Console) -> None:
     path = storage.join(run.output, "mixture", "_manifest.json")
     if not storage.exists(path):
+        console.print("there is no finished mixture yet: `rephrase run run.yaml` goes on")
         return
     manifest = orjson.loads(storage.read(path))
     table = Table(title=f"Mixture in {storage.join(run.output, 'mixture')}", title_justify="left")

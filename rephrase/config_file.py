@@ -25,18 +25,22 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
             text = file.read()
     except OSError as error:
         raise UserError(f"cannot read the config: {error.strerror}", where=path, cure="give the path of a run.yaml") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"the config is no text in UTF-8: {error.reason}", where=path, cure="give the path of a run.yaml") from error
     data = parse_yaml(text, path)
     if not isinstance(data, dict):
         raise UserError("a run config is a mapping of keys", where=path, cure="see examples/run.yaml")
     for key, value in (overrides or {}).items():
         _override(data, key.split("."), value)
-    run = validate(Run, data, path, lines=yaml_lines(text))
+    run = validate(Run, data, path, lines=yaml_lines(text), cure="`rephrase config {section}` explains the keys")
     return resolve_paths(run, Path(path).resolve().parent)
 
 
 def _override(data: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         inner = data.get(key)
+        if isinstance(inner, list):
+            raise UserError(f"`{key}` is a list", where="--set", cure=f"replace it whole: --set '{key}=[…]', with the keys before it")
         if not isinstance(inner, dict):
             inner = data[key] = {}
         data = inner

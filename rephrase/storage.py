@@ -77,6 +77,8 @@ def put(path: str, data: bytes) -> None:
     if is_s3(path):
         s3.put(path, data)
         return
+    if os.path.isdir(path):
+        raise UserError("cannot write: there is a folder of this name", where=path, cure="give the path of a file")
     temporary = _write_temporary(path, [data])
     os.replace(temporary, path)
 
@@ -111,14 +113,29 @@ def open_stream(path: str) -> BinaryIO:
     """A binary stream for reading from start to end. Raises FileNotFoundError where there is none."""
     if is_s3(path):
         return cast("BinaryIO", io.BufferedReader(s3.ResumingBody(path), _RANGE_BYTES))
-    return open(path, "rb")
+    return _open(path)
 
 
 def open_random(path: str) -> BinaryIO:
     """A binary stream that can seek, for Parquet."""
     if is_s3(path):
         return cast("BinaryIO", io.BufferedReader(s3.RangedObject(path), _RANGE_BYTES))
-    return open(path, "rb")
+    return _open(path)
+
+
+def _open(path: str) -> BinaryIO:
+    with readable(path):
+        return open(path, "rb")
+
+
+@contextlib.contextmanager
+def readable(path: str) -> Iterator[None]:
+    """Say as a `UserError` that what is read in the block is there and no file that may be read."""
+    try:
+        yield
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        what = os.strerror(error.errno or 0)  # Arrow's own words repeat the path
+        raise UserError(f"cannot read: {what}", where=path, cure="check the path and its permissions") from error
 
 
 def read_ahead(stream: BinaryIO, ranges: Sequence[tuple[int, int]]) -> None:
@@ -156,6 +173,8 @@ def list_files(folder: str) -> Iterator[FileInfo]:
         yield from itertools.starmap(FileInfo, s3.list_objects(folder))
         return
     found = []
+    with readable(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.scandir(folder).close()  # the walk passes over what it cannot read
     for parent, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if not f.startswith(".")]
         for name in names:

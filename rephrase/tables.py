@@ -152,7 +152,8 @@ def opened(path: str, cure: str = "remove the file or restore it", columns: Sequ
                 storage.read_ahead(stream, _ranges(file.metadata, columns or []))
                 yield file
         else:
-            with pq.ParquetFile(path, pre_buffer=False) as file:  # what is on disk is read by the thread that waits for it
+            # What is on disk is read by the thread that waits for it.
+            with storage.readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
                 yield file
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):  # the file system's, or the network's

@@ -22,15 +22,18 @@ def parse_yaml(text: str, where: str) -> Any:
         raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, cure="mend the line") from error
 
 
-def validate(section: type[Any], data: Any, where: str, lines: dict[tuple[Any, ...], int] | None = None) -> Any:
-    """`data` as an object of the given section class, or a `UserError` about the first thing that is wrong with it."""
+def validate(section: type[Any], data: Any, where: str, lines: dict[tuple[Any, ...], int] | None = None, cure: str = "") -> Any:
+    """`data` as an object of the given section class, or a `UserError` about the first thing that is wrong with it.
+
+    `cure` is for values that are wrong; `{section}` in it stands for the first of their keys.
+    """
     try:
         return section.model_validate(data)
     except ValidationError as failure:
-        raise _user_error(section, failure, where, lines or {}) from None
+        raise _user_error(section, failure, where, lines or {}, cure) from None
 
 
-def _user_error(section: type[Section], failure: ValidationError, where: str, lines: dict[tuple[Any, ...], int]) -> UserError:
+def _user_error(section: type[Section], failure: ValidationError, where: str, lines: dict[tuple[Any, ...], int], cure: str) -> UserError:
     # An unknown key is the likeliest cause of the errors beside it (a misspelt required key is also "missing").
     errors = sorted(failure.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     error = errors[0]
@@ -41,8 +44,8 @@ def _user_error(section: type[Section], failure: ValidationError, where: str, li
     if error["type"] == "extra_forbidden":
         known = _keys_at(section, error["loc"][:-1])
         near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        cure = f"did you mean `{near[0]}`?" if near else f"known keys here: {', '.join(known)}"
-        return UserError(f"unknown key `{key}`", where=spot, cure=cure)
+        right = f"did you mean `{near[0]}`?" if near else f"known keys here: {', '.join(known)}"
+        return UserError(f"unknown key `{key}`", where=spot, cure=right)
     if error["type"] == "missing":
         return UserError(f"the key `{key}` is missing", where=spot, cure="add it; `rephrase config` lists the keys")
     if error["type"].startswith("union_tag"):
@@ -50,7 +53,7 @@ def _user_error(section: type[Section], failure: ValidationError, where: str, li
     message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
     shown = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""
-    return UserError(f"`{key}`: {message}{shown}" if key else message, where=spot, cure="")
+    return UserError(f"`{key}`: {message}{shown}" if key else message, where=spot, cure=cure.replace("{section}", key.split(".")[0]))
 
 
 def _keys_at(section: type[Section], location: tuple[Any, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.card import read_card
 from classifiers.fasttext_model import POSITIVE, load_model
+from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.section import Section
 
@@ -45,11 +46,10 @@ class Quality(Check):
             return
         card = read_card(self.settings.model)
         if card is None:
-            raise UserError(
-                "the model has no card that gives a threshold",
-                where=self.settings.model,
-                cure=f"set `min` of the check `{self.name}` (0 keeps every row and only scores it)",
-            )
+            there = storage.exists(self.settings.model)
+            lack = "the model has no card that gives a threshold" if there else "there is no such model, and no card that gives a threshold"
+            cure = f"set `min` of the check `{self.name}` (0 keeps every row and only scores it)"
+            raise UserError(lack, where=self.settings.model, cure=cure if there else f"check the path; or {cure}")
         bounds = {"min": card.threshold, "min_by_source": card.source_thresholds | self.settings.min_by_source}
         object.__setattr__(self, "settings", self.settings.model_copy(update=bounds))
 

@@ -124,6 +124,8 @@ def _from_files(use: RecipeUse, where: str, *, optional: bool) -> list[Recipe]:
             text = storage.read(use.use).decode()
         except FileNotFoundError as error:
             raise UserError("there is no such recipe file", where=use.use, cure="check the path") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"the recipe file is no text in UTF-8: {error.reason}", where=use.use, cure="check the path") from error
         known = style_options(text, use.use) if use.options else {}
         _check_options(use, list(known.values()), where, optional=optional)
         return list(read_family(text, use.use, use.options).values())

@@ -173,7 +173,7 @@ def test_language(tmp_path):
         ([{"copied": {"recipes": {"wrap/qa": 0.5}}}], "`recipes` is a mapping"),
         (["length", {"length": {}}], "listed twice"),
         (["quality"], "the key `model` is missing"),
-        ([{"quality": {"model": "no-such.bin"}}], "no-such.bin: the model has no card.*set `min`"),
+        ([{"quality": {"model": "no-such.bin"}}], "no-such.bin: there is no such model, and no card.*check the path; or set `min`"),
     ],
 )
 def test_faults_are_named(checks, message):
