@@ -20,7 +20,7 @@ from jobs.gpus import discovery_script, executor_gpus, rewrite_profile
 from jobs.pace import Pace
 from jobs.progress import StageProgress, console
 from jobs.rows import Source, rows_of, sources_of, with_generations
-from jobs.stage import claimed, remove_stage, stage_note
+from jobs.stage import claim, remove_stage, stage_note
 from jobs.stats import write_units
 from jobs.units import Unit, pending, run_units
 from rephrase import storage, tables
@@ -69,13 +69,13 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
         files_of(path)
     sources = sources_of(run, recipes)
     folder = storage.join(run.output, "generations")
-    with claimed(folder, "rewrite", _meaning(run, recipes)):
-        if run.engine.kind == "replay":
-            console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
-        for level in range(max(len(recipe.steps) for recipe in recipes)):
-            _run_level(run, spark, recipes, level, sources, folder)
-            if retry_errors:
-                _retry_level(run, spark, recipes, level, sources, folder)
+    claim(folder, "rewrite", _meaning(run, recipes))
+    if run.engine.kind == "replay":
+        console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
+    for level in range(max(len(recipe.steps) for recipe in recipes)):
+        _run_level(run, spark, recipes, level, sources, folder)
+        if retry_errors:
+            _retry_level(run, spark, recipes, level, sources, folder)
     _write_stats(run, folder)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
@@ -39,19 +38,10 @@ def claim(folder: str, stage: str, meaning: dict[str, Any]) -> None:
     found = _differences(before["meaning"], data) or ["the settings"]
     changed = "; ".join(found[:_MOST]) + (f"; and {len(found) - _MOST} more" if len(found) > _MOST else "")
     cure = _CURES.get(storage.name_of(folder), "put the setting back, write elsewhere, or remove the folder")
+    if all(storage.name_of(file.path) == _NAME for file in storage.list_files(folder)):
+        # Not done here: a driver of the other config may be starting.
+        cure = "nothing was made yet: unless that config runs now, remove the folder"
     raise UserError(f"this folder holds the {stage} stage of another config: {changed}", where=folder, cure=cure)
-
-
-@contextlib.contextmanager
-def claimed(folder: str, stage: str, meaning: dict[str, Any]) -> Iterator[None]:
-    """Claim a folder for a block. A block that ends by an exception and leaves nothing there leaves the folder to any other config."""
-    claim(folder, stage, meaning)
-    try:
-        yield
-    except BaseException:
-        if all(storage.name_of(file.path) == _NAME for file in storage.list_files(folder)):
-            storage.delete(storage.join(folder, _NAME))
-        raise
 
 
 def replace_other(folder: str, stage: str, meaning: dict[str, Any], begin: Callable[[], Result]) -> Result | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from jobs.cli import main
 from jobs.run import run_stage
-from jobs.session import LazySession
 from rephrase import storage, tables
 from rephrase.config_file import load_run
 from rephrase.errors import UserError
@@ -68,10 +68,14 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         tables.footer(str(tmp_path / "file" / "part.parquet"))
 
 
-def test_an_engine_that_never_answered_leaves_the_folder_to_another(tmp_path: Path, tokenizer_file: str, spark: LazySession) -> None:
+def test_a_folder_in_which_an_engine_never_answered_is_told_from_one_with_completions(tmp_path, tokenizer_file, spark) -> None:
     path = config(tmp_path, tokenizer_file, recipes=[{"use": "tinystories/story", "options": {"count": 1}}])  # nothing is recorded
+    other = load_run(path, {"engine": {"kind": "echo"}})
     with pytest.raises(UserError, match="not_recorded"):
         run_stage("rewrite", load_run(path), spark)
-    run_stage("rewrite", load_run(path, {"engine": {"kind": "echo"}}), spark)
-    with pytest.raises(UserError, match='another config: `model` was "echo"'):
+    with pytest.raises(UserError, match=r"another config: `model` was .*nothing was made yet: .*remove the folder"):
+        run_stage("rewrite", other, spark)
+    shutil.rmtree(storage.join(other.output, "generations"))
+    run_stage("rewrite", other, spark)
+    with pytest.raises(UserError, match=r'another config: `model` was "echo".*`rewrite: \{reuse'):
         run_stage("rewrite", load_run(path), spark)
