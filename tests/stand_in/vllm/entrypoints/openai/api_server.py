@@ -2,7 +2,8 @@
 
 Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
 STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL is a file that the first call
-makes, which then never ends; STAND_IN_BROKEN names a file for the first executor whose server starts: none of its servers then do;
+makes, which then never ends; STAND_IN_HOLD is a file: as long as it is there, no call ends; STAND_IN_BROKEN names a file for the first
+executor whose server starts: none of its servers then do;
 STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
 """
 
@@ -77,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
         if "STAND_IN_STALL" in os.environ and first(os.environ["STAND_IN_STALL"]):
             time.sleep(600)
         time.sleep(options.stand_in_seconds)
+        while os.path.exists(os.environ.get("STAND_IN_HOLD", "")):
+            time.sleep(0.02)
         choices = [
             {"index": index, "text": text_of(body, prompt), "token_ids": [1] * tokens, "finish_reason": "stop"}
             for index, prompt in enumerate(prompts)
