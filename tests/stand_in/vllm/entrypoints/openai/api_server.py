@@ -3,8 +3,8 @@
 Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
 STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL is a file that the first call
 makes, which then never ends; STAND_IN_HOLD is a file: as long as it is there, no call ends; STAND_IN_BROKEN names a file for the first
-executor whose server starts: none of its servers then do;
-STAND_IN_ENTITIES is how many entities there are in answers that must be JSON.
+executor whose server starts: none of its servers then do; STAND_IN_ENTITIES is how many entities there are in answers that must be
+JSON.
 """
 
 import argparse
