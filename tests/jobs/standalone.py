@@ -65,7 +65,7 @@ class Cluster:
         for process in reversed(self._running):
             process.terminate()
         for process in self._running:
-            process.wait(30)
+            process.wait(120)
 
     def _start(self, name: str, words: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
         path = self._folder / f"{name}.log"
