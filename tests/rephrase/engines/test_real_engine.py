@@ -162,7 +162,7 @@ def test_a_server_without_gpus_leaves_the_processors_to_its_callers(vllm):
     def priorities() -> tuple[int, set[int]]:
         return os.getpriority(os.PRIO_PROCESS, pid), {os.getpriority(os.PRIO_PROCESS, child) for child in processes.children(pid)}
 
-    wait_until(lambda: priorities() == (10, {16}), 5)
+    wait_until(lambda: priorities() == (10, {16}), 30)
 
 
 def test_another_model_waits_until_the_server_is_idle(vllm):
@@ -196,4 +196,4 @@ def test_when_the_owner_is_killed_nothing_of_the_server_stays(vllm):
     assert len(sessions_processes(info)) >= 2
     os.kill(vllm.owner.pid, signal.SIGKILL)
     wait_until(lambda: not sessions_processes(info), 10)
-    wait_until(lambda: not server_folder.supervised(Path(info.socket).parent), 5)
+    wait_until(lambda: not server_folder.supervised(Path(info.socket).parent), 30)
