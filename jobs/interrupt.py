@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_deferred: list[list[int]] = []  # signals that came amid blocks which none may break off, by block
 
 
 class Interrupted(KeyboardInterrupt):
@@ -30,11 +32,13 @@ def interruptible() -> Iterator[None]:
         yield
         return
     before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)}
+    logged = logging.root.manager.disable
     try:
         for number in before:
             signal.signal(number, _first)
         yield
     finally:
+        logging.disable(logged)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -53,10 +57,31 @@ def kept_handlers() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let a first signal take effect at the end of the block. The second ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    _deferred.append(came)
+    try:
+        yield
+    finally:
+        _deferred.pop()
+        if came:
+            _first(came[0], None)
+
+
 def _first(number: int, _frame: FrameType | None) -> None:
     for other in _SIGNALS:
         if signal.getsignal(other) is _first:
             signal.signal(other, _second)
+    if _deferred:
+        _deferred[-1].append(number)
+        return
+    # py4j logs the signal that ends its call as an error, with a traceback, and each call to a JVM that has gone by the same signal.
+    logging.disable(logging.ERROR)
     raise Interrupted(number)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.interrupt import kept_handlers
+from jobs.interrupt import deferred, kept_handlers
 from jobs.worker_daemon import MODELS
 from rephrase.errors import UserError
 
@@ -95,6 +95,7 @@ def _is_running() -> bool:
 
 
 def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSession:
+    from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -114,6 +115,8 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
     for key, value in {**settings_of(config, master), **_preloading(models)}.items():
         builder = builder.config(key, value)
     try:
+        with deferred():  # a JVM that loses its driver before it has told its port neither ends nor is silent
+            SparkContext._ensure_initialized(conf=SparkConf().setAll(list(builder._options.items())))  # noqa: SLF001  # nothing public does
         with kept_handlers():
             return builder.getOrCreate()
     except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered

@@ -19,9 +19,11 @@ import itertools
 import json
 import os
 import sys
+import traceback
 import zipfile
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 MODELS = "REPHRASE_MODELS"
@@ -56,6 +58,12 @@ def preload() -> None:
     gc.freeze()  # the collector would write into what is shared
 
 
+def _tell() -> None:
+    """Print what ends a worker, unless that is an executor that has hung up: before the worker's first byte, or before its last."""
+    if not isinstance(sys.exception(), ConnectionError):  # a task's own errors do not come here: its executor has them
+        traceback.print_exc()
+
+
 def main() -> None:
     """Serve the executor until it ends."""
     leave_zips()
@@ -65,16 +73,14 @@ def main() -> None:
     tasks = itertools.count()
 
     def run(sock: Any, authenticated: bool) -> Any:
-        try:
-            code = run_task(sock, authenticated)
-        except ConnectionError:  # of the results' last bytes: a task's own errors do not come here
-            os._exit(1)
+        code = run_task(sock, authenticated)
         if next(tasks) == 0:
             gc.collect()
             gc.freeze()
         return code
 
     daemon.worker = run
+    daemon.traceback = SimpleNamespace(print_exc=_tell, format_exc=traceback.format_exc)  # which is all that it takes of the module
     for name in _PRELOADED:
         importlib.import_module(name)
     preload()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,8 +57,17 @@ def s3_server() -> Iterator[str]:
     if os.environ.get("REPHRASE_TEST_S3") == "1":
         yield os.environ["AWS_ENDPOINT_URL"]
         return
+    from moto.s3.responses import S3Response
     from moto.server import ThreadedMotoServer
 
+    put, turn = S3Response.put_object, threading.Lock()
+
+    def put_alone(response: S3Response) -> Any:
+        with turn:  # moto looks whether an object is there and stores it as two steps, between which another thread may come
+            return put(response)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(S3Response, "put_object", put_alone)
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -72,6 +82,7 @@ def s3_server() -> Iterator[str]:
     os.environ.update(settings)
     yield settings["AWS_ENDPOINT_URL"]
     server.stop()
+    patch.undo()
     for name, value in before.items():
         if value is None:
             os.environ.pop(name)

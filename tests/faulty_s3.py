@@ -29,8 +29,7 @@ class FaultyS3:
         self.calls = 0
         self.written: list[str] = []  # keys, in the order of their PUTs
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -49,6 +48,11 @@ class FaultyS3:
         """Close the port."""
         self.server.shutdown()
         self.server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of the 5 by default, a connection too many is dropped, and asked for again a second later
 
 
 class HoldingS3(FaultyS3):

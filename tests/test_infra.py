@@ -27,7 +27,7 @@ def jvm() -> Any:
     yield gateway.jvm
     gateway.shutdown()
     gateway.proc.stdin.close()  # what ends it
-    gateway.proc.wait(30)
+    gateway.proc.wait(120)
 
 
 def scala(jvm: Any, name: str) -> Any:

@@ -144,6 +144,6 @@ def test_what_is_not_replaced_stays_as_it_was(text):
 )
 def test_no_text_takes_quadratic_time(unit):
     text = "x@y 1.1.1.1 :: 012345678 " + unit * (400_000 // len(unit))
-    start = time.perf_counter()
+    start = time.process_time()
     scrub([text], SETTINGS)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -58,15 +58,14 @@ class Cluster:
         words = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
         command = ["org.apache.spark.deploy.SparkSubmit", "--master", self.url, *words]
         log = self._start("connect", [*command, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"])[1]
-        port = wait_for(lambda: re.search(r"Spark Connect server started at: \S*?:(\d+)", log.read_text()))[1]
-        return f"sc://127.0.0.1:{port}"
+        return f"sc://127.0.0.1:{wait_for(lambda: connect_port(log))}"
 
     def end(self) -> None:
         """End all processes."""
         for process in reversed(self._running):
             process.terminate()
         for process in self._running:
-            process.wait(30)
+            process.wait(120)
 
     def _start(self, name: str, words: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
         path = self._folder / f"{name}.log"
@@ -76,6 +75,12 @@ class Cluster:
             process = subprocess.Popen([str(_HOME / "bin" / "spark-class"), *words], stdout=log, stderr=log, env=environment)
         self._running.append(process)
         return process, path
+
+
+def connect_port(log: Path) -> str | None:
+    """The port that a Spark Connect server has found, once it says so."""
+    found = re.search(r"Spark Connect server started at: \S*?:(\d+)\s", log.read_text())
+    return found and found[1]
 
 
 def wait_for(look: Callable[[], Any], seconds: float = _PATIENCE) -> Any:

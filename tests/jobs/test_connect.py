@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import signal
 import subprocess
 import sys
 import time
@@ -16,14 +16,15 @@ from jobs.run import run_stage
 from jobs.session import LazySession
 from rephrase import storage, tables
 from rephrase.config_file import load_run
+from rephrase.engines.turns import calls_under_way
+from tests.chaos import expected_ids
+from tests.jobs.standalone import connect_port, wait_for
 from tests.jobs.test_dedup import write_documents, write_judged
 from tests.jobs.test_interrupt import start
 from tests.jobs.test_pipeline import assert_complete, write_run
-from tests.jobs.test_rewrite import config, requests
+from tests.jobs.test_rewrite import config, entries, requests
 
 __all__ = ["config", "start"]
-
-_START = 90.0  # seconds for a JVM and its server
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,6 @@ def connect(tmp_path_factory):
     """The URL of a Spark Connect server that tries a task as often as our own sessions do."""
     tmp_path = tmp_path_factory.mktemp("connect")
     home = Path(pyspark.__file__).parent
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {
         **os.environ,
         "SPARK_HOME": str(home),
@@ -42,26 +40,22 @@ def connect(tmp_path_factory):
         "SPARK_NO_DAEMONIZE": "1",
     }
     environment |= {"SPARK_LOG_DIR": str(tmp_path), "SPARK_PID_DIR": str(tmp_path)}
-    settings = [f"spark.connect.grpc.binding.port={port}", "spark.ui.enabled=false", "spark.sql.shuffle.partitions=2"]
+    place = ["spark.connect.grpc.binding.port=0", "spark.connect.grpc.binding.address=127.0.0.1"]
+    settings = [*place, "spark.ui.enabled=false", "spark.sql.shuffle.partitions=2"]
     command = [
         str(home / "sbin" / "start-connect-server.sh"),
         "--master",
         "local[2,100]",
         *(word for s in settings for word in ("--conf", s)),
     ]
-    with open(tmp_path / "server.log", "wb") as log:
+    path = tmp_path / "server.log"
+    with open(path, "wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-    deadline = time.monotonic() + _START
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        assert server.poll() is None, (tmp_path / "server.log").read_text()[-2000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    port = wait_for(lambda: server.poll() is not None or connect_port(path))
+    assert server.poll() is None, path.read_text()[-2000:]
     yield f"sc://127.0.0.1:{port}"
-    os.killpg(server.pid, 15)
-    server.wait(30)
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait(60)
 
 
 def test_spark_connect_gives_the_tables_of_classic_spark(tmp_path, connect, spark: LazySession, tokenizer_file):
@@ -98,11 +92,19 @@ def test_a_damaged_object_ends_a_search_through_spark_connect_at_once_and_leaves
 
 
 def test_a_driver_that_is_asked_to_end_takes_its_tasks_off_the_server(connect, config, start, tmp_path, spark):
-    path = config(documents=8, STAND_IN_SECONDS=0.3)
-    run_stage("shard", load_run(str(path)), spark)
+    hold = tmp_path / "hold"
+    path = config(documents=16, STAND_IN_SECONDS=0.3, STAND_IN_HOLD=hold)
+    run = load_run(str(path))
+    run_stage("shard", run, spark)
     driver = start(path, "--master", connect)
+    hold.touch()
+    [server] = [entry["pid"] for entry in entries(tmp_path) if "start" in entry]
+    folder = Path(os.readlink(f"/proc/{server}/cwd"))
+    wait_for(lambda: calls_under_way(folder))
     driver.terminate()
-    assert driver.wait(30) == 143
+    assert driver.wait(120) == 143
+    wait_for(lambda: not calls_under_way(folder))  # Spark gives its workers two seconds to see that they are cancelled
+    hold.unlink()
     asked = requests(tmp_path)
-    time.sleep(2.0)  # several requests, if there were tasks to ask them
-    assert requests(tmp_path) == asked
+    time.sleep(1.0)  # several requests, if there were tasks to ask them
+    assert requests(tmp_path) == asked < len(expected_ids(run))

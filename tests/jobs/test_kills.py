@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.chaos import KINDS, Chaos, check_table, write_config
+
+pytestmark = pytest.mark.timeout(1800)  # what tells a run that hangs is `Chaos.patience`, with each unit anew
 
 
 def test_kills_of_every_kind_change_nothing(tmp_path, tiny_model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from types import SimpleNamespace
 
 import pyarrow as pa
 
@@ -25,12 +26,14 @@ def commit(folder, number: int, about: dict) -> str:
     return path
 
 
-def test_the_line_tells_units_rows_rates_errors_cache_and_the_time_left(tmp_path, capsys):
+def test_the_line_tells_units_rows_rates_errors_cache_and_the_time_left(tmp_path, capsys, monkeypatch):
     now = time.time()
+    clock = SimpleNamespace(monotonic=lambda: 1000.0)
+    monkeypatch.setattr("jobs.progress.time", clock)
     weights = {str(tmp_path / f"part-{number}.parquet"): weight for number, weight in enumerate([10.0, 30.0, 60.0])}
     commit(tmp_path, 0, note(now - 300, now - 200))
     with StageProgress("rewrite", str(tmp_path), 3, 1, pace=Pace(), weights=weights) as progress:
-        progress._started -= 60  # as if a minute had gone
+        clock.monotonic = lambda: 1060.0
         commit(tmp_path, 1, note(now - 90, now - 50, server="a", written=1000))
         progress.look()
         first = capsys.readouterr().err
@@ -38,7 +41,7 @@ def test_the_line_tells_units_rows_rates_errors_cache_and_the_time_left(tmp_path
     last = capsys.readouterr().err
     assert "rewrite: 1 of 3 units are there already, resuming" in first
     assert "rewrite: 2/3 units, 60 s, about 2 min left, 100 generations, 17 tokens/s, 5.0% errors, 10 reused, 40% of" in first
-    assert "rewrite: 2 units in 60." in last
+    assert "rewrite: 2 units in 60.0 s" in last
     assert ", 200 generations, 200 tokens/s now, 33 mean, 5.0% errors, 20 reused, 40% of prompts cached" in last
 
 

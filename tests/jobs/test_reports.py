@@ -141,7 +141,7 @@ def test_a_cancelled_task_does_not_take_what_it_got_for_its_whole_input(tmp_path
     def body(batches):
         try:
             for batch in batches:
-                if batch.column(0)[0].as_py() >= 1_000_000:
+                if batch.column(0)[0].as_py() >= 20_000_000:  # more than the first task reads before its end comes, however late
                     wait_for(begun.exists)
                     raise UserError("enough")
                 begun.touch()
@@ -153,6 +153,6 @@ def test_a_cancelled_task_does_not_take_what_it_got_for_its_whole_input(tmp_path
         yield from ()
 
     with pytest.raises(UserError, match="enough"), watched(spark.get(), str(tmp_path / "stage")) as job:
-        job.run(spark.get().range(0, 2_000_000, 1, 2).mapInArrow(job.reporting(body), "id long").count)
-    wait_for(ended.exists, 30)
+        job.run(spark.get().range(0, 40_000_000, 1, 2).mapInArrow(job.reporting(body), "id long").count)
+    wait_for(ended.exists)
     assert ended.read_text() == "broke off"

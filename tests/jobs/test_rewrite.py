@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -29,8 +28,10 @@ from rephrase import storage, tables
 from rephrase.config import ExecutorRequest, Run
 from rephrase.config import Spark as SparkConfig
 from rephrase.config_file import load_run
+from rephrase.engines.processes import Process
 from rephrase.recipes.catalogue import recipes_of
 from tests.chaos import check_table, expected_ids
+from tests.jobs.standalone import wait_for
 from tests.jobs.test_pipeline import write_run
 from tests.rephrase.engines.test_dying_servers import token
 from tests.tiny_model import ENGINE
@@ -56,7 +57,9 @@ def generations(run: Run) -> list[dict]:
 
 
 def entries(tmp_path: Path) -> list[dict]:
-    return [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    """What the servers of a test have noted: nothing where none has come so far."""
+    log = tmp_path / "log"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 def requests(tmp_path: Path) -> int:
@@ -126,11 +129,8 @@ def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(c
     spark.stop()
     folder = storage.join(run.output, "generations")
     killed = subprocess.Popen(command("rewrite", path, "--master", "local[1]"), start_new_session=True, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while len(tables.objects(folder)) < 3:
-        assert killed.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: killed.poll() is not None or len(tables.objects(folder)) >= 3)
+    assert killed.poll() is None
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     survived = {p: os.stat(p).st_mtime_ns for p in tables.objects(folder)}
@@ -182,6 +182,8 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
     run = load_run(str(config(documents=14, STAND_IN_SECONDS=0.3)))
     session = LazySession(SparkConfig(conf=conf), "local-cluster[1,4,1024]")
     try:
+        tracker = session.get().sparkContext._jsc.sc().statusTracker()
+        wait_for(lambda: len(tracker.getExecutorInfos()) == 1 + 2)  # a late one would find the work done
         run_all(run, session)
 
         def gpus_of_a_task(batches):
@@ -224,15 +226,15 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
 
 def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_path):
     path = config(STAND_IN_HANG="1", engine={"startup_timeout": 3})
-    started = time.monotonic()
-    done = subprocess.run(command("run", path, "--master", "local[2]"), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command("run", path, "--master", "local[2]"), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("rephrase: ")
     assert "vLLM does not start: no answer within 3 s (startup_timeout)" in last
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - started < 60
-    assert not [e for e in entries(tmp_path) if os.path.exists(f"/proc/{e['pid']}")]
+    starts = entries(tmp_path)
+    assert len(starts) <= 1, "it was not started again"
+    assert not [entry for entry in starts if Process.of(entry["pid"]).alive]
     assert list((tmp_path / "out" / "logs").glob("engine-*.log")), "the engine's log stays with the run"
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import time
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -78,7 +80,7 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
         Candidate(name="good", kind="seqs", machine="both", args=["--stand-in-seconds", "0.02"]),
     ]
     monkeypatch.setattr("jobs.tune.candidates", lambda **_: tried)
-    trials = {t.name: t for t in tune(run, str(path), sample=20, minutes=2, write=True)}
+    trials = {t.name: t for t in tune(run, str(path), sample=20, write=True)}
     assert "invalid int value" in trials["bad"].failure
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tune: ")]  # each as soon as it is known
     assert [line.split(": ")[1] for line in lines[1:6]] == ["as configured", "bad", "good", "good, again", "as configured, again"]
@@ -89,10 +91,16 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     assert [entry["name"] for entry in kept] == ["as configured", "bad", "good", "good, again", "as configured, again"]
     # On a machine with more GPUs than an executor has, it is an executor's engine that is tried.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6,7")
-    tune(load_run(str(path), {"rewrite.executor": {"gpus": 2}}), str(path), sample=4, minutes=0.02)
+
+    def late(**_: object) -> list[Candidate]:
+        monkeypatch.setattr("jobs.tune.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+        return tried
+
+    monkeypatch.setattr("jobs.tune.candidates", late)
+    tune(load_run(str(path), {"rewrite.executor": {"gpus": 2}}), str(path), sample=4)
     assert [entry["devices"] for entry in entries(tmp_path) if "start" in entry][-1] == "5,6"
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
-    assert kept[-1]["failure"] == "not tried: the time is up"
+    assert [entry["failure"] for entry in kept] == ["", *["not tried: the time is up"] * 3]
 
 
 def test_an_engine_on_gpus_is_tried_with_as_many_requests_as_its_tasks_keep_in_flight(config, spark, monkeypatch, capsys):

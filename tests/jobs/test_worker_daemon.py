@@ -11,6 +11,7 @@ import zipfile
 import pyarrow as pa
 
 from jobs.worker_daemon import leave_zips
+from rephrase.engines.processes import children
 from tests.jobs.standalone import wait_for
 
 
@@ -43,9 +44,11 @@ def test_a_worker_whose_executor_has_hung_up_ends_in_silence(tmp_path):
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as daemon:
         address = daemon.stdout.read(int.from_bytes(daemon.stdout.read(4)))
         with socket.socket(socket.AF_UNIX) as executor:
+            executor.connect(address)  # and hangs up before there is a worker
+        with socket.socket(socket.AF_UNIX) as executor:
             executor.connect(address)
-            worker = int.from_bytes(executor.recv(4))
-        wait_for(lambda: not os.path.exists(f"/proc/{worker}"))
+            assert executor.recv(4), "the number of the worker, which the daemon forks after the one before"
+        wait_for(lambda: not children(daemon.pid))
         assert daemon.poll() is None
         assert daemon.communicate(timeout=20)[1] == b""
 

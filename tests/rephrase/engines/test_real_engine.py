@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -130,11 +129,12 @@ def test_a_failed_start_names_the_reason_and_is_remembered(vllm, sleeper, own_fo
     owner = Process.of(sleeper.pid)
     with pytest.raises(UserError, match=r"tiny-llama: vLLM does not start: .*max_model_len.*its log on .*engine\.log") as first:
         supervisor.find_or_start(broken, owner)
-    started = time.monotonic()
+    [folder] = server_folder.server_folders(server_folder.base_folder())
+    status = server_folder.read_status(folder)
     with pytest.raises(UserError) as second:
         supervisor.find_or_start(broken, owner)
     assert str(first.value) == str(second.value)
-    assert time.monotonic() - started < 1
+    assert server_folder.read_status(folder) == status, "it was not started again"
 
 
 def test_a_start_that_takes_too_long_is_ended(vllm, sleeper, own_folder):
@@ -166,7 +166,7 @@ def test_a_server_without_gpus_leaves_the_processors_to_its_callers(vllm):
     def priorities() -> tuple[int, set[int]]:
         return os.getpriority(os.PRIO_PROCESS, pid), {os.getpriority(os.PRIO_PROCESS, child) for child in processes.children(pid)}
 
-    wait_until(lambda: priorities() == (10, {16}), 5)
+    wait_until(lambda: priorities() == (10, {16}), 30)
 
 
 def test_another_model_waits_until_the_server_is_idle(vllm):
@@ -200,4 +200,4 @@ def test_when_the_owner_is_killed_nothing_of_the_server_stays(vllm):
     assert len(sessions_processes(info)) >= 2
     os.kill(vllm.owner.pid, signal.SIGKILL)
     wait_until(lambda: not sessions_processes(info), 10)
-    wait_until(lambda: not server_folder.supervised(Path(info.socket).parent), 5)
+    wait_until(lambda: not server_folder.supervised(Path(info.socket).parent), 30)

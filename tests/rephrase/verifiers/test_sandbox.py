@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from rephrase.engines.processes import Process
 from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.sandbox import Limits, run_python
+from tests.rephrase.engines.test_supervisor import wait_until
 
 LIMITS = Limits(seconds=4, cpu_seconds=2, memory_mib=256, output_bytes=1 << 20)
 
@@ -98,13 +99,8 @@ def test_a_command_says_yes_by_its_exit_code(tmp_path):
     (tmp_path / "prover").write_text("#!/bin/sh\nsleep 60 &\necho $! > $EXPECTED\nexit 1\n")
     (tmp_path / "prover").chmod(0o755)
     assert not Verifier("command", command=str(tmp_path / "prover")).verify("x", str(tmp_path / "pid")).right
-    child = Path("/proc") / (tmp_path / "pid").read_text().strip() / "cmdline"
-    for _ in range(100):  # the kernel takes a moment
-        if not child.exists() or "sleep" not in child.read_text():
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("what a command started goes on after it")
+    child = Process.of(int((tmp_path / "pid").read_text()))
+    wait_until(lambda: not child.alive, 10)  # the kernel takes a moment
     loud = Verifier("command", command="sh -c 'yes no proof | head -n 2000000; exit 1'").verify("x", "")
     assert (loud.right, loud.reason) == (False, "no proof")
     assert "does not start" in Verifier("command", command="/no/such/prover").verify("x", "").reason

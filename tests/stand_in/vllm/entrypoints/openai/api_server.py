@@ -2,8 +2,9 @@
 
 Put before the real package by PYTHONPATH. Environment: STAND_IN_LOG names a file that gets a line of JSON for each start and each call;
 STAND_IN_POISON is a token id that kills the server; STAND_IN_HANG makes it never answer; STAND_IN_STALL is a file that the first call
-makes, which then never ends; STAND_IN_BROKEN names a file for the first executor whose server starts: none of its servers then do;
-STAND_IN_ENTITIES is how many entities there are in answers that must be JSON; STAND_IN_SLOTS how many calls it works on at a time.
+makes, which then never ends; STAND_IN_HOLD is a file: as long as it is there, no call ends; STAND_IN_BROKEN names a file for the first
+executor whose server starts: none of its servers then do; STAND_IN_ENTITIES is how many entities there are in answers that must be
+JSON; STAND_IN_SLOTS how many calls it works on at a time.
 """
 
 import argparse
@@ -82,6 +83,8 @@ class Handler(BaseHTTPRequestHandler):
         with slots:
             counts["vllm:num_requests_waiting"] -= 1
             time.sleep(options.stand_in_seconds)
+            while os.path.exists(os.environ.get("STAND_IN_HOLD", "")):
+                time.sleep(0.02)
         choices = [
             {"index": index, "text": text_of(body, prompt), "token_ids": [1] * tokens, "finish_reason": "stop"}
             for index, prompt in enumerate(prompts)
