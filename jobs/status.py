@@ -59,7 +59,7 @@ def _stage(run: Run, stage: str, footers: Sequence[tables.Footer]) -> tuple[int,
 
 
 def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
-    from jobs.rewrite import plan, weights_of
+    from jobs.rewrite_plan import plan, weights_of
     from jobs.rows import sources_of
     from rephrase.recipes.catalogue import recipes_of
 

@@ -18,7 +18,9 @@ import pytest
 import yaml
 
 from jobs.gpus import discovery_script, rewrite_profile
-from jobs.rewrite import plan, rewrite_stage, rewrite_units, tasks_of
+from jobs.rewrite import rewrite_stage
+from jobs.rewrite_plan import plan, tasks_of
+from jobs.rewrite_task import rewrite_units
 from jobs.rows import sources_of
 from jobs.run import run_all, run_stage
 from jobs.session import LazySession
