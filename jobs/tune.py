@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import math
 import os
-import re
 import subprocess
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from jobs.config_edit import write_args
 from jobs.rows import Source, rows_of, sources_of
 from rephrase import storage, tables
 from rephrase.config import VllmEngine
@@ -283,31 +283,3 @@ def _take(best: Trial, engine: VllmEngine, config_path: str, *, write: bool) -> 
         _console.print(f"tune: written to {config_path}: {line}", soft_wrap=True)
     else:
         _console.print(f"tune: put this under `engine:` in {config_path}:\n  {line}", soft_wrap=True)
-
-
-def write_args(path: str, args: Sequence[str]) -> bool:
-    """Set `engine.args` of a run.yaml and leave all its other lines as they are. False where that cannot be done line by line."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    entry = f"args: {orjson.dumps(list(args)).decode()}"
-    block = re.search(r"^engine:[ \t]*(#.*)?\n((?:[ \t]+.*\n|[ \t]*\n|[ \t]*#.*\n)+)", text, flags=re.MULTILINE)
-    flow = re.search(r"^engine:[ \t]*\{([^{}\n]*)\}", text, flags=re.MULTILINE)
-    if flow and "args" not in flow.group(1):
-        changed = text[: flow.end(1)] + f", {entry}" + text[flow.end(1) :]
-    elif block:
-        body = block.group(2)
-        indent = re.match(r"[ \t]+", body)
-        width = indent.group(0) if indent else "  "
-        old = re.search(rf"^{width}args:.*\n(?:{width}[ \t]+.*\n|{width}- .*\n)*", body, flags=re.MULTILINE)
-        new = f"{width}{entry}\n"
-        body = body[: old.start()] + new + body[old.end() :] if old else new + body
-        changed = text[: block.start(2)] + body + text[block.end(2) :]
-    else:
-        return False
-    before, after = yaml.safe_load(text), yaml.safe_load(changed)
-    before["engine"]["args"] = list(args)
-    if after != before:
-        return False
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(changed)
-    return True

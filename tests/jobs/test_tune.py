@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from jobs.config_edit import write_args
 from jobs.run import run_stage
-from jobs.tune import Candidate, Trial, candidates, choose, combine, sample_requests, tune, write_args
+from jobs.tune import Candidate, Trial, candidates, choose, combine, sample_requests, tune
 from rephrase.config_file import load_run
 from rephrase.errors import UserError
 from tests.jobs.test_rewrite import config, entries
