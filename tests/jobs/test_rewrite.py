@@ -256,9 +256,9 @@ def test_a_real_engine_says_itself_why_it_does_not_start(tmp_path, tiny_model):
 
 def test_status_tells_how_far_a_run_is_and_keeps_a_row_a_unit(config, tmp_path, spark, capsys):
     run = load_run(str(config(documents=6)))
+    run_stage("shard", run, spark)
     print_status(run)
     assert "not begun" in capsys.readouterr().out
-    run_stage("shard", run, spark)
     rewrite_stage(run, spark)
     objects = tables.objects(storage.join(run.output, "generations"))
     os.unlink(objects[0])
