@@ -55,11 +55,12 @@ def contamination(run: Run, examples: int = 3, json: str | None = None, console:
 
     Raises `UserError` where no check of the run looks for benchmarks, and where it has not run.
     """
-    check_begun(run.output)
-    met = [one for table, cascade in _cascades(run) for check in _checks(cascade) for one in _met(run.output, table, check, examples)]
-    if not met:
+    checks = [(table, check) for table, cascade in _cascades(run) for check in _checks(cascade)]
+    if not checks:
         cure = "list {contamination: {benchmarks: [{name: …, paths: …}]}} under `screen.checks` or `filter.checks`"
         raise UserError("no check of this run looks for benchmarks", where="contamination", cure=cure)
+    check_begun(run.output)
+    met = [one for table, check in checks for one in _met(run.output, table, check, examples)]
     if json:
         storage.put(json, orjson.dumps([asdict(one) for one in met], option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
     _print(met, console or Console(highlight=False))

@@ -6,13 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from jobs.interrupt import Interrupted, interruptible
 from jobs.rewrite import rewrite_stage
 from jobs.run import run_stage
 from rephrase import storage, tables
@@ -91,42 +89,32 @@ def left(tmp_path: Path) -> list[str]:
 
 
 START = """
-import sys, time
+import os, signal, sys, threading
 from jobs.interrupt import Interrupted, interruptible
 from jobs.session import LazySession
 from rephrase.config import Spark
 try:
     with interruptible():
-        LazySession(Spark(master="local[1]")).get()
-        time.sleep(60)
+        jvm = LazySession(Spark(master="local[1]")).get().sparkContext._jvm
+        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+        jvm.java.lang.Thread.sleep(60_000)
 except Interrupted as interrupted:
     sys.exit(interrupted.exit_code)
 """
 
 
-def test_a_signal_amid_the_start_of_spark_leaves_no_jvm_and_no_traceback(tmp_path):
+@pytest.mark.parametrize("when", ["at the start of Spark", "amid a call of the JVM"])
+def test_a_signal_leaves_no_jvm_and_no_traceback(tmp_path, when):
     with open(tmp_path / "driver.log", "wb") as log:
         environment = {**os.environ, "REPHRASE_TEST": str(tmp_path)}
         driver = subprocess.Popen([sys.executable, "-c", START], stderr=log, env=environment)
-    wait_for(lambda: any("java" in command.split("\0")[0] for command in left(tmp_path)))
-    driver.send_signal(signal.SIGINT)
+    if when == "at the start of Spark":  # else it signals itself
+        wait_for(lambda: any("java" in command.split("\0")[0] for command in left(tmp_path)))
+        driver.send_signal(signal.SIGINT)
     assert driver.wait(120) == 130
     wait_for(lambda: not left(tmp_path), 60)
     assert "Exception" not in said(tmp_path)
     assert "Traceback" not in said(tmp_path)
-
-
-def test_a_signal_amid_a_call_of_the_jvm_is_no_error_in_the_log(spark, caplog):
-    jvm = spark.get().sparkContext._jvm
-
-    def call() -> None:
-        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
-        jvm.java.lang.Thread.sleep(60_000)
-
-    with pytest.raises(Interrupted), interruptible():
-        call()
-    assert caplog.text == ""
-    assert spark.get().range(3).count() == 3
 
 
 def test_a_signal_ends_a_stage_with_all_its_processes_and_the_next_run_resumes(config, start, tmp_path, spark):

@@ -16,6 +16,7 @@ from rephrase.config_file import load_run
 from tests.jobs.mixtures import write_inputs
 from tests.jobs.test_pipeline import write_run
 
+BENCHMARKS = 'filter.checks=[{"contamination": {"benchmarks": [{"name": "riddles", "paths": ["riddles.jsonl"]}]}}]'
 READING = (
     ["status"],
     ["status", "--units", "units.parquet"],
@@ -25,7 +26,7 @@ READING = (
     ["show", "--verdict", "facts"],
     ["show", "00ff"],
     ["filter", "--dry-run"],
-    ["contamination"],
+    ["contamination", "--set", BENCHMARKS],
 )
 Said = Callable[..., str]
 
@@ -35,6 +36,7 @@ def said(tmp_path: Path, tokenizer_file: str, capsys: pytest.CaptureFixture[str]
     """A function that gives the one line with which a command on a folder ends."""
     path = str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "riddles.jsonl").write_text('{"question": "What has an eye, but cannot see, and a tail, but no legs?"}\n')
 
     def end(command: list[str], output: str) -> str:
         with pytest.raises(SystemExit) as ended:
@@ -47,7 +49,7 @@ def said(tmp_path: Path, tokenizer_file: str, capsys: pytest.CaptureFixture[str]
     return end
 
 
-@pytest.mark.parametrize("command", READING, ids=" ".join)
+@pytest.mark.parametrize("command", READING, ids=lambda words: " ".join(words[:2]))
 def test_a_mistyped_output_is_named_with_a_cure(command: list[str], said: Said, tmp_path: Path, bucket: str) -> None:
     (tmp_path / "of-others").mkdir()
     (tmp_path / "of-others" / "letter.txt").write_text("Dear")

@@ -6,9 +6,11 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import pyarrow as pa
+import pytest
 
 from jobs.worker_daemon import leave_zips
 from rephrase.engines.processes import children
@@ -33,11 +35,18 @@ def test_a_zip_is_left_where_the_same_version_of_its_package_is_installed(tmp_pa
     assert sys.path == [zips["newer"], zips["alone"], str(users), str(site)]
 
 
-def test_a_worker_whose_executor_has_hung_up_ends_in_silence(tmp_path):
+@pytest.fixture
+def short_folder():
+    """A folder whose path leaves room for the name of a socket."""
+    with tempfile.TemporaryDirectory(prefix="d", dir="/tmp") as folder:
+        yield folder
+
+
+def test_a_worker_whose_executor_has_hung_up_ends_in_silence(short_folder):
     environment = {
         **os.environ,
         "PYTHON_UNIX_DOMAIN_ENABLED": "true",
-        "PYTHON_WORKER_FACTORY_SOCK_DIR": str(tmp_path),
+        "PYTHON_WORKER_FACTORY_SOCK_DIR": short_folder,
         "PYTHON_DAEMON_KILL_WORKER_ON_FLUSH_FAILURE": "1",
     }
     command = [sys.executable, "-m", "jobs.worker_daemon", "pyspark.worker"]
