@@ -30,9 +30,9 @@ PLANTED = 20  # one in so many
 
 def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
     """A documents table over several objects. Returns the ids of the planted pairs."""
-    from jobs.stage import claim
-    from rephrase import tables
     from rephrase.records import DOCUMENT, content_id
+    from rephrase.spark.stages.ledger import claim
+    from rephrase.storage import tables
 
     dice = np.random.default_rng(0)
     vocabulary = np.array([f"w{number}" for number in range(20_000)])
@@ -56,11 +56,11 @@ def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
 
 def search(folder: Path, documents: int, cores: int) -> float:
     """Documents a second a core."""
-    from jobs.dedup import find_duplicates
-    from jobs.session import LazySession
-    from rephrase import tables
-    from rephrase.config import Run, Spark
-    from rephrase.validation import validate
+    from rephrase.config.run import Run, Spark
+    from rephrase.settings.validation import validate
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.dedup import find_duplicates
+    from rephrase.storage import tables
 
     settings: dict[str, Any] = {
         "output": str(folder),

@@ -31,12 +31,13 @@ READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
 sys.path.insert(0, str(ROOT))
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-from rephrase import storage, tables  # noqa: E402
+from rephrase import storage  # noqa: E402
 from rephrase.exports import FORMATS  # noqa: E402
 from rephrase.exports.base import Vocabulary  # noqa: E402
 from rephrase.exports.catalogue import find_vocabulary, make_format  # noqa: E402
 from rephrase.exports.packed import Packing  # noqa: E402
 from rephrase.records import content_id  # noqa: E402
+from rephrase.storage import tables  # noqa: E402
 
 
 def read_texts(megabytes: float) -> list[str]:
@@ -60,8 +61,8 @@ def alone(function: Callable[..., float], *arguments: object) -> float:
 
 def ours(source: str, to: str, name: str, vocabulary: Vocabulary | None) -> float:
     """Seconds of one task of the export stage."""
-    from jobs.export import export_unit
-    from jobs.units import Unit
+    from rephrase.spark.runtime.units import Unit
+    from rephrase.spark.stages.export import export_unit
 
     form = make_format(name, vocabulary, packing=Packing(4096) if name == "packed" else None)
     for part in ("/tiny", ""):  # at the first all is loaded that is only loaded on use

@@ -112,7 +112,7 @@ def gopher(texts: Sequence[str]) -> float:
     from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
 
     from classifiers.cascade import build_cascade
-    from rephrase.config import Filter
+    from rephrase.config.run import Filter
 
     quality, repetition = GopherQualityFilter(), GopherRepetitionFilter()
     cascade = build_cascade(Filter(checks=["repetition", "length"]))
@@ -131,7 +131,7 @@ def classifier(texts: Sequence[str], folder: Path) -> float:
     import fasttext
     from datatrove.pipeline.filters import FastTextClassifierFilter
 
-    from classifiers.fasttext_model import load_model, normalise
+    from classifiers.fasttext.model import load_model, normalise
 
     lines, path = [normalise(text) for text in texts], str(folder / "model.bin")
     (folder / "labels.txt").write_text("".join(f"__label__{'good' if i % 2 else 'bad'} {line}\n" for i, line in enumerate(lines)))
@@ -154,8 +154,8 @@ def decontamination(texts: Sequence[str], items: Sequence[str], folder: Path) ->
     from datatrove.pipeline.decont import NGramsDecontConfig, NGramsDecontFilter
     from datatrove.utils.text import ngrams, simplify_text
 
+    from classifiers.benchmark_index import load_index
     from classifiers.benchmarks import Benchmark
-    from classifiers.contamination import load_index
 
     (folder / "items.jsonl").write_bytes(b"".join(orjson.dumps({"question": item}) + b"\n" for item in items))
     index = load_index((Benchmark(name="items", paths=(str(folder / "items.jsonl"),)),))
@@ -191,7 +191,7 @@ def minhash(texts: Sequence[str], folder: Path) -> float:
 
 def cascade_rate(texts: Sequence[str], sources: Sequence[str]) -> float:
     from classifiers.cascade import build_cascade
-    from rephrase.config import Filter
+    from rephrase.config.run import Filter
 
     cascade = build_cascade(Filter())
     return rates(len(texts), lambda: cascade.judge(batch_of(texts, sources)))[0]

@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.memory import Peak  # noqa: E402  # the path comes first
 from bench.mix_corpus import Corpus, settings_of, write_corpus  # noqa: E402
+from bench.mix_runs import cluster, mix_again  # noqa: E402
 
 REPEATS = 5
 GROUP_ROWS = 1000
@@ -47,35 +48,18 @@ def write_megabytes(folder: Path, megabytes: float) -> Corpus:
 
 def run_of(folder: Path, corpus: Corpus, file_tokens: int) -> Any:
     """A config by which nearly all texts are taken once."""
-    from rephrase.config import Run
-    from rephrase.validation import validate
+    from rephrase.config.run import Run
+    from rephrase.settings.validation import validate
 
     share = round(corpus.tokens["original"] / sum(corpus.tokens.values()), 7)
     components = [{"origin": "original", "share": share}, {"origin": "synthetic", "share": 1 - share}]
     return validate(Run, settings_of(folder, {"components": components, "file_tokens": file_tokens, "row_group_rows": GROUP_ROWS}), "bench")
 
 
-def cluster(executors: int, cores: int) -> Any:
-    from jobs.session import LazySession
-    from rephrase.config import Spark
-
-    return LazySession(Spark(conf={"spark.executor.memory": "2g"}), f"local-cluster[{executors},{cores},2048]")
-
-
 def started(session: Any) -> float:
     """Seconds until the cluster is up."""
     start = time.perf_counter()
     session.get().range(10).count()
-    return time.perf_counter() - start
-
-
-def mix_again(run: Any, session: Any) -> float:
-    """Seconds of the stage, from nothing to its manifest."""
-    from jobs.mix import mix
-
-    shutil.rmtree(Path(run.output) / "mixture", ignore_errors=True)
-    start = time.perf_counter()
-    mix(run, session)
     return time.perf_counter() - start
 
 
@@ -89,7 +73,7 @@ def copy(task: tuple[str, str]) -> None:
 
 
 def ratio(folder: Path, megabytes: float, cores: int) -> float:
-    from rephrase import tables
+    from rephrase.storage import tables
 
     corpus = write_megabytes(folder, megabytes)
     print(f"{corpus.text_bytes / 1e6:,.0f} MB of text: {corpus.rows['original']:,} originals, {corpus.rows['synthetic']:,} kept rewrites")

@@ -30,9 +30,9 @@ class Corpus:
 
 def write_corpus(folder: Path, originals: int, rewrites: int, mean_words: int, seed: int = 0) -> Corpus:
     """The tables `documents` and `judged`. Rewrites belong to random documents and are half as long; one in twenty is rejected."""
-    from jobs.stage import claim
-    from rephrase import tables
     from rephrase.records import DOCUMENT, JUDGED
+    from rephrase.spark.stages.ledger import claim
+    from rephrase.storage import tables
 
     corpus = Corpus({"original": 0, "synthetic": 0}, {"original": 0, "synthetic": 0})
     plans: list[tuple[str, str, str, int, pa.Schema]] = [

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.mix import cluster, mix_again
 from bench.mix_corpus import settings_of, write_corpus
+from bench.mix_runs import cluster, mix_again
 
 CONFIGS = 20
 MEAN_WORDS = 12
@@ -58,7 +58,7 @@ def random_settings(dice: random.Random, tokens: int) -> dict[str, Any]:
 
 def inputs_of(folder: Path) -> pa.Table:
     """The rows of both tables, with the columns that mixtures take over."""
-    from rephrase import tables
+    from rephrase.storage import tables
 
     documents = tables.read_folder(str(folder / "documents"), ["id", *CARRIED])
     judged = tables.read_folder(str(folder / "judged"), ["id", *CARRIED, "document_id", "recipe", "model"])
@@ -71,7 +71,7 @@ def verify(folder: Path, inputs: pa.Table, run: Any) -> float:
     """The largest distance of a component from its target, over the longest text. Ends the program where a row is not that of its table."""
     import orjson
 
-    from rephrase import tables
+    from rephrase.storage import tables
 
     mixture = tables.read_folder(str(folder / "mixture"))
     at = pc.index_in(mixture["id"], inputs["id"].combine_chunks())
@@ -99,8 +99,8 @@ def files_of(folder: Path) -> list[str]:
 
 def check(folder: Path, rows: int) -> None:
     """Mix by CONFIGS configs; the first few by several numbers of executors."""
-    from rephrase.config import Run
-    from rephrase.validation import validate
+    from rephrase.config.run import Run
+    from rephrase.settings.validation import validate
 
     corpus = write_corpus(folder, rows // 2, rows // 2, MEAN_WORDS)
     inputs = inputs_of(folder)

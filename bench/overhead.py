@@ -29,9 +29,9 @@ ROWS_A_UNIT = 2000
 
 def write_documents(output: Path, requests: int, rows_a_unit: int, objects: int = 1) -> None:
     """A documents table of one-passage documents, row group by row group, so that this process stays small."""
-    from jobs.stage import claim
-    from rephrase import tables
     from rephrase.records import DOCUMENT, content_id
+    from rephrase.spark.stages.ledger import claim
+    from rephrase.storage import tables
 
     shuffle = random.Random(0)
     tails = [" ".join(shuffle.choices(WORDS, k=95)).capitalize() + "." for _ in range(1000)]
@@ -65,13 +65,13 @@ def tokenizer_file(folder: Path) -> str:
 
 def generate_alone(folder: Path, tokenizer: str, requests: int) -> float:
     """Requests a second of one process, without Spark."""
-    from jobs.rows import rows_of
-    from rephrase import tables
-    from rephrase.config import RecipeUse
     from rephrase.engines.echo import Echo
-    from rephrase.generate import generate
-    from rephrase.generations import Task
+    from rephrase.generation.loop import generate
+    from rephrase.generation.rows import rows_of
+    from rephrase.generation.step_run import Task
     from rephrase.recipes.catalogue import recipes_of
+    from rephrase.recipes.use import RecipeUse
+    from rephrase.storage import tables
     from rephrase.text.tokenizer import Tokenizer
 
     write_documents(folder / "alone", requests, ROWS_A_UNIT)
@@ -91,10 +91,10 @@ STAGE = """
 import sys, time
 sys.path.insert(0, {root!r})
 from bench.memory import Peak
-from jobs.rewrite import rewrite_stage
-from jobs.session import LazySession
-from rephrase.config import Run, Spark
-from rephrase.validation import validate
+from rephrase.spark.stages.rewrite.stage import rewrite_stage
+from rephrase.spark.runtime.session import LazySession
+from rephrase.config.run import Run, Spark
+from rephrase.settings.validation import validate
 run = validate(Run, dict(output={output!r}, input=dict(paths="unused"), tokenizer={tokenizer!r}, engine=dict(kind="echo"),
                          recipes=["wrap/medium"]), "bench")
 session = LazySession(Spark(), "local[{cores}]")
@@ -118,7 +118,7 @@ def stage(folder: Path, tokenizer: str, requests: int, rows_a_unit: int, cores: 
     if line is None:
         sys.exit(done.stderr[-3000:])
     _, seconds, *memory = line.split()
-    from rephrase import tables
+    from rephrase.storage import tables
 
     rows = sum(footer.rows for footer in tables.footers(tables.objects(str(output / "generations"))))
     if rows != requests:

@@ -105,8 +105,8 @@ def _use(options: argparse.Namespace) -> dict[str, object]:
 
 def recipe(options: argparse.Namespace) -> Recipe:
     """What both sides run."""
-    from rephrase.config import RecipeUse
     from rephrase.recipes.catalogue import recipes_of
+    from rephrase.recipes.use import RecipeUse
 
     [found] = recipes_of([RecipeUse.model_validate(_use(options))])
     return found
@@ -118,10 +118,10 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
     Each task has one unit: by default real ones hold 500,000 tokens, 1,600 passages and more. A unit's last requests leave the engine
     half empty where no other task is there to fill it, so that many small units would measure their tails and little else.
     """
-    from jobs.stage import claim
-    from rephrase import tables
     from rephrase.recipes.base import Row
     from rephrase.records import DOCUMENT, Document, content_id
+    from rephrase.spark.stages.ledger import claim
+    from rephrase.storage import tables
     from rephrase.text.tokenizer import Tokenizer
 
     shuffle = random.Random(0)
@@ -193,11 +193,11 @@ def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], optio
 @contextlib.contextmanager
 def our_stage(folder: Path, model: str, options: argparse.Namespace) -> Iterator[Side]:
     """Our rewrite stage, its engine and Spark up and warm. Each run has its own copy of the documents."""
-    from jobs.rewrite import rewrite_stage
-    from jobs.session import LazySession
-    from rephrase import tables
-    from rephrase.config import Run, Spark
-    from rephrase.validation import validate
+    from rephrase.config.run import Run, Spark
+    from rephrase.settings.validation import validate
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.rewrite.stage import rewrite_stage
+    from rephrase.storage import tables
 
     session = LazySession(Spark(), f"local[{options.cores}]")
     numbers = itertools.count()

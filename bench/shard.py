@@ -121,10 +121,13 @@ def datatrove_rate(paths: Sequence[str], sizes: Sequence[int], warm_up: str, cor
 
 
 def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: Sequence[str], tokenizer: str, cores: int) -> float:
-    from jobs.session import LazySession
-    from jobs.shard import shard
-    from rephrase import tables
-    from rephrase.config import Input, RecipeUse, ReplayEngine, Run, Spark
+    from rephrase.config.run import Run, Spark
+    from rephrase.engines.settings import ReplayEngine
+    from rephrase.readers.settings import Input
+    from rephrase.recipes.use import RecipeUse
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.shard.stage import shard
+    from rephrase.storage import tables
 
     def run_of(name: str, files: Sequence[str]) -> Run:
         engine = ReplayEngine(kind="replay", path="unused")

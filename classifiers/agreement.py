@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from classifiers.checks import KINDS
-from classifiers.evaluate import Line, auc
-from classifiers.labels import rows_of
-from classifiers.report import best_line
+from classifiers.fasttext.evaluation import best_line
+from classifiers.fasttext.labels import rows_of
+from classifiers.fasttext.measures import Line, auc
 from rephrase.errors import UserError
 from rephrase.records import KEEP
 

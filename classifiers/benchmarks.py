@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from classifiers.labels import field_of, rows_of
+from classifiers.fasttext.labels import field_of, rows_of
 from classifiers.words import Hashes, words_of
 from rephrase.errors import UserError
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 SHORTEST = 8
 """Items of fewer words are left out: chance alone finds so few words in a row."""

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from classifiers.batch import Check, JudgeBatch
-from classifiers.card import read_card
 from classifiers.checks import KINDS
 from classifiers.checks.contamination import Contamination
-from rephrase.config import Filter
+from classifiers.fasttext.card import read_card
+from rephrase.config.run import Filter
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, KEEP
-from rephrase.validation import parse_yaml, validate
+from rephrase.settings.validation import parse_yaml, validate
 
 UNPARSED = "parsed"  # the verdict of rows without a text that no configured check has rejected
 _BLOCK_ROWS = 256  # rows and characters of a block: its arrays stay in the processor's cache

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from classifiers.words import Hashes, Integers, Words, extended, mixed, ngrams_of, words_of
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 Signatures = npt.NDArray[np.uint32]
 

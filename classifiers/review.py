@@ -12,9 +12,10 @@ from typing import Any
 
 import orjson
 
-from rephrase import storage, tables
+from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, content_id
+from rephrase.storage import tables
 
 _GROUPS = ("verdict", "recipe", "step", "source", "language", "model", "license")
 _COLUMNS = ["id", "recipe", "step", "document_id", "verdict", "scores", "source"]

@@ -19,14 +19,15 @@ from typing import Any
 
 import orjson
 
-from jobs.rows import documents_of, rows_of
-from rephrase import tables
-from rephrase.config import Run
-from rephrase.config_file import load_run
+from rephrase.config.file import load_run
+from rephrase.config.run import Run
 from rephrase.engines.base import Request
+from rephrase.generation.rows import rows_of
 from rephrase.recipes.base import Prompt, Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import Generation
+from rephrase.spark.stages.run_tables import documents_of
+from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
 HERE = Path(__file__).parent

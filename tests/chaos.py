@@ -23,10 +23,11 @@ from pathlib import Path
 
 import yaml
 
-from rephrase import storage, tables
-from rephrase.config import Run
-from rephrase.config_file import load_run
+from rephrase import storage
+from rephrase.config.file import load_run
+from rephrase.config.run import Run
 from rephrase.engines.processes import Process
+from rephrase.storage import tables
 
 KINDS = ("engine", "worker", "executor", "driver")
 _GRACE = 10.0  # seconds that an engine may outlive its executor
@@ -75,7 +76,7 @@ class Chaos:
         self._check_finished()
 
     def _command(self, stage: str, master: str) -> list[str]:
-        return [sys.executable, "-m", "jobs.cli", stage, str(self.config), "--master", master]
+        return [sys.executable, "-m", "rephrase.cli.main", stage, str(self.config), "--master", master]
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "TMPDIR": str(self.temporary)}
@@ -134,7 +135,11 @@ class Chaos:
     def _victims(self, kind: str) -> list[int]:
         """Living processes of this run of a kind."""
         mine = [pid for pid in _pids() if f"TMPDIR={self.temporary}" in _read(pid, "environ")]
-        words = {"engine": "vllm.entrypoints.openai.api_server", "worker": "jobs.worker_daemon", "executor": "CoarseGrainedExecutorBackend"}
+        words = {
+            "engine": "vllm.entrypoints.openai.api_server",
+            "worker": "rephrase.spark.runtime.worker_daemon",
+            "executor": "CoarseGrainedExecutorBackend",
+        }
         found = [pid for pid in mine if words[kind] in _read(pid, "cmdline")]
         if kind == "worker":  # the daemon's children do the work
             return [pid for pid in found if any(parent in found for parent in [_parent(pid)])]
@@ -222,8 +227,8 @@ def expected_ids(run: Run) -> list[str]:
     from typing import Any
 
     from rephrase.engines.base import Completion, Identity, Request
-    from rephrase.generate import generate
-    from rephrase.generations import Task
+    from rephrase.generation.loop import generate
+    from rephrase.generation.step_run import Task
     from rephrase.recipes.base import Row
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.records import Document

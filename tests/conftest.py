@@ -15,13 +15,14 @@ import hypothesis
 import orjson
 import pytest
 
-from classifiers.settings import TrainSettings
-from classifiers.train import Report, train
-from jobs.session import LazySession
-from rephrase.config import Spark, VllmEngine
+from classifiers.fasttext.settings import TrainSettings
+from classifiers.fasttext.train import Report, train
+from rephrase.config.run import Spark
 from rephrase.engines.processes import Process
-from rephrase.engines.supervisor import ServerInfo, stop_all
-from rephrase.engines.vllm import Vllm, find_or_start, launch
+from rephrase.engines.settings import VllmEngine
+from rephrase.engines.vllm.engine import Vllm, find_or_start, launch
+from rephrase.engines.vllm.servers import ServerInfo, stop_all
+from rephrase.spark.runtime.session import LazySession
 from tests.classifiers.texts import labelled
 from tests.tiny_model import ENGINE as TINY_ENGINE
 

@@ -22,7 +22,7 @@ from classifiers.checks.perplexity import Perplexity, PerplexitySettings
 from classifiers.checks.quality import Quality, QualitySettings
 from classifiers.checks.repetition import Repetition, RepetitionSettings
 from classifiers.checks.similarity import Similarity, SimilaritySettings
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
-from rephrase.section import Section
-from rephrase.validation import parse_yaml, validate
+from rephrase.settings.section import Section
+from rephrase.settings.validation import parse_yaml, validate
 
 # What may stand between the place and the phrase: spaces and Markdown signs. No quotation marks: those begin speech.
 _DRESS = r"[ \t*#>_\-(]*"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class FinishedSettings(Section):

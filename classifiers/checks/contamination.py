@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.benchmark_index import load_index
 from classifiers.benchmarks import Benchmark
-from classifiers.contamination import load_index
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class ContaminationSettings(Section):

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.words import Integers, Words, ngrams_of
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class CopiedSettings(Section):

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.datatrove_parts import part_of_datatrove
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class DatatroveSettings(Section):

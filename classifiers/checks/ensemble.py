@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from classifiers.combined import Combined
-from rephrase.config import Models
+from classifiers.fasttext.combined import Combined
+from rephrase.settings.models import Models
 
 
 class EnsembleSettings(Models):

@@ -18,8 +18,8 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from rephrase.section import Section
-from rephrase.validation import parse_yaml, validate
+from rephrase.settings.section import Section
+from rephrase.settings.validation import parse_yaml, validate
 
 # Each pattern begins with what is rare, and looks behind it only then: that doubles the speed.
 _WORD = re.compile(r"\w+")

@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class FieldSettings(Section):

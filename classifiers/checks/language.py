@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from classifiers.fasttext_model import load_model
-from rephrase.section import Section
+from classifiers.fasttext.model import load_model
+from rephrase.settings.section import Section
 
 
 class LanguageSettings(Section):

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class LengthSettings(Section):

@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from classifiers.card import read_card
-from classifiers.fasttext_model import POSITIVE, load_model
+from classifiers.fasttext.card import read_card
+from classifiers.fasttext.model import POSITIVE, load_model
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class QualitySettings(Section):

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.words import Integers, Words, extended, mixed
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)

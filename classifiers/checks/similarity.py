@@ -15,7 +15,7 @@ from pydantic import Field
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.optional import package
 from rephrase.errors import UserError
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 Encode = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 

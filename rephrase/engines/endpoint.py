@@ -13,7 +13,7 @@ from rephrase.engines.client import Client, Server
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from rephrase.config import EndpointEngine
+    from rephrase.engines.settings import EndpointEngine
 
 
 class Endpoint:

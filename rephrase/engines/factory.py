@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rephrase.config import EngineConfig
     from rephrase.engines.echo import Echo
     from rephrase.engines.endpoint import Endpoint
     from rephrase.engines.replay import Replay
-    from rephrase.engines.vllm import Vllm
+    from rephrase.engines.settings import EngineConfig
+    from rephrase.engines.vllm.engine import Vllm
 
 
 def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Vllm | Endpoint | Replay | Echo:
@@ -20,7 +20,7 @@ def open_engine(config: EngineConfig, gpu_addresses: Sequence[str] = (), logs: s
     server starts with the first request. Raises `UserError`.
     """
     if config.kind == "vllm":
-        from rephrase.engines.vllm import Vllm
+        from rephrase.engines.vllm.engine import Vllm
 
         return Vllm(config, gpu_addresses, logs=logs)
     if config.kind == "endpoint":
@@ -42,7 +42,7 @@ def check_engine(config: EngineConfig, *, here: bool = False) -> None:
     Starts nothing and asks no server. Folders are looked for on this machine; vLLM only where tasks run `here`, too.
     """
     if config.kind == "vllm":
-        from rephrase.engines.vllm import check_installed, check_model
+        from rephrase.engines.vllm.engine import check_installed, check_model
 
         check_model(config)
         if here:

@@ -144,7 +144,7 @@ def _read_group(file: str, number: int) -> pa.Table:
 
 
 def _row_groups(file: str, columns: list[str], only: int | None = None) -> Iterator[pa.Table]:
-    from rephrase import tables
+    from rephrase.storage import tables
 
     with tables.opened(file, cure="record it again") as parquet:
         names = parquet.schema_arrow.names

@@ -10,7 +10,7 @@ from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.recording import Recording, files_of, load_recording
 
 if TYPE_CHECKING:
-    from rephrase.config import ReplayEngine
+    from rephrase.engines.settings import ReplayEngine
 
 NOT_RECORDED = "engine:not_recorded"
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rephrase import tables
 from rephrase.exports import Strategy
 from rephrase.exports.base import Note, Objects, Row, Shard, Vocabulary
+from rephrase.storage import tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from rephrase.config import Fields
 from rephrase.readers.base import RawDocument
+from rephrase.readers.settings import Fields
 
 _NAMED = 8  # fields that a row has instead of the one that is looked for
 

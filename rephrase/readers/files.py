@@ -8,11 +8,11 @@ from contextlib import closing
 from typing import Literal
 
 from rephrase import storage
-from rephrase.config import Input
 from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, clean
 from rephrase.readers.compressed import Members, Peeked, codec_of
 from rephrase.readers.jsonl import read_jsonl
 from rephrase.readers.parquet import read_parquet
+from rephrase.readers.settings import Input
 from rephrase.readers.warc import MAGIC, read_warc
 
 Format = Literal["warc", "wet", "jsonl", "parquet"]

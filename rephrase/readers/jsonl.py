@@ -8,10 +8,10 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from rephrase.config import Input
 from rephrase.readers.base import Dropped, Item, ReadError, reason_of
 from rephrase.readers.compressed import Members, Peeked, codec_of
 from rephrase.readers.fields import FieldReader
+from rephrase.readers.settings import Input
 
 MAX_LINE_BYTES = 1 << 28
 """Longer lines are dropped as too long and never held in memory."""

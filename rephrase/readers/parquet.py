@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rephrase import storage
-from rephrase.config import Input
 from rephrase.readers.base import Item, ReadError, reason_of
 from rephrase.readers.fields import FieldReader
+from rephrase.readers.settings import Input
 
 _BATCH_ROWS = 256  # texts are long; a batch is turned into Python objects as a whole
 

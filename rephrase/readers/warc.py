@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-from rephrase.config import Input
 from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_of
 from rephrase.readers.compressed import Members, Peeked, Readable, codec_of
 from rephrase.readers.http import decode_body
+from rephrase.readers.settings import Input
 from rephrase.text.html import decode, extract
 
 MAGIC = b"WARC/"

@@ -22,7 +22,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.records import content_id
-from rephrase.section import Section
+from rephrase.settings.section import Section
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 

@@ -11,14 +11,14 @@ from importlib.resources import files
 from typing import Any
 
 from rephrase import storage
-from rephrase.config import RecipeUse, When
 from rephrase.errors import UserError
 from rephrase.recipes import baseline, chunkwise, entigraph, instruct, preference, reasoning
 from rephrase.recipes.base import Condition, Recipe, Step
 from rephrase.recipes.family import read_family, style_options
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import TemplateStep
-from rephrase.validation import validate
+from rephrase.recipes.use import RecipeUse, When
+from rephrase.settings.validation import validate
 
 _FILES = (
     "wrap",

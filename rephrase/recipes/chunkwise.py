@@ -15,7 +15,7 @@ from rephrase.recipes.parsing.common import Context, without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
-from rephrase.section import Section
+from rephrase.settings.section import Section
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 

@@ -21,7 +21,7 @@ from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document
-from rephrase.section import Section
+from rephrase.settings.section import Section
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 

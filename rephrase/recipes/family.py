@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rephrase.config import SHIPPED_LISTS
 from rephrase.engines.base import Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Recipe
@@ -14,7 +13,8 @@ from rephrase.recipes.parsers import fields_given, parser_of
 from rephrase.recipes.prompts import check, names_in
 from rephrase.recipes.sections import Asked, FamilyFile, RowsSection, Shared, StepSection, Style
 from rephrase.recipes.template import TemplateStep
-from rephrase.validation import parse_yaml, validate, yaml_lines
+from rephrase.recipes.use import SHIPPED_LISTS
+from rephrase.settings.validation import parse_yaml, validate, yaml_lines
 
 _DOCUMENT = {"passage", "lines", "title", "url"}
 

@@ -18,7 +18,7 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
-from rephrase.section import Section
+from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 
 _TASK_LINE = re.compile(r"^\s*(?:task\s*)?(\d{1,3})[.:)]\s*(.*\S)", re.IGNORECASE)

@@ -9,10 +9,10 @@ from importlib.resources import files
 from typing import Any
 
 from rephrase import storage
-from rephrase.config import SHIPPED_LISTS
 from rephrase.errors import UserError
 from rephrase.recipes.base import RowSource
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.use import SHIPPED_LISTS
 from rephrase.records import Document, content_id
 
 

@@ -11,8 +11,8 @@ import orjson
 from rephrase.errors import UserError
 from rephrase.recipes.parsing import parts, prose, turns
 from rephrase.recipes.parsing.common import Parser
-from rephrase.section import Section
-from rephrase.validation import validate
+from rephrase.settings.section import Section
+from rephrase.settings.validation import validate
 
 PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "paraphrase": (prose.ParaphraseSettings, prose.paraphrase),

@@ -20,7 +20,7 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Generation, content_id
-from rephrase.section import Section
+from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 
 _LOW, _HIGH = 1, 5  # grades

@@ -16,7 +16,7 @@ from rephrase.recipes import tinygsm
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
-from rephrase.section import Section
+from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.kinds import Kind, Verifier
 

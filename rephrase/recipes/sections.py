@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rephrase.engines.base import Sampling
 from rephrase.recipes.base import Recipe
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class PaperSection(Section):

@@ -19,7 +19,7 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Document, content_id, unit_interval
-from rephrase.section import Section
+from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.answers import final_answer, same_answer
 from rephrase.verifiers.kinds import code

@@ -10,7 +10,7 @@ import pytest
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import build_cascade
 from classifiers.checks import KINDS
-from rephrase.config import Filter
+from rephrase.config.run import Filter
 from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 from tests.classifiers.texts import BAD, GOOD

@@ -5,7 +5,7 @@ import pytest
 
 from classifiers.cascade import build_cascade
 from classifiers.rejudge import rejudged
-from rephrase.config import Filter
+from rephrase.config.run import Filter
 from rephrase.records import JUDGED
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 

@@ -16,10 +16,11 @@ import yaml
 
 from classifiers.agreement import compare
 from classifiers.review import export
-from classifiers.review_command import add_parser
-from rephrase import storage, tables
+from rephrase import storage
+from rephrase.cli.review import add_parser
 from rephrase.errors import UserError
 from rephrase.records import GENERATION, JUDGED
+from rephrase.storage import tables
 
 
 def command(*arguments: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import BULLET, HEADING, Context, Parser, without_fence, without_markdown
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 

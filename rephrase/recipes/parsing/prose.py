@@ -8,7 +8,7 @@ from typing import Literal
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.edits import apply_edits
 from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_fence, without_lead_in, without_markdown
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 
 class ParaphraseSettings(Section):

@@ -7,7 +7,7 @@ import re
 
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_lead_in, without_markdown
-from rephrase.section import Section
+from rephrase.settings.section import Section
 
 _QUESTION = re.compile(r"^[ \t>*_#-]*(?:question|q)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.+?)\s*$", re.IGNORECASE)
 _ANSWER = re.compile(r"^[ \t>*_#-]*(?:answer|a)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.*?)\s*$", re.IGNORECASE)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from rephrase.config import EndpointEngine
 from rephrase.engines import client as client_module
 from rephrase.engines.base import Completion, Message, Request, Sampling
 from rephrase.engines.client import _retry_after, without_thinking
 from rephrase.engines.endpoint import Endpoint, check_endpoint
 from rephrase.engines.prompts import ChatPrompter
+from rephrase.engines.settings import EndpointEngine
 from rephrase.errors import UserError
 from tests.tiny_model import make_tokenizer
 

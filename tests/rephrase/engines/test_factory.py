@@ -5,11 +5,12 @@ import sys
 
 import pytest
 
-from jobs.session import LazySession
-from rephrase.config import EndpointEngine, ReplayEngine, Spark, VllmEngine
+from rephrase.config.run import Spark
 from rephrase.engines.factory import check_engine, open_engine
-from rephrase.engines.vllm import argument, launch
+from rephrase.engines.settings import EndpointEngine, ReplayEngine, VllmEngine
+from rephrase.engines.vllm.engine import argument, launch
 from rephrase.errors import UserError
+from rephrase.spark.runtime.session import LazySession
 
 
 def vllm(model, **fields) -> VllmEngine:

@@ -9,14 +9,15 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from rephrase import storage, tables
-from rephrase.config import ReplayEngine
+from rephrase import storage
 from rephrase.engines.base import Completion, Identity, Message, Request, Sampling
 from rephrase.engines.factory import check_engine, open_engine
 from rephrase.engines.recording import Recording
 from rephrase.engines.replay import Replay, Reuse
+from rephrase.engines.settings import ReplayEngine
 from rephrase.errors import UserError
 from rephrase.records import GENERATION
+from rephrase.storage import tables
 
 REQUESTS = [Request((Message("user", text),), Sampling()) for text in "abcd"]
 

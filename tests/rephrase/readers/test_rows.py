@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from rephrase.config import Fields, Input
 from rephrase.readers import Dropped, RawDocument, ReadError, read_documents
 from rephrase.readers.base import clean
+from rephrase.readers.settings import Fields, Input
 from rephrase.storage import FileInfo
 from tests.rephrase.readers.archives import body_text, compressed, pages
 

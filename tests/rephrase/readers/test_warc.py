@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from rephrase.config import Input
 from rephrase.readers import Dropped, RawDocument, ReadError, read_documents
+from rephrase.readers.settings import Input
 from rephrase.readers.warc import read_warc
 from rephrase.storage import FileInfo
 from tests.rephrase.readers import archives

@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jobs.rows import with_generations
-from rephrase.config import RecipeUse
 from rephrase.engines.base import Completion, Identity, Request
-from rephrase.generate import generate
-from rephrase.generations import Task
+from rephrase.generation.loop import generate
+from rephrase.generation.rows import with_generations
+from rephrase.generation.step_run import Task
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
+from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 
 Script = str | Completion | Callable[[str], str | Completion] | Sequence[str | Completion]

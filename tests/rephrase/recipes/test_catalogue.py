@@ -4,10 +4,10 @@ import pickle
 
 import pytest
 
-from rephrase.config import RecipeUse
 from rephrase.errors import UserError
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue, recipes_of
+from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 
 MINE = """\

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from classifiers.cascade import Cascade, build_cascade
-from rephrase.config import Filter
+from rephrase.config.run import Filter
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import catalogue
 from rephrase.records import Document

@@ -7,12 +7,12 @@ from collections import Counter
 
 import pytest
 
-from rephrase.config import RecipeUse
 from rephrase.engines.base import Completion
 from rephrase.errors import UserError
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue, recipes_of
 from rephrase.recipes.neighbours import with_neighbours
+from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from tests.rephrase.recipes.play import cut, play
 from tests.rephrase.recipes.test_families import PAIRS, PASSAGE, PROSE, REFUSAL

@@ -11,7 +11,7 @@ import pytest
 from rephrase.engines.processes import Process
 from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.sandbox import Limits, run_python
-from tests.rephrase.engines.test_supervisor import wait_until
+from tests.rephrase.engines.vllm.test_servers import wait_until
 
 LIMITS = Limits(seconds=4, cpu_seconds=2, memory_mib=256, output_bytes=1 << 20)
 

@@ -1,0 +1,1 @@
+"""fastText classifiers: labels, training, measures, calibration, cards, and scores."""

@@ -1,0 +1,140 @@
+"""A report on a model: how well it ranks, whether its scores are probabilities, and where it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from classifiers.fasttext.card import read_card
+from classifiers.fasttext.labels import read_labelled
+from classifiers.fasttext.measures import Line, Scores, Truth, auc, line_at, threshold_by_keep_rate
+from classifiers.fasttext.model import POSITIVE, load_model
+from classifiers.fasttext.settings import EvaluateSettings
+from rephrase.errors import UserError
+from rephrase.settings.section import Section
+
+_SHARES = [n / 20 for n in range(1, 20)]  # keep-rates of the lines
+_CALIBRATION_BINS = 10
+_HISTOGRAM_BINS = 20
+_EXAMPLES = 5
+_CHARACTERS = 200
+
+
+class ReliabilityBin(Section):
+    """Texts whose scores are in [low, high); the last bin takes 1 too."""
+
+    low: float
+    high: float
+    texts: int
+    mean_score: float | None
+    """None in empty bins, like the share."""
+    share_good: float | None
+
+
+class Example(Section):
+    """The beginning of a text that stands on the wrong side of the threshold."""
+
+    score: float
+    text: str
+
+
+class Evaluation(Section):
+    """What a model does on labelled texts that are distinct and not blank."""
+
+    model: str
+    good: int
+    bad: int
+    unscored: int
+    """Texts left out because the model knows no word of them."""
+    trained_on_these: bool
+    """The texts are those of the training: the numbers flatter the model."""
+    auc: float
+    threshold: float
+    lines: tuple[Line, ...]
+    """Thresholds that keep a twentieth to nineteen twentieths of the texts, and the one of the card."""
+    best: Line
+    """The threshold with the highest F1."""
+    calibration_error: float
+    """Expected calibration error, from 0 to 1."""
+    reliability: tuple[ReliabilityBin, ...]
+    histogram_good: tuple[int, ...]
+    """Texts by score, in bins of equal width from 0 to 1."""
+    histogram_bad: tuple[int, ...]
+    bad_above: tuple[Example, ...]
+    """The highest scores of bad texts that reach the threshold."""
+    good_below: tuple[Example, ...]
+    """The lowest scores of good texts that do not."""
+
+
+def evaluate(model: str, labels: Sequence[str], settings: EvaluateSettings | None = None) -> Evaluation:
+    """Score labelled JSONL files with the model at a path or `s3://` URL.
+
+    Raises `UserError` for a model that does not load or lacks the label, and for faults of the data (with file and row).
+    """
+    settings = settings or EvaluateSettings()
+    card = read_card(model)
+    data = read_labelled(labels, settings.text_field, settings.label_field, settings.positive)
+    scores = load_model(model).scores(data.texts, settings.label or (card.label if card else POSITIVE))
+    scored = np.flatnonzero(~np.isnan(scores))
+    truth, scores, texts = np.array(data.good)[scored], scores[scored], [data.texts[i] for i in scored]
+    if truth.all() or not truth.any():
+        raise UserError("the model scores texts of one class only", where=", ".join(labels), cure="give texts of its language")
+    threshold = settings.threshold if settings.threshold is not None else card.threshold if card else 0.5
+    thresholds = {threshold_by_keep_rate(scores, share) for share in _SHARES} | {threshold}
+    error, reliability = calibration(truth, scores)
+    wrong_bad, wrong_good = np.flatnonzero(~truth & (scores >= threshold)), np.flatnonzero(truth & (scores < threshold))
+
+    def examples(rows: Sequence[int]) -> tuple[Example, ...]:
+        return tuple(Example(score=float(scores[row]), text=texts[row][:_CHARACTERS]) for row in rows[:_EXAMPLES])
+
+    return Evaluation(
+        model=model,
+        good=int(truth.sum()),
+        bad=int((~truth).sum()),
+        unscored=len(data.texts) - len(scored),
+        trained_on_these=card is not None and card.data.digest == data.digest,
+        auc=auc(truth, scores),
+        threshold=threshold,
+        lines=tuple(line_at(value, truth, scores) for value in sorted(thresholds)),
+        best=best_line(truth, scores),
+        calibration_error=error,
+        reliability=reliability,
+        histogram_good=_histogram(scores[truth]),
+        histogram_bad=_histogram(scores[~truth]),
+        bad_above=examples(list(wrong_bad[np.argsort(-scores[wrong_bad], kind="stable")])),
+        good_below=examples(list(wrong_good[np.argsort(scores[wrong_good], kind="stable")])),
+    )
+
+
+def best_line(truth: Truth, scores: Scores) -> Line:
+    """The threshold with the highest F1 among the scores; of several the highest."""
+    ranked = np.sort(scores)[::-1]
+    order = np.argsort(-scores, kind="stable")
+    hits, kept = np.cumsum(truth[order]), np.arange(1, len(scores) + 1)
+    f1 = 2 * hits / (kept + truth.sum())  # of 2PR / (P + R), with P = hits / kept and R = hits / good
+    f1[:-1][ranked[1:] == ranked[:-1]] = -1  # a threshold keeps all texts of a score, or none
+    return line_at(float(ranked[int(np.argmax(f1))]), truth, scores)
+
+
+def calibration(truth: Truth, scores: Scores) -> tuple[float, tuple[ReliabilityBin, ...]]:
+    """The expected calibration error and the reliability table, with ten bins of equal width over the score.
+
+    The error is the mean over all texts of the gap, in their bin, between the mean score and the share of good texts (Naeini et al. 2015,
+    "Obtaining well calibrated probabilities using Bayesian binning").
+    """
+    place = np.minimum((scores * _CALIBRATION_BINS).astype(int), _CALIBRATION_BINS - 1)
+    error, bins = 0.0, []
+    for number in range(_CALIBRATION_BINS):
+        inside = place == number
+        texts = int(inside.sum())
+        mean, share = (float(scores[inside].mean()), float(truth[inside].mean())) if texts else (None, None)
+        if mean is not None and share is not None:
+            error += abs(mean - share) * texts / len(scores)
+        low, high = number / _CALIBRATION_BINS, (number + 1) / _CALIBRATION_BINS
+        bins.append(ReliabilityBin(low=low, high=high, texts=texts, mean_score=mean, share_good=share))
+    return error, tuple(bins)
+
+
+def _histogram(scores: Scores) -> tuple[int, ...]:
+    return tuple(int(count) for count in np.histogram(scores, _HISTOGRAM_BINS, (0, 1))[0])

@@ -1,0 +1,221 @@
+"""Labelled texts from JSONL files."""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from classifiers.fasttext.model import normalise
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.readers.compressed import Members, Peeked, codec_of
+from rephrase.records import content_id
+
+_POSITIVE = ("1", "true", "good", "hq", "high", "positive", "yes", "keep", "__label__1", "__label__good", "__label__hq")
+_BOUND = re.compile(r"(>=|>|<=|<|==)\s*(-?\d+(?:\.\d+)?)")
+_COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq}
+_READ = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """Texts as a corpus has them, duplicates too, each with the name of its source. All lists are equally long."""
+
+    texts: list[str]
+    sources: list[str]
+    good: list[bool]
+    """Empty where no labels were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Distinct texts with their class, and what was left out."""
+
+    texts: list[str]
+    """Normalised for fastText, in an order that is random but depends on nothing but the texts."""
+    good: list[bool]
+    labels: dict[str, int]
+    """Rows of each label, as read."""
+    positive: str
+    blank: int
+    """Rows left out for a text without words."""
+    duplicates: int
+    """Rows left out for a text that stood there before, with the same class."""
+    conflicting: int
+    """Rows left out for a text that has both classes."""
+    digest: str
+
+
+def read_labelled(paths: Sequence[str], text_field: str, label_field: str, positive: str | None) -> Labelled:
+    """Read all rows of the files, folders or globs.
+
+    Raises `UserError`, with file and row, for missing files, bad JSON, missing fields and values of the wrong type; and for
+    data that is empty, of a single class, or leaves open which label is the positive one.
+    """
+    rows: list[tuple[str, str]] = []
+    for place, record in rows_of(paths):
+        label = _label(field_of(record, label_field, place), label_field, place)
+        rows.append((_text(field_of(record, text_field, place), text_field, place), label))
+    where = ", ".join(paths)
+    if not rows:
+        raise UserError("there are no rows", where=where, cure=f'give JSON lines such as {{"{text_field}": "…", "{label_field}": 1}}')
+    labels = Counter(label for _, label in rows)
+    chosen = positive or _guess(labels, where)
+    is_good = {label: _is_good(label, chosen, where) for label in labels}
+    if len(set(is_good.values())) == 1:
+        shown = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
+        which = "positive" if all(is_good.values()) else "negative"
+        cure = "a classifier needs texts of both classes" if positive is None else f"--positive takes one of the labels, not `{positive}`"
+        raise UserError(f"all rows are {which}; labels: {shown}", where=where, cure=cure)
+    classes: dict[str, set[bool]] = {}
+    for text, label in rows:
+        if text:
+            classes.setdefault(text, set()).add(is_good[label])
+    kept = {text: next(iter(found)) for text, found in classes.items() if len(found) == 1}
+    ordered = sorted((content_id(text), text) for text in kept)
+    blank = sum(1 for text, _ in rows if not text)
+    conflicting = sum(1 for text, _ in rows if text and text not in kept)
+    return Labelled(
+        texts=[text for _, text in ordered],
+        good=[kept[text] for _, text in ordered],
+        labels=dict(labels.most_common()),
+        positive=chosen,
+        blank=blank,
+        duplicates=len(rows) - blank - conflicting - len(kept),
+        conflicting=conflicting,
+        digest=content_id(*(part for key, text in ordered for part in (key, str(kept[text])))),
+    )
+
+
+def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
+    """The texts of unlabelled JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`."""
+    texts = [_text(field_of(record, text_field, place), text_field, place) for place, record in rows_of(paths)]
+    texts = [text for text in texts if text]
+    if not texts:
+        raise UserError("there are no texts", where=", ".join(paths), cure="give JSON lines with texts")
+    return texts
+
+
+def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None, labels: tuple[str, str | None] | None) -> Sourced:
+    """The texts of JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`.
+
+    `labels` are the label field and the positive label (None: to be guessed); None leaves labels unread, and the field absent.
+    Without a `source_field` all sources are "".
+    """
+    texts, sources, found = [], [], []
+    for place, record in rows_of(paths):
+        text = _text(field_of(record, text_field, place), text_field, place)
+        if not text:
+            continue
+        texts.append(text)
+        sources.append(_label(field_of(record, source_field, place), source_field, place) if source_field else "")
+        if labels:
+            found.append(_label(field_of(record, labels[0], place), labels[0], place))
+    where = ", ".join(paths)
+    if not texts:
+        raise UserError("there are no texts", where=where, cure="give JSON lines with texts")
+    if not labels:
+        return Sourced(texts, sources, [])
+    counts = Counter(found)
+    positive = labels[1] or _guess(counts, where)
+    is_good = {label: _is_good(label, positive, where) for label in counts}
+    return Sourced(texts, sources, [is_good[label] for label in found])
+
+
+def rows_of(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The rows of JSONL files, folders or globs, plain or compressed, each with the file and row that errors name."""
+    for pattern in paths:
+        for info in storage.expand(pattern):
+            for number, line in enumerate(_lines(info.path), 1):
+                if line.strip():
+                    place = f"{info.path}, row {number}"
+                    yield place, _json(line, place)
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    rest = b""
+    for piece in _pieces(path):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    yield rest
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    """The plain content of a file, compressed or not. Damage is an error: a model of a part of the labels would be a wrong one."""
+    with storage.open_stream(path) as stream:
+        peeked = Peeked(stream)
+        codec = codec_of(peeked.head)
+        if codec is None:
+            while data := peeked.read(_READ):
+                yield data
+            return
+        members = Members(peeked, codec)
+        while members.next_member():
+            while data := members.read():
+                yield data
+            if members.damage:
+                raise UserError(members.damage, where=f"{path}, byte {members.offset}", cure="compress or copy the file again")
+
+
+def _json(line: bytes, place: str) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(line.removeprefix(b"\xef\xbb\xbf"))  # takes lone surrogates, which orjson refuses
+    except ValueError as error:
+        raise UserError(f"not a JSON object: {error}", where=place, cure="write one JSON object a line") from error
+
+
+def field_of(record: Any, field: str, place: str, cure: str = "name the fields with --text-field, --label-field and --source-field") -> Any:
+    """A field of a row; a dot goes into an object. Raises `UserError`, with the fields that the row has, where it is missing."""
+    value = record
+    for part in field.split("."):
+        if not isinstance(value, dict) or part not in value:
+            have = f"; it has: {', '.join(map(str, record))}" if isinstance(record, dict) else ""
+            raise UserError(f"the row has no field `{field}`{have}", where=place, cure=cure)
+        value = value[part]
+    return value
+
+
+def _text(value: Any, field: str, place: str) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"`{field}` is not a string but {value!r}", where=place, cure="give the text as a string, or leave the row out")
+    return normalise(value).strip()
+
+
+def _label(value: Any, field: str, place: str) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int | float) or (isinstance(value, str) and value.strip()):
+        return str(value).strip()
+    raise UserError(f"`{field}` is not a label but {value!r}", where=place, cure="give a string, a number, true or false")
+
+
+def _guess(labels: Counter[str], where: str) -> str:
+    known = [label for label in labels if label.lower() in _POSITIVE]
+    if len(known) == 1 or len(labels) == 1:
+        return (known or list(labels))[0]
+    shown = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
+    cure = "set `positive` (--positive), for example --positive good or --positive '>=3'"
+    raise UserError(f"which label is the positive one? {shown}", where=where, cure=cure)
+
+
+def _is_good(label: str, positive: str, where: str) -> bool:
+    bound = _BOUND.fullmatch(positive.strip())
+    if not bound:
+        return label == positive
+    try:
+        return bool(_COMPARE[bound[1]](float(label), float(bound[2])))
+    except ValueError as error:
+        raise UserError(f"`positive` is {positive}, but the label `{label}` is no number", where=where, cure="name a label") from error

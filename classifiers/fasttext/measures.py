@@ -1,0 +1,60 @@
+"""How well scores tell two classes apart, and where to put a threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from rephrase.settings.section import Section
+
+Truth = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.float64]
+
+
+class Line(Section):
+    """What a threshold does: texts that score at least so much are kept."""
+
+    threshold: float
+    kept: float
+    """Share of all texts."""
+    precision: float
+    """Share of the kept texts that are good; 1 where none are kept."""
+    recall: float
+    """Share of the good texts that are kept."""
+    f1: float
+
+
+def line_at(threshold: float, truth: Truth, scores: Scores) -> Line:
+    """What this threshold does on these texts."""
+    kept = scores >= threshold
+    hits = int((kept & truth).sum())
+    precision = hits / int(kept.sum()) if kept.any() else 1.0
+    recall = hits / max(int(truth.sum()), 1)
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    return Line(threshold=threshold, kept=float(kept.mean()), precision=precision, recall=recall, f1=f1)
+
+
+def auc(truth: Truth, scores: Scores) -> float:
+    """The chance that a good text scores above a bad one, ties counting half (the area under the ROC curve)."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # from 1; equal scores share their mean rank
+    good, bad = int(truth.sum()), int((~truth).sum())
+    if not good or not bad:
+        raise ValueError("both classes are needed")
+    return float((ranks[truth].sum() - good * (good + 1) / 2) / (good * bad))
+
+
+def threshold_by_keep_rate(scores: Scores, rate: float) -> float:
+    """The threshold that keeps this share of the texts: more only where scores are equal."""
+    ranked = np.sort(scores)[::-1]
+    return float(ranked[max(round(rate * len(ranked)), 1) - 1])
+
+
+def threshold_by_precision(truth: Truth, scores: Scores, precision: float) -> float | None:
+    """The lowest threshold at which at least this share of the kept texts is good; None if there is none."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    shares = np.cumsum(truth[order]) / np.arange(1, len(ranked) + 1)
+    last_of_equals = np.append(ranked[1:] != ranked[:-1], True)
+    reached = np.flatnonzero((shares >= precision) & last_of_equals)
+    return float(ranked[reached[-1]]) if len(reached) else None

@@ -1,0 +1,209 @@
+"""Training of a quality classifier: labels in, a fastText model with a measured threshold and a card out.
+
+The method is DCLM's (Li et al. 2024, arXiv 2406.11794): a fastText classifier of good and raw texts, whose score ranks a corpus.
+The model is trained without the held-out rows, so that the numbers on its card are about this very model.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifiers.fasttext.card import Card, DataCounts, Quantised, card_path, describe_card, encode_card, read_card
+from classifiers.fasttext.fit import fit, saved
+from classifiers.fasttext.labels import Labelled, read_labelled, read_texts
+from classifiers.fasttext.measures import Line, Scores, Truth, auc, line_at, threshold_by_keep_rate, threshold_by_precision
+from classifiers.fasttext.model import POSITIVE
+from classifiers.fasttext.settings import TrainSettings
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.records import content_id
+
+_METHOD = "1"  # part of the digest: to be raised when the same data and settings come to mean another model
+_TABLE = [n / 10 for n in range(1, 10)]  # keep-rates of the lines of the table
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `train` did, and where the files are."""
+
+    model: str
+    card_json: str
+    card_markdown: str
+    card: Card
+    up_to_date: bool
+    """True: a model of this data and these settings was there already, and nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    train: list[int]
+    held_out: list[int]
+
+
+def train(
+    labels: str | Sequence[str],
+    output: str,
+    settings: TrainSettings | None = None,
+    *,
+    keep_rate_of: str | Sequence[str] | None = None,
+) -> Report:
+    """Train a classifier on JSONL files (plain, .gz, .zst; paths, globs, `s3://`) and store `<output>.bin`, `.json` and `.md`.
+
+    `settings.quantise` adds `<output>.ftz`. `output` is a path or `s3://` URL without extension (a final `.bin` is ignored).
+    `keep_rate_of` names JSONL files of unlabelled texts, a sample of the corpus: the threshold of `settings.keep_rate` is then
+    measured on them rather than on held-out rows.
+
+    All texts are in memory at once. Raises `UserError` for faults of the data (with file and row), for data too small to hold rows out,
+    and for a precision that no threshold reaches.
+    """
+    settings = settings or TrainSettings()
+    paths = [labels] if isinstance(labels, str) else list(labels)
+    corpus = [keep_rate_of] if isinstance(keep_rate_of, str) else list(keep_rate_of or ())
+    if corpus and settings.keep_rate is None:
+        raise UserError("a corpus sample is of use only with a keep-rate", where=", ".join(corpus), cure="set `keep_rate` (--keep-rate)")
+    data = read_labelled(paths, settings.text_field, settings.label_field, settings.positive)
+    sample = read_texts(corpus, settings.text_field) if corpus else []
+    given = sorted(settings.model_fields_set) if settings.autotune else []  # the others are autotune's to choose
+    digest = content_id(_METHOD, settings.model_dump_json(), data.digest, content_id(*sample), *given)
+    base = output.removesuffix(".bin").rstrip("/")
+    model_path, json_path, markdown_path = f"{base}.bin", card_path(f"{base}.bin"), f"{base}.md"
+    existing = read_card(model_path)
+    if existing and existing.digest == digest and _whole(existing, base):
+        return Report(model_path, json_path, markdown_path, existing, up_to_date=True)
+
+    split = _split(data, settings, paths)
+    with tempfile.TemporaryDirectory() as folder:
+        model, buckets, tuned = fit(data, split.train, settings, folder)
+        truth, scores = np.array([data.good[i] for i in split.held_out]), model.scores([data.texts[i] for i in split.held_out])
+        sample_scores = model.scores(sample) if sample else None
+        threshold, rule = choose_threshold(truth, scores, sample_scores, settings, paths)
+        content = saved(model, folder)
+        quantised, small = None, b""
+        if settings.quantise:
+            model.quantise()
+            small = saved(model, folder)
+            rough = model.scores([data.texts[i] for i in split.held_out])
+            quantised = Quantised(auc=auc(truth, rough), threshold_line=line_at(threshold, truth, rough), model_bytes=len(small))
+    card = Card(
+        digest=digest,
+        settings=settings,
+        data=_counts(data, split, paths),
+        auc=auc(truth, scores),
+        accuracy=float(((scores >= 0.5) == truth).mean()),
+        hold_out=_table(threshold, truth, scores),
+        threshold=threshold,
+        threshold_rule=rule,
+        threshold_line=line_at(threshold, truth, scores),
+        label=POSITIVE,
+        buckets=buckets,
+        fasttext_version=_fasttext_version(),
+        model_bytes=len(content),
+        tuned=tuned,
+        quantised=quantised,
+    )
+    storage.put(model_path, content)
+    if quantised:
+        storage.put(f"{base}.ftz", small)
+    elif existing and existing.quantised:
+        storage.delete(f"{base}.ftz")  # of the model that is being replaced
+    storage.put(markdown_path, describe_card(card, storage.name_of(base)).encode())
+    storage.put(json_path, encode_card(card))  # last: a card stands for a model that is whole
+    return Report(model_path, json_path, markdown_path, card, up_to_date=False)
+
+
+def _split(data: Labelled, settings: TrainSettings, paths: list[str]) -> _Split:
+    """Rows to train on and rows to hold out, the same share of each class, both fixed by the texts and the seed."""
+    train: list[list[int]] = []
+    held_out: list[int] = []
+    for good in (True, False):
+        rows = [i for i, is_good in enumerate(data.good) if is_good is good]
+        if len(rows) < 2:
+            name = "good" if good else "bad"
+            cure = "two of each class are the least: one to train on, one to measure on"
+            raise UserError(f"only {len(rows)} distinct {name} texts", where=", ".join(paths), cure=cure)
+        rows.sort(key=lambda i: content_id("hold-out", str(settings.seed), data.texts[i]))
+        count = min(max(round(len(rows) * settings.hold_out), 1), len(rows) - 1)
+        held_out += rows[:count]
+        train.append(rows[count:])
+    return _Split(order_to_train(data, train, settings), sorted(held_out))
+
+
+def order_to_train(data: Labelled, classes: list[list[int]], settings: TrainSettings) -> list[int]:
+    """The rows of all classes, balanced where the settings say so, in an order fixed by the texts and the seed."""
+    if settings.balance:
+        least = min(map(len, classes))
+        classes = [rows[:least] for rows in classes]
+    return sorted((i for rows in classes for i in rows), key=lambda i: content_id("order", str(settings.seed), data.texts[i]))
+
+
+def choose_threshold(truth: Truth, scores: Scores, sample: Scores | None, settings: TrainSettings, paths: list[str]) -> tuple[float, str]:
+    """The threshold that the settings ask for, and the rule that put it there. Keep-rates are measured on the sample if there is one.
+
+    Raises `UserError` for a precision that no threshold reaches.
+    """
+    if settings.keep_rate is not None:
+        measured = scores if sample is None else sample
+        place = "of the held-out rows" if sample is None else f"of {len(measured):,} texts of a corpus sample"
+        return threshold_by_keep_rate(measured, settings.keep_rate), f"keeps {settings.keep_rate:g} {place}"
+    if settings.precision is not None:
+        threshold = threshold_by_precision(truth, scores, settings.precision)
+        if threshold is None:
+            best = max(line_at(float(value), truth, scores).precision for value in np.unique(scores))
+            raise UserError(
+                f"no threshold reaches a precision of {settings.precision:g}; the best is {best:.3f}",
+                where=", ".join(paths),
+                cure="ask for less, train more epochs, or give more labels",
+            )
+        return threshold, f"lowest with a precision of {settings.precision:g} on the held-out rows"
+    return 0.5, "good is likelier than bad"
+
+
+def _table(threshold: float, truth: Truth, scores: Scores) -> tuple[Line, ...]:
+    thresholds = {threshold_by_keep_rate(scores, rate) for rate in _TABLE} | {threshold}
+    return tuple(line_at(value, truth, scores) for value in sorted(thresholds))
+
+
+def _counts(data: Labelled, split: _Split, paths: list[str]) -> DataCounts:
+    def good(rows: list[int]) -> int:
+        return sum(data.good[i] for i in rows)
+
+    return DataCounts(
+        files=tuple(paths),
+        labels=data.labels,
+        positive=data.positive,
+        blank=data.blank,
+        duplicates=data.duplicates,
+        conflicting=data.conflicting,
+        trained_good=good(split.train),
+        trained_bad=len(split.train) - good(split.train),
+        held_out_good=good(split.held_out),
+        held_out_bad=len(split.held_out) - good(split.held_out),
+        digest=data.digest,
+    )
+
+
+def _whole(card: Card, base: str) -> bool:
+    if card.quantised and _size(f"{base}.ftz") != card.quantised.model_bytes:
+        return False
+    return _size(f"{base}.bin") == card.model_bytes
+
+
+def _size(path: str) -> int | None:
+    try:
+        return storage.expand(path)[0].size
+    except UserError:
+        return None
+
+
+def _fasttext_version() -> str:
+    for name in ("fasttext-community", "fasttext", "fasttext-wheel", "fasttext-numpy2-wheel"):
+        try:
+            return f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "unknown"

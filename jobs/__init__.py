@@ -1,1 +1,0 @@
-"""The Spark side: one file a stage, and the `rephrase` command."""

@@ -1,0 +1,1 @@
+"""The command `rephrase`: a file a command, with its options and what it prints."""

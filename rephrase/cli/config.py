@@ -1,0 +1,127 @@
+"""The command `rephrase config`: every key of a run.yaml and of the checks, as the code itself defines and explains them."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from rephrase.errors import UserError
+from rephrase.settings.section import Section
+from rephrase.settings.validation import sections_of
+
+_CHECKS = "checks"  # stands for `filter.checks` and `screen.checks`, whose settings are the checks' own
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a config: `mix.components[].share`, what it takes, and what it means."""
+
+    path: str
+    takes: str
+    meaning: str
+
+    @property
+    def plain(self) -> str:
+        """The path as users write it, without the marks of lists and mappings."""
+        return self.path.replace("[]", "").replace(".NAME", "").split(" (")[0]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
+    words = (
+        "What a run.yaml may hold: the keys below KEY with types, defaults and meanings; without KEY the sections. `checks`: all checks."
+    )
+    parser = commands.add_parser("config", help="the keys of a run.yaml, explained", description=words)
+    parser.add_argument("key", nargs="?", metavar="KEY", help="for example input, input.fields, engine, mix.components, checks.length")
+    parser.set_defaults(action=_config)
+
+
+def _config(options: argparse.Namespace) -> None:
+    keys = list(all_keys())
+    wanted = options.key.strip(".").replace("filter.checks", _CHECKS).replace("screen.checks", _CHECKS) if options.key else ""
+    found = [key for key in keys if f"{key.plain}.".startswith(f"{wanted}.")] if wanted else [key for key in keys if "." not in key.plain]
+    if not found:
+        near = difflib.get_close_matches(wanted, [key.plain for key in keys], n=1)
+        raise UserError(
+            f"there is no key `{options.key}`", where="config", cure=f"did you mean `{near[0]}`?" if near else "`rephrase config`"
+        )
+    for key in found:
+        print(f"{key.path}  {key.takes}".rstrip())
+        if key.meaning:
+            print(textwrap.fill(key.meaning, 120, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False))
+
+
+def all_keys() -> Iterator[Key]:
+    """The keys of a run and of all checks, in the order in which they are defined."""
+    from classifiers.checks import KINDS
+    from rephrase.config.run import Run
+
+    yield from _keys_of(Run, "")
+    yield Key(_CHECKS, "the checks that `filter.checks` and `screen.checks` may list; `rephrase config checks`", "")
+    for name, kind in KINDS.items():
+        yield Key(f"{_CHECKS}.{name}", "", _sentence(kind.make))
+        yield from _keys_of(kind.settings, f"{_CHECKS}.{name}.")
+
+
+def _keys_of(section: type[Section], prefix: str) -> Iterator[Key]:
+    meanings = _meanings(section)
+    for name, field in section.model_fields.items():
+        origin, below = get_origin(field.annotation), sections_of(field.annotation)
+        path = prefix + name + ("[]" if list in (origin, *map(get_origin, get_args(field.annotation))) and below else "")
+        path += ".NAME" if origin is dict and below else ""
+        about = meanings.get(name) or (_sentence(below[0]) if len(below) == 1 else "")
+        yield Key(path, _takes(field, sub=bool(below)), about)
+        for sub in below if len(below) == 1 else ():
+            yield from _keys_of(sub, f"{path}.")
+        for sub in below if len(below) > 1 else ():  # kinds of a section, told apart by the key `kind`
+            kind = get_args(sub.model_fields["kind"].annotation)[0]
+            yield Key(f"{path}.kind", kind, _sentence(sub))
+            yield from (Key(f"{path}.{key.path} ({kind})", key.takes, key.meaning) for key in _keys_of(sub, "") if key.path != "kind")
+
+
+def _takes(field: Any, *, sub: bool) -> str:
+    if field.is_required():
+        return f"{_type(field.annotation)}, required"
+    default = field.get_default(call_default_factory=True)
+    if sub or default is None or isinstance(default, Section):
+        return _type(field.annotation)
+    return f"{_type(field.annotation)}, default {json.dumps(default, ensure_ascii=False, default=str)}"
+
+
+def _type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is None:
+        return "section" if issubclass(annotation, Section) else str(annotation.__name__)
+    if origin is Literal:
+        return " | ".join(str(value) for value in arguments)
+    if origin in (list, tuple):
+        return f"list of {_type(arguments[0])}"
+    if origin is dict:
+        return "mapping"
+    kinds = arguments[:1] if origin is Annotated else [kind for kind in arguments if kind is not type(None)]
+    return " | ".join(dict.fromkeys(_type(kind) for kind in kinds))
+
+
+def _meanings(section: type[Section]) -> dict[str, str]:
+    """What stands as a string below each key in the source of the class and of those that it extends."""
+    found: dict[str, str] = {}
+    for part in reversed(section.__mro__):
+        if not issubclass(part, Section) or part is Section:
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for key, text in zip(body.body, body.body[1:], strict=False):
+            if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                found[ast.unparse(key.target)] = " ".join(str(text.value.value).split())
+    return found
+
+
+def _sentence(thing: Any) -> str:
+    return " ".join((thing.__doc__ or "").split("\n\n")[0].split())

@@ -1,0 +1,103 @@
+"""`rephrase filter --dry-run`: the funnel that other thresholds would give, from kept scores, in seconds and without Spark."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from classifiers.cascade import build_cascade
+from classifiers.rejudge import rejudged
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.records import INTERMEDIATE, KEEP
+from rephrase.spark.stages.ledger import stage_note
+from rephrase.spark.stages.run_tables import check_begun, objects_of
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+
+_COLUMNS = ["recipe", "source", "verdict", "scores", "n_tokens"]
+
+
+def dry_run(run: Run, console: Console | None = None) -> None:
+    """Print how many rows each check would reject, next to what it did when the filter stage ran.
+
+    Raises `UserError` for a missing table, a check that never ran, and settings that scores depend on and that differ.
+    """
+    check_begun(run.output)
+    console = console or Console(highlight=False)
+    cascade = build_cascade(run.filter)
+    folder = storage.join(run.output, "judged")
+    paths = objects_of(run.output, "judged")
+    _check_scoring(stage_note(folder)["meaning"]["checks"], cascade.describe(), {c.name: c.scored_by for c in cascade.checks("")})
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    kept: dict[str, Counter[str]] = {}
+    tokens = unknown = 0
+    for path in paths:
+        table = tables.read(path, _COLUMNS)
+        old, new = table.column("verdict").to_pylist(), rejudged(table, cascade)
+        before.update(old)
+        after.update(new)
+        for recipe, was, now, count in zip(table.column("recipe").to_pylist(), old, new, table.column("n_tokens").to_pylist(), strict=True):
+            if now != INTERMEDIATE:
+                kept.setdefault(recipe, Counter()).update({"rows": 1, "was": was == KEEP, "now": now == KEEP})
+            tokens += count if now == KEEP else 0
+            unknown += now == KEEP and was != KEEP
+    _print(console, cascade.names, before, after)
+    _print_recipes(console, kept)
+    more = f" and those of {unknown:,} rows that are not counted yet" if unknown else ""
+    console.print(f"kept: {after[KEEP]:,} rows, {tokens:,} tokens{more} (before: {before[KEEP]:,} rows)")
+
+
+def _check_scoring(then: list[dict[str, object]], now: list[dict[str, object]], scored_by: dict[str, tuple[str, ...]]) -> None:
+    """Refuse settings that would have given other scores."""
+    known = {check["name"]: check for check in then}
+    for check in now:
+        old = known.get(check["name"])
+        names = {*scored_by[str(check["name"])], "model_digest"}
+        if old is None:
+            raise UserError(
+                f"the check `{check['name']}` did not run, and left no scores",
+                where=f"filter.checks.{check['name']}",
+                cure="run the filter stage with it in another `output`: a dry run only moves thresholds",
+            )
+        if old["check"] != check["check"] or _only(old, names) != _only(check, names):
+            raise UserError(
+                f"`{check['name']}` would give other scores: its {', '.join(sorted(names - {'model_digest'}))} differ",
+                where=f"filter.checks.{check['name']}",
+                cure="run the filter stage in another `output`: a dry run only moves thresholds",
+            )
+
+
+def _only(check: dict[str, object], names: set[str]) -> object:
+    layers = {"": check["settings"], **check["recipes"]}  # type: ignore[dict-item]  # JSON of Cascade.describe
+    return {pattern: {name: settings.get(name) for name in names} for pattern, settings in layers.items()}  # type: ignore[attr-defined]
+
+
+def _print(console: Console, names: list[str], before: Counter[str], after: Counter[str]) -> None:
+    table = Table(title="rows by verdict", title_justify="left")
+    table.add_column("check")
+    for column in ("left", "rejects", "before"):
+        table.add_column(column, justify="right")
+    left = sum(after.values()) - after[INTERMEDIATE]
+    for name in dict.fromkeys([*names, *(set(before) | set(after)) - {KEEP, INTERMEDIATE}]):
+        table.add_row(name, f"{left:,}", f"{after[name]:,}", f"{before[name]:,}")
+        left -= after[name]
+    table.add_section()
+    table.add_row(KEEP, f"{left:,}", "", f"{before[KEEP]:,}")
+    console.print(table)
+
+
+def _print_recipes(console: Console, kept: dict[str, Counter[str]]) -> None:
+    table = Table(title="kept by recipe", title_justify="left")
+    for column in ("recipe", "rows", "kept", "before"):
+        table.add_column(column, justify="left" if column == "recipe" else "right")
+    for recipe, counts in sorted(kept.items()):
+        shares = [f"{counts[when]:,} ({counts[when] / counts['rows']:.0%})" for when in ("now", "was")]
+        table.add_row(recipe, f"{counts['rows']:,}", *shares)
+    console.print(table)

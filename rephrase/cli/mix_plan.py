@@ -1,0 +1,32 @@
+"""`rephrase mix --plan`: the mixture that the mix stage would make, with nothing written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rephrase import storage
+from rephrase.cli.mix_tables import print_material, print_plan
+from rephrase.errors import UserError
+from rephrase.spark.runtime.watched import watched
+from rephrase.spark.stages.mix.inputs import find_inputs
+from rephrase.spark.stages.mix.planning import make_plan, measure
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+
+
+def show_plan(run: Run, spark: LazySession) -> None:
+    """Print the mixture that `mix` would make, from ids, tokens and labels alone, and leave nothing behind.
+
+    Raises what `mix` would raise; what material there is has then been printed.
+    """
+    inputs = find_inputs(run)
+    with watched(spark.get(), storage.join(run.output, "mixture")) as job:
+        material = measure(run.mix, inputs, job)
+        try:
+            plan, _ = make_plan(run.mix, inputs, job, material)
+        except UserError:
+            print_material(run.mix, material)
+            raise
+    print_plan(plan)

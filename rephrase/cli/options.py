@@ -1,0 +1,70 @@
+"""What the commands on a run have in common: their options, the config with what these replace, and Spark for as long as they work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+
+
+def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add the config and what replaces parts of it. `optional`: the command can do without a config."""
+    parser.add_argument("config", metavar="run.yaml", nargs="?" if optional else None, help="the run's config")
+    parser.add_argument("--master", help="Spark master, e.g. local[4], spark://host:7077, k8s://… (default: the config's, or local[*])")
+    parser.add_argument("--output", help="write there instead of the config's `output`")
+    parser.add_argument("--model", help="rewrite with a vLLM engine on this model: a folder or a hub id")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="replace a key of the config, e.g. mix.seed=7; repeatable",
+    )
+
+
+def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, Any]:
+    """KEY=VALUE words of an option, with values as YAML. Raises `UserError` for words of another form."""
+    from rephrase.settings.validation import parse_yaml
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"`{setting}` is not KEY=VALUE", where=option, cure=f"for example {option} {example}")
+        found[key.strip()] = parse_yaml(value, f"{option} {key}")
+    return found
+
+
+def load(options: argparse.Namespace) -> Run:
+    """The run that the options name, with what they replace. Raises `UserError` like `load_run`."""
+    from rephrase.config.file import load_run
+
+    overrides: dict[str, Any] = {}
+    if options.model:
+        model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
+        overrides["engine"] = {"kind": "vllm", "model": model}
+    overrides |= key_values(options.settings, "--set", "mix.seed=7")
+    if options.output == "":  # a variable of the shell that is not set
+        raise UserError("the output is empty", where="--output", cure="name a folder or an s3:// URL")
+    if options.output:
+        overrides["output"] = options.output if "://" in options.output else os.path.abspath(options.output)
+    return load_run(options.config, overrides)
+
+
+def with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> None:
+    """Do `action` with a session that starts when it is first asked for, and stop that session."""
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.pipeline import fasttext_models
+
+    spark = LazySession(run.spark, master, models=fasttext_models(run))
+    try:
+        action(spark)
+    finally:
+        spark.stop()

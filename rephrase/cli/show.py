@@ -1,0 +1,138 @@
+"""A look at rows: what a recipe made of a passage, what was thought of it, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.spark.stages.run_tables import check_begun, objects_of
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+
+_CHARACTERS = 700  # of each text: enough to see what was done to it
+_DOCUMENT = ["id", "text", "source", "url", "language", "n_tokens", "license", "metadata"]
+_GENERATION = ["id", "document_id", "span_start", "span_end", "recipe", "step", "model", "model_revision", "sampling", "seed", "error"]
+_MIXTURE = ["id", "origin", "recipe", "epoch", "n_tokens", "synthetic_depth"]
+
+
+def show_pairs(run: Run, number: int, verdict: str | None = None, console: Console | None = None) -> None:
+    """Print `number` rewrites, of as many recipes as there are, each below the passage that it was made from.
+
+    They are the mixture's, or with `verdict` those that the filter stage gave it. Raises `UserError` where there is no such table, and
+    where no row has the verdict.
+    """
+    if number < 1:
+        raise UserError(f"{number} rewrites are none to show", where="-n, --show", cure="1 or more")
+    check_begun(run.output)
+    console = console or Console(highlight=False)
+    table = "judged" if verdict else "mixture"
+    paths = objects_of(run.output, table)
+    rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _wanted(row, verdict))
+    ids = _of_many_recipes(rows, number)
+    if not ids and verdict:
+        raise UserError(f"no row has the verdict `{verdict}`", where=storage.join(run.output, table), cure="`rephrase summary` lists them")
+    if not ids:
+        console.print("the mixture has no rewrites, originals alone")
+    _print(run, ids, console)
+
+
+def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> None:
+    """Print rows of the mixture, of `generations` or of `documents` by their ids, with all that is known of where they come from.
+
+    Raises `UserError` for an id that no table has.
+    """
+    check_begun(run.output)
+    console = console or Console(highlight=False)
+    mixed = _find(run, "mixture", ids, _MIXTURE)
+    known = _find(run, "generations", ids, ["id"]) | _documents(run, ids)
+    missing = [one for one in ids if one not in known]
+    if missing:
+        raise UserError(f"no table has a row with the id `{missing[0]}`", where=run.output, cure="ids stand in the column `id`")
+    for one in ids:
+        console.print(Text(f"{one}  {_fields(mixed[one])}" if one in mixed else f"{one}  not in the mixture", style="bold"))
+        _print(run, [one], console, details=True)
+
+
+def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = False) -> None:
+    generations = _find(run, "generations", ids, [*_GENERATION, "text", "completion", "lineage"])
+    judged = _find(run, "judged", ids, ["id", "verdict", "scores"])
+    documents = _documents(run, [row["document_id"] for row in generations.values()] + [one for one in ids if one not in generations])
+    for one in ids:
+        row = generations.get(one)
+        document = documents[row["document_id"] if row else one]
+        text = document["text"][row["span_start"] : row["span_end"]] if row else document["text"]
+        console.print(_panel(text, f"original  {document['url'] or document['id']}", _fields(document, "text", "url") if details else ""))
+        if row:
+            verdict = judged.get(one, {"verdict": "not judged", "scores": []})
+            scores = ", ".join(f"{name} {score:.3g}" for name, score in verdict["scores"])
+            words = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
+            passed = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}"
+            written = row["text"] if row["text"] is not None else row["completion"]
+            console.print(_panel(written, f"{row['recipe']}  by {row['model']}{passed}", words, "red" if passed else "green"))
+
+
+def _panel(text: str, title: str, details: str, style: str = "none") -> Panel:
+    # Never as a string: what stands in brackets on a web page would be taken for markup.
+    words = Text(text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…")
+    if details:
+        words.append(f"\n\n{details}", style="dim")
+    return Panel(words, title=Text(title), title_align="left", border_style=style)
+
+
+def _fields(row: dict[str, Any], *without: str) -> str:
+    def shown(value: Any) -> str:
+        return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+    kept = {name: dict(value) if name == "metadata" else value for name, value in row.items() if name not in without and value is not None}
+    return "  ".join(f"{name}: {shown(value)}" for name, value in kept.items() if value not in ({}, []) and (name != "id" or without))
+
+
+def _wanted(row: dict[str, Any], verdict: str | None) -> bool:
+    return bool(row["verdict"] == verdict if verdict else row["origin"] == "synthetic")
+
+
+def _of_many_recipes(rows: Iterator[dict[str, Any]], number: int) -> list[str]:
+    """Ids from the head of a table: first one of each recipe, then others."""
+    first: dict[str, str] = {}
+    others: list[str] = []
+    for row in rows:
+        if first.setdefault(row["recipe"], row["id"]) != row["id"]:
+            others.append(row["id"])
+        if len(first) >= number or len(others) >= 100 * number:
+            break
+    return [*first.values(), *others][:number]
+
+
+def _rows(paths: Sequence[str], columns: list[str]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        for group in tables.read_row_groups(path, columns):
+            yield from group.to_pylist()
+
+
+def _documents(run: Run, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Documents and rows of recipes that have their own, by id."""
+    found = _find(run, "documents", ids, _DOCUMENT)
+    for table in {file.path.split("/")[-2] for file in storage.list_files(storage.join(run.output, "rows"))}:
+        found |= _find(run, f"rows/{table}", ids, _DOCUMENT)
+    return found
+
+
+def _find(run: Run, table: str, ids: Sequence[str], columns: list[str]) -> dict[str, dict[str, Any]]:
+    wanted, found = set(ids), {}
+    for path in tables.objects(storage.join(run.output, table)) if wanted else ():
+        if wanted.intersection(tables.read(path, ["id"])["id"].to_pylist()):
+            for row in tables.read(path, columns).to_pylist():
+                if row["id"] in wanted:
+                    found[row["id"]] = row
+        if len(found) == len(wanted):
+            break
+    return found

@@ -1,0 +1,97 @@
+"""run.yaml as typed objects: every section and key that it may have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from rephrase.engines.settings import EngineConfig
+from rephrase.mixing.settings import Mix
+from rephrase.readers.settings import Input
+from rephrase.recipes.use import RecipeUse
+from rephrase.settings.section import Section, as_list
+
+
+class ExecutorRequest(Section):
+    """Executors of the rewrite stage's own, which Spark's dynamic allocation starts and ends with it."""
+
+    gpus: int = Field(default=1, ge=1)
+    cores: int = Field(default=4, ge=1)
+    memory: str = "4g"
+    memory_overhead: str = "48g"
+    """Python workers and vLLM's host memory live here."""
+    discovery_script: str = ""
+    """Standalone clusters do without, where the workers have one: infra/gpu-discovery.sh."""
+    vendor: str = "nvidia.com"
+    """Kubernetes makes the name of its resource of it."""
+
+
+class Rewrite(Section):
+    """Knobs of the rewrite stage."""
+
+    prompts_per_unit: int = Field(default=4096, ge=1)
+    """Units of steps that fan out are cut into parts of about so many prompts."""
+    max_engine_errors: float = Field(default=0.2, ge=0, le=1)
+    """A unit with a higher share of engine errors, crashes among them, ends the run, and names the most frequent cause."""
+    reuse: Annotated[list[str], BeforeValidator(as_list)] = []
+    """`generations` folders of earlier runs, or recordings: completions of the same requests by the same model are taken from them."""
+    tasks_per_gpu: int = Field(default=4, ge=1)
+    """Spark tasks that share a GPU, so that its batch stays full while one of them ends; at most as many as the executor has cores."""
+    executor: ExecutorRequest | None = None
+
+
+class Filter(Section):
+    """The checks, in the order that decides the verdict. Each is a name, or a name with its settings."""
+
+    checks: list[str | dict[str, dict[str, Any]]] | None = None
+    """Default: see classifiers/defaults.yaml, with its settings per recipe family."""
+
+
+class Screen(Section):
+    """What the original documents must pass before any of them is rewritten or mixed."""
+
+    checks: list[str | dict[str, dict[str, Any]]] = Field(min_length=1)
+    """As under `filter`; settings under `recipes: {document: …}` are for documents alone."""
+
+
+class Dedup(Section):
+    """Near duplicates by MinHash, of which one stays. The numbers are FineWeb's (Penedo et al. 2024, arXiv 2406.17557)."""
+
+    ngram: int = Field(default=5, ge=1)
+    """Words of a shingle."""
+    bands: int = Field(default=14, ge=1)
+    rows: int = Field(default=8, ge=1)
+    """Values in each band: two texts of similarity s are compared with a probability of 1 - (1 - s^rows)^bands."""
+    min_similarity: float = Field(default=0.7, ge=0, le=1)
+    """Of those that are compared, texts below this estimate are no duplicates."""
+    score: str | None = None
+    """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
+    documents' metadata. Originals stay before rewrites, whatever their scores."""
+    seed: int = Field(default=1, ge=0)
+
+
+class Spark(Section):
+    """The Spark session that a run started from the command line makes for itself."""
+
+    master: str | None = None
+    """Default: what spark-submit set, else local[*]."""
+    conf: dict[str, str | int | float | bool] = {}
+
+
+class Run(Section):
+    """A whole run. Paths that are not absolute and not URLs are relative to the folder of the YAML file."""
+
+    output: str
+    input: Input | None = None
+    """Raw documents. Only runs whose recipes all have rows of their own can do without."""
+    tokenizer: str
+    """Counts tokens everywhere: a tokenizer.json, a folder with one, or a hub id."""
+    engine: EngineConfig
+    recipes: list[RecipeUse] = Field(min_length=1)
+    screen: Screen | None = None
+    rewrite: Rewrite = Rewrite()
+    filter: Filter = Filter()
+    dedup: Dedup | None = None
+    mix: Mix = Mix()
+    spark: Spark = Spark()

@@ -1,0 +1,279 @@
+"""The engine `vllm`: a server of our own on this executor's devices, found or started when the first request comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import importlib.util
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from rephrase.engines.base import Completion, Identity, Message, Request, Sampling
+from rephrase.engines.client import DIED, Client, Server
+from rephrase.engines.processes import Process, find_owner
+from rephrase.engines.vllm import servers
+from rephrase.engines.vllm.isolation import Isolation
+from rephrase.engines.vllm.server_folder import Launch
+from rephrase.engines.vllm.turns import Turns
+from rephrase.errors import UserError
+from rephrase.records import content_id
+
+if TYPE_CHECKING:
+    from rephrase.engines.prompts import ChatPrompter
+    from rephrase.engines.settings import VllmEngine
+
+_RETRIES = 3  # of calls that fail while the server lives
+_CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
+PROBE = Request((Message("text", "Hello"),), Sampling(max_tokens=1))
+_GONE = 3.0  # seconds that a server may take to be seen as gone after a failed call
+
+
+class Vllm:
+    """Completions from the vLLM server that all tasks of this executor share.
+
+    Calls under which the server dies are made again on a new one, then with nothing else on it; see `Isolation`.
+    """
+
+    def __init__(
+        self, config: VllmEngine, gpu_addresses: Sequence[str] = (), owner: Process | None = None, logs: str | None = None
+    ) -> None:
+        """Nothing is started yet.
+
+        `gpu_addresses` are the executor's, none on CPU; `owner` is by default the executor; `logs` is the folder where the server's
+        log is kept after its end. Raises `UserError` if the model folder cannot be one.
+        """
+        check_model(config)
+        self.model = config.model_name
+        self.identity = Identity("vllm")
+        self.batch_size = config.batch_size
+        self.concurrency = config.concurrency
+        self._config = config
+        self._owner = owner or find_owner()
+        self._launch = launch(config, gpu_addresses, logs)
+        self._seeds = config.seeds == "on" or (config.seeds == "auto" and bool(gpu_addresses))
+        self._starting = asyncio.Lock()
+        self._info: servers.ServerInfo | None = None
+        self._client: Client | None = None
+        self._isolation = Isolation(functools.partial(self._together, alone=True), self._prove)
+        self._held = contextlib.ExitStack()
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        """See `Engine.complete`. The first call waits for the server to start, which takes minutes for a large model."""
+        answers = await self._call(requests)
+        if _died(answers):
+            answers = await self._ask_again(requests, answers, self._call)
+        if _died(answers):  # twice may still be others' fault, or bad luck
+            answers = await self._ask_again(requests, answers, self._isolation.complete)
+        return answers
+
+    async def figures(self) -> dict[str, Any]:
+        """See `Engine.figures`: tokens looked up in the prefix cache, and those found there."""
+        if self._info is None:
+            return {}
+        return await asyncio.to_thread(servers.figures, self._info)
+
+    async def close(self) -> None:
+        """Close the connections; the server stays up for the executor's next task."""
+        if self._client is not None:
+            await self._client.close()
+        self._held.close()
+        self._client = self._info = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _call(self, requests: Sequence[Request]) -> list[Completion]:
+        [answers] = await self._together([requests])
+        return answers
+
+    async def _together(self, calls: Sequence[Sequence[Request]], *, alone: bool = False) -> list[list[Completion]]:
+        """The answers of calls that are made side by side on one server."""
+        while True:
+            client, info = await self._open()
+            turns = Turns(info.folder)
+            async with turns.alone() if alone else turns.together():
+                if info.process.alive:  # it may have died of another's call while this one waited for its turn
+                    return await asyncio.gather(*map(client.complete, calls))
+            self._forget(info)
+
+    async def _prove(self) -> None:
+        for _ in range(2):  # once may be bad luck
+            _, info = await self._open()
+            [answers] = await self._together([[PROBE]], alone=True)
+            if not _died(answers):
+                return
+        raise await asyncio.to_thread(servers.dies_of_anything, self._launch, info)
+
+    async def _ask_again(
+        self, requests: Sequence[Request], answers: list[Completion], call: Callable[[Sequence[Request]], Awaitable[list[Completion]]]
+    ) -> list[Completion]:
+        numbers = [number for number, answer in enumerate(answers) if answer.error == DIED]
+        made = await call([requests[number] for number in numbers])
+        again = dict(zip(numbers, made, strict=True))
+        return [again.get(number, answer) for number, answer in enumerate(answers)]
+
+    async def _open(self) -> tuple[Client, servers.ServerInfo]:
+        async with self._starting:
+            if self._info is None:
+                self._info = await self._start()
+                self._held.close()
+                self._held.enter_context(servers.in_use(self._info))
+            if self._client is None:
+                self._client = self._new_client(self._info)
+            return self._client, self._info
+
+    async def _start(self) -> servers.ServerInfo:
+        starting = asyncio.to_thread(find_or_start, self._launch, self._owner)
+        # The first import of transformers takes as long as a small model's start: it is done meanwhile.
+        info, prompter = await asyncio.gather(starting, asyncio.to_thread(lambda: self._prompter), return_exceptions=True)
+        if isinstance(info, BaseException):  # first, as the server's own error says more
+            raise info
+        if isinstance(prompter, BaseException):
+            raise prompter
+        return info
+
+    @functools.cached_property
+    def _prompter(self) -> ChatPrompter:
+        from rephrase.engines.prompts import ChatPrompter
+
+        template = argument(self._config, "--chat-template")
+        tokenizer = argument(self._config, "--tokenizer") or self._config.model
+        revision = argument(self._config, "--tokenizer-revision") or self._config.revision
+        return ChatPrompter(tokenizer, self._config.chat_template_args, revision=revision, chat_template=template)
+
+    def _forget(self, info: servers.ServerInfo | None) -> None:
+        if self._info is info:
+            self._info = None  # the next call starts another
+
+    def _new_client(self, info: servers.ServerInfo) -> Client:
+        self.identity = Identity(f"vllm {info.version}".strip(), model_revision(self._config), self._prompter.template_digest)
+        server = Server(
+            url="http://localhost/v1", model=self.model, unix_socket=info.socket, max_model_len=info.max_model_len, counts_tokens=True
+        )
+        return Client(
+            server,
+            self._prompter,
+            request_timeout=self._config.request_timeout,
+            retries=_RETRIES,
+            seeds=self._seeds,
+            died=self._server_died,
+            queued=self._has_queue,
+        )
+
+    async def _has_queue(self) -> bool:
+        return self._info is not None and await asyncio.to_thread(servers.has_queue, self._info)
+
+    async def _server_died(self) -> bool:
+        # A dying server refuses calls for a moment before it is gone.
+        asked, deadline = self._info, time.monotonic() + _GONE
+        while asked is not None and asked.process.alive and time.monotonic() < deadline:  # noqa: ASYNC110  # processes have no events
+            await asyncio.sleep(0.1)
+        if asked is not None and asked.process.alive:
+            return False
+        self._forget(asked)
+        return True
+
+
+def _died(answers: Sequence[Completion]) -> bool:
+    return any(answer.error == DIED for answer in answers)
+
+
+def find_or_start(launch: Launch, owner: Process) -> servers.ServerInfo:
+    """See `servers.find_or_start`; also raises a `UserError` where vLLM is not installed."""
+    check_installed(launch.where)
+    return servers.find_or_start(launch, owner)
+
+
+def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Launch:
+    """How the server is started: on all the given GPUs as one tensor-parallel engine, on CPU without any."""
+    arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
+    # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
+    arguments += ["--generation-config", "vllm", "--enable-prefix-caching"]
+    # A server's defaults are for readers who wait: on most devices half, or less, of the prompt tokens a step that vLLM takes offline.
+    arguments += ["--performance-mode", "throughput"]
+    if config.revision is not None:
+        arguments += ["--revision", config.revision]
+    if len(gpu_addresses) > 1:
+        arguments += ["--tensor-parallel-size", str(len(gpu_addresses))]
+    if config.max_model_len is not None:
+        arguments += ["--max-model-len", str(config.max_model_len)]
+    if config.gpu_memory_utilization is not None:
+        arguments += ["--gpu-memory-utilization", str(config.gpu_memory_utilization)]
+    environment = dict(config.env)
+    if not gpu_addresses and "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
+        environment.setdefault("VLLM_CPU_KVCACHE_SPACE", _CPU_CACHE_GIB)
+    return Launch(
+        where=config.model,
+        arguments=(*arguments, *config.args),
+        environment=tuple(sorted(environment.items())),
+        devices=tuple(gpu_addresses),
+        startup_timeout=config.startup_timeout,
+        stall_timeout=config.stall_timeout,
+        logs=logs,
+    )
+
+
+def model_revision(config: VllmEngine) -> str | None:
+    """Which state of the model writes: the configured revision, the commit in the hub's cache, or a digest of the model's folder.
+
+    The digest is made of config.json and the names and sizes of all files: weights of the same size are not told apart.
+    """
+    if config.revision is not None:
+        return config.revision
+    if os.path.isdir(config.model):
+        files = sorted((entry.name, entry.stat().st_size) for entry in os.scandir(config.model) if entry.is_file())
+        with open(os.path.join(config.model, "config.json"), encoding="utf-8") as file:
+            return "files:" + content_id(file.read(), *(f"{name} {size}" for name, size in files))[:16]
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(config.model, "config.json")
+    return os.path.basename(os.path.dirname(path)) if isinstance(path, str) else None  # …/snapshots/COMMIT/config.json
+
+
+def check_model(config: VllmEngine) -> None:
+    """Raise a `UserError` if the model is a path where no model is. Hub ids are left to the server."""
+    model = config.model
+    if not _is_path(model):
+        return
+    cure = "give a folder with the model's config.json and weights, or a hub id"
+    if "://" in model:
+        raise UserError("models are read from disk or the hub, not from URLs", where=model, cure=cure)
+    if not os.path.isdir(model):
+        raise UserError("there is no such model folder", where=model, cure=cure)
+    try:
+        with open(os.path.join(model, "config.json"), "rb") as file:
+            orjson.loads(file.read())
+    except FileNotFoundError as error:
+        raise UserError("the model folder has no config.json", where=model, cure=cure) from error
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UserError(f"the model's config.json cannot be read: {error}", where=model, cure=cure) from error
+
+
+def check_installed(where: str) -> None:
+    """Raise a `UserError` for the model or server named by `where` if this machine has no vLLM."""
+    if importlib.util.find_spec("vllm") is None:
+        cure = "pip install 'rephrase[gpu]', or 'rephrase[cpu]' without a GPU"
+        raise UserError("vLLM is not installed on this machine", where=where, cure=cure)
+
+
+def argument(config: VllmEngine, name: str) -> str | None:
+    """The value of one of the configured server arguments, written `--name value` or `--name=value`."""
+    for word, following in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
+        if word == name:
+            return following
+        if word.startswith(f"{name}="):
+            return word[len(name) + 1 :]
+    return None
+
+
+def _is_path(model: str) -> bool:
+    # A hub id has at most one slash.
+    return model.startswith((".", "/", "~")) or model.count("/") > 1 or os.path.isdir(model)

@@ -1,0 +1,259 @@
+"""Rows to requests to engine to rows: one loop that keeps the engine's queue full and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, zip_longest
+
+import pyarrow as pa
+
+from rephrase.engines.base import CRASH, Completion, Engine, Identity, Request, is_engine_error
+from rephrase.errors import UserError
+from rephrase.generation.step_run import Task
+from rephrase.recipes.base import Answer, Parsed, Prompt, Row
+from rephrase.records import GENERATION
+
+_FIRST = 100  # answers after which an engine that answers next to nothing is told from one that fails now and then
+
+
+_NUMBER = re.compile(r"\d+")  # servers name token ids and lengths in their errors, which are one cause all the same
+
+
+@dataclass
+class Tally:
+    """What a call of `generate` did: goes into the note of the unit."""
+
+    documents: int = 0
+    passages: int = 0
+    generations: int = 0
+    requests: int = 0
+    retried: int = 0
+    engine_errors: int = 0
+    parse_errors: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reused: int = 0  # completions that an earlier run wrote, and their tokens; counted above too
+    reused_tokens: int = 0
+    errors: int = 0  # rows with an error of any kind
+    seconds: float = 0.0
+    causes: Counter[str] = field(default_factory=Counter)
+
+    def note(self) -> dict[str, object]:
+        """The counts as JSON values; `causes` maps error codes to how often they happened."""
+        return {**self.__dict__, "causes": dict(self.causes), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A row whose prompts are being answered."""
+
+    row: Row
+    waiting: int = 0
+    number: int = 0  # prompts and samples so far
+    answers: list[tuple[int, Answer, Request]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What one task has come to."""
+
+    task: Task
+    tally: Tally = field(default_factory=Tally)
+    done: list[_Pending] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One request in flight, and where its answer goes."""
+
+    work: _Work
+    pending: _Pending
+    number: int
+    prompt: Prompt
+    request: Request
+    tokens_before: tuple[int, int] = (0, 0)  # prompt and completion tokens of earlier attempts
+
+
+async def generate(
+    rows: Iterable[Row], task: Task, engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
+) -> tuple[pa.Table, Tally]:
+    """Answer all prompts of a step for some rows. Returns GENERATION rows in the order of rows and prompts, and the tally.
+
+    `part` (i, n) takes every n-th prompt of each row from the i-th on, for steps that fan out. Raises `UserError` from the engine, and
+    when the share of requests that end in an engine error is above `max_engine_errors`, of all or already of the first 100; the message
+    names the most frequent cause, with a # for each number.
+    """
+    [result] = await generate_together(rows, [task], engine, part=part, max_engine_errors=max_engine_errors)
+    return result
+
+
+async def generate_together(
+    rows: Iterable[Row], tasks: Sequence[Task], engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
+) -> list[tuple[pa.Table, Tally]]:
+    """Answer the prompts of several steps for the same rows, passage by passage. Returns what `generate` does for each step.
+
+    The steps' prompts for one passage are in the engine at the same time, so that prompts which begin with the passage share its cache.
+    """
+    started = time.monotonic()
+    works = [_Work(task) for task in tasks]
+    queue = _asks(rows, works, part)
+    again: deque[_Ask] = deque()
+    running: set[asyncio.Task[list[tuple[_Ask, Completion]]]] = set()
+    in_flight = 0
+    try:
+        while True:
+            while in_flight < engine.concurrency:
+                batch = _next_batch(queue, again, min(engine.batch_size, engine.concurrency))
+                if not batch:
+                    break
+                in_flight += len(batch)
+                running.add(asyncio.create_task(_send(engine, batch)))
+            if not running:
+                break
+            finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for sent in finished:
+                answered = sent.result()
+                in_flight -= len(answered)
+                for ask, completion in answered:
+                    following = _take(ask, completion)
+                    if following:
+                        again.append(following)
+            for work in works:  # each crash costs a start of the engine: do not wait for the end of a unit in which all are
+                _refuse_if_broken(work.tally, max_engine_errors, _FIRST)
+    finally:
+        for sent in running:
+            sent.cancel()
+    results = []
+    for work in works:
+        records = [row for pending in work.done for row in _records(pending, work, engine.identity)]
+        work.tally.seconds = (time.monotonic() - started) / len(works)
+        _refuse_if_broken(work.tally, max_engine_errors)
+        results.append((pa.Table.from_pylist(records, schema=GENERATION), work.tally))
+    return results
+
+
+def requests_of(rows: Iterable[Row], task: Task) -> list[Request]:
+    """The requests that a step makes of some rows."""
+    return [ask.request for ask in _asks(rows, [_Work(task)], (0, 1))]
+
+
+def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int]) -> Iterator[_Ask]:
+    for row in rows:
+        several = [_asks_of_row(row, work, part) for work in works]
+        for asks in several if len(several) == 1 else [_taking_turns(several)]:
+            yield from asks
+
+
+def _taking_turns(several: Sequence[Iterator[_Ask]]) -> Iterator[_Ask]:
+    for turn in zip_longest(*several):
+        yield from (ask for ask in turn if ask is not None)
+
+
+def _asks_of_row(row: Row, work: _Work, part: tuple[int, int]) -> Iterator[_Ask]:
+    task, tally = work.task, work.tally
+    if task.recipe.when is not None and not task.recipe.when.accepts(row.document):
+        return
+    pending = _Pending(row)
+    work.done.append(pending)
+    tally.documents += 1
+    spans = set()
+    for prompt in _part_of(task.step.prompts(row, task.tokenizer), part):
+        spans.add(prompt.span)
+        for sample in range(task.step.samples):
+            request = task.request(row, prompt, sample, task.first_attempt)
+            pending.waiting += 1
+            yield _Ask(work, pending, pending.number, prompt, request)
+            pending.number += 1
+    tally.passages += len(spans)
+
+
+def _part_of(prompts: Iterator[Prompt], part: tuple[int, int]) -> Iterator[Prompt]:
+    index, parts = part
+    return islice(prompts, index, None, parts) if parts > 1 else prompts
+
+
+def _next_batch(queue: Iterator[_Ask], again: deque[_Ask], size: int) -> list[_Ask]:
+    """Up to `size` asks of equal sampling and schema, those that are asked again first."""
+    batch: list[_Ask] = []
+    while len(batch) < size:
+        ask = again.popleft() if again else next(queue, None)
+        if ask is None:
+            break
+        if batch and (ask.request.sampling, ask.request.schema) != (batch[0].request.sampling, batch[0].request.schema):
+            again.appendleft(ask)
+            break
+        batch.append(ask)
+    return batch
+
+
+async def _send(engine: Engine, batch: list[_Ask]) -> list[tuple[_Ask, Completion]]:
+    asked = [ask for ask in batch if ask.prompt.ready is None]
+    completions = await engine.complete([ask.request for ask in asked]) if asked else []
+    ready = [(ask, ask.prompt.ready) for ask in batch if ask.prompt.ready is not None]
+    return [*zip(asked, completions, strict=True), *ready]
+
+
+def _take(ask: _Ask, completion: Completion) -> _Ask | None:
+    """Parse and file one answer. Returns the ask to send next: the same again if this one did not parse, or the one that follows it."""
+    request, task, tally = ask.request, ask.work.task, ask.work.tally
+    tally.requests += 1
+    parsed = Parsed(error=completion.error) if completion.error else task.step.parse(ask.prompt, completion, task.tokenizer)
+    tokens = (ask.tokens_before[0] + completion.prompt_tokens, ask.tokens_before[1] + completion.completion_tokens)
+    if parsed.error and not completion.error and request.attempt < task.first_attempt + task.step.retries:
+        tally.retried += 1
+        following = task.request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1)
+        return replace(ask, request=following, tokens_before=tokens)
+    tally.prompt_tokens += tokens[0]
+    tally.completion_tokens += tokens[1]
+    if completion.reused:
+        tally.reused += 1
+        tally.reused_tokens += tokens[1]
+    if completion.error:
+        tally.engine_errors += is_engine_error(completion.error)
+    elif parsed.error:
+        tally.parse_errors += 1
+    if parsed.error:
+        tally.causes[_NUMBER.sub("#", parsed.error)] += 1
+    answer = Answer(ask.prompt, request.sample, completion, parsed)
+    ask.pending.waiting -= 1
+    ask.pending.answers.append((ask.number, answer, request))
+    prompt = task.step.follow(ask.pending.row, answer, task.tokenizer)
+    if prompt is None:
+        return None
+    ask.pending.waiting += 1
+    ask.pending.number += 1
+    return _Ask(
+        ask.work,
+        ask.pending,
+        ask.pending.number - 1,
+        prompt,
+        task.request(ask.pending.row, prompt, request.sample, task.first_attempt),
+    )
+
+
+def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dict[str, object]]:
+    assert pending.waiting == 0, "every request is answered before rows are made"
+    answers = sorted(pending.answers, key=lambda item: item[0])
+    requests = {id(answer): request for _, answer, request in answers}
+    for output in work.task.step.outputs(pending.row, [answer for _, answer, _ in answers]):
+        work.tally.generations += 1
+        work.tally.errors += output.parsed.error is not None
+        yield work.task.record(pending.row, output, requests[id(output.answer)], identity)
+
+
+def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) -> None:
+    """Raise a `UserError` where too many requests failed: of all, or of the first so many, be they answered or not."""
+    asked = tally.requests - tally.retried
+    if tally.engine_errors == tally.causes[CRASH] == 1:
+        return  # one bad prompt ends no run, however few others its unit has
+    if tally.engine_errors > max_engine_errors * max(asked, first) and (not first or asked <= first):
+        cause, times = next((c, n) for c, n in tally.causes.most_common() if is_engine_error(c))
+        raise UserError(
+            f"{tally.engine_errors} of {asked} requests of a unit failed, most often with `{cause}` ({times} times)",
+            cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
+        )

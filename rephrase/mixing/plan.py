@@ -1,0 +1,247 @@
+"""How much each component gives to a mixture, and where its selection is cut: from sums over texts alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rephrase.errors import UserError
+from rephrase.mixing.selection import BUCKETS, Cut, buckets_of, cut_bucket, cut_in_bucket
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rephrase.mixing.settings import Component, Mix
+
+MEASURES = 4  # sums of texts: tokens, rows, tokens of texts that a model wrote, tokens of originals
+TOKENS, ROWS, WRITTEN, ORIGINAL = range(MEASURES)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Texts that are drawn from as one: those of a component, or of one of its sources where it is split by source."""
+
+    component: int  # index in `Mix.selections`
+    source: str | None = None
+
+    def label(self, component: Component) -> str:
+        """How reports name the pool."""
+        return f"{component.name} from {self.source or 'no source'}" if component.split_by else component.name
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What there is. sums: by pool, measure and bucket of keys, shape (pools, MEASURES, BUCKETS). left_out: rows and tokens, by reason."""
+
+    pools: tuple[Pool, ...]
+    sums: NDArray[np.int64]
+    left_out: dict[str, dict[str, int]]
+
+    @property
+    def available(self) -> list[int]:
+        """Tokens of each pool."""
+        return [int(count) for count in self.sums[:, TOKENS].sum(axis=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The first so many tokens of a pool: all texts for each whole epoch, and those with a key below `cut` once more."""
+
+    whole_epochs: int = 0
+    cut: int = 0
+    sums: tuple[int, ...] = (0,) * MEASURES  # of what is drawn, by measure
+
+    def copies(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How often each text is drawn. Shape: (rows,)."""
+        return self.whole_epochs + (keys < self.cut)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentPlan:
+    """What a pool gives to a phase: what `end` draws beyond `start`. Tokens and rows count a text once for each use."""
+
+    name: str
+    phase: int
+    pool: int
+    share: float  # of the phase, as configured
+    max_epochs: float  # over all phases
+    target_tokens: int
+    available_tokens: int
+    available_rows: int
+    start: Draw
+    end: Draw
+    tokens: int
+    rows: int
+    written_tokens: int  # of texts that a model wrote
+    original_tokens: int
+
+    @property
+    def epochs(self) -> float:
+        """How often the phase uses the pool's tokens, on average."""
+        return self.tokens / self.available_tokens if self.available_tokens else 0.0
+
+    def describe(self) -> dict[str, Any]:
+        """The plan as the manifest tells it: without the cuts."""
+        return {key: value for key, value in asdict(self).items() if key not in ("start", "end", "pool")} | {
+            "epochs": round(self.epochs, 6),
+            "whole_epochs": self.end.whole_epochs,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole mixture before any text is moved. `left_out` counts rows and tokens that no component takes, by reason."""
+
+    pools: tuple[Pool, ...]
+    components: tuple[ComponentPlan, ...]  # phase by phase
+    left_out: dict[str, dict[str, int]]
+    files: tuple[int, ...]  # of each phase
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the mixture."""
+        return sum(component.tokens for component in self.components)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the mixture."""
+        return sum(component.rows for component in self.components)
+
+    def last(self, pool: int) -> Draw:
+        """All that the mixture draws of a pool."""
+        return max((c.end for c in self.components if c.pool == pool), key=lambda draw: draw.sums[TOKENS], default=Draw())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Plan:
+        """The reverse of `to_dict`."""
+        components = [{**one, "start": _draw(one["start"]), "end": _draw(one["end"])} for one in data["components"]]
+        pools = tuple(Pool(**pool) for pool in data["pools"])
+        return cls(pools, tuple(ComponentPlan(**one) for one in components), data["left_out"], tuple(data["files"]))
+
+
+def _draw(data: dict[str, Any]) -> Draw:
+    return Draw(data["whole_epochs"], data["cut"], tuple(data["sums"]))
+
+
+def draws(
+    material: Material, wanted: Sequence[Sequence[int]], keys_in: Callable[[NDArray[np.bool_]], Sequence[NDArray[np.int64]]]
+) -> list[list[Draw]]:
+    """For each phase and pool, the draw up to its end that is nearest to what is wanted up to there: within half a text.
+
+    wanted: tokens by phase and pool. keys_in: of the texts in the chosen buckets, shape (pools, BUCKETS), it gives for each pool the keys
+    and the measures, shape (1 + MEASURES, texts).
+    """
+    ends = np.cumsum(np.array(wanted, dtype=object), axis=0)
+    spots = [[_spot(material.sums[pool, TOKENS], int(end)) for pool, end in enumerate(phase)] for phase in ends]
+    chosen = np.zeros((len(material.pools), BUCKETS), np.bool_)
+    for phase in spots:
+        for pool, spot in enumerate(phase):
+            if spot.bucket is not None:
+                chosen[pool, spot.bucket] = True
+    inside = keys_in(chosen)
+    return [[_draw_to(material.sums[pool], spot, inside[pool]) for pool, spot in enumerate(phase)] for phase in spots]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where so many tokens end: after whole epochs, and so many tokens further, in a bucket."""
+
+    epochs: int
+    rest: int
+    bucket: int | None
+
+
+def _spot(tokens: NDArray[np.int64], end: int) -> _Spot:
+    epochs, rest = divmod(end, int(tokens.sum()) or 1)
+    return _Spot(epochs, rest, cut_bucket(tokens, rest))
+
+
+def _draw_to(sums: NDArray[np.int64], spot: _Spot, inside: NDArray[np.int64]) -> Draw:
+    totals = sums.sum(axis=1) * spot.epochs
+    if spot.bucket is None:
+        return Draw(spot.epochs, 0, tuple(totals.tolist()))
+    before = sums[:, : spot.bucket].sum(axis=1)
+    mine = inside[:, buckets_of(inside[0]) == spot.bucket]
+    cut = cut_in_bucket(spot.bucket, Cut(0, int(before[TOKENS]), int(before[ROWS])), mine[0], mine[1 + TOKENS], spot.rest)
+    return Draw(spot.epochs, cut.key, tuple((totals + before + mine[1:, mine[0] < cut.key].sum(axis=1)).tolist()))
+
+
+def component_plans(mix: Mix, material: Material, wanted: Sequence[Sequence[int]], ends: Sequence[Sequence[Draw]]) -> list[ComponentPlan]:
+    """What each pool gives to each phase, between the draw up to the phase's start and that up to its end."""
+    selections = mix.selections
+    plans = []
+    for number, (phase, targets, draws_to) in enumerate(zip(mix.stages, wanted, ends, strict=True)):
+        shares = {component.name: component.share or (component.tokens or 0) / (phase.budget or 1) for component in phase.components}
+        for index, (pool, target, end) in enumerate(zip(material.pools, targets, draws_to, strict=True)):
+            component = selections[pool.component]
+            if component.name not in shares:
+                continue
+            start = ends[number - 1][index] if number else Draw()
+            sums = [after - before for after, before in zip(end.sums, start.sums, strict=True)]
+            siblings = sum(there for other, there in zip(material.pools, targets, strict=True) if other.component == pool.component)
+            plans.append(
+                ComponentPlan(
+                    name=pool.label(component),
+                    phase=number,
+                    pool=index,
+                    share=shares[component.name] * (target / siblings if component.split_by and siblings else 1),
+                    max_epochs=component.max_epochs,
+                    target_tokens=target,
+                    available_tokens=material.available[index],
+                    available_rows=int(material.sums[index, ROWS].sum()),
+                    start=start,
+                    end=end,
+                    tokens=sums[TOKENS],
+                    rows=sums[ROWS],
+                    written_tokens=sums[WRITTEN],
+                    original_tokens=sums[ORIGINAL],
+                )
+            )
+    return plans
+
+
+def n_files(tokens: int, file_tokens: int) -> int:
+    """How many files hold a mixture."""
+    return max(1, math.ceil(tokens / file_tokens))
+
+
+def finished(mix: Mix, material: Material, components: Sequence[ComponentPlan]) -> Plan:
+    """The plan, with its files. Raises `UserError` if it has more text of models, or fewer originals, than the mix allows."""
+    _check_shares(mix, components)
+    tokens = [sum(c.tokens for c in components if c.phase == number) for number in range(len(mix.stages))]
+    return Plan(material.pools, tuple(components), material.left_out, tuple(n_files(count, mix.file_tokens) for count in tokens))
+
+
+def _check_shares(mix: Mix, components: Sequence[ComponentPlan]) -> None:
+    tokens = sum(c.tokens for c in components) or 1
+    written = sum(c.written_tokens for c in components)
+    originals = sum(c.original_tokens for c in components)
+    if mix.max_synthetic_share is not None and written > mix.max_synthetic_share * tokens:
+        most = ", ".join(f"`{c.name}` with {c.written_tokens:,}" for c in components if c.written_tokens)
+        raise UserError(
+            f"models wrote {written:,} of the mixture's {tokens:,} tokens ({written / tokens:.2%}), and max_synthetic_share is "
+            f"{mix.max_synthetic_share:.2%}: {most}",
+            where="mix.max_synthetic_share",
+            cure=f"take {written - math.floor(mix.max_synthetic_share * tokens):,} tokens off them for others, or set it to at least "
+            f"{_up(written / tokens)}",
+        )
+    if mix.min_original_share is not None and originals < mix.min_original_share * tokens:
+        raise UserError(
+            f"originals have {originals:,} of the mixture's {tokens:,} tokens ({originals / tokens:.2%}), and min_original_share is "
+            f"{mix.min_original_share:.2%}",
+            where="mix.min_original_share",
+            cure=f"give components of `origin: original` {math.ceil(mix.min_original_share * tokens) - originals:,} tokens of the others', "
+            f"or set it to at most {math.floor(originals / tokens * 1000) / 1000:g}",
+        )
+
+
+def _up(number: float) -> str:
+    return f"{math.ceil(number * 1000) / 1000:g}"

@@ -1,0 +1,59 @@
+"""The section `input:` of a run: where the raw documents are, and how they become text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from rephrase.settings.models import Models, as_models
+from rephrase.settings.section import Section, as_list
+
+
+class Fields(Section):
+    """Names of the columns or JSON fields of the input. Dolma's layout is the default; a dot goes into an object."""
+
+    text: str = "text"
+    id: str | None = "id"
+    url: str | None = "metadata.url"
+    source: str | None = "source"
+    language: str | None = "metadata.language"
+    language_score: str | None = "metadata.language_score"
+    license: str | None = "metadata.license"
+    synthetic_depth: str | None = "synthetic_depth"
+    metadata: str | None = "metadata"
+    also: Annotated[list[str], BeforeValidator(as_list)] = []
+    """Further fields that go into the metadata, by their names: the answer of a problem, a score."""
+
+
+class Input(Section):
+    """Where the raw documents are and how they become text."""
+
+    paths: Annotated[list[str], BeforeValidator(as_list)] = Field(min_length=1)
+    format: Literal["auto", "warc", "wet", "jsonl", "parquet"] = "auto"
+    fields: Fields = Fields()
+    source: str | None = None
+    """Written into documents whose input names no source; default: the input's file format."""
+    license: str | None = None
+    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    main_content: bool = True
+    """Drop navigation, banners and footers of HTML pages."""
+    language_model: str | None = None
+    """A fastText language model such as lid.176.bin."""
+    scores: dict[str, Annotated[Models, BeforeValidator(as_models)]] = {}
+    """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of one
+    for its probability, or several as under `ensemble`."""
+    scrub: bool | dict[str, str | None] = False
+    """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys (emails, ipv4, ipv6, phones), these
+    stand-ins; null leaves a kind alone."""
+    formatters: list[str | dict[str, dict[str, Any]]] = []
+    """Formatters of datatrove by their classes (FTFYFormatter, SymbolLinesFormatter …), with their arguments, in the order that texts
+    go through them; before scrubbing."""
+    dedup_paragraphs: bool = False
+    """Drop lines that an earlier document, or an earlier place of the same one, has as well, whatever their case and spacing."""
+    min_paragraph_characters: int = Field(default=50, ge=1)
+    """Shorter lines may repeat: headings, list items, cells of tables."""
+    min_characters: int = Field(default=200, ge=0)
+    max_characters: int = Field(default=2_000_000, ge=1)
+    tokens_per_unit: int = Field(default=500_000, ge=1)
+    """Tokens of a row group of `documents`: one unit of later stages."""

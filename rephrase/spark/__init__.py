@@ -1,0 +1,1 @@
+"""The Spark side: stages over a runtime."""

@@ -1,0 +1,82 @@
+"""GPUs on Spark: which ones belong to this executor, and what a task of the rewrite stage asks of its executor."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.resource import ResourceProfile
+    from pyspark.sql import SparkSession
+
+    from rephrase.config.run import Rewrite
+
+_AMOUNT = "spark.executor.resource.gpu.amount"
+_SCRIPT_SECONDS = 60
+
+
+def discovery_script(spark: SparkSession, config: Rewrite | None = None) -> str | None:
+    """The script by which executors find their GPUs, those of the rewrite stage's own too, if Spark was given one."""
+    if config is not None and config.executor is not None:
+        return config.executor.discovery_script or None
+    return spark.conf.get("spark.executor.resource.gpu.discoveryScript", None) or None
+
+
+def executor_gpus(script: str | None = None) -> tuple[str, ...]:
+    """The addresses of all GPUs of the executor that this task runs on; none on CPU.
+
+    Spark tells a task only its own, which may be one of several. Spark's standalone masters name an executor's GPUs in a file; elsewhere
+    executors find them as Spark did, by its discovery `script`. Spark does not set CUDA_VISIBLE_DEVICES.
+    """
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    own = context.resources().get("gpu") if context else None
+    if own is None:
+        return ()
+    return _allocated() or _discovered(script) or tuple(own.addresses)
+
+
+def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | None:
+    """What a task of the rewrite stage needs, so that tasks of other stages need no GPU. None where executors have none.
+
+    With `rewrite.executor` the stage gets executors of its own, by Spark's dynamic allocation; without, a share of the GPUs of
+    those that are there. Where the session itself says what every task takes of a GPU, that stands.
+    """
+    from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests
+
+    share = 1 / config.tasks_per_gpu
+    wanted = config.executor
+    if wanted is None and (int(spark.conf.get(_AMOUNT, "0") or 0) == 0 or spark.conf.get("spark.task.resource.gpu.amount", None)):
+        return None
+    builder = ResourceProfileBuilder().require(TaskResourceRequests().cpus(1).resource("gpu", share))
+    if wanted is not None:
+        executor = ExecutorResourceRequests().cores(wanted.cores).memory(wanted.memory).memoryOverhead(wanted.memory_overhead)
+        builder.require(executor.resource("gpu", wanted.gpus, wanted.discovery_script, wanted.vendor))
+    profile = builder.build
+    _ = profile.id  # Spark Connect makes the profile when it is first asked for its id, and only in the thread that has the session
+    return profile
+
+
+def _allocated() -> tuple[str, ...]:
+    from rephrase.engines.processes import find_owner
+
+    try:
+        words = Path(f"/proc/{find_owner().pid}/cmdline").read_bytes().decode().split("\0")
+        resources = json.loads(Path(words[words.index("--resourcesFile") + 1]).read_text())
+    except (OSError, ValueError, IndexError):
+        return ()
+    found = [entry["addresses"] for entry in resources if entry["id"]["resourceName"] == "gpu"]
+    return tuple(found[0]) if found else ()
+
+
+def _discovered(script: str | None) -> tuple[str, ...]:
+    if not script:
+        return ()
+    done = subprocess.run([script], capture_output=True, text=True, timeout=_SCRIPT_SECONDS, check=False)  # noqa: S603  # the user's own
+    try:
+        return tuple(json.loads(done.stdout)["addresses"])
+    except (ValueError, KeyError):
+        return ()

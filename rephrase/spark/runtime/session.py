@@ -1,0 +1,172 @@
+"""The Spark session, made only when there is work for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rephrase.errors import UserError
+from rephrase.spark.runtime.interrupt import deferred, kept_handlers
+from rephrase.spark.runtime.worker_daemon import MODELS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from rephrase.config.run import Spark
+
+_QUIET = Path(__file__).with_name("log4j2-quiet.properties")
+
+_MAX_FAILURES = "100"
+
+_MASTER = re.compile(r"local($|\[)|local-cluster\[|yarn$|[a-z0-9]+://")
+
+_DEFAULTS: dict[str, str] = {
+    # A clear message instead of a failed getInt when a task returns another schema than it declared.
+    "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
+    # Rows carry whole documents: the default of 10,000 a batch would be hundreds of megabytes. Small batches use their memory again.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "512",
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(4 << 20),
+    "spark.ui.showConsoleProgress": "false",
+    "spark.python.daemon.module": "rephrase.spark.runtime.worker_daemon",
+    # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.
+    "spark.python.unix.domain.socket.enabled": "true",
+    "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108  # names are random, and a container's own folder can be too long for a socket
+    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py. Faults of the
+    # JVM around a task (a full shuffle folder) do not: Spark counts them with those, with a killed executor and with each try on one whose
+    # engine does not start, and tells no driver through Connect which of them it was.
+    "spark.task.maxFailures": _MAX_FAILURES,
+}
+
+# A JVM that lives for one command spends more time on compiling its code thoroughly than it saves by that.
+_JVM = "-XX:TieredStopAtLevel=1"
+
+# On one machine, what tasks exchange crosses no network: compressing it would take longer than writing it. On a cluster it spares bytes.
+_ON_ONE_MACHINE = {
+    "spark.shuffle.compress": "false",
+    "spark.shuffle.spill.compress": "false",
+    "spark.executor.extraJavaOptions": _JVM,
+}
+
+
+class LazySession:
+    """Starts Spark on first use, so that a run with nothing left to do ends in a second."""
+
+    def __init__(
+        self, config: Spark, master: str | None = None, session: SparkSession | None = None, *, models: Sequence[str] = ()
+    ) -> None:
+        """`models` are fastText models that each executor loads once, for all its Python workers, if this object starts the session."""
+        self._config, self._master, self._session = config, master, session
+        self._models = models
+        self._owned = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether tasks are known to run on this machine; False for a session that was given."""
+        master = self._master or self._config.master or ("" if _is_submitted() else "local")
+        return (self._owned or self._session is None) and master.startswith("local")
+
+    def get(self) -> SparkSession:
+        """The session: the caller's own, else the one that runs in this process, else a new one."""
+        if self._session is None:
+            self._owned = not _is_running()
+            self._session = _start(self._config, self._master, self._models)
+        return self._session
+
+    def stop(self) -> None:
+        """Stop the session if this object started it."""
+        if self._owned and self._session is not None:
+            with contextlib.suppress(Exception):  # of a JVM that has gone already
+                self._session.stop()
+            self._session = None
+
+
+def _is_running() -> bool:
+    """Whether this process has a session, in whichever of its threads it was started: an active session is a thread's own."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    return SparkContext._active_spark_context is not None or SparkSession.getActiveSession() is not None  # noqa: SLF001  # nothing public tells
+
+
+def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSession:
+    from pyspark import SparkConf, SparkContext
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    master = master or config.master
+    if master and not _MASTER.match(master):  # the JVM would end with a stack trace
+        cure = "for example local[4], spark://host:7077, k8s://https://host:443, yarn or sc://host:15002"
+        raise UserError(f"`{master}` is no address of a Spark master", where="--master", cure=cure)
+    if master and master.startswith("sc://"):
+        return _connect(config, master)
+    builder = SparkSession.builder.appName("rephrase")
+    if not _is_submitted():  # spark-submit has its own master, logging and UI settings
+        master = master or "local[*]"
+        options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()}" + (f" {_JVM}" if master.startswith("local") else "")
+        builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
+    if master:
+        builder = builder.master(_with_retries(master))
+    for key, value in {**settings_of(config, master), **_preloading(models)}.items():
+        builder = builder.config(key, value)
+    try:
+        with deferred():  # a JVM that loses its driver before it has told its port neither ends nor is silent
+            SparkContext._ensure_initialized(conf=SparkConf().setAll(list(builder._options.items())))  # noqa: SLF001  # nothing public does
+        with kept_handlers():
+            return builder.getOrCreate()
+    except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
+        raise UserError(
+            f"Spark does not start: {str(error).splitlines()[0]}",
+            where=f"master {master or '(from spark-submit)'}",
+            cure="a Java 17 or newer must be on the PATH or in JAVA_HOME (see infra/java.sh), and at the master's address a master",
+        ) from error
+
+
+def _is_submitted() -> bool:
+    return "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+def settings_of(config: Spark, master: str | None) -> dict[str, str]:
+    """What a session on this master is started with: our defaults, and the user's own settings, which win."""
+    local = _ON_ONE_MACHINE if master and master.startswith("local") else {}
+    return {key: _text(value) for key, value in {**_DEFAULTS, **local, **config.conf}.items()}
+
+
+def _preloading(models: Sequence[str]) -> dict[str, str]:
+    if not models:
+        return {}
+    listed = json.dumps(sorted(set(models)))
+    os.environ[MODELS] = listed  # a local master's executor is a child of this process
+    return {f"spark.executorEnv.{MODELS}": listed}
+
+
+def _connect(config: Spark, url: str) -> SparkSession:
+    """A session on a Spark Connect server. What concerns the server's own start (GPUs, memory, retries) is set there."""
+    from pyspark.sql import SparkSession
+
+    try:
+        session = SparkSession.builder.remote(url).getOrCreate()
+        for key, value in {**_DEFAULTS, **config.conf}.items():
+            if session.conf.isModifiable(key):
+                session.conf.set(key, _text(value))
+    except Exception as error:  # a missing package, a server that is not there, or one that refuses
+        raise UserError(
+            f"Spark Connect does not answer: {str(error).splitlines()[0]}",
+            where=url,
+            cure="check the address; the client needs `pip install 'pyspark[connect]'`",
+        ) from error
+    return session
+
+
+def _with_retries(master: str) -> str:
+    # Local masters take the number of tries from their name alone, and would end a job with the first lost worker.
+    return re.sub(r"^local\[(\d+|\*)\]$", rf"local[\1,{_MAX_FAILURES}]", master)
+
+
+def _text(value: str | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

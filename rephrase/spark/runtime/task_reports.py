@@ -1,0 +1,170 @@
+"""What tasks tell the driver while a job runs: Spark itself would tell only after its last retry.
+
+Reports are small objects in a folder of the run's own. Four kinds: an executor that has been given a task, an error that ends the run at
+once, an engine that does not start on one executor, and a task that fails for a reason of its own. A task that fails by nothing but what
+Spark gave it, or did not, reports nothing: that is Spark's to mend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from rephrase import storage
+from rephrase.errors import StartError, TaskError, UserError, from_json
+from rephrase.spark.runtime.task_input import whole
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    Body = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]  # a function of `mapInArrow`
+
+_EXECUTOR, _FATAL, _NOT_STARTED, _BROKEN = "executor", "fatal", "not-started", "broken"
+_SPARE = "spare"  # removed by a task that cannot report: on a full disk that makes room, and anywhere else it tells the driver as much
+_SPARE_BYTES = 4096
+_TRIES = 3  # a task that fails so often by an error in it would fail for ever
+_NEXT_TRY = 10.0  # seconds that a task waits where another try would fail as well: its place is then taken by others, or its job ended
+
+
+class Found(NamedTuple):
+    """What was reported so far. Executors are named alike in both fields."""
+
+    fatal: UserError | None  # ends the run
+    executors: frozenset[str]  # all that have been given a task of the job
+    not_started: dict[str, UserError]  # those whose engine does not start, with its last error
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The reports of one job, by both sides."""
+
+    folder: str
+
+    def prepare(self) -> None:
+        """On the driver, before its tasks start. Raises `UserError` where nothing can be stored."""
+        storage.put(storage.join(self.folder, _SPARE), bytes(_SPARE_BYTES))
+
+    def began(self) -> None:
+        """In a task: report the executor that it runs on. No kind of session tells the driver which executors work for a job."""
+        _report_executor(self.folder)
+
+    def done(self) -> None:
+        """In a task: take back that the engine does not start here; it did, at another try."""
+        storage.delete(self._not_started())
+
+    def reporting(self, body: Body) -> Body:
+        """A task's function, which then reports the errors that it raises. Where its input breaks off, it is not let go on."""
+
+        def reported(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            broke_off = False
+
+            def given() -> Iterator[pa.RecordBatch]:
+                nonlocal broke_off
+                try:
+                    yield from whole(batches)
+                except Exception:
+                    broke_off = True
+                    raise
+
+            try:
+                yield from body(given())
+            except Exception as error:
+                if broke_off:
+                    raise
+                self.failed(error)
+
+        return reported
+
+    def failed(self, error: Exception) -> NoReturn:
+        """In a task: report its error and raise it in a form that the driver knows."""
+        if isinstance(error, StartError):
+            self._put(storage.name_of(self._not_started()), error)
+            time.sleep(_NEXT_TRY)
+            raise TaskError(error) from error
+        fatal = error
+        if not isinstance(fatal, UserError):
+            task, fatal = _task(), _as_user_error(error)
+            self._put(f"{_BROKEN}-{task}-{time.time_ns()}", fatal)
+            if len(_of_kind(f"{_BROKEN}-{task}", self._names())) < _TRIES:
+                raise error
+        self._put(_FATAL, fatal)
+        time.sleep(_NEXT_TRY)  # the driver, which looks now and then, ends the job meanwhile
+        raise TaskError(fatal) from error
+
+    def look(self) -> Found:
+        """On the driver: what was reported so far."""
+        names = self._names()
+        not_started = {}
+        for executor in _of_kind(_NOT_STARTED, names):
+            with contextlib.suppress(FileNotFoundError):  # taken back meanwhile
+                not_started[executor] = self._read(f"{_NOT_STARTED}-{executor}")
+        fatal = self._read(_FATAL) if _FATAL in names else None if _SPARE in names else self._not_stored()
+        return Found(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started)
+
+    def _not_stored(self) -> UserError:
+        try:
+            storage.check_writable(self.folder)
+        except UserError as error:  # the driver is refused as well, and says why
+            return error
+        cure = "check permissions and free space as the executors have them; run again to resume"
+        return UserError("a task cannot store its result, nor tell why", where=self.folder, cure=cure)
+
+    def _not_started(self) -> str:
+        return storage.join(self.folder, f"{_NOT_STARTED}-{_executor()}")
+
+    def _names(self) -> list[str]:
+        return [storage.name_of(file.path) for file in storage.list_files(self.folder)]
+
+    def _put(self, name: str, error: UserError) -> None:
+        place, data = storage.join(self.folder, name), error.json().encode()
+        try:
+            storage.put(place, data)
+        except Exception:  # noqa: BLE001  # whatever a store that takes nothing says; it may well be what is to be reported
+            with contextlib.suppress(Exception):
+                storage.delete(storage.join(self.folder, _SPARE))
+                storage.put(place, data)
+
+    def _read(self, name: str) -> UserError:
+        return from_json(storage.read(storage.join(self.folder, name)).decode())
+
+
+def _of_kind(kind: str, names: list[str]) -> list[str]:
+    return [name.removeprefix(f"{kind}-") for name in names if name.startswith(f"{kind}-")]
+
+
+# Both are cached, as a Python worker does many tasks and belongs to one executor.
+
+
+@functools.lru_cache(maxsize=8)
+def _report_executor(folder: str) -> None:
+    storage.create(storage.join(folder, f"{_EXECUTOR}-{_executor()}"), b"")
+
+
+@functools.cache
+def _executor() -> str:
+    from rephrase.engines.processes import find_owner
+
+    return f"{socket.gethostname()}-{find_owner().pid}"
+
+
+def _task() -> str:
+    """Names the task, whichever try of it this is."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    assert context is not None
+    return f"{context.stageId()}-{context.partitionId()}"
+
+
+def _as_user_error(error: Exception) -> UserError:
+    said = traceback.format_exception_only(error)[-1].strip()
+    frame = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" (in {os.path.basename(frame[0].filename)}, line {frame[0].lineno})" if frame else ""
+    return UserError(f"a Spark task failed: {said}{place}", cure="the executor's log has the whole traceback; run again to resume")

@@ -1,0 +1,73 @@
+"""Units of work on Spark: one unit is one task is one output object, created at most once.
+
+What exists is done; resume is "list what exists, run the rest". No state is kept beside the objects themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from rephrase import storage
+from rephrase.spark.runtime.watched import watched
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.resource import ResourceProfile
+    from pyspark.sql import SparkSession
+
+    from rephrase.spark.runtime.progress import StageProgress
+
+Payload = TypeVar("Payload")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit(Generic[Payload]):
+    """A piece of a stage's work: the object it writes, and what the task needs to know."""
+
+    output: str
+    payload: Payload
+
+
+def pending(units: Sequence[Unit[Payload]], folder: str) -> list[Unit[Payload]]:
+    """The units whose object is not there yet."""
+    there = {file.path for file in storage.list_files(folder)}
+    return [unit for unit in units if unit.output not in there]
+
+
+def run_units(
+    spark: SparkSession,
+    tasks: Sequence[Item],
+    work: Callable[[Item], None],
+    folder: str,
+    progress: StageProgress | None = None,
+    profile: ResourceProfile | None = None,
+) -> None:
+    """Run `work` on every item, each in a Spark task of its own; it must create what the item stands for.
+
+    Items and `work` must be picklable. Tasks start in the order of the items. `folder` is the stage's: what driver and tasks have to tell
+    each other lies below it for as long as the job runs. `profile` says what a task needs of its executor.
+
+    Raises what `Job.run` raises.
+    """
+    if not tasks:
+        return
+    numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
+    with watched(spark, folder, tasks) as job:
+        items, reports = job.folder, job.reports
+
+        def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for number in batch.column(0).to_pylist():
+                    reports.began()
+                    work(items.item(number))
+                    reports.done()
+                yield batch
+
+        told = job.reporting(body)
+        frame = numbers.mapInArrow(told, "id long", profile=profile) if profile else numbers.mapInArrow(told, "id long")
+        # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a lost
+        # executor would have all of its finished tasks run again.
+        job.run(frame.write.format("noop").mode("overwrite").save, progress)

@@ -1,0 +1,96 @@
+"""Spark's Python daemon, which forks the workers of an executor, with four differences from Spark's own.
+
+- The run's fastText models are loaded before it forks, so that the workers share their memory.
+- What every stage imports is imported before it forks, and not from Spark's zip files where the same packages are installed: a zipped
+  module is compiled at each start, and its directory read anew before each task.
+- A worker collects garbage after each task, which would walk all modules. What is there at its first task's end is left out of that.
+- A worker whose executor has hung up, as it does when a task is cancelled, ends without a traceback.
+
+For short tasks the first three are most of their time. Spark starts it as `spark.python.daemon.module`; the models come in the environment
+variable REPHRASE_MODELS, a JSON list of paths.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import itertools
+import json
+import os
+import sys
+import traceback
+import zipfile
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+MODELS = "REPHRASE_MODELS"
+_PRELOADED = [
+    "pandas",
+    "pyarrow.compute",
+    "pyarrow.parquet",
+    "rephrase.spark.runtime.units",
+]  # pandas, as Spark and pyarrow import it by themselves
+
+
+def leave_zips() -> None:
+    """Take Spark's zip files off the module path where the same version of their package is installed beside them."""
+    others = [path for path in sys.path if not path.endswith(".zip")]
+    for path in [path for path in sys.path if path.endswith(".zip")]:
+        package = Path(path).name.removesuffix(".zip").split("-")[0]
+        found = PathFinder.find_spec(package, others)
+        with contextlib.suppress(OSError, KeyError):
+            if found and found.origin and _version(Path(path), package) == Path(found.origin).with_name("version.py").read_bytes():
+                sys.path.remove(path)
+                sys.path_importer_cache.pop(path, None)
+
+
+def _version(path: Path, package: str) -> bytes:
+    with zipfile.ZipFile(path) as file:
+        return file.read(f"{package}/version.py")
+
+
+def preload() -> None:
+    """Load the models. One that does not load is left to the task that needs it, whose error reaches the user."""
+    from classifiers.fasttext.model import load_model
+    from rephrase.errors import UserError
+
+    for path in json.loads(os.environ.get(MODELS, "[]")):
+        with contextlib.suppress(UserError, OSError):
+            load_model(path)
+    gc.freeze()  # the collector would write into what is shared
+
+
+def _tell() -> None:
+    """Print what ends a worker, unless that is an executor that has hung up: before the worker's first byte, or before its last."""
+    if not isinstance(sys.exception(), ConnectionError):  # a task's own errors do not come here: its executor has them
+        traceback.print_exc()
+
+
+def main() -> None:
+    """Serve the executor until it ends."""
+    leave_zips()
+    from pyspark import daemon
+
+    run_task = daemon.worker
+    tasks = itertools.count()
+
+    def run(sock: Any, authenticated: bool) -> Any:
+        code = run_task(sock, authenticated)
+        if next(tasks) == 0:
+            gc.collect()
+            gc.freeze()
+        return code
+
+    daemon.worker = run
+    daemon.traceback = SimpleNamespace(print_exc=_tell, format_exc=traceback.format_exc)  # which is all that it takes of the module
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    preload()
+    daemon.manager()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The stages of the pipeline, a file or a folder each."""

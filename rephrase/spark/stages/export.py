@@ -1,0 +1,231 @@
+"""The export: the mixture, or any folder of Parquet with a `text` column, as files that training frameworks load as they are.
+
+`rephrase export run.yaml --format megatron`. Each Parquet file is one unit: a Spark task tokenises it and creates its shards, and after
+them the object of `__units__/` that tells what they are. The format's own index comes after all units, `_manifest.json` last.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.exports.base import Format, Note, Row, Vocabulary
+from rephrase.exports.catalogue import make_format
+from rephrase.exports.packed import Packing
+from rephrase.records import content_id
+from rephrase.spark.runtime.progress import StageProgress, console
+from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.stages.ledger import claim, digest
+from rephrase.spark.stages.mix.manifest import MANIFEST
+from rephrase.storage import tables
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from rephrase.spark.runtime.session import LazySession
+
+_UNITS = "__units__"  # loaders that guess their files from a folder pass over such names
+_BATCH = 256  # texts encoded at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to export: a folder of Parquet, to which folder, as which format, in which vocabulary (None: as text), packed how."""
+
+    source: str
+    to: str
+    format: str
+    vocabulary: Vocabulary | None = None
+    compress: bool = False
+    packing: Packing | None = None
+
+
+def export(request: Request, spark: LazySession) -> dict[str, Any]:
+    """Write the export, or what is missing of it, and return its manifest. Returns at once where all is there.
+
+    Raises `UserError` for a mixture that is missing or unfinished, a file without `text`, and a folder that holds another export.
+    """
+    form = make_format(request.format, request.vocabulary, compress=request.compress, packing=request.packing)
+    files = _inputs(request.source)
+    claim(request.to, "export", _meaning(request, files))
+    manifest_path = storage.join(request.to, MANIFEST)
+    if not storage.exists(manifest_path):
+        _finish(request, form, _write(request, form, files, spark))
+    manifest: dict[str, Any] = orjson.loads(storage.read(manifest_path))
+    _tell(manifest, request.to)
+    return manifest
+
+
+def _inputs(source: str) -> list[storage.FileInfo]:
+    paths = set(tables.objects(source))
+    if not paths:
+        cure = "give --from a folder of Parquet, or run the mix stage first: `rephrase mix run.yaml`"
+        raise UserError("there is no Parquet file here", where=source, cure=cure)
+    if storage.exists(storage.join(source, "_stage.json")) and not storage.exists(storage.join(source, MANIFEST)):
+        raise UserError("the mixture is not complete", where=source, cure="run the mix stage again: `rephrase mix run.yaml`")
+    return [file for file in storage.list_files(source) if file.path in paths]
+
+
+def _meaning(request: Request, files: Sequence[storage.FileInfo]) -> dict[str, Any]:
+    meaning: dict[str, Any] = {
+        "format": request.format,
+        "files": len(files),
+        "files_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
+        "compress": request.compress,
+    }
+    if request.vocabulary:
+        meaning["tokenizer"] = Tokenizer.load(request.vocabulary.tokenizer).fingerprint
+        meaning["eod"] = request.vocabulary.eod
+    if request.packing:
+        meaning["packing"] = asdict(request.packing)
+    return meaning
+
+
+def _write(request: Request, form: Format, files: Sequence[storage.FileInfo], spark: LazySession) -> list[str]:
+    """Create all units, and return their paths in order."""
+    folder = storage.join(request.to, _UNITS)
+    units = [Unit(storage.join(folder, storage.name_of(file.path)), file) for file in files]
+    todo = pending(units, folder)
+    if todo:
+        work = functools.partial(export_unit, to=request.to, form=form, vocabulary=request.vocabulary)
+        with StageProgress("export", folder, len(units), len(units) - len(todo), _words) as progress:
+            run_units(spark.get(), todo, work, folder, progress)
+    return [unit.output for unit in units]
+
+
+def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format, vocabulary: Vocabulary | None) -> None:
+    """The work of one Spark task: the shards of one Parquet file, and the object that tells of them."""
+    rows = _rows(unit.payload, form, vocabulary)
+    stem = storage.name_of(unit.payload.path).removesuffix(".parquet")
+    notes: list[Note] = []
+    for part in _parts(rows, form.shard_bytes):
+        name = f"{stem}-{len(notes):03d}"
+        shard = form.shard(name, part)
+        for path, data in shard.objects:
+            _store(storage.join(to, path), data)
+        files = [{"name": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for path, data in shard.objects]
+        tokens = sum(len(row.tokens) for row in part)
+        notes.append({"name": name, "documents": len(part), "tokens": tokens, "files": files, "counts": dict(shard.counts), **shard.note})
+    read = tables.read(unit.payload.path, ["n_tokens"]).column(0) if "n_tokens" in _columns(unit.payload.path) else None
+    note = {
+        "documents": sum(note["documents"] for note in notes),
+        "tokens": sum(note["tokens"] for note in notes),
+        "bytes": sum(file["bytes"] for note in notes for file in note["files"]),
+        "source_rows": tables.footer(unit.payload.path).rows,
+        "source_tokens": int(np.sum(read.to_numpy())) if read is not None else 0,
+    }
+    tables.commit(unit.output, pa.table({"shard": pa.array([orjson.dumps(note).decode() for note in notes], pa.string())}), note)
+
+
+def _store(path: str, data: bytes) -> None:
+    if not storage.create(path, data) and storage.read(path) != data:
+        # Left by a run that was killed, with another version of a library, or an index made by a loader that came too early. Nothing
+        # that is stored already tells of it.
+        storage.put(path, data)
+
+
+def _columns(path: str) -> list[str]:
+    import pyarrow.parquet as pq
+
+    with storage.open_random(path) as stream:
+        names: list[str] = pq.read_schema(stream).names
+    return names
+
+
+def _rows(file: storage.FileInfo, form: Format, vocabulary: Vocabulary | None) -> Iterator[Row]:
+    """The documents of a Parquet file that hold any text, tokenised where there is a vocabulary."""
+    there = _columns(file.path)
+    if "text" not in there:
+        raise UserError("the table has no column `text`", where=file.path, cure=f"it has {', '.join(there)}")
+    wanted: list[str] | None = None if form.all_columns else [name for name in ("text", "id") if name in there]
+    tokenizer = Tokenizer.load(vocabulary.tokenizer) if vocabulary else None
+    nothing = np.array([], np.uint32)
+    end = np.array([vocabulary.eod_id] if vocabulary else [], np.uint32)
+    for group in tables.read_row_groups(file.path, wanted):
+        for at in range(0, group.num_rows, _BATCH):
+            part = group.slice(at, _BATCH)
+            texts = part.column("text").cast(pa.large_string()).cast(pa.large_binary()).to_pylist()  # stored as it lies in the file
+            others = part.drop_columns(["text"]).to_pylist()
+            rows = [(text, other) for text, other in zip(texts, others, strict=True) if text]
+            if tokenizer:
+                encoded = [np.append(tokens, end) for tokens in tokenizer.encode([text.decode() for text, _ in rows])]
+            else:
+                encoded = [nothing] * len(rows)
+            for (text, other), tokens in zip(rows, encoded, strict=True):
+                yield Row(
+                    id=other.get("id") or content_id(text.decode()),
+                    text=text if form.stores_text else b"",
+                    tokens=tokens,
+                    columns=other if form.all_columns else {},
+                    stored=file.modified,
+                )
+
+
+def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        more = len(row.text) + row.tokens.nbytes
+        if part and size + more > limit:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += more
+    if part:
+        yield part
+
+
+def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
+    """Create the format's index from what the units tell, and then the manifest."""
+    notes = [orjson.loads(text) for path in units for text in tables.read(path).column("shard").to_pylist()]
+    sums = dict.fromkeys(("documents", "tokens", "bytes", "source_rows", "source_tokens"), 0)
+    for footer in tables.footers(units):
+        for key in sums:
+            sums[key] += footer.note[key]
+    counts: Counter[str] = Counter()
+    for note in notes:
+        counts.update(note["counts"])
+    index = form.index(request.to, notes)
+    for path, data in index:
+        _store(storage.join(request.to, path), data)
+    vocabulary = request.vocabulary
+    manifest = {
+        "format": request.format,
+        "tokenizer": vocabulary.tokenizer if vocabulary else None,
+        "vocabulary_size": vocabulary.size if vocabulary else None,
+        "dtype": form.dtype,
+        "eod": {"token": vocabulary.eod, "id": vocabulary.eod_id} if vocabulary else None,
+        **({"packing": asdict(request.packing)} if request.packing else {}),
+        **sums,
+        **counts,
+        "index": [path for path, _ in index],
+        "shards": [{**{key: note[key] for key in ("name", "documents", "tokens", "files")}, **note["counts"]} for note in notes],
+    }
+    storage.create(storage.join(request.to, MANIFEST), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+
+
+def _tell(manifest: dict[str, Any], to: str) -> None:
+    words = f"{manifest['documents']:,} documents"
+    if manifest["eod"]:
+        words += f", {manifest['tokens']:,} tokens with {manifest['eod']['token']} after each document"
+    if "packing" in manifest:
+        words += f", in {manifest['sequences']:,} sequences of {manifest['packing']['length']:,}, {manifest['padding']:,} tokens of padding"
+    if manifest["source_tokens"]:
+        words += f"; the Parquet's n_tokens sum to {manifest['source_tokens']:,}"
+    if manifest["documents"] < manifest["source_rows"]:
+        words += f"; {manifest['source_rows'] - manifest['documents']:,} rows without text left out"
+    console.print(f"export: {words}, in {to}", soft_wrap=True, markup=False)
+
+
+def _words(sums: dict[str, float], seconds: float) -> str:
+    rate = f"{sums['bytes'] / 1e6 / max(seconds, 0.001):,.1f} MB/s" if sums.get("bytes") else ""
+    return f"{sums['tokens']:,.0f} tokens, {rate}" if sums.get("tokens") else rate

@@ -1,0 +1,133 @@
+"""The filter stage: a verdict and all scores for every generation; nothing is thrown away, and no GPU is needed.
+
+Run alone with `rephrase filter run.yaml` or `spark-submit jobs/filter.py run.yaml`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from classifiers.batch import JudgeBatch
+from classifiers.cascade import Cascade, build_cascade
+from rephrase import storage
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.records import INTERMEDIATE, JUDGED, KEEP
+from rephrase.spark.runtime.progress import StageProgress, console
+from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.stages.ledger import claim, replace_other, stage_note
+from rephrase.spark.stages.run_tables import objects_of
+from rephrase.storage import tables
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+
+_ROWS = 2048  # judged at a time: enough for vectorised checks, little enough that memory stays flat
+
+_TRIAL_ROWS = 64  # enough that checks load what they need
+
+
+def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None:
+    """Make `<output>/judged` from `<output>/generations`. Resumes; returns at once where all is there.
+
+    `replace` removes the verdicts of another config, once those of this one are known to be possible. Raises `UserError` for a missing
+    generations table, unknown checks, and models that do not load.
+    """
+    cascade = build_cascade(run.filter)
+    source, folder = storage.join(run.output, "generations"), storage.join(run.output, "judged")
+    paths = objects_of(run.output, "generations")
+    meaning = {"generations": stage_note(source)["digest"], "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)}
+    units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
+    prompts = {recipe.name: recipe.wording for recipe in recipes_of(run.recipes)}
+    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts)
+    if replace:
+        replace_other(folder, "filter", meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
+    claim(folder, "filter", meaning)
+    todo = pending(units, folder)
+    if not todo:
+        console.print(f"filter: all {len(units)} units are there already, nothing to do")
+        return
+    with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
+        run_units(spark.get(), todo, work, folder, progress)
+
+
+def _try(run: Run, units: Sequence[Unit[str]], trial: Callable[[Unit[str]], None], spark: LazySession) -> None:
+    """Raise `UserError` where a task would: as tables are missing or damaged, or by what an executor alone can tell, such as a model."""
+    sources = {storage.join(run.output, footer.note["rows"]) for footer in tables.footers(unit.payload for unit in units)}
+    list(tables.footers(sources))
+    run_units(spark.get(), units[:1], trial, storage.join(run.output, "judged"))
+
+
+def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str, prompts: Mapping[str, str], trial: bool = False) -> None:
+    """The work of one Spark task: judge one object of generations and create the object of verdicts; of a trial a few rows, and nothing."""
+    note = tables.footer(unit.payload).note
+    generations = tables.read(unit.payload)
+    generations = generations.slice(0, _TRIAL_ROWS) if trial else generations
+    sources = tables.read(storage.join(output, note["rows"]), row_group=note["row_group"])
+    by_id = {row["id"]: row for row in sources.drop_columns(["metadata"]).to_pylist()}
+    counter = Tokenizer.load(tokenizer)
+    parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter, prompts) for at in range(0, generations.num_rows, _ROWS)]
+    judged = pa.concat_tables(parts) if parts else JUDGED.empty_table()
+    if trial:
+        return
+    verdicts = Counter(judged.column("verdict").to_pylist())
+    kept_tokens = sum(judged.column("n_tokens").to_pylist()) if judged.num_rows else 0
+    tables.commit(
+        unit.output,
+        judged,
+        {
+            "recipe": note["recipe"],
+            "step": note["step"],
+            "judged": judged.num_rows,
+            "kept": verdicts[KEEP],
+            "kept_tokens": kept_tokens,
+            "verdicts": dict(verdicts),
+        },
+    )
+
+
+def _judge(
+    generations: pa.Table, documents: dict[str, dict[str, Any]], cascade: Cascade, tokenizer: Tokenizer, prompts: Mapping[str, str]
+) -> pa.Table:
+    rows = generations.to_pylist()
+    passages: dict[tuple[str, int, int], str] = {}  # rows of one passage share one string, so that checks prepare it once
+    for row in rows:
+        place = (row["document_id"], row["span_start"], row["span_end"])
+        passages.setdefault(place, documents[place[0]]["text"][place[1] : place[2]])
+    batch = JudgeBatch(
+        texts=[row["text"] for row in rows],
+        sources=[passages[row["document_id"], row["span_start"], row["span_end"]] for row in rows],
+        recipes=[row["recipe"] for row in rows],
+        steps=[row["step"] for row in rows],
+        finish_reasons=[row["finish_reason"] for row in rows],
+        errors=[row["error"] for row in rows],
+        completion_tokens=[row["completion_tokens"] for row in rows],
+        languages=[documents[row["document_id"]]["language"] for row in rows],
+        fields=[row["fields"] for row in rows],
+        origins=[documents[row["document_id"]]["source"] for row in rows],
+        prompts=prompts,
+    )
+    verdicts, scores = cascade.judge(batch)
+    texts = [row["text"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]
+    tokens = tokenizer.count([text or "" for text in texts])
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("id", "recipe", "step", "document_id")}
+    columns |= {"verdict": list(verdicts), "scores": [list(score.items()) for score in scores], "text": texts, "n_tokens": tokens}
+    columns["fields"] = [row["fields"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]
+    columns |= {name: [documents[row["document_id"]][name] for row in rows] for name in ("source", "language", "license")}
+    columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
+    return pa.Table.from_pydict(columns, schema=JUDGED)
+
+
+def _words(sums: dict[str, float], seconds: float) -> str:
+    judged = sums.get("judged", 0)
+    verdicts = Counter({key.removeprefix("verdicts."): count for key, count in sums.items() if key.startswith("verdicts.")})
+    del verdicts[KEEP], verdicts[INTERMEDIATE]
+    often = ", ".join(f"{verdict} {count:,.0f}" for verdict, count in verdicts.most_common(3))
+    why = f" (rejected most by {often})" if often else ""
+    return f"{judged:,.0f} judged, {sums.get('kept', 0):,.0f} kept{why}, {judged / max(seconds, 0.001):,.0f}/s" if judged else ""

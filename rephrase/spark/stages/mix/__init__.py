@@ -1,0 +1,1 @@
+"""The mix stage: originals and kept generations to the mixture."""

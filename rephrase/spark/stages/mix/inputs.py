@@ -1,0 +1,200 @@
+"""What the mix stage reads: the objects of its tables, packed into tasks, and each row's component and key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.mixing import selection
+from rephrase.spark.stages.dropped import folders_of, require, without_dropped
+from rephrase.spark.stages.ledger import digest, note_of
+from rephrase.spark.stages.run_tables import objects_of
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from rephrase.config.run import Run
+    from rephrase.mixing.plan import Pool
+    from rephrase.mixing.settings import Component, Mix
+    from rephrase.spark.runtime.watched import Job
+
+_TASK_BYTES = 64 << 20  # input objects are packed into tasks of about so many stored bytes
+_MIN_TASK_BYTES = 16 << 20  # smaller ones would cost Spark more than they spare
+_MANY_TASKS = 64  # small inputs are still spread over about so many tasks
+_READ_BYTES = 24 << 20  # of small row groups are read together
+
+MARKS_DDL = "pack int, id string, mark int"
+PREFERRED = 1  # an original that has rewrites, which is drawn before others
+OUT = 2  # a text that pairing leaves out
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The objects to mix, packed into tasks, and what identifies them."""
+
+    packs: tuple[tuple[str, ...], ...]
+    judged: str  # the folder: objects below it are of the judged table
+    drops: dict[str, tuple[str, ...]]  # by table, the folders that say which of its rows are out
+    meaning: dict[str, Any]
+
+    def is_judged(self, path: str) -> bool:
+        """Whether an object belongs to the judged table, not to documents."""
+        return path.startswith(self.judged + "/")
+
+    def kept(self, rows: pa.Table, path: str) -> pa.Table:
+        """The rows of an object that screening and deduplication have left."""
+        return without_dropped(rows, path, self.drops["judged" if self.is_judged(path) else "documents"])
+
+
+def find_inputs(run: Run) -> Inputs:
+    """The objects that the mixture is made of. Raises `UserError` where a table is missing or unfinished."""
+    wanted = {
+        "documents": any(c.origin != "synthetic" and c.recipe is None for c in run.mix.selections),
+        "judged": any(c.origin != "original" for c in run.mix.selections),
+    }
+    found: list[storage.FileInfo] = []
+    meaning: dict[str, Any] = {}
+    for table, is_wanted in wanted.items():
+        if not is_wanted:
+            continue
+        folder = storage.join(run.output, table)
+        paths = set(objects_of(run.output, table))
+        files = [file for file in storage.list_files(folder) if file.path in paths]
+        stage = note_of(folder)
+        meaning[table] = {
+            "digest": stage.get("digest"),
+            "objects": len(files),
+            "objects_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
+            **require(run, table),
+        }
+        found += files
+    if wanted["judged"]:
+        _check_filtered(run)
+    drops = {table: folders_of(run, table) for table in wanted}
+    return Inputs(_packs(found), storage.join(run.output, "judged"), drops, meaning)
+
+
+def _check_filtered(run: Run) -> None:
+    generated, judged = (
+        {storage.name_of(path) for path in tables.objects(storage.join(run.output, table))} for table in ("generations", "judged")
+    )
+    if generated - judged:
+        raise UserError(
+            f"the filter stage has not finished: {len(generated - judged)} of {len(generated)} objects are not judged",
+            where=storage.join(run.output, "judged"),
+            cure="run it again: `rephrase filter run.yaml`",
+        )
+
+
+def _packs(files: Sequence[storage.FileInfo]) -> tuple[tuple[str, ...], ...]:
+    limit = min(_TASK_BYTES, max(_MIN_TASK_BYTES, sum(file.size for file in files) // _MANY_TASKS))
+    packs: list[list[str]] = []
+    size = limit
+    for file in files:
+        if size >= limit:
+            packs.append([])
+            size = 0
+        packs[-1].append(file.path)
+        size += file.size
+    return tuple(tuple(pack) for pack in packs)
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A task's objects, and the marked ids among their rows, by mark."""
+
+    number: int
+    paths: tuple[str, ...]
+    marked: dict[int, pa.ChunkedArray]
+
+    def has(self, mark: int, table: pa.Table) -> Any:
+        """Which rows of a table are marked so. Shape: (rows,)."""
+        ids = self.marked.get(mark)
+        if ids is None:
+            return np.zeros(table.num_rows, np.bool_)
+        return pc.is_in(table.column("id"), ids).to_numpy().astype(np.bool_)
+
+
+def over_packs(job: Job, inputs: Inputs, marks: DataFrame | None) -> DataFrame:
+    """The number of each pack, one a task, with the marks of its rows (columns as MARKS_DDL)."""
+    count = len(inputs.packs)
+    numbers = job.spark.range(0, count, 1, count)
+    if marks is None:
+        return numbers
+    rows = numbers.selectExpr("cast(id as int) as pack", "cast(null as string) as id", "0 as mark").unionAll(marks)
+    return rows.repartitionById(count, "pack").sortWithinPartitions("pack")
+
+
+def packs_of(batches: Iterator[pa.RecordBatch], inputs: Inputs) -> Iterator[Pack]:
+    """The packs whose numbers a task of `over_packs` gets."""
+    waiting: list[pa.Table] = []
+    for batch in batches:
+        if batch.num_columns == 1:
+            for number in batch.column(0).to_pylist():
+                yield Pack(number, inputs.packs[number], {})
+            continue
+        numbers = batch.column("pack").to_numpy()
+        starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist()] if len(numbers) else []
+        for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
+            if waiting and waiting[0].column("pack")[0].as_py() != numbers[start]:
+                yield _marked_pack(waiting, inputs)
+                waiting = []
+            waiting.append(pa.Table.from_batches([batch.slice(start, end - start)]))
+    if waiting:
+        yield _marked_pack(waiting, inputs)
+
+
+def _marked_pack(waiting: Sequence[pa.Table], inputs: Inputs) -> Pack:
+    rows = pa.concat_tables(waiting)
+    number = rows.column("pack")[0].as_py()
+    marked = {mark: rows.filter(pc.equal(rows.column("mark"), mark)).column("id") for mark in (PREFERRED, OUT)}
+    return Pack(number, inputs.packs[number], marked)
+
+
+def collect(job: Job, frame: DataFrame) -> pa.Table:
+    """A small result on the driver."""
+    return job.run(frame.toArrow)
+
+
+def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[tuple[pa.Table, Any, Any]]:
+    """Candidates of each row group or object, with their component and selection key, both of shape (rows,)."""
+    components = mix.selections
+    with_scores = any(component.min_scores or component.max_scores for component in components)
+    for path in pack.paths:
+        judged = inputs.is_judged(path)
+        columns = selection.columns_of(judged=judged, with_scores=with_scores, with_text=with_text)
+        for rows in tables.read_row_groups(path, columns, _READ_BYTES) if with_text else [tables.read(path, columns)]:
+            table = selection.candidates(inputs.kept(rows, path))
+            component = selection.assign(table, components, mix.max_synthetic_depth)
+            component[(component >= 0) & pack.has(OUT, table)] = selection.UNPAIRED
+            keys = np.zeros(table.num_rows, np.int64)
+            for index in set(component[component >= 0].tolist()):
+                mine = np.flatnonzero(component == index)
+                keys[mine] = selection.selection_keys(table.column("id").take(pa.array(mine)), mix.seed, components[index].name)
+            if mix.pairing == "both" and not judged:
+                keys = selection.preferred_first(keys, pack.has(PREFERRED, table))
+            yield table, component, keys
+
+
+def pool_numbers(table: pa.Table, component: Any, pools: Sequence[Pool], components: Sequence[Component]) -> Any:
+    """The pool of each row, by its component and its source; negative components stay as they are. Shape: (rows,)."""
+    numbers = component.copy()
+    for index, one in enumerate(components):
+        mine = component == index
+        if not mine.any():
+            continue
+        by_source = {pool.source: number for number, pool in enumerate(pools) if pool.component == index}
+        if one.split_by:
+            sources = table.column("source").filter(pa.array(mine)).to_pylist()
+            numbers[mine] = [by_source[source] for source in sources]
+        else:
+            numbers[mine] = by_source[None]
+    return numbers

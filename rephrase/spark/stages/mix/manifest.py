@@ -1,0 +1,102 @@
+"""What a mixture says of itself: the manifest, the dataset card and the Croissant metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from rephrase import __version__, storage
+from rephrase.errors import UserError
+from rephrase.mixing.croissant import croissant
+from rephrase.mixing.dataset_card import dataset_card
+from rephrase.spark.stages.ledger import note_of
+from rephrase.spark.stages.mix.write import COUNTED
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.mixing.plan import Plan
+
+MANIFEST = "_manifest.json"
+_TABLES = {"shard": "documents", "rewrite": "generations", "filter": "judged"}
+
+
+def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict[str, tuple[int, str]]) -> None:
+    """Write the dataset card, the Croissant metadata and, last, the manifest.
+
+    Raises `UserError` if the files do not hold what was planned.
+    """
+    notes = [footer.note for footer in tables.footers(paths)]
+    rows, tokens = (sum(note[key] for note in notes) for key in ("rows", "tokens"))
+    if (rows, tokens) != (plan.rows, plan.tokens):
+        raise UserError(
+            f"the files hold {rows:,} rows and {tokens:,} tokens, but {plan.rows:,} and {plan.tokens:,} were planned",
+            where=folder,
+            cure="an input object changed while the stage ran; remove the folder and run again",
+        )
+    phases = [phase for phase, count in enumerate(plan.files) for _ in range(count)]
+    files = [
+        {
+            "name": f"{tables.DATA}/{storage.name_of(path)}",
+            "phase": phase,
+            "rows": note["rows"],
+            "tokens": note["tokens"],
+            "bytes": prints[path][0],
+            "sha256": prints[path][1],
+        }
+        for path, phase, note in zip(paths, phases, notes, strict=True)
+    ]
+    counts = _summed(notes)
+    manifest = {
+        "rows": rows,
+        "tokens": tokens,
+        "bytes": sum(size for size, _ in prints.values()),
+        "components": [part.describe() for part in plan.components],
+        "left_out": plan.left_out,
+        "counts": counts,
+        "licenses": [count["value"] for count in counts["license"]],
+        "models": [count["value"] for count in counts["model"] if count["value"]],
+        "files": files,
+        **_provenance(run),
+    }
+    storage.put(storage.join(folder, "README.md"), dataset_card(manifest).encode())
+    storage.put(storage.join(folder, "croissant.json"), orjson.dumps(croissant(manifest), option=orjson.OPT_INDENT_2))
+    storage.create(storage.join(folder, MANIFEST), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+
+
+def _summed(notes: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Rows and tokens by each counted column, most tokens first; a value is null where rows have none."""
+    result = {}
+    for column in COUNTED:
+        sums: dict[Any, list[int]] = {}
+        for note in notes:
+            for value, rows, tokens in note["counts"].get(column, []):
+                count = sums.setdefault(value, [0, 0])
+                count[0] += rows
+                count[1] += tokens
+        ranked = sorted(sums.items(), key=lambda item: (-item[1][1], str(item[0])))
+        result[column] = [{"value": value, "rows": rows, "tokens": tokens} for value, (rows, tokens) in ranked]
+    return result
+
+
+def _provenance(run: Run) -> dict[str, Any]:
+    """What made the tables: config, model, recipes, checks and versions, as their stages noted them."""
+    notes = {stage: note_of(storage.join(run.output, table)) for stage, table in _TABLES.items()}
+    rewrite, judge = (notes[stage].get("meaning", {}) for stage in ("rewrite", "filter"))
+    # Environment variables and extra arguments of an engine may hold secrets; where the run was stored and Spark's settings change no row.
+    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, "engine": {"env", "args", "extra_body"}})
+    return {
+        "config": config,
+        "engine": {key: rewrite.get(key) for key in ("model", "revision")},
+        "recipes": rewrite.get("recipes", {}),
+        "classifier": judge.get("checks"),
+        "stages": {stage: note.get("digest") for stage, note in notes.items()},
+        "versions": {
+            "rephrase": __version__,
+            **{stage: note["version"] for stage, note in notes.items() if "version" in note},
+            **{name: version(name) for name in ("pyarrow", "pyspark")},
+        },
+    }

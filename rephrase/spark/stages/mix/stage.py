@@ -1,0 +1,111 @@
+"""The mix stage: originals and kept generations by token shares, globally shuffled, as files that a data loader reads as they are.
+
+Run alone with `rephrase mix run.yaml` or `spark-submit jobs/mix.py run.yaml`. Texts cross the cluster once, in the shuffle that puts
+them in order; before that, two passes over the other columns decide which texts are taken. `_manifest.json` is written last: while it
+is not there, the mixture is incomplete.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from rephrase import storage
+from rephrase.mixing.plan import Plan
+from rephrase.spark.runtime.units import Unit, pending
+from rephrase.spark.runtime.watched import watched
+from rephrase.spark.stages.ledger import claim, replace_other
+from rephrase.spark.stages.mix.exchange import Exchange
+from rephrase.spark.stages.mix.inputs import find_inputs
+from rephrase.spark.stages.mix.manifest import MANIFEST, finish
+from rephrase.spark.stages.mix.planning import make_plan, marks_of
+from rephrase.spark.stages.mix.scatter import scatter
+from rephrase.spark.stages.mix.write import fingerprints, write
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.mixing.settings import Mix
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.mix.inputs import Inputs
+
+_PLAN = "_plan.json"
+
+
+def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
+    """Make `<output>/mixture` from `<output>/documents` and the kept rows of `<output>/judged`. Resumes.
+
+    Returns at once where all is there. `replace` removes the mixture of another config once the new one is planned. Raises `UserError`
+    for missing tables, an unfinished filter stage, too little material for the shares and the budget, a mixture that the config's guards
+    refuse, and a folder that holds the mixture of another config or of other tables.
+    """
+    from rephrase.spark.runtime.progress import StageProgress, console
+
+    folder = storage.join(run.output, "mixture")
+    inputs = find_inputs(run)
+    meaning = {"mix": run.mix.model_dump(mode="json"), **inputs.meaning}
+    if replace and (plan := replace_other(folder, "mix", meaning, lambda: _planned(run.mix, inputs, spark, folder))):
+        _begin(folder, meaning, plan)
+    if storage.exists(storage.join(folder, "_stage.json")):
+        claim(folder, "mix", meaning)  # refuse before any work
+    if storage.exists(storage.join(folder, MANIFEST)):
+        console.print("mix: the mixture is complete, nothing to do")
+        return
+    before = plan_of(folder)
+    with watched(spark.get(), folder) as job:
+        if before:
+            plan, marks = before, None
+        else:
+            plan, marks = make_plan(run.mix, inputs, job)
+            _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
+        count = sum(plan.files)
+        units = [Unit(storage.join(folder, tables.DATA, _file_name(number, count)), number) for number in range(count)]
+        todo = pending(units, folder)
+        prints: dict[str, tuple[int, str]] = {}
+        if todo:
+            exchange = Exchange.of(folder, inputs, run.mix, plan)
+            there = len(exchange.there())
+            if there < exchange.packs:
+                marks = marks_of(run.mix, inputs, job, plan) if before else marks
+                with StageProgress("mix (exchange)", exchange.folder, exchange.packs, there, ending=exchange.ENDING) as progress:
+                    scatter(job, inputs, run.mix, plan, exchange, marks, progress)
+        if marks is not None:
+            marks.unpersist()
+        with StageProgress("mix", folder, len(units), len(units) - len(todo), _words) as progress:
+            if todo:
+                prints.update(write(job, todo, exchange, run.mix, progress))
+        Exchange.remove(folder)
+        rest = [unit.output for unit in units if unit.output not in prints]
+        if rest:
+            prints.update(fingerprints(job, rest))
+    finish(run, folder, plan, [unit.output for unit in units], prints)
+
+
+def _planned(mix: Mix, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
+    """The plan alone. What it says of rows is then found again, as a resumed run does: by frames that outlive the old mixture."""
+    with watched(spark.get(), folder) as job:
+        plan, marks = make_plan(mix, inputs, job)
+        if marks is not None:
+            marks.unpersist()
+    return plan
+
+
+def _begin(folder: str, meaning: dict[str, Any], plan: Plan) -> None:
+    claim(folder, "mix", meaning)
+    storage.create(storage.join(folder, _PLAN), orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
+
+
+def plan_of(folder: str) -> Plan | None:
+    """The plan of a mixture that was begun in this folder."""
+    path = storage.join(folder, _PLAN)
+    return Plan.from_dict(orjson.loads(storage.read(path))) if storage.exists(path) else None
+
+
+def _file_name(number: int, files: int) -> str:
+    return f"part-{number:0{max(5, len(str(files - 1)))}d}.parquet"
+
+
+def _words(sums: dict[str, float], seconds: float) -> str:
+    tokens = sums.get("tokens", 0)
+    return f"{sums['rows']:,.0f} rows, {tokens:,.0f} tokens, {tokens / max(seconds, 0.001):,.0f} tokens/s" if tokens else ""

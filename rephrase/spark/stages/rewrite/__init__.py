@@ -1,0 +1,1 @@
+"""The rewrite stage: documents to generations."""

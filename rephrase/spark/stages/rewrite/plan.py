@@ -1,0 +1,108 @@
+"""What the rewrite stage has to do: its units, their names, which go through an engine together, and in which order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rephrase import storage
+from rephrase.recipes.base import Recipe
+from rephrase.spark.runtime.units import Unit
+from rephrase.spark.stages.rewrite.rows import Source
+from rephrase.storage import tables
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteUnit:
+    """One step of one recipe over one row group of documents, or over a part of its prompts where the step fans out."""
+
+    documents: str
+    row_group: int
+    recipe: int  # index into the run's recipes
+    step: int
+    earlier: tuple[tuple[str, tuple[str, ...]], ...]  # objects of the recipe's earlier steps over the same row group, by step name
+    part: tuple[int, int] = (0, 1)
+    tokens: int = 0  # of the documents: tells long units from short ones
+    round: int = 0  # how often rows with errors were asked for again
+    known: tuple[str, ...] = ()  # objects whose rows without error are kept when the unit is made again
+
+
+def weights_of(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
+    """How much work each unit is, by its object: tokens of documents."""
+    return {unit.output: max(1.0, unit.payload.tokens / unit.payload.part[1]) for unit in units}
+
+
+def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> list[list[Unit[RewriteUnit]]]:
+    """The units of each Spark task, the longest task first, so that the stage has a short tail.
+
+    Steps whose prompts begin with the same passages go through an engine together, to share its prefix cache.
+    """
+    together: dict[tuple[object, ...], list[Unit[RewriteUnit]]] = {}
+    for number, unit in enumerate(units):
+        payload = unit.payload
+        prefix = recipes[payload.recipe].steps[payload.step].prefix
+        alone = prefix is None or payload.known or payload.part[1] > 1 or payload.earlier
+        together.setdefault((number,) if alone else (payload.documents, payload.row_group, prefix), []).append(unit)
+    return sorted(together.values(), key=lambda task: -sum(unit.payload.tokens / unit.payload.part[1] for unit in task))
+
+
+def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str, prompts_per_unit: int) -> list[Unit[RewriteUnit]]:
+    """The units of all recipes' steps at a level, row group by row group, so that an engine sees the same documents in a row.
+
+    The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units,
+    and stays what it was for objects that are there, whatever `prompts_per_unit` is now.
+    """
+    written = by_place(tables.objects(folder)) if level else {}
+    sizes = _prompts_to_come(recipes, level, sources, written)
+    units: list[Unit[RewriteUnit]] = []
+    for source, documents in [(one, footer) for one in sources for footer in one.footers]:
+        tokens = documents.note.get("row_group_tokens") or [0] * len(documents.row_groups)
+        for group in range(len(documents.row_groups)):
+            for index in source.recipes:
+                recipe = recipes[index]
+                if len(recipe.steps) <= level:
+                    continue
+                places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:level])]
+                earlier = tuple((step, tuple(written.get(place, ()))) for step, place in places)
+                place = _place(recipe, level, documents.path, group)
+                there = [_parts(path) for path in written.get(place, ())]
+                parts = there[0] if there else max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
+                for part in range(parts):
+                    payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts), tokens[group])
+                    of = f"of{parts:04d}" if parts > 1 else ""
+                    units.append(Unit(storage.join(folder, f"{place}-{part:04d}{of}.parquet"), payload))
+    return units
+
+
+def _parts(path: str) -> int:
+    """How many parts the place of an object was cut into."""
+    return int(path.removesuffix(".parquet").rsplit("-", 1)[-1].partition("of")[2] or 1)
+
+
+def _place(recipe: Recipe, step: int, documents: str, group: int) -> str:
+    """The name that all objects of one step over one row group share, before the number of the part."""
+    number = storage.name_of(documents).removesuffix(".parquet").rsplit("-", 1)[-1]
+    return f"{recipe.name.replace('/', '.')}.{recipe.steps[step].name}-{number}-{group:04d}"
+
+
+def by_place(paths: Sequence[str]) -> dict[str, list[str]]:
+    """Objects by what their names have in common: one step of one recipe over one row group."""
+    places: dict[str, list[str]] = {}
+    for path in paths:
+        places.setdefault(storage.name_of(path).rsplit("-", 1)[0], []).append(path)
+    return places
+
+
+def _prompts_to_come(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], written: dict[str, list[str]]) -> dict[str, int]:
+    before: dict[str, list[str]] = {}
+    for source, index in [(one, number) for one in sources for number in one.recipes]:
+        recipe = recipes[index]
+        if 0 < level < len(recipe.steps) and recipe.steps[level].fans_out:
+            for documents in source.footers:
+                for group in range(len(documents.row_groups)):
+                    place = _place(recipe, level, documents.path, group)
+                    before[place] = written.get(_place(recipe, level - 1, documents.path, group), [])
+    paths = [path for several in before.values() for path in several]
+    counts = {footer.path: int(footer.note.get("next_prompts", 0)) for footer in tables.footers(paths)}
+    return {place: sum(counts[path] for path in several) for place, several in before.items()}

@@ -1,0 +1,71 @@
+"""Where the rows of recipes come from: the documents of the run, or a table that a recipe makes for itself (personas, words, pools)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from rephrase import storage
+from rephrase.recipes.base import Recipe
+from rephrase.records import DOCUMENT, Document
+from rephrase.spark.stages.ledger import digest
+from rephrase.spark.stages.run_tables import documents_of
+from rephrase.storage import tables
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+
+_GROUP = 512  # rows of a row group, which is a unit of work
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Objects of rows, and the recipes (by their index in the run) that work on them."""
+
+    footers: tuple[tables.Footer, ...]
+    recipes: tuple[int, ...]
+
+
+def sources_of(run: Run, recipes: Sequence[Recipe]) -> list[Source]:
+    """The rows of all recipes. Tables that recipes make for themselves are written if they are not there.
+
+    Raises `UserError` if a recipe needs documents and the shard stage has not finished.
+    """
+    grounded = tuple(index for index, recipe in enumerate(recipes) if recipe.rows is None)
+    found = [Source(tuple(tables.footers(documents_of(run))), grounded)] if grounded else []
+    for index, recipe in enumerate(recipes):
+        if recipe.rows is not None:
+            found.append(Source(tuple(tables.footers([_written(run, recipe)])), (index,)))
+    return found
+
+
+def _written(run: Run, recipe: Recipe) -> str:
+    """The object that holds the rows of a recipe of its own."""
+    assert recipe.rows is not None
+    name = f"{recipe.name.replace('/', '.')}-{digest(recipe.rows.describe())[:8]}"
+    path = storage.join(run.output, "rows", name, "part-00000.parquet")
+    if storage.exists(path):
+        return path
+    counter = Tokenizer.load(run.tokenizer)
+    writer = tables.Writer(DOCUMENT)
+    group_tokens: list[int] = []
+    documents = iter(recipe.rows.documents())
+    total = 0
+    while group := list(islice(documents, _GROUP)):
+        total += len(group)
+        tokens = counter.count([document.text for document in group])
+        rows = [{**_values(document), "n_tokens": count} for document, count in zip(group, tokens, strict=True)]
+        writer.add(pa.Table.from_pylist(rows, schema=DOCUMENT))
+        group_tokens.append(sum(tokens))
+    writer.commit(path, {"documents": total, "tokens": sum(group_tokens), "row_group_tokens": group_tokens})
+    return path
+
+
+def _values(document: Document) -> dict[str, object]:
+    values = {name: getattr(document, name) for name in DOCUMENT.names}
+    return {**values, "metadata": list(document.metadata.items())}

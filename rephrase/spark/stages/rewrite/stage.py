@@ -1,0 +1,139 @@
+"""The rewrite stage: documents to generations, one step of a recipe after the other, on every engine of the cluster.
+
+Run alone with `rephrase rewrite run.yaml` or `spark-submit jobs/rewrite.py run.yaml`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from rephrase import storage
+from rephrase.engines.factory import check_engine
+from rephrase.engines.recording import files_of
+from rephrase.recipes.base import Recipe
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
+from rephrase.spark.runtime.progress import StageProgress, console
+from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.stages.dropped import DUPLICATES, folders_of, require
+from rephrase.spark.stages.ledger import claim, remove_stage, stage_note
+from rephrase.spark.stages.rewrite.pace import Pace
+from rephrase.spark.stages.rewrite.plan import RewriteUnit, by_place, plan, tasks_of, weights_of
+from rephrase.spark.stages.rewrite.rows import Source, sources_of
+from rephrase.spark.stages.rewrite.stats import write_units
+from rephrase.spark.stages.rewrite.task import rewrite_units
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+
+
+def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
+    """Make `<output>/generations` from `<output>/documents`. Resumes; returns at once where all is there.
+
+    `retry_errors` also asks again for all rows that ended in an error; what was judged and mixed of those units is removed.
+    Raises `UserError` for a missing documents table, an engine that does not start, and a folder that belongs to another config.
+    """
+    recipes = recipes_of(run.recipes)
+    check_engine(run.engine, here=spark.is_local)
+    for path in run.rewrite.reuse:
+        files_of(path)
+    sources = sources_of(run, recipes)
+    folder = storage.join(run.output, "generations")
+    claim(folder, "rewrite", _meaning(run, recipes))
+    if run.engine.kind == "replay":
+        console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
+    for level in range(max(len(recipe.steps) for recipe in recipes)):
+        _run_level(run, spark, recipes, level, sources, folder)
+        if retry_errors:
+            _retry_level(run, spark, recipes, level, sources, folder)
+    _write_stats(run, folder)
+
+
+def _write_stats(run: Run, folder: str) -> None:
+    """Keep the notes of all units as a table, `<output>/stats/rewrite.parquet`."""
+    path = storage.join(run.output, "stats", "rewrite.parquet")
+    newest = max(file.modified for file in storage.list_files(folder))
+    if not storage.exists(path) or any(file.modified < newest for file in storage.list_files(storage.join(run.output, "stats"))):
+        write_units(run, path)
+
+
+def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
+    engine = run.engine.model_dump(include={"revision", "chat_template_args"})
+    grounded = any(recipe.rows is None for recipe in recipes)
+    dropped = require(run, "documents") if grounded else {}
+    shard = stage_note(storage.join(run.output, "documents"))["digest"] if grounded else None
+    when = {recipe.name: asdict(recipe.when) for recipe in recipes if recipe.when is not None}
+    return {
+        "documents": shard,
+        "model": run.engine.model_name,
+        **engine,
+        "tokenizer": os.path.basename(run.tokenizer.rstrip("/")),
+        "recipes": {recipe.name: recipe.digest for recipe in recipes},
+        **({"when": when} if when else {}),
+        **dropped,
+    }
+
+
+def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str) -> None:
+    units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
+    todo = pending(units, folder)
+    title = _title(recipes, level, units)
+    if not todo:
+        console.print(f"{title}: all {len(units)} units are there already, nothing to do")
+        return
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace=Pace(), weights=weights_of(units))
+    _run(run, spark, recipes, todo, progress)
+
+
+def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str) -> None:
+    """Make the units again that have rows with errors, or whose earlier step was made again since."""
+    units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
+    there = tables.objects(folder)
+    notes = {footer.path: footer.note for footer in tables.footers(there)}
+    written = by_place(there)
+    again = []
+    for unit in units:
+        note = notes[unit.output]
+        rounds = sum(notes[path]["round"] for _, paths in unit.payload.earlier for path in paths)
+        if note["errors"] or note["earlier_rounds"] != rounds:
+            known = tuple(written[storage.name_of(unit.output).rsplit("-", 1)[0]])
+            again.append(Unit(unit.output, replace(unit.payload, round=note["round"] + 1, known=known)))
+    title = f"{_title(recipes, level, units)}, errors again"
+    if not again:
+        console.print(f"{title}: no row has one, nothing to do")
+        return
+    spark.get()  # before anything goes: a cluster that is not there must cost nothing
+    for unit in again:  # before the unit itself, so that nothing stale is left by a crash
+        storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
+    remove_stage(storage.join(run.output, DUPLICATES, "judged"))
+    remove_stage(storage.join(run.output, "mixture"))
+    rounds = {unit.output: unit.payload.round for unit in again}
+    _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=weights_of(again), rounds=rounds))
+
+
+def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequence[Unit[RewriteUnit]], progress: StageProgress) -> None:
+    session = spark.get()
+    work = functools.partial(
+        rewrite_units,
+        engine_config=run.engine,
+        recipes=tuple(recipes),
+        tokenizer=run.tokenizer,
+        settings=run.rewrite,
+        output=run.output,
+        gpu_script=discovery_script(session, run.rewrite),
+        drops=folders_of(run, "documents"),
+    )
+    folder = storage.join(run.output, "generations")
+    with progress:
+        run_units(session, tasks_of(units, recipes), work, folder, progress, rewrite_profile(session, run.rewrite))
+
+
+def _title(recipes: Sequence[Recipe], level: int, units: Sequence[Unit[RewriteUnit]]) -> str:
+    names = sorted({recipes[unit.payload.recipe].steps[level].name for unit in units})
+    return f"rewrite ({', '.join(names)})" if level else "rewrite"

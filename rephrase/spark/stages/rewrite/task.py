@@ -1,0 +1,120 @@
+"""The work of one task of the rewrite stage: prompts of some rows through the executor's engine, and the objects of its units."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rephrase import storage
+from rephrase.engines.base import Engine
+from rephrase.engines.factory import open_engine
+from rephrase.engines.recording import Recording, load_recording
+from rephrase.engines.replay import Reuse
+from rephrase.generation.loop import Tally, generate_together
+from rephrase.generation.rows import rows_of, with_generations
+from rephrase.generation.step_run import Task
+from rephrase.recipes.base import Recipe, Row
+from rephrase.recipes.neighbours import with_neighbours
+from rephrase.spark.runtime.gpus import executor_gpus
+from rephrase.spark.runtime.units import Unit
+from rephrase.spark.stages.dropped import without_dropped
+from rephrase.spark.stages.rewrite.plan import RewriteUnit
+from rephrase.storage import tables
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rephrase.config.run import Rewrite
+    from rephrase.engines.settings import EngineConfig
+
+
+def rewrite_units(
+    units: Sequence[Unit[RewriteUnit]],
+    *,
+    engine_config: EngineConfig,
+    recipes: Sequence[Recipe],
+    tokenizer: str,
+    settings: Rewrite,
+    output: str,
+    gpu_script: str | None = None,
+    drops: tuple[str, ...] = (),
+) -> None:
+    """The work of one Spark task: answer the prompts of its units, which have the same documents, and create their objects."""
+    # Another driver, a speculative twin or an executor that was lost after its work may have made them since the stage was planned.
+    units = [unit for unit in units if unit.payload.round or not storage.exists(unit.output)]
+    if not units:
+        return
+    started = time.time()
+    payload = units[0].payload
+    documents = tables.read(payload.documents, row_group=payload.row_group)
+    if payload.documents.startswith(storage.join(output, "documents") + "/"):
+        documents = without_dropped(documents, payload.documents, drops)
+    rows = rows_of(documents, dict(payload.earlier))
+    if neighbours := max(recipes[unit.payload.recipe].neighbours for unit in units):
+        rows = with_neighbours(rows, neighbours)
+    counter = Tokenizer.load(tokenizer)
+
+    async def run() -> tuple[list[tuple[pa.Table, Tally]], dict[str, Any]]:
+        engine: Engine = open_engine(engine_config, executor_gpus(gpu_script), storage.join(output, "logs"))
+        try:
+            asked = _with_reuse(engine, settings.reuse, payload.known)
+            tasks = []
+            for unit in units:
+                recipe = recipes[unit.payload.recipe]
+                step = recipe.steps[unit.payload.step]
+                first = unit.payload.round * (step.retries + 1)
+                tasks.append(Task(recipe, step, counter, engine.model, first))
+            results = await generate_together(rows, tasks, asked, part=payload.part, max_engine_errors=settings.max_engine_errors)
+            return results, await engine.figures()
+        finally:
+            await engine.close()
+
+    results, figures = asyncio.run(run())
+    earlier_rounds = sum(tables.footer(path).note["round"] for _, paths in payload.earlier for path in paths)
+    for unit, (table, tally) in zip(units, results, strict=True):
+        recipe, number = recipes[unit.payload.recipe], unit.payload.step
+        note = {
+            **tally.note(),
+            "recipe": recipe.name,
+            "step": recipe.steps[number].name,
+            "follows": number,  # how many steps of the recipe came before
+            "rows": payload.documents.removeprefix(output.rstrip("/") + "/"),
+            "row_group": payload.row_group,
+            "next_prompts": _next_prompts(recipe, number, rows, table, counter),
+            "round": unit.payload.round,
+            "earlier_rounds": earlier_rounds,
+            "engine": figures,
+            "host": socket.gethostname(),
+            "attempt": _attempt(),
+            "started": round(started, 3),
+            "ended": round(time.time(), 3),
+        }
+        if unit.payload.round:
+            storage.put(unit.output, tables.encode(table, note))
+        else:
+            tables.commit(unit.output, table, note)
+
+
+def _with_reuse(engine: Engine, reuse: Sequence[str], known: Sequence[str]) -> Engine:
+    if reuse:
+        engine = Reuse(engine, [load_recording(path, engine.model) for path in reuse])
+    return Reuse(engine, [Recording(known, model=engine.model, errors=False)], any_attempt=True) if known else engine
+
+
+def _attempt() -> int:
+    """How often Spark has started this task before."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    return context.attemptNumber() if context else 0
+
+
+def _next_prompts(recipe: Recipe, step: int, rows: Sequence[Row], table: pa.Table, tokenizer: Tokenizer) -> int:
+    if step + 1 >= len(recipe.steps) or not recipe.steps[step + 1].fans_out:
+        return 0
+    grown = with_generations(rows, recipe.steps[step].name, table)
+    return sum(1 for row in grown for _ in recipe.steps[step + 1].prompts(row, tokenizer))

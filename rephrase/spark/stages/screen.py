@@ -1,0 +1,108 @@
+"""The screen stage: a verdict on each original document, so that no GPU hour is spent on one that nobody wants.
+
+Run alone with `rephrase screen run.yaml`. Documents stay where they are; what is rejected is neither rewritten nor mixed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from classifiers.batch import JudgeBatch
+from classifiers.cascade import Cascade, build_cascade
+from rephrase import storage
+from rephrase.config.run import Filter
+from rephrase.errors import UserError
+from rephrase.records import KEEP, SCREENED
+from rephrase.spark.runtime.progress import StageProgress, console
+from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.stages.dedup import find_duplicates
+from rephrase.spark.stages.dropped import SCREENED as FOLDER
+from rephrase.spark.stages.ledger import claim, stage_note
+from rephrase.spark.stages.run_tables import documents_of
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+
+RECIPE = "document"  # stands for the recipe in settings and rows
+_OF_REWRITES = ("finished", "parsed", "leaked", "copied", "facts", "similarity", "field")
+_ROWS = 512  # documents judged at a time
+
+
+def screen(run: Run, spark: LazySession) -> None:
+    """Make `<output>/screened` from `<output>/documents`, then find the near duplicates of what is left. Resumes.
+
+    Does nothing where the config has neither `screen` nor `dedup`. Raises `UserError` for a missing documents table and wrong checks.
+    """
+    if run.screen is None and run.dedup is None:
+        console.print("screen: the config has neither `screen` nor `dedup`, all documents stay")
+    if run.screen is not None:
+        _screen(run, screening(run), spark)
+    if run.dedup is not None:
+        find_duplicates(run, spark, "documents")
+
+
+def screening(run: Run) -> Cascade:
+    """The checks of the config. Raises `UserError` for unknown ones, and for those that compare a rewrite with its passage."""
+    assert run.screen is not None
+    cascade = build_cascade(Filter(checks=run.screen.checks), "screen.checks")
+    for check in cascade.configured:
+        if check.kind in _OF_REWRITES:
+            raise UserError(
+                f"`{check.kind}` judges a rewrite, and documents are none", where="screen.checks", cure="list it under filter.checks"
+            )
+    return cascade
+
+
+def _screen(run: Run, cascade: Cascade, spark: LazySession) -> None:
+    source, folder = storage.join(run.output, "documents"), storage.join(run.output, FOLDER)
+    paths = documents_of(run)
+    claim(folder, "screen", {"documents": stage_note(source)["digest"], "checks": cascade.describe()})
+    units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
+    todo = pending(units, folder)
+    if not todo:
+        console.print(f"screen: all {len(units)} units are there already, nothing to do")
+        return
+    with StageProgress("screen", folder, len(units), len(units) - len(todo), _words) as progress:
+        run_units(spark.get(), todo, functools.partial(screen_unit, cascade=cascade), folder, progress)
+
+
+def screen_unit(unit: Unit[str], *, cascade: Cascade) -> None:
+    """The work of one Spark task: judge one object of documents and create the object of verdicts."""
+    writer = tables.Writer(SCREENED)
+    verdicts: Counter[str] = Counter()
+    for group in tables.read_row_groups(unit.payload, ["id", "text", "language", "source"]):
+        parts = [_judge(group.slice(at, _ROWS), cascade) for at in range(0, group.num_rows, _ROWS)]
+        judged = pa.concat_tables(parts)
+        verdicts.update(judged.column("verdict").to_pylist())
+        writer.add(judged)
+    writer.commit(unit.output, {"screened": verdicts.total(), "kept": verdicts[KEEP], "verdicts": dict(verdicts)})
+
+
+def _judge(documents: pa.Table, cascade: Cascade) -> pa.Table:
+    size = documents.num_rows
+    batch = JudgeBatch(
+        texts=documents.column("text").to_pylist(),
+        sources=[""] * size,
+        recipes=[RECIPE] * size,
+        steps=[RECIPE] * size,
+        finish_reasons=[None] * size,
+        errors=[None] * size,
+        completion_tokens=[None] * size,
+        fields=[None] * size,
+        languages=documents.column("language").to_pylist(),
+        origins=documents.column("source").to_pylist(),
+    )
+    verdicts, scores = cascade.judge(batch)
+    columns = {"id": documents.column("id").to_pylist(), "verdict": verdicts, "scores": [list(found.items()) for found in scores]}
+    return pa.Table.from_pydict(columns, schema=SCREENED)
+
+
+def _words(sums: dict[str, float], seconds: float) -> str:
+    screened = sums.get("screened", 0)
+    return f"{screened:,.0f} screened, {sums.get('kept', 0):,.0f} kept, {screened / max(seconds, 0.001):,.0f}/s" if screened else ""

@@ -1,0 +1,1 @@
+"""The shard stage: raw web files to the documents table."""

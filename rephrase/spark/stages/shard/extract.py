@@ -1,0 +1,132 @@
+"""The first pass of the shard stage: each input file on its own becomes one object of documents, and one of errors."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rephrase.errors import UserError
+from rephrase.records import DOCUMENT, ERROR
+from rephrase.spark.runtime.progress import StageProgress
+from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.stages.shard.documents import DocumentTables
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rephrase.readers import RawDocument
+    from rephrase.readers.settings import Input
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.shard.plan import ShardPlan
+
+_BATCH_DOCUMENTS = 512  # documents whose language and tokens are found in one call
+_BATCH_CHARACTERS = 4_000_000  # and at most so many characters, unless one document has more
+_EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the second pass holds at a time
+
+
+def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
+    """Read the input files whose indexes are in `todo`, one Spark task each. What is there already is not read again."""
+    units = [Unit(plan.between(index), index) for index in todo]
+    missing = pending(units, plan.extracted)
+    if not missing:
+        return
+    session = spark.get()  # before the clock of the progress line starts
+    with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), _words) as progress:
+        work = functools.partial(extract_file, plan=plan, config=config, tokenizer=tokenizer)
+        run_units(session, missing, work, plan.extracted, progress)
+
+
+def _words(sums: dict[str, float], seconds: float) -> str:
+    rate = sums.get("bytes", 0) / max(seconds, 1e-9) / 1e6
+    return f"{sums.get('documents', 0):,.0f} documents, {sums.get('errors', 0):,.0f} read errors, {rate:,.1f} MB/s"
+
+
+def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: str) -> None:
+    """Read one input file, commit its errors, then its documents: an object of documents says that its errors are there too."""
+    from rephrase.readers import Dropped, RawDocument, ReadError, read_documents
+
+    started = time.perf_counter()
+    extracted = _Extracted(DocumentTables(config, tokenizer))
+    counts: Counter[str] = Counter(dropped_short=0, dropped_long=0, bytes=0)
+    errors: list[ReadError] = []
+    file = plan.files[unit.payload]
+    try:
+        for item in read_documents(file, config):
+            if isinstance(item, ReadError):
+                errors.append(item)
+                continue
+            counts["bytes"] += item.raw_bytes
+            if isinstance(item, Dropped):
+                counts[f"dropped_{item.reason}"] += 1
+            else:
+                assert isinstance(item, RawDocument)
+                extracted.add(item)
+    except FileNotFoundError as error:
+        raise UserError(
+            "the input file has gone", where=file.path, cure="put it back, or list the input again in another output"
+        ) from error
+    extracted.flush()
+    if errors:
+        tables.commit(plan.errors(unit.payload), _error_table(errors), {"errors": len(errors)})
+    note = {
+        "file": file.path,
+        "documents": extracted.documents,
+        "tokens": extracted.tokens,
+        **counts,
+        "scrubbed": dict(extracted.made.scrubbed),
+        "errors": len(errors),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    extracted.writer.commit(unit.output, note)
+
+
+def _error_table(errors: Sequence[Any]) -> pa.Table:
+    import pyarrow as pa
+
+    rows = [{"stage": "shard", "file": e.file, "offset": e.offset, "unit": e.unit, "reason": e.reason} for e in errors]
+    return pa.Table.from_pylist(rows, ERROR)
+
+
+class _Extracted:
+    """Documents of one file on their way into an object, batch by batch."""
+
+    def __init__(self, made: DocumentTables) -> None:
+        self.made = made
+        self.writer = tables.Writer(DOCUMENT)
+        self.documents = self.tokens = 0
+        self._batch: list[RawDocument] = []
+        self._batch_characters = self._group_characters = 0
+        self._group: list[pa.Table] = []
+
+    def add(self, document: RawDocument) -> None:
+        self._batch.append(document)
+        self._batch_characters += len(document.text)
+        if len(self._batch) >= _BATCH_DOCUMENTS or self._batch_characters >= _BATCH_CHARACTERS:
+            self._end_batch()
+
+    def flush(self) -> None:
+        self._end_batch()
+        self._end_group()
+
+    def _end_batch(self) -> None:
+        if not self._batch:
+            return
+        table = self.made.cleaned(self._batch)
+        self.documents += table.num_rows
+        self.tokens += sum(table.column("n_tokens").to_pylist())
+        self._group.append(table)
+        self._group_characters += self._batch_characters
+        self._batch, self._batch_characters = [], 0
+        if self._group_characters >= _EXTRACTED_CHARACTERS:
+            self._end_group()
+
+    def _end_group(self) -> None:
+        import pyarrow as pa
+
+        if self._group:
+            self.writer.add(pa.concat_tables(self._group))
+        self._group, self._group_characters = [], 0

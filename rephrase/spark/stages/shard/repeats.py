@@ -1,0 +1,253 @@
+"""The second pass of the shard stage: all texts are compared by their ids, then each file drops what an earlier place has.
+
+Only keys go through Spark's shuffle, 16 bytes for a document and, where the config asks for it, for each longer paragraph. Texts are
+never shuffled.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rephrase.readers import RawDocument
+from rephrase.records import DOCUMENT
+from rephrase.spark.runtime.progress import StageProgress
+from rephrase.spark.runtime.watched import Job, watched
+from rephrase.spark.stages.shard.documents import DocumentTables
+from rephrase.storage import tables
+from rephrase.text.paragraphs import paragraph_keys, without_lines
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from rephrase.readers.settings import Input
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.shard.plan import ShardPlan
+
+_KEY_TASKS = 2000  # tasks that read keys; each reads many files where there are more
+_MARKER = -1  # a row number that says "this file is to be finished", so that files without duplicates get a task too
+WHOLE = -1  # a line number that stands for the whole document
+_WHOLE_ID = "whole_id"  # in the metadata of a document that lost paragraphs: its id with them
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What one file has to drop: rows of its object in order, and for each the line, or `WHOLE`."""
+
+    rows: npt.NDArray[np.int64]
+    lines: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, parts: Sequence[pa.RecordBatch]) -> Repeats:
+        """From batches with the columns `row` and `line`, in any order, markers among them."""
+        rows = np.concatenate([part.column("row").to_numpy() for part in parts])
+        lines = np.concatenate([part.column("line").to_numpy() for part in parts])
+        order = np.lexsort((lines, rows))
+        order = order[rows[order] != _MARKER]
+        return cls(rows[order], lines[order])
+
+    def within(self, first: int, last: int) -> Repeats:
+        """Those of the rows from `first` to before `last`, counted from `first`."""
+        start, end = np.searchsorted(self.rows, [first, last])
+        return Repeats(self.rows[start:end] - first, self.lines[start:end])
+
+    def whole(self) -> npt.NDArray[np.int64]:
+        """The rows that go."""
+        rows: npt.NDArray[np.int64] = self.rows[self.lines == WHOLE]
+        return rows
+
+    def partly(self) -> dict[int, set[int]]:
+        """The lines that go from rows that stay."""
+        found: dict[int, set[int]] = defaultdict(set)
+        stays = ~np.isin(self.rows, self.whole())
+        for row, line in zip(self.rows[stays].tolist(), self.lines[stays].tolist(), strict=True):
+            found[row].add(line)
+        return found
+
+
+def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
+    """Make the documents objects of the files whose indexes are in `todo`, without what is repeated."""
+    session = spark.get()
+    with (
+        StageProgress("shard (repeats)", plan.documents, len(plan.files), len(plan.files) - len(todo), _words) as progress,
+        watched(session, plan.documents) as job,
+    ):
+        # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.
+        repeated = _repeated(job, plan, todo, config)
+        marker = ["cast(id as int) as place", f"cast({_MARKER} as long) as row", f"{WHOLE} as line"]
+        markers = session.range(0, len(todo), 1, 1).selectExpr(*marker)
+        places = repeated.unionAll(markers).repartitionById(len(todo), "place")
+        indexes = list(todo)
+
+        def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            parts: dict[int, list[pa.RecordBatch]] = defaultdict(list)
+            for batch in batches:
+                for place in np.unique(batch.column("place").to_numpy()).tolist():
+                    parts[place].append(batch.filter(pc.equal(batch.column("place"), place)))
+            for place in sorted(parts):
+                finish_file(plan, indexes[place], Repeats.of(parts[place]), config, tokenizer)
+            yield from ()
+
+        job.run(places.mapInArrow(job.reporting(body), "place int").count, progress)
+
+
+def _words(sums: dict[str, float], _seconds: float) -> str:
+    documents, tokens, duplicates, paragraphs = (sums.get(name, 0) for name in ("documents", "tokens", "duplicates", "paragraphs_dropped"))
+    words = f"{documents:,.0f} documents, {tokens:,.0f} tokens, {duplicates:,.0f} duplicates dropped"
+    return words + f", {paragraphs:,.0f} paragraphs" if paragraphs else words
+
+
+def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> DataFrame:
+    """(place in `todo`, row of `_extracted`, line or `WHOLE`) of all that an earlier file, or an earlier place of its own file, has.
+
+    Finished files take part with what they kept: what one of them kept is repeated wherever else it stands.
+    """
+    from pyspark.sql import Window
+    from pyspark.sql import functions as sql
+
+    place_of = {index: place for place, index in enumerate(todo)}
+    count = len(plan.files)
+    tasks = min(count, _KEY_TASKS)
+    min_characters = config.min_paragraph_characters if config.dedup_paragraphs else None
+
+    def keys(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for task in batch.column(0).to_pylist():
+                for index in range(task, count, tasks):
+                    place = place_of.get(index, -1)
+                    path = plan.final(index) if place < 0 else plan.between(index)
+                    for rows in _keys(path, min_characters):
+                        yield rows.append_column("file", _same(index, rows)).append_column("place", _same(place, rows))
+
+    numbers = job.spark.range(0, tasks, 1, tasks)
+    frame = numbers.mapInArrow(job.reporting(keys), "key binary, row long, line int, file int, place int")
+    # Sorted within a key, not collected: one that stands a million times needs no memory.
+    order = sql.row_number().over(Window.partitionBy("key").orderBy("file", "row", "line"))
+    return frame.withColumn("occurrence", order).where("occurrence > 1 and place >= 0").select("place", "row", "line")
+
+
+def _same(value: int, rows: pa.RecordBatch) -> pa.Array:
+    return pa.array(np.full(rows.num_rows, value, np.int32))
+
+
+def _keys(path: str, min_characters: int | None) -> Iterator[pa.RecordBatch]:
+    """(key, row, line or `WHOLE`) of the documents of one object, and of their paragraphs where these count."""
+    first = 0
+    for group in tables.read_row_groups(path, ["id"] if min_characters is None else ["id", "text", "metadata"]):
+        names = group.column("id").to_pylist()
+        keys: list[bytes] = []
+        rows, lines = list(range(first, first + len(names))), [WHOLE] * len(names)
+        if min_characters is not None:
+            metadata = [dict(values or ()) for values in group.column("metadata").to_pylist()]
+            names = [values.get(_WHOLE_ID, name) for name, values in zip(names, metadata, strict=True)]
+            for row, text in enumerate(group.column("text").to_pylist(), first):
+                paragraphs = paragraph_keys(text, min_characters)
+                keys += paragraphs.values()
+                rows += [row] * len(paragraphs)
+                lines += paragraphs
+        columns = [
+            pa.array([bytes.fromhex(name) for name in names] + keys, pa.binary()),
+            pa.array(rows, pa.int64()),
+            pa.array(lines, pa.int32()),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, ["key", "row", "line"])
+        first += len(names)
+
+
+def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, tokenizer: str) -> None:
+    """Write one file's final object from what was extracted, without the repeats.
+
+    A document that lost paragraphs is measured anew and has a new id; the former one stays in its metadata as `whole_id`. It goes
+    if no paragraph is left that could have been a repeat, because short lines alone may say the same as those of another page.
+    """
+    extracted = plan.between(index)
+    note = tables.footer(extracted).note
+    groups = Groups(config.tokens_per_unit)
+    made = DocumentTables(config, tokenizer) if config.dedup_paragraphs else None
+    first = emptied = paragraphs = 0
+    for read in tables.read_row_groups(extracted):
+        table = read.cast(DOCUMENT)
+        here = repeats.within(first, first + table.num_rows)
+        first += table.num_rows
+        shortened = {}
+        for row, lines in here.partly().items():
+            text = without_lines(table.column("text")[row].as_py(), lines)
+            paragraphs += len(lines)
+            shortened[row] = text if paragraph_keys(text, config.min_paragraph_characters) else None
+        emptied += sum(text is None for text in shortened.values())
+        groups.add(_without(table, here, {row: text for row, text in shortened.items() if text is not None}, made))
+    groups.flush()
+    note |= {
+        "documents": groups.documents,
+        "duplicates": len(repeats.whole()),
+        "tokens": sum(groups.tokens),
+        "row_group_tokens": groups.tokens,
+    }
+    if made:
+        note |= {"paragraphs_dropped": paragraphs, "documents_emptied": emptied}
+    groups.writer.commit(plan.final(index), note)
+
+
+def _without(table: pa.Table, repeats: Repeats, shortened: dict[int, str], made: DocumentTables | None) -> pa.Table:
+    """The rows that are no repeats, in order, those in `shortened` with these texts."""
+    keep = np.ones(table.num_rows, np.bool_)
+    keep[repeats.rows] = False
+    if not shortened:
+        return table.filter(pa.array(keep))
+    assert made is not None
+    changed = table.take(pa.array(list(shortened))).to_pylist()
+    documents = [
+        RawDocument(
+            text=row["text"],
+            url=row["url"],
+            source=row["source"],
+            language=row["language"],
+            language_score=row["language_score"],
+            license=row["license"],
+            synthetic_depth=row["synthetic_depth"],
+            metadata=dict(row["metadata"] or ()) | {_WHOLE_ID: row["id"]},
+        )
+        for row in changed
+    ]
+    both = pa.concat_tables([table.filter(pa.array(keep)), made.measured(documents, list(shortened.values()))])
+    places = np.concatenate([np.flatnonzero(keep), np.array(list(shortened))])
+    return both.take(pa.array(np.argsort(places)))
+
+
+class Groups:
+    """Rows on their way into row groups of a given number of tokens; the document that reaches it ends the group."""
+
+    def __init__(self, tokens_per_group: int) -> None:
+        self._limit = tokens_per_group
+        self.writer = tables.Writer(DOCUMENT)
+        self.documents = 0
+        self.tokens: list[int] = []
+        self._open: list[pa.Table] = []
+        self._open_tokens = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take rows in, and write the groups that they fill."""
+        self.documents += table.num_rows
+        running = np.cumsum(table.column("n_tokens").to_numpy())
+        at = before = 0
+        while at < table.num_rows:
+            end = min(int(np.searchsorted(running, before + self._limit - self._open_tokens)) + 1, table.num_rows)
+            self._open.append(table.slice(at, end - at))
+            self._open_tokens += int(running[end - 1]) - before
+            at, before = end, int(running[end - 1])
+            if self._open_tokens >= self._limit:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is left."""
+        if self._open:
+            self.writer.add(pa.concat_tables(self._open))
+            self.tokens.append(self._open_tokens)
+        self._open, self._open_tokens = [], 0

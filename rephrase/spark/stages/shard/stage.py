@@ -1,0 +1,93 @@
+"""The shard stage: raw web files to the documents table, without exact duplicates.
+
+Every input file is read by one task into `_extracted`. Then only the ids of the documents go through Spark's shuffle, which finds the
+repeated ones, and every file's task drops its own and writes the final object. With `input.dedup_paragraphs` lines that stand elsewhere
+as well go too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.spark.runtime.progress import console
+from rephrase.spark.runtime.units import Unit, pending
+from rephrase.spark.stages.ledger import claim, digest, remove_stage
+from rephrase.spark.stages.shard.documents import DocumentTables
+from rephrase.spark.stages.shard.extract import extract
+from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
+from rephrase.spark.stages.shard.repeats import drop_repeats
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+
+_FOOTERS = 16  # read at a time to see whether there is any document
+
+
+def shard(run: Run, spark: LazySession) -> None:
+    """Make `<output>/documents` and the `errors` table from the raw input files. Resumes; starts no Spark where all is there.
+
+    Each object's note holds documents, tokens, row_group_tokens, duplicates, dropped_short, dropped_long, errors, bytes (of the pages
+    that were read) and seconds (of the task that read them); with `dedup_paragraphs` also paragraphs_dropped and documents_emptied.
+    Raises `UserError` for missing input, a tokenizer or a model that does not load, a folder that holds another config's documents,
+    and input that gives no document at all: then nothing is left behind, so that the mended config can go on in the same folder.
+    """
+    config = input_of(run)
+    plan = ShardPlan(run.output, input_files(config.paths))
+    claim(plan.documents, "shard", _meaning(run, plan.files))
+    units = [Unit(plan.final(index), index) for index in range(len(plan.files))]
+    todo = [unit.payload for unit in pending(units, plan.documents)]
+    if todo:
+        DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
+        extract(config, run.tokenizer, spark, plan, todo)
+        drop_repeats(config, run.tokenizer, spark, plan, todo)
+    else:
+        console.print(f"shard: all {len(units)} units are there already, nothing to do")
+    _remove_extracted(plan)
+    _check_not_empty(plan)
+
+
+def _remove_extracted(plan: ShardPlan) -> None:
+    for file in storage.list_files(plan.extracted):
+        storage.delete(file.path)
+    if not storage.is_s3(plan.extracted):
+        with contextlib.suppress(OSError):  # never there, or another driver is at work in it
+            os.rmdir(plan.extracted)
+
+
+def _meaning(run: Run, files: Sequence[storage.FileInfo]) -> dict[str, Any]:
+    listed = digest([[file.path, file.size] for file in files])
+    return {
+        "input": input_of(run).model_dump(exclude={"paths"}),
+        "tokenizer": run.tokenizer,
+        "files": {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed},
+    }
+
+
+def _check_not_empty(plan: ShardPlan) -> None:
+    counts: Counter[str] = Counter()
+    for first in range(0, len(plan.files), _FOOTERS):  # almost always the first few tell
+        last = min(first + _FOOTERS, len(plan.files))
+        for footer in tables.footers(plan.final(index) for index in range(first, last)):
+            if footer.note.get("documents"):
+                return
+            counts.update({key: footer.note.get(key, 0) for key in ("dropped_short", "dropped_long", "errors")})
+    said = f"{counts['dropped_short']:,} too short, {counts['dropped_long']:,} too long, {counts['errors']:,} read errors"
+    reasons: Counter[str] = Counter()
+    for path in tables.objects(storage.join(plan.output, "errors")):
+        reasons.update(str(reason) for reason in tables.read(path, ["reason"]).column("reason").to_pylist())
+    often = f"; most often: {reasons.most_common(1)[0][0]}" if reasons else ""
+    remove_stage(plan.documents)
+    storage.remove_folder(storage.join(plan.output, "errors"))
+    raise UserError(
+        f"the input gives no documents: {said}{often}",
+        where=plan.files[0].path if len(plan.files) == 1 else f"{len(plan.files)} input files",
+        cure="check `input.format`, `input.fields` and `input.min_characters`",
+    )

@@ -1,0 +1,82 @@
+"""Typical mistakes of someone who is new here: each ends in one line that names the place and the cure."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rephrase import storage
+from rephrase.cli.main import main
+from rephrase.config.file import load_run
+from rephrase.errors import UserError
+from rephrase.spark.stages.pipeline import run_stage
+from rephrase.storage import tables
+from tests.rephrase.cli.test_main import config
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "cure"),
+    [
+        ("run binary", "binary: the config is no text in UTF-8", "give the path of a run.yaml"),
+        ("run folder", "folder: cannot read the config: Is a directory", "give the path of a run.yaml"),
+        ("run run.yaml --set recipes=[folder.yaml]", "folder.yaml: cannot read: Is a directory", "check the path and its permissions"),
+        ("run run.yaml --set recipes=[binary.yaml]", "binary.yaml: the recipe file is no text in UTF-8", "check the path"),
+        ("run run.yaml --set engine=vllm", "`engine`: ", "`rephrase config engine` explains the keys"),
+        ("run run.yaml --set recipes=[]", "`recipes`: ", "`rephrase config recipes` explains the keys"),
+        (
+            "run run.yaml --set filter.checks=[{length:{max_ratio:-1}}]",
+            "`max_ratio`: Input should be greater than 0",
+            "`rephrase config checks.length` explains the keys",
+        ),
+        ("run run.yaml --set recipes.0.use=wrap/qa", "--set: `recipes` is a list", "replace it whole"),
+        (
+            "run run.yaml --set filter.checks=[{quality:{model:no.bin,min:0.5}}]",
+            "no.bin: there is no such fastText model",
+            "check the path; `rephrase classifier train` makes a model",
+        ),
+        ("shard run.yaml --master loca", "`loca` is no address of a Spark master", "for example local[4], spark://host:7077"),
+        ("run run.yaml --output=", "--output: the output is empty", "name a folder or an s3:// URL"),
+        ("show run.yaml -n 0", "0 rewrites are none to show", "1 or more"),
+        ("export --format jsonl --from nowhere --to there", "nowhere: there is no Parquet file here", "give --from a folder of Parquet"),
+    ],
+)
+def test_a_mistake_ends_in_one_line_with_a_cure(command, words, cure, tmp_path, tokenizer_file, monkeypatch, capsys):
+    config(tmp_path, tokenizer_file)
+    for name in ("folder", "folder.yaml"):
+        (tmp_path / name).mkdir()
+    for name in ("binary", "binary.yaml"):
+        (tmp_path / name).write_bytes(b"\x00\xff\xfe")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main([word.replace(":", ": ") if "{" in word else word for word in command.split()])
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert words in told.err
+    assert cure in told.err
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    for action in (storage.read, lambda path: storage.put(path, b"")):
+        with pytest.raises(UserError, match=r"cannot (read|write): .*\((check the path|give the path)"):
+            action(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot read: Not a directory"):
+        tables.footer(str(tmp_path / "file" / "part.parquet"))
+
+
+def test_a_folder_in_which_an_engine_never_answered_is_told_from_one_with_completions(tmp_path, tokenizer_file, spark) -> None:
+    path = config(tmp_path, tokenizer_file, recipes=[{"use": "tinystories/story", "options": {"count": 1}}])  # nothing is recorded
+    other = load_run(path, {"engine": {"kind": "echo"}})
+    with pytest.raises(UserError, match="not_recorded"):
+        run_stage("rewrite", load_run(path), spark)
+    with pytest.raises(UserError, match=r"another config: `model` was .*nothing was made yet: .*remove the folder"):
+        run_stage("rewrite", other, spark)
+    shutil.rmtree(storage.join(other.output, "generations"))
+    run_stage("rewrite", other, spark)
+    with pytest.raises(UserError, match=r'another config: `model` was "echo".*`rewrite: \{reuse'):
+        run_stage("rewrite", load_run(path), spark)

@@ -1,0 +1,67 @@
+"""Rows as `rephrase show` prints them."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from rephrase import storage
+from rephrase.cli.show import show_ids, show_pairs
+from rephrase.config.file import load_run
+from rephrase.errors import UserError
+from rephrase.spark.stages.pipeline import run_all
+from rephrase.storage import tables
+from tests.rephrase.spark.stages.test_pipeline import write_run
+
+PAGE = "A forum post with [b]marks[/b] of its own. [/url] The tide rises twice a day, and falls twice a day. " * 3
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, spark, tokenizer_file):
+    folder = tmp_path_factory.mktemp("show")
+    (folder / "pages.jsonl").write_text(f'{{"text": "{PAGE}", "metadata": {{"url": "https://forum.example/[1]"}}, "stars": 5}}\n')
+    given = {"paths": ["pages.jsonl"], "fields": {"also": ["stars"]}}
+    shares = {"components": [{"recipe": "wrap/easy", "share": 1.0}]}
+    more = {"input": given, "recipes": ["wrap/easy", "wrap/qa"], "filter": {"checks": ["parsed"]}, "mix": shares}
+    run = load_run(str(write_run(folder, tokenizer_file, {"kind": "echo"}, **more)))
+    run_all(run, spark)
+    return run
+
+
+def printed(action, *arguments) -> str:
+    console = Console(width=2000)
+    with console.capture() as kept:
+        action(*arguments, console=console)
+    return kept.get()
+
+
+def test_a_rewrite_stands_below_its_passage_whatever_brackets_the_page_has(run):
+    text = printed(show_pairs, run, 3)
+    assert text.count("[/url]") >= 2  # in the passage, and in what was made of it
+    assert "https://forum.example/[1]" in text
+    assert "wrap/easy  by echo" in text
+
+
+def test_rejected_rows_are_found_by_their_verdict(run):
+    text = printed(show_pairs, run, 3, "parsed")
+    assert "wrap/qa  by echo  parsed" in text
+    assert "wrap/easy" not in text
+    with pytest.raises(UserError, match="no row has the verdict `copied`"):
+        printed(show_pairs, run, 3, "copied")
+
+
+def test_an_id_leads_back_to_the_page_and_its_fields(run):
+    row = tables.read_folder(storage.join(run.output, "mixture")).to_pylist()[0]
+    text = printed(show_ids, run, [row["id"]])
+    for words in (
+        "origin: synthetic",
+        "seed: ",
+        "keep: ",
+        f"document_id: {row['document_id']}",
+        "https://forum.example/[1]",
+        '"stars":"5"',
+    ):
+        assert words in text
+    assert "not in the mixture" in printed(show_ids, run, [row["document_id"]])
+    with pytest.raises(UserError, match="no table has a row with the id `f00`"):
+        printed(show_ids, run, ["f00"])

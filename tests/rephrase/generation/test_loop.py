@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.recording import Recording
+from rephrase.engines.replay import Reuse
+from rephrase.errors import UserError
+from rephrase.generation.loop import generate, generate_together
+from rephrase.generation.step_run import Task, generations_of
+from rephrase.recipes.base import Row
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.recipes.use import RecipeUse
+from rephrase.records import GENERATION, Document
+from rephrase.storage import tables
+
+DOCUMENTS = [Row(Document(f"doc{i}", f"Tide number {i} rises at dawn. The Moon pulls it. " * 30)) for i in range(6)]
+
+
+class ScriptedEngine:
+    """Answers by a function of the request, slowly and out of order, and remembers how it was called."""
+
+    model = "scripted"
+    identity = Identity("scripted 1", "abc", "def")
+
+    def __init__(self, answer: Callable[[Request], Completion], batch_size: int = 3, concurrency: int = 7) -> None:
+        self.answer, self.batch_size, self.concurrency = answer, batch_size, concurrency
+        self.calls: list[list[Request]] = []
+        self.in_flight = self.most_in_flight = 0
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        self.calls.append(list(requests))
+        self.in_flight += len(requests)
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        await asyncio.sleep(0.001 * (len(self.calls) % 3))
+        self.in_flight -= len(requests)
+        return [self.answer(request) for request in requests]
+
+    async def figures(self) -> dict[str, Any]:
+        return {}
+
+    async def close(self) -> None:
+        pass
+
+
+def run(engine: ScriptedEngine, tokenizer, recipe: str = "wrap/medium", rows=DOCUMENTS, step: int = 0, **more):
+    [chosen] = recipes_of([RecipeUse.model_validate(recipe)])
+    return asyncio.run(generate(rows, Task(chosen, chosen.steps[step], tokenizer, engine.model), engine, **more))
+
+
+def echo(request: Request) -> Completion:
+    return Completion(f"Rewritten {request.digest}.", "stop", 10, 5)
+
+
+def test_every_prompt_gives_one_row_in_the_order_of_documents_and_spans(tokenizer):
+    engine = ScriptedEngine(echo)
+    table, tally = run(engine, tokenizer)
+    rows = table.to_pylist()
+    assert table.schema == GENERATION
+    assert tally.generations == tally.passages == len(rows) == sum(len(call) for call in engine.calls) > len(DOCUMENTS)
+    places = [(row["document_id"], row["span_start"]) for row in rows]
+    assert places == sorted(places)
+    assert all(row["text"] == f"Rewritten {row['request_digest']}." for row in rows), "answers go to the rows that asked"
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert tally.completion_tokens == 5 * len(rows)
+
+
+def test_ids_and_seeds_depend_on_content_alone(tokenizer):
+    first, _ = run(ScriptedEngine(echo, 1, 1), tokenizer)
+    second, _ = run(ScriptedEngine(echo, 16, 64), tokenizer, rows=DOCUMENTS[::-1])
+    key = lambda table: sorted(zip(table["id"].to_pylist(), table["seed"].to_pylist(), strict=True))  # noqa: E731
+    assert key(first) == key(second)
+    other = ScriptedEngine(echo)
+    other.model = "another"
+    third, _ = run(other, tokenizer)
+    assert not set(third["id"].to_pylist()) & set(first["id"].to_pylist())
+
+
+def test_the_engine_is_kept_full_and_never_overfull(tokenizer):
+    engine = ScriptedEngine(echo, batch_size=4, concurrency=8)
+    run(engine, tokenizer)
+    assert engine.most_in_flight == 8
+
+
+def test_a_completion_that_does_not_parse_is_asked_for_again_a_bounded_number_of_times(tokenizer):
+    good = json.dumps({"summary": "Tides.", "entities": ["Moon", "Tide"]})
+    flaky = ScriptedEngine(lambda r: Completion(good if r.attempt == 2 else "{broken"))
+    table, tally = run(flaky, tokenizer, "entigraph")
+    assert table["attempts"].to_pylist() == [3] * table.num_rows
+    assert table["text"].to_pylist() == ["Tides."] * table.num_rows
+    assert tally.retried == 2 * table.num_rows
+    seeds = {request.seed for call in flaky.calls for request in call}
+    assert len(seeds) == 3 * table.num_rows, "another attempt is another draw"
+
+    hopeless = ScriptedEngine(lambda _: Completion("{broken"))
+    table, tally = run(hopeless, tokenizer, "entigraph")
+    assert set(table["error"].to_pylist()) == {"parse:json"}
+    assert set(table["attempts"].to_pylist()) == {5}
+    assert tally.parse_errors == table.num_rows
+
+
+def test_engine_errors_become_rows_and_are_not_asked_again(tokenizer):
+    engine = ScriptedEngine(lambda r: Completion("", "error", error="engine:timeout") if int(r.digest, 16) % 2 else echo(r))
+    table, tally = run(engine, tokenizer)
+    errors = [e for e in table["error"].to_pylist() if e]
+    assert errors == ["engine:timeout"] * tally.engine_errors
+    assert 0 < len(errors) < table.num_rows
+    assert [t is None for t in table["text"].to_pylist()] == [e is not None for e in table["error"].to_pylist()]
+
+
+@pytest.mark.parametrize("error", ["engine:bad_request: token {} is none", "engine_crash"])
+def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer, error):
+    def answer(request: Request) -> Completion:
+        number = int(request.digest[:8], 16)
+        code = "engine:timeout" if number % 4 == 0 else error.format(number) if number % 4 == 1 else None
+        return Completion("", "error", error=code) if code else echo(request)
+
+    table, tally = run(ScriptedEngine(answer), tokenizer)
+    assert tally.engine_errors == sum(error is not None for error in table["error"].to_pylist())
+    assert len(tally.causes) == 2, "numbers make no other cause"
+    share, times = tally.engine_errors / tally.requests, max(tally.causes.values())
+    run(ScriptedEngine(answer), tokenizer, max_engine_errors=share)
+    with pytest.raises(UserError, match=rf"{tally.engine_errors} of {tally.requests} requests of a unit failed.*{times} times"):
+        run(ScriptedEngine(answer), tokenizer, max_engine_errors=share - 0.01)
+
+
+def test_an_engine_that_answers_nothing_is_not_asked_for_a_whole_unit(tokenizer):
+    rows = [Row(Document(f"doc{n}", "The tide rises at dawn.")) for n in range(2000)]
+    dead = ScriptedEngine(lambda _: Completion("", "error", error="engine_crash"))
+    with pytest.raises(UserError, match=r"`engine_crash`"):
+        run(dead, tokenizer, rows=rows, max_engine_errors=0.2)
+    assert 20 < sum(map(len, dead.calls)) < 50
+    once = ScriptedEngine(lambda r: Completion("", "error", error="engine_crash") if r is once.calls[0][0] else echo(r))
+    table, _ = run(once, tokenizer, rows=rows[:3], max_engine_errors=0.2)
+    assert table["error"].to_pylist().count("engine_crash") == 1, "one prompt that kills its engine is another matter"
+    late = ScriptedEngine(lambda r: Completion("", "error", error="engine:timeout") if len(late.calls) > 100 else echo(r))
+    run(late, tokenizer, rows=rows[:400], max_engine_errors=0.5)  # a bad spell is weighed at the end
+
+
+def test_a_step_that_fans_out_can_be_cut_into_parts(tokenizer):
+    names = ["Moon", "Sea", "Sun", "Tide", "Earth"]
+    entities, _ = run(ScriptedEngine(lambda _: Completion(json.dumps({"summary": "s", "entities": names}))), tokenizer, "entigraph")
+    rows = [Row(row.document, {"entities": [g for d, g in generations_of(entities) if d == row.document.id]}) for row in DOCUMENTS]
+    whole, _ = run(ScriptedEngine(echo), tokenizer, "entigraph", rows, step=1)
+    parts = [run(ScriptedEngine(echo), tokenizer, "entigraph", rows, step=1, part=(i, 3))[0] for i in range(3)]
+    assert whole.num_rows == len(DOCUMENTS) * (10 + 10)
+    assert sorted(i for part in parts for i in part["id"].to_pylist()) == sorted(whole["id"].to_pylist())
+    assert all(lineage == [rows[0].earlier["entities"][0].id] for lineage in whole["lineage"].to_pylist()[:20])
+
+
+def test_no_rows_give_an_empty_table(tokenizer):
+    table, tally = run(ScriptedEngine(echo), tokenizer, rows=[])
+    assert table.num_rows == 0
+    assert table.schema == GENERATION
+    assert tally.requests == 0
+
+
+def test_steps_that_share_a_prefix_are_asked_passage_by_passage_and_give_what_each_gives_alone(tokenizer):
+    recipes = recipes_of([RecipeUse(use="wrap/*", document_first=True)])
+    engine = ScriptedEngine(echo, batch_size=1, concurrency=1)
+    tasks = [Task(recipe, recipe.steps[0], tokenizer, engine.model) for recipe in recipes]
+    assert len({task.step.prefix for task in tasks}) == 1
+    together = asyncio.run(generate_together(DOCUMENTS, tasks, engine))
+    passages = [call[0].messages[0].content.split("\n---\n")[0] for call in engine.calls]
+    assert passages == [passage for passage in passages[:: len(tasks)] for _ in tasks], "all styles of a passage, then the next"
+    for (table, tally), task in zip(together, tasks, strict=True):
+        alone, its_tally = asyncio.run(generate(DOCUMENTS, task, ScriptedEngine(echo)))
+        assert table.equals(alone)
+        assert tally.generations == its_tally.generations
+
+
+def test_every_row_says_what_wrote_it(tokenizer):
+    table, _ = run(ScriptedEngine(echo), tokenizer)
+    assert {(r["engine"], r["model_revision"], r["template_digest"]) for r in table.to_pylist()} == {("scripted 1", "abc", "def")}
+
+
+def test_rows_asked_again_in_a_later_run_get_other_seeds_but_the_same_ids(tokenizer):
+    [recipe] = recipes_of([RecipeUse(use="wrap/easy")])
+    tables = []
+    for first in (0, 3):
+        task = Task(recipe, recipe.steps[0], tokenizer, "scripted", first)
+        tables.append(asyncio.run(generate(DOCUMENTS, task, ScriptedEngine(echo)))[0])
+    assert tables[0]["id"].equals(tables[1]["id"])
+    assert not set(tables[0]["seed"].to_pylist()) & set(tables[1]["seed"].to_pylist())
+    assert set(tables[1]["attempts"].to_pylist()) == {4}
+
+
+def test_rows_made_of_earlier_completions_are_the_earlier_rows_whatever_attempt_got_them(tokenizer, tmp_path):
+    """Also of documents with the same text, whose requests are equal but for their seeds."""
+    [recipe] = recipes_of([RecipeUse(use="entigraph")])
+    rows = [*DOCUMENTS, *(Row(Document(f"twin of {row.document.id}", row.document.text)) for row in DOCUMENTS)]
+
+    def answer(request: Request) -> Completion:
+        good = request.attempt >= (10 if "Tide number 0" in request.messages[-1].content else 9)
+        return Completion(json.dumps({"summary": f"Drawn with {request.seed}.", "entities": ["Moon"]}) if good else "{broken")
+
+    def made(first: int, engine) -> list[dict]:
+        return asyncio.run(generate(rows, Task(recipe, recipe.steps[0], tokenizer, "scripted", first), engine))[0].to_pylist()
+
+    before = made(5, ScriptedEngine(answer))  # attempts 5 to 9
+    path = str(tmp_path / "unit.parquet")
+    tables.commit(path, pa.Table.from_pylist(before, schema=GENERATION), {})
+    engine = ScriptedEngine(answer)
+    assert made(0, Reuse(engine, [Recording([path])])) == before
+    assert not engine.calls, "also what did not parse then is not asked for again"
+    after = made(10, Reuse(engine, [Recording([path], errors=False)], any_attempt=True))
+    wrong = {row["id"] for row in before if row["error"]}
+    assert [row for row in after if row["id"] not in wrong] == [row for row in before if row["id"] not in wrong]
+    assert sum(map(len, engine.calls)) == len(wrong) == 2
+    assert all(str(row["seed"]) in row["text"] for row in after if row["text"]), "a row's seed is the one that drew its completion"

@@ -1,0 +1,41 @@
+"""What drivers leave in a stage's folder, and who may remove it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import orjson
+
+from rephrase import storage
+from rephrase.spark.runtime.job_folder import JobFolder
+
+DRIVER = """
+import sys
+from rephrase.spark.runtime.job_folder import JobFolder
+print(JobFolder.create(sys.argv[1], [1]).path, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_job_takes_away_what_dead_drivers_left_and_nothing_of_a_living_one(tmp_path):
+    stage = str(tmp_path)
+    drivers = [
+        subprocess.Popen([sys.executable, "-c", DRIVER, stage], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=os.getcwd())
+        for _ in range(2)
+    ]
+    dead, living = (driver.stdout.readline().strip() for driver in drivers)
+    drivers[0].kill()
+    drivers[0].wait()
+    elsewhere = storage.join(stage, "_run-elsewhere")
+    started = orjson.loads(storage.read(storage.join(dead, "started-by.json")))
+    storage.create(storage.join(elsewhere, "started-by.json"), orjson.dumps({**started, "table": "of another machine"}))
+    storage.create(storage.join(stage, "_run-ended", "reports", "fatal"), b"")  # said by a task after its job had gone
+    mine = JobFolder.create(stage, list(range(600)))
+    assert sorted(os.listdir(stage)) == sorted(storage.name_of(path) for path in (living, elsewhere, mine.path))
+    assert [mine.item(number) for number in (0, 255, 256, 599)] == [0, 255, 256, 599]
+    assert JobFolder(living).item(0) == 1
+    mine.remove()
+    assert not os.path.exists(mine.path)
+    drivers[1].communicate()

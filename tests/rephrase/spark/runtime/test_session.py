@@ -1,0 +1,72 @@
+"""What a session is started with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+from rephrase.config.run import Spark
+from rephrase.spark.runtime.session import LazySession, settings_of
+
+SCRIPT = """
+import os, sys
+import pyarrow as pa
+from rephrase.spark.stages.pipeline import fasttext_models
+from rephrase.spark.runtime.session import LazySession
+from rephrase.config.run import Run, Spark
+from rephrase.settings.validation import validate
+
+model, master = sys.argv[1:]
+run = validate(Run, {"output": "out", "input": {"paths": "x", "scores": {"a": model}}, "tokenizer": "t", "engine": {"kind": "echo"},
+    "recipes": ["wrap/easy"], "filter": {"checks": ["parsed", {"quality": {"model": model}}]}}, "test")
+assert fasttext_models(run) == [model, model]
+
+def loaded(batches):
+    from classifiers.fasttext import model as fasttext_model
+    for batch in batches:
+        before = fasttext_model._load_file.cache_info().currsize
+        fasttext_model.load_model(model)
+        info = fasttext_model._load_file.cache_info()
+        yield pa.RecordBatch.from_pydict({"before": [before], "hits": [info.hits], "process": [os.getpid()], "parent": [os.getppid()]})
+
+session = LazySession(Spark(), master, models=fasttext_models(run))
+rows = session.get().range(0, 4, 1, 4).mapInArrow(loaded, "before long, hits long, process long, parent long").collect()
+assert [row.before for row in rows] == [1] * 4, rows
+assert all(row.hits for row in rows), rows
+print("PARENTS", len({row.parent for row in rows}))
+session.stop()
+"""
+
+
+def test_an_executor_loads_a_model_once_for_all_its_workers(quality, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), os.path.abspath(quality.model)]
+    done = subprocess.run([*command, "local-cluster[1,2,1024]"], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "PARENTS 1" in done.stdout, "all workers were forked by the daemon that holds the model"
+
+
+def test_a_session_that_another_thread_started_is_used_and_not_stopped(spark):
+    spark.stop()
+    starter = threading.Thread(target=spark.get)
+    starter.start()
+    starter.join()
+    guest = LazySession(Spark())
+    guest.get()
+    guest.stop()
+    assert spark.get().range(3).count() == 3
+
+
+def test_what_tasks_exchange_is_compressed_where_it_crosses_a_network_and_the_users_settings_win(spark):
+    keys = ["spark.shuffle.compress", "spark.shuffle.spill.compress"]
+    running = spark.get().sparkContext.getConf()
+    assert [running.get(key) for key in keys] == ["false", "false"], "on one machine it is not"
+    assert not settings_of(Spark(), "spark://master:7077").keys() & keys, "elsewhere as Spark does by itself"
+    assert not settings_of(Spark(), None).keys() & keys
+    assert "spark.executor.extraJavaOptions" not in settings_of(Spark(), "spark://master:7077"), "executors there live long"
+    own = Spark(conf={"spark.shuffle.compress": True, "spark.task.maxFailures": 7})
+    found = settings_of(own, "local[*]")
+    assert [found[key] for key in [*keys, "spark.task.maxFailures"]] == ["true", "false", "7"]
