@@ -1,0 +1,163 @@
+"""Kinds: what a config can name for one purpose, be it shipped or a user's own. Checks, engines, readers, formats, stores, recipes.
+
+A kind is registered where it is defined, by a decorator. Its module is imported when a name is first looked up: the shipped ones are
+listed with their registry, a user's package names its modules as entry points of the group `rephrase.plugins`, and a run.yaml under
+`plugins:`. Nothing below a kind's room imports it, so that the rooms of the house stand in one order.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from rephrase.errors import UserError
+from rephrase.settings.section import Section
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+    from pydantic.json_schema import JsonSchemaValue
+
+GROUP = "rephrase.plugins"
+"""The group of entry points by which a package names the modules that register its kinds."""
+
+T = TypeVar("T")
+Registered = TypeVar("Registered")
+
+_LOCK = threading.RLock()
+_plugins: dict[str, None] = {}  # modules that were imported for what they register
+
+
+class Kinds(Generic[T]):
+    """The kinds of one purpose by name. `noun` names one of them in messages; `shipped` are the modules that register ours."""
+
+    def __init__(self, noun: str, shipped: Sequence[str]) -> None:
+        self.noun = noun
+        self._shipped: tuple[str, ...] = tuple(shipped)
+        self._loaded = False
+        self._kinds: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[Registered], Registered]:
+        """A decorator that lets configs name what it decorates. Raises `UserError` for a name that another has."""
+
+        def decorate(kind: Registered) -> Registered:
+            self.add(name, kind)
+            return kind
+
+        return decorate
+
+    def add(self, name: str, kind: Any) -> None:
+        """Let configs name a kind. Raises `UserError` for a name that another has."""
+        before = self._kinds.get(name)
+        if before is not None and _place(before) != _place(kind):  # a module that is imported again registers the same once more
+            raise UserError(
+                f"two packages register the {self.noun} `{name}`: {_place(before)} and {_place(kind)}",
+                where="plugins",
+                cure="give one of them another name",
+            )
+        self._kinds[name] = kind
+
+    def find(self, name: str, where: str = "") -> T:
+        """The kind of this name. Raises `UserError` with the nearest one where there is none."""
+        self._load()
+        if name not in self._kinds:
+            raise UserError(f"unknown {self.noun} `{name}`", where=where, cure=self.cure(name))
+        return self._kinds[name]
+
+    def cure(self, name: object) -> str:
+        """What to write instead of a name that is not known."""
+        near = difflib.get_close_matches(str(name), self.names(), n=1, cutoff=0.5)
+        return f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(self.names())}"
+
+    def names(self) -> list[str]:
+        """All names, the shipped ones first, in the order in which they are registered."""
+        self._load()
+        return list(self._kinds)
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """All kinds with their names, in the same order."""
+        self._load()
+        yield from self._kinds.items()
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._kinds
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        with _LOCK:
+            for module in self._shipped:
+                importlib.import_module(module)
+            load_installed_plugins()
+            self._loaded = True
+
+
+def load_installed_plugins() -> None:
+    """Import the modules that installed packages name under `rephrase.plugins`. Raises `UserError` for one that cannot be imported."""
+    for entry in entry_points(group=GROUP):
+        load_plugin(entry.module, where=f"entry point `{entry.name}` of {entry.dist.name if entry.dist else 'a package'}")
+
+
+def load_plugin(module: str, where: str = "plugins") -> None:
+    """Import a module for the kinds that it registers. Raises `UserError` where it cannot be imported."""
+    with _LOCK:
+        if module in _plugins:
+            return
+        try:
+            importlib.import_module(module)
+        except UserError:
+            raise
+        except Exception as error:  # a foreign module may raise anything
+            cure = "install its package where this runs, and on the executors; or take it out"
+            raise UserError(f"the plugin `{module}` cannot be imported: {type(error).__name__}: {error}", where=where, cure=cure) from error
+        _plugins[module] = None
+
+
+def plugins() -> tuple[str, ...]:
+    """The modules that were imported as plugins in this process: those that a worker of another machine needs as well."""
+    return tuple(_plugins)
+
+
+def _place(kind: Any) -> str:
+    """Where a kind was defined."""
+    owner = kind if hasattr(kind, "__qualname__") else type(kind)
+    return f"{owner.__module__}.{owner.__qualname__}"
+
+
+class ByKind:
+    """For annotations: a section whose key `kind` says which of some registered classes of settings it is.
+
+    `engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]`. Errors of the chosen class keep their place in the config.
+    """
+
+    def __init__(self, kinds: Kinds[Any], key: str = "kind") -> None:
+        self.kinds, self.key = kinds, key
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_before_validator_function(self._choose, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        del schema, handler
+        return {"oneOf": [settings.model_json_schema() for _, settings in self.kinds.items()]}
+
+    def _choose(self, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        name = value.get(self.key)
+        if name is None:
+            raise PydanticCustomError("kind_missing", "{message}", {"message": f"`{self.key}` is missing", "cure": self._cure()})
+        if name not in self.kinds:
+            raise PydanticCustomError(
+                "kind_unknown", "{message}", {"message": f"unknown {self.kinds.noun} `{name}`", "cure": self.kinds.cure(name)}
+            )
+        settings: type[Section] = self.kinds.find(name)
+        return settings.model_validate(value, context=info.context)
+
+    def _cure(self) -> str:
+        return f"`{self.key}` is one of: {', '.join(self.kinds.names())}"
