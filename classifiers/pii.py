@@ -82,7 +82,7 @@ _IPV4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\w|\.[0-9])
 _IPV6 = re.compile(r"[23](?<![\w:.].)[0-9A-Fa-f]{3}(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:::)?(?!\w|:[0-9A-Fa-f:])", re.ASCII)
 _VERSION = re.compile(
     r"(?:\b(?:v|ver|versions?|release|build|firmware|rev|revision|section|chapter|clause|since|linux|kernel|oid|objectidentifier"
-    r"|(?:upgrade|update)d? (?:to|from))|)[\s.:#(\"']{0,3}$",
+    r"|(?:upgrade|update)d? (?:to|from))|§)[\s.:#(\"']{0,3}$",
     re.IGNORECASE,
 )
 

@@ -4,7 +4,6 @@ import hashlib
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from classifiers import minhash
 from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, jaccard_estimate, links, signatures
 from classifiers.words import words_of
 from tests.classifiers.batches import REWRITE, SOURCE
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = MinhashSettings()
 LOW = (1 << 32) - 1
 TEXTS = st.lists(st.text(st.sampled_from("aAbé1 .,\n'-日本ก\U0001f600") | st.characters(), max_size=40), max_size=6)

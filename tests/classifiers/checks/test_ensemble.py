@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pickle
 import shutil
-from pathlib import Path
 
 import numpy as np
 import orjson
@@ -23,8 +22,9 @@ from rephrase.settings.validation import validate
 from rephrase.spark.stages.shard.documents import DocumentTables
 from tests.classifiers.batches import batch
 from tests.classifiers.texts import labelled
+from tests.places import EXAMPLES
 
-TOKENIZER = Path(__file__).parents[2] / "examples" / "tokenizer.json"
+TOKENIZER = EXAMPLES / "tokenizer.json"
 TEXTS = [row["text"] for row in labelled(200, noise=0.4, seed=3)]
 
 

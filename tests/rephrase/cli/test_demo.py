@@ -12,8 +12,7 @@ import pytest
 
 from rephrase.records import DOCUMENT, GENERATION, JUDGED, MIXTURE
 from rephrase.storage import tables
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from tests.places import EXAMPLES
 
 
 def rephrase(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

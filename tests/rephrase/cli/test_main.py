@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from rephrase.cli.config import all_keys
+from tests.places import EXAMPLES
 
 
 def config(folder: Path, tokenizer: str, /, **changes) -> str:
@@ -100,7 +101,7 @@ def test_no_key_of_the_example_is_missing_in_the_list():
         elif isinstance(value, list):
             yield from (path for item in value for path in paths(item, prefix))
 
-    example = yaml.safe_load((Path(__file__).parents[2] / "examples" / "run.yaml").read_text())
+    example = yaml.safe_load((EXAMPLES / "run.yaml").read_text())
     listed = {key.plain for key in all_keys()}
     free = {"recipes.options", "filter.checks"}  # recipes and checks name what lies below
     assert {path for path in paths(example) if not any(path.startswith(f"{key}.") for key in free)} <= listed

@@ -22,8 +22,9 @@ from rephrase.records import MIXTURE, content_id
 from rephrase.spark.stages.export import Request
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.storage import tables
+from tests.places import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
 EOD = "<|endoftext|>"
 FILES, DOCUMENTS = 3, 60

@@ -20,10 +20,10 @@ from rephrase.engines.settings import VllmEngine
 from rephrase.engines.vllm import server_folder, servers
 from rephrase.engines.vllm.engine import Vllm, launch
 from rephrase.errors import StartError
+from tests.places import STAND_IN
 from tests.rephrase.engines.vllm.test_servers import own_folder, sleeper, wait_until
 
 __all__ = ["own_folder", "sleeper"]
-STAND_IN = Path(__file__).parents[2] / "stand_in"
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def token(model: Path, text: str) -> str:
 
 
 def test_a_prompt_that_kills_the_server_is_found_and_all_others_are_answered(config, tiny_model, sleeper, own_folder, tmp_path):
-    engine_config = config(STAND_IN_POISON=token(tiny_model, ""))
+    engine_config = config(STAND_IN_POISON=token(tiny_model, "§"))
     batches = [[request(f"{n} {m}") for m in range(2)] for n in range(3)]
-    batches[1][1] = request("")
+    batches[1][1] = request("§")
 
     async def run():
         async with Vllm(engine_config, owner=Process.of(sleeper.pid)) as engine:

@@ -28,9 +28,10 @@ from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.spark.stages.screen import screen, screening
 from rephrase.storage import tables
+from tests.places import EXAMPLES
 from tests.rephrase.spark.no_spark import NoSpark
 
-TOKENIZER = Path(__file__).parents[2] / "examples" / "tokenizer.json"
+TOKENIZER = EXAMPLES / "tokenizer.json"
 WORDS = [f"w{number}" for number in range(4000)]
 DICE = random.Random(3)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,8 +15,7 @@ from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.storage import s3, tables
 from tests.faulty_s3 import KINDS, FaultyS3
-
-EXAMPLE = Path(__file__).parents[2] / "examples"
+from tests.places import EXAMPLES
 
 
 @pytest.fixture
@@ -66,11 +64,11 @@ def test_a_pipeline_ends_with_the_tables_of_an_undisturbed_one(faulty, tmp_path,
     proxy, place = faulty
     names = ["sample.warc.gz", "notes.jsonl"]
     for name in names:
-        storage.put(f"{place}/raw/{name}", (EXAMPLE / "crawl" / name).read_bytes())
+        storage.put(f"{place}/raw/{name}", (EXAMPLES / "crawl" / name).read_bytes())
     changes = {"filter.checks": ["finished", "parsed", "chatter"]}
-    calm = load_run(str(EXAMPLE / "run.yaml"), {**changes, "output": str(tmp_path / "calm")})
+    calm = load_run(str(EXAMPLES / "run.yaml"), {**changes, "output": str(tmp_path / "calm")})
     stormy = load_run(
-        str(EXAMPLE / "run.yaml"), {**changes, "output": f"{place}/run", "input.paths": [f"{place}/raw/{name}" for name in names]}
+        str(EXAMPLES / "run.yaml"), {**changes, "output": f"{place}/run", "input.paths": [f"{place}/raw/{name}" for name in names]}
     )
     run_all(calm, spark)
     spark.stop()  # a process has one Spark, and the next one's workers must find S3 behind the proxy

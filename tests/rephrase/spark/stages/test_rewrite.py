@@ -34,12 +34,11 @@ from rephrase.spark.stages.rewrite.stage import rewrite_stage
 from rephrase.spark.stages.rewrite.task import rewrite_units
 from rephrase.storage import tables
 from tests.chaos import check_table, expected_ids
+from tests.places import STAND_IN
 from tests.rephrase.engines.vllm.test_dying_servers import token
 from tests.rephrase.spark.stages.test_pipeline import write_run
 from tests.rephrase.spark.standalone import wait_for
 from tests.tiny_model import ENGINE
-
-STAND_IN = Path(__file__).parents[1] / "stand_in"
 
 
 @pytest.fixture
@@ -81,11 +80,11 @@ def command(*words: object) -> list[str]:
 
 
 def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, spark, tiny_model):
-    poison = token(tiny_model, "")
+    poison = token(tiny_model, "§")
     recipes = [{"use": f"wrap/{style}", "sampling": {"max_tokens": 24}} for style in ("easy", "qa")]
     path = config(STAND_IN_POISON=poison, rewrite={"max_engine_errors": 1.0}, documents=5, recipes=recipes)
     with open(tmp_path / "raw" / "notes.jsonl", "a") as file:
-        file.write(json.dumps({"id": "poison", "text": "People have worked with  for years. " * 12}))
+        file.write(json.dumps({"id": "poison", "text": "People have worked with § for years. " * 12}))
     broken = load_run(str(path))
     run_all(broken, spark)
     rows = {row["id"]: row for row in generations(broken)}

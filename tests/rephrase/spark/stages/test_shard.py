@@ -29,6 +29,7 @@ from rephrase.spark.stages.shard.repeats import WHOLE, Groups, Repeats, finish_f
 from rephrase.spark.stages.shard.stage import shard
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
+from tests.places import ROOT
 from tests.rephrase.readers.archives import body_text, compressed, html, pages, response
 from tests.rephrase.spark.no_spark import NoSpark
 
@@ -155,8 +156,7 @@ def test_a_killed_driver_loses_nothing(tmp_path: Path, spark: LazySession, token
     whole = config(tmp_path / "whole", folder, tokenizer)
     shard(whole, spark)
     run = config(tmp_path / "out", folder, tokenizer)
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen([sys.executable, "-c", _KILLED, run.model_dump_json()], cwd=root, start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-c", _KILLED, run.model_dump_json()], cwd=ROOT, start_new_session=True)
     extracted = tmp_path / "out" / "_extracted"
     deadline = time.monotonic() + 120
     while not list(extracted.glob("*.parquet")) and process.poll() is None:
