@@ -13,9 +13,9 @@ ROOT = Path(__file__).parent.parent
 # From the ground up. A file may import what stands below its room, and its own room.
 ROOMS = [
     ["rephrase.errors", "rephrase.records"],
-    ["rephrase.settings"],
+    ["rephrase.notes", "rephrase.settings"],
     ["rephrase.storage"],
-    ["rephrase.text", "rephrase.verifiers"],
+    ["rephrase.names", "rephrase.text", "rephrase.verifiers"],
     ["rephrase.readers", "rephrase.engines"],
     ["rephrase.recipes"],
     ["rephrase.generation", "rephrase.mixing", "rephrase.exports"],

@@ -1,24 +1,27 @@
 """Parquet objects with their statistics inside.
 
-A table is a folder of objects, each written whole by one unit of work. The footer of each carries a JSON note on what
-the unit did (rows, tokens, seconds …), so that plans, progress and summaries come from footers alone.
+A table is a folder of objects, each written whole by one unit of work. The footer of each carries a note on what the unit did (rows,
+tokens, seconds …; see `rephrase.notes`), so that plans, progress and summaries come from footers alone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.notes import Note
+
+SomeNote = TypeVar("SomeNote", bound=Note)
+Told = TypeVar("Told")
 
 DATA = "data"  # holds Parquet alone where other files lie beside, as most readers want all of a folder to be Parquet
 
@@ -32,12 +35,12 @@ _FOOTERS = 1024  # asked for ahead of those who take them; memory holds no more
 
 
 @dataclass(frozen=True, slots=True)
-class Footer:
+class Footer(Generic[SomeNote]):
     """What a table object says of itself: rows of each row group, and the note of the unit that wrote it."""
 
     path: str
     row_groups: tuple[int, ...]
-    note: dict[str, Any]
+    note: SomeNote
 
     @property
     def rows(self) -> int:
@@ -45,10 +48,10 @@ class Footer:
         return sum(self.row_groups)
 
 
-def encode(table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | None = None) -> bytes:
+def encode(table: pa.Table, note: Note | None = None, row_groups: Sequence[int] | None = None) -> bytes:
     """A zstd Parquet file as bytes. `row_groups` are the rows of each row group; by default all rows form one."""
     sizes = row_groups or [table.num_rows]
-    schema = table.schema.with_metadata({_NOTE: orjson.dumps(note)})
+    schema = table.schema.with_metadata({_NOTE: note.to_json()} if note is not None else None)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, schema, compression="zstd", **_encodings(schema)) as writer:
         at = 0
@@ -86,32 +89,57 @@ class Writer:
         if table.num_rows:
             self._writer.write_table(table, row_group_size=table.num_rows)
 
-    def commit(self, path: str, note: dict[str, Any]) -> bool:
+    def commit(self, path: str, note: Note | None = None) -> bool:
         """End the object, with the note in its footer, and store it (see `storage.create`)."""
-        self._writer.add_key_value_metadata({_NOTE.decode(): orjson.dumps(note).decode()})
+        if note is not None:
+            self._writer.add_key_value_metadata({_NOTE.decode(): note.to_json().decode()})
         self._writer.close()
         return storage.create_from(path, self._local) if self._local else storage.create(path, memoryview(self._memory.getvalue()))
 
 
-def commit(path: str, table: pa.Table, note: dict[str, Any], row_groups: Sequence[int] | None = None) -> bool:
+def commit(path: str, table: pa.Table, note: Note | None = None, row_groups: Sequence[int] | None = None) -> bool:
     """Store the table as one object unless it is there already (see `storage.create`)."""
     return storage.create(path, encode(table, note, row_groups))
 
 
-def footer(path: str) -> Footer:
-    """Read an object's footer. Raises what `opened` raises, as all that read a table do."""
+def footer(path: str, kind: type[SomeNote]) -> Footer[SomeNote]:
+    """Read the footer of an object with a note of this kind.
+
+    Raises `UserError` where there is no such note, and what `opened` raises, as all that read a table do.
+    """
     with opened(path) as file:
-        data = file.metadata
-        groups = tuple(data.row_group(i).num_rows for i in range(data.num_row_groups))
-        return Footer(path, groups, orjson.loads((data.metadata or {}).get(_NOTE, b"{}")))
+        groups, about = _row_groups(file), file.metadata.metadata or {}
+    if _NOTE not in about:
+        raise UserError("its footer has no note: no stage wrote this file", where=path, cure="remove it from the folder of the run")
+    return Footer(path, groups, kind.from_json(about[_NOTE], path))
 
 
-def footers(paths: Iterable[str]) -> Iterator[Footer]:
-    """Footers of many objects, in order, read side by side."""
+def footers(paths: Iterable[str], kind: type[SomeNote]) -> Iterator[Footer[SomeNote]]:
+    """Footers of many objects with notes of one kind, in order, read side by side."""
+    return _side_by_side(lambda path: footer(path, kind), paths)
+
+
+def row_groups(path: str) -> tuple[int, ...]:
+    """Rows of each row group of a Parquet file of anyone."""
+    with opened(path) as file:
+        return _row_groups(file)
+
+
+def check_readable(paths: Iterable[str]) -> None:
+    """Raise what `opened` raises where one of many files is no Parquet, or is not there."""
+    for _ in _side_by_side(row_groups, paths):
+        pass
+
+
+def _row_groups(file: pq.ParquetFile) -> tuple[int, ...]:
+    return tuple(file.metadata.row_group(number).num_rows for number in range(file.num_row_groups))
+
+
+def _side_by_side(read_one: Callable[[str], Told], paths: Iterable[str]) -> Iterator[Told]:
     waiting = iter(paths)
     with ThreadPoolExecutor(_READERS) as pool:
         while some := list(itertools.islice(waiting, _FOOTERS)):
-            yield from pool.map(footer, some)
+            yield from pool.map(read_one, some)
 
 
 def objects(folder: str) -> list[str]:
