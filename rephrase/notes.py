@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, Self, get_type_hints
+from typing import Annotated, Any, Self, cast, get_type_hints
 
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
@@ -56,8 +56,9 @@ def _find_counted(kind: type[Note]) -> tuple[str, ...]:
     return tuple(name for name, hint in hints.items() if _ADDS_UP in getattr(hint, "__metadata__", ()))
 
 
-_adapter: Callable[[type[Note]], TypeAdapter[Any]] = cache(TypeAdapter)
-_counted: Callable[[type[Note]], tuple[str, ...]] = cache(_find_counted)
+# Casts, as mypy takes classes for unhashable.
+_adapter = cast("Callable[[type[Note]], TypeAdapter[Any]]", cache(TypeAdapter))
+_counted = cast("Callable[[type[Note]], tuple[str, ...]]", cache(_find_counted))
 
 
 def _added(first: Any, second: Any) -> Any:

@@ -27,6 +27,7 @@ from rephrase import storage
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
 from rephrase.engines.processes import Process
+from rephrase.notes import EngineFigures
 from rephrase.storage import tables
 
 KINDS = ("engine", "worker", "executor", "driver")
@@ -224,7 +225,6 @@ def write_config(folder: Path, model: Path, documents: int, executor_cores: int 
 def expected_ids(run: Run) -> list[str]:
     """The ids of an undisturbed run: they depend on documents, recipes and the model's name alone."""
     import asyncio
-    from typing import Any
 
     from rephrase.engines.base import Completion, Identity, Request
     from rephrase.generation.loop import generate
@@ -240,8 +240,8 @@ def expected_ids(run: Run) -> list[str]:
         async def complete(self, requests: Sequence[Request]) -> list[Completion]:
             return [Completion("x") for _ in requests]
 
-        async def figures(self) -> dict[str, Any]:
-            return {}
+        async def figures(self) -> EngineFigures:
+            return EngineFigures()
 
         async def close(self) -> None:
             pass

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
+from rephrase.notes import EngineFigures
 from rephrase.records import content_id
 
 Role = Literal["system", "user", "assistant", "text"]
@@ -133,8 +134,8 @@ class Engine(Protocol):
         """
         ...
 
-    async def figures(self) -> dict[str, Any]:
-        """What the server says of itself, for the notes of units: `server` names it; counts run from its start. Empty without one."""
+    async def figures(self) -> EngineFigures:
+        """What the server says of itself, for the notes of units."""
         ...
 
     async def close(self) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 from rephrase.engines.base import Completion, Identity, Request
+from rephrase.notes import EngineFigures
 
 
 class Echo:
@@ -20,9 +21,9 @@ class Echo:
         """See `Engine.complete`."""
         return [_answer(request) for request in requests]
 
-    async def figures(self) -> dict[str, Any]:
+    async def figures(self) -> EngineFigures:
         """See `Engine.figures`."""
-        return {}
+        return EngineFigures()
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from rephrase.engines.base import Completion, Identity, Request
 from rephrase.engines.client import Client, Server
 from rephrase.errors import UserError
+from rephrase.notes import EngineFigures
 
 if TYPE_CHECKING:
     from rephrase.engines.settings import EndpointEngine
@@ -49,9 +50,9 @@ class Endpoint:
         """See `Engine.complete`."""
         return await self._client.complete(requests)
 
-    async def figures(self) -> dict[str, Any]:
+    async def figures(self) -> EngineFigures:
         """See `Engine.figures`."""
-        return {}
+        return EngineFigures()
 
     async def close(self) -> None:
         """Close the connections."""

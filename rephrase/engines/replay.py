@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.recording import Recording, files_of, load_recording
+from rephrase.notes import EngineFigures
 
 if TYPE_CHECKING:
     from rephrase.engines.settings import ReplayEngine
@@ -31,9 +32,9 @@ class Replay:
         recorded = load_recording(self._path)
         return [recorded.find(request) or Completion("", "error", error=NOT_RECORDED) for request in requests]
 
-    async def figures(self) -> dict[str, Any]:
+    async def figures(self) -> EngineFigures:
         """See `Engine.figures`."""
-        return {}
+        return EngineFigures()
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -74,7 +75,7 @@ class Reuse:
                 return replace(found, reused=True)
         return None
 
-    async def figures(self) -> dict[str, Any]:
+    async def figures(self) -> EngineFigures:
         """See `Engine.figures`."""
         return await self._engine.figures()
 

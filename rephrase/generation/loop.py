@@ -15,6 +15,7 @@ import pyarrow as pa
 from rephrase.engines.base import CRASH, Completion, Engine, Identity, Request, is_engine_error
 from rephrase.errors import UserError
 from rephrase.generation.step_run import Task
+from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
 
@@ -26,7 +27,7 @@ _NUMBER = re.compile(r"\d+")  # servers name token ids and lengths in their erro
 
 @dataclass
 class Tally:
-    """What a call of `generate` did: goes into the note of the unit."""
+    """What a call of `generate` has done so far. Fields are those of `GenerationsNote`."""
 
     documents: int = 0
     passages: int = 0
@@ -43,9 +44,9 @@ class Tally:
     seconds: float = 0.0
     causes: Counter[str] = field(default_factory=Counter)
 
-    def note(self) -> dict[str, object]:
-        """The counts as JSON values; `causes` maps error codes to how often they happened."""
-        return {**self.__dict__, "causes": dict(self.causes), "seconds": round(self.seconds, 3)}
+    def note(self) -> GenerationsNote:
+        """The counts as a note, which says nothing else yet."""
+        return GenerationsNote(**{**vars(self), "causes": dict(self.causes), "seconds": round(self.seconds, 3)})
 
 
 @dataclass(slots=True)

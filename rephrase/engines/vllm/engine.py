@@ -9,7 +9,7 @@ import importlib.util
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import orjson
 
@@ -21,6 +21,7 @@ from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.server_folder import Launch
 from rephrase.engines.vllm.turns import Turns
 from rephrase.errors import UserError
+from rephrase.notes import EngineFigures
 from rephrase.records import content_id
 
 if TYPE_CHECKING:
@@ -71,10 +72,10 @@ class Vllm:
             answers = await self._ask_again(requests, answers, self._isolation.complete)
         return answers
 
-    async def figures(self) -> dict[str, Any]:
+    async def figures(self) -> EngineFigures:
         """See `Engine.figures`: tokens looked up in the prefix cache, and those found there."""
         if self._info is None:
-            return {}
+            return EngineFigures()
         return await asyncio.to_thread(servers.figures, self._info)
 
     async def close(self) -> None:

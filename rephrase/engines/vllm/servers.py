@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.vllm.server_folder import (
@@ -35,6 +34,7 @@ from rephrase.engines.vllm.server_folder import (
     write_status,
 )
 from rephrase.errors import StartError
+from rephrase.notes import EngineFigures
 
 _REMEMBER_FAILURE = 60.0  # seconds for which other tasks get a failed start's error instead of starting it again
 _RECENT = 600.0  # seconds for which a server's death makes the next start wait
@@ -103,16 +103,15 @@ def _back_off(deaths: list[float]) -> float:
     return max(0.0, wait - (time.time() - recent[-1])) if recent else 0.0
 
 
-def figures(info: ServerInfo) -> dict[str, Any]:
-    """A server's name, and its counts since its start: tokens written, looked up in the prefix cache, and found there."""
+def figures(info: ServerInfo) -> EngineFigures:
+    """A server's name and counts, as far as it tells them."""
     counts = metrics(info.socket)
-    names = {
-        "generation_tokens": "vllm:generation_tokens_total",
-        "cache_queries": "vllm:prefix_cache_queries_total",
-        "cache_hits": "vllm:prefix_cache_hits_total",
-    }
-    name = f"{socket.gethostname()}-{info.process.pid}-{info.process.start}"
-    return {"server": name, **{key: counts[metric] for key, metric in names.items() if metric in counts}}
+    return EngineFigures(
+        server=f"{socket.gethostname()}-{info.process.pid}-{info.process.start}",
+        generation_tokens=counts.get("vllm:generation_tokens_total"),
+        cache_queries=counts.get("vllm:prefix_cache_queries_total"),
+        cache_hits=counts.get("vllm:prefix_cache_hits_total"),
+    )
 
 
 def has_queue(info: ServerInfo) -> bool:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rephrase import storage
+from rephrase.names import PARQUET
+from rephrase.notes import Note
 from rephrase.storage import tables
+
+SomeNote = TypeVar("SomeNote", bound=Note)
 
 console = Console(stderr=True, highlight=False)
 
-_PARQUET = ".parquet"
 _PLAIN_SECONDS = 15.0  # how often a line is printed where there is no terminal
 
 
-class Pace(Protocol):
-    """What takes in the notes of finished units, and says a few words about them."""
+class Account(Protocol[SomeNote]):
+    """What takes in the notes of finished units, and says a few words about them. Its size does not grow with the units."""
 
-    def add(self, note: dict[str, Any]) -> None:
+    kind: type[SomeNote]
+    """Of the notes."""
+
+    def add(self, note: SomeNote) -> None:
         """Take in the note of a finished unit."""
         ...
 
@@ -31,13 +37,29 @@ class Pace(Protocol):
         ...
 
 
+class Sums(Generic[SomeNote]):
+    """The sum of all notes, of which `describe` makes words, with the seconds so far."""
+
+    def __init__(self, kind: type[SomeNote], describe: Callable[[SomeNote, float], str]) -> None:
+        self.kind = kind
+        self._describe = describe
+        self._sum = kind()
+
+    def add(self, note: SomeNote) -> None:
+        """See `Account.add`."""
+        self._sum += note
+
+    def words(self, seconds: float) -> str:
+        """See `Account.words`."""
+        return self._describe(self._sum, seconds)
+
+
 class StageProgress:
     """Counts a stage's finished units, and says a few words about what their notes tell.
 
-    `describe` turns the summed notes (all numeric ones of the units done in this run, by name or `name.part`) and the seconds so far into
-    words; `pace` takes the notes themselves instead. `weights` says how much work each object is, so that the time left is told by
-    work and not by units. `rounds` gives, for objects that are there and will be replaced, the `round` that their new note has.
-    `ending` is that of the objects' names; only Parquet has notes.
+    `account` takes the notes of the units done in this run; None where the objects have none. `weights` says how much work each object is,
+    so that the time left is told by work and not by units. `replaced` has the notes of objects that are there and will be replaced: each
+    is done when it has another note. `ending` is that of the objects' names.
     """
 
     def __init__(
@@ -46,17 +68,15 @@ class StageProgress:
         folder: str,
         total: int,
         done: int,
-        describe: Callable[[dict[str, float], float], str] | None = None,
+        account: Account[SomeNote] | None,
         *,
-        pace: Pace | None = None,
         weights: Mapping[str, float] | None = None,
-        rounds: Mapping[str, int] | None = None,
-        ending: str = _PARQUET,
+        replaced: Mapping[str, SomeNote] | None = None,
+        ending: str = PARQUET,
     ) -> None:
         self._stage, self._folder, self._total, self._ending = stage, folder, total, ending
-        self._describe = describe or (lambda _sums, _seconds: "")
-        self._pace, self._weights, self._rounds = pace, weights or {}, dict(rounds or {})
-        self._sums: dict[str, float] = {}
+        self._account: Account[Any] | None = account
+        self._weights, self._replaced = weights or {}, replaced or {}
         self._seen: set[str] | None = None
         self.done = self._already = done
         self._work = self._work_before = self._work_done = 0.0
@@ -76,7 +96,7 @@ class StageProgress:
     def __enter__(self) -> Self:
         if self._already:
             console.print(f"{self._stage}: {self._already} of {self._total} units are there already, resuming")
-        self._seen = {f.path for f in storage.list_files(self._folder)} - self._rounds.keys()
+        self._seen = {f.path for f in storage.list_files(self._folder)} - self._replaced.keys()
         self._work_done = sum(self._weight(path) for path in self._seen if path in self._weights) if self._weights else float(self.done)
         self._work_before = self._work_done
         self._bar.start()
@@ -104,9 +124,14 @@ class StageProgress:
         listed = (file.path for file in storage.list_files(self._folder))
         new = [path for path in listed if path.endswith(self._ending) and path not in self._seen]
         # Listing and footers cost requests: look less often the longer a look takes.
-        for foot in tables.footers(new) if self._ending == _PARQUET else (tables.Footer(path, (), {}) for path in new):
-            if foot.note.get("round", 0) == self._rounds.get(foot.path, foot.note.get("round", 0)):
-                self._add(foot)
+        if self._account is None:
+            for path in new:
+                self._add(path)
+        else:
+            for footer in tables.footers(new, self._account.kind):
+                if footer.note != self._replaced.get(footer.path):
+                    self._add(footer.path)
+                    self._account.add(footer.note)
         seconds = now - self._started
         words, left = self._words(seconds), self._left(seconds)
         self._bar.update(self._task, completed=self._work_done, words=words, left=left, units=f"{self.done}/{self._total}")
@@ -116,17 +141,11 @@ class StageProgress:
             self._next_plain = now + _PLAIN_SECONDS
         self._next_look = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
 
-    def _add(self, foot: tables.Footer) -> None:
+    def _add(self, path: str) -> None:
         assert self._seen is not None
-        self._seen.add(foot.path)
+        self._seen.add(path)
         self.done += 1
-        self._work_done += self._weight(foot.path)
-        if self._pace:
-            self._pace.add(foot.note)
-        for key, value in foot.note.items():
-            for name, number in ((f"{key}.{part}", n) for part, n in value.items()) if isinstance(value, dict) else ((key, value),):
-                if isinstance(number, int | float):
-                    self._sums[name] = self._sums.get(name, 0) + number
+        self._work_done += self._weight(path)
 
     def _weight(self, path: str) -> float:
         return self._weights.get(path, 0.0) if self._weights else 1.0
@@ -137,7 +156,7 @@ class StageProgress:
         return f"about {span(seconds * to_do / done)} left" if done > 0 and to_do > 0 else ""
 
     def _words(self, seconds: float) -> str:
-        return self._pace.words(seconds) if self._pace else self._describe(self._sums, seconds)
+        return self._account.words(seconds) if self._account else ""
 
 
 def span(seconds: float) -> str:

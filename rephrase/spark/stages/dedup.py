@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, signatures
 from rephrase import storage
+from rephrase.notes import DuplicatesNote
 from rephrase.records import DUPLICATE, KEEP
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.watched import Job, watched
@@ -69,7 +70,7 @@ def find_duplicates(run: Run, spark: LazySession, table: str, *, replace: bool =
     folder = storage.join(run.output, DUPLICATES, table)
     searched, meaning = _searched(run, run.dedup, table)
     if replace:
-        replace_other(folder, "dedup", meaning, lambda: (spark.get(), *tables.footers(searched.paths)))
+        replace_other(folder, "dedup", meaning, lambda: (spark.get(), tables.check_readable(searched.paths)))
     claim(folder, "dedup", meaning)
     if storage.exists(storage.join(folder, DONE)):
         console.print(f"dedup ({table}): the duplicates are known, nothing to do")
@@ -227,5 +228,5 @@ def _write(batches: Iterator[pa.RecordBatch], outputs: list[str]) -> Iterator[pa
     for number, group in itertools.groupby(rows, key=lambda row: row["object"]):
         table = pa.Table.from_pylist([{"id": row["id"], "kept_id": row["kept_id"]} for row in group], schema=DUPLICATE)
         kept = len(set(table.column("kept_id").to_pylist()))
-        tables.commit(outputs[number], table, {"duplicates": table.num_rows, "kept": kept})
+        tables.commit(outputs[number], table, DuplicatesNote(duplicates=table.num_rows, kept=kept))
         yield pa.RecordBatch.from_pydict({"duplicates": [table.num_rows], "kept": [kept]})

@@ -15,9 +15,10 @@ import pyarrow as pa
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
 from rephrase import storage
+from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import INTERMEDIATE, JUDGED, KEEP
-from rephrase.spark.runtime.progress import StageProgress, console
+from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.ledger import claim, replace_other, stage_note
 from rephrase.spark.stages.run_tables import objects_of
@@ -53,23 +54,23 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     if not todo:
         console.print(f"filter: all {len(units)} units are there already, nothing to do")
         return
-    with StageProgress("filter", folder, len(units), len(units) - len(todo), _words) as progress:
+    with StageProgress("filter", folder, len(units), len(units) - len(todo), Sums(JudgedNote, _progress)) as progress:
         run_units(spark.get(), todo, work, folder, progress)
 
 
 def _try(run: Run, units: Sequence[Unit[str]], trial: Callable[[Unit[str]], None], spark: LazySession) -> None:
     """Raise `UserError` where a task would: as tables are missing or damaged, or by what an executor alone can tell, such as a model."""
-    sources = {storage.join(run.output, footer.note["rows"]) for footer in tables.footers(unit.payload for unit in units)}
-    list(tables.footers(sources))
+    footers = tables.footers((unit.payload for unit in units), GenerationsNote)
+    tables.check_readable({storage.join(run.output, footer.note.rows_path) for footer in footers})
     run_units(spark.get(), units[:1], trial, storage.join(run.output, "judged"))
 
 
 def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str, prompts: Mapping[str, str], trial: bool = False) -> None:
     """The work of one Spark task: judge one object of generations and create the object of verdicts; of a trial a few rows, and nothing."""
-    note = tables.footer(unit.payload).note
+    note = tables.footer(unit.payload, GenerationsNote).note
     generations = tables.read(unit.payload)
     generations = generations.slice(0, _TRIAL_ROWS) if trial else generations
-    sources = tables.read(storage.join(output, note["rows"]), row_group=note["row_group"])
+    sources = tables.read(storage.join(output, note.rows_path), row_group=note.row_group)
     by_id = {row["id"]: row for row in sources.drop_columns(["metadata"]).to_pylist()}
     counter = Tokenizer.load(tokenizer)
     parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter, prompts) for at in range(0, generations.num_rows, _ROWS)]
@@ -78,18 +79,15 @@ def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: st
         return
     verdicts = Counter(judged.column("verdict").to_pylist())
     kept_tokens = sum(judged.column("n_tokens").to_pylist()) if judged.num_rows else 0
-    tables.commit(
-        unit.output,
-        judged,
-        {
-            "recipe": note["recipe"],
-            "step": note["step"],
-            "judged": judged.num_rows,
-            "kept": verdicts[KEEP],
-            "kept_tokens": kept_tokens,
-            "verdicts": dict(verdicts),
-        },
+    about = JudgedNote(
+        recipe=note.recipe,
+        step=note.step,
+        judged=judged.num_rows,
+        kept=verdicts[KEEP],
+        kept_tokens=kept_tokens,
+        verdicts=dict(verdicts),
     )
+    tables.commit(unit.output, judged, about)
 
 
 def _judge(
@@ -124,10 +122,9 @@ def _judge(
     return pa.Table.from_pydict(columns, schema=JUDGED)
 
 
-def _words(sums: dict[str, float], seconds: float) -> str:
-    judged = sums.get("judged", 0)
-    verdicts = Counter({key.removeprefix("verdicts."): count for key, count in sums.items() if key.startswith("verdicts.")})
+def _progress(sums: JudgedNote, seconds: float) -> str:
+    verdicts = Counter(sums.verdicts)
     del verdicts[KEEP], verdicts[INTERMEDIATE]
-    often = ", ".join(f"{verdict} {count:,.0f}" for verdict, count in verdicts.most_common(3))
+    often = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common(3))
     why = f" (rejected most by {often})" if often else ""
-    return f"{judged:,.0f} judged, {sums.get('kept', 0):,.0f} kept{why}, {judged / max(seconds, 0.001):,.0f}/s" if judged else ""
+    return f"{sums.judged:,} judged, {sums.kept:,} kept{why}, {sums.judged / max(seconds, 0.001):,.0f}/s" if sums.judged else ""

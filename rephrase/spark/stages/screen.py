@@ -16,8 +16,9 @@ from classifiers.cascade import Cascade, build_cascade
 from rephrase import storage
 from rephrase.config.run import Filter
 from rephrase.errors import UserError
+from rephrase.notes import ScreenedNote
 from rephrase.records import KEEP, SCREENED
-from rephrase.spark.runtime.progress import StageProgress, console
+from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.dedup import find_duplicates
 from rephrase.spark.stages.dropped import SCREENED as FOLDER
@@ -68,7 +69,7 @@ def _screen(run: Run, cascade: Cascade, spark: LazySession) -> None:
     if not todo:
         console.print(f"screen: all {len(units)} units are there already, nothing to do")
         return
-    with StageProgress("screen", folder, len(units), len(units) - len(todo), _words) as progress:
+    with StageProgress("screen", folder, len(units), len(units) - len(todo), Sums(ScreenedNote, _progress)) as progress:
         run_units(spark.get(), todo, functools.partial(screen_unit, cascade=cascade), folder, progress)
 
 
@@ -81,7 +82,7 @@ def screen_unit(unit: Unit[str], *, cascade: Cascade) -> None:
         judged = pa.concat_tables(parts)
         verdicts.update(judged.column("verdict").to_pylist())
         writer.add(judged)
-    writer.commit(unit.output, {"screened": verdicts.total(), "kept": verdicts[KEEP], "verdicts": dict(verdicts)})
+    writer.commit(unit.output, ScreenedNote(screened=verdicts.total(), kept=verdicts[KEEP], verdicts=dict(verdicts)))
 
 
 def _judge(documents: pa.Table, cascade: Cascade) -> pa.Table:
@@ -103,6 +104,5 @@ def _judge(documents: pa.Table, cascade: Cascade) -> pa.Table:
     return pa.Table.from_pydict(columns, schema=SCREENED)
 
 
-def _words(sums: dict[str, float], seconds: float) -> str:
-    screened = sums.get("screened", 0)
-    return f"{screened:,.0f} screened, {sums.get('kept', 0):,.0f} kept, {screened / max(seconds, 0.001):,.0f}/s" if screened else ""
+def _progress(sums: ScreenedNote, seconds: float) -> str:
+    return f"{sums.screened:,} screened, {sums.kept:,} kept, {sums.screened / max(seconds, 0.001):,.0f}/s" if sums.screened else ""

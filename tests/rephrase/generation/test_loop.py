@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,6 +13,7 @@ from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate, generate_together
 from rephrase.generation.step_run import Task, generations_of
+from rephrase.notes import EngineFigures
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.use import RecipeUse
@@ -42,8 +42,8 @@ class ScriptedEngine:
         self.in_flight -= len(requests)
         return [self.answer(request) for request in requests]
 
-    async def figures(self) -> dict[str, Any]:
-        return {}
+    async def figures(self) -> EngineFigures:
+        return EngineFigures()
 
     async def close(self) -> None:
         pass

@@ -11,6 +11,7 @@ from rephrase.engines.base import Completion, Identity, Request
 from rephrase.generation.loop import generate
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import Task
+from rephrase.notes import EngineFigures
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.use import RecipeUse
@@ -37,8 +38,8 @@ class Scripted:
         said = self.left.pop(0) if self.left else self.script(prompt) if callable(self.script) else self.script
         return said if isinstance(said, Completion) else Completion(str(said), "stop", 1, len(str(said).split()))
 
-    async def figures(self) -> dict[str, Any]:
-        return {}
+    async def figures(self) -> EngineFigures:
+        return EngineFigures()
 
     async def close(self) -> None:
         pass

@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.names import ARROWS, ExchangeName
 from rephrase.records import MIXTURE
 from rephrase.spark.stages.ledger import digest
 
@@ -63,8 +64,6 @@ class _Section(NamedTuple):
 class Exchange:
     """The objects of all packs of a mixture of so many files, each of which is cut into so many stretches."""
 
-    ENDING: ClassVar = ".arrows"  # of objects' names
-
     folder: str
     packs: int
     files: int
@@ -84,8 +83,7 @@ class Exchange:
 
     def stored(self) -> dict[int, storage.FileInfo]:
         """The object of each pack that has one."""
-        objects = (file for file in storage.list_files(self.folder) if file.path.endswith(self.ENDING))
-        return {int(storage.name_of(file.path).removesuffix(self.ENDING)): file for file in objects}
+        return {ExchangeName.of(file.path).pack: file for file in storage.list_files(self.folder) if file.path.endswith(ARROWS)}
 
     def there(self) -> frozenset[int]:
         """The packs that have a whole object. One that was cut off is removed; S3 has none."""
@@ -227,7 +225,7 @@ class Exchange:
         return UserError("the file was damaged, and is removed", where=self._path(pack), cure="run again, which makes it anew")
 
     def _path(self, pack: int) -> str:
-        return storage.join(self.folder, f"{pack:06d}{self.ENDING}")
+        return storage.join(self.folder, str(ExchangeName(pack)))
 
 
 _Read = Callable[[int, int, memoryview], object]  # fills the buffer from a pack's object

@@ -12,6 +12,7 @@ from rephrase import __version__, storage
 from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
 from rephrase.mixing.dataset_card import dataset_card
+from rephrase.notes import MixtureNote
 from rephrase.spark.stages.ledger import note_of
 from rephrase.spark.stages.mix.write import COUNTED
 from rephrase.storage import tables
@@ -29,8 +30,8 @@ def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict
 
     Raises `UserError` if the files do not hold what was planned.
     """
-    notes = [footer.note for footer in tables.footers(paths)]
-    rows, tokens = (sum(note[key] for note in notes) for key in ("rows", "tokens"))
+    notes = [footer.note for footer in tables.footers(paths, MixtureNote)]
+    rows, tokens = sum(note.rows for note in notes), sum(note.tokens for note in notes)
     if (rows, tokens) != (plan.rows, plan.tokens):
         raise UserError(
             f"the files hold {rows:,} rows and {tokens:,} tokens, but {plan.rows:,} and {plan.tokens:,} were planned",
@@ -42,8 +43,8 @@ def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict
         {
             "name": f"{tables.DATA}/{storage.name_of(path)}",
             "phase": phase,
-            "rows": note["rows"],
-            "tokens": note["tokens"],
+            "rows": note.rows,
+            "tokens": note.tokens,
             "bytes": prints[path][0],
             "sha256": prints[path][1],
         }
@@ -67,13 +68,13 @@ def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict
     storage.create(storage.join(folder, MANIFEST), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
 
 
-def _summed(notes: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _summed(notes: Sequence[MixtureNote]) -> dict[str, list[dict[str, Any]]]:
     """Rows and tokens by each counted column, most tokens first; a value is null where rows have none."""
     result = {}
     for column in COUNTED:
         sums: dict[Any, list[int]] = {}
         for note in notes:
-            for value, rows, tokens in note["counts"].get(column, []):
+            for value, rows, tokens in note.counts.get(column, []):
                 count = sums.setdefault(value, [0, 0])
                 count[0] += rows
                 count[1] += tokens

@@ -1,6 +1,6 @@
 """The one shuffle that puts the mixture's rows in their order.
 
-Tasks cut the mixture's order into stretches and hand the rows of each stretch on (see jobs/mix_exchange.py); the task that writes a file
+Tasks cut the mixture's order into stretches and hand the rows of each stretch on (see `Exchange`); the task that writes a file
 takes its stretches from all objects, and sorts one at a time.
 """
 

@@ -13,6 +13,8 @@ import orjson
 
 from rephrase import storage
 from rephrase.mixing.plan import Plan
+from rephrase.names import ARROWS, MixtureName
+from rephrase.notes import MixtureNote
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.runtime.watched import watched
 from rephrase.spark.stages.ledger import claim, replace_other
@@ -40,7 +42,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     for missing tables, an unfinished filter stage, too little material for the shares and the budget, a mixture that the config's guards
     refuse, and a folder that holds the mixture of another config or of other tables.
     """
-    from rephrase.spark.runtime.progress import StageProgress, console
+    from rephrase.spark.runtime.progress import StageProgress, Sums, console
 
     folder = storage.join(run.output, "mixture")
     inputs = find_inputs(run)
@@ -60,7 +62,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
             plan, marks = make_plan(run.mix, inputs, job)
             _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
         count = sum(plan.files)
-        units = [Unit(storage.join(folder, tables.DATA, _file_name(number, count)), number) for number in range(count)]
+        units = [Unit(storage.join(folder, tables.DATA, str(MixtureName(number, count))), number) for number in range(count)]
         todo = pending(units, folder)
         prints: dict[str, tuple[int, str]] = {}
         if todo:
@@ -68,11 +70,11 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
             there = len(exchange.there())
             if there < exchange.packs:
                 marks = marks_of(run.mix, inputs, job, plan) if before else marks
-                with StageProgress("mix (exchange)", exchange.folder, exchange.packs, there, ending=exchange.ENDING) as progress:
+                with StageProgress("mix (exchange)", exchange.folder, exchange.packs, there, None, ending=ARROWS) as progress:
                     scatter(job, inputs, run.mix, plan, exchange, marks, progress)
         if marks is not None:
             marks.unpersist()
-        with StageProgress("mix", folder, len(units), len(units) - len(todo), _words) as progress:
+        with StageProgress("mix", folder, len(units), len(units) - len(todo), Sums(MixtureNote, _progress)) as progress:
             if todo:
                 prints.update(write(job, todo, exchange, run.mix, progress))
         Exchange.remove(folder)
@@ -102,10 +104,5 @@ def plan_of(folder: str) -> Plan | None:
     return Plan.from_dict(orjson.loads(storage.read(path))) if storage.exists(path) else None
 
 
-def _file_name(number: int, files: int) -> str:
-    return f"part-{number:0{max(5, len(str(files - 1)))}d}.parquet"
-
-
-def _words(sums: dict[str, float], seconds: float) -> str:
-    tokens = sums.get("tokens", 0)
-    return f"{sums['rows']:,.0f} rows, {tokens:,.0f} tokens, {tokens / max(seconds, 0.001):,.0f} tokens/s" if tokens else ""
+def _progress(sums: MixtureNote, seconds: float) -> str:
+    return f"{sums.rows:,} rows, {sums.tokens:,} tokens, {sums.tokens / max(seconds, 0.001):,.0f} tokens/s" if sums.tokens else ""

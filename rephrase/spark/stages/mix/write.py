@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rephrase import storage
+from rephrase.notes import MixtureNote
 from rephrase.records import MIXTURE
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.mix.exchange import ROWS, Exchange
@@ -119,13 +120,14 @@ class _Part:
             self._flush(self._group_rows)
         sums = self._sums()
         rows, tokens = (pc.sum(sums.column(name), min_count=0).as_py() for name in ("n_rows", "n_tokens"))
-        return self._writer.commit(path, {"rows": rows, "tokens": tokens, "counts": {column: _counts(sums, column) for column in COUNTED}})
+        note = MixtureNote(rows=rows, tokens=tokens, counts={column: _counts(sums, column) for column in COUNTED})
+        return self._writer.commit(path, note)
 
 
-def _counts(sums: pa.Table, column: str) -> list[list[Any]]:
-    """Value, rows and tokens: lists, as values may be null or numbers; sorted, so that the same rows give the same bytes."""
+def _counts(sums: pa.Table, column: str) -> list[tuple[Any, int, int]]:
+    """Value, rows and tokens; sorted, so that the same rows give the same bytes."""
     table = sums.group_by(column).aggregate([("n_rows", "sum"), ("n_tokens", "sum")])
-    return sorted(([row[column], row["n_rows_sum"], row["n_tokens_sum"]] for row in table.to_pylist()), key=str)
+    return sorted(((row[column], row["n_rows_sum"], row["n_tokens_sum"]) for row in table.to_pylist()), key=str)
 
 
 def fingerprints(job: Job, paths: Sequence[str]) -> dict[str, tuple[int, str]]:

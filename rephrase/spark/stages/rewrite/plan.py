@@ -1,4 +1,4 @@
-"""What the rewrite stage has to do: its units, their names, which go through an engine together, and in which order."""
+"""What the rewrite stage has to do: its units, which go through an engine together, and in which order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rephrase import storage
+from rephrase.names import GenerationsName, Place
+from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.rewrite.rows import Source
@@ -57,7 +59,7 @@ def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folde
     sizes = _prompts_to_come(recipes, level, sources, written)
     units: list[Unit[RewriteUnit]] = []
     for source, documents in [(one, footer) for one in sources for footer in one.footers]:
-        tokens = documents.note.get("row_group_tokens") or [0] * len(documents.row_groups)
+        tokens = documents.note.row_group_tokens or (0,) * len(documents.row_groups)
         for group in range(len(documents.row_groups)):
             for index in source.recipes:
                 recipe = recipes[index]
@@ -66,36 +68,28 @@ def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folde
                 places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:level])]
                 earlier = tuple((step, tuple(written.get(place, ()))) for step, place in places)
                 place = _place(recipe, level, documents.path, group)
-                there = [_parts(path) for path in written.get(place, ())]
-                parts = there[0] if there else max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
+                there = written.get(place)
+                parts = GenerationsName.of(there[0]).parts if there else max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
                 for part in range(parts):
                     payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts), tokens[group])
-                    of = f"of{parts:04d}" if parts > 1 else ""
-                    units.append(Unit(storage.join(folder, f"{place}-{part:04d}{of}.parquet"), payload))
+                    units.append(Unit(storage.join(folder, str(GenerationsName(place, part, parts))), payload))
     return units
 
 
-def _parts(path: str) -> int:
-    """How many parts the place of an object was cut into."""
-    return int(path.removesuffix(".parquet").rsplit("-", 1)[-1].partition("of")[2] or 1)
+def _place(recipe: Recipe, step: int, documents: str, group: int) -> Place:
+    return Place.at(recipe.name, recipe.steps[step].name, documents, group)
 
 
-def _place(recipe: Recipe, step: int, documents: str, group: int) -> str:
-    """The name that all objects of one step over one row group share, before the number of the part."""
-    number = storage.name_of(documents).removesuffix(".parquet").rsplit("-", 1)[-1]
-    return f"{recipe.name.replace('/', '.')}.{recipe.steps[step].name}-{number}-{group:04d}"
-
-
-def by_place(paths: Sequence[str]) -> dict[str, list[str]]:
-    """Objects by what their names have in common: one step of one recipe over one row group."""
-    places: dict[str, list[str]] = {}
+def by_place(paths: Sequence[str]) -> dict[Place, list[str]]:
+    """Objects of generations by their place. Raises `UserError` for a file that is none."""
+    places: dict[Place, list[str]] = {}
     for path in paths:
-        places.setdefault(storage.name_of(path).rsplit("-", 1)[0], []).append(path)
+        places.setdefault(GenerationsName.of(path).place, []).append(path)
     return places
 
 
-def _prompts_to_come(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], written: dict[str, list[str]]) -> dict[str, int]:
-    before: dict[str, list[str]] = {}
+def _prompts_to_come(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], written: dict[Place, list[str]]) -> dict[Place, int]:
+    before: dict[Place, list[str]] = {}
     for source, index in [(one, number) for one in sources for number in one.recipes]:
         recipe = recipes[index]
         if 0 < level < len(recipe.steps) and recipe.steps[level].fans_out:
@@ -104,5 +98,5 @@ def _prompts_to_come(recipes: Sequence[Recipe], level: int, sources: Sequence[So
                     place = _place(recipe, level, documents.path, group)
                     before[place] = written.get(_place(recipe, level - 1, documents.path, group), [])
     paths = [path for several in before.values() for path in several]
-    counts = {footer.path: int(footer.note.get("next_prompts", 0)) for footer in tables.footers(paths)}
+    counts = {footer.path: footer.note.next_prompts for footer in tables.footers(paths, GenerationsNote)}
     return {place: sum(counts[path] for path in several) for place, several in before.items()}

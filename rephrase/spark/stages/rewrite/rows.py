@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from rephrase import storage
+from rephrase.names import DocumentsName, RowsName
+from rephrase.notes import DocumentsNote, RowsNote
 from rephrase.recipes.base import Recipe
 from rephrase.records import DOCUMENT, Document
 from rephrase.spark.stages.ledger import digest
@@ -27,7 +29,7 @@ _GROUP = 512  # rows of a row group, which is a unit of work
 class Source:
     """Objects of rows, and the recipes (by their index in the run) that work on them."""
 
-    footers: tuple[tables.Footer, ...]
+    footers: tuple[tables.Footer[DocumentsNote] | tables.Footer[RowsNote], ...]
     recipes: tuple[int, ...]
 
 
@@ -37,18 +39,18 @@ def sources_of(run: Run, recipes: Sequence[Recipe]) -> list[Source]:
     Raises `UserError` if a recipe needs documents and the shard stage has not finished.
     """
     grounded = tuple(index for index, recipe in enumerate(recipes) if recipe.rows is None)
-    found = [Source(tuple(tables.footers(documents_of(run))), grounded)] if grounded else []
+    sources = [Source(tuple(tables.footers(documents_of(run), DocumentsNote)), grounded)] if grounded else []
     for index, recipe in enumerate(recipes):
         if recipe.rows is not None:
-            found.append(Source(tuple(tables.footers([_written(run, recipe)])), (index,)))
-    return found
+            sources.append(Source((tables.footer(_written(run, recipe), RowsNote),), (index,)))
+    return sources
 
 
 def _written(run: Run, recipe: Recipe) -> str:
     """The object that holds the rows of a recipe of its own."""
     assert recipe.rows is not None
-    name = f"{recipe.name.replace('/', '.')}-{digest(recipe.rows.describe())[:8]}"
-    path = storage.join(run.output, "rows", name, "part-00000.parquet")
+    name = RowsName(recipe.name, digest(recipe.rows.describe())[:8])
+    path = storage.join(run.output, "rows", str(name), str(DocumentsName(0)))
     if storage.exists(path):
         return path
     counter = Tokenizer.load(run.tokenizer)
@@ -62,7 +64,7 @@ def _written(run: Run, recipe: Recipe) -> str:
         rows = [{**_values(document), "n_tokens": count} for document, count in zip(group, tokens, strict=True)]
         writer.add(pa.Table.from_pylist(rows, schema=DOCUMENT))
         group_tokens.append(sum(tokens))
-    writer.commit(path, {"documents": total, "tokens": sum(group_tokens), "row_group_tokens": group_tokens})
+    writer.commit(path, RowsNote(documents=total, tokens=sum(group_tokens), row_group_tokens=tuple(group_tokens)))
     return path
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from rephrase import storage
 from rephrase.engines.factory import check_engine
 from rephrase.engines.recording import files_of
+from rephrase.names import GenerationsName
+from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
@@ -87,7 +89,7 @@ def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: i
     if not todo:
         console.print(f"{title}: all {len(units)} units are there already, nothing to do")
         return
-    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace=Pace(), weights=weights_of(units))
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), Pace(), weights=weights_of(units))
     _run(run, spark, recipes, todo, progress)
 
 
@@ -95,15 +97,15 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
     """Make the units again that have rows with errors, or whose earlier step was made again since."""
     units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
     there = tables.objects(folder)
-    notes = {footer.path: footer.note for footer in tables.footers(there)}
+    notes = {footer.path: footer.note for footer in tables.footers(there, GenerationsNote)}
     written = by_place(there)
     again = []
     for unit in units:
         note = notes[unit.output]
-        rounds = sum(notes[path]["round"] for _, paths in unit.payload.earlier for path in paths)
-        if note["errors"] or note["earlier_rounds"] != rounds:
-            known = tuple(written[storage.name_of(unit.output).rsplit("-", 1)[0]])
-            again.append(Unit(unit.output, replace(unit.payload, round=note["round"] + 1, known=known)))
+        rounds = sum(notes[path].round for _, paths in unit.payload.earlier for path in paths)
+        if note.errors or note.earlier_rounds != rounds:
+            known = tuple(written[GenerationsName.of(unit.output).place])
+            again.append(Unit(unit.output, replace(unit.payload, round=note.round + 1, known=known)))
     title = f"{_title(recipes, level, units)}, errors again"
     if not again:
         console.print(f"{title}: no row has one, nothing to do")
@@ -113,8 +115,9 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
         storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
     remove_stage(storage.join(run.output, DUPLICATES, "judged"))
     remove_stage(storage.join(run.output, "mixture"))
-    rounds = {unit.output: unit.payload.round for unit in again}
-    _run(run, spark, recipes, again, StageProgress(title, folder, len(again), 0, pace=Pace(), weights=weights_of(again), rounds=rounds))
+    replaced = {unit.output: notes[unit.output] for unit in again}
+    progress = StageProgress(title, folder, len(again), 0, Pace(), weights=weights_of(again), replaced=replaced)
+    _run(run, spark, recipes, again, progress)
 
 
 def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequence[Unit[RewriteUnit]], progress: StageProgress) -> None:

@@ -10,6 +10,7 @@ import orjson
 import pyarrow as pa
 
 from rephrase import storage
+from rephrase.notes import GenerationsNote
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -44,21 +45,21 @@ _TOGETHER = 1024  # notes held as Python objects, each of which takes about 2 KB
 
 def write_units(run: Run, path: str) -> None:
     """Write the notes of all units of the rewrite stage as a Parquet table, a row a unit. Raises `UserError` where there is none."""
-    storage.put(path, tables.encode(units_of(tables.footers(objects_of(run.output, "generations"))), {}))
+    storage.put(path, tables.encode(units_of(tables.footers(objects_of(run.output, "generations"), GenerationsNote))))
 
 
-def units_of(footers: Iterable[tables.Footer]) -> pa.Table:
+def units_of(footers: Iterable[tables.Footer[GenerationsNote]]) -> pa.Table:
     """Notes of rewrite units as a table (see `UNIT`)."""
     rows = (_row(footer) for footer in footers)
     parts = iter(lambda: list(itertools.islice(rows, _TOGETHER)), [])
     return pa.Table.from_batches((pa.RecordBatch.from_pylist(part, schema=UNIT) for part in parts), UNIT)
 
 
-def _row(footer: tables.Footer) -> dict[str, Any]:
+def _row(footer: tables.Footer[GenerationsNote]) -> dict[str, Any]:
     note = footer.note
     return {
-        **{name: note.get(name) for name in UNIT.names},
+        **{name: getattr(note, name, None) for name in UNIT.names},
         "object": storage.name_of(footer.path),
-        "server": (note.get("engine") or {}).get("server"),
-        "causes": orjson.dumps(note.get("causes", {})).decode(),
+        "server": note.engine.server,
+        "causes": orjson.dumps(note.causes).decode(),
     }

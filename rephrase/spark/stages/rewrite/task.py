@@ -6,7 +6,8 @@ import asyncio
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.engines.base import Engine
@@ -16,6 +17,7 @@ from rephrase.engines.replay import Reuse
 from rephrase.generation.loop import Tally, generate_together
 from rephrase.generation.rows import rows_of, with_generations
 from rephrase.generation.step_run import Task
+from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.spark.runtime.gpus import executor_gpus
@@ -58,7 +60,7 @@ def rewrite_units(
         rows = with_neighbours(rows, neighbours)
     counter = Tokenizer.load(tokenizer)
 
-    async def run() -> tuple[list[tuple[pa.Table, Tally]], dict[str, Any]]:
+    async def run() -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
         engine: Engine = open_engine(engine_config, executor_gpus(gpu_script), storage.join(output, "logs"))
         try:
             asked = _with_reuse(engine, settings.reuse, payload.known)
@@ -74,25 +76,25 @@ def rewrite_units(
             await engine.close()
 
     results, figures = asyncio.run(run())
-    earlier_rounds = sum(tables.footer(path).note["round"] for _, paths in payload.earlier for path in paths)
+    earlier_rounds = sum(tables.footer(path, GenerationsNote).note.round for _, paths in payload.earlier for path in paths)
     for unit, (table, tally) in zip(units, results, strict=True):
         recipe, number = recipes[unit.payload.recipe], unit.payload.step
-        note = {
-            **tally.note(),
-            "recipe": recipe.name,
-            "step": recipe.steps[number].name,
-            "follows": number,  # how many steps of the recipe came before
-            "rows": payload.documents.removeprefix(output.rstrip("/") + "/"),
-            "row_group": payload.row_group,
-            "next_prompts": _next_prompts(recipe, number, rows, table, counter),
-            "round": unit.payload.round,
-            "earlier_rounds": earlier_rounds,
-            "engine": figures,
-            "host": socket.gethostname(),
-            "attempt": _attempt(),
-            "started": round(started, 3),
-            "ended": round(time.time(), 3),
-        }
+        note = replace(
+            tally.note(),
+            recipe=recipe.name,
+            step=recipe.steps[number].name,
+            earlier_steps=number,
+            rows_path=payload.documents.removeprefix(output.rstrip("/") + "/"),
+            row_group=payload.row_group,
+            next_prompts=_next_prompts(recipe, number, rows, table, counter),
+            round=unit.payload.round,
+            earlier_rounds=earlier_rounds,
+            engine=figures,
+            host=socket.gethostname(),
+            attempt=_attempt(),
+            started=round(started, 3),
+            ended=round(time.time(), 3),
+        )
         if unit.payload.round:
             storage.put(unit.output, tables.encode(table, note))
         else:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rephrase.errors import UserError
+from rephrase.notes import DocumentsNote, ErrorsNote
 from rephrase.records import DOCUMENT, ERROR
-from rephrase.spark.runtime.progress import StageProgress
+from rephrase.spark.runtime.progress import StageProgress, Sums
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.shard.documents import DocumentTables
 from rephrase.storage import tables
@@ -35,14 +36,15 @@ def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, 
     if not missing:
         return
     session = spark.get()  # before the clock of the progress line starts
-    with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), _words) as progress:
+    account = Sums(DocumentsNote, _progress)
+    with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account) as progress:
         work = functools.partial(extract_file, plan=plan, config=config, tokenizer=tokenizer)
         run_units(session, missing, work, plan.extracted, progress)
 
 
-def _words(sums: dict[str, float], seconds: float) -> str:
-    rate = sums.get("bytes", 0) / max(seconds, 1e-9) / 1e6
-    return f"{sums.get('documents', 0):,.0f} documents, {sums.get('errors', 0):,.0f} read errors, {rate:,.1f} MB/s"
+def _progress(sums: DocumentsNote, seconds: float) -> str:
+    rate = sums.raw_bytes / max(seconds, 1e-9) / 1e6
+    return f"{sums.documents:,} documents, {sums.errors:,} read errors, {rate:,.1f} MB/s"
 
 
 def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: str) -> None:
@@ -51,7 +53,8 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
 
     started = time.perf_counter()
     extracted = _Extracted(DocumentTables(config, tokenizer))
-    counts: Counter[str] = Counter(dropped_short=0, dropped_long=0, bytes=0)
+    dropped: Counter[str] = Counter()
+    raw_bytes = 0
     errors: list[ReadError] = []
     file = plan.files[unit.payload]
     try:
@@ -59,9 +62,9 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
             if isinstance(item, ReadError):
                 errors.append(item)
                 continue
-            counts["bytes"] += item.raw_bytes
+            raw_bytes += item.raw_bytes
             if isinstance(item, Dropped):
-                counts[f"dropped_{item.reason}"] += 1
+                dropped[item.reason] += 1
             else:
                 assert isinstance(item, RawDocument)
                 extracted.add(item)
@@ -71,16 +74,18 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
         ) from error
     extracted.flush()
     if errors:
-        tables.commit(plan.errors(unit.payload), _error_table(errors), {"errors": len(errors)})
-    note = {
-        "file": file.path,
-        "documents": extracted.documents,
-        "tokens": extracted.tokens,
-        **counts,
-        "scrubbed": dict(extracted.made.scrubbed),
-        "errors": len(errors),
-        "seconds": round(time.perf_counter() - started, 3),
-    }
+        tables.commit(plan.errors(unit.payload), _error_table(errors), ErrorsNote(errors=len(errors)))
+    note = DocumentsNote(
+        input_file=file.path,
+        documents=extracted.documents,
+        tokens=extracted.tokens,
+        dropped_short=dropped["short"],
+        dropped_long=dropped["long"],
+        raw_bytes=raw_bytes,
+        scrubbed=dict(extracted.made.scrubbed),
+        errors=len(errors),
+        seconds=round(time.perf_counter() - started, 3),
+    )
     extracted.writer.commit(unit.output, note)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.names import DocumentsName, ErrorsName, ExtractedName
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -33,15 +34,15 @@ class ShardPlan:
 
     def final(self, index: int) -> str:
         """The object of documents of one input file."""
-        return storage.join(self.documents, f"part-{index:05d}.parquet")
+        return storage.join(self.documents, str(DocumentsName(index)))
 
     def between(self, index: int) -> str:
         """The documents of one input file, repeated ones among them."""
-        return storage.join(self.extracted, f"{index:05d}.parquet")
+        return storage.join(self.extracted, str(ExtractedName(index)))
 
     def errors(self, index: int) -> str:
         """What of one input file could not be read."""
-        return storage.join(self.output, "errors", f"shard-{index:05d}.parquet")
+        return storage.join(self.output, "errors", str(ErrorsName("shard", index)))
 
 
 def input_of(run: Run) -> Input:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rephrase.notes import DocumentsNote
 from rephrase.readers import RawDocument
 from rephrase.records import DOCUMENT
-from rephrase.spark.runtime.progress import StageProgress
+from rephrase.spark.runtime.progress import StageProgress, Sums
 from rephrase.spark.runtime.watched import Job, watched
 from rephrase.spark.stages.shard.documents import DocumentTables
 from rephrase.storage import tables
@@ -65,18 +66,19 @@ class Repeats:
 
     def partly(self) -> dict[int, set[int]]:
         """The lines that go from rows that stay."""
-        found: dict[int, set[int]] = defaultdict(set)
+        lines_of: dict[int, set[int]] = defaultdict(set)
         stays = ~np.isin(self.rows, self.whole())
         for row, line in zip(self.rows[stays].tolist(), self.lines[stays].tolist(), strict=True):
-            found[row].add(line)
-        return found
+            lines_of[row].add(line)
+        return lines_of
 
 
 def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
     """Make the documents objects of the files whose indexes are in `todo`, without what is repeated."""
     session = spark.get()
+    account = Sums(DocumentsNote, _progress)
     with (
-        StageProgress("shard (repeats)", plan.documents, len(plan.files), len(plan.files) - len(todo), _words) as progress,
+        StageProgress("shard (repeats)", plan.documents, len(plan.files), len(plan.files) - len(todo), account) as progress,
         watched(session, plan.documents) as job,
     ):
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.
@@ -98,10 +100,9 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
         job.run(places.mapInArrow(job.reporting(body), "place int").count, progress)
 
 
-def _words(sums: dict[str, float], _seconds: float) -> str:
-    documents, tokens, duplicates, paragraphs = (sums.get(name, 0) for name in ("documents", "tokens", "duplicates", "paragraphs_dropped"))
-    words = f"{documents:,.0f} documents, {tokens:,.0f} tokens, {duplicates:,.0f} duplicates dropped"
-    return words + f", {paragraphs:,.0f} paragraphs" if paragraphs else words
+def _progress(sums: DocumentsNote, _seconds: float) -> str:
+    text = f"{sums.documents:,} documents, {sums.tokens:,} tokens, {sums.duplicates:,} duplicates dropped"
+    return text + f", {sums.paragraphs_dropped:,} paragraphs" if sums.paragraphs_dropped else text
 
 
 def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> DataFrame:
@@ -168,7 +169,7 @@ def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, to
     if no paragraph is left that could have been a repeat, because short lines alone may say the same as those of another page.
     """
     extracted = plan.between(index)
-    note = tables.footer(extracted).note
+    note = tables.footer(extracted, DocumentsNote).note
     groups = Groups(config.tokens_per_unit)
     made = DocumentTables(config, tokenizer) if config.dedup_paragraphs else None
     first = emptied = paragraphs = 0
@@ -184,14 +185,15 @@ def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, to
         emptied += sum(text is None for text in shortened.values())
         groups.add(_without(table, here, {row: text for row, text in shortened.items() if text is not None}, made))
     groups.flush()
-    note |= {
-        "documents": groups.documents,
-        "duplicates": len(repeats.whole()),
-        "tokens": sum(groups.tokens),
-        "row_group_tokens": groups.tokens,
-    }
-    if made:
-        note |= {"paragraphs_dropped": paragraphs, "documents_emptied": emptied}
+    note = replace(
+        note,
+        documents=groups.documents,
+        duplicates=len(repeats.whole()),
+        tokens=sum(groups.tokens),
+        row_group_tokens=tuple(groups.tokens),
+        paragraphs_dropped=paragraphs,
+        documents_emptied=emptied,
+    )
     groups.writer.commit(plan.final(index), note)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.notes import DocumentsNote
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.ledger import claim, digest, remove_stage
@@ -34,9 +35,7 @@ _FOOTERS = 16  # read at a time to see whether there is any document
 def shard(run: Run, spark: LazySession) -> None:
     """Make `<output>/documents` and the `errors` table from the raw input files. Resumes; starts no Spark where all is there.
 
-    Each object's note holds documents, tokens, row_group_tokens, duplicates, dropped_short, dropped_long, errors, bytes (of the pages
-    that were read) and seconds (of the task that read them); with `dedup_paragraphs` also paragraphs_dropped and documents_emptied.
-    Raises `UserError` for missing input, a tokenizer or a model that does not load, a folder that holds another config's documents,
+    Each object's note is a `DocumentsNote`. Raises `UserError` for missing input, a tokenizer or a model that does not load, a folder that holds another config's documents,
     and input that gives no document at all: then nothing is left behind, so that the mended config can go on in the same folder.
     """
     config = input_of(run)
@@ -72,14 +71,14 @@ def _meaning(run: Run, files: Sequence[storage.FileInfo]) -> dict[str, Any]:
 
 
 def _check_not_empty(plan: ShardPlan) -> None:
-    counts: Counter[str] = Counter()
+    counts = DocumentsNote()
     for first in range(0, len(plan.files), _FOOTERS):  # almost always the first few tell
         last = min(first + _FOOTERS, len(plan.files))
-        for footer in tables.footers(plan.final(index) for index in range(first, last)):
-            if footer.note.get("documents"):
+        for footer in tables.footers((plan.final(index) for index in range(first, last)), DocumentsNote):
+            if footer.note.documents:
                 return
-            counts.update({key: footer.note.get(key, 0) for key in ("dropped_short", "dropped_long", "errors")})
-    said = f"{counts['dropped_short']:,} too short, {counts['dropped_long']:,} too long, {counts['errors']:,} read errors"
+            counts += footer.note
+    left_out = f"{counts.dropped_short:,} too short, {counts.dropped_long:,} too long, {counts.errors:,} read errors"
     reasons: Counter[str] = Counter()
     for path in tables.objects(storage.join(plan.output, "errors")):
         reasons.update(str(reason) for reason in tables.read(path, ["reason"]).column("reason").to_pylist())
@@ -87,7 +86,7 @@ def _check_not_empty(plan: ShardPlan) -> None:
     remove_stage(plan.documents)
     storage.remove_folder(storage.join(plan.output, "errors"))
     raise UserError(
-        f"the input gives no documents: {said}{often}",
+        f"the input gives no documents: {left_out}{often}",
         where=plan.files[0].path if len(plan.files) == 1 else f"{len(plan.files)} input files",
         cure="check `input.format`, `input.fields` and `input.min_characters`",
     )
