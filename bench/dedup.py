@@ -49,7 +49,7 @@ def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
             pairs += [(ids[at], ids[at + 1]) for at in twins]
             rows = {"id": ids, "text": texts, "source": ["bench"] * GROUP}
             writer.add(pa.table([pa.array(rows.get(f.name, [None] * GROUP), f.type) for f in DOCUMENT], schema=DOCUMENT))
-        writer.commit(str(output / "documents" / f"part-{number:05d}.parquet"), {})
+        writer.commit(str(output / "documents" / f"part-{number:05d}.parquet"))
     claim(str(output / "documents"), "shard", {"bench": documents})
     return pairs
 

@@ -78,7 +78,7 @@ def shuffle(source: str, to: str) -> float:
         started = time.process_time()
         table = tables.read(f"{source}{part}/part.parquet")
         order = np.random.default_rng(0).permutation(table.num_rows)
-        tables.commit(f"{to}{part}/part.parquet", table.take(pa.array(order)), {})
+        tables.commit(f"{to}{part}/part.parquet", table.take(pa.array(order)))
     return time.process_time() - started
 
 
@@ -144,8 +144,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, parquet = f"{folder}/in", f"{folder}/in/part.parquet"
         table = pa.table({"text": texts, "id": [content_id(text) for text in texts]})
-        tables.commit(parquet, table, {})
-        tables.commit(f"{source}/tiny/part.parquet", table.slice(0, 1), {})
+        tables.commit(parquet, table)
+        tables.commit(f"{source}/tiny/part.parquet", table.slice(0, 1))
         seconds = {"shuffle": told("shuffle of the Parquet file", alone(shuffle, source, f"{folder}/shuffled"))}
         for name in FORMATS:
             chosen = None if name == "jsonl" else vocabulary

@@ -55,7 +55,7 @@ def write_corpus(folder: Path, originals: int, rewrites: int, mean_words: int, s
                 corpus.tokens[origin] += int(lengths[kept].sum())
                 corpus.text_bytes += pc.sum(pc.binary_length(table.column("text"))).as_py()
                 corpus.longest = max(corpus.longest, int(lengths.max()))
-            writer.commit(str(folder / name / f"part-{number:05d}.parquet"), {})
+            writer.commit(str(folder / name / f"part-{number:05d}.parquet"))
     return corpus
 
 

@@ -29,6 +29,8 @@ ROWS_A_UNIT = 2000
 
 def write_documents(output: Path, requests: int, rows_a_unit: int, objects: int = 1) -> None:
     """A documents table of one-passage documents, row group by row group, so that this process stays small."""
+    from rephrase.names import DocumentsName
+    from rephrase.notes import DocumentsNote
     from rephrase.records import DOCUMENT, content_id
     from rephrase.spark.stages.ledger import claim
     from rephrase.storage import tables
@@ -47,7 +49,8 @@ def write_documents(output: Path, requests: int, rows_a_unit: int, objects: int 
             groups.append(100 * size)
             number += size
         writer.commit(
-            str(output / "documents" / f"part-{index:05d}.parquet"), {"documents": sum(groups) // 100, "row_group_tokens": groups}
+            str(output / "documents" / str(DocumentsName(index))),
+            DocumentsNote(documents=sum(groups) // 100, row_group_tokens=tuple(groups)),
         )
     claim(str(output / "documents"), "shard", {"bench": requests})
 
@@ -118,9 +121,10 @@ def stage(folder: Path, tokenizer: str, requests: int, rows_a_unit: int, cores: 
     if line is None:
         sys.exit(done.stderr[-3000:])
     _, seconds, *memory = line.split()
+    from rephrase.notes import GenerationsNote
     from rephrase.storage import tables
 
-    rows = sum(footer.rows for footer in tables.footers(tables.objects(str(output / "generations"))))
+    rows = sum(footer.rows for footer in tables.footers(tables.objects(str(output / "generations")), GenerationsNote))
     if rows != requests:
         sys.exit(f"{rows} rows for {requests} requests")
     return float(seconds), [int(value) for value in memory]

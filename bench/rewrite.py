@@ -118,6 +118,8 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
     Each task has one unit: by default real ones hold 500,000 tokens, 1,600 passages and more. A unit's last requests leave the engine
     half empty where no other task is there to fill it, so that many small units would measure their tails and little else.
     """
+    from rephrase.names import DocumentsName
+    from rephrase.notes import DocumentsNote
     from rephrase.recipes.base import Row
     from rephrase.records import DOCUMENT, Document, content_id
     from rephrase.spark.stages.ledger import claim
@@ -134,7 +136,7 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
     groups = [min(group, options.prompts - at) for at in range(0, options.prompts, group)]
     for run in range(options.repeats + 1):
         documents = folder / f"run{run}" / "documents"
-        tables.commit(str(documents / "part-00000.parquet"), table, {"documents": len(rows)}, groups)
+        tables.commit(str(documents / str(DocumentsName(0))), table, DocumentsNote(documents=len(rows)), groups)
         claim(str(documents), "shard", {"bench": run})
     counter, step = Tokenizer.load(model), recipe(options).steps[0]
     return [prompt.messages for row in rows for prompt in step.prompts(Row(Document(row["id"], row["text"])), counter)]
@@ -194,6 +196,7 @@ def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], optio
 def our_stage(folder: Path, model: str, options: argparse.Namespace) -> Iterator[Side]:
     """Our rewrite stage, its engine and Spark up and warm. Each run has its own copy of the documents."""
     from rephrase.config.run import Run, Spark
+    from rephrase.notes import GenerationsNote
     from rephrase.settings.validation import validate
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.rewrite.stage import rewrite_stage
@@ -215,8 +218,8 @@ def our_stage(folder: Path, model: str, options: argparse.Namespace) -> Iterator
         started = time.perf_counter()
         rewrite_stage(run, session)
         seconds = time.perf_counter() - started
-        notes = [footer.note for footer in tables.footers(tables.objects(str(output / "generations")))]
-        written = sum(note["completion_tokens"] for note in notes)
+        footers = tables.footers(tables.objects(str(output / "generations")), GenerationsNote)
+        written = sum(footer.note.completion_tokens for footer in footers)
         if written != options.prompts * options.tokens:
             sys.exit(f"{written} tokens written, {options.prompts * options.tokens} expected")
         return float(written / seconds)

@@ -123,6 +123,7 @@ def datatrove_rate(paths: Sequence[str], sizes: Sequence[int], warm_up: str, cor
 def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: Sequence[str], tokenizer: str, cores: int) -> float:
     from rephrase.config.run import Run, Spark
     from rephrase.engines.settings import ReplayEngine
+    from rephrase.notes import DocumentsNote
     from rephrase.readers.settings import Input
     from rephrase.recipes.use import RecipeUse
     from rephrase.spark.runtime.session import LazySession
@@ -139,10 +140,11 @@ def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: 
     started = time.perf_counter()
     shard(run_of("out", paths), session)
     seconds = time.perf_counter() - started
-    notes = [footer.note for footer in tables.footers(tables.objects(str(folder / "out" / "documents")))]
+    footers = tables.footers(tables.objects(str(folder / "out" / "documents")), DocumentsNote)
+    made = sum((footer.note for footer in footers), DocumentsNote())
     session.stop()
-    documents, tokens, reading = (sum(note[key] for note in notes) for key in ("documents", "tokens", "seconds"))
-    print(f"  ours gave {documents:,} documents, {tokens:,} tokens; {seconds:.1f} s, of which first pass {reading / cores:.1f} s a core")
+    first_pass = f"{made.seconds / cores:.1f} s a core"
+    print(f"  ours gave {made.documents:,} documents, {made.tokens:,} tokens; {seconds:.1f} s, of which first pass {first_pass}")
     return sum(sizes) / seconds / 1e6
 
 

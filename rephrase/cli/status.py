@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.names import ARROWS, PARQUET
+from rephrase.notes import DocumentsNote, GenerationsNote, JudgedNote, MixtureNote, Note, ScreenedNote
 from rephrase.spark.runtime.progress import span
 from rephrase.spark.runtime.units import pending
 from rephrase.spark.stages.rewrite.pace import Pace
@@ -20,6 +22,8 @@ from rephrase.storage import tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
+
+SomeNote = TypeVar("SomeNote", bound=Note)
 
 
 def print_status(run: Run, console: Console | None = None) -> None:
@@ -36,45 +40,53 @@ def print_status(run: Run, console: Console | None = None) -> None:
         if stage == "screen" and run.screen is None:
             continue
         folder = storage.join(run.output, name)
-        footers = list(tables.footers(tables.objects(folder)))
-        done, total, words = _stage(run, stage, footers)
+        done, total, words = _stage(run, stage)
         units = f"{done:,} of {total:,}" if total is not None else f"{done:,}"
-        table.add_row(stage, units if footers or total else "not begun", _last(folder), words)
+        table.add_row(stage, units if done or total else "not begun", _last(folder), words)
     console.print(table)
 
 
-def _stage(run: Run, stage: str, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
+def _stage(run: Run, stage: str) -> tuple[int, int | None, str]:
     """Units done, units in all where that is known, and a few words."""
-    notes = [footer.note for footer in footers]
     if stage == "shard":
-        return len(notes), _input_files(run), f"{_sum(notes, 'documents'):,} documents, {_sum(notes, 'tokens'):,} tokens"
+        done, shard = _sums(run, "documents", DocumentsNote)
+        return done, _input_files(run), f"{shard.documents:,} documents, {shard.tokens:,} tokens"
     if stage == "screen":
+        done, screen = _sums(run, "screened", ScreenedNote)
         documents = len(tables.objects(storage.join(run.output, "documents")))
-        return len(notes), documents, f"{_sum(notes, 'kept'):,} of {_sum(notes, 'screened'):,} kept"
+        return done, documents, f"{screen.kept:,} of {screen.screened:,} kept"
     if stage == "rewrite":
-        return _rewrite(run, footers)
+        return _rewrite(run)
     if stage == "filter":
+        done, judged = _sums(run, "judged", JudgedNote)
         generated = len(tables.objects(storage.join(run.output, "generations")))
-        return len(notes), generated, f"{_sum(notes, 'kept'):,} of {_sum(notes, 'judged'):,} kept"
-    return _mix(run, notes)
+        return done, generated, f"{judged.kept:,} of {judged.judged:,} kept"
+    return _mix(run)
 
 
-def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | None, str]:
+def _sums(run: Run, table: str, kind: type[SomeNote]) -> tuple[int, SomeNote]:
+    """How many objects a table has, and the sum of their notes."""
+    paths = tables.objects(storage.join(run.output, table))
+    return len(paths), sum((footer.note for footer in tables.footers(paths, kind)), kind())
+
+
+def _rewrite(run: Run) -> tuple[int, int | None, str]:
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.spark.stages.rewrite.plan import plan, weights_of
     from rephrase.spark.stages.rewrite.rows import sources_of
 
-    pace = Pace()
-    for footer in footers:
-        pace.add(footer.note)
-    if not footers:
+    folder = storage.join(run.output, "generations")
+    paths = tables.objects(folder)
+    if not paths:
         return 0, None, ""
+    pace = Pace()
+    for footer in tables.footers(paths, GenerationsNote):
+        pace.add(footer.note)
     recipes = recipes_of(run.recipes)
     try:
         sources = sources_of(run, recipes)
     except UserError:
-        return len(footers), None, pace.words(pace.seconds)
-    folder = storage.join(run.output, "generations")
+        return len(paths), None, pace.words(pace.seconds)
     levels = range(max(len(recipe.steps) for recipe in recipes))
     units = [unit for level in levels for unit in plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)]
     left = pending(units, folder)
@@ -82,13 +94,13 @@ def _rewrite(run: Run, footers: Sequence[tables.Footer]) -> tuple[int, int | Non
     weights = weights_of(units)
     if left and (work := sum(weights.values()) - (to_do := sum(weights[unit.output] for unit in left))):
         words += f", about {span(pace.seconds * to_do / work)} of work left at the pace so far"
-    if pace.causes:
-        cause, times = pace.causes.most_common(1)[0]
+    if pace.sums.causes:
+        cause, times = Counter(pace.sums.causes).most_common(1)[0]
         words += f"; most frequent error: {cause} ({times:,})"
     return len(units) - len(left), len(units), words
 
 
-def _mix(run: Run, notes: Sequence[dict[str, Any]]) -> tuple[int, int | None, str]:
+def _mix(run: Run) -> tuple[int, int | None, str]:
     from rephrase.spark.stages.mix.exchange import Exchange
     from rephrase.spark.stages.mix.inputs import find_inputs
     from rephrase.spark.stages.mix.manifest import MANIFEST
@@ -96,16 +108,17 @@ def _mix(run: Run, notes: Sequence[dict[str, Any]]) -> tuple[int, int | None, st
 
     folder = storage.join(run.output, "mixture")
     plan = plan_of(folder)
+    done, mixed = _sums(run, "mixture", MixtureNote)
     if plan is None:
-        return len(notes), None, ""
-    total, words = sum(plan.files), f"{_sum(notes, 'tokens'):,} of {plan.tokens:,} tokens"
+        return done, None, ""
+    total, words = sum(plan.files), f"{mixed.tokens:,} of {plan.tokens:,} tokens"
     if storage.exists(storage.join(folder, MANIFEST)):
-        return len(notes), total, f"{words}, complete"
-    if len(notes) < total:
+        return done, total, f"{words}, complete"
+    if done < total:
         with contextlib.suppress(UserError):  # tables that have changed, which the next run will refuse
             exchange = Exchange.of(folder, find_inputs(run), run.mix, plan)
             words += f"; exchange: {len(exchange.stored()):,} of {exchange.packs:,} units"
-    return len(notes), total, words
+    return done, total, words
 
 
 def _input_files(run: Run) -> int | None:
@@ -119,12 +132,5 @@ def _input_files(run: Run) -> int | None:
 
 
 def _last(folder: str) -> str:
-    from rephrase.spark.stages.mix.exchange import Exchange
-
-    units = (".parquet", Exchange.ENDING)
-    changed = max((file.modified for file in storage.list_files(folder) if file.path.endswith(units)), default=0.0)
+    changed = max((file.modified for file in storage.list_files(folder) if file.path.endswith((PARQUET, ARROWS))), default=0.0)
     return f"{span(time.time() - changed)} ago" if changed else ""
-
-
-def _sum(notes: Sequence[dict[str, Any]], key: str) -> int:
-    return sum(note.get(key, 0) for note in notes)

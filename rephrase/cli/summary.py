@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
 from rephrase import storage
+from rephrase.notes import DocumentsNote, DuplicatesNote, ErrorsNote, GenerationsNote, JudgedNote, Note, ScreenedNote
 from rephrase.records import KEEP
 from rephrase.spark.stages.run_tables import check_begun
 from rephrase.storage import tables
@@ -17,7 +19,7 @@ from rephrase.storage import tables
 if TYPE_CHECKING:
     from rephrase.config.run import Run
 
-_MIXTURE_KEYS = ("tokens", "rows")
+SomeNote = TypeVar("SomeNote", bound=Note)
 
 
 def print_summary(run: Run, console: Console | None = None) -> None:
@@ -32,32 +34,32 @@ def print_summary(run: Run, console: Console | None = None) -> None:
     _mixture(run, console)
 
 
-def _notes(run: Run, table: str) -> list[dict[str, Any]]:
-    return [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, table)))]
+def _notes(run: Run, table: str, kind: type[SomeNote]) -> list[SomeNote]:
+    return [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, table)), kind)]
 
 
 def _stages(run: Run, console: Console) -> None:
-    documents, generations = _notes(run, "documents"), _notes(run, "generations")
-    errors = sum(footer.rows for footer in tables.footers(tables.objects(storage.join(run.output, "errors"))))
+    documents = sum(_notes(run, "documents", DocumentsNote), DocumentsNote())
+    notes = _notes(run, "generations", GenerationsNote)
+    generations = sum(notes, GenerationsNote())
+    errors = sum(_notes(run, "errors", ErrorsNote), ErrorsNote()).errors
     table = Table(title=f"Run in {run.output}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_column()
-    short, repeated = _sum(documents, "dropped_short"), _sum(documents, "duplicates")
-    table.add_row("documents", f"{_sum(documents, 'documents'):,}", f"{_sum(documents, 'tokens'):,} tokens")
-    long = _sum(documents, "dropped_long")
-    table.add_row("", "", f"dropped: {short:,} too short, {long:,} too long, {repeated:,} exact duplicates")
+    table.add_row("documents", f"{documents.documents:,}", f"{documents.tokens:,} tokens")
+    left_out = f"{documents.dropped_short:,} too short, {documents.dropped_long:,} too long, {documents.duplicates:,} exact duplicates"
+    table.add_row("", "", f"dropped: {left_out}")
     if errors:
         table.add_row("", "", f"{errors:,} read errors, such as {_read_error(run)}; all in {storage.join(run.output, 'errors')}")
     _dropped(run, table)
-    passages = _passages(generations)
-    own = {note["recipe"] for note in generations if note["rows"].startswith("rows/")}  # not made from documents
+    passages = _passages(notes)
+    own = {note.recipe for note in notes if note.has_own_rows}
     most = max((count for recipe, count in passages.items() if recipe not in own), default=0)
     table.add_row("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each")
-    seconds = _sum(generations, "seconds")
-    tokens = _sum(generations, "completion_tokens")
+    tokens, seconds = generations.completion_tokens, generations.seconds
     rate = f", {tokens / seconds:,.0f} tokens/s a task" if seconds else ""
-    table.add_row("generations", f"{_sum(generations, 'generations'):,}", f"{tokens:,} tokens written{rate}")
+    table.add_row("generations", f"{generations.generations:,}", f"{tokens:,} tokens written{rate}")
     console.print(table)
 
 
@@ -69,29 +71,30 @@ def _read_error(run: Run) -> str:
 def _dropped(run: Run, table: Table) -> None:
     """What screening and deduplication took out, where they ran."""
     if run.screen is not None:
-        notes = _notes(run, "screened")
-        verdicts: Counter[str] = Counter()
-        for note in notes:
-            verdicts.update(note["verdicts"])
+        screened = sum(_notes(run, "screened", ScreenedNote), ScreenedNote())
+        verdicts = Counter(screened.verdicts)
         kept = verdicts.pop(KEEP, 0)
         reasons = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common())
-        table.add_row("screened", f"{kept:,}", f"kept of {_sum(notes, 'screened'):,}" + (f"; rejected by {reasons}" if reasons else ""))
+        table.add_row("screened", f"{kept:,}", f"kept of {screened.screened:,}" + (f"; rejected by {reasons}" if reasons else ""))
     if run.dedup is not None:
-        out = {name: _sum(_notes(run, f"duplicates/{name}"), "duplicates") for name in ("documents", "judged")}
-        table.add_row("near duplicates", f"{sum(out.values()):,}", f"{out['documents']:,} documents, {out['judged']:,} generations")
+        documents, judged = (
+            sum(_notes(run, f"duplicates/{name}", DuplicatesNote), DuplicatesNote()).duplicates for name in ("documents", "judged")
+        )
+        table.add_row("near duplicates", f"{documents + judged:,}", f"{documents:,} documents, {judged:,} generations")
 
 
-def _passages(generations: list[dict[str, Any]]) -> Counter[str]:
+def _passages(generations: Iterable[GenerationsNote]) -> Counter[str]:
     """Passages by recipe, counted at the recipe's first step."""
     passages: Counter[str] = Counter()
     for note in generations:
-        if not note.get("follows"):
-            passages[note["recipe"]] += note["passages"]
+        if note.earlier_steps == 0:
+            passages[note.recipe] += note.passages
     return passages
 
 
 def _recipes(run: Run, console: Console) -> None:
-    judged, passages = _notes(run, "judged"), _passages(_notes(run, "generations"))
+    judged = _notes(run, "judged", JudgedNote)
+    passages = _passages(_notes(run, "generations", GenerationsNote))
     if not judged:
         console.print("nothing is judged yet: `rephrase run run.yaml` goes on")
         return
@@ -99,19 +102,17 @@ def _recipes(run: Run, console: Console) -> None:
     for name in ("recipe", "passages", "generations", "kept", "tokens kept"):
         table.add_column(name, justify="left" if name == "recipe" else "right", no_wrap=name == "recipe")
     table.add_column("rejected by")
-    for recipe in sorted({note["recipe"] for note in judged}):
-        mine = [note for note in judged if note["recipe"] == recipe]
-        verdicts: Counter[str] = Counter()
-        for note in mine:
-            verdicts.update(note["verdicts"])
-        kept, total = verdicts.pop("keep", 0), _sum(mine, "judged")
+    for recipe in sorted({note.recipe for note in judged}):
+        mine = sum((note for note in judged if note.recipe == recipe), JudgedNote())
+        verdicts = Counter(mine.verdicts)
+        kept = verdicts.pop(KEEP, 0)
         reasons = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common())
         table.add_row(
             recipe,
             f"{passages[recipe]:,}",
-            f"{total:,}",
-            f"{kept:,} ({kept / max(total, 1):.0%})",
-            f"{_sum(mine, 'kept_tokens'):,}",
+            f"{mine.judged:,}",
+            f"{kept:,} ({kept / max(mine.judged, 1):.0%})",
+            f"{mine.kept_tokens:,}",
             reasons,
         )
     console.print(table)
@@ -133,7 +134,3 @@ def _mixture(run: Run, console: Console) -> None:
         table.add_row(name, f"{component['rows']:,}", f"{component['tokens']:,}", f"{share:.1%}", f"{component['share']:.1%}")
     table.add_row("all", f"{manifest['rows']:,}", f"{manifest['tokens']:,}", "", "", style="bold")
     console.print(table)
-
-
-def _sum(notes: list[dict[str, Any]], key: str) -> int:
-    return sum(note.get(key, 0) for note in notes)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from rephrase.notes import ShardNote
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Note = dict[str, Any]
 Objects = list[tuple[str, bytes]]
 
 TOKEN_SHARD_BYTES = 256 << 20  # a task holds a shard and its encoding in memory
@@ -36,7 +37,7 @@ class Shard:
     """
 
     objects: Objects
-    note: Note
+    details: dict[str, Any]
     counts: Mapping[str, int] = field(default_factory=dict)  # for the manifest, beside documents, tokens and bytes
 
 
@@ -62,11 +63,8 @@ class Format(Protocol):
         """Encode rows, one or more, as objects whose names begin with `name` or a folder and `name`."""
         ...
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:
-        """The objects that complete the export stored in `folder`, from the notes on its shards, in order.
-
-        A note holds `name`, `documents`, `tokens` and `files` (name, bytes, sha256 of each object) beside the format's own.
-        """
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:
+        """The objects that complete the export stored in `folder`, from the notes on its shards, in order; a note has its `details`."""
         ...
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
-from rephrase.exports.base import TOKEN_SHARD_BYTES, Note, Objects, Row, Shard, Vocabulary, joined
+from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
+from rephrase.notes import ShardNote
 
 PATHS = "paths.json"
 
@@ -38,6 +39,6 @@ class Datatrove:
         objects = [(f"{name}.ds.index", ends.astype("<u8").tobytes()), (f"{name}.ds.metadata", about.encode()), (f"{name}.ds", tokens)]
         return Shard(objects, {"size": len(tokens)})
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # paths are relative
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # paths are relative
         """The list of files."""
-        return [(PATHS, orjson.dumps([{"path": f"{note['name']}.ds", "size": note["size"]} for note in notes]))]
+        return [(PATHS, orjson.dumps([{"path": f"{note.name}.ds", **note.details} for note in notes]))]

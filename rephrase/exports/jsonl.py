@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import orjson
 import zstandard
 
-from rephrase.exports.base import Note, Objects, Row, Shard
+from rephrase.exports.base import Objects, Row, Shard
+from rephrase.notes import ShardNote
 
 _SHARD_BYTES = 128 << 20
 _FIELDS = ("id", "source")
@@ -30,7 +31,7 @@ class Jsonl:
         data = zstandard.compress(b"".join(map(_line, rows)))
         return Shard([(f"documents/{name}.jsonl.zst", data)], {})
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # there is none
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # there is none
         """Nothing: the manifest names the files."""
         return []
 

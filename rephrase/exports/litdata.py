@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
-from rephrase.exports.base import Note, Objects, Row, Shard, Vocabulary, joined
+from rephrase.exports.base import Objects, Row, Shard, Vocabulary, joined
+from rephrase.notes import ShardNote
 
 INDEX = "index.json"
 
@@ -41,14 +42,14 @@ class Litdata:
         data = b"".join([np.array([len(rows)], "<u4").tobytes(), offsets.astype("<u4").tobytes(), tokens])
         return Shard([(f"chunk-{name}.bin", data)], {"chunk_bytes": len(data)})
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # names are relative
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # names are relative
         """`index.json`."""
         chunks = [
             {
-                "chunk_bytes": note["chunk_bytes"],
-                "chunk_size": note["documents"],
-                "dim": note["tokens"],
-                "filename": f"chunk-{note['name']}.bin",
+                **note.details,
+                "chunk_size": note.documents,
+                "dim": note.tokens,
+                "filename": f"chunk-{note.name}.bin",
             }
             for note in notes
         ]

@@ -17,7 +17,8 @@ import numpy as np
 import orjson
 import zstandard
 
-from rephrase.exports.base import Note, Objects, Row, Shard
+from rephrase.exports.base import Objects, Row, Shard
+from rephrase.notes import ShardNote
 
 INDEX = "index.json"
 
@@ -51,11 +52,9 @@ class Mds:
         zipped = {"basename": f"{name}.mds.zstd", "bytes": len(packed), "hashes": {}}
         return Shard([(f"{name}.mds.zstd", packed)], {"raw_data": raw, "zip_data": zipped})
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # names are relative
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # names are relative
         """`index.json`."""
-        shards = [
-            {**self._about(), "samples": note["documents"], "raw_data": note["raw_data"], "zip_data": note["zip_data"]} for note in notes
-        ]
+        shards = [{**self._about(), "samples": note.documents, **note.details} for note in notes]
         return [(INDEX, orjson.dumps({"version": 2, "shards": shards}, option=orjson.OPT_SORT_KEYS))]
 
     def _sample(self, row: Row) -> list[bytes]:

@@ -14,7 +14,8 @@ import numpy as np
 import orjson
 
 from rephrase import storage
-from rephrase.exports.base import TOKEN_SHARD_BYTES, Note, Objects, Row, Shard, Vocabulary, joined
+from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
+from rephrase.notes import ShardNote
 
 BLEND = "blend.json"
 
@@ -44,7 +45,7 @@ class Megatron:
         index = head + lengths.astype("<i4").tobytes() + pointers.astype("<i8").tobytes() + documents.astype("<i8").tobytes()
         return Shard([(f"{name}.bin", tokens), (f"{name}.idx", index)], {})
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:
         """The blend, with the prefixes as they are reached from everywhere."""
-        blend = [part for note in notes for part in (note["tokens"], storage.join(folder, note["name"]))]
+        blend = [part for note in notes for part in (note.tokens, storage.join(folder, note.name))]
         return [(BLEND, orjson.dumps(blend))]

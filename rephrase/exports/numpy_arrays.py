@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rephrase.exports.base import TOKEN_SHARD_BYTES, Note, Objects, Row, Shard, Vocabulary, joined
+from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
+from rephrase.notes import ShardNote
 
 
 class NumpyArrays:
@@ -37,7 +38,7 @@ class NumpyArrays:
         documents = gzip.compress("".join(lines).encode(), mtime=0)  # no time of day: the same rows give the same bytes
         return Shard([(f"{name}.csv.gz", documents), (f"{name}.npy", tokens)], {})
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # there is none
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # there is none
         """Nothing."""
         return []
 

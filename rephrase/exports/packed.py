@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from rephrase.exports import Strategy
-from rephrase.exports.base import Note, Objects, Row, Shard, Vocabulary
+from rephrase.exports.base import Objects, Row, Shard, Vocabulary
+from rephrase.notes import ShardNote
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -82,10 +83,10 @@ class Packed:
         }
         step = max(1, _GROUP_TOKENS // length)
         groups = [min(step, len(free) - at) for at in range(0, len(free), step)]
-        data = tables.encode(pa.table(columns), {}, groups)
+        data = tables.encode(pa.table(columns), row_groups=groups)
         return Shard([(f"{tables.DATA}/{name}.parquet", data)], {}, {"sequences": len(free), "padding": int(free.sum())})
 
-    def index(self, folder: str, notes: Sequence[Note]) -> Objects:  # noqa: ARG002  # there is none
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # there is none
         """Nothing."""
         return []
 

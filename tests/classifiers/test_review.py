@@ -44,9 +44,9 @@ def store(base: str, *, objects: int = 3) -> str:
             row = {"id": f"id-{number}-{place}", "recipe": f"wrap/{place % 2}", "verdict": verdict, "completion": f"raw {number}-{place}"}
             scores = [("quality", place / 30), ("length.ratio", 1.0)] if text else []
             rows.append(row | {"text": text, "step": "rewrite", "document_id": f"doc-{place}", "scores": scores, "source": "web"})
-        tables.commit(f"{base}/generations/part-{number}.parquet", table(GENERATION, rows), {})
+        tables.commit(f"{base}/generations/part-{number}.parquet", table(GENERATION, rows))
         judged = [row | {"text": row["text"] if row["verdict"] == "keep" else None} for row in rows]
-        tables.commit(f"{base}/judged/part-{number}.parquet", table(JUDGED, judged), {})
+        tables.commit(f"{base}/judged/part-{number}.parquet", table(JUDGED, judged))
     return f"{base}/judged"
 
 

@@ -70,7 +70,12 @@ def find_duplicates(run: Run, spark: LazySession, table: str, *, replace: bool =
     folder = storage.join(run.output, DUPLICATES, table)
     searched, meaning = _searched(run, run.dedup, table)
     if replace:
-        replace_other(folder, "dedup", meaning, lambda: (spark.get(), tables.check_readable(searched.paths)))
+
+        def begin() -> None:
+            spark.get()
+            tables.check_readable(searched.paths)
+
+        replace_other(folder, "dedup", meaning, begin)
     claim(folder, "dedup", meaning)
     if storage.exists(storage.join(folder, DONE)):
         console.print(f"dedup ({table}): the duplicates are known, nothing to do")

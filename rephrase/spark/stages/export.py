@@ -19,11 +19,13 @@ import pyarrow as pa
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.exports.base import Format, Note, Row, Vocabulary
+from rephrase.exports.base import Format, Row, Vocabulary
 from rephrase.exports.catalogue import make_format
 from rephrase.exports.packed import Packing
+from rephrase.names import ExportName
+from rephrase.notes import ExportNote, ShardNote, StoredFile
 from rephrase.records import content_id
-from rephrase.spark.runtime.progress import StageProgress, console
+from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.ledger import claim, digest
 from rephrase.spark.stages.mix.manifest import MANIFEST
@@ -97,7 +99,7 @@ def _write(request: Request, form: Format, files: Sequence[storage.FileInfo], sp
     todo = pending(units, folder)
     if todo:
         work = functools.partial(export_unit, to=request.to, form=form, vocabulary=request.vocabulary)
-        with StageProgress("export", folder, len(units), len(units) - len(todo), _words) as progress:
+        with StageProgress("export", folder, len(units), len(units) - len(todo), Sums(ExportNote, _progress)) as progress:
             run_units(spark.get(), todo, work, folder, progress)
     return [unit.output for unit in units]
 
@@ -105,25 +107,27 @@ def _write(request: Request, form: Format, files: Sequence[storage.FileInfo], sp
 def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format, vocabulary: Vocabulary | None) -> None:
     """The work of one Spark task: the shards of one Parquet file, and the object that tells of them."""
     rows = _rows(unit.payload, form, vocabulary)
-    stem = storage.name_of(unit.payload.path).removesuffix(".parquet")
-    notes: list[Note] = []
+    notes: list[ShardNote] = []
     for part in _parts(rows, form.shard_bytes):
-        name = f"{stem}-{len(notes):03d}"
+        name = str(ExportName(unit.payload.path, len(notes)))
         shard = form.shard(name, part)
         for path, data in shard.objects:
             _store(storage.join(to, path), data)
-        files = [{"name": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for path, data in shard.objects]
+        files = tuple(StoredFile(name=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()) for path, data in shard.objects)
         tokens = sum(len(row.tokens) for row in part)
-        notes.append({"name": name, "documents": len(part), "tokens": tokens, "files": files, "counts": dict(shard.counts), **shard.note})
+        about = ShardNote(
+            name=name, documents=len(part), tokens=tokens, files=files, counts=dict(shard.counts), details=dict(shard.details)
+        )
+        notes.append(about)
     read = tables.read(unit.payload.path, ["n_tokens"]).column(0) if "n_tokens" in _columns(unit.payload.path) else None
-    note = {
-        "documents": sum(note["documents"] for note in notes),
-        "tokens": sum(note["tokens"] for note in notes),
-        "bytes": sum(file["bytes"] for note in notes for file in note["files"]),
-        "source_rows": tables.footer(unit.payload.path).rows,
-        "source_tokens": int(np.sum(read.to_numpy())) if read is not None else 0,
-    }
-    tables.commit(unit.output, pa.table({"shard": pa.array([orjson.dumps(note).decode() for note in notes], pa.string())}), note)
+    unit_note = ExportNote(
+        documents=sum(note.documents for note in notes),
+        tokens=sum(note.tokens for note in notes),
+        bytes=sum(file.bytes for note in notes for file in note.files),
+        source_rows=sum(tables.row_groups(unit.payload.path)),
+        source_tokens=int(np.sum(read.to_numpy())) if read is not None else 0,
+    )
+    tables.commit(unit.output, pa.table({"shard": pa.array([note.to_json() for note in notes], pa.string())}), unit_note)
 
 
 def _store(path: str, data: bytes) -> None:
@@ -186,14 +190,11 @@ def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:
 
 def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
     """Create the format's index from what the units tell, and then the manifest."""
-    notes = [orjson.loads(text) for path in units for text in tables.read(path).column("shard").to_pylist()]
-    sums = dict.fromkeys(("documents", "tokens", "bytes", "source_rows", "source_tokens"), 0)
-    for footer in tables.footers(units):
-        for key in sums:
-            sums[key] += footer.note[key]
+    notes = [ShardNote.from_json(text, path) for path in units for text in tables.read(path).column("shard").to_pylist()]
+    sums = sum((footer.note for footer in tables.footers(units, ExportNote)), ExportNote())
     counts: Counter[str] = Counter()
     for note in notes:
-        counts.update(note["counts"])
+        counts.update(note.counts)
     index = form.index(request.to, notes)
     for path, data in index:
         _store(storage.join(request.to, path), data)
@@ -205,10 +206,19 @@ def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
         "dtype": form.dtype,
         "eod": {"token": vocabulary.eod, "id": vocabulary.eod_id} if vocabulary else None,
         **({"packing": asdict(request.packing)} if request.packing else {}),
-        **sums,
+        **asdict(sums),
         **counts,
         "index": [path for path, _ in index],
-        "shards": [{**{key: note[key] for key in ("name", "documents", "tokens", "files")}, **note["counts"]} for note in notes],
+        "shards": [
+            {
+                "name": note.name,
+                "documents": note.documents,
+                "tokens": note.tokens,
+                "files": [asdict(file) for file in note.files],
+                **note.counts,
+            }
+            for note in notes
+        ],
     }
     storage.create(storage.join(request.to, MANIFEST), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
 
@@ -226,6 +236,6 @@ def _tell(manifest: dict[str, Any], to: str) -> None:
     console.print(f"export: {words}, in {to}", soft_wrap=True, markup=False)
 
 
-def _words(sums: dict[str, float], seconds: float) -> str:
-    rate = f"{sums['bytes'] / 1e6 / max(seconds, 0.001):,.1f} MB/s" if sums.get("bytes") else ""
-    return f"{sums['tokens']:,.0f} tokens, {rate}" if sums.get("tokens") else rate
+def _progress(sums: ExportNote, seconds: float) -> str:
+    rate = f"{sums.bytes / 1e6 / max(seconds, 0.001):,.1f} MB/s" if sums.bytes else ""
+    return f"{sums.tokens:,} tokens, {rate}" if sums.tokens else rate

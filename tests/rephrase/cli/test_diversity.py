@@ -146,7 +146,7 @@ def test_tables_that_cannot_be_measured(tmp_path):
         diversity([write(str(tmp_path / "numbers.parquet"), [{"text": 1}])])
     with pytest.raises(UserError, match="no row has a text"):
         diversity([good, write(str(tmp_path / "blank.parquet"), [{"text": " ", "id": "a"}])])
-    storage.put(str(tmp_path / "empty.parquet"), tables.encode(pa.schema([("text", pa.string())]).empty_table(), {}))
+    storage.put(str(tmp_path / "empty.parquet"), tables.encode(pa.schema([("text", pa.string())]).empty_table()))
     with pytest.raises(UserError, match="no row has a text"):
         diversity([str(tmp_path / "empty.parquet")])
     storage.put(str(tmp_path / "notes" / "a.txt"), b"x")

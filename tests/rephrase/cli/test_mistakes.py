@@ -66,7 +66,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot read: Not a directory"):
-        tables.footer(str(tmp_path / "file" / "part.parquet"))
+        tables.row_groups(str(tmp_path / "file" / "part.parquet"))
 
 
 def test_a_folder_in_which_an_engine_never_answered_is_told_from_one_with_completions(tmp_path, tokenizer_file, spark) -> None:

@@ -65,7 +65,7 @@ def test_the_generations_of_a_run_are_replayed_without_their_engine_errors(tmp_p
         record(d, "", error="prompt_too_long", finish_reason="error", completion_tokens=0),
     ]
     path = tmp_path / "wrap" / "medium" / "unit-0.parquet"
-    tables.commit(str(path), pa.Table.from_pylist(rows, schema=GENERATION), {})
+    tables.commit(str(path), pa.Table.from_pylist(rows, schema=GENERATION))
     done = replayed(str(tmp_path))
     assert done[0] == Completion("A", "length", 3, 5)  # what did not parse then is parsed again now
     assert done[1].text == "B"  # the row names the last attempt; the first is answered with it
@@ -82,8 +82,8 @@ def test_only_what_no_earlier_run_has_is_asked_for(tmp_path):
         record(c, "C", error="parse:no_title", **later),
         record(replace(d, attempt=5), "D", **later),
     ]
-    tables.commit(str(tmp_path / "1.parquet"), pa.Table.from_pylist(rows[:2], schema=GENERATION), {})
-    tables.commit(str(tmp_path / "2.parquet"), pa.Table.from_pylist(rows[2:], schema=GENERATION), {}, [1, 1])
+    tables.commit(str(tmp_path / "1.parquet"), pa.Table.from_pylist(rows[:2], schema=GENERATION))
+    tables.commit(str(tmp_path / "2.parquet"), pa.Table.from_pylist(rows[2:], schema=GENERATION), row_groups=[1, 1])
     (tmp_path / "none.jsonl").write_bytes(lines(*(record(r, "asked", finish_reason="stop") for r in REQUESTS)))
     engine = Replay(ReplayEngine(kind="replay", path=str(tmp_path / "none.jsonl"), model="m"))
 
@@ -103,7 +103,7 @@ def test_a_recording_holds_an_index_and_fetches_texts_as_they_are_asked_for(tmp_
     requests = [Request((Message("user", str(number)),), Sampling()) for number in range(500)]
     for unit in range(5):
         rows = [record(request, f"text {number}") for number, request in enumerate(requests[unit * 100 : unit * 100 + 100], unit * 100)]
-        tables.commit(str(tmp_path / f"{unit}.parquet"), pa.Table.from_pylist(rows, schema=GENERATION), {}, [50, 50])
+        tables.commit(str(tmp_path / f"{unit}.parquet"), pa.Table.from_pylist(rows, schema=GENERATION), row_groups=[50, 50])
     found = replayed(str(tmp_path), requests[::-1])
     assert [completion.text for completion in found] == [f"text {number}" for number in range(499, -1, -1)]
 

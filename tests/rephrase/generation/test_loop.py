@@ -205,7 +205,7 @@ def test_rows_made_of_earlier_completions_are_the_earlier_rows_whatever_attempt_
 
     before = made(5, ScriptedEngine(answer))  # attempts 5 to 9
     path = str(tmp_path / "unit.parquet")
-    tables.commit(path, pa.Table.from_pylist(before, schema=GENERATION), {})
+    tables.commit(path, pa.Table.from_pylist(before, schema=GENERATION))
     engine = ScriptedEngine(answer)
     assert made(0, Reuse(engine, [Recording([path])])) == before
     assert not engine.calls, "also what did not parse then is not asked for again"

@@ -63,11 +63,11 @@ def write_mixture(folder: str) -> None:
     for number in range(FILES + 1):
         part = rows[number * size : (number + 1) * size]
         if not part:
-            tables.Writer(MIXTURE).commit(storage.join(folder, f"part-{number:05d}.parquet"), {})
+            tables.Writer(MIXTURE).commit(storage.join(folder, f"part-{number:05d}.parquet"))
             continue
         table = pa.Table.from_pylist([{f.name: row.get(f.name) for f in MIXTURE} for row in part], schema=MIXTURE)
         sizes = [len(part[at : at + 8]) for at in range(0, len(part), 8)]
-        tables.commit(storage.join(folder, f"part-{number:05d}.parquet"), table, {}, sizes)
+        tables.commit(storage.join(folder, f"part-{number:05d}.parquet"), table, row_groups=sizes)
 
 
 def request(name: str, source: str, to: str, tokenizer: str) -> Request:

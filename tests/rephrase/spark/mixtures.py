@@ -84,7 +84,7 @@ def write_inputs(folder: str) -> None:
         claim(storage.join(folder, name), stage, {"files": {"count": 3}} if stage == "shard" else {})
         for number in range(3):
             part = [{field.name: row.get(field.name) for field in schema} for row in rows[number::3]]
-            tables.commit(storage.join(folder, name, f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema), {})
+            tables.commit(storage.join(folder, name, f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema))
 
 
 def mixture(output: str, spark: LazySession, **settings: Any) -> tuple[Plan, list[dict[str, Any]]]:

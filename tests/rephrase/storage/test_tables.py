@@ -40,7 +40,7 @@ def test_columns_are_read_from_s3_without_the_texts_between_them(bucket: str, as
     )
     table = pa.table({name: pa.array(values, schema.field(name).type) for name, values in columns.items()}, schema=schema)
     path = f"{bucket}/table.parquet"
-    tables.commit(path, table, {}, [10] * 4)
+    tables.commit(path, table, row_groups=[10] * 4)
     [file] = storage.list_files(bucket)
     assert file.size > 2_000_000
     few = ["id", "scores", "n_tokens"]

@@ -35,8 +35,9 @@ _FOOTERS = 16  # read at a time to see whether there is any document
 def shard(run: Run, spark: LazySession) -> None:
     """Make `<output>/documents` and the `errors` table from the raw input files. Resumes; starts no Spark where all is there.
 
-    Each object's note is a `DocumentsNote`. Raises `UserError` for missing input, a tokenizer or a model that does not load, a folder that holds another config's documents,
-    and input that gives no document at all: then nothing is left behind, so that the mended config can go on in the same folder.
+    Each object's note is a `DocumentsNote`. Raises `UserError` for missing input, a tokenizer or a model that does not load, a folder that
+    holds another config's documents, and input that gives no document at all: then nothing is left behind, so that the mended config can
+    go on in the same folder.
     """
     config = input_of(run)
     plan = ShardPlan(run.output, input_files(config.paths))

@@ -14,6 +14,7 @@ from rephrase import storage
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
 from rephrase.engines.processes import Process
+from rephrase.notes import GenerationsNote
 from rephrase.spark.stages.pipeline import run_stage
 from rephrase.storage import tables
 from tests.chaos import expected_ids
@@ -57,7 +58,7 @@ def servers(tmp_path: Path) -> list[Process]:
 
 
 def notes(run: Run) -> list[dict]:
-    return [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")))]
+    return [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")), GenerationsNote)]
 
 
 def test_a_node_that_is_about_to_go_finishes_its_units_and_none_is_made_twice(config, cluster, tmp_path, spark, request):
@@ -82,7 +83,7 @@ def test_a_node_that_is_about_to_go_finishes_its_units_and_none_is_made_twice(co
     wait_for(lambda: not servers(tmp_path))
     assert sorted(row["id"] for row in generations(run)) == expected_ids(run)
     assert requests(tmp_path) == len(expected_ids(run)), "nothing was asked twice"
-    assert {note["attempt"] for note in notes(run)} == {0}
+    assert {note.attempt for note in notes(run)} == {0}
 
 
 def test_the_rewrite_stage_gets_executors_with_gpus_for_as_long_as_it_lasts(config, cluster, worker, tmp_path, spark):
@@ -97,7 +98,7 @@ def test_the_rewrite_stage_gets_executors_with_gpus_for_as_long_as_it_lasts(conf
     wait_for(lambda: not servers(tmp_path))
     assert sorted(row["id"] for row in generations(run)) == expected_ids(run)
     starts = [entry for entry in entries(tmp_path) if "start" in entry]
-    assert len({note["engine"]["server"] for note in notes(run)}) == len(starts) <= 2, "an engine for each executor"
+    assert len({note.engine.server for note in notes(run)}) == len(starts) <= 2, "an engine for each executor"
     assert all(entry["devices"] in ("0", "1") for entry in starts)
 
 

@@ -19,6 +19,7 @@ from rephrase.cli.summary import print_summary
 from rephrase.config.run import Dedup, Run, Screen
 from rephrase.engines.settings import ReplayEngine
 from rephrase.errors import UserError
+from rephrase.notes import DocumentsNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.settings.validation import validate
@@ -63,14 +64,14 @@ def write_documents(folder: Path, texts: list[str], objects: int = 2, **columns:
         rows = [{**row, name: value} for row, value in zip(rows, values, strict=True)]
     for number in range(objects):
         part = pa.Table.from_pylist(rows[number::objects], schema=DOCUMENT)
-        tables.commit(str(folder / "documents" / f"part-{number:05d}.parquet"), part, {"documents": part.num_rows})
+        tables.commit(str(folder / "documents" / f"part-{number:05d}.parquet"), part, DocumentsNote(documents=part.num_rows))
     claim(str(folder / "documents"), "shard", {"files": {"count": objects}})
     return [str(row["id"]) for row in rows]
 
 
 def write_judged(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
     given = [{"id": content_id("generation", row["text"]), "recipe": "wrap/easy", "verdict": "keep", **row} for row in rows]
-    tables.commit(str(folder / "judged" / "wrap.easy.rewrite-00000-0000-0000.parquet"), pa.Table.from_pylist(given, schema=JUDGED), {})
+    tables.commit(str(folder / "judged" / "wrap.easy.rewrite-00000-0000-0000.parquet"), pa.Table.from_pylist(given, schema=JUDGED))
     claim(str(folder / "judged"), "filter", {"checks": []})
     return [str(row["id"]) for row in given]
 

@@ -55,7 +55,7 @@ def test_a_killed_export_resumes_to_the_same_bytes(
 def test_no_index_before_all_is_there(spark: LazySession, tokenizer_file: str, tmp_path: Path) -> None:
     folder = str(tmp_path / "from")
     write_mixture(folder)
-    tables.commit(storage.join(folder, "part-00009.parquet"), pa.table({"words": ["a"]}), {})
+    tables.commit(storage.join(folder, "part-00009.parquet"), pa.table({"words": ["a"]}))
     to = str(tmp_path / "to")
     with pytest.raises(UserError, match="no column `text`"):
         export(request("datatrove", folder, to, tokenizer_file), spark)
@@ -64,7 +64,7 @@ def test_no_index_before_all_is_there(spark: LazySession, tokenizer_file: str, t
 
 
 def test_rows_without_text_are_left_out_and_told(spark: LazySession, tokenizer_file: str, tmp_path: Path, capsys: Any) -> None:
-    tables.commit(str(tmp_path / "from" / "a.parquet"), pa.table({"text": ["one", None, "", "two"]}), {})
+    tables.commit(str(tmp_path / "from" / "a.parquet"), pa.table({"text": ["one", None, "", "two"]}))
     manifest = export(request("megatron", str(tmp_path / "from"), str(tmp_path / "to"), tokenizer_file), spark)
     assert (manifest["documents"], manifest["source_rows"]) == (2, 4)
     assert "2 rows without text left out" in capsys.readouterr().err

@@ -20,6 +20,7 @@ from rephrase.config.run import Mix, Run
 from rephrase.engines.settings import ReplayEngine
 from rephrase.errors import UserError
 from rephrase.mixing.settings import Component
+from rephrase.notes import MixtureNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, content_id
 from rephrase.spark.runtime.session import LazySession
@@ -93,7 +94,7 @@ def write_inputs(output: str, objects: int = 3, group: int = 200) -> None:
             part = all_rows[number::objects]
             sizes = [len(part[at : at + group]) for at in range(0, len(part), group)]
             table = pa.Table.from_pylist([{f.name: row.get(f.name) for f in schema} for row in part], schema=schema)
-            tables.commit(storage.join(folder, f"{number:05d}.parquet"), table, {}, sizes)
+            tables.commit(storage.join(folder, f"{number:05d}.parquet"), table, row_groups=sizes)
 
 
 SHARES = [
@@ -181,10 +182,10 @@ def test_files_have_the_promised_layout(mixed: str) -> None:
         file = pq.ParquetFile(path)
         assert file.schema_arrow.remove_metadata().equals(MIXTURE)
         assert file.schema_arrow.names[0] == "text"
-        groups = tables.footer(path).row_groups
+        groups = tables.row_groups(path)
         assert set(groups[:-1]) <= {100}
         assert file.metadata.row_group(0).column(0).compression == "ZSTD"
-    tokens = [tables.footer(path).note["tokens"] for path in paths]
+    tokens = [tables.footer(path, MixtureNote).note.tokens for path in paths]
     assert max(tokens) < 1.5 * min(tokens)  # a file has three hundred texts of 1 to 400 tokens: a standard deviation of 7 %
 
 
@@ -325,7 +326,7 @@ def test_originals_alone_need_no_judged_table(spark: LazySession, tmp_path: Path
 
 def test_an_unfinished_filter_stage_is_refused(tmp_path: Path) -> None:
     write_inputs(str(tmp_path))
-    tables.commit(str(tmp_path / "generations" / "other.parquet"), pa.table({"id": ["a"]}), {})
+    tables.commit(str(tmp_path / "generations" / "other.parquet"), pa.table({"id": ["a"]}))
     with pytest.raises(UserError, match="1 of 1 objects are not judged"):
         mix(run_of(str(tmp_path)), NoSpark())
 

@@ -15,6 +15,7 @@ from rephrase import storage
 from rephrase.config.file import load_run
 from rephrase.config.run import Run, Spark
 from rephrase.errors import UserError
+from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.records import DOCUMENT, GENERATION, JUDGED, MIXTURE
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.pipeline import run_all
@@ -142,11 +143,11 @@ def test_other_checks_and_shares_go_on_with_the_same_completions_where_asked_to(
 def test_notes_add_up_to_the_tables(tmp_path, spark, tiny_model):
     run = load_run(str(write_run(tmp_path, str(tiny_model), {"kind": "echo"}, documents=3)))
     run_all(run, spark)
-    notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")))]
+    notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")), GenerationsNote)]
     generations, judged = table(run, "generations"), table(run, "judged")
-    assert sum(note["generations"] for note in notes) == generations.num_rows
-    assert sum(note["completion_tokens"] for note in notes) == sum(generations["completion_tokens"].to_pylist())
+    assert sum(note.generations for note in notes) == generations.num_rows
+    assert sum(note.completion_tokens for note in notes) == sum(generations["completion_tokens"].to_pylist())
     verdicts: Counter[str] = Counter()
-    for footer in tables.footers(tables.objects(storage.join(run.output, "judged"))):
-        verdicts.update(footer.note["verdicts"])
+    for footer in tables.footers(tables.objects(storage.join(run.output, "judged")), JudgedNote):
+        verdicts.update(footer.note.verdicts)
     assert verdicts == Counter(judged["verdict"].to_pylist())

@@ -8,19 +8,21 @@ from types import SimpleNamespace
 
 import pyarrow as pa
 
+from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.spark.runtime.progress import StageProgress
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.storage import tables
 
 
-def note(start: float, end: float, *, server: str = "", written: float = 0, **more) -> dict:
+def note(start: float, end: float, *, server: str = "", written: float = 0) -> GenerationsNote:
     """What a unit of 100 rows leaves behind. `written` is the server's own count of tokens by then."""
     counts = {"requests": 100, "generations": 100, "errors": 5, "completion_tokens": 1200, "reused": 10, "reused_tokens": 200}
-    figures = {"server": server, "generation_tokens": written, "cache_queries": 1000.0, "cache_hits": 400.0} if server else {}
-    return {**counts, "started": start, "ended": end, "engine": figures, "causes": {"parse:json": 5}, **more}
+    figures = EngineFigures(server=server, generation_tokens=written, cache_queries=1000.0, cache_hits=400.0)
+    engine = figures if server else EngineFigures()
+    return GenerationsNote(**counts, started=start, ended=end, engine=engine, causes={"parse:json": 5})
 
 
-def commit(folder, number: int, about: dict) -> str:
+def commit(folder, number: int, about: GenerationsNote) -> str:
     path = str(folder / f"part-{number}.parquet")
     tables.commit(path, pa.table({"id": ["x"]}), about)
     return path
@@ -32,7 +34,7 @@ def test_the_line_tells_units_rows_rates_errors_cache_and_the_time_left(tmp_path
     monkeypatch.setattr("rephrase.spark.runtime.progress.time", clock)
     weights = {str(tmp_path / f"part-{number}.parquet"): weight for number, weight in enumerate([10.0, 30.0, 60.0])}
     commit(tmp_path, 0, note(now - 300, now - 200))
-    with StageProgress("rewrite", str(tmp_path), 3, 1, pace=Pace(), weights=weights) as progress:
+    with StageProgress("rewrite", str(tmp_path), 3, 1, Pace(), weights=weights) as progress:
         clock.monotonic = lambda: 1060.0
         commit(tmp_path, 1, note(now - 90, now - 50, server="a", written=1000))
         progress.look()

@@ -23,6 +23,7 @@ from rephrase.config.file import load_run
 from rephrase.config.run import ExecutorRequest, Run
 from rephrase.config.run import Spark as SparkConfig
 from rephrase.engines.processes import Process
+from rephrase.notes import GenerationsNote
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
 from rephrase.spark.runtime.session import LazySession
@@ -92,7 +93,11 @@ def test_error_rows_are_asked_again_and_good_rows_are_kept(config, tmp_path, spa
     crashed = {row["id"] for row in rows.values() if row["error"]}
     assert {rows[id_]["error"] for id_ in crashed} == {"engine_crash"}
     assert len(crashed) == 2, "one in each style"
-    made_again = [footer for footer in tables.footers(tables.objects(storage.join(broken.output, "generations"))) if footer.note["errors"]]
+    made_again = [
+        footer
+        for footer in tables.footers(tables.objects(storage.join(broken.output, "generations")), GenerationsNote)
+        if footer.note.errors
+    ]
     assert all(footer.rows > 1 for footer in made_again), "with good rows beside the bad one"
     healed = load_run(str(path), {"engine.env.STAND_IN_POISON": "-1"})
     before = requests(tmp_path)
@@ -120,8 +125,8 @@ def test_completions_of_an_earlier_run_are_reused(config, tmp_path, spark):
     new = {row["id"]: row for row in generations(second)}
     assert new.keys() > old.keys()
     assert all(new[id_] == old[id_] for id_ in old)
-    notes = [footer.note for footer in tables.footers(tables.objects(storage.join(second.output, "generations")))]
-    assert sum(note["reused"] for note in notes) == len(old)
+    notes = [footer.note for footer in tables.footers(tables.objects(storage.join(second.output, "generations")), GenerationsNote)]
+    assert sum(note.reused for note in notes) == len(old)
 
 
 def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(config, tmp_path, spark):
@@ -219,9 +224,9 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
     starts = [entry for entry in entries(tmp_path) if "start" in entry]
     assert sorted(entry["devices"] for entry in starts) == ["0,1", "2,3"]
     assert all("--tensor-parallel-size" in entry["arguments"] for entry in starts)
-    notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")))]
-    for server in {note["engine"]["server"] for note in notes}:
-        spans = sorted((note["started"], note["ended"]) for note in notes if note["engine"]["server"] == server)
+    notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")), GenerationsNote)]
+    for server in {note.engine.server for note in notes}:
+        spans = sorted((note.started, note.ended) for note in notes if note.engine.server == server)
         overlaps = sum(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
         assert overlaps > len(spans) / 4, "several tasks share an engine"
 

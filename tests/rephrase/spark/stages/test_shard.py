@@ -18,6 +18,7 @@ from rephrase import storage
 from rephrase.config.run import Run
 from rephrase.engines.settings import ReplayEngine
 from rephrase.errors import UserError
+from rephrase.notes import DocumentsNote
 from rephrase.readers.settings import Input
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import DOCUMENT, ERROR, content_id
@@ -91,17 +92,17 @@ def test_documents_errors_and_notes(tmp_path: Path, spark: LazySession, tokenize
     assert texts[3:33] == [body_text(n) for n in range(30)]
     assert "elsewhere" not in "".join(table.column("url").drop_null().to_pylist())
 
-    footers = list(tables.footers(tables.objects(str(tmp_path / "out" / "documents"))))
+    footers = list(tables.footers(tables.objects(str(tmp_path / "out" / "documents")), DocumentsNote))
     notes = [footer.note for footer in footers]
-    assert [note["documents"] for note in notes] == [3, 20, 10, 1]
-    assert [note["duplicates"] for note in notes] == [1, 0, 20, 1]
-    assert [note["dropped_short"] for note in notes] == [1, 0, 0, 0]
-    assert [note["errors"] for note in notes] == [0, 0, 1, 1]
-    assert sum(note["tokens"] for note in notes) == pc.sum(table.column("n_tokens")).as_py()
+    assert [note.documents for note in notes] == [3, 20, 10, 1]
+    assert [note.duplicates for note in notes] == [1, 0, 20, 1]
+    assert [note.dropped_short for note in notes] == [1, 0, 0, 0]
+    assert [note.errors for note in notes] == [0, 0, 1, 1]
+    assert sum(note.tokens for note in notes) == pc.sum(table.column("n_tokens")).as_py()
     for footer in footers:
-        per_group = footer.note["row_group_tokens"]
+        per_group = footer.note.row_group_tokens
         assert len(per_group) == len(footer.row_groups)
-        assert sum(per_group) == footer.note["tokens"]
+        assert sum(per_group) == footer.note.tokens
         assert all(tokens >= 1000 for tokens in per_group[:-1])
         for group, tokens in enumerate(per_group):
             counts = tables.read(footer.path, ["n_tokens"], group).column("n_tokens").to_pylist()
@@ -246,8 +247,7 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     assert pq.ParquetFile(plan.between(0)).num_row_groups > 3
     rows = pa.RecordBatch.from_pydict({"row": [-1, 0, 49, 17], "line": [WHOLE] * 4})
     finish_file(plan, 0, Repeats.of([rows]), run.input.model_copy(update={"tokens_per_unit": 10**9}), tokenizer)
-    footer = tables.footer(plan.final(0))
-    assert footer.row_groups == (47,)
+    assert tables.row_groups(plan.final(0)) == (47,)
     kept = tables.read(plan.final(0)).column("text").to_pylist()
     assert kept == [body_text(n) for n in range(50) if n not in (0, 17, 49)]
 
@@ -259,8 +259,8 @@ def test_personal_data_is_scrubbed_before_ids_are_made(tmp_path: Path, spark: La
     [row] = documents(tmp_path / "out").to_pylist()
     assert row["text"].endswith("Write to email@example.com or call [phone].")
     assert row["id"] == content_id(row["text"])
-    [footer] = tables.footers(tables.objects(str(tmp_path / "out" / "documents")))
-    assert footer.note["scrubbed"] == {"emails": 1, "phones": 1}
+    [footer] = tables.footers(tables.objects(str(tmp_path / "out" / "documents")), DocumentsNote)
+    assert footer.note.scrubbed == {"emails": 1, "phones": 1}
     shard(config(tmp_path / "kept", tmp_path / "in.jsonl", tokenizer, scrub={"emails": None}), spark)
     [row] = documents(tmp_path / "kept").to_pylist()
     assert "jane.roe@harbour-office.org or call [phone]" in row["text"]
@@ -318,11 +318,11 @@ def test_a_paragraph_stays_where_it_stands_first(tmp_path: Path, spark: LazySess
     metadata = [dict(row["metadata"]) for row in rows]
     assert "whole_id" not in metadata[0]
     assert metadata[1]["whole_id"] == content_id(f"Report\n{paragraph(3)}\n{paragraph(9).upper()}\n{paragraph(4)}")
-    notes = [footer.note for footer in tables.footers(tables.objects(str(tmp_path / "out" / "documents")))]
-    assert [note["duplicates"] for note in notes] == [0, 1]
-    assert [note["paragraphs_dropped"] for note in notes] == [2, 4]
-    assert [note["documents_emptied"] for note in notes] == [1, 1]
-    assert sum(note["tokens"] for note in notes) == sum(counted)
+    notes = [footer.note for footer in tables.footers(tables.objects(str(tmp_path / "out" / "documents")), DocumentsNote)]
+    assert [note.duplicates for note in notes] == [0, 1]
+    assert [note.paragraphs_dropped for note in notes] == [2, 4]
+    assert [note.documents_emptied for note in notes] == [1, 1]
+    assert sum(note.tokens for note in notes) == sum(counted)
 
     for path in tables.objects(str(tmp_path / "out" / "documents")):  # also from what the other file kept
         storage.delete(path)
