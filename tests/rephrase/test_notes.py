@@ -24,7 +24,6 @@ from rephrase.notes import (
     RowsNote,
     ScreenedNote,
     ShardNote,
-    StoredFile,
 )
 from rephrase.storage import tables
 
