@@ -86,11 +86,11 @@ def _rewrite(run: Run) -> tuple[int, int | None, str]:
     try:
         sources = sources_of(run, recipes)
     except UserError:
-        return len(paths), None, pace.words(pace.seconds)
+        return len(paths), None, pace.describe(pace.seconds)
     levels = range(max(len(recipe.steps) for recipe in recipes))
     units = [unit for level in levels for unit in plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)]
     left = pending(units, folder)
-    words = pace.words(pace.seconds)
+    words = pace.describe(pace.seconds)
     weights = weights_of(units)
     if left and (work := sum(weights.values()) - (to_do := sum(weights[unit.output] for unit in left))):
         words += f", about {span(pace.seconds * to_do / work)} of work left at the pace so far"

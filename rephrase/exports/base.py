@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from rephrase.notes import ShardNote
+from rephrase.exports.shard_note import ShardNote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

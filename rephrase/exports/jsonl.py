@@ -9,7 +9,7 @@ import orjson
 import zstandard
 
 from rephrase.exports.base import Objects, Row, Shard
-from rephrase.notes import ShardNote
+from rephrase.exports.shard_note import ShardNote
 
 _SHARD_BYTES = 128 << 20
 _FIELDS = ("id", "source")

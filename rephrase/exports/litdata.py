@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from rephrase.exports.base import Objects, Row, Shard, Vocabulary, joined
-from rephrase.notes import ShardNote
+from rephrase.exports.shard_note import ShardNote
 
 INDEX = "index.json"
 

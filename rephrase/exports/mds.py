@@ -18,7 +18,7 @@ import orjson
 import zstandard
 
 from rephrase.exports.base import Objects, Row, Shard
-from rephrase.notes import ShardNote
+from rephrase.exports.shard_note import ShardNote
 
 INDEX = "index.json"
 

@@ -15,7 +15,7 @@ import orjson
 
 from rephrase import storage
 from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
-from rephrase.notes import ShardNote
+from rephrase.exports.shard_note import ShardNote
 
 BLEND = "blend.json"
 

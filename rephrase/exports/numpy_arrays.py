@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
-from rephrase.notes import ShardNote
+from rephrase.exports.shard_note import ShardNote
 
 
 class NumpyArrays:

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from rephrase.exports import Strategy
 from rephrase.exports.base import Objects, Row, Shard, Vocabulary
-from rephrase.notes import ShardNote
+from rephrase.exports.shard_note import ShardNote
 from rephrase.storage import tables
 
 if TYPE_CHECKING:

@@ -23,7 +23,6 @@ from rephrase.notes import (
     Note,
     RowsNote,
     ScreenedNote,
-    ShardNote,
 )
 from rephrase.storage import tables
 
@@ -83,7 +82,7 @@ FULL: list[Note] = [
     ExportNote(documents=1, tokens=2, bytes=3, source_rows=4, source_tokens=5),
 ]
 
-# What the version before wrote into the footers of real runs, and into a row of the object of an export's unit.
+# What the version before wrote into the footers of real runs.
 EARLIER = {
     "documents": (
         '{"file":"crawl/sample.warc.gz","documents":11,"tokens":6761,"dropped_short":1,"dropped_long":0,"bytes":43481,'
@@ -112,11 +111,6 @@ EARLIER = {
         '"epoch":[[0,78,16293]]}}'
     ),
     "export": ('{"documents":78,"tokens":16371,"bytes":127196,"source_rows":78,"source_tokens":16293}'),
-    "shard": (
-        '{"name":"part-00000-000","documents":78,"tokens":16371,"files":[{"name":"part-00000-000.mds","bytes":127196,'
-        '"sha256":"c05b7275db1d430f391edfa191eb54ceabe049f43139a23df7db51793c6c7ff6"}],"counts":{},'
-        '"raw_data":{"basename":"part-00000-000.mds","bytes":127196,"hashes":{}},"zip_data":null}'
-    ),
 }
 
 
@@ -163,9 +157,6 @@ def test_notes_of_the_version_before_are_read() -> None:
     mixture = earlier(MixtureNote, "mixture")
     assert (mixture.rows, mixture.tokens, mixture.counts["language"]) == (78, 16293, [("en", 17, 2892), (None, 61, 13401)])
     assert earlier(ExportNote, "export") == ExportNote(documents=78, tokens=16371, bytes=127196, source_rows=78, source_tokens=16293)
-    shard = ShardNote.from_json(EARLIER["shard"], "shard")
-    assert (shard.name, [file.bytes for file in shard.files]) == ("part-00000-000", [127196])
-    assert shard.details == {"raw_data": {"basename": "part-00000-000.mds", "bytes": 127196, "hashes": {}}, "zip_data": None}
 
 
 @pytest.mark.parametrize("kind", [type(note) for note in FULL if not isinstance(note, DocumentsNote)])
@@ -174,10 +165,9 @@ def test_keys_on_disk_stay_as_they_are(kind: type[Note]) -> None:
     assert kind.from_json(text.encode(), "object").to_json() == text.encode()
 
 
-def test_keys_on_disk_of_documents_and_shards_stay_as_they_are() -> None:
+def test_keys_on_disk_of_documents_stay_as_they_are() -> None:
     documents = earlier(DocumentsNote, "documents").to_json()
     assert orjson.loads(documents) == {**orjson.loads(EARLIER["documents"]), "paragraphs_dropped": 0, "documents_emptied": 0}
-    assert orjson.loads(ShardNote.from_json(EARLIER["shard"], "shard").to_json()) == orjson.loads(EARLIER["shard"])
 
 
 def test_missing_keys_have_defaults_and_unknown_ones_are_passed_over() -> None:
@@ -209,9 +199,3 @@ def test_what_is_no_note_is_an_error_that_names_the_object(metadata: dict[str, s
     with pytest.raises(UserError, match=rf"object\.parquet: {what}"):
         tables.footer(path, JudgedNote)
     assert tables.row_groups(path) == (1,), "its rows can be read"
-
-
-@pytest.mark.parametrize("text", ["no JSON", "[]", "{}", '{"name":"a","documents":1,"tokens":1,"counts":{},"files":[{"bytes":1}]}'])
-def test_what_is_no_note_on_a_shard_is_an_error(text: str) -> None:
-    with pytest.raises(UserError, match=r"^units/a\.parquet: the note on a shard is damaged: "):
-        ShardNote.from_json(text, "units/a.parquet")

@@ -32,7 +32,7 @@ class Account(Protocol[SomeNote]):
         """Take in the note of a finished unit."""
         ...
 
-    def words(self, seconds: float) -> str:
+    def describe(self, seconds: float) -> str:
         """A few words for the progress line; `seconds` is how long the stage has been at work."""
         ...
 
@@ -49,8 +49,8 @@ class Sums(Generic[SomeNote]):
         """See `Account.add`."""
         self._sum += note
 
-    def words(self, seconds: float) -> str:
-        """See `Account.words`."""
+    def describe(self, seconds: float) -> str:
+        """See `Account.describe`."""
         return self._describe(self._sum, seconds)
 
 
@@ -88,7 +88,7 @@ class StageProgress:
             TextColumn("{task.fields[units]} units"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),  # rich's own estimate knows the last half minute, in which no unit may have ended
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[summary]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -101,7 +101,7 @@ class StageProgress:
         self._work_before = self._work_done
         self._bar.start()
         self._work = sum(self._weights.values()) if self._weights else float(self._total)
-        self._task = self._bar.add_task(self._stage, total=self._work, words="", left="", units=f"{self.done}/{self._total}")
+        self._task = self._bar.add_task(self._stage, total=self._work, summary="", left="", units=f"{self.done}/{self._total}")
         self._bar.update(self._task, completed=self._work_done)
         return self
 
@@ -111,10 +111,8 @@ class StageProgress:
         self._bar.stop()
         if kind is None:
             seconds = time.monotonic() - self._started
-            words = self._words(seconds)
-            console.print(
-                f"{self._stage}: {self.done - self._already} units in {seconds:.1f} s" + (f", {words}" if words else ""), soft_wrap=True
-            )
+            parts = [f"{self.done - self._already} units in {seconds:.1f} s", self._summary(seconds)]
+            console.print(f"{self._stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
 
     def look(self) -> None:
         """See which objects are new and move the bar."""
@@ -133,10 +131,10 @@ class StageProgress:
                     self._add(footer.path)
                     self._account.add(footer.note)
         seconds = now - self._started
-        words, left = self._words(seconds), self._left(seconds)
-        self._bar.update(self._task, completed=self._work_done, words=words, left=left, units=f"{self.done}/{self._total}")
+        summary, left = self._summary(seconds), self._left(seconds)
+        self._bar.update(self._task, completed=self._work_done, summary=summary, left=left, units=f"{self.done}/{self._total}")
         if not console.is_terminal and new and now >= self._next_plain:
-            parts = [f"{self.done}/{self._total} units", f"{seconds:.0f} s", left, words]
+            parts = [f"{self.done}/{self._total} units", f"{seconds:.0f} s", left, summary]
             console.print(f"{self._stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
             self._next_plain = now + _PLAIN_SECONDS
         self._next_look = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
@@ -155,8 +153,8 @@ class StageProgress:
         to_do = self._work - self._work_done
         return f"about {span(seconds * to_do / done)} left" if done > 0 and to_do > 0 else ""
 
-    def _words(self, seconds: float) -> str:
-        return self._account.words(seconds) if self._account else ""
+    def _summary(self, seconds: float) -> str:
+        return self._account.describe(seconds) if self._account else ""
 
 
 def span(seconds: float) -> str:

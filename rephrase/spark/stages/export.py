@@ -22,8 +22,9 @@ from rephrase.errors import UserError
 from rephrase.exports.base import Format, Row, Vocabulary
 from rephrase.exports.catalogue import make_format
 from rephrase.exports.packed import Packing
+from rephrase.exports.shard_note import ShardNote, StoredFile
 from rephrase.names import ExportName
-from rephrase.notes import ExportNote, ShardNote, StoredFile
+from rephrase.notes import ExportNote
 from rephrase.records import content_id
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units

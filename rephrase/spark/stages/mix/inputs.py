@@ -60,7 +60,7 @@ def find_inputs(run: Run) -> Inputs:
         "documents": any(c.origin != "synthetic" and c.recipe is None for c in run.mix.selections),
         "judged": any(c.origin != "original" for c in run.mix.selections),
     }
-    found: list[storage.FileInfo] = []
+    objects: list[storage.FileInfo] = []
     meaning: dict[str, Any] = {}
     for table, is_wanted in wanted.items():
         if not is_wanted:
@@ -75,11 +75,11 @@ def find_inputs(run: Run) -> Inputs:
             "objects_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
             **require(run, table),
         }
-        found += files
+        objects += files
     if wanted["judged"]:
         _check_filtered(run)
     drops = {table: folders_of(run, table) for table in wanted}
-    return Inputs(_packs(found), storage.join(run.output, "judged"), drops, meaning)
+    return Inputs(_packs(objects), storage.join(run.output, "judged"), drops, meaning)
 
 
 def _check_filtered(run: Run) -> None:

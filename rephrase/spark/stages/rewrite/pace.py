@@ -81,7 +81,7 @@ class Pace:
                 rates.append((last.written - first.written) / seconds)
         return sum(rates) if rates else None
 
-    def words(self, seconds: float) -> str:
+    def describe(self, seconds: float) -> str:
         """A few words for the progress line; `seconds` is how long the stage has been at work."""
         if not self.sums.generations:
             return ""

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pyarrow as pa
 
-from rephrase.notes import EngineFigures, GenerationsNote
-from rephrase.spark.runtime.progress import StageProgress
+from rephrase import storage
+from rephrase.notes import EngineFigures, GenerationsNote, JudgedNote
+from rephrase.spark.runtime.progress import StageProgress, Sums
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.storage import tables
 
@@ -56,8 +57,8 @@ def test_servers_that_are_gone_write_nothing_now_and_idle_days_are_no_work():
     assert pace.seconds == 1200
     assert pace.now(86400 + 610) == 50
     assert pace.now(3 * 86400) is None, "the driver has died"
-    assert "now" not in pace.words(pace.seconds)
-    assert "50 tokens/s" in pace.words(pace.seconds)
+    assert "now" not in pace.describe(pace.seconds)
+    assert "50 tokens/s" in pace.describe(pace.seconds)
 
 
 def test_units_of_a_server_that_end_together_do_not_tell_its_rate():
@@ -65,7 +66,7 @@ def test_units_of_a_server_that_end_together_do_not_tell_its_rate():
     for end in (100.0, 100.1):
         pace.add(note(40.0, end, server="a", written=6000))
     assert pace.now(101) is None
-    assert "now" not in pace.words(60)
+    assert "now" not in pace.describe(60)
     pace.add(note(100.0, 110.0, server="a", written=7000))
     assert pace.now(111) == 100
 
@@ -78,3 +79,23 @@ def test_what_is_kept_does_not_grow_with_the_units():
         sizes.append(len(pickle.dumps(pace)))
     assert sizes[-1] < 1.1 * sizes[500]
     assert round(pace.now(10_001) or 0) == 20
+
+
+def test_an_object_that_is_made_again_is_done_once_it_has_another_note(tmp_path, capsys):
+    before = note(0.0, 10.0)
+    path = commit(tmp_path, 0, before)
+    with StageProgress("rewrite", str(tmp_path), 1, 0, Pace(), replaced={path: before}) as progress:
+        progress.look()
+        assert progress.done == 0
+        storage.put(path, tables.encode(pa.table({"id": ["x"]}), note(20.0, 30.0)))
+    assert progress.done == 1
+    assert "rewrite: 1 units in " in capsys.readouterr().err
+
+
+def test_what_is_said_of_a_stage_comes_from_the_sum_of_its_notes(tmp_path, capsys):
+    account = Sums(JudgedNote, lambda sums, _seconds: f"{sums.judged} judged: {sums.verdicts}")
+    with StageProgress("filter", str(tmp_path), 2, 0, account):
+        for number in range(2):
+            verdicts = {"keep": 2, f"check {number}": 1}
+            tables.commit(str(tmp_path / f"{number}.parquet"), pa.table({"id": ["x"]}), JudgedNote(judged=3, verdicts=verdicts))
+    assert "6 judged: {'keep': 4, 'check 0': 1, 'check 1': 1}" in capsys.readouterr().err
