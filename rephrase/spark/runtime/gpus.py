@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rephrase.engines.processes import find_owner
+from rephrase.spark.runtime.pyspark_internals import standalone_gpus
 
 if TYPE_CHECKING:
     from pyspark.resource import ResourceProfile
@@ -36,7 +38,7 @@ def executor_gpus(script: str | None = None) -> tuple[str, ...]:
     own = context.resources().get("gpu") if context else None
     if own is None:
         return ()
-    return _allocated() or _discovered(script) or tuple(own.addresses)
+    return standalone_gpus(find_owner().pid) or _discovered(script) or tuple(own.addresses)
 
 
 def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | None:
@@ -58,18 +60,6 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
     profile = builder.build
     _ = profile.id  # Spark Connect makes the profile when it is first asked for its id, and only in the thread that has the session
     return profile
-
-
-def _allocated() -> tuple[str, ...]:
-    from rephrase.engines.processes import find_owner
-
-    try:
-        words = Path(f"/proc/{find_owner().pid}/cmdline").read_bytes().decode().split("\0")
-        resources = json.loads(Path(words[words.index("--resourcesFile") + 1]).read_text())
-    except (OSError, ValueError, IndexError):
-        return ()
-    found = [entry["addresses"] for entry in resources if entry["id"]["resourceName"] == "gpu"]
-    return tuple(found[0]) if found else ()
 
 
 def _discovered(script: str | None) -> tuple[str, ...]:

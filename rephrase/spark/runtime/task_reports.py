@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from rephrase import storage
 from rephrase.errors import StartError, TaskError, UserError, from_json
-from rephrase.spark.runtime.task_input import whole
+from rephrase.spark.runtime.pyspark_internals import whole_input
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +68,7 @@ class Reports:
             def given() -> Iterator[pa.RecordBatch]:
                 nonlocal broke_off
                 try:
-                    yield from whole(batches)
+                    yield from whole_input(batches)
                 except Exception:
                     broke_off = True
                     raise

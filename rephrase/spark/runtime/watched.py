@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rephrase.errors import UserError, from_traceback
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.progress import console
+from rephrase.spark.runtime.pyspark_internals import is_connect
 from rephrase.spark.runtime.task_reports import Reports
 
 if TYPE_CHECKING:
@@ -134,20 +135,16 @@ class _Watch:
         return failing[min(failing)] if nowhere else None
 
 
-def _is_connect(spark: SparkSession) -> bool:
-    return type(spark).__module__.startswith("pyspark.sql.connect")
-
-
 def _name_jobs(spark: SparkSession, name: str) -> None:
     """Let the jobs that this thread starts be cancelled by name."""
-    if _is_connect(spark):
+    if is_connect(spark):
         spark.addTag(name)
     else:  # a classic session's tags interrupt no Python worker
         spark.sparkContext.setJobGroup(name, "rephrase", interruptOnCancel=True)
 
 
 def _cancel(spark: SparkSession, name: str) -> None:
-    if _is_connect(spark):
+    if is_connect(spark):
         spark.interruptTag(name)
     else:
         spark.sparkContext.cancelJobGroup(name)
