@@ -62,8 +62,8 @@ class Isolation:
 
     async def _ask(self, calls: list[list[_Suspect]]) -> None:
         answers = await self._alone([[suspect.request for suspect in call] for call in calls])
-        for call, answered in zip(calls, answers, strict=True):
-            for suspect, answer in zip(call, answered, strict=True):
+        for call, its_answers in zip(calls, answers, strict=True):
+            for suspect, answer in zip(call, its_answers, strict=True):
                 suspect.answer = answer
         suspects = [suspect for call in calls for suspect in call]
         if len(suspects) > 1:

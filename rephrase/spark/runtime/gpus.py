@@ -50,13 +50,13 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
     from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests
 
     share = 1 / config.tasks_per_gpu
-    wanted = config.executor
-    if wanted is None and (int(spark.conf.get(_AMOUNT, "0") or 0) == 0 or spark.conf.get("spark.task.resource.gpu.amount", None)):
+    request = config.executor
+    if request is None and (int(spark.conf.get(_AMOUNT, "0") or 0) == 0 or spark.conf.get("spark.task.resource.gpu.amount", None)):
         return None
     builder = ResourceProfileBuilder().require(TaskResourceRequests().cpus(1).resource("gpu", share))
-    if wanted is not None:
-        executor = ExecutorResourceRequests().cores(wanted.cores).memory(wanted.memory).memoryOverhead(wanted.memory_overhead)
-        builder.require(executor.resource("gpu", wanted.gpus, wanted.discovery_script, wanted.vendor))
+    if request is not None:
+        executor = ExecutorResourceRequests().cores(request.cores).memory(request.memory).memoryOverhead(request.memory_overhead)
+        builder.require(executor.resource("gpu", request.gpus, request.discovery_script, request.vendor))
     profile = builder.build
     _ = profile.id  # Spark Connect makes the profile when it is first asked for its id, and only in the thread that has the session
     return profile
@@ -65,8 +65,8 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
 def _discovered(script: str | None) -> tuple[str, ...]:
     if not script:
         return ()
-    done = subprocess.run([script], capture_output=True, text=True, timeout=_SCRIPT_SECONDS, check=False)  # noqa: S603  # the user's own
+    process = subprocess.run([script], capture_output=True, text=True, timeout=_SCRIPT_SECONDS, check=False)  # noqa: S603  # the user's own
     try:
-        return tuple(json.loads(done.stdout)["addresses"])
+        return tuple(json.loads(process.stdout)["addresses"])
     except (ValueError, KeyError):
         return ()

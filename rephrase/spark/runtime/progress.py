@@ -68,7 +68,7 @@ class StageProgress:
             TextColumn("{task.fields[units]} units"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),  # rich's own estimate knows the last half minute, in which no unit may have ended
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[figures]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -81,7 +81,7 @@ class StageProgress:
         self._work_before = self._work_done
         self._bar.start()
         self._work = sum(self._weights.values()) if self._weights else float(self._total)
-        self._task = self._bar.add_task(self._stage, total=self._work, words="", left="", units=f"{self.done}/{self._total}")
+        self._task = self._bar.add_task(self._stage, total=self._work, figures="", left="", units=f"{self.done}/{self._total}")
         self._bar.update(self._task, completed=self._work_done)
         return self
 
@@ -91,9 +91,9 @@ class StageProgress:
         self._bar.stop()
         if kind is None:
             seconds = time.monotonic() - self._started
-            words = self._words(seconds)
+            figures = self._figures(seconds)
             console.print(
-                f"{self._stage}: {self.done - self._already} units in {seconds:.1f} s" + (f", {words}" if words else ""), soft_wrap=True
+                f"{self._stage}: {self.done - self._already} units in {seconds:.1f} s" + (f", {figures}" if figures else ""), soft_wrap=True
             )
 
     def look(self) -> None:
@@ -101,17 +101,17 @@ class StageProgress:
         now = time.monotonic()
         if now < self._next_look or self._seen is None:
             return
-        listed = (file.path for file in storage.list_files(self._folder))
-        new = [path for path in listed if path.endswith(self._ending) and path not in self._seen]
+        paths = (file.path for file in storage.list_files(self._folder))
+        new = [path for path in paths if path.endswith(self._ending) and path not in self._seen]
         # Listing and footers cost requests: look less often the longer a look takes.
         for foot in tables.footers(new) if self._ending == _PARQUET else (tables.Footer(path, (), {}) for path in new):
             if foot.note.get("round", 0) == self._rounds.get(foot.path, foot.note.get("round", 0)):
                 self._add(foot)
         seconds = now - self._started
-        words, left = self._words(seconds), self._left(seconds)
-        self._bar.update(self._task, completed=self._work_done, words=words, left=left, units=f"{self.done}/{self._total}")
+        figures, left = self._figures(seconds), self._left(seconds)
+        self._bar.update(self._task, completed=self._work_done, figures=figures, left=left, units=f"{self.done}/{self._total}")
         if not console.is_terminal and new and now >= self._next_plain:
-            parts = [f"{self.done}/{self._total} units", f"{seconds:.0f} s", left, words]
+            parts = [f"{self.done}/{self._total} units", f"{seconds:.0f} s", left, figures]
             console.print(f"{self._stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
             self._next_plain = now + _PLAIN_SECONDS
         self._next_look = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
@@ -136,7 +136,7 @@ class StageProgress:
         to_do = self._work - self._work_done
         return f"about {span(seconds * to_do / done)} left" if done > 0 and to_do > 0 else ""
 
-    def _words(self, seconds: float) -> str:
+    def _figures(self, seconds: float) -> str:
         return self._pace.words(seconds) if self._pace else self._describe(self._sums, seconds)
 
 

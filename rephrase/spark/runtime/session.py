@@ -134,9 +134,9 @@ def settings_of(config: Spark, master: str | None) -> dict[str, str]:
 def _preloading(models: Sequence[str]) -> dict[str, str]:
     if not models:
         return {}
-    listed = json.dumps(sorted(set(models)))
-    os.environ[MODELS] = listed  # a local master's executor is a child of this process
-    return {f"spark.executorEnv.{MODELS}": listed}
+    paths = json.dumps(sorted(set(models)))
+    os.environ[MODELS] = paths  # a local master's executor is a child of this process
+    return {f"spark.executorEnv.{MODELS}": paths}
 
 
 def _connect(config: Spark, url: str) -> SparkSession:

@@ -122,16 +122,16 @@ class _Watch:
         now = time.monotonic()
         if now < self._next_look and not at_once:
             return None
-        found = self._reports.look()
-        if found.fatal:
-            return found.fatal
-        failing = found.not_started
+        state = self._reports.look()
+        if state.fatal:
+            return state.fatal
+        failing = state.not_started
         for name in sorted(failing.keys() - self._failing):
             console.print(f"an engine does not start, its units go elsewhere: {failing[name].line()}", soft_wrap=True)
             self._failed_at = now
         self._failing = set(failing)
         self._next_look = time.monotonic() + 5 * (time.monotonic() - now)  # looks cost requests where the folder is far away
-        nowhere = failing and failing.keys() >= found.executors and now - self._failed_at >= self._patience
+        nowhere = failing and failing.keys() >= state.executors and now - self._failed_at >= self._patience
         return failing[min(failing)] if nowhere else None
 
 
@@ -168,14 +168,13 @@ def readable(error: BaseException) -> BaseException:
     """A task's `UserError` taken out of Spark's exception, or a short `UserError` that quotes the task's last line."""
     if isinstance(error, UserError | KeyboardInterrupt):
         return error
-    found = from_traceback(str(error))
-    if found:
-        return found
+    if user_error := from_traceback(str(error)):
+        return user_error
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     python = [line for line in lines if _looks_like_python_error(line)]
     java = [line.removeprefix("Caused by: ") for line in lines if line.startswith(("Caused by: ", ": "))]
-    said = (python or java[-1:] or lines or [repr(error)])[0]
-    return UserError(f"a Spark task failed: {said}", cure="the executor's log has the whole traceback; run again to resume")
+    message = (python or java[-1:] or lines or [repr(error)])[0]
+    return UserError(f"a Spark task failed: {message}", cure="the executor's log has the whole traceback; run again to resume")
 
 
 def _looks_like_python_error(line: str) -> bool:
