@@ -65,7 +65,10 @@ class Verifier:
         return same_answer(first, second) if self.kind in ("answer", "program") else first == second
 
     def verify(self, candidate: str, expected: str) -> Verdict:
-        """Check a candidate. `expected`: the right answer, a letter, the unit tests, or for `command` whatever it wants in $EXPECTED."""
+        """Check a candidate. `expected`: the right answer, a letter, the unit tests, or for `command` whatever it wants in $EXPECTED.
+
+        Raises `UserError` where this machine has no sandbox for kind `python`.
+        """
         if self.kind == "python":
             outcome = run_python(f"{code(candidate)}\n\n{expected}\n", Limits(seconds=self.seconds, memory_mib=self.memory_mib))
             return Verdict(outcome.passed, None, outcome.reason)

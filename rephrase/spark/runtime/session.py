@@ -73,7 +73,7 @@ class LazySession:
         return (self._owned or self._session is None) and master.startswith("local")
 
     def get(self) -> SparkSession:
-        """The session: the caller's own, else the one that runs in this process, else a new one."""
+        """The session: the caller's own, else the one that runs in this process, else a new one. Raises `UserError` if none starts."""
         if self._session is None:
             self._owned = not _is_running()
             self._session = _start(self._config, self._master, self._models)

@@ -68,7 +68,10 @@ def watched(spark: SparkSession, folder: str, items: Sequence[Any] = ()) -> Iter
 
 
 def run_watched(action: Callable[[], Result], spark: SparkSession, reports: Reports, progress: StageProgress | None = None) -> Result:
-    """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report."""
+    """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report.
+
+    Raises what `Job.run` raises.
+    """
     results: list[Result] = []
     failure: list[BaseException] = []
     tag = f"rephrase-{uuid.uuid4().hex}"
