@@ -34,7 +34,7 @@ help: ## this list
 demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample crawl, from recorded completions; MODEL=folder or hub id: with a real vLLM
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
 
-test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers ## all tests, with a real vLLM; ARGS="-k word" for some of them
+test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DONE)lint ## ruff's rules and format, mypy's types
@@ -89,4 +89,9 @@ $(DONE)test $(DONE)lint $(DONE)bench: $(DONE)%: $(DONE)base
 $(DONE)readers: infra/readers.txt | .venv/bin/python
 	@echo "installing the readers of exports whose pins do not go with the rest" >&2
 	@$(UV) pip install --quiet --compile-bytecode --python .venv --no-deps --target .venv/readers --requirement $<
+	@touch $@
+
+$(DONE)oldest: infra/oldest.txt | .venv/bin/python
+	@echo "installing the oldest versions of pyspark and pyarrow that are allowed" >&2
+	@$(UV) pip install --quiet --compile-bytecode --python .venv --no-deps --target .venv/oldest --requirement $<
 	@touch $@

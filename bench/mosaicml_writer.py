@@ -45,7 +45,7 @@ def main() -> None:
         columns["tokens"] = "ndarray:uint32"
         tokenizer = Tokenizer.from_file(vocabulary[0])
         tokenizer.encode_special_tokens = True
-        eod = tokenizer.token_to_id(vocabulary[1])
+        eod = tokenizer.get_vocab()[vocabulary[1]]
     started = time.process_time()
     with MDSWriter(out=folder, columns=columns, hashes=["sha256"], exist_ok=True) as writer:
         for sample in samples(path, tokenizer, eod):

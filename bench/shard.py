@@ -79,7 +79,7 @@ def extract_bare(path: str) -> int:
     characters = 0
     with open(path, "rb") as stream:
         for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
-            html = bytes_to_str(record.reader.read(), record.http_charset)
+            html = bytes_to_str(record.reader.read(), record.http_charset or "utf-8")
             characters += len(extract_plain_text(html, main_content=True, alt_texts=False))
     return characters
 

@@ -1,4 +1,4 @@
-"""The HTTP client of OpenAI-compatible servers: batches of token ids where we have the tokenizer, chat messages where not."""
+"""Completions from an OpenAI-compatible server: batches of token ids where we have the tokenizer, chat messages where not."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import asyncio
 import logging
 import random
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from http import HTTPStatus
-from time import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from rephrase.engines.base import Completion, Request
+from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from rephrase.engines.prompts import ChatPrompter
 
-Result = TypeVar("Result")
 PROMPT_TOO_LONG = "prompt_too_long"
 BAD_REQUEST = "engine:bad_request"
 TIMEOUT = "engine:timeout"
@@ -31,44 +27,10 @@ UNAVAILABLE = "engine:unavailable"
 DIED = "engine:died"
 
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 _NO_ANSWER = ("content_filter", "abort", "error")  # finish reasons; servers have many names for "stop"
 _TOO_LONG = re.compile(r"context.{0,20}length|maximum context|prompt.{0,20}too long|longer than the (?:max|model)", re.IGNORECASE)
-_FIRST_DELAY, _LONGEST_DELAY, _LONGEST_RETRY_AFTER = 0.5, 60.0, 300.0  # seconds
-_CONNECT_TIMEOUT = 15.0  # seconds
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0  # seconds
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where a server is, and what it is known to do.
-
-    `url` ends with /v1; `unix_socket` replaces its host; `model` is the name that the server knows; `max_model_len` is in tokens,
-    None if unknown; `counts_tokens` says whether it returns the token ids of each choice, None if that must be found out.
-    `headers` and `extra_body` go with every request; a None in `extra_body` takes a field out.
-    """
-
-    url: str
-    model: str
-    unix_socket: str | None = None
-    max_model_len: int | None = None
-    counts_tokens: bool | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    extra_body: tuple[tuple[str, Any], ...] = ()
-    key_name: str = ""
-
-
-class CallError(Exception):
-    """A call that got no completions. `status` is the HTTP status, 0 where the connection failed; `retry_after` is in seconds."""
-
-    def __init__(self, status: int, message: str, *, retry_after: float = 0.0, timed_out: bool = False) -> None:
-        super().__init__(message)
-        self.status, self.message, self.retry_after, self.timed_out = status, message, retry_after, timed_out
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same call may succeed later."""
-        return not self.timed_out and (self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _TRANSIENT)
 
 
 class Client:
@@ -93,11 +55,10 @@ class Client:
         `seeds`: send the requests' seeds, one request a call.
         """
         self._server, self._prompter = server, prompter
-        self._timeout, self._retries, self._seeds = request_timeout, retries, seeds
-        self._died, self._queued = died, queued
+        self._connection = Connection(server, request_timeout, queued)
+        self._retries, self._seeds, self._died = retries, seeds, died
         self._counts_tokens = server.counts_tokens
         self._probe = asyncio.Lock()
-        self._session: aiohttp.ClientSession | None = None
         self._answered = False
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
@@ -118,9 +79,7 @@ class Client:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connection.close()
 
     def _too_long(self, prompt_tokens: int, max_tokens: int) -> bool:
         limit = self._server.max_model_len
@@ -153,7 +112,7 @@ class Client:
         while True:
             try:
                 body, resource = self._body(requests, prompts)
-                completions = self._parse(await self._post(resource, body), requests, prompts)
+                completions = self._parse(await self._connection.post(resource, body), requests, prompts)
             except CallError as failure:
                 if failure.transient and self._died is not None and await self._died():
                     return [Completion("", "error", len(prompt or ()), error=DIED) for prompt in prompts]
@@ -218,59 +177,6 @@ class Client:
         body.update(self._server.extra_body)
         return {key: value for key, value in body.items() if value is not None}, resource
 
-    async def _post(self, resource: str, body: dict[str, Any]) -> dict[str, Any]:
-        import aiohttp
-
-        if self._session is None:
-            self._session = self._new_session()
-        try:
-            response, data = await self._in_time(self._exchange(self._session, resource, body))
-        except TimeoutError as error:
-            if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
-                raise CallError(0, "no connection in time") from error
-            raise CallError(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise CallError(0, f"{type(error).__name__} {error}") from error
-        if response.status != HTTPStatus.OK:
-            raise CallError(
-                response.status, _message(data) or (response.reason or ""), retry_after=_retry_after(response.headers.get("Retry-After"))
-            )
-        try:
-            answer = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not JSON") from error
-        if not isinstance(answer, dict):
-            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not a JSON object")
-        return answer
-
-    async def _exchange(self, session: aiohttp.ClientSession, resource: str, body: dict[str, Any]) -> tuple[aiohttp.ClientResponse, bytes]:
-        async with session.post(self._server.url + resource, data=orjson.dumps(body)) as response:
-            return response, await response.read()
-
-    async def _in_time(self, exchange: Coroutine[Any, Any, Result]) -> Result:
-        """Raises TimeoutError where there is no answer in time."""
-        call = asyncio.create_task(exchange)
-        try:
-            while not (await asyncio.wait([call], timeout=self._timeout))[0]:
-                if self._queued is None or not await self._queued():
-                    raise TimeoutError
-            return call.result()
-        finally:
-            call.cancel()
-
-    def _new_session(self) -> aiohttp.ClientSession:
-        import aiohttp
-
-        unix = self._server.unix_socket
-        # The caller bounds what is in flight; a second bound here would only hide a queue from the server.
-        connector: aiohttp.BaseConnector = aiohttp.UnixConnector(unix, limit=0) if unix else aiohttp.TCPConnector(limit=0)
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
-            headers={"Content-Type": "application/json", **dict(self._server.headers)},
-            trust_env=not unix,
-        )
-
     def _parse(self, answer: dict[str, Any], requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
         try:
             choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
@@ -314,30 +220,3 @@ def without_thinking(text: str, *, opened: bool | None) -> str:
 def _delay(attempt: int, failure: CallError) -> float:
     # Jitter, so that the many clients which one outage hit do not come back at once.
     return failure.retry_after + min(_LONGEST_DELAY, _FIRST_DELAY * 2.0**attempt) * random.uniform(0.5, 1.5)
-
-
-def _retry_after(value: str | None) -> float:
-    """Seconds of a Retry-After header, which holds seconds or a date."""
-    if not value:
-        return 0.0
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time()
-        except ValueError:
-            return 0.0
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
-
-def _message(data: bytes) -> str:
-    """What a server says in the body of an error answer, in one line of at most 300 characters."""
-    text: Any = data.decode(errors="replace")
-    try:
-        text = orjson.loads(data)
-        for key in ("error", "message", "detail"):
-            if isinstance(text, dict) and key in text:
-                text = text[key]
-    except orjson.JSONDecodeError:
-        pass
-    return " ".join(str(text).split())[:300]

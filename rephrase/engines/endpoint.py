@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from rephrase.engines.base import Completion, Identity, Request
-from rephrase.engines.client import Client, Server
+from rephrase.engines.client import Client
+from rephrase.engines.connection import Server
 from rephrase.errors import UserError
 from rephrase.notes import EngineFigures
 

@@ -25,14 +25,14 @@ class Process:
     @classmethod
     def of(cls, pid: int) -> Process:
         """The process that has this id now; a dead one if there is none."""
-        found = status_of(pid)
-        return cls(pid, found.start if found else -1)
+        status = _status_of(pid)
+        return cls(pid, status.start if status else -1)
 
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        found = status_of(self.pid)
-        return found is not None and found.start == self.start and not found.dead
+        status = _status_of(self.pid)
+        return status is not None and status.start == self.start and not status.dead
 
 
 def find_owner() -> Process:
@@ -44,12 +44,12 @@ def find_owner() -> Process:
         raise UserError("a vLLM server of our own needs Linux", where="engine", cure="use `kind: endpoint` with a server that you start")
     pid = os.getpid()
     while pid > 1:
-        found = status_of(pid)
-        if found is None:
+        status = _status_of(pid)
+        if status is None:
             break
-        if command_of(pid) == "java":
+        if _name_of(pid) == "java":
             return Process.of(pid)
-        pid = found.parent
+        pid = status.parent
     return Process.of(os.getpid())
 
 
@@ -57,9 +57,9 @@ def end_members(server: Process) -> None:
     """End all processes of a server's session: asked first, killed after three seconds."""
     deadline = time.monotonic() + _TERMINATION
     asked = False
-    while left := members(server):
+    while pids := members(server):
         late = time.monotonic() > deadline
-        for pid in left:
+        for pid in pids:
             if late or not asked:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
@@ -74,7 +74,7 @@ class _Status(NamedTuple):
     start: int
 
 
-def status_of(pid: int) -> _Status | None:
+def _status_of(pid: int) -> _Status | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -83,7 +83,7 @@ def status_of(pid: int) -> _Status | None:
     return _Status(fields[0] in "ZX", int(fields[1]), int(fields[3]), int(fields[19]))
 
 
-def command_of(pid: int) -> str:
+def _name_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
@@ -91,16 +91,16 @@ def command_of(pid: int) -> str:
 
 
 def members(server: Process) -> list[int]:
-    """Living processes of the server's session, be its first process alive or not."""
-    first = status_of(server.pid)
+    """The ids of the living processes of the server's session, be its first process alive or not."""
+    first = _status_of(server.pid)
     if first is not None and first.start != server.start:
         return []  # the number went to another process, which it cannot while the session has members
-    return [pid for pid in _pids() if (found := status_of(pid)) and found.session == server.pid and not found.dead]
+    return [pid for pid in _pids() if (status := _status_of(pid)) and status.session == server.pid and not status.dead]
 
 
 def children(pid: int) -> list[int]:
-    """Living processes that this one has started."""
-    return [child for child in _pids() if (found := status_of(child)) and found.parent == pid and not found.dead]
+    """The ids of the living processes that this one has started."""
+    return [child for child in _pids() if (status := _status_of(child)) and status.parent == pid and not status.dead]
 
 
 def _pids() -> list[int]:

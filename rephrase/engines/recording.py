@@ -41,13 +41,13 @@ class Recording:
         self._lines: dict[str, Completion] = {}
         self._groups: list[tuple[str, int]] = []
         self._attempts = 0
-        indexed = [np.empty(0, _INDEX)]
+        parts = [np.empty(0, _INDEX)]
         for file in files:
             if file.endswith(".parquet"):
-                indexed += self._index(file)
+                parts += self._index(file)
             else:
                 self._read_lines(file)
-        index = np.concatenate(indexed)
+        index = np.concatenate(parts)
         order = np.argsort(index["key"], kind="stable")
         self._keys, self._places, self._seeds = (np.ascontiguousarray(index[name][order]) for name in index.dtype.names or ())
         self._group = functools.lru_cache(_KEPT_GROUPS)(_read_group)
@@ -59,9 +59,9 @@ class Recording:
         """
         for attempt in range(request.attempt, max(request.attempt + 1, self._attempts)):
             digest = request.digest if attempt == request.attempt else replace(request, attempt=attempt).digest
-            found = self._lines.get(digest) or self._row(digest, seed_of(request.origin, attempt))
-            if found is not None:
-                return replace(found, attempt=attempt)
+            completion = self._lines.get(digest) or self._row(digest, seed_of(request.origin, attempt))
+            if completion is not None:
+                return replace(completion, attempt=attempt)
         return None
 
     def _row(self, digest: str, seed: int) -> Completion | None:
@@ -81,12 +81,12 @@ class Recording:
             columns = (group.column(name).to_pylist() if name in group.column_names else absent for name in _INDEXED)
             place = len(self._groups) << 32
             self._groups.append((file, number))
-            found = []
+            entries = []
             for row, (digest, error, model, seed, attempts) in enumerate(zip(*columns, strict=True)):
                 if digest and self._wanted(error, model):
-                    found.append((_key(digest), place + row, (seed or 0) & 0xFFFFFFFF))
+                    entries.append((_key(digest), place + row, (seed or 0) & 0xFFFFFFFF))
                     self._attempts = max(self._attempts, attempts or _ATTEMPTS)
-            yield np.array(found, _INDEX)
+            yield np.array(entries, _INDEX)
 
     def _wanted(self, error: str | None, model: str | None) -> bool:
         if error and (not self._errors or is_engine_error(error)):

@@ -24,7 +24,7 @@ class ReplayEngine(Section):
 
 
 class VllmEngine(Section):
-    """A vLLM server on each executor, started and supervised by us."""
+    """A vLLM server on each executor, started and watched by us."""
 
     kind: Literal["vllm"]
     model: str

@@ -21,6 +21,7 @@ from rephrase.recipes.use import RecipeUse
 from rephrase.records import GENERATION, Document, content_id
 from rephrase.settings.validation import validate
 from rephrase.spark.runtime.gpus import discovery_script, executor_gpus
+from rephrase.spark.runtime.pyspark_internals import to_spark_schema
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -74,11 +75,10 @@ def rewrite(
                     yield from _answer(near, one, config, counter, executor_gpus(script))
 
     from pyspark.sql.functions import lit
-    from pyspark.sql.pandas.types import from_arrow_schema
 
     ids = frame[id].cast("string") if id else lit(None).cast("string")
     return frame.select(frame[text].cast("string"), ids, *(frame[name].cast("string") for name in metadata)).mapInArrow(
-        body, from_arrow_schema(GENERATION)
+        body, to_spark_schema(GENERATION)
     )
 
 

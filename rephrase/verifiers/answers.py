@@ -43,8 +43,8 @@ _FUNCTIONS = ("sqrt", "sin", "cos", "tan", "log", "ln", "exp", "abs")
 
 def final_answer(text: str) -> str | None:
     r"""The final answer that a solution states: after `####`, in `\boxed{}`, after "the answer is", or else its last number."""
-    if marked := _MARKED.findall(text):
-        return str(marked[-1]).strip()
+    if answers := _MARKED.findall(text):
+        return str(answers[-1]).strip()
     if boxed := _boxed(text):
         return boxed
     if phrases := _PHRASE.findall(text):
@@ -89,9 +89,9 @@ def _boxed(text: str) -> str | None:
 
 def _clean(answer: str) -> str:
     text = (_boxed(answer) or answer).strip().replace("−", "-")
-    for pattern, written in _LATEX:
+    for pattern, replacement in _LATEX:
         for _ in range(3):  # one inside the other
-            text, times = pattern.subn(written, text)
+            text, times = pattern.subn(replacement, text)
             if not times:
                 break
     text = text.strip().strip(".").strip()

@@ -65,7 +65,10 @@ class Verifier:
         return same_answer(first, second) if self.kind in ("answer", "program") else first == second
 
     def verify(self, candidate: str, expected: str) -> Verdict:
-        """Check a candidate. `expected`: the right answer, a letter, the unit tests, or for `command` whatever it wants in $EXPECTED."""
+        """Check a candidate. `expected`: the right answer, a letter, the unit tests, or for `command` whatever it wants in $EXPECTED.
+
+        Raises `UserError` where this machine has no sandbox for kind `python`.
+        """
         if self.kind == "python":
             outcome = run_python(f"{code(candidate)}\n\n{expected}\n", Limits(seconds=self.seconds, memory_mib=self.memory_mib))
             return Verdict(outcome.passed, None, outcome.reason)
@@ -79,14 +82,15 @@ class Verifier:
         return Verdict(right, answer, "" if right else f"{answer} is not {(gold or expected).strip()}"[:_REASON])
 
     def _ask_command(self, candidate: str, expected: str) -> Verdict:
-        with tempfile.TemporaryDirectory(prefix="verifier-") as folder, tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as asked:
-            asked.write(candidate.encode(errors="replace"))
-            asked.seek(0)
+        files = tempfile.TemporaryFile
+        with tempfile.TemporaryDirectory(prefix="verifier-") as folder, files() as stdin, files() as stdout:
+            stdin.write(candidate.encode(errors="replace"))
+            stdin.seek(0)
             try:
                 process = subprocess.Popen(  # noqa: S603  # the user's own command
                     shlex.split(self.command),
-                    stdin=asked,
-                    stdout=told,
+                    stdin=stdin,
+                    stdout=stdout,
                     stderr=subprocess.STDOUT,
                     cwd=folder,
                     env={"PATH": "/usr/local/bin:/usr/bin:/bin", "EXPECTED": expected},
@@ -102,16 +106,16 @@ class Verifier:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # provers start others, which would go on
                 process.wait()
-            told.seek(max(0, told.tell() - _REASON))
-            words = told.read().decode(errors="replace").strip().splitlines()
-        return Verdict(code == 0, None, "" if code == 0 else (words[-1] if words else f"exit code {code}"))
+            stdout.seek(max(0, stdout.tell() - _REASON))
+            lines = stdout.read().decode(errors="replace").strip().splitlines()
+        return Verdict(code == 0, None, "" if code == 0 else (lines[-1] if lines else f"exit code {code}"))
 
 
 def choice(text: str) -> str | None:
     """The letter that a text answers a multiple-choice question with: the last one that stands where an answer stands."""
     for pattern in _CHOICES:
-        if found := pattern.findall(text):
-            return str(found[-1]).upper()
+        if letters := pattern.findall(text):
+            return str(letters[-1]).upper()
     return None
 
 

@@ -73,10 +73,10 @@ def run_python(program: str, limits: Limits | None = None) -> Outcome:
                     with contextlib.suppress(OSError):
                         pipe.close()
     text = output.decode(errors="replace")
-    told, _, _ = text.rpartition(token)
-    if not reason and told == "" and token not in text:
+    printed, finished, _ = text.rpartition(token)
+    if not reason and not finished:
         reason = _reason(text, code)
-    return Outcome(not reason, told if token in text else text, reason)
+    return Outcome(not reason, printed if finished else text, reason)
 
 
 def _talk(process: subprocess.Popen[bytes], token: str, program: str, limits: Limits) -> tuple[bytes, str]:
@@ -112,12 +112,13 @@ def _reason(text: str, code: int) -> str:
 @functools.cache
 def _check_machine() -> None:
     """Raise a `UserError` where the kernel cannot hold a program in."""
-    done = subprocess.run(  # noqa: S603  # our own script, by its path
+    check = subprocess.run(  # noqa: S603  # our own script, by its path
         [sys.executable, "-I", "-B", str(_CHILD), "--check"], capture_output=True, text=True, check=False, timeout=60
     )
-    if done.returncode:
+    if check.returncode:
+        reason = check.stderr.strip().splitlines()[-1] if check.stderr.strip() else "unknown"
         raise UserError(
-            f"this machine cannot run untrusted code safely: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'unknown'}",
+            f"this machine cannot run untrusted code safely: {reason}",
             where="sandbox",
             cure="code is verified on Linux 5.13 or newer with Landlock and seccomp (Docker's default profile allows both)",
         )

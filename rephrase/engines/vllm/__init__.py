@@ -1,1 +1,1 @@
-"""A vLLM server of our own on each executor: found, started, watched, and ended with its executor."""
+"""A vLLM server of our own on each executor: tasks find or start it, and a watchdog beside it ends it with its executor."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Self
 import orjson
 
 from rephrase.engines.base import Completion, Identity, Message, Request, Sampling
-from rephrase.engines.client import DIED, Client, Server
+from rephrase.engines.client import DIED, Client
+from rephrase.engines.connection import Server
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.isolation import Isolation
@@ -117,8 +118,8 @@ class Vllm:
         self, requests: Sequence[Request], answers: list[Completion], call: Callable[[Sequence[Request]], Awaitable[list[Completion]]]
     ) -> list[Completion]:
         numbers = [number for number, answer in enumerate(answers) if answer.error == DIED]
-        made = await call([requests[number] for number in numbers])
-        again = dict(zip(numbers, made, strict=True))
+        completions = await call([requests[number] for number in numbers])
+        again = dict(zip(numbers, completions, strict=True))
         return [again.get(number, answer) for number, answer in enumerate(answers)]
 
     async def _open(self) -> tuple[Client, servers.ServerInfo]:
@@ -174,12 +175,12 @@ class Vllm:
 
     async def _server_died(self) -> bool:
         # A dying server refuses calls for a moment before it is gone.
-        asked, deadline = self._info, time.monotonic() + _GONE
-        while asked is not None and asked.process.alive and time.monotonic() < deadline:  # noqa: ASYNC110  # processes have no events
+        info, deadline = self._info, time.monotonic() + _GONE
+        while info is not None and info.process.alive and time.monotonic() < deadline:  # noqa: ASYNC110  # processes have no events
             await asyncio.sleep(0.1)
-        if asked is not None and asked.process.alive:
+        if info is not None and info.process.alive:
             return False
-        self._forget(asked)
+        self._forget(info)
         return True
 
 
@@ -267,11 +268,11 @@ def check_installed(where: str) -> None:
 
 def argument(config: VllmEngine, name: str) -> str | None:
     """The value of one of the configured server arguments, written `--name value` or `--name=value`."""
-    for word, following in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
-        if word == name:
-            return following
-        if word.startswith(f"{name}="):
-            return word[len(name) + 1 :]
+    for option, value in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
+        if option == name:
+            return value
+        if option.startswith(f"{name}="):
+            return option[len(name) + 1 :]
     return None
 
 

@@ -62,8 +62,8 @@ class Isolation:
 
     async def _ask(self, calls: list[list[_Suspect]]) -> None:
         answers = await self._alone([[suspect.request for suspect in call] for call in calls])
-        for call, answered in zip(calls, answers, strict=True):
-            for suspect, answer in zip(call, answered, strict=True):
+        for call, its_answers in zip(calls, answers, strict=True):
+            for suspect, answer in zip(call, its_answers, strict=True):
                 suspect.answer = answer
         suspects = [suspect for call in calls for suspect in call]
         if len(suspects) > 1:
@@ -80,7 +80,7 @@ def _is_dead(suspect: _Suspect) -> bool:
 
 def _groups(calls: list[list[_Suspect]]) -> list[list[list[_Suspect]]]:
     """Those without an answer, in at most eight groups of calls; what was in one call stays in one as far as its group holds it."""
-    left = [(number, suspect) for number, call in enumerate(calls) for suspect in call if _is_dead(suspect)]
-    size = -(-len(left) // _GROUPS)
-    groups = [left[at : at + size] for at in range(0, len(left), max(size, 1))]
+    dead = [(number, suspect) for number, call in enumerate(calls) for suspect in call if _is_dead(suspect)]
+    size = -(-len(dead) // _GROUPS)
+    groups = [dead[at : at + size] for at in range(0, len(dead), max(size, 1))]
     return [[[suspect for _, suspect in call] for _, call in groupby(group, key=itemgetter(0))] for group in groups]

@@ -24,6 +24,7 @@ from typing import Any
 from rephrase.engines.processes import Process, end_members
 from rephrase.errors import UserError
 
+WATCHDOG_LOCK, WATCHDOG_LOG = "watchdog.lock", "watchdog.log"
 _MAX_SOCKET_PATH = 100  # the kernel's limit for Unix sockets is 107 bytes
 
 
@@ -57,6 +58,7 @@ def _digest(*parts: object) -> str:
 
 
 def base_folder() -> Path:
+    """The folder of this user's servers on this machine, made if need be. Raises `UserError` as `make_private` does."""
     folder = Path(tempfile.gettempdir())
     name = f"rephrase-{os.getuid()}"
     if len(str(folder / name)) + 60 > _MAX_SOCKET_PATH:
@@ -65,34 +67,38 @@ def base_folder() -> Path:
 
 
 def make_private(folder: Path) -> Path:
+    """The folder, made if need be. Raises `UserError` where it is another user's, or others can enter it."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    entry = folder.lstat()
+    if not stat.S_ISDIR(entry.st_mode) or entry.st_uid != os.getuid() or entry.st_mode & 0o077:
         raise UserError("the folder belongs to someone else, or others can enter it", where=str(folder), cure="remove it, or set TMPDIR")
     return folder
 
 
 def server_folders(base: Path) -> list[Path]:
+    """The state folders of all servers, dead ones too."""
     return [f for f in base.iterdir() if re.fullmatch(r"\d+-\d+-[0-9a-f]{16}", f.name)]
 
 
 def owner_of(folder: Path) -> Process:
+    """The process that the server of this state folder belongs to."""
     pid, start, _ = folder.name.split("-")
     return Process(int(pid), int(start))
 
 
 @contextlib.contextmanager
 def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock of a file, alone or with others. Waits for it; the kernel lets go of it when this process dies."""
     with open(path, "a", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
 
 
-def supervised(folder: Path) -> bool:
-    """Whether a supervisor runs: it holds a lock as long as it lives."""
+def has_watchdog(folder: Path) -> bool:
+    """Whether a watchdog runs: it holds a lock as long as it lives."""
     try:
-        file = open(folder / "supervisor", encoding="utf-8")  # noqa: SIM115  # closed below
+        file = open(folder / WATCHDOG_LOCK, encoding="utf-8")  # noqa: SIM115  # closed below
     except OSError:
         return False
     with file:
@@ -104,6 +110,7 @@ def supervised(folder: Path) -> bool:
 
 
 def read_status(folder: Path) -> dict[str, Any]:
+    """What `write_status` has written last; empty before that."""
     try:
         status: dict[str, Any] = json.loads((folder / "status.json").read_text())
     except (OSError, ValueError):
@@ -112,7 +119,10 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 
 def write_status(folder: Path, state: str, **more: Any) -> None:
-    """What callers know of the server. Its process stays known after its end: it may have left others behind."""
+    """Write what callers know of the server: its `state`, `at` which Unix time it came to that, and `more`.
+
+    What is not in `more` stays as it was. So the server's process stays known after its end: it may have left others behind.
+    """
     status = read_status(folder) | {"state": state, "at": time.time()} | more
     temporary = folder / "status.tmp"
     temporary.write_text(json.dumps(status))

@@ -21,16 +21,17 @@ from pathlib import Path
 
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.vllm.server_folder import (
+    WATCHDOG_LOG,
     Launch,
     base_folder,
     end_server,
+    has_watchdog,
     locked,
     make_private,
     metrics,
     owner_of,
     read_status,
     server_folders,
-    supervised,
     write_status,
 )
 from rephrase.errors import StartError
@@ -38,7 +39,7 @@ from rephrase.notes import EngineFigures
 
 _REMEMBER_FAILURE = 60.0  # seconds for which other tasks get a failed start's error instead of starting it again
 _RECENT = 600.0  # seconds for which a server's death makes the next start wait
-_TOLD = 5.0  # seconds in which a supervisor says why its server died
+_VERDICT = 5.0  # seconds in which a watchdog says why its server died
 _START_POLL = 0.25
 
 
@@ -73,10 +74,10 @@ def find_or_start(launch: Launch, owner: Process | None = None) -> ServerInfo:
         status = read_status(folder)
         if status.get("state") == "queued":  # another server of this machine compiles; the clock starts after it
             deadline = _latest_start(launch)
-        if not supervised(folder):
+        if not has_watchdog(folder):
             with locked(folder / "lock"):
                 status = read_status(folder)
-                if not supervised(folder):  # nobody started it while this caller waited for the lock
+                if not has_watchdog(folder):  # nobody started it while this caller waited for the lock
                     if status.get("state") == "failed" and time.time() - status["at"] < _REMEMBER_FAILURE:
                         raise _start_error(launch, folder, status["error"])
                     time.sleep(_back_off(status.get("deaths", [])))
@@ -93,7 +94,7 @@ def find_or_start(launch: Launch, owner: Process | None = None) -> ServerInfo:
 
 
 def _latest_start(launch: Launch) -> float:
-    return time.monotonic() + launch.startup_timeout + 60  # the supervisor's own timeout comes first
+    return time.monotonic() + launch.startup_timeout + 60  # the watchdog's own timeout comes first
 
 
 def _back_off(deaths: list[float]) -> float:
@@ -141,7 +142,7 @@ def stop_all(owner: Process) -> None:
 
 def dies_of_anything(launch: Launch, info: ServerInfo) -> StartError:
     """The error to raise for a server that starts, but has just died under a request that harms none."""
-    deadline = time.monotonic() + _TOLD
+    deadline = time.monotonic() + _VERDICT
     while read_status(info.folder).get("state") == "ready" and time.monotonic() < deadline:
         time.sleep(_START_POLL)
     return _error(launch, info.folder, f"vLLM dies under any request: {read_status(info.folder).get('error', '')}")
@@ -156,15 +157,15 @@ def _error(launch: Launch, folder: Path, what: str) -> StartError:
 
 
 def _sweep(base: Path) -> None:
-    """Remove what dead owners left, should a supervisor have been killed before it could."""
+    """Remove what dead owners left, should a watchdog have been killed before it could."""
     for folder in server_folders(base):
-        if not owner_of(folder).alive and not supervised(folder):
+        if not owner_of(folder).alive and not has_watchdog(folder):
             end_server(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _spawn(folder: Path, owner: Process, launch: Launch) -> None:
-    """Start the supervisor, which goes its own way at once: it is nobody's child and outlives the caller."""
+    """Start the watchdog, which goes its own way at once: it is nobody's child and outlives the caller."""
     end_server(folder)
     (folder / "stop").unlink(missing_ok=True)
     (folder / "socket").unlink(missing_ok=True)
@@ -172,26 +173,26 @@ def _spawn(folder: Path, owner: Process, launch: Launch) -> None:
     (folder / "launch.json").write_text(json.dumps([asdict(owner), asdict(launch), os.environ.get("PYTHONPATH")]))
     # Spark may have put this package on the path at run time, so that the environment alone would not find it.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path)}
-    with open(folder / "supervisor.log", "wb") as log:
+    with open(folder / WATCHDOG_LOG, "wb") as log:
         command = [sys.executable, "-m", "rephrase.engines.vllm.watchdog", str(folder)]
-        done = subprocess.run(  # noqa: S603  # ourselves
+        process = subprocess.run(  # noqa: S603  # ourselves
             command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=False
         )
-    if done.returncode:
-        reason = (folder / "supervisor.log").read_text(errors="replace").strip().split("\n")[-1]
-        raise _start_error(launch, folder, f"its supervisor failed: {reason}")
+    if process.returncode:
+        reason = (folder / WATCHDOG_LOG).read_text(errors="replace").strip().split("\n")[-1]
+        raise _start_error(launch, folder, f"its watchdog failed: {reason}")
 
 
 def _end_rivals(base: Path, folder: Path, owner: Process, launch: Launch) -> None:
     for rival in server_folders(base):
-        if rival == folder or owner_of(rival) != owner or not supervised(rival):
+        if rival == folder or owner_of(rival) != owner or not has_watchdog(rival):
             continue
-        _, other, _ = json.loads((rival / "launch.json").read_text())
-        if set(other["devices"]) & set(launch.devices) or not (other["devices"] and launch.devices):
+        _, launched, _ = json.loads((rival / "launch.json").read_text())
+        if set(launched["devices"]) & set(launch.devices) or not (launched["devices"] and launch.devices):
             deadline = time.monotonic() + launch.startup_timeout
             while not _stop_if_idle(rival):
                 if time.monotonic() > deadline:
-                    raise _start_error(launch, rival, f"the server of {other['where']} is still in use on the same devices")
+                    raise _start_error(launch, rival, f"the server of {launched['where']} is still in use on the same devices")
                 time.sleep(_START_POLL)
 
 
@@ -207,6 +208,6 @@ def _stop_if_idle(folder: Path) -> bool:
 
 def _stop(folder: Path) -> None:
     (folder / "stop").touch()
-    while supervised(folder):
+    while has_watchdog(folder):
         time.sleep(0.1)
     end_server(folder)

@@ -24,8 +24,8 @@ class Turns:
     @contextlib.asynccontextmanager
     async def together(self) -> AsyncIterator[None]:
         """Beside other calls."""
-        with _opened(self._calls) as calls:
-            with _opened(self._gate) as gate:
+        with _lock_file(self._calls) as calls:
+            with _lock_file(self._gate) as gate:
                 await _lock(gate, fcntl.LOCK_SH)
                 await _lock(calls, fcntl.LOCK_SH)
             yield
@@ -33,7 +33,7 @@ class Turns:
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """With no other call on the server."""
-        with _opened(self._gate) as gate, _opened(self._calls) as calls:
+        with _lock_file(self._gate) as gate, _lock_file(self._calls) as calls:
             await _lock(gate, fcntl.LOCK_EX)
             await _lock(calls, fcntl.LOCK_EX)
             yield
@@ -41,7 +41,7 @@ class Turns:
 
 def calls_under_way(folder: Path) -> bool:
     """Whether any process has a call on the server of this folder."""
-    with _opened(folder / "calls") as calls:
+    with _lock_file(folder / "calls") as calls:
         try:
             fcntl.flock(calls, fcntl.LOCK_EX | fcntl.LOCK_NB)  # for a moment, which no caller notices: they poll
         except BlockingIOError:
@@ -49,7 +49,7 @@ def calls_under_way(folder: Path) -> bool:
     return False
 
 
-def _opened(path: Path) -> IO[str]:
+def _lock_file(path: Path) -> IO[str]:
     return open(path, "a", encoding="utf-8")
 
 

@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rephrase.engines.processes import Process, children, end_members
-from rephrase.engines.vllm.server_folder import Launch, get, metrics, read_status, write_status
+from rephrase.engines.vllm.server_folder import WATCHDOG_LOCK, Launch, get, metrics, read_status, write_status
 from rephrase.engines.vllm.turns import calls_under_way
 
-_WATCH = 10.0  # seconds between looks at whether a server makes progress, at most
+_PROGRESS_POLL = 10.0  # seconds between looks at whether a server makes progress, at most
 _PATIENCE = 3.0  # seconds for an answer, in which the owner's end is not seen
 _KEPT_LOG = 10 << 20  # bytes of a log that are kept with the run
 _OWNER_POLL = 1.0
@@ -35,16 +35,16 @@ _START_POLL = 0.25
 def log_errors(log: str) -> str:
     """The line of a vLLM log that says why it died, without time stamps and traces; empty if there is none."""
     lines = [_PREFIX.sub("", line.rstrip()) for line in log.splitlines()]
-    found = ""
+    error = ""
     for number, line in enumerate(lines):
         match = _ERROR_LINE.match(line)
         if not match or _CONSEQUENCE.search(line):
             continue
-        found = match.group(1) or match.group(2)
+        error = match.group(1) or match.group(2)
         if "validation error" in line:  # pydantic puts its reasons into the next lines
             reasons = (text.strip().removeprefix("Value error, ") for text in lines[number + 1 :] if text.startswith("  "))
-            found = re.sub(r"\s*\[type=.*", "", next(reasons, found))
-    return found[:400]
+            error = re.sub(r"\s*\[type=.*", "", next(reasons, error))
+    return error[:400]
 
 
 _PREFIX = re.compile(r"^(?:\([\w .:-]*pid=\d+\)\s*)?(?:(?:ERROR|CRITICAL|WARNING|INFO) \d\d-\d\d [\d:]+ \[[^\]]*\]\s?)?")
@@ -94,7 +94,7 @@ def _how_it_ended(folder: Path, code: int) -> str:
     return f"the process ended with code {code}"
 
 
-def _supervise(folder: Path) -> None:
+def _watch(folder: Path) -> None:
     """Run the server until it dies, the owner goes, or someone asks for its end."""
     owner_fields, launch_fields, python_path = json.loads((folder / "launch.json").read_text())
     owner, launch = Process(**owner_fields), Launch(**launch_fields)
@@ -146,8 +146,8 @@ def _until_ready(folder: Path, launch: Launch, owner: Process, server: subproces
         if code is not None:
             write_status(folder, "failed", error=_how_it_ended(folder, code))
             return False
-        if get(path, "/health", _PATIENCE)[0] == http.HTTPStatus.OK and (listed := get(path, "/v1/models", _PATIENCE)[1]):
-            models = json.loads(listed)["data"]
+        if get(path, "/health", _PATIENCE)[0] == http.HTTPStatus.OK and (answer := get(path, "/v1/models", _PATIENCE)[1]):
+            models = json.loads(answer)["data"]
             version = json.loads(get(path, "/version", _PATIENCE)[1] or b"{}").get("version", "")
             write_status(folder, "ready", max_model_len=models[0].get("max_model_len"), version=version)
             return True
@@ -163,17 +163,17 @@ def _until_end(folder: Path, launch: Launch, owner: Process, server: subprocess.
     path = str(folder / "socket")
     tokens: tuple[float, ...] = ()
     moved = looked = time.monotonic()
-    interval = min(_WATCH, launch.stall_timeout / 4)
+    interval = min(_PROGRESS_POLL, launch.stall_timeout / 4)
     while owner.alive and folder.exists() and not (folder / "stop").exists():
         code = server.poll()
         now = time.monotonic()
         if code is None and now - looked >= interval:
             looked = now
-            found = _tokens(path)
+            counts = _tokens(path)
             # It has read or written something, keeps no statistics, or has nothing to do. Whether it has, its callers know better than
             # itself: it counts a request as running once the step that took it up has ended, which a hanging one never does.
-            if found is not None and (found != tokens or not found or not calls_under_way(folder)):
-                tokens, moved = found, now
+            if counts is not None and (counts != tokens or not counts or not calls_under_way(folder)):
+                tokens, moved = counts, now
         stalled = now - moved > launch.stall_timeout
         if code is not None or stalled:
             error = f"no progress for {launch.stall_timeout:g} s (stall_timeout)" if code is None else _how_it_ended(folder, code)
@@ -206,12 +206,12 @@ def _keep_log(folder: Path, launch: Launch, owner: Process, started: float) -> N
 
 
 def main(folder: Path) -> None:
-    """Entry of the supervisor process, `python -m rephrase.engines.vllm.watchdog FOLDER`, which goes to the background at once."""
-    file = open(folder / "supervisor", "a", encoding="utf-8")  # noqa: SIM115  # held for life: the lock says that it runs
+    """Entry of the watchdog process, `python -m rephrase.engines.vllm.watchdog FOLDER`, which goes to the background at once."""
+    file = open(folder / WATCHDOG_LOCK, "a", encoding="utf-8")  # noqa: SIM115  # held for life: the lock says that it runs
     fcntl.flock(file, fcntl.LOCK_EX)
     if os.fork():  # the lock belongs to both; the parent's end leaves it to the child
         os._exit(0)
-    _supervise(folder)
+    _watch(folder)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rephrase.engines.processes import find_owner
+from rephrase.spark.runtime.pyspark_internals import standalone_gpus
 
 if TYPE_CHECKING:
     from pyspark.resource import ResourceProfile
@@ -36,7 +38,7 @@ def executor_gpus(script: str | None = None) -> tuple[str, ...]:
     own = context.resources().get("gpu") if context else None
     if own is None:
         return ()
-    return _allocated() or _discovered(script) or tuple(own.addresses)
+    return standalone_gpus(find_owner().pid) or _discovered(script) or tuple(own.addresses)
 
 
 def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | None:
@@ -48,35 +50,23 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
     from pyspark.resource import ExecutorResourceRequests, ResourceProfileBuilder, TaskResourceRequests
 
     share = 1 / config.tasks_per_gpu
-    wanted = config.executor
-    if wanted is None and (int(spark.conf.get(_AMOUNT, "0") or 0) == 0 or spark.conf.get("spark.task.resource.gpu.amount", None)):
+    request = config.executor
+    if request is None and (int(spark.conf.get(_AMOUNT, "0") or 0) == 0 or spark.conf.get("spark.task.resource.gpu.amount", None)):
         return None
     builder = ResourceProfileBuilder().require(TaskResourceRequests().cpus(1).resource("gpu", share))
-    if wanted is not None:
-        executor = ExecutorResourceRequests().cores(wanted.cores).memory(wanted.memory).memoryOverhead(wanted.memory_overhead)
-        builder.require(executor.resource("gpu", wanted.gpus, wanted.discovery_script, wanted.vendor))
+    if request is not None:
+        executor = ExecutorResourceRequests().cores(request.cores).memory(request.memory).memoryOverhead(request.memory_overhead)
+        builder.require(executor.resource("gpu", request.gpus, request.discovery_script, request.vendor))
     profile = builder.build
     _ = profile.id  # Spark Connect makes the profile when it is first asked for its id, and only in the thread that has the session
     return profile
 
 
-def _allocated() -> tuple[str, ...]:
-    from rephrase.engines.processes import find_owner
-
-    try:
-        words = Path(f"/proc/{find_owner().pid}/cmdline").read_bytes().decode().split("\0")
-        resources = json.loads(Path(words[words.index("--resourcesFile") + 1]).read_text())
-    except (OSError, ValueError, IndexError):
-        return ()
-    found = [entry["addresses"] for entry in resources if entry["id"]["resourceName"] == "gpu"]
-    return tuple(found[0]) if found else ()
-
-
 def _discovered(script: str | None) -> tuple[str, ...]:
     if not script:
         return ()
-    done = subprocess.run([script], capture_output=True, text=True, timeout=_SCRIPT_SECONDS, check=False)  # noqa: S603  # the user's own
+    process = subprocess.run([script], capture_output=True, text=True, timeout=_SCRIPT_SECONDS, check=False)  # noqa: S603  # the user's own
     try:
-        return tuple(json.loads(done.stdout)["addresses"])
+        return tuple(json.loads(process.stdout)["addresses"])
     except (ValueError, KeyError):
         return ()

@@ -32,13 +32,13 @@ def interruptible() -> Iterator[None]:
         yield
         return
     before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) not in (signal.SIG_IGN, None)}
-    logged = logging.root.manager.disable
+    level = logging.root.manager.disable
     try:
         for number in before:
             signal.signal(number, _first)
         yield
     finally:
-        logging.disable(logged)
+        logging.disable(level)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -63,14 +63,14 @@ def deferred() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
-    _deferred.append(came)
+    signals: list[int] = []
+    _deferred.append(signals)
     try:
         yield
     finally:
         _deferred.pop()
-        if came:
-            _first(came[0], None)
+        if signals:
+            _first(signals[0], None)
 
 
 def _first(number: int, _frame: FrameType | None) -> None:

@@ -75,7 +75,7 @@ def _process_table() -> str | None:
 def _remove_left_over(stage: str) -> None:
     """Remove the folders of drivers that ran on this machine and are dead. Nobody here can tell of those of other machines.
 
-    One that no driver has signed is what a task said after its job's end.
+    One that no driver has signed is a task's report after its job's end.
     """
     here = _process_table()
     start = len(stage.rstrip("/")) + 1

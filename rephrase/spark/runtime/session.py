@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
 from rephrase.spark.runtime.interrupt import deferred, kept_handlers
+from rephrase.spark.runtime.pyspark_internals import has_context, is_submitted, start_jvm
 from rephrase.spark.runtime.worker_daemon import MODELS
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _DEFAULTS: dict[str, str] = {
     # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.
     "spark.python.unix.domain.socket.enabled": "true",
     "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108  # names are random, and a container's own folder can be too long for a socket
-    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see jobs/reports.py. Faults of the
+    # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see task_reports.py. Faults of the
     # JVM around a task (a full shuffle folder) do not: Spark counts them with those, with a killed executor and with each try on one whose
     # engine does not start, and tells no driver through Connect which of them it was.
     "spark.task.maxFailures": _MAX_FAILURES,
@@ -68,11 +69,11 @@ class LazySession:
     @property
     def is_local(self) -> bool:
         """Whether tasks are known to run on this machine; False for a session that was given."""
-        master = self._master or self._config.master or ("" if _is_submitted() else "local")
+        master = self._master or self._config.master or ("" if is_submitted() else "local")
         return (self._owned or self._session is None) and master.startswith("local")
 
     def get(self) -> SparkSession:
-        """The session: the caller's own, else the one that runs in this process, else a new one."""
+        """The session: the caller's own, else the one that runs in this process, else a new one. Raises `UserError` if none starts."""
         if self._session is None:
             self._owned = not _is_running()
             self._session = _start(self._config, self._master, self._models)
@@ -87,15 +88,12 @@ class LazySession:
 
 
 def _is_running() -> bool:
-    """Whether this process has a session, in whichever of its threads it was started: an active session is a thread's own."""
-    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    return SparkContext._active_spark_context is not None or SparkSession.getActiveSession() is not None  # noqa: SLF001  # nothing public tells
+    return has_context() or SparkSession.getActiveSession() is not None
 
 
 def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSession:
-    from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -106,7 +104,7 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
     if master and master.startswith("sc://"):
         return _connect(config, master)
     builder = SparkSession.builder.appName("rephrase")
-    if not _is_submitted():  # spark-submit has its own master, logging and UI settings
+    if not is_submitted():  # spark-submit has its own master, logging and UI settings
         master = master or "local[*]"
         options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()}" + (f" {_JVM}" if master.startswith("local") else "")
         builder = builder.config("spark.driver.extraJavaOptions", options).config("spark.ui.enabled", "false")
@@ -116,7 +114,7 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
         builder = builder.config(key, value)
     try:
         with deferred():  # a JVM that loses its driver before it has told its port neither ends nor is silent
-            SparkContext._ensure_initialized(conf=SparkConf().setAll(list(builder._options.items())))  # noqa: SLF001  # nothing public does
+            start_jvm(builder)
         with kept_handlers():
             return builder.getOrCreate()
     except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
@@ -125,10 +123,6 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
             where=f"master {master or '(from spark-submit)'}",
             cure="a Java 17 or newer must be on the PATH or in JAVA_HOME (see infra/java.sh), and at the master's address a master",
         ) from error
-
-
-def _is_submitted() -> bool:
-    return "SPARK_ENV_LOADED" in os.environ or "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def settings_of(config: Spark, master: str | None) -> dict[str, str]:
@@ -140,9 +134,9 @@ def settings_of(config: Spark, master: str | None) -> dict[str, str]:
 def _preloading(models: Sequence[str]) -> dict[str, str]:
     if not models:
         return {}
-    listed = json.dumps(sorted(set(models)))
-    os.environ[MODELS] = listed  # a local master's executor is a child of this process
-    return {f"spark.executorEnv.{MODELS}": listed}
+    paths = json.dumps(sorted(set(models)))
+    os.environ[MODELS] = paths  # a local master's executor is a child of this process
+    return {f"spark.executorEnv.{MODELS}": paths}
 
 
 def _connect(config: Spark, url: str) -> SparkSession:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from rephrase import storage
 from rephrase.errors import StartError, TaskError, UserError, from_json
-from rephrase.spark.runtime.task_input import whole
+from rephrase.spark.runtime.pyspark_internals import whole_input
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,8 +33,8 @@ _TRIES = 3  # a task that fails so often by an error in it would fail for ever
 _NEXT_TRY = 10.0  # seconds that a task waits where another try would fail as well: its place is then taken by others, or its job ended
 
 
-class Found(NamedTuple):
-    """What was reported so far. Executors are named alike in both fields."""
+class JobState(NamedTuple):
+    """What the tasks of a job have reported so far. Executors are named alike in both fields."""
 
     fatal: UserError | None  # ends the run
     executors: frozenset[str]  # all that have been given a task of the job
@@ -68,7 +68,7 @@ class Reports:
             def given() -> Iterator[pa.RecordBatch]:
                 nonlocal broke_off
                 try:
-                    yield from whole(batches)
+                    yield from whole_input(batches)
                 except Exception:
                     broke_off = True
                     raise
@@ -98,7 +98,7 @@ class Reports:
         time.sleep(_NEXT_TRY)  # the driver, which looks now and then, ends the job meanwhile
         raise TaskError(fatal) from error
 
-    def look(self) -> Found:
+    def look(self) -> JobState:
         """On the driver: what was reported so far."""
         names = self._names()
         not_started = {}
@@ -106,7 +106,7 @@ class Reports:
             with contextlib.suppress(FileNotFoundError):  # taken back meanwhile
                 not_started[executor] = self._read(f"{_NOT_STARTED}-{executor}")
         fatal = self._read(_FATAL) if _FATAL in names else None if _SPARE in names else self._not_stored()
-        return Found(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started)
+        return JobState(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started)
 
     def _not_stored(self) -> UserError:
         try:
@@ -164,7 +164,7 @@ def _task() -> str:
 
 
 def _as_user_error(error: Exception) -> UserError:
-    said = traceback.format_exception_only(error)[-1].strip()
+    message = traceback.format_exception_only(error)[-1].strip()
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" (in {os.path.basename(frame[0].filename)}, line {frame[0].lineno})" if frame else ""
-    return UserError(f"a Spark task failed: {said}{place}", cure="the executor's log has the whole traceback; run again to resume")
+    return UserError(f"a Spark task failed: {message}{place}", cure="the executor's log has the whole traceback; run again to resume")

@@ -33,8 +33,8 @@ class Unit(Generic[Payload]):
 
 def pending(units: Sequence[Unit[Payload]], folder: str) -> list[Unit[Payload]]:
     """The units whose object is not there yet."""
-    there = {file.path for file in storage.list_files(folder)}
-    return [unit for unit in units if unit.output not in there]
+    existing = {file.path for file in storage.list_files(folder)}
+    return [unit for unit in units if unit.output not in existing]
 
 
 def run_units(
@@ -66,8 +66,8 @@ def run_units(
                     reports.done()
                 yield batch
 
-        told = job.reporting(body)
-        frame = numbers.mapInArrow(told, "id long", profile=profile) if profile else numbers.mapInArrow(told, "id long")
+        task = job.reporting(body)
+        frame = numbers.mapInArrow(task, "id long", profile=profile) if profile else numbers.mapInArrow(task, "id long")
         # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a lost
         # executor would have all of its finished tasks run again.
         job.run(frame.write.format("noop").mode("overwrite").save, progress)

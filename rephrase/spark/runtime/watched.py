@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rephrase.errors import UserError, from_traceback
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.progress import console
+from rephrase.spark.runtime.pyspark_internals import is_connect
 from rephrase.spark.runtime.task_reports import Reports
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ def watched(spark: SparkSession, folder: str, items: Sequence[Any] = ()) -> Iter
 
 
 def run_watched(action: Callable[[], Result], spark: SparkSession, reports: Reports, progress: StageProgress | None = None) -> Result:
-    """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report."""
+    """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report.
+
+    Raises what `Job.run` raises.
+    """
     results: list[Result] = []
     failure: list[BaseException] = []
     tag = f"rephrase-{uuid.uuid4().hex}"
@@ -121,33 +125,29 @@ class _Watch:
         now = time.monotonic()
         if now < self._next_look and not at_once:
             return None
-        found = self._reports.look()
-        if found.fatal:
-            return found.fatal
-        failing = found.not_started
+        state = self._reports.look()
+        if state.fatal:
+            return state.fatal
+        failing = state.not_started
         for name in sorted(failing.keys() - self._failing):
             console.print(f"an engine does not start, its units go elsewhere: {failing[name].line()}", soft_wrap=True)
             self._failed_at = now
         self._failing = set(failing)
         self._next_look = time.monotonic() + 5 * (time.monotonic() - now)  # looks cost requests where the folder is far away
-        nowhere = failing and failing.keys() >= found.executors and now - self._failed_at >= self._patience
+        nowhere = failing and failing.keys() >= state.executors and now - self._failed_at >= self._patience
         return failing[min(failing)] if nowhere else None
-
-
-def _is_connect(spark: SparkSession) -> bool:
-    return type(spark).__module__.startswith("pyspark.sql.connect")
 
 
 def _name_jobs(spark: SparkSession, name: str) -> None:
     """Let the jobs that this thread starts be cancelled by name."""
-    if _is_connect(spark):
+    if is_connect(spark):
         spark.addTag(name)
     else:  # a classic session's tags interrupt no Python worker
         spark.sparkContext.setJobGroup(name, "rephrase", interruptOnCancel=True)
 
 
 def _cancel(spark: SparkSession, name: str) -> None:
-    if _is_connect(spark):
+    if is_connect(spark):
         spark.interruptTag(name)
     else:
         spark.sparkContext.cancelJobGroup(name)
@@ -171,14 +171,13 @@ def readable(error: BaseException) -> BaseException:
     """A task's `UserError` taken out of Spark's exception, or a short `UserError` that quotes the task's last line."""
     if isinstance(error, UserError | KeyboardInterrupt):
         return error
-    found = from_traceback(str(error))
-    if found:
-        return found
+    if user_error := from_traceback(str(error)):
+        return user_error
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     python = [line for line in lines if _looks_like_python_error(line)]
     java = [line.removeprefix("Caused by: ") for line in lines if line.startswith(("Caused by: ", ": "))]
-    said = (python or java[-1:] or lines or [repr(error)])[0]
-    return UserError(f"a Spark task failed: {said}", cure="the executor's log has the whole traceback; run again to resume")
+    message = (python or java[-1:] or lines or [repr(error)])[0]
+    return UserError(f"a Spark task failed: {message}", cure="the executor's log has the whole traceback; run again to resume")
 
 
 def _looks_like_python_error(line: str) -> bool:

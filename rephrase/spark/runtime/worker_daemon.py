@@ -23,8 +23,8 @@ import traceback
 import zipfile
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+
+from rephrase.spark.runtime.pyspark_internals import daemon_with_hooks
 
 MODELS = "REPHRASE_MODELS"
 _PRELOADED = [
@@ -40,9 +40,9 @@ def leave_zips() -> None:
     others = [path for path in sys.path if not path.endswith(".zip")]
     for path in [path for path in sys.path if path.endswith(".zip")]:
         package = Path(path).name.removesuffix(".zip").split("-")[0]
-        found = PathFinder.find_spec(package, others)
+        spec = PathFinder.find_spec(package, others)
         with contextlib.suppress(OSError, KeyError):
-            if found and found.origin and _version(Path(path), package) == Path(found.origin).with_name("version.py").read_bytes():
+            if spec and spec.origin and _version(Path(path), package) == Path(spec.origin).with_name("version.py").read_bytes():
                 sys.path.remove(path)
                 sys.path_importer_cache.pop(path, None)
 
@@ -63,7 +63,7 @@ def preload() -> None:
     gc.freeze()  # the collector would write into what is shared
 
 
-def _tell() -> None:
+def _print_error() -> None:
     """Print what ends a worker, unless that is an executor that has hung up: before the worker's first byte, or before its last."""
     if not isinstance(sys.exception(), ConnectionError):  # a task's own errors do not come here: its executor has them
         traceback.print_exc()
@@ -72,24 +72,18 @@ def _tell() -> None:
 def main() -> None:
     """Serve the executor until it ends."""
     leave_zips()
-    from pyspark import daemon
-
-    run_task = daemon.worker
     tasks = itertools.count()
 
-    def run(sock: Any, authenticated: bool) -> Any:
-        code = run_task(sock, authenticated)
+    def after_task() -> None:
         if next(tasks) == 0:
             gc.collect()
             gc.freeze()
-        return code
 
-    daemon.worker = run
-    daemon.traceback = SimpleNamespace(print_exc=_tell, format_exc=traceback.format_exc)  # which is all that it takes of the module
+    serve = daemon_with_hooks(after_task, _print_error)
     for name in _PRELOADED:
         importlib.import_module(name)
     preload()
-    daemon.manager()
+    serve()
 
 
 if __name__ == "__main__":

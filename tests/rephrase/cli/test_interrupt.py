@@ -123,7 +123,7 @@ def test_a_signal_ends_a_stage_with_all_its_processes_and_the_next_run_resumes(c
     run = load_run(str(path))
     run_stage("shard", run, spark)
     driver = start(path, "--master", "local[2]")
-    assert len(left(tmp_path)) > 4, "driver, JVM, Python daemon and workers, engine and its supervisor"
+    assert len(left(tmp_path)) > 4, "driver, JVM, Python daemon and workers, engine and its watchdog"
     driver.send_signal(signal.SIGINT)
     assert driver.wait(120) == 130
     wait_for(lambda: not left(tmp_path))

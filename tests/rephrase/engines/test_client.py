@@ -10,7 +10,7 @@ from aiohttp import web
 
 from rephrase.engines import client as client_module
 from rephrase.engines.base import Completion, Message, Request, Sampling
-from rephrase.engines.client import _retry_after, without_thinking
+from rephrase.engines.client import without_thinking
 from rephrase.engines.endpoint import Endpoint, check_endpoint
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.engines.settings import EndpointEngine
@@ -169,12 +169,6 @@ def test_retry_after_is_obeyed(monkeypatch):
     headers = {"Retry-After": "7"}
     complete(lambda _, call: error(429, "slow down", **headers) if call == 1 else choices(["fine"]), [ask()])
     assert 7 < max(slept) < 8
-
-
-def test_retry_after_holds_seconds_or_a_date():
-    assert _retry_after("12") == 12
-    assert _retry_after("Fri, 01 Jan 2100 00:00:00 GMT") == 300  # never longer
-    assert _retry_after("Fri, 01 Jan 1999 00:00:00 GMT") == _retry_after("soon") == _retry_after(None) == 0
 
 
 def test_an_outage_without_end_is_an_error_of_the_request():

@@ -17,7 +17,8 @@ from aiohttp import ClientSession, UnixConnector
 
 from rephrase.engines import processes
 from rephrase.engines.base import Completion, Message, Request, Sampling
-from rephrase.engines.client import Client, Server
+from rephrase.engines.client import Client
+from rephrase.engines.connection import Server
 from rephrase.engines.processes import Process
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.engines.vllm import server_folder, servers
@@ -201,4 +202,4 @@ def test_when_the_owner_is_killed_nothing_of_the_server_stays(vllm):
     assert len(sessions_processes(info)) >= 2
     os.kill(vllm.owner.pid, signal.SIGKILL)
     wait_until(lambda: not sessions_processes(info), 10)
-    wait_until(lambda: not server_folder.supervised(Path(info.socket).parent), 30)
+    wait_until(lambda: not server_folder.has_watchdog(Path(info.socket).parent), 30)

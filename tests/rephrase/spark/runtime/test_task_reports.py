@@ -103,7 +103,7 @@ def test_a_task_that_fails_by_a_bug_is_tried_three_times(tmp_path, spark):
             file.write("x")
         raise KeyError("missing")
 
-    with pytest.raises(UserError, match=r"a Spark task failed: KeyError: 'missing' \(in test_reports.py, line \d+\)"):
+    with pytest.raises(UserError, match=r"a Spark task failed: KeyError: 'missing' \(in test_task_reports.py, line \d+\)"):
         run_units(spark.get(), [1], work, str(tmp_path / "stage"))
     assert tries.read_text() == "xxx"
     assert not (tmp_path / "stage").exists()

@@ -211,7 +211,7 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
 
             from rephrase.spark.runtime import gpus
 
-            gpus._allocated = tuple  # Kubernetes gives executors no file of their resources, as a standalone master does
+            gpus.standalone_gpus = lambda _: ()  # Kubernetes gives executors no file of their resources, as a standalone master does
             for _ in batches:
                 yield pa.RecordBatch.from_pydict({"gpus": [",".join(gpus.executor_gpus(found))]})
 

@@ -1,0 +1,151 @@
+"""Calls of an OpenAI-compatible server over HTTP: JSON goes in, and JSON or a `CallError` comes out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from time import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+if TYPE_CHECKING:
+    import aiohttp
+
+Result = TypeVar("Result")
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+_CONNECT_TIMEOUT, _LONGEST_RETRY_AFTER = 15.0, 300.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server is, and what it is known to do.
+
+    `url` ends with /v1; `unix_socket` replaces its host; `model` is the name that the server knows; `max_model_len` is in tokens,
+    None if unknown; `counts_tokens` says whether it returns the token ids of each choice, None if that must be found out.
+    `headers` and `extra_body` go with every request; a None in `extra_body` takes a field out.
+    """
+
+    url: str
+    model: str
+    unix_socket: str | None = None
+    max_model_len: int | None = None
+    counts_tokens: bool | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    extra_body: tuple[tuple[str, Any], ...] = ()
+    key_name: str = ""
+
+
+class CallError(Exception):
+    """A call that got no completions. `status` is the HTTP status, 0 where the connection failed; `retry_after` is in seconds."""
+
+    def __init__(self, status: int, message: str, *, retry_after: float = 0.0, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.status, self.message, self.retry_after, self.timed_out = status, message, retry_after, timed_out
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same call may succeed later."""
+        return not self.timed_out and (self.status == 0 or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _TRANSIENT)
+
+
+class Connection:
+    """Connections to one server, made as they are needed. Lives in one event loop."""
+
+    def __init__(self, server: Server, timeout: float, queued: Callable[[], Awaitable[bool]] | None = None) -> None:
+        """`timeout`: seconds for an answer. `queued` is asked when they are over, and may grant as many again."""
+        self._server, self._timeout, self._queued = server, timeout, queued
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, resource: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON object that answers a POST of `body` to `resource`, a path below the server's URL.
+
+        Raises `CallError` for any other answer, and for none.
+        """
+        import aiohttp
+
+        if self._session is None:
+            self._session = self._new_session()
+        try:
+            response, data = await self._in_time(self._exchange(self._session, resource, body))
+        except TimeoutError as error:
+            if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
+                raise CallError(0, "no connection in time") from error
+            raise CallError(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise CallError(0, f"{type(error).__name__} {error}") from error
+        if response.status != HTTPStatus.OK:
+            raise CallError(
+                response.status, _message(data) or (response.reason or ""), retry_after=_retry_after(response.headers.get("Retry-After"))
+            )
+        try:
+            answer = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not JSON") from error
+        if not isinstance(answer, dict):
+            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not a JSON object")
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _exchange(self, session: aiohttp.ClientSession, resource: str, body: dict[str, Any]) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with session.post(self._server.url + resource, data=orjson.dumps(body)) as response:
+            return response, await response.read()
+
+    async def _in_time(self, exchange: Coroutine[Any, Any, Result]) -> Result:
+        """Raises TimeoutError where there is no answer in time."""
+        call = asyncio.create_task(exchange)
+        try:
+            while not (await asyncio.wait([call], timeout=self._timeout))[0]:
+                if self._queued is None or not await self._queued():
+                    raise TimeoutError
+            return call.result()
+        finally:
+            call.cancel()
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        unix = self._server.unix_socket
+        # The caller bounds what is in flight; a second bound here would only hide a queue from the server.
+        connector: aiohttp.BaseConnector = aiohttp.UnixConnector(unix, limit=0) if unix else aiohttp.TCPConnector(limit=0)
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
+            headers={"Content-Type": "application/json", **dict(self._server.headers)},
+            trust_env=not unix,
+        )
+
+
+def _retry_after(value: str | None) -> float:
+    """Seconds of a Retry-After header, which holds seconds or a date."""
+    if not value:
+        return 0.0
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time()
+        except ValueError:
+            return 0.0
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _message(data: bytes) -> str:
+    """What a server says in the body of an error answer, in one line of at most 300 characters."""
+    text: Any = data.decode(errors="replace")
+    try:
+        text = orjson.loads(data)
+        for key in ("error", "message", "detail"):
+            if isinstance(text, dict) and key in text:
+                text = text[key]
+    except orjson.JSONDecodeError:
+        pass
+    return " ".join(str(text).split())[:300]
