@@ -131,7 +131,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
     """`rephrase classifier eval`. Raises `UserError`."""
     import orjson
 
-    from classifiers.fasttext.evaluation import evaluate
+    from classifiers.fasttext.evaluate import evaluate
     from classifiers.fasttext.settings import EvaluateSettings
     from rephrase import storage
     from rephrase.cli.classifier_tables import print_evaluation

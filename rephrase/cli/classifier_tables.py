@@ -9,8 +9,8 @@ from rich.table import Table
 
 from classifiers.fasttext.calibrate import Calibration
 from classifiers.fasttext.cross_validate import CrossValidation
-from classifiers.fasttext.evaluation import Evaluation, Example
-from classifiers.fasttext.measures import Line
+from classifiers.fasttext.evaluate import Evaluation, Example
+from classifiers.fasttext.metrics import Line
 from classifiers.fasttext.train import Report
 
 _SPREAD = 0.2  # between the lowest and the highest line of the table; a model that has learnt its labels spreads over most of 0 to 1
