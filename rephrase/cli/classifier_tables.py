@@ -93,13 +93,13 @@ def histogram(counts: Sequence[int]) -> str:
     )
 
 
-def _lines(lines: Sequence[Line], title: str, chosen: float) -> Table:
+def _lines(lines: Sequence[Line], title: str, threshold: float) -> Table:
     table = Table(title=title)
     for name in ("threshold", "kept", "precision", "recall", "F1"):
         table.add_column(name, justify="right")
     for line in lines:
         row = (f"{line.threshold:.6f}", f"{line.kept:.1%}", f"{line.precision:.3f}", f"{line.recall:.3f}", f"{line.f1:.3f}")
-        table.add_row(*row, style="bold" if line.threshold == chosen else None)
+        table.add_row(*row, style="bold" if line.threshold == threshold else None)
     return table
 
 
