@@ -80,9 +80,9 @@ def search(folder: Path, documents: int, cores: int) -> float:
         seconds = time.perf_counter() - started
     session.stop()
     out = {row["id"] for path in tables.objects(str(folder / "duplicates" / "documents")) for row in tables.read(path).to_pylist()}
-    found = sum(a in out or b in out for a, b in pairs)
+    count = sum(a in out or b in out for a, b in pairs)
     memory = ", ".join(f"{kind} {size:,.0f} MB" for kind, size in sorted(peak.megabytes.items()))
-    print(f"{documents:,} documents in {seconds:.1f} s; {found:,} of {len(pairs):,} planted pairs, {len(out) - found:,} others; {memory}")
+    print(f"{documents:,} documents in {seconds:.1f} s; {count:,} of {len(pairs):,} planted pairs, {len(out) - count:,} others; {memory}")
     return documents / seconds / cores
 
 

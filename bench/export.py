@@ -100,8 +100,8 @@ def mosaicml(path: str, to: str, *vocabulary: str) -> float | None:
     if not (READERS / "streaming").is_dir():
         return None
     command = [sys.executable, str(ROOT / "bench" / "mosaicml_writer.py"), path, to, *vocabulary]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(READERS)})
-    return float(done.stdout.splitlines()[-1])
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(READERS)})
+    return float(result.stdout.splitlines()[-1])
 
 
 def token_documents(folder: str) -> list[bytes]:
@@ -137,7 +137,7 @@ def main() -> None:
     vocabulary = find_vocabulary(options.tokenizer)
     print(f"{len(texts)} texts, {megabytes:.1f} MB, tokenizer {options.tokenizer}")
 
-    def told(name: str, seconds: float) -> float:
+    def print_rate(name: str, seconds: float) -> float:
         print(f"{name:<36} {seconds:6.2f} s {megabytes / seconds:8.1f} MB/s", flush=True)
         return seconds
 
@@ -146,31 +146,33 @@ def main() -> None:
         table = pa.table({"text": texts, "id": [content_id(text) for text in texts]})
         tables.commit(parquet, table)
         tables.commit(f"{source}/tiny/part.parquet", table.slice(0, 1))
-        seconds = {"shuffle": told("shuffle of the Parquet file", alone(shuffle, source, f"{folder}/shuffled"))}
+        seconds = {"shuffle": print_rate("shuffle of the Parquet file", alone(shuffle, source, f"{folder}/shuffled"))}
         for name in FORMATS:
-            chosen = None if name == "jsonl" else vocabulary
+            format_vocabulary = None if name == "jsonl" else vocabulary
             at = f"{folder}/shuffled" if name == "datatrove" else source
-            seconds[name] = told(name, alone(ours, at, f"{folder}/{name}", name, chosen))
-        seconds["mds of text"] = told("mds of text", alone(ours, source, f"{folder}/mds of text", "mds", None))
+            seconds[name] = print_rate(name, alone(ours, at, f"{folder}/{name}", name, format_vocabulary))
+        seconds["mds of text"] = print_rate("mds of text", alone(ours, source, f"{folder}/mds of text", "mds", None))
 
-        theirs = told("datatrove's tokenizer and shuffle", alone(datatrove, texts, f"{folder}/peer", vocabulary))
+        theirs = print_rate("datatrove's tokenizer and shuffle", alone(datatrove, texts, f"{folder}/peer", vocabulary))
         assert token_documents(f"{folder}/peer") == token_documents(f"{folder}/datatrove"), "the two do not write the same tokens"
         ratios = [theirs / (seconds["shuffle"] + seconds["datatrove"])]
         peers = {"mds of text": mosaicml(parquet, f"{folder}/their text")}
         peers["mds"] = mosaicml(parquet, f"{folder}/their tokens", vocabulary.tokenizer, vocabulary.eod)
         lines = [f"datatrove ratio {ratios[0]:.2f}"]
-        found = {name: taken for name, taken in peers.items() if taken is not None}
-        if len(found) < len(peers):
+        peer_seconds = {name: amount for name, amount in peers.items() if amount is not None}
+        if len(peer_seconds) < len(peers):
             lines.append("mosaicml-streaming is not there and left out: `make .venv/.installed-readers` installs it")
         else:
-            both = []
+            mosaicml_ratios = []
             for columns, name, place in ((1, "mds of text", "their text"), (2, "mds", "their tokens")):
-                told(f"mosaicml-streaming's {name}", found[name])
-                there, here = (list(mds_samples(f"{folder}/{part}", columns)) for part in (place, name))
-                assert there == here, "the samples differ"
-                both.append(found[name] / seconds[name])
-            ratios.append(math.sqrt(math.prod(both)))
-            lines.append(f"mosaicml-streaming ratio {ratios[1]:.2f}: {both[0]:.2f} of text, {both[1]:.2f} of text and tokens")
+                print_rate(f"mosaicml-streaming's {name}", peer_seconds[name])
+                their_samples, our_samples = (list(mds_samples(f"{folder}/{part}", columns)) for part in (place, name))
+                assert their_samples == our_samples, "the samples differ"
+                mosaicml_ratios.append(peer_seconds[name] / seconds[name])
+            ratios.append(math.sqrt(math.prod(mosaicml_ratios)))
+            lines.append(
+                f"mosaicml-streaming ratio {ratios[1]:.2f}: {mosaicml_ratios[0]:.2f} of text, {mosaicml_ratios[1]:.2f} of text and tokens"
+            )
     print("\n".join(lines))
     print(f"export ratio {math.prod(ratios) ** (1 / len(ratios)):.2f}")
 

@@ -47,8 +47,8 @@ class Texts:
     def __init__(self, seed: int) -> None:
         self._draw = random.Random(seed)
         syllables = [a + b for a in "bcdfglmnprstvw" for b in ("a", "e", "i", "o", "u", "an", "er", "in", "on", "al")]
-        made = ("".join(self._draw.choices(syllables, k=self._draw.randint(1, 4))) for _ in itertools.count())
-        self._words = list(dict.fromkeys([*COMMON, *itertools.islice(made, 30_000)]))
+        inventions = ("".join(self._draw.choices(syllables, k=self._draw.randint(1, 4))) for _ in itertools.count())
+        self._words = list(dict.fromkeys([*COMMON, *itertools.islice(inventions, 30_000)]))
         self._weights = list(itertools.accumulate(1 / (rank + 2.7) for rank in range(len(self._words))))
 
     def sentence(self) -> str:
@@ -64,16 +64,16 @@ class Texts:
 
 def rates(texts: int, *works: Work) -> list[float]:
     """Texts a second of each, all of which take turns."""
-    found: list[list[float]] = [[] for _ in works]
+    measurements: list[list[float]] = [[] for _ in works]
     for repeat in range(REPEATS + 1):
-        for work, own in zip(works, found, strict=True):
+        for work, own in zip(works, measurements, strict=True):
             times = 0
             started = time.perf_counter()
             while times == 0 or (repeat and time.perf_counter() - started < LEAST_SECONDS):
                 work()
                 times += 1
             own.append(times * texts / (time.perf_counter() - started))
-    return [statistics.median(own[1:]) for own in found]
+    return [statistics.median(own[1:]) for own in measurements]
 
 
 def compare(name: str, texts: int, theirs: Work, ours: Work, *limit: Work) -> float:
@@ -87,18 +87,18 @@ def compare(name: str, texts: int, theirs: Work, ours: Work, *limit: Work) -> fl
 def batch_of(texts: Sequence[str], sources: Sequence[str]) -> JudgeBatch:
     from classifiers.batch import JudgeBatch
 
-    each = len(texts)
+    size = len(texts)
     return JudgeBatch(
         texts=texts,
         sources=sources,
-        recipes=["wrap/medium"] * each,
-        steps=["rewrite"] * each,
-        finish_reasons=["stop"] * each,
-        errors=[None] * each,
-        completion_tokens=[600] * each,
-        languages=["en"] * each,
-        origins=[None] * each,
-        fields=[None] * each,
+        recipes=["wrap/medium"] * size,
+        steps=["rewrite"] * size,
+        finish_reasons=["stop"] * size,
+        errors=[None] * size,
+        completion_tokens=[600] * size,
+        languages=["en"] * size,
+        origins=[None] * size,
+        fields=[None] * size,
     )
 
 
@@ -208,16 +208,16 @@ def main() -> None:
     from loguru import logger
 
     logger.disable("datatrove")
-    made = Texts(seed=1)
-    items = [f"{made.sentence()} {made.sentence()}" for _ in range(BENCHMARK_ITEMS)]
+    generator = Texts(seed=1)
+    items = [f"{generator.sentence()} {generator.sentence()}" for _ in range(BENCHMARK_ITEMS)]
     if options.documents:
         with open(options.documents, "rb") as lines:
             texts = [orjson.loads(line)["text"] for line in itertools.islice(lines, options.texts)]
     else:
-        texts = [made.text() for _ in range(options.texts)]
+        texts = [generator.text() for _ in range(options.texts)]
     quoting = [f"{text}\n\n{items[i % len(items)]}" if i % CONTAMINATED == 0 else text for i, text in enumerate(texts)]
     # A rewrite, as the cascade meets it: half of the source's paragraphs, and as many new ones.
-    rewrites = ["\n\n".join([*text.split("\n\n")[::2], made.text(len(text) // 2)]) for text in texts]
+    rewrites = ["\n\n".join([*text.split("\n\n")[::2], generator.text(len(text) // 2)]) for text in texts]
     print(f"{len(texts)} texts of {statistics.mean(map(len, texts)):,.0f} characters, one core")
     with tempfile.TemporaryDirectory(prefix="bench-filter-") as name:
         folder = Path(name)

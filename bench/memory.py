@@ -49,12 +49,12 @@ def _kind(pid: int, parents: dict[int, int]) -> str | None:
     if pid == os.getpid():
         return "driver"
     try:
-        name, words = Path(f"/proc/{pid}/comm").read_text().strip(), Path(f"/proc/{pid}/cmdline").read_text()
+        name, command = Path(f"/proc/{pid}/comm").read_text().strip(), Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return None
-    if "CoarseGrainedExecutorBackend" in words:
+    if "CoarseGrainedExecutorBackend" in command:
         return "executor's JVM"
-    return "jvm" if name == "java" else "worker" if "pyspark" in words else None
+    return "jvm" if name == "java" else "worker" if "pyspark" in command else None
 
 
 def _resident(pid: int) -> float:

@@ -93,8 +93,8 @@ def ratio(folder: Path, megabytes: float, cores: int) -> float:
             start = time.perf_counter()
             pool.map(copy, tasks, chunksize=1)
             limit = time.perf_counter() - start
-            words = "the first, not counted" if repeat == 0 else f"{corpus.text_bytes / 1e6 / ours:,.0f} MB/s"
-            print(f"ours {ours:6.1f} s, the limit {limit:6.1f} s ({words}); load {os.getloadavg()[0]:.1f}", flush=True)
+            note = "the first, not counted" if repeat == 0 else f"{corpus.text_bytes / 1e6 / ours:,.0f} MB/s"
+            print(f"ours {ours:6.1f} s, the limit {limit:6.1f} s ({note}); load {os.getloadavg()[0]:.1f}", flush=True)
             if repeat:
                 seconds["ours"].append(ours)
                 seconds["limit"].append(limit)

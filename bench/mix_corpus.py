@@ -41,18 +41,18 @@ def write_corpus(folder: Path, originals: int, rewrites: int, mean_words: int, s
     ]
     for origin, name, stage, rows, schema in plans:
         claim(str(folder / name), stage, {})
-        words = mean_words if origin == "original" else mean_words // 2
+        mean_length = mean_words if origin == "original" else mean_words // 2
         for number, start in enumerate(range(0, rows, OBJECT_ROWS)):
             writer = tables.Writer(schema)
             dice = np.random.default_rng([seed, len(name), number])
             for first in range(start, min(rows, start + OBJECT_ROWS), GROUP_ROWS):
-                texts, lengths = _texts(dice, min(GROUP_ROWS, rows - first), words)
+                texts, lengths = _texts(dice, min(GROUP_ROWS, rows - first), mean_length)
                 columns = (_documents if origin == "original" else _rewrites)(dice, first, texts, lengths, originals)
                 table = pa.table([pa.array(columns.get(f.name, [None] * len(texts)), f.type) for f in schema], schema=schema)
                 writer.add(table)
-                kept = pc.is_valid(table.column("text")).to_numpy()
-                corpus.rows[origin] += int(kept.sum())
-                corpus.tokens[origin] += int(lengths[kept].sum())
+                has_text = pc.is_valid(table.column("text")).to_numpy()
+                corpus.rows[origin] += int(has_text.sum())
+                corpus.tokens[origin] += int(lengths[has_text].sum())
                 corpus.text_bytes += pc.sum(pc.binary_length(table.column("text"))).as_py()
                 corpus.longest = max(corpus.longest, int(lengths.max()))
             writer.commit(str(folder / name / f"part-{number:05d}.parquet"))
@@ -101,15 +101,15 @@ def _rewrites(dice: np.random.Generator, first: int, texts: pa.Array, lengths: A
     from rephrase.records import KEEP, content_id
 
     rows = len(texts)
-    kept = dice.random(rows) >= REJECTED
+    keep = dice.random(rows) >= REJECTED
     return {
         "id": [content_id("rewrite", str(first + row)) for row in range(rows)],
         "recipe": [RECIPES[at] for at in dice.integers(0, len(RECIPES), rows)],
         "step": ["rewrite"] * rows,
         "document_id": [document_id(number) for number in dice.integers(0, originals, rows).tolist()],
-        "verdict": [KEEP if good else "repetition" for good in kept],
+        "verdict": [KEEP if good else "repetition" for good in keep],
         "scores": [[("quality", score)] for score in dice.random(rows).tolist()],
-        "text": pc.if_else(pa.array(kept), texts, None),
+        "text": pc.if_else(pa.array(keep), texts, None),
         "n_tokens": lengths,
         "source": dice.choice(list(SOURCES), rows, p=list(SOURCES.values())).tolist(),
         "language": ["en"] * rows,

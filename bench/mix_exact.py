@@ -34,13 +34,13 @@ def random_settings(dice: random.Random, tokens: int) -> dict[str, Any]:
         share = dice.choice([0.6, 0.7])  # without a budget, as only so many rewrites go with the originals that are taken
         components = [{"origin": "original", "share": share}, {**dice.choice(rewrites), "share": 1 - share, "max_epochs": 3}]
         return {"seed": dice.randint(0, 9), "pairing": pairing, "components": components}
-    picked = [*dice.sample(originals, dice.randint(1, 2)), *dice.sample(rewrites, dice.randint(0, 2))]
-    for component in picked:
+    components = [*dice.sample(originals, dice.randint(1, 2)), *dice.sample(rewrites, dice.randint(0, 2))]
+    for component in components:
         component["max_epochs"] = dice.choice([8, 9.5])
         if dice.random() < 0.3:
             component |= {"split_by": "source", "temperature": dice.choice([1, 1.5])}
-    weights = [dice.uniform(0.2, 1) for _ in picked]
-    shares = [component | {"share": weight / sum(weights)} for component, weight in zip(picked, weights, strict=True)]
+    weights = [dice.uniform(0.2, 1) for _ in components]
+    shares = [component | {"share": weight / sum(weights)} for component, weight in zip(components, weights, strict=True)]
     budget = dice.randint(tokens // 20, tokens)
     kind = dice.choice(["budget", "tokens", "phases"])
     if kind == "phases":
@@ -51,7 +51,7 @@ def random_settings(dice: random.Random, tokens: int) -> dict[str, Any]:
     if kind == "tokens":
         return {
             "seed": dice.randint(0, 9),
-            "components": [one | {"tokens": int(part["share"] * budget)} for one, part in zip(picked, shares, strict=True)],
+            "components": [component | {"tokens": int(part["share"] * budget)} for component, part in zip(components, shares, strict=True)],
         }
     return {"seed": dice.randint(0, 9), "components": shares, "budget_tokens": budget}
 
@@ -87,8 +87,8 @@ def verify(folder: Path, inputs: pa.Table, run: Any) -> float:
     assert (manifest["rows"], manifest["tokens"]) == (len(mixture), pc.sum(mixture["n_tokens"]).as_py()), "the manifest is not true"
     if run.mix.pairing:
         is_original = pc.equal(mixture["origin"], "original")
-        there = pc.is_in(mixture["document_id"].filter(pc.invert(is_original)), mixture["id"].filter(is_original).combine_chunks())
-        assert pc.all(there).as_py() if run.mix.pairing == "both" else not pc.any(there).as_py(), "the pairing is broken"
+        has_original = pc.is_in(mixture["document_id"].filter(pc.invert(is_original)), mixture["id"].filter(is_original).combine_chunks())
+        assert pc.all(has_original).as_py() if run.mix.pairing == "both" else not pc.any(has_original).as_py(), "the pairing is broken"
     longest = pc.max(inputs["n_tokens"]).as_py()
     return float(max(abs(part["tokens"] - part["target_tokens"]) / longest for part in manifest["components"]))
 
@@ -108,7 +108,7 @@ def check(folder: Path, rows: int) -> None:
     dice = random.Random(1)
     tokens = min(corpus.tokens.values())
     runs = [validate(Run, settings_of(folder, random_settings(dice, tokens) | {"file_tokens": 500_000}), "bench") for _ in range(CONFIGS)]
-    found: dict[int, list[str]] = {}
+    files_of_config: dict[int, list[str]] = {}
     worst = 0.0
     for executors in EXECUTORS:
         session = cluster(executors, 1 if executors > 1 else 2)
@@ -116,7 +116,7 @@ def check(folder: Path, rows: int) -> None:
             started = time.perf_counter()
             mix_again(run, session)
             files = files_of(folder)
-            assert found.setdefault(number, files) == files, f"config {number}: other files from {executors} executors"
+            assert files_of_config.setdefault(number, files) == files, f"config {number}: other files from {executors} executors"
             off = verify(folder, inputs, run)
             worst = max(worst, off)
             phases = len(run.mix.phases) or 1

@@ -81,13 +81,13 @@ def generate_alone(folder: Path, tokenizer: str, requests: int) -> float:
     [path] = tables.objects(str(folder / "alone" / "documents"))
     [recipe] = recipes_of([RecipeUse(use="wrap/medium")])
     task = Task(recipe, recipe.steps[0], Tokenizer.load(tokenizer), "echo")
-    done = 0
+    rows = 0
     started = time.perf_counter()
     for group in tables.read_row_groups(path):
         table, tally = asyncio.run(generate(rows_of(group, {}), task, Echo()))
         tables.encode(table, tally.note())
-        done += table.num_rows
-    return done / (time.perf_counter() - started)
+        rows += table.num_rows
+    return rows / (time.perf_counter() - started)
 
 
 STAGE = """
@@ -116,10 +116,10 @@ def stage(folder: Path, tokenizer: str, requests: int, rows_a_unit: int, cores: 
     output = folder / f"stage-{requests}-{rows_a_unit}"
     write_documents(output, requests, rows_a_unit, objects)
     script = STAGE.format(root=str(ROOT), output=str(output), tokenizer=tokenizer, cores=cores)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
-    line = next((line for line in done.stdout.splitlines() if line.startswith("STAGE")), None)
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
+    line = next((line for line in result.stdout.splitlines() if line.startswith("STAGE")), None)
     if line is None:
-        sys.exit(done.stderr[-3000:])
+        sys.exit(result.stderr[-3000:])
     _, seconds, *memory = line.split()
     from rephrase.notes import GenerationsNote
     from rephrase.storage import tables
@@ -149,8 +149,8 @@ def main() -> None:
         for requests, rows_a_unit, objects in runs:
             seconds, memory = stage(folder, tokenizer, requests, rows_a_unit, options.cores, objects)
             rate = requests / seconds / options.cores
-            what = f"{requests:,} requests" if rows_a_unit > 1 else f"{requests:,} units"
-            print(f"{what:<22} {seconds:8.1f} {rate:18,.0f} {memory[0]:8} {memory[1]:5} {memory[2]:8}", flush=True)
+            label = f"{requests:,} requests" if rows_a_unit > 1 else f"{requests:,} units"
+            print(f"{label:<22} {seconds:8.1f} {rate:18,.0f} {memory[0]:8} {memory[1]:5} {memory[2]:8}", flush=True)
             last = rate if rows_a_unit > 1 else last
     print(f"overhead {last:.0f} requests/s a core")
 

@@ -88,8 +88,8 @@ def in_turn(name: str, theirs: Side, ours: Side, repeats: int) -> float:
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
-    words = "plain: temperature 1, top_p 1; recipe: WRAP's own, whose top_p makes a CPU sort the vocabulary for each token (default: plain)"
-    parser.add_argument("--sampling", choices=("plain", "recipe"), default="plain", help=words)
+    about = "plain: temperature 1, top_p 1; recipe: WRAP's own, whose top_p makes a CPU sort the vocabulary for each token (default: plain)"
+    parser.add_argument("--sampling", choices=("plain", "recipe"), default="plain", help=about)
 
 
 def tiny(folder: Path) -> Path:
@@ -108,8 +108,8 @@ def recipe(options: argparse.Namespace) -> Recipe:
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.recipes.use import RecipeUse
 
-    [found] = recipes_of([RecipeUse.model_validate(_use(options))])
-    return found
+    [recipe_of_run] = recipes_of([RecipeUse.model_validate(_use(options))])
+    return recipe_of_run
 
 
 def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tuple[Message, ...]]:
@@ -172,14 +172,14 @@ def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], optio
     with open(errors, "wb") as log:
         command = [sys.executable, str(script), str(work)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
-    asked, answered = process.stdin, process.stdout
-    assert asked is not None, "a pipe"
-    assert answered is not None, "a pipe"
+    stdin, stdout = process.stdin, process.stdout
+    assert stdin is not None, "a pipe"
+    assert stdout is not None, "a pipe"
 
     def once() -> float:
-        asked.write("again\n")
-        asked.flush()
-        line = next((line for line in answered if line.startswith("RAW ")), None)
+        stdin.write("again\n")
+        stdin.flush()
+        line = next((line for line in stdout if line.startswith("RAW ")), None)
         if line is None:
             sys.exit(f"raw vLLM failed:\n{errors.read_text()[-3000:]}")
         return float(line[4:])
@@ -188,7 +188,7 @@ def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], optio
         once()
         yield once
     finally:
-        asked.close()  # its last run is over: it ends by itself
+        stdin.close()  # its last run is over: it ends by itself
         process.wait()
 
 
@@ -219,10 +219,10 @@ def our_stage(folder: Path, model: str, options: argparse.Namespace) -> Iterator
         rewrite_stage(run, session)
         seconds = time.perf_counter() - started
         footers = tables.footers(tables.objects(str(output / "generations")), GenerationsNote)
-        written = sum(footer.note.completion_tokens for footer in footers)
-        if written != options.prompts * options.tokens:
-            sys.exit(f"{written} tokens written, {options.prompts * options.tokens} expected")
-        return float(written / seconds)
+        tokens = sum(footer.note.completion_tokens for footer in footers)
+        if tokens != options.prompts * options.tokens:
+            sys.exit(f"{tokens} tokens written, {options.prompts * options.tokens} expected")
+        return float(tokens / seconds)
 
     try:
         once()  # starts the engine

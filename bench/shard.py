@@ -34,13 +34,13 @@ FILES_PER_CORE = 4
 def pages_of(archives: Sequence[str]) -> list[tuple[str, bytes]]:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-    found = []
+    pages = []
     for path in archives:
         with open(path, "rb") as stream:
             for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
                 url = record.headers["WARC-Target-URI"].strip("<>")
-                found += [(url, record.reader.read())] if (record.http_content_type or "").endswith("html") else []
-    return found
+                pages += [(url, record.reader.read())] if (record.http_content_type or "").endswith("html") else []
+    return pages
 
 
 def make_input(folder: Path, archives: Sequence[str], megabytes: float, files: int) -> tuple[list[str], list[int]]:
@@ -114,10 +114,10 @@ def extract_by_datatrove(path: str) -> tuple[int, float]:
 
 def datatrove_rate(paths: Sequence[str], sizes: Sequence[int], warm_up: str, cores: int) -> float:
     with pool_of(cores, warm_up) as pool:
-        found = list(pool.map(extract_by_datatrove, paths))
-    print(f"  datatrove gave {sum(pages for pages, _ in found):,} pages")
+        results = list(pool.map(extract_by_datatrove, paths))
+    print(f"  datatrove gave {sum(pages for pages, _ in results):,} pages")
     # One file a core: all run side by side, and the slowest one ends the work.
-    return sum(sizes) / max(seconds for _, seconds in found) / 1e6
+    return sum(sizes) / max(seconds for _, seconds in results) / 1e6
 
 
 def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: Sequence[str], tokenizer: str, cores: int) -> float:
@@ -164,7 +164,7 @@ def main() -> None:
         for part in ("many", "few", "warm-up"):
             (folder / part).mkdir()
         paths, sizes = make_input(folder / "many", archives, options.megabytes, FILES_PER_CORE * options.cores)
-        few, few_sizes = make_input(folder / "few", archives, options.datatrove_megabytes * options.cores, options.cores)
+        few_paths, few_sizes = make_input(folder / "few", archives, options.datatrove_megabytes * options.cores, options.cores)
         warm_ups, _ = make_input(folder / "warm-up", archives, 0.5 * FILES_PER_CORE * options.cores, FILES_PER_CORE * options.cores)
         tokenizer = options.tokenizer or train_tokenizer(folder, archives)
         print(f"{sum(sizes) / 1e6:.0f} MB of HTML in {len(paths)} archives, {options.cores} cores")
@@ -174,7 +174,7 @@ def main() -> None:
         print(f"bare fastwarc + resiliparse   {bare:8.1f} MB/s")
         ours = our_rate(folder, paths, sizes, warm_ups, tokenizer, options.cores)
         print(f"rephrase shard, whole stage   {ours:8.1f} MB/s")
-        theirs = datatrove_rate(few, few_sizes, warm_ups[0], options.cores)
+        theirs = datatrove_rate(few_paths, few_sizes, warm_ups[0], options.cores)
         print(f"datatrove, Trafilatura        {theirs:8.1f} MB/s (on {sum(few_sizes) / 1e6:.0f} MB)")
     print(f"bare ratio {ours / bare:.2f}")
     print(f"shard ratio {ours / theirs:.2f}")

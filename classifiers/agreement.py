@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from classifiers.checks import KINDS
-from classifiers.fasttext.evaluation import best_line
 from classifiers.fasttext.labels import rows_of
-from classifiers.fasttext.measures import Line, auc
+from classifiers.fasttext.metrics import Line, auc, best_line
 from rephrase.errors import UserError
 from rephrase.records import KEEP
 
@@ -56,21 +55,21 @@ def compare(marks: str, rows: str, *, score: str | None = None) -> Agreement:
     a score that no marked row has, or whose rows have marks of one kind only.
     """
     by_id = {_value(record, "id", place): record for place, record in rows_of([rows])}
-    marked: dict[str, bool] = {}
+    marks_by_id: dict[str, bool] = {}
     for place, record in rows_of([marks]):
         row_id, mark = _value(record, "id", place), _value(record, "mark", place)
         if mark not in ("good", "bad"):
             raise UserError(f"the mark is {mark!r}", where=place, cure="marks are good and bad")
         if row_id not in by_id:
             raise UserError(f"no row has the id {row_id!r}", where=place, cure=f"give the rows that were marked; these are {rows}")
-        marked[row_id] = mark == "good"
-    if not marked:
+        marks_by_id[row_id] = mark == "good"
+    if not marks_by_id:
         raise UserError("there are no marks", where=marks, cure="mark texts on the page, and download the marks")
-    good = np.array(list(marked.values()))
-    verdicts = [str(_value(by_id[row_id], "verdict", rows)) for row_id in marked]
-    kept = np.array([verdict == KEEP for verdict in verdicts])
-    accuracy = float((kept == good).mean())
-    chance = float(kept.mean() * good.mean() + (1 - kept.mean()) * (1 - good.mean()))
+    good = np.array(list(marks_by_id.values()))
+    verdicts = [str(_value(by_id[row_id], "verdict", rows)) for row_id in marks_by_id]
+    keep = np.array([verdict == KEEP for verdict in verdicts])
+    accuracy = float((keep == good).mean())
+    chance = float(keep.mean() * good.mean() + (1 - keep.mean()) * (1 - good.mean()))
     rejections = {}
     for name in sorted(set(verdicts) - {KEEP}):
         own = np.array([verdict == name for verdict in verdicts])
@@ -81,16 +80,16 @@ def compare(marks: str, rows: str, *, score: str | None = None) -> Agreement:
         accuracy=accuracy,
         kappa=None if chance == 1 else (accuracy - chance) / (1 - chance),
         rejections=rejections,
-        bound=_bound(score, marked, by_id, marks) if score else None,
+        bound=_bound(score, marks_by_id, by_id, marks) if score else None,
     )
 
 
-def _bound(score: str, marked: dict[str, bool], by_id: dict[str, Any], where: str) -> Bound:
-    found = [(by_id[row_id].get("scores", {}).get(score), good) for row_id, good in marked.items()]
-    values = np.array([value for value, _ in found if value is not None], np.float64)
-    truth = np.array([good for value, good in found if value is not None])
+def _bound(score: str, marks_by_id: dict[str, bool], by_id: dict[str, Any], where: str) -> Bound:
+    pairs = [(by_id[row_id].get("scores", {}).get(score), good) for row_id, good in marks_by_id.items()]
+    values = np.array([value for value, _ in pairs if value is not None], np.float64)
+    truth = np.array([good for value, good in pairs if value is not None])
     if not len(values):
-        names = sorted({name for row_id in marked for name in by_id[row_id].get("scores", {})})
+        names = sorted({name for row_id in marks_by_id for name in by_id[row_id].get("scores", {})})
         raise UserError(f"no marked row has the score `{score}`", where=where, cure=f"scores: {', '.join(names)}")
     if truth.all() or not truth.any():
         raise UserError(f"all rows with the score `{score}` have the same mark", where=where, cure="mark more texts")
@@ -103,13 +102,13 @@ def _bound(score: str, marked: dict[str, bool], by_id: dict[str, Any], where: st
 
 def _yaml(score: str, threshold: float, side: str) -> str:
     """The check with its bound. A score `length.ratio` is bounded by `min_ratio`, one `repetition.top_2gram` by a setting of that name."""
-    check, _, rest = score.partition(".")
+    check, _, field = score.partition(".")
     value = np.format_float_positional(threshold, trim="-")  # exact, and without an exponent, which YAML reads as a string
-    setting = f"{side}_{rest}" if rest else side
+    setting = f"{side}_{field}" if field else side
     if check in KINDS and setting not in KINDS[check].settings.model_fields:
-        if side != "max" or rest not in KINDS[check].settings.model_fields:
+        if side != "max" or field not in KINDS[check].settings.model_fields:
             return f"# `{check}` has no setting `{setting}`; the bound would be {value}"
-        setting = rest
+        setting = field
     return f"{check}: {{{setting}: {value}}}"
 
 

@@ -83,8 +83,8 @@ class Index:
             best: tuple[bool, float, int, int, int] | None = None
             own = words.hashes[words.offsets[text] : words.offsets[text + 1]]
             for _, item, shift in itertools.islice(pairs, _TRIES):
-                tried = self._align(own, item, shift)
-                best = max(best or tried, tried)
+                alignment = self._align(own, item, shift)
+                best = max(best or alignment, alignment)
                 if best[0]:
                     break
             if best:
@@ -151,17 +151,17 @@ def load_index(benchmarks: tuple[Benchmark, ...]) -> Index:
     short, repeated, templates = ({benchmark.name: 0 for benchmark in benchmarks} for _ in range(3))
     if len(short) < len(benchmarks):
         raise UserError("two benchmarks have the same name", where=", ".join(b.name for b in benchmarks), cure="rename one of them")
-    kept: dict[tuple[int, bytes], int] = {}
+    row_of_item: dict[tuple[int, bytes], int] = {}
     for number, benchmark in enumerate(benchmarks):
         for row, words in items_of(benchmark):
             if len(words) < SHORTEST:
                 short[benchmark.name] += 1
-            elif (key := (number, words.tobytes())) in kept:
+            elif (key := (number, words.tobytes())) in row_of_item:
                 repeated[benchmark.name] += 1
             else:
-                kept[key] = row
-    items = tuple(np.frombuffer(words, np.uint64) for _, words in kept)
-    benchmark_of, rows = np.array([number for number, _ in kept], np.int64), np.array(list(kept.values()), np.int64)
+                row_of_item[key] = row
+    items = tuple(np.frombuffer(words, np.uint64) for _, words in row_of_item)
+    benchmark_of, rows = np.array([number for number, _ in row_of_item], np.int64), np.array(list(row_of_item.values()), np.int64)
     sizes = np.array([len(words) for words in items], np.int64)
     ngrams = np.minimum(sizes, np.array([benchmark.ngram for benchmark in benchmarks])[benchmark_of])
     grams = grams_of(items, ngrams, benchmark_of, [benchmark.max_items for benchmark in benchmarks])

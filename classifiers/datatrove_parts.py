@@ -32,23 +32,24 @@ def _load(kind: str, name: str, arguments: bytes, where: str) -> Any:
     try:
         from datatrove.data import Document
 
-        found = vars(importlib.import_module(module))
+        members = vars(importlib.import_module(module))
     except ImportError as error:
         cure = "pip install 'rephrase[datatrove]' on the driver and the executors"
         raise UserError(f"datatrove cannot be imported: {error}", where=where, cure=cure) from error
-    known = {key: value for key, value in found.items() if isinstance(value, type) and base in {one.__name__ for one in value.__mro__[1:]}}
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        cure = f"did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else f"{kind}s: {', '.join(known)}"
+    classes = {key: value for key, value in members.items() if isinstance(value, type)}
+    parts = {key: value for key, value in classes.items() if base in {ancestor.__name__ for ancestor in value.__mro__[1:]}}
+    if name not in parts:
+        near = difflib.get_close_matches(name, parts, n=3, cutoff=0.4)
+        cure = f"did you mean {' or '.join(f'`{key}`' for key in near)}?" if near else f"{kind}s: {', '.join(parts)}"
         raise UserError(f"datatrove has no {kind} `{name}`", where=where, cure=cure)
-    signature, given = inspect.signature(known[name]), orjson.loads(arguments)
+    signature, options = inspect.signature(parts[name]), orjson.loads(arguments)
     cure = f"its arguments: {', '.join(map(str, signature.parameters.values()))}"
     try:
-        signature.bind(**given)
+        signature.bind(**options)
     except TypeError as error:
         raise UserError(f"{name}: {error}", where=where, cure=cure) from error
     try:
-        part = known[name](**given)
+        part = parts[name](**options)
         # What it lacks is told before any row is judged.
         part.filter(Document(text=_PROBE, id="probe", metadata={})) if kind == "filter" else part.format(_PROBE)
     except ImportError as error:

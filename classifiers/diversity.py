@@ -75,15 +75,15 @@ def self_bleu(words: Words, longest: int = 4) -> float:
     if len(sizes) < 2:
         return math.nan
     logs = np.zeros(len(sizes))
-    known = np.zeros(len(sizes), np.bool_)
+    overlaps = np.zeros(len(sizes), np.bool_)
     for size in range(1, longest + 1):
         grams, counts = ngrams_of(words, size)
         matches = _matches(grams, np.repeat(np.arange(len(counts)), counts), len(counts))
-        known |= (matches > 0) & (size == 1)
+        overlaps |= (matches > 0) & (size == 1)
         logs += np.log(np.where(matches > 0, matches, _NO_MATCH) / np.maximum(counts, 1)) / longest
     closest = _closest(sizes)
     brevity = np.where(sizes > closest, 1.0, np.exp(1 - closest / sizes))
-    return float(np.mean(np.where(known, np.exp(logs) * brevity, 0.0)))
+    return float(np.mean(np.where(overlaps, np.exp(logs) * brevity, 0.0)))
 
 
 def _matches(grams: Hashes, texts: Integers, count: int) -> npt.NDArray[np.float64]:
@@ -126,15 +126,15 @@ def mtld(words: Words, threshold: float = 0.72) -> float:
 
 def _factor_length(hashes: Sequence[int], threshold: float) -> float:
     factors, length = 0.0, 0
-    seen: set[int] = set()
+    vocabulary: set[int] = set()
     for word in hashes:
         length += 1
-        seen.add(word)
-        if len(seen) <= threshold * length:
+        vocabulary.add(word)
+        if len(vocabulary) <= threshold * length:
             factors, length = factors + 1, 0
-            seen.clear()
+            vocabulary.clear()
     if length:
-        factors += (1 - len(seen) / length) / (1 - threshold)
+        factors += (1 - len(vocabulary) / length) / (1 - threshold)
     return len(hashes) / factors if factors else math.nan
 
 

@@ -35,8 +35,8 @@ class Grams:
         """Where n-grams of items stand among the running ones, of which items they are, and where they stand in these."""
         maybe = np.flatnonzero(self.present[running >> _shift(self.present)])
         gram = np.searchsorted(self.hashes, running[maybe])
-        found = self.hashes[np.minimum(gram, len(self.hashes) - 1)] == running[maybe]
-        at, gram = maybe[found], gram[found]
+        exact = self.hashes[np.minimum(gram, len(self.hashes) - 1)] == running[maybe]
+        at, gram = maybe[exact], gram[exact]
         counts = self.begins[gram + 1] - self.begins[gram]
         pick = np.repeat(self.begins[gram] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         return np.repeat(at, counts), self.items[pick], self.places[pick]
@@ -71,7 +71,7 @@ def matches(words: Words, grams: dict[int, Grams]) -> tuple[Integers, Integers, 
 
     One element a match. The word is negative where the beginning of the item is missing before the text's first word.
     """
-    found = [np.empty((3, 0), np.int64)]
+    parts = [np.empty((3, 0), np.int64)]
     running = words.hashes
     for size in range(1, max(grams, default=0) + 1):
         if size > 1:
@@ -80,8 +80,8 @@ def matches(words: Words, grams: dict[int, Grams]) -> tuple[Integers, Integers, 
             at, item, place = grams[size].find(running)
             text = np.searchsorted(words.offsets, at, "right") - 1
             inside = at + size <= words.offsets[text + 1]
-            found.append(np.stack([text, item, at - words.offsets[text] - place])[:, inside])
-    texts, items, begins = np.concatenate(found, axis=1)
+            parts.append(np.stack([text, item, at - words.offsets[text] - place])[:, inside])
+    texts, items, begins = np.concatenate(parts, axis=1)
     return texts, items, begins
 
 

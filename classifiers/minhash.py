@@ -49,20 +49,20 @@ def signatures(texts: Sequence[str], settings: MinhashSettings) -> Signatures:
 
     A text shorter than a shingle counts as one shingle. The row of a text without words is all 0xFFFFFFFF.
     """
-    found = np.empty((len(texts), settings.places), np.uint32)
+    result = np.empty((len(texts), settings.places), np.uint32)
     for first, last in _blocks(texts):
-        found[first:last] = _signatures(words_of(texts[first:last]), settings)
-    return found
+        result[first:last] = _signatures(words_of(texts[first:last]), settings)
+    return result
 
 
-def band_keys(found: Signatures, settings: MinhashSettings) -> Hashes:
+def band_keys(signatures: Signatures, settings: MinhashSettings) -> Hashes:
     """A key for each text and band, (n, bands): texts that share a key are candidates. `NO_KEY` for texts without words."""
-    bands = found.reshape(len(found), settings.bands, settings.rows)
+    bands = signatures.reshape(len(signatures), settings.bands, settings.rows)
     keys = np.broadcast_to(mixed(np.arange(1, settings.bands + 1, dtype=np.uint64)), bands.shape[:2])
     for row in range(settings.rows):
         keys = extended(keys, bands[:, :, row].astype(np.uint64))
     keys = np.maximum(keys, NO_KEY + np.uint64(1))
-    keys[_wordless(found)] = NO_KEY
+    keys[_wordless(signatures)] = NO_KEY
     return keys
 
 
@@ -114,10 +114,10 @@ def _signatures(words: Words, settings: MinhashSettings) -> Signatures:
     # The upper half of a hash, seen as a fraction of 2**32, chooses the place; the lower half is the value.
     at = (shingles >> _HALF) * places >> _HALF
     at += texts * places
-    found = np.full((len(words.counts), settings.places), _EMPTY)
-    np.minimum.at(found.reshape(-1), at.astype(np.int64), shingles.astype(np.uint32))
-    _borrow(found, _turns(settings.places, settings.seed))
-    return found
+    values = np.full((len(words.counts), settings.places), _EMPTY)
+    np.minimum.at(values.reshape(-1), at.astype(np.int64), shingles.astype(np.uint32))
+    _borrow(values, _turns(settings.places, settings.seed))
+    return values
 
 
 def _shingles(words: Words, size: int) -> tuple[Hashes, Hashes]:
@@ -135,16 +135,16 @@ def _shingles(words: Words, size: int) -> tuple[Hashes, Hashes]:
     return np.concatenate([grams, whole]), np.concatenate([texts, short.astype(np.uint64)])
 
 
-def _borrow(found: Signatures, turns: Integers) -> None:
+def _borrow(values: Signatures, turns: Integers) -> None:
     """Fill each empty place from the first place in its turn that is not, unless the whole text is empty."""
-    own = found != _EMPTY
+    own = values != _EMPTY
     rows, places = np.nonzero(~own & own.any(axis=1, keepdims=True))
     for lenders in turns:
         if not len(rows):
             return
         lender = lenders[places]
         lends = own[rows, lender]
-        found[rows[lends], places[lends]] = found[rows[lends], lender[lends]]
+        values[rows[lends], places[lends]] = values[rows[lends], lender[lends]]
         rows, places = rows[~lends], places[~lends]
 
 
@@ -155,6 +155,6 @@ def _turns(places: int, seed: int) -> Integers:
     return np.argsort(draws.reshape(places, places), axis=0, kind="stable")
 
 
-def _wordless(found: Signatures) -> npt.NDArray[np.bool_]:
-    wordless: npt.NDArray[np.bool_] = np.all(found == _EMPTY, axis=-1)
+def _wordless(values: Signatures) -> npt.NDArray[np.bool_]:
+    wordless: npt.NDArray[np.bool_] = np.all(values == _EMPTY, axis=-1)
     return wordless

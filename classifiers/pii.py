@@ -30,18 +30,18 @@ def scrub(texts: Sequence[str], settings: PiiSettings) -> tuple[list[str], list[
 
     Scrubbing twice changes nothing more.
     """
-    wanted = [(name, stand_in, kind) for name, kind in _KINDS.items() if (stand_in := getattr(settings, name)) is not None]
-    scrubbed, counts = [], []
+    kinds = [(name, stand_in, kind) for name, kind in _KINDS.items() if (stand_in := getattr(settings, name)) is not None]
+    scrubbed_texts, counts = [], []
     for original in texts:
-        text, found = original, {}
-        for name, stand_in, kind in wanted:
+        text, replacements = original, {}
+        for name, stand_in, kind in kinds:
             if kind.hint(text):
                 text, count = _replace(text, kind, stand_in)
                 if count:
-                    found[name] = count
-        scrubbed.append(text)
-        counts.append(found)
-    return scrubbed, counts
+                    replacements[name] = count
+        scrubbed_texts.append(text)
+        counts.append(replacements)
+    return scrubbed_texts, counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _PLACE = "/*ROWS*/"
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ReviewFiles:
     """What `export` wrote."""
 
     page: str
@@ -32,7 +32,7 @@ class Exported:
     groups: int
 
 
-def export(judged: str, output: str, *, number: int = 100, by: Sequence[str] = ("verdict", "recipe")) -> Exported:
+def export(judged: str, output: str, *, number: int = 100, by: Sequence[str] = ("verdict", "recipe")) -> ReviewFiles:
     """Draw `number` rows of the `judged` folder and write `output`, an HTML page, and the rows beside it as `.jsonl`.
 
     Groups are the values of the columns `by`. Each gives equally many rows, or all that it has; what it lacks the others give. Which rows
@@ -49,12 +49,12 @@ def export(judged: str, output: str, *, number: int = 100, by: Sequence[str] = (
     if not output.endswith(".html"):
         raise UserError("the page is an .html file", where=output, cure="for example -o review.html")
     groups = _candidates(judged, number, by)
-    chosen = _shared_out(groups, number)
-    rows = _rows(judged, chosen)
+    sample = _evenly_drawn(groups, number)
+    rows = _rows(judged, sample)
     data = output.removesuffix(".html") + ".jsonl"
     storage.put(data, b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
     storage.put(output, _page(rows).encode())
-    return Exported(output, data, len(rows), len(groups))
+    return ReviewFiles(output, data, len(rows), len(groups))
 
 
 _Candidate = tuple[str, str, str]  # what orders it, the object, the id
@@ -67,41 +67,41 @@ def _candidates(judged: str, number: int, by: Sequence[str]) -> list[list[_Candi
         raise UserError("there is no judged table", where=judged, cure="give the `judged` folder of a run, after its filter stage")
     groups: dict[tuple[Any, ...], list[_Candidate]] = {}
     for path in paths:
-        found: dict[tuple[Any, ...], list[_Candidate]] = {}
+        rows_by_group: dict[tuple[Any, ...], list[_Candidate]] = {}
         for row in tables.read(path, sorted({"id", "verdict", *by})).to_pylist():
             if row["verdict"] != INTERMEDIATE:
-                found.setdefault(tuple(row[name] for name in by), []).append((content_id("review", row["id"]), path, row["id"]))
-        for key, own in found.items():
-            groups[key] = heapq.nsmallest(number, [*groups.get(key, ()), *own])
+                rows_by_group.setdefault(tuple(row[name] for name in by), []).append((content_id("review", row["id"]), path, row["id"]))
+        for key, candidates in rows_by_group.items():
+            groups[key] = heapq.nsmallest(number, [*groups.get(key, ()), *candidates])
     if not groups:
         raise UserError("the judged table has no rows to look at", where=judged, cure="run more documents")
     return list(groups.values())
 
 
-def _shared_out(groups: list[list[_Candidate]], number: int) -> list[_Candidate]:
+def _evenly_drawn(groups: list[list[_Candidate]], number: int) -> list[_Candidate]:
     ranks = sorted((rank, candidate) for group in groups for rank, candidate in enumerate(group))
     return sorted(candidate for _, candidate in ranks[:number])  # the first of every group, then the second of every group, …
 
 
-def _rows(judged: str, chosen: list[_Candidate]) -> list[dict[str, Any]]:
+def _rows(judged: str, sample: list[_Candidate]) -> list[dict[str, Any]]:
     generations = storage.join(os.path.dirname(judged.rstrip("/")), "generations")
-    wanted: dict[str, set[str]] = {}
-    for _, path, row_id in chosen:
-        wanted.setdefault(path, set()).add(row_id)
-    found: dict[str, dict[str, Any]] = {}
-    for path, ids in wanted.items():
+    ids_by_path: dict[str, set[str]] = {}
+    for _, path, row_id in sample:
+        ids_by_path.setdefault(path, set()).add(row_id)
+    rows: dict[str, dict[str, Any]] = {}
+    for path, ids in ids_by_path.items():
         sibling = storage.join(generations, storage.name_of(path))
         if not storage.exists(sibling):
             raise UserError("the generations of this object are missing", where=sibling, cure=f"put the folder beside {judged}")
         texts = {row["id"]: row["text"] or row["completion"] for row in tables.read(sibling, ["id", "text", "completion"]).to_pylist()}
         for row in tables.read(path, _COLUMNS).to_pylist():
             if row["id"] in ids:
-                found[row["id"]] = row | {"scores": dict(row["scores"]), "text": texts.get(row["id"]) or ""}
-    return [found[row_id] for _, _, row_id in chosen]
+                rows[row["id"]] = row | {"scores": dict(row["scores"]), "text": texts.get(row["id"]) or ""}
+    return [rows[row_id] for _, _, row_id in sample]
 
 
 def _page(rows: list[dict[str, Any]]) -> str:
     template = resources.files(__package__).joinpath("review.html").read_text("utf-8")
-    shown = [{"id": row["id"], "recipe": row["recipe"], "text": row["text"]} for row in rows]
-    data = json.dumps(shown, ensure_ascii=True).replace("<", "\\u003c")  # a text must not end the script that holds it
+    entries = [{"id": row["id"], "recipe": row["recipe"], "text": row["text"]} for row in rows]
+    data = json.dumps(entries, ensure_ascii=True).replace("<", "\\u003c")  # a text must not end the script that holds it
     return template.replace(_PLACE, data)

@@ -98,14 +98,14 @@ def requests(recipe: Recipe, row: Row, tokenizer: Tokenizer, lines: dict[Key, di
     """Every request that a run makes of a row, attempts after a completion that does not parse included."""
     url = row.document.url or row.document.id
     for step in recipe.steps:
-        made = []
+        generations = []
         for prompt in step.prompts(row, tokenizer):
             span = f"{prompt.span[0]}-{prompt.span[1]}"
             for attempt in range(step.retries + 1):
                 yield prompt, Request(prompt.messages, prompt.sampling, prompt.schema, 0, attempt), step.name
                 line = lines.get((url, recipe.name, step.name, span, prompt.key, str(attempt)))
                 completion = line["completion"] if line else ""
-                made.append(
+                generations.append(
                     Generation(
                         span,
                         step.name,
@@ -120,8 +120,8 @@ def requests(recipe: Recipe, row: Row, tokenizer: Tokenizer, lines: dict[Key, di
                 )
                 if not line or line.get("parses", True):
                     break
-                made[-1] = replace(made[-1], error="parse:json")
-        row = Row(row.document, {**row.earlier, step.name: made})
+                generations[-1] = replace(generations[-1], error="parse:json")
+        row = Row(row.document, {**row.earlier, step.name: generations})
 
 
 if __name__ == "__main__":

@@ -136,33 +136,33 @@ class Chaos:
     def _victims(self, kind: str) -> list[int]:
         """Living processes of this run of a kind."""
         mine = [pid for pid in _pids() if f"TMPDIR={self.temporary}" in _read(pid, "environ")]
-        words = {
+        patterns = {
             "engine": "vllm.entrypoints.openai.api_server",
             "worker": "rephrase.spark.runtime.worker_daemon",
             "executor": "CoarseGrainedExecutorBackend",
         }
-        found = [pid for pid in mine if words[kind] in _read(pid, "cmdline")]
+        pids = [pid for pid in mine if patterns[kind] in _read(pid, "cmdline")]
         if kind == "worker":  # the daemon's children do the work
-            return [pid for pid in found if any(parent in found for parent in [_parent(pid)])]
+            return [pid for pid in pids if any(parent in pids for parent in [_parent(pid)])]
         if kind == "engine":  # also the server's own children, whose death it must notice
-            return [pid for pid in mine if _session(pid) in {_session(server) for server in found}]
-        return found
+            return [pid for pid in mine if _session(pid) in {_session(server) for server in pids}]
+        return pids
 
     def _check_engines_gone(self) -> None:
         """No process of an engine is left of an executor that died 10 seconds ago."""
         deadline = time.monotonic() + _GRACE
-        while left := self._orphans():
-            assert time.monotonic() < deadline, f"engines outlived their executors: {left}"
+        while orphans := self._orphans():
+            assert time.monotonic() < deadline, f"engines outlived their executors: {orphans}"
             time.sleep(0.2)
 
     def _orphans(self) -> list[str]:
-        left = []
+        orphans = []
         for pid in self._victims("engine"):
             folder = next((word for word in _read(pid, "cmdline").split("\0") if word.endswith("/socket")), "")
             owner = Path(folder).parent.name.split("-")[:2] if folder else []
             if owner and not Process(int(owner[0]), int(owner[1])).alive:
-                left.append(f"{pid} of {owner[0]}")
-        return left
+                orphans.append(f"{pid} of {owner[0]}")
+        return orphans
 
     def _check_finished(self) -> None:
         """What was finished is never made again."""
@@ -249,21 +249,21 @@ def expected_ids(run: Run) -> list[str]:
     documents = tables.read_folder(storage.join(run.output, "documents")).drop_columns(["metadata"]).to_pylist()
     rows = [Row(Document(**values)) for values in documents]
     tokenizer = Tokenizer.load(run.tokenizer)
-    made = [
+    generated_tables = [
         asyncio.run(generate(rows, Task(recipe, step, tokenizer, Silent.model), Silent()))[0]
         for recipe in recipes_of(run.recipes)
         for step in recipe.steps
     ]
-    return sorted(row for table in made for row in table.column("id").to_pylist())
+    return sorted(row for table in generated_tables for row in table.column("id").to_pylist())
 
 
 def check_table(run: Run) -> int:
     """The generations are those of an undisturbed run. Returns how many there are."""
-    found = tables.read_folder(storage.join(run.output, "generations"))
-    ids = sorted(found.column("id").to_pylist())
+    table = tables.read_folder(storage.join(run.output, "generations"))
+    ids = sorted(table.column("id").to_pylist())
     assert len(ids) == len(set(ids)), "an id stands twice"
     assert ids == expected_ids(run), "rows are lost, or others are there"
-    bad = Counter(error for error in found.column("error").to_pylist() if error and error.startswith("engine"))
+    bad = Counter(error for error in table.column("error").to_pylist() if error and error.startswith("engine"))
     assert not bad, f"rows were lost to the engine: {bad}"
     return len(ids)
 

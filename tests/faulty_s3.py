@@ -27,7 +27,7 @@ class FaultyS3:
         self.share, self.random = share, random.Random(seed)
         self.faults: Counter[str] = Counter()
         self.calls = 0
-        self.written: list[str] = []  # keys, in the order of their PUTs
+        self.put_keys: list[str] = []  # keys, in the order of their PUTs
         self.lock = threading.Lock()
         self.server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -60,7 +60,7 @@ class HoldingS3(FaultyS3):
 
     def __init__(self, upstream: str, end: str, number: int) -> None:
         super().__init__(upstream)
-        self.end, self.left = end, number
+        self.end, self.puts_left = end, number
         self.full, self.stopped = threading.Event(), threading.Event()
 
     def draw(self, method: str, path: str) -> str | None:
@@ -69,8 +69,8 @@ class HoldingS3(FaultyS3):
             return None
         with self.lock:
             if urlsplit(path).path.endswith(self.end):
-                self.left -= 1
-            if self.left < 0:
+                self.puts_left -= 1
+            if self.puts_left < 0:
                 self.full.set()
         if not self.full.is_set():
             return None
@@ -101,7 +101,7 @@ def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
             if fault == "slow_down":
                 return self.answer(503, [("Content-Type", "application/xml")], _SLOW_DOWN)
             if self.command == "PUT":
-                proxy.written.append(urlsplit(self.path).path.partition("/")[2].partition("/")[2])
+                proxy.put_keys.append(urlsplit(self.path).path.partition("/")[2].partition("/")[2])
             upstream = http.client.HTTPConnection(str(proxy.upstream.hostname), proxy.upstream.port, timeout=30)
             upstream.request(self.command, self.path, body, dict(self.headers))
             response = upstream.getresponse()

@@ -10,7 +10,7 @@ import numpy as np
 
 from classifiers.fasttext.card import Card, card_path, describe_card, encode_card, read_card
 from classifiers.fasttext.labels import read_sourced
-from classifiers.fasttext.measures import Scores, Truth, line_at, threshold_by_keep_rate, threshold_by_precision
+from classifiers.fasttext.metrics import Scores, Truth, line_at, threshold_by_keep_rate, threshold_by_precision
 from classifiers.fasttext.model import load_model
 from classifiers.fasttext.settings import CalibrateSettings
 from rephrase import storage

@@ -7,7 +7,7 @@ import os
 import orjson
 from pydantic import Field
 
-from classifiers.fasttext.measures import Line
+from classifiers.fasttext.metrics import Line
 from classifiers.fasttext.settings import TrainSettings
 from rephrase import storage
 from rephrase.errors import UserError
@@ -33,7 +33,7 @@ class DataCounts(Section):
     digest: str
 
 
-class Quantised(Section):
+class QuantisedModel(Section):
     """The quantised model beside the `.bin`, measured on the same held-out rows."""
 
     auc: float
@@ -65,7 +65,7 @@ class Card(Section):
     model_bytes: int
     tuned: dict[str, float] | None = None
     """What autotune chose, by fastText's names; the same keys of `settings` then mean nothing."""
-    quantised: Quantised | None = None
+    quantised: QuantisedModel | None = None
     quantiles: tuple[float, ...] = ()
     """Nineteen scores that cut the corpus sample of the last calibration by a keep-rate into twentieths; for the check `ensemble`."""
     source_field: str | None = None
@@ -101,10 +101,10 @@ def describe_card(card: Card, name: str) -> str:
     data = card.data
     labels = ", ".join(f"`{label}` {count:,}" for label, count in data.labels.items())
     hidden = _TUNED if card.tuned else ()
-    shown = {key: value for key, value in card.settings.model_dump().items() if value is not None and key not in hidden}
+    rows = {key: value for key, value in card.settings.model_dump().items() if value is not None and key not in hidden}
     search = f", {card.settings.hold_out:.0%} of which only served the search for settings" if card.tuned else ""
-    shown |= {f"autotuned {name}": f"{value:g}" for name, value in (card.tuned or {}).items()}
-    settings = "\n".join(f"| {key} | {value} |" for key, value in shown.items())
+    rows |= {f"autotuned {name}": f"{value:g}" for name, value in (card.tuned or {}).items()}
+    settings = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
     lines = "\n".join(
         f"| {line.threshold:.6f}{' (chosen)' if line == card.threshold_line else ''} "
         f"| {line.kept:.1%} | {line.precision:.3f} | {line.recall:.3f} | {line.f1:.3f} |"

@@ -39,12 +39,12 @@ class Combined:
     def scores(self, texts: Sequence[str | None]) -> Scores:
         """The score of each text, by the models that know it; NaN where none does."""
         columns = np.array([self._of(model, card, texts) for model, card in zip(self.settings.models, self._cards, strict=True)])
-        known = ~np.isnan(columns)
+        scored = ~np.isnan(columns)
         if self.settings.combine == "max":
-            combined = np.where(known, columns, -np.inf).max(axis=0)
+            combined = np.where(scored, columns, -np.inf).max(axis=0)
         else:
-            combined = np.where(known, columns, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        return np.where(known.any(axis=0), combined, np.nan)
+            combined = np.where(scored, columns, 0).sum(axis=0) / np.maximum(scored.sum(axis=0), 1)
+        return np.where(scored.any(axis=0), combined, np.nan)
 
     def _of(self, model: str, card: Card | None, texts: Sequence[str | None]) -> Scores:
         scores = load_model(model).scores(texts, card.label) if card else load_model(model).scores(texts)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from classifiers.fasttext.fit import fit
-from classifiers.fasttext.labels import Labelled, read_labelled, read_texts
-from classifiers.fasttext.measures import auc, line_at
+from classifiers.fasttext.labels import LabelledTexts, read_labelled, read_texts
+from classifiers.fasttext.metrics import auc, line_at
 from classifiers.fasttext.settings import TrainSettings
 from classifiers.fasttext.train import choose_threshold, order_to_train
 from rephrase.errors import UserError
@@ -76,7 +76,7 @@ def cross_validate(
     )
 
 
-def _parts(data: Labelled, settings: TrainSettings, folds: int, paths: list[str]) -> list[list[int]]:
+def _parts(data: LabelledTexts, settings: TrainSettings, folds: int, paths: list[str]) -> list[list[int]]:
     parts: list[list[int]] = [[] for _ in range(folds)]
     for good in (True, False):
         rows = [i for i, is_good in enumerate(data.good) if is_good is good]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from classifiers.fasttext.labels import Labelled
+from classifiers.fasttext.labels import LabelledTexts
 from classifiers.fasttext.model import LABEL_PREFIX, POSITIVE, FastTextModel
 from classifiers.fasttext.settings import TrainSettings
 from rephrase.errors import UserError
@@ -25,7 +25,7 @@ _NAMES = {  # settings that autotune may choose, by fastText's names
 _CHOSEN = ("lr", "dim", "epoch", "wordNgrams", "minn", "maxn", "minCount")  # what autotune searches
 
 
-def fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -> tuple[FastTextModel, int, dict[str, float] | None]:
+def fit(data: LabelledTexts, rows: list[int], settings: TrainSettings, folder: str) -> tuple[FastTextModel, int, dict[str, float] | None]:
     """A model of these rows of the data, its hash buckets, and what autotune chose (fastText's names; None where it was not asked).
 
     With `settings.autotune`, a share `settings.hold_out` of the rows is kept from training for the search. Nothing else would leave the
@@ -37,8 +37,8 @@ def fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -
     rows, tuning = _for_tuning(data, rows, settings) if settings.autotune else (rows, [])
     path = _write(data, rows, os.path.join(folder, "train.txt"))
     # Few texts have few n-grams: buckets beyond twice their number would only make the model large. Autotune tries those of characters too.
-    words = sum(data.texts[row].count(" ") + 1 for row in rows)
-    grams = 2 * sum(len(data.texts[row]) for row in rows) if settings.autotune else words * max(settings.word_ngrams - 1, 1)
+    n_words = sum(data.texts[row].count(" ") + 1 for row in rows)
+    grams = 2 * sum(len(data.texts[row]) for row in rows) if settings.autotune else n_words * max(settings.word_ngrams - 1, 1)
     buckets = settings.buckets or min(_MAX_BUCKETS, 2 * grams)
     free = set(_NAMES) - settings.model_fields_set if settings.autotune else set()  # fastText tunes what it is not given
     options: dict[str, Any] = {name: getattr(settings, ours) for ours, name in _NAMES.items() if ours not in free}
@@ -52,12 +52,12 @@ def fit(data: Labelled, rows: list[int], settings: TrainSettings, folder: str) -
     except (ValueError, RuntimeError, MemoryError) as error:
         cure = "lower the learning rate, min_count or buckets" + (", or search longer" if settings.autotune else "")
         raise UserError(f"fastText cannot train: {error}", where="settings", cure=cure) from error
-    found = model.f.getArgs()
-    tuned = {name: getattr(found, name) for name in _CHOSEN} if settings.autotune else None
-    return FastTextModel(model, "the trained model"), int(found.bucket) if tuned else buckets, tuned
+    arguments = model.f.getArgs()
+    tuned = {name: getattr(arguments, name) for name in _CHOSEN} if settings.autotune else None
+    return FastTextModel(model, "the trained model"), int(arguments.bucket) if tuned else buckets, tuned
 
 
-def saved(model: FastTextModel, folder: str) -> bytes:
+def file_bytes(model: FastTextModel, folder: str) -> bytes:
     """The model as the bytes of a file."""
     path = os.path.join(folder, "model.bin")
     model.save(path)
@@ -65,7 +65,7 @@ def saved(model: FastTextModel, folder: str) -> bytes:
         return file.read()
 
 
-def _for_tuning(data: Labelled, rows: list[int], settings: TrainSettings) -> tuple[list[int], list[int]]:
+def _for_tuning(data: LabelledTexts, rows: list[int], settings: TrainSettings) -> tuple[list[int], list[int]]:
     """The rows without those for the search, and these: the same share of each class, fixed by the texts and the seed."""
     tuning: set[int] = set()
     for good in (True, False):
@@ -77,7 +77,7 @@ def _for_tuning(data: Labelled, rows: list[int], settings: TrainSettings) -> tup
     return [row for row in rows if row not in tuning], sorted(tuning)
 
 
-def _write(data: Labelled, rows: list[int], path: str) -> str:
+def _write(data: LabelledTexts, rows: list[int], path: str) -> str:
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(f"{POSITIVE if data.good[row] else NEGATIVE} {data.texts[row]}\n" for row in rows)
     return path

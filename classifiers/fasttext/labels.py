@@ -25,7 +25,7 @@ _READ = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Sourced:
+class SourcedTexts:
     """Texts as a corpus has them, duplicates too, each with the name of its source. All lists are equally long."""
 
     texts: list[str]
@@ -35,7 +35,7 @@ class Sourced:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledTexts:
     """Distinct texts with their class, and what was left out."""
 
     texts: list[str]
@@ -53,7 +53,7 @@ class Labelled:
     digest: str
 
 
-def read_labelled(paths: Sequence[str], text_field: str, label_field: str, positive: str | None) -> Labelled:
+def read_labelled(paths: Sequence[str], text_field: str, label_field: str, positive: str | None) -> LabelledTexts:
     """Read all rows of the files, folders or globs.
 
     Raises `UserError`, with file and row, for missing files, bad JSON, missing fields and values of the wrong type; and for
@@ -67,30 +67,30 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
     if not rows:
         raise UserError("there are no rows", where=where, cure=f'give JSON lines such as {{"{text_field}": "…", "{label_field}": 1}}')
     labels = Counter(label for _, label in rows)
-    chosen = positive or _guess(labels, where)
-    is_good = {label: _is_good(label, chosen, where) for label in labels}
+    positive_label = positive or _guess(labels, where)
+    is_good = {label: _is_good(label, positive_label, where) for label in labels}
     if len(set(is_good.values())) == 1:
-        shown = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
+        listing = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
         which = "positive" if all(is_good.values()) else "negative"
         cure = "a classifier needs texts of both classes" if positive is None else f"--positive takes one of the labels, not `{positive}`"
-        raise UserError(f"all rows are {which}; labels: {shown}", where=where, cure=cure)
+        raise UserError(f"all rows are {which}; labels: {listing}", where=where, cure=cure)
     classes: dict[str, set[bool]] = {}
     for text, label in rows:
         if text:
             classes.setdefault(text, set()).add(is_good[label])
-    kept = {text: next(iter(found)) for text, found in classes.items() if len(found) == 1}
-    ordered = sorted((content_id(text), text) for text in kept)
+    class_of_text = {text: next(iter(text_classes)) for text, text_classes in classes.items() if len(text_classes) == 1}
+    ordered = sorted((content_id(text), text) for text in class_of_text)
     blank = sum(1 for text, _ in rows if not text)
-    conflicting = sum(1 for text, _ in rows if text and text not in kept)
-    return Labelled(
+    conflicting = sum(1 for text, _ in rows if text and text not in class_of_text)
+    return LabelledTexts(
         texts=[text for _, text in ordered],
-        good=[kept[text] for _, text in ordered],
+        good=[class_of_text[text] for _, text in ordered],
         labels=dict(labels.most_common()),
-        positive=chosen,
+        positive=positive_label,
         blank=blank,
-        duplicates=len(rows) - blank - conflicting - len(kept),
+        duplicates=len(rows) - blank - conflicting - len(class_of_text),
         conflicting=conflicting,
-        digest=content_id(*(part for key, text in ordered for part in (key, str(kept[text])))),
+        digest=content_id(*(part for key, text in ordered for part in (key, str(class_of_text[text])))),
     )
 
 
@@ -103,13 +103,13 @@ def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
     return texts
 
 
-def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None, labels: tuple[str, str | None] | None) -> Sourced:
+def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None, labels: tuple[str, str | None] | None) -> SourcedTexts:
     """The texts of JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`.
 
     `labels` are the label field and the positive label (None: to be guessed); None leaves labels unread, and the field absent.
     Without a `source_field` all sources are "".
     """
-    texts, sources, found = [], [], []
+    texts, sources, row_labels = [], [], []
     for place, record in rows_of(paths):
         text = _text(field_of(record, text_field, place), text_field, place)
         if not text:
@@ -117,16 +117,16 @@ def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None
         texts.append(text)
         sources.append(_label(field_of(record, source_field, place), source_field, place) if source_field else "")
         if labels:
-            found.append(_label(field_of(record, labels[0], place), labels[0], place))
+            row_labels.append(_label(field_of(record, labels[0], place), labels[0], place))
     where = ", ".join(paths)
     if not texts:
         raise UserError("there are no texts", where=where, cure="give JSON lines with texts")
     if not labels:
-        return Sourced(texts, sources, [])
-    counts = Counter(found)
+        return SourcedTexts(texts, sources, [])
+    counts = Counter(row_labels)
     positive = labels[1] or _guess(counts, where)
     is_good = {label: _is_good(label, positive, where) for label in counts}
-    return Sourced(texts, sources, [is_good[label] for label in found])
+    return SourcedTexts(texts, sources, [is_good[label] for label in row_labels])
 
 
 def rows_of(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -140,11 +140,11 @@ def rows_of(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 
 def _lines(path: str) -> Iterator[bytes]:
-    rest = b""
+    remainder = b""
     for piece in _pieces(path):
-        *whole, rest = (rest + piece).split(b"\n")
+        *whole, remainder = (remainder + piece).split(b"\n")
         yield from whole
-    yield rest
+    yield remainder
 
 
 def _pieces(path: str) -> Iterator[bytes]:
@@ -203,12 +203,12 @@ def _label(value: Any, field: str, place: str) -> str:
 
 
 def _guess(labels: Counter[str], where: str) -> str:
-    known = [label for label in labels if label.lower() in _POSITIVE]
-    if len(known) == 1 or len(labels) == 1:
-        return (known or list(labels))[0]
-    shown = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
+    candidates = [label for label in labels if label.lower() in _POSITIVE]
+    if len(candidates) == 1 or len(labels) == 1:
+        return (candidates or list(labels))[0]
+    listing = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
     cure = "set `positive` (--positive), for example --positive good or --positive '>=3'"
-    raise UserError(f"which label is the positive one? {shown}", where=where, cure=cure)
+    raise UserError(f"which label is the positive one? {listing}", where=where, cure=cure)
 
 
 def _is_good(label: str, positive: str, where: str) -> bool:

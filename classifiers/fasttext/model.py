@@ -43,8 +43,8 @@ class FastTextModel:
     def scores(self, texts: Sequence[str | None], label: str = POSITIVE) -> npt.NDArray[np.float64]:
         """P(label) of each text, from 0 to 1; NaN for None and blank texts. `UserError` if the model has no such label."""
         if label not in self.label_names:
-            shown = ", ".join(self.label_names[:8]) + (", …" if len(self.label_names) > 8 else "")
-            raise UserError(f"the model has no label `{label}`", where=self._name, cure=f"set `label` to one of {shown}")
+            listing = ", ".join(self.label_names[:8]) + (", …" if len(self.label_names) > 8 else "")
+            raise UserError(f"the model has no label `{label}`", where=self._name, cure=f"set `label` to one of {listing}")
         scores = np.full(len(texts), np.nan)
         # All labels are asked for: fastText rounds each by itself, so that one does not tell the other.
         for row, labels, values in self._predict(texts, len(self.label_names)):
@@ -77,13 +77,13 @@ class FastTextModel:
 
     def _predict(self, texts: Sequence[str | None], count: int) -> list[tuple[int, Sequence[str], Sequence[float]]]:
         lines = [(row, line) for row, text in enumerate(texts) if text and (line := normalise(text)) and not line.isspace()]
-        found: list[tuple[int, Sequence[str], Sequence[float]]] = []
+        predictions: list[tuple[int, Sequence[str], Sequence[float]]] = []
         for at in range(0, len(lines), _BATCH):
             rows, part = zip(*lines[at : at + _BATCH], strict=True)
             # Only lists: `predict` of a single string fails under numpy 2 in several builds of fastText.
             labels, values = self._model.predict(list(part), k=count)
-            found += zip(rows, labels, values, strict=True)
-        return found
+            predictions += zip(rows, labels, values, strict=True)
+        return predictions
 
 
 def load_model(path: str) -> FastTextModel:
@@ -93,12 +93,12 @@ def load_model(path: str) -> FastTextModel:
     """
     if storage.is_s3(path):
         return _load_s3(path)
-    check_there(path)
+    check_exists(path)
     status = os.stat(path)
     return _load_file(path, status.st_mtime_ns, status.st_size)
 
 
-def check_there(path: str) -> None:
+def check_exists(path: str) -> None:
     """Raise a `UserError` if there is no file of a model at the path or `s3://` URL."""
     if not (storage.exists(path) if storage.is_s3(path) else os.path.isfile(path)):
         cure = f"its file is {path}.bin" if storage.exists(f"{path}.bin") else "check the path; `rephrase classifier train` makes a model"

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifiers.fasttext.card import Card, DataCounts, Quantised, card_path, describe_card, encode_card, read_card
-from classifiers.fasttext.fit import fit, saved
-from classifiers.fasttext.labels import Labelled, read_labelled, read_texts
-from classifiers.fasttext.measures import Line, Scores, Truth, auc, line_at, threshold_by_keep_rate, threshold_by_precision
+from classifiers.fasttext.card import Card, DataCounts, QuantisedModel, card_path, describe_card, encode_card, read_card
+from classifiers.fasttext.fit import file_bytes, fit
+from classifiers.fasttext.labels import LabelledTexts, read_labelled, read_texts
+from classifiers.fasttext.metrics import Line, Scores, Truth, auc, line_at, threshold_by_keep_rate, threshold_by_precision
 from classifiers.fasttext.model import POSITIVE
 from classifiers.fasttext.settings import TrainSettings
 from rephrase import storage
@@ -68,8 +68,8 @@ def train(
         raise UserError("a corpus sample is of use only with a keep-rate", where=", ".join(corpus), cure="set `keep_rate` (--keep-rate)")
     data = read_labelled(paths, settings.text_field, settings.label_field, settings.positive)
     sample = read_texts(corpus, settings.text_field) if corpus else []
-    given = sorted(settings.model_fields_set) if settings.autotune else []  # the others are autotune's to choose
-    digest = content_id(_METHOD, settings.model_dump_json(), data.digest, content_id(*sample), *given)
+    explicit_settings = sorted(settings.model_fields_set) if settings.autotune else []  # the others are autotune's to choose
+    digest = content_id(_METHOD, settings.model_dump_json(), data.digest, content_id(*sample), *explicit_settings)
     base = output.removesuffix(".bin").rstrip("/")
     model_path, json_path, markdown_path = f"{base}.bin", card_path(f"{base}.bin"), f"{base}.md"
     existing = read_card(model_path)
@@ -82,13 +82,13 @@ def train(
         truth, scores = np.array([data.good[i] for i in split.held_out]), model.scores([data.texts[i] for i in split.held_out])
         sample_scores = model.scores(sample) if sample else None
         threshold, rule = choose_threshold(truth, scores, sample_scores, settings, paths)
-        content = saved(model, folder)
+        content = file_bytes(model, folder)
         quantised, small = None, b""
         if settings.quantise:
             model.quantise()
-            small = saved(model, folder)
+            small = file_bytes(model, folder)
             rough = model.scores([data.texts[i] for i in split.held_out])
-            quantised = Quantised(auc=auc(truth, rough), threshold_line=line_at(threshold, truth, rough), model_bytes=len(small))
+            quantised = QuantisedModel(auc=auc(truth, rough), threshold_line=line_at(threshold, truth, rough), model_bytes=len(small))
     card = Card(
         digest=digest,
         settings=settings,
@@ -116,7 +116,7 @@ def train(
     return Report(model_path, json_path, markdown_path, card, up_to_date=False)
 
 
-def _split(data: Labelled, settings: TrainSettings, paths: list[str]) -> _Split:
+def _split(data: LabelledTexts, settings: TrainSettings, paths: list[str]) -> _Split:
     """Rows to train on and rows to hold out, the same share of each class, both fixed by the texts and the seed."""
     train: list[list[int]] = []
     held_out: list[int] = []
@@ -133,7 +133,7 @@ def _split(data: Labelled, settings: TrainSettings, paths: list[str]) -> _Split:
     return _Split(order_to_train(data, train, settings), sorted(held_out))
 
 
-def order_to_train(data: Labelled, classes: list[list[int]], settings: TrainSettings) -> list[int]:
+def order_to_train(data: LabelledTexts, classes: list[list[int]], settings: TrainSettings) -> list[int]:
     """The rows of all classes, balanced where the settings say so, in an order fixed by the texts and the seed."""
     if settings.balance:
         least = min(map(len, classes))
@@ -168,7 +168,7 @@ def _table(threshold: float, truth: Truth, scores: Scores) -> tuple[Line, ...]:
     return tuple(line_at(value, truth, scores) for value in sorted(thresholds))
 
 
-def _counts(data: Labelled, split: _Split, paths: list[str]) -> DataCounts:
+def _counts(data: LabelledTexts, split: _Split, paths: list[str]) -> DataCounts:
     def good(rows: list[int]) -> int:
         return sum(data.good[i] for i in rows)
 

@@ -31,11 +31,11 @@ def add_parser(commands: Any) -> None:
     Its parsers set `action`, a function of the parsed options that does the work and raises `UserError`.
     """
     style = argparse.RawDescriptionHelpFormatter
-    words = "train, evaluate and calibrate quality classifiers"
-    classifier = commands.add_parser("classifier", help=words, description="fastText quality classifiers.")
+    about = "train, evaluate and calibrate quality classifiers"
+    classifier = commands.add_parser("classifier", help=about, description="fastText quality classifiers.")
     inner = classifier.add_subparsers(metavar="COMMAND", required=True)
-    words = "labelled texts to a model with a threshold"
-    parser = inner.add_parser("train", help=words, description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
+    about = "labelled texts to a model with a threshold"
+    parser = inner.add_parser("train", help=about, description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
     _add_labels(parser)
     parser.add_argument("-o", "--output", required=True, help="path or s3:// URL of the model, without extension")
     _add_training(parser)
@@ -43,15 +43,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--quantise", action="store_true", default=None, help="also write OUTPUT.ftz, several times smaller")
     parser.set_defaults(action=train_command)
 
-    words = "Train a model for each of several folds on the rows of the others, and say how far the measures spread. Stores nothing."
-    parser = inner.add_parser("cross-validate", help="how far the measures of a training spread", description=words)
+    about = "Train a model for each of several folds on the rows of the others, and say how far the measures spread. Stores nothing."
+    parser = inner.add_parser("cross-validate", help="how far the measures of a training spread", description=about)
     _add_labels(parser)
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="parts of the rows (default: 5)")
     _add_training(parser)
     parser.set_defaults(action=cross_validate_command)
 
-    words = "Measure a model on labelled texts that it was not trained on: ranking, thresholds, calibration, and where it is wrong."
-    parser = inner.add_parser("eval", help="measure a model on labelled texts", description=words)
+    about = "Measure a model on labelled texts that it was not trained on: ranking, thresholds, calibration, and where it is wrong."
+    parser = inner.add_parser("eval", help="measure a model on labelled texts", description=about)
     parser.add_argument("model", help="path or s3:// URL of a fastText model, .bin or .ftz")
     _add_labels(parser)
     _add_fields(parser)
@@ -60,8 +60,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--json", metavar="FILE", help="also write the report as JSON, local or s3://")
     parser.set_defaults(action=evaluate_command)
 
-    words = "Put a new threshold into the card of a trained model. The `quality` check reads it from there."
-    parser = inner.add_parser("calibrate", help="a new threshold without training", description=words)
+    about = "Put a new threshold into the card of a trained model. The `quality` check reads it from there."
+    parser = inner.add_parser("calibrate", help="a new threshold without training", description=about)
     parser.add_argument("model", help="path or s3:// URL of a model with a card")
     parser.add_argument(
         "texts", nargs="+", help="JSONL files (plain, .gz, .zst), folders or globs, local or s3://; for --precision labelled"
@@ -90,8 +90,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     rule = parser.add_mutually_exclusive_group()
     rule.add_argument("--keep-rate", type=float, metavar="R", help="threshold that keeps this share of the texts")
     rule.add_argument("--precision", type=float, metavar="P", help="lowest threshold with at least this precision (default threshold: 0.5)")
-    words = "JSONL sample of the corpus to measure the keep-rate on (default: held-out rows)"
-    parser.add_argument("--keep-rate-of", nargs="+", metavar="FILE", help=words)
+    about = "JSONL sample of the corpus to measure the keep-rate on (default: held-out rows)"
+    parser.add_argument("--keep-rate-of", nargs="+", metavar="FILE", help=about)
     _add_fields(parser)
     parser.add_argument("--balance", action="store_true", default=None, help="train on equally many rows of both classes")
     parser.add_argument("--lr", "--learning-rate", type=float, dest="learning_rate", metavar="X", help="learning rate (default: 0.1)")
@@ -103,8 +103,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--buckets", type=int, metavar="N", help="hash buckets of n-grams (default: by the data, at most 2000000)")
     parser.add_argument("--threads", type=int, metavar="N", help="more than 1 is faster, but no longer repeatable (default: 1)")
     parser.add_argument("--seed", type=int, metavar="N", help="of the hold-out, the folds and the learner (default: 0)")
-    words = "let fastText search so long for the settings that are not given; not repeatable"
-    parser.add_argument("--autotune", type=int, metavar="SECONDS", help=words)
+    about = "let fastText search so long for the settings that are not given; not repeatable"
+    parser.add_argument("--autotune", type=int, metavar="SECONDS", help=about)
 
 
 def train_command(options: argparse.Namespace) -> None:
@@ -131,7 +131,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
     """`rephrase classifier eval`. Raises `UserError`."""
     import orjson
 
-    from classifiers.fasttext.evaluation import evaluate
+    from classifiers.fasttext.evaluate import evaluate
     from classifiers.fasttext.settings import EvaluateSettings
     from rephrase import storage
     from rephrase.cli.classifier_tables import print_evaluation
@@ -152,5 +152,5 @@ def calibrate_command(options: argparse.Namespace) -> None:
 
 
 def _settings(section: type[Section], options: argparse.Namespace, command: str) -> Any:
-    given = {name: getattr(options, name) for name in section.model_fields if getattr(options, name, None) is not None}
-    return validate(section, given, f"rephrase classifier {command}")
+    settings = {name: getattr(options, name) for name in section.model_fields if getattr(options, name, None) is not None}
+    return validate(section, settings, f"rephrase classifier {command}")

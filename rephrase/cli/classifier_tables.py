@@ -9,8 +9,8 @@ from rich.table import Table
 
 from classifiers.fasttext.calibrate import Calibration
 from classifiers.fasttext.cross_validate import CrossValidation
-from classifiers.fasttext.evaluation import Evaluation, Example
-from classifiers.fasttext.measures import Line
+from classifiers.fasttext.evaluate import Evaluation, Example
+from classifiers.fasttext.metrics import Line
 from classifiers.fasttext.train import Report
 
 _SPREAD = 0.2  # between the lowest and the highest line of the table; a model that has learnt its labels spreads over most of 0 to 1
@@ -93,13 +93,13 @@ def histogram(counts: Sequence[int]) -> str:
     )
 
 
-def _lines(lines: Sequence[Line], title: str, chosen: float) -> Table:
+def _lines(lines: Sequence[Line], title: str, threshold: float) -> Table:
     table = Table(title=title)
     for name in ("threshold", "kept", "precision", "recall", "F1"):
         table.add_column(name, justify="right")
     for line in lines:
         row = (f"{line.threshold:.6f}", f"{line.kept:.1%}", f"{line.precision:.3f}", f"{line.recall:.3f}", f"{line.f1:.3f}")
-        table.add_row(*row, style="bold" if line.threshold == chosen else None)
+        table.add_row(*row, style="bold" if line.threshold == threshold else None)
     return table
 
 

@@ -1,123 +1,35 @@
-"""`rephrase label`: a model grades a sample of documents by a rubric, as labels to train a classifier on.
-
-No Spark is needed: some thousands of labels make a classifier, and one engine writes them.
-"""
+"""The command `rephrase label`."""
 
 from __future__ import annotations
 
-import asyncio
-import heapq
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+import argparse
+from typing import Any
 
-import orjson
-from rich.console import Console
-
-from rephrase import storage
+from rephrase.cli.engine_options import add_engine_options, named_engine
 from rephrase.errors import UserError
-from rephrase.generation.loop import generate
-from rephrase.generation.step_run import Task
-from rephrase.readers.settings import Input
-from rephrase.recipes.base import Recipe, Row
-from rephrase.recipes.catalogue import recipes_of
-from rephrase.recipes.use import RecipeUse
-from rephrase.records import Document, content_id, unit_interval
-from rephrase.settings.validation import validate
-from rephrase.text.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from rephrase.engines.settings import EngineConfig
-
-_BATCH = 256  # documents between two looks at the output: what is written is not asked for again
-_console = Console(stderr=True, highlight=False)
 
 
-def label(documents: list[Document], rubric: str, engine: EngineConfig, tokenizer: str, output: str) -> int:
-    """Write a line of JSON for each document: `text`, `label` (a word or a grade), `id`, `url`, `rubric`, `model`. Returns how many.
-
-    Documents whose label stands in the output already are not asked for again. Raises `UserError` for a rubric that gives no label.
-    """
-    from rephrase.engines.factory import open_engine
-
-    [recipe, *more] = recipes_of([RecipeUse(use=rubric)])
-    if more or len(recipe.steps) != 1:
-        raise UserError(
-            "a rubric is one recipe of one step", where=rubric, cure="for example label/educational, or a recipe file of your own"
-        )
-    done = _written(output)
-    todo = [document for document in documents if document.id not in done]
-    if len(todo) < len(documents):
-        _console.print(f"label: {len(documents) - len(todo)} of {len(documents)} are labelled already")
-
-    async def run() -> None:
-        open_one = open_engine(engine)
-        failed = 0
-        try:
-            for at in range(0, len(todo), _BATCH):
-                part = todo[at : at + _BATCH]
-                rows = [Row(document) for document in part]
-                table, _ = await generate(rows, Task(recipe, recipe.steps[0], Tokenizer.load(tokenizer), open_one.model), open_one)
-                found = {row["document_id"]: row for row in table.to_pylist()}
-                for document in part:
-                    line = _line(document, found.get(document.id), recipe)
-                    if line is None:
-                        failed += 1
-                    else:
-                        done[document.id] = line
-                storage.put(output, b"".join(orjson.dumps(line) + b"\n" for line in done.values()))
-                _console.print(f"label: {min(at + _BATCH, len(todo))}/{len(todo)} documents, {failed} without a label")
-        finally:
-            await open_one.close()
-
-    if todo:
-        asyncio.run(run())
-    return len(done)
+def add_parser(commands: Any) -> None:
+    """Add `label` to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
+    about = "Let a model grade a sample of documents by a rubric, as labels for `rephrase classifier train`. Resumes."
+    parser = commands.add_parser("label", help="let a model label a sample, to train a classifier on", description=about)
+    parser.add_argument("input", nargs="+", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; globs, folders, s3://")
+    parser.add_argument("-o", "--to", required=True, metavar="labels.jsonl", help="where the labels go, local or s3://")
+    parser.add_argument(
+        "--rubric", default="label/educational", metavar="NAME", help="a label/… recipe or a recipe file (default: label/educational)"
+    )
+    parser.add_argument("-n", "--number", type=int, default=1000, metavar="N", help="documents, drawn by their ids (default: 1000)")
+    parser.add_argument("--text", metavar="FIELD", help="the field that holds the text (default: that of --config, or text)")
+    add_engine_options(parser)
+    parser.set_defaults(action=_label)
 
 
-def sample(paths: list[str], size: int, text_field: str = "text") -> list[Document]:
-    """Documents drawn by their ids from files of any format that the shard stage reads: the same ones on any machine, in one pass.
+def _label(options: argparse.Namespace) -> None:
+    from rephrase.cli.documents import sample
+    from rephrase.cli.labelling import label
 
-    Raises `UserError` if there are none.
-    """
-    drawn = heapq.nsmallest(size, documents_in(paths, text_field), key=lambda document: (unit_interval(document.id, "label"), document.id))
-    return list({document.id: document for document in drawn}.values())
-
-
-def documents_in(paths: list[str], text_field: str = "text", min_characters: int = 200, also: Sequence[str] = ()) -> Iterator[Document]:
-    """The documents of files, folders and globs, without tables and Spark; texts below `min_characters` are left out.
-
-    The fields named in `also` go into their metadata. Raises `UserError` if there are none, with what the first read error says.
-    """
-    from rephrase.readers import RawDocument, ReadError, read_documents
-
-    settings = {"paths": paths, "fields": {"text": text_field, "also": list(also)}, "min_characters": min_characters}
-    config: Input = validate(Input, settings, "input")
-    found, trouble = 0, ""
-    for path in paths:
-        for file in storage.expand(path):
-            for item in read_documents(file, config):
-                if isinstance(item, ReadError):
-                    trouble = trouble or f": {item.reason}"
-                if isinstance(item, RawDocument):
-                    found += 1
-                    yield Document(content_id(item.text), item.text, item.source, item.url, item.language, metadata=item.metadata)
-    if not found:
-        cure = "WARC, WET, JSONL or Parquet; --text names the field of the texts"
-        raise UserError(f"no documents were found{trouble}", where=", ".join(paths), cure=cure)
-
-
-def _written(output: str) -> dict[str, dict[str, Any]]:
-    if not storage.exists(output):
-        return {}
-    lines = [orjson.loads(line) for line in storage.read(output).splitlines() if line.strip()]
-    return {line["id"]: line for line in lines}
-
-
-def _line(document: Document, row: dict[str, Any] | None, recipe: Recipe) -> dict[str, Any] | None:
-    if row is None or row["error"]:
-        return None
-    fields = orjson.loads(row["fields"] or b"{}")
-    value = fields.get("label", fields.get("score"))
-    if value is None:
-        raise UserError("the rubric gives neither a label nor a score", where=recipe.name, cure="use the parser `label` or `score` in it")
-    return {"text": document.text, "label": value, "id": document.id, "url": document.url, "rubric": recipe.name, "model": row["model"]}
+    engine, tokenizer, fields = named_engine(options)
+    if engine is None:
+        raise UserError("no engine to label with", where="label", cure="give --model or --config")
+    number = label(sample(options.input, options.number, fields.text), options.rubric, engine, tokenizer, options.to)
+    print(f"{number} labels in {options.to}")

@@ -80,7 +80,7 @@ def job(command: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     from rephrase.cli import classifier as command
     from rephrase.cli import config as config_command
-    from rephrase.cli import recipe_commands, table_commands
+    from rephrase.cli import label, preview, recipes, table_commands
     from rephrase.cli import review as review_command
 
     style = argparse.RawDescriptionHelpFormatter
@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     summary.set_defaults(action=lambda options: _report(load(options), options.show))
     _add_show(commands)
     config_command.add_parser(commands)
-    recipe_commands.add_parsers(commands)
+    for recipe_command in (recipes, preview, label):
+        recipe_command.add_parser(commands)
     table_commands.add_parsers(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)

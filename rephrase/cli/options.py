@@ -33,13 +33,13 @@ def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, 
     """KEY=VALUE words of an option, with values as YAML. Raises `UserError` for words of another form."""
     from rephrase.settings.validation import parse_yaml
 
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
             raise UserError(f"`{setting}` is not KEY=VALUE", where=option, cure=f"for example {option} {example}")
-        found[key.strip()] = parse_yaml(value, f"{option} {key}")
-    return found
+        values[key.strip()] = parse_yaml(value, f"{option} {key}")
+    return values
 
 
 def load(options: argparse.Namespace) -> Run:

@@ -21,14 +21,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("judged", help="the `judged` folder of a run, local or s3://; `generations` must stand beside it")
     parser.add_argument("-o", "--output", required=True, metavar="review.html", help="the page; the rows go beside it, as .jsonl")
     parser.add_argument("-n", "--number", type=int, default=100, metavar="N", help="rows (default: 100)")
-    words = "columns whose values form the groups (default: verdict,recipe)"
-    parser.add_argument("--by", default="verdict,recipe", metavar="COLUMN,…", help=words)
+    about = "columns whose values form the groups (default: verdict,recipe)"
+    parser.add_argument("--by", default="verdict,recipe", metavar="COLUMN,…", help=about)
     parser.set_defaults(action=export_command)
 
-    words = (
+    about = (
         "How far the verdicts agree with the marks, how many rejected texts of each check people call good, and where a score cuts best."
     )
-    parser = inner.add_parser("import", help="compare marks with verdicts", description=words)
+    parser = inner.add_parser("import", help="compare marks with verdicts", description=about)
     parser.add_argument("marks", help="marks.jsonl, as the page gave it, local or s3://")
     parser.add_argument("--of", required=True, metavar="review.jsonl", help="the rows that were marked")
     parser.add_argument("--score", metavar="NAME", help="also find the bound of this score that agrees best, such as quality")

@@ -36,7 +36,7 @@ def show_pairs(run: Run, number: int, verdict: str | None = None, console: Conso
     console = console or Console(highlight=False)
     table = "judged" if verdict else "mixture"
     paths = objects_of(run.output, table)
-    rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _wanted(row, verdict))
+    rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _fits(row, verdict))
     ids = _of_many_recipes(rows, number)
     if not ids and verdict:
         raise UserError(f"no row has the verdict `{verdict}`", where=storage.join(run.output, table), cure="`rephrase summary` lists them")
@@ -53,50 +53,52 @@ def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> No
     check_begun(run.output)
     console = console or Console(highlight=False)
     mixed = _find(run, "mixture", ids, _MIXTURE)
-    known = _find(run, "generations", ids, ["id"]) | _documents(run, ids)
-    missing = [one for one in ids if one not in known]
+    rows = _find(run, "generations", ids, ["id"]) | _documents(run, ids)
+    missing = [row_id for row_id in ids if row_id not in rows]
     if missing:
         raise UserError(f"no table has a row with the id `{missing[0]}`", where=run.output, cure="ids stand in the column `id`")
-    for one in ids:
-        console.print(Text(f"{one}  {_fields(mixed[one])}" if one in mixed else f"{one}  not in the mixture", style="bold"))
-        _print(run, [one], console, details=True)
+    for row_id in ids:
+        console.print(Text(f"{row_id}  {_fields(mixed[row_id])}" if row_id in mixed else f"{row_id}  not in the mixture", style="bold"))
+        _print(run, [row_id], console, details=True)
 
 
 def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = False) -> None:
     generations = _find(run, "generations", ids, [*_GENERATION, "text", "completion", "lineage"])
     judged = _find(run, "judged", ids, ["id", "verdict", "scores"])
-    documents = _documents(run, [row["document_id"] for row in generations.values()] + [one for one in ids if one not in generations])
-    for one in ids:
-        row = generations.get(one)
-        document = documents[row["document_id"] if row else one]
+    originals = [row_id for row_id in ids if row_id not in generations]
+    documents = _documents(run, [row["document_id"] for row in generations.values()] + originals)
+    for row_id in ids:
+        row = generations.get(row_id)
+        document = documents[row["document_id"] if row else row_id]
         text = document["text"][row["span_start"] : row["span_end"]] if row else document["text"]
         console.print(_panel(text, f"original  {document['url'] or document['id']}", _fields(document, "text", "url") if details else ""))
         if row:
-            verdict = judged.get(one, {"verdict": "not judged", "scores": []})
+            verdict = judged.get(row_id, {"verdict": "not judged", "scores": []})
             scores = ", ".join(f"{name} {score:.3g}" for name, score in verdict["scores"])
-            words = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
-            passed = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}"
-            written = row["text"] if row["text"] is not None else row["completion"]
-            console.print(_panel(written, f"{row['recipe']}  by {row['model']}{passed}", words, "red" if passed else "green"))
+            notes = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
+            rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}"
+            completion = row["text"] if row["text"] is not None else row["completion"]
+            console.print(_panel(completion, f"{row['recipe']}  by {row['model']}{rejection}", notes, "red" if rejection else "green"))
 
 
 def _panel(text: str, title: str, details: str, style: str = "none") -> Panel:
     # Never as a string: what stands in brackets on a web page would be taken for markup.
-    words = Text(text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…")
+    content = Text(text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…")
     if details:
-        words.append(f"\n\n{details}", style="dim")
-    return Panel(words, title=Text(title), title_align="left", border_style=style)
+        content.append(f"\n\n{details}", style="dim")
+    return Panel(content, title=Text(title), title_align="left", border_style=style)
 
 
 def _fields(row: dict[str, Any], *without: str) -> str:
-    def shown(value: Any) -> str:
+    def as_text(value: Any) -> str:
         return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
-    kept = {name: dict(value) if name == "metadata" else value for name, value in row.items() if name not in without and value is not None}
-    return "  ".join(f"{name}: {shown(value)}" for name, value in kept.items() if value not in ({}, []) and (name != "id" or without))
+    present = {name: value for name, value in row.items() if name not in without and value is not None}
+    values = {name: dict(value) if name == "metadata" else value for name, value in present.items()}
+    return "  ".join(f"{name}: {as_text(value)}" for name, value in values.items() if value not in ({}, []) and (name != "id" or without))
 
 
-def _wanted(row: dict[str, Any], verdict: str | None) -> bool:
+def _fits(row: dict[str, Any], verdict: str | None) -> bool:
     return bool(row["verdict"] == verdict if verdict else row["origin"] == "synthetic")
 
 
@@ -120,19 +122,19 @@ def _rows(paths: Sequence[str], columns: list[str]) -> Iterator[dict[str, Any]]:
 
 def _documents(run: Run, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Documents and rows of recipes that have their own, by id."""
-    found = _find(run, "documents", ids, _DOCUMENT)
+    documents = _find(run, "documents", ids, _DOCUMENT)
     for table in {file.path.split("/")[-2] for file in storage.list_files(storage.join(run.output, "rows"))}:
-        found |= _find(run, f"rows/{table}", ids, _DOCUMENT)
-    return found
+        documents |= _find(run, f"rows/{table}", ids, _DOCUMENT)
+    return documents
 
 
 def _find(run: Run, table: str, ids: Sequence[str], columns: list[str]) -> dict[str, dict[str, Any]]:
-    wanted, found = set(ids), {}
-    for path in tables.objects(storage.join(run.output, table)) if wanted else ():
-        if wanted.intersection(tables.read(path, ["id"])["id"].to_pylist()):
+    wanted_ids, rows = set(ids), {}
+    for path in tables.objects(storage.join(run.output, table)) if wanted_ids else ():
+        if wanted_ids.intersection(tables.read(path, ["id"])["id"].to_pylist()):
             for row in tables.read(path, columns).to_pylist():
-                if row["id"] in wanted:
-                    found[row["id"]] = row
-        if len(found) == len(wanted):
+                if row["id"] in wanted_ids:
+                    rows[row["id"]] = row
+        if len(rows) == len(wanted_ids):
             break
-    return found
+    return rows

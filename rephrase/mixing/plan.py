@@ -122,9 +122,9 @@ class Plan:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Plan:
         """The reverse of `to_dict`."""
-        components = [{**one, "start": _draw(one["start"]), "end": _draw(one["end"])} for one in data["components"]]
+        components = [{**fields, "start": _draw(fields["start"]), "end": _draw(fields["end"])} for fields in data["components"]]
         pools = tuple(Pool(**pool) for pool in data["pools"])
-        return cls(pools, tuple(ComponentPlan(**one) for one in components), data["left_out"], tuple(data["files"]))
+        return cls(pools, tuple(ComponentPlan(**fields) for fields in components), data["left_out"], tuple(data["files"]))
 
 
 def _draw(data: dict[str, Any]) -> Draw:
@@ -132,21 +132,21 @@ def _draw(data: dict[str, Any]) -> Draw:
 
 
 def draws(
-    material: Material, wanted: Sequence[Sequence[int]], keys_in: Callable[[NDArray[np.bool_]], Sequence[NDArray[np.int64]]]
+    material: Material, targets: Sequence[Sequence[int]], keys_in: Callable[[NDArray[np.bool_]], Sequence[NDArray[np.int64]]]
 ) -> list[list[Draw]]:
-    """For each phase and pool, the draw up to its end that is nearest to what is wanted up to there: within half a text.
+    """For each phase and pool, the draw up to its end that is nearest to the target up to there: within half a text.
 
-    wanted: tokens by phase and pool. keys_in: of the texts in the chosen buckets, shape (pools, BUCKETS), it gives for each pool the keys
+    targets: tokens by phase and pool. keys_in: of the texts in the chosen buckets, shape (pools, BUCKETS), it gives for each pool the keys
     and the measures, shape (1 + MEASURES, texts).
     """
-    ends = np.cumsum(np.array(wanted, dtype=object), axis=0)
+    ends = np.cumsum(np.array(targets, dtype=object), axis=0)
     spots = [[_spot(material.sums[pool, TOKENS], int(end)) for pool, end in enumerate(phase)] for phase in ends]
-    chosen = np.zeros((len(material.pools), BUCKETS), np.bool_)
+    cut_buckets = np.zeros((len(material.pools), BUCKETS), np.bool_)
     for phase in spots:
         for pool, spot in enumerate(phase):
             if spot.bucket is not None:
-                chosen[pool, spot.bucket] = True
-    inside = keys_in(chosen)
+                cut_buckets[pool, spot.bucket] = True
+    inside = keys_in(cut_buckets)
     return [[_draw_to(material.sums[pool], spot, inside[pool]) for pool, spot in enumerate(phase)] for phase in spots]
 
 
@@ -155,13 +155,13 @@ class _Spot:
     """Where so many tokens end: after whole epochs, and so many tokens further, in a bucket."""
 
     epochs: int
-    rest: int
+    remainder: int
     bucket: int | None
 
 
 def _spot(tokens: NDArray[np.int64], end: int) -> _Spot:
-    epochs, rest = divmod(end, int(tokens.sum()) or 1)
-    return _Spot(epochs, rest, cut_bucket(tokens, rest))
+    epochs, remainder = divmod(end, int(tokens.sum()) or 1)
+    return _Spot(epochs, remainder, cut_bucket(tokens, remainder))
 
 
 def _draw_to(sums: NDArray[np.int64], spot: _Spot, inside: NDArray[np.int64]) -> Draw:
@@ -170,23 +170,25 @@ def _draw_to(sums: NDArray[np.int64], spot: _Spot, inside: NDArray[np.int64]) ->
         return Draw(spot.epochs, 0, tuple(totals.tolist()))
     before = sums[:, : spot.bucket].sum(axis=1)
     mine = inside[:, buckets_of(inside[0]) == spot.bucket]
-    cut = cut_in_bucket(spot.bucket, Cut(0, int(before[TOKENS]), int(before[ROWS])), mine[0], mine[1 + TOKENS], spot.rest)
+    cut = cut_in_bucket(spot.bucket, Cut(0, int(before[TOKENS]), int(before[ROWS])), mine[0], mine[1 + TOKENS], spot.remainder)
     return Draw(spot.epochs, cut.key, tuple((totals + before + mine[1:, mine[0] < cut.key].sum(axis=1)).tolist()))
 
 
-def component_plans(mix: Mix, material: Material, wanted: Sequence[Sequence[int]], ends: Sequence[Sequence[Draw]]) -> list[ComponentPlan]:
+def component_plans(mix: Mix, material: Material, targets: Sequence[Sequence[int]], ends: Sequence[Sequence[Draw]]) -> list[ComponentPlan]:
     """What each pool gives to each phase, between the draw up to the phase's start and that up to its end."""
     selections = mix.selections
     plans = []
-    for number, (phase, targets, draws_to) in enumerate(zip(mix.stages, wanted, ends, strict=True)):
+    for number, (phase, phase_targets, draws_to) in enumerate(zip(mix.stages, targets, ends, strict=True)):
         shares = {component.name: component.share or (component.tokens or 0) / (phase.budget or 1) for component in phase.components}
-        for index, (pool, target, end) in enumerate(zip(material.pools, targets, draws_to, strict=True)):
+        for index, (pool, target, end) in enumerate(zip(material.pools, phase_targets, draws_to, strict=True)):
             component = selections[pool.component]
             if component.name not in shares:
                 continue
             start = ends[number - 1][index] if number else Draw()
             sums = [after - before for after, before in zip(end.sums, start.sums, strict=True)]
-            siblings = sum(there for other, there in zip(material.pools, targets, strict=True) if other.component == pool.component)
+            siblings = sum(
+                tokens for sibling, tokens in zip(material.pools, phase_targets, strict=True) if sibling.component == pool.component
+            )
             plans.append(
                 ComponentPlan(
                     name=pool.label(component),
@@ -213,7 +215,7 @@ def n_files(tokens: int, file_tokens: int) -> int:
     return max(1, math.ceil(tokens / file_tokens))
 
 
-def finished(mix: Mix, material: Material, components: Sequence[ComponentPlan]) -> Plan:
+def complete_plan(mix: Mix, material: Material, components: Sequence[ComponentPlan]) -> Plan:
     """The plan, with its files. Raises `UserError` if it has more text of models, or fewer originals, than the mix allows."""
     _check_shares(mix, components)
     tokens = [sum(c.tokens for c in components if c.phase == number) for number in range(len(mix.stages))]
@@ -222,16 +224,16 @@ def finished(mix: Mix, material: Material, components: Sequence[ComponentPlan]) 
 
 def _check_shares(mix: Mix, components: Sequence[ComponentPlan]) -> None:
     tokens = sum(c.tokens for c in components) or 1
-    written = sum(c.written_tokens for c in components)
+    synthetic = sum(c.written_tokens for c in components)
     originals = sum(c.original_tokens for c in components)
-    if mix.max_synthetic_share is not None and written > mix.max_synthetic_share * tokens:
+    if mix.max_synthetic_share is not None and synthetic > mix.max_synthetic_share * tokens:
         most = ", ".join(f"`{c.name}` with {c.written_tokens:,}" for c in components if c.written_tokens)
         raise UserError(
-            f"models wrote {written:,} of the mixture's {tokens:,} tokens ({written / tokens:.2%}), and max_synthetic_share is "
+            f"models wrote {synthetic:,} of the mixture's {tokens:,} tokens ({synthetic / tokens:.2%}), and max_synthetic_share is "
             f"{mix.max_synthetic_share:.2%}: {most}",
             where="mix.max_synthetic_share",
-            cure=f"take {written - math.floor(mix.max_synthetic_share * tokens):,} tokens off them for others, or set it to at least "
-            f"{_up(written / tokens)}",
+            cure=f"take {synthetic - math.floor(mix.max_synthetic_share * tokens):,} tokens off them for others, or set it to at least "
+            f"{_up(synthetic / tokens)}",
         )
     if mix.min_original_share is not None and originals < mix.min_original_share * tokens:
         raise UserError(

@@ -81,15 +81,15 @@ def assign(table: pa.Table, components: Sequence[Component], max_depth: int | No
 
 
 def _selected(table: pa.Table, component: Component) -> NDArray[np.bool_]:
-    chosen = np.ones(table.num_rows, np.bool_)
+    mask = np.ones(table.num_rows, np.bool_)
     for column in ("origin", "source", "recipe", "language", "license"):
         pattern = getattr(component, column)
         if pattern is not None:
-            chosen &= _matches(table.column(column), _matcher(pattern, wildcards=column in ("source", "recipe", "license")))
+            mask &= _matches(table.column(column), _matcher(pattern, wildcards=column in ("source", "recipe", "license")))
     for name in {*component.min_scores, *component.max_scores}:
         scores = _score(table.column("scores"), name)  # not-a-number where the score is missing, which no bound admits
-        chosen &= (scores >= component.min_scores.get(name, -math.inf)) & (scores <= component.max_scores.get(name, math.inf))
-    return chosen
+        mask &= (scores >= component.min_scores.get(name, -math.inf)) & (scores <= component.max_scores.get(name, math.inf))
+    return mask
 
 
 def _matcher(pattern: str, *, wildcards: bool) -> Callable[[str], bool]:
@@ -100,8 +100,8 @@ def _matches(column: pa.ChunkedArray, accept: Callable[[str], bool]) -> NDArray[
     # A table has few different sources and recipes: each is looked at once, and null is the one past the last.
     encoded = pa.concat_arrays(column.chunks or [pa.array([], column.type)]).dictionary_encode()
     accepted = np.array([accept(value) for value in encoded.dictionary.to_pylist()] + [False], np.bool_)
-    chosen: NDArray[np.bool_] = accepted[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
-    return chosen
+    mask: NDArray[np.bool_] = accepted[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
+    return mask
 
 
 def _score(column: pa.ChunkedArray, name: str) -> NDArray[np.float64]:
@@ -112,8 +112,8 @@ def _score(column: pa.ChunkedArray, name: str) -> NDArray[np.float64]:
         rows = np.repeat(np.arange(at, at + len(chunk)), np.diff(offsets))
         inside = slice(int(offsets[0]), int(offsets[-1]))
         keys, values = chunk.keys[inside], chunk.items[inside]
-        found = pc.equal(keys, name).to_numpy(zero_copy_only=False).astype(np.bool_)
-        scores[rows[found]] = [_number(value) for value in values.filter(pa.array(found)).to_pylist()]
+        matching = pc.equal(keys, name).to_numpy(zero_copy_only=False).astype(np.bool_)
+        scores[rows[matching]] = [_number(value) for value in values.filter(pa.array(matching)).to_pylist()]
         at += len(chunk)
     return scores
 
@@ -143,15 +143,15 @@ def keys(ids: Sequence[str] | pa.ChunkedArray, *salt: str | int) -> NDArray[np.i
     if len(lengths) and (lengths == lengths[0]).all():  # as our own ids are: no gathering of words
         block = np.zeros((len(lengths), -(-int(lengths[0]) // 8) * 8), np.uint8)
         block[:, : lengths[0]] = characters[firsts[0] : firsts[-1]].reshape(len(lengths), -1)
-        for words in block.view(np.uint64).T:
-            result = _finalised(result ^ words)
+        for chunk in block.view(np.uint64).T:
+            result = _finalised(result ^ chunk)
     else:
         for at in range(0, int(lengths.max(initial=0)), 8):
             longer = np.flatnonzero(lengths > at)
             spots = firsts[:-1][longer, None] + np.arange(at, at + 8, dtype=np.int32)
             inside = spots < firsts[1:][longer, None]
-            words = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view(np.uint64)[:, 0]
-            result[longer] = _finalised(result[longer] ^ words)
+            chunk = np.where(inside, characters[np.where(inside, spots, 0)], 0).astype(np.uint8).view(np.uint64)[:, 0]
+            result[longer] = _finalised(result[longer] ^ chunk)
     return (result >> np.uint64(64 - KEY_BITS)).astype(np.int64)
 
 
@@ -195,16 +195,16 @@ class Cut:
     rows: int
 
 
-def cut_bucket(tokens: NDArray[np.int64], wanted: int) -> int | None:
-    """The bucket in which the sum of tokens reaches `wanted`, or None if none is wanted.
+def cut_bucket(tokens: NDArray[np.int64], target: int) -> int | None:
+    """The bucket in which the sum of tokens reaches `target`, or None if that is 0.
 
-    tokens: the sums by bucket, shape (BUCKETS,); `wanted` is not more than all of them.
+    tokens: the sums by bucket, shape (BUCKETS,); `target` is not more than all of them.
     """
-    return int(np.searchsorted(np.cumsum(tokens), wanted)) if wanted > 0 else None
+    return int(np.searchsorted(np.cumsum(tokens), target)) if target > 0 else None
 
 
-def cut_in_bucket(bucket: int, before: Cut, selection: NDArray[np.int64], tokens: NDArray[np.int64], wanted: int) -> Cut:
-    """The cut inside a bucket that lands nearest to `wanted` tokens: never further off than half the text it falls in.
+def cut_in_bucket(bucket: int, before: Cut, selection: NDArray[np.int64], tokens: NDArray[np.int64], target: int) -> Cut:
+    """The cut inside a bucket that lands nearest to `target` tokens: never further off than half the text it falls in.
 
     before: tokens and rows of all earlier buckets. selection, tokens: of the bucket's texts, in any order, shape (texts,).
     """
@@ -213,6 +213,6 @@ def cut_in_bucket(bucket: int, before: Cut, selection: NDArray[np.int64], tokens
     grouped = np.zeros(len(distinct), np.int64)
     np.add.at(grouped, group, tokens)
     sums = before.tokens + np.concatenate([[0], np.cumsum(grouped)])
-    taken = int(np.argmin(np.abs(sums - wanted)))  # of two equally near the smaller
-    key = int(distinct[taken - 1]) + 1 if taken else bucket << _BUCKET_SHIFT
-    return Cut(key, int(sums[taken]), before.rows + int(counts[:taken].sum()))
+    count = int(np.argmin(np.abs(sums - target)))  # of two equally near the smaller
+    key = int(distinct[count - 1]) + 1 if count else bucket << _BUCKET_SHIFT
+    return Cut(key, int(sums[count]), before.rows + int(counts[:count].sum()))

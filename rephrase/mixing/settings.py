@@ -131,11 +131,11 @@ class Mix(Section):
     @property
     def selections(self) -> list[Component]:
         """The different components of all phases, in the order in which they take texts."""
-        found: dict[str, Component] = {}
+        by_name: dict[str, Component] = {}
         for phase in self.stages:
             for component in phase.components:
-                found.setdefault(component.name, component)
-        return list(found.values())
+                by_name.setdefault(component.name, component)
+        return list(by_name.values())
 
     @model_validator(mode="before")
     @classmethod

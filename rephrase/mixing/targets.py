@@ -26,11 +26,11 @@ def targets(mix: Mix, pools: Sequence[Pool], available: Sequence[int], shrunk_to
     budgets = [phase.budget for phase in mix.stages]
     if budgets == [None]:
         budgets = [shrunk_to if shrunk_to is not None else largest(shares[0], capacities)]
-    wanted = [[share * (budget or 0) for share in phase] for phase, budget in zip(shares, budgets, strict=True)]
-    totals = [sum((phase[pool] for phase in wanted), Fraction(0)) for pool in range(len(pools))]
+    exact_targets = [[share * (budget or 0) for share in phase] for phase, budget in zip(shares, budgets, strict=True)]
+    totals = [sum((phase[pool] for phase in exact_targets), Fraction(0)) for pool in range(len(pools))]
     if any(total > capacity for total, capacity in zip(totals, capacities, strict=True)):
         raise _too_little(mix, pools, available, capacities, totals, sum(budget or 0 for budget in budgets))
-    return [[round(count) for count in phase] for phase in wanted]
+    return [[round(count) for count in phase] for phase in exact_targets]
 
 
 def largest(shares: Sequence[Fraction], capacities: Sequence[Fraction]) -> int:
@@ -47,16 +47,16 @@ def capacities_of(mix: Mix, pools: Sequence[Pool], available: Sequence[int]) -> 
 def pool_shares(mix: Mix, pools: Sequence[Pool], available: Sequence[int]) -> list[list[Fraction]]:
     """The share of each phase's tokens that each pool gives. Raises `UserError` for a component without text."""
     names = [component.name for component in mix.selections]
-    there = dict.fromkeys(names, 0)
+    tokens_of_component = dict.fromkeys(names, 0)
     for pool, tokens in zip(pools, available, strict=True):
-        there[names[pool.component]] += tokens
-    return [_shares_of(mix, phase, names, there, pools, available) for phase in mix.stages]
+        tokens_of_component[names[pool.component]] += tokens
+    return [_shares_of(mix, phase, names, tokens_of_component, pools, available) for phase in mix.stages]
 
 
 def _shares_of(
-    mix: Mix, phase: Phase, names: Sequence[str], there: dict[str, int], pools: Sequence[Pool], available: Sequence[int]
+    mix: Mix, phase: Phase, names: Sequence[str], tokens_of_component: dict[str, int], pools: Sequence[Pool], available: Sequence[int]
 ) -> list[Fraction]:
-    empty = [component.name for component in phase.components if not there[component.name]]
+    empty = [component.name for component in phase.components if not tokens_of_component[component.name]]
     if empty and (not mix.skip_empty or len(empty) == len(phase.components)):
         deep = (
             "" if mix.max_synthetic_depth is None else f", and max_synthetic_depth leaves out texts deeper than {mix.max_synthetic_depth}"
@@ -66,11 +66,13 @@ def _shares_of(
             where="mix.components",
             cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it" + deep,
         )
-    given = {c.name: Fraction(str(c.share)) if c.share else Fraction(c.tokens or 0) for c in phase.components if there[c.name]}
-    whole = sum(given.values()) if phase.components[0].share else Fraction(phase.budget or 1)
+    weights = {
+        c.name: Fraction(str(c.share)) if c.share else Fraction(c.tokens or 0) for c in phase.components if tokens_of_component[c.name]
+    }
+    whole = sum(weights.values()) if phase.components[0].share else Fraction(phase.budget or 1)
     shares = []
     for index, pool in enumerate(pools):
-        share = given.get(names[pool.component], Fraction(0)) / whole
+        share = weights.get(names[pool.component], Fraction(0)) / whole
         shares.append(share * _part(mix, pools, available, index) if share else share)
     return shares
 
@@ -90,16 +92,16 @@ def _too_little(
 ) -> UserError:
     selections = mix.selections
     wants, epochs, caps = [], [], []
-    for pool, tokens, capacity, wanted in zip(pools, available, capacities, totals, strict=True):
-        if wanted <= capacity:
+    for pool, tokens, capacity, target in zip(pools, available, capacities, totals, strict=True):
+        if target <= capacity:
             continue
         component = selections[pool.component]
         name = pool.label(component)
         limit = f" x {component.max_epochs:g} epochs" if component.max_epochs != 1 else ""
-        wants.append(f"`{name}` shall give {round(wanted):,} tokens and has {tokens:,}{limit}")
+        wants.append(f"`{name}` shall give {round(target):,} tokens and has {tokens:,}{limit}")
         caps.append(f"{math.floor(capacity):,} for `{name}`")
-        epochs.append(f"{math.ceil(wanted / tokens * 1000) / 1000:g} for `{name}`" if tokens else f"nothing: there is no `{name}`")
-    fits = min(capacity / wanted for capacity, wanted in zip(capacities, totals, strict=True) if wanted)
+        epochs.append(f"{math.ceil(target / tokens * 1000) / 1000:g} for `{name}`" if tokens else f"nothing: there is no `{name}`")
+    fits = min(capacity / target for capacity, target in zip(capacities, totals, strict=True) if target)
     if mix.phases:
         smaller = f"set the tokens of all phases to at most {math.floor(fits * 1000) / 10:g} % of what they are"
     elif any(component.tokens for component in selections):

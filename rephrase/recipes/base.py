@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 import orjson
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.recipes.condition import Condition
 from rephrase.records import Document, Generation, content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -41,7 +41,7 @@ class Row:
 
     def good(self, step: str) -> list[Generation]:
         """What an earlier step made without an error."""
-        return [made for made in self.earlier[step] if not made.error]
+        return [generation for generation in self.earlier[step] if not generation.error]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Prompt:
     ready: Completion | None = None  # the completion itself, where no model is asked
 
     @classmethod
-    def saying(
+    def from_user(
         cls,
-        words: str,
+        text: str,
         span: tuple[int, int],
         sampling: Sampling,
         key: str = "",
@@ -68,7 +68,7 @@ class Prompt:
         values: Mapping[str, Any] | None = None,
     ) -> Prompt:
         """One turn of a user."""
-        return cls((Message("user", words),), span, sampling, key, lineage=lineage, values=values or {})
+        return cls((Message("user", text),), span, sampling, key, lineage=lineage, values=values or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,38 +165,10 @@ class Numbered(Step):
     number: int
 
     @property
+    @override
     def name(self) -> str:  # type: ignore[override]  # a constant in most steps
         """The kind and the number of the round."""
         return f"{self.kind}{self.number}"
-
-
-@dataclass(frozen=True)
-class Condition:
-    """Which documents a recipe takes: all that fit every part that is given."""
-
-    min_tokens: int = 0
-    max_tokens: int | None = None
-    languages: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()  # names or patterns with wildcards
-    scores: tuple[tuple[str, float, float], ...] = ()  # key of the metadata, least and greatest value; a document without it does not fit
-
-    def accepts(self, document: Document) -> bool:
-        """Whether the document fits."""
-        tokens = document.n_tokens
-        if tokens < self.min_tokens or (self.max_tokens is not None and tokens > self.max_tokens):
-            return False
-        if self.languages and document.language not in self.languages:
-            return False
-        if self.sources and not any(fnmatchcase(document.source or "", pattern) for pattern in self.sources):
-            return False
-        return all(least <= _number(document.metadata.get(key)) <= greatest for key, least, greatest in self.scores)
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text) if text is not None else math.nan  # which is never within bounds
-    except ValueError:
-        return math.nan
 
 
 class RowSource(ABC):

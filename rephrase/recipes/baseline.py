@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase import storage
 from rephrase.engines.base import Completion, Sampling
@@ -55,12 +56,12 @@ def build(options: Options, sampling: SamplingSection, operation: Operation) -> 
     """The recipe of one operation. Raises `UserError` for sampling, which nothing here has, and a missing file."""
     if sampling.model_dump(exclude_none=True):
         raise UserError("no model is asked here", where=f"recipe `baseline/{operation}`", cure="remove `sampling`")
-    like = synonyms(options.synonyms) if operation in ("insert", "replace") else {}
-    return Recipe(f"baseline/{operation}", _PAPER, (Noise(operation, options, like),), _SUMMARIES[operation])
+    synonyms = read_synonyms(options.synonyms) if operation in ("insert", "replace") else {}
+    return Recipe(f"baseline/{operation}", _PAPER, (Noise(operation, options, synonyms),), _SUMMARIES[operation])
 
 
 @lru_cache(maxsize=4)
-def synonyms(path: str | None) -> dict[str, tuple[str, ...]]:
+def read_synonyms(path: str | None) -> dict[str, tuple[str, ...]]:
     """Words in lower case with their synonyms. Raises `UserError` if the file is missing."""
     if path is None:
         text = files("rephrase.recipes").joinpath("lists/synonyms.txt").read_text(encoding="utf-8")
@@ -71,12 +72,12 @@ def synonyms(path: str | None) -> dict[str, tuple[str, ...]]:
             raise UserError(
                 "there is no such file of synonyms", where=path, cure="words of like meaning on each line, with commas"
             ) from error
-    found: dict[str, tuple[str, ...]] = {}
+    synonyms_by_word: dict[str, tuple[str, ...]] = {}
     for line in text.splitlines():
         words = [word.strip() for word in line.split(",") if word.strip() and not line.startswith("#")]
         for word in words:
-            found.setdefault(word.lower(), tuple(other for other in words if other != word))
-    return found
+            synonyms_by_word.setdefault(word.lower(), tuple(other for other in words if other != word))
+    return synonyms_by_word
 
 
 @dataclass(frozen=True)
@@ -85,30 +86,34 @@ class Noise(Step):
 
     operation: Operation
     options: Options
-    like: dict[str, tuple[str, ...]]
+    synonyms: dict[str, tuple[str, ...]]
     name = "rewrite"
 
     @property
+    @override
     def load(self) -> str:
         return f"none; 1 text for each passage of {self.options.passage_tokens} tokens"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         for passage in split_passages(row.document.text, tokenizer, self.options.passage_tokens, row.document.language):
             text = row.document.text[passage.start : passage.end]
             seed = content_id(row.document.id, f"{passage.start}:{passage.end}", self.operation)
-            noisy = disturb(text, self.operation, self.options.alpha, random.Random(seed), self.like)  # not a secret
+            noisy = disturb(text, self.operation, self.options.alpha, random.Random(seed), self.synonyms)  # not a secret
             yield Prompt((), (passage.start, passage.end), Sampling(max_tokens=1), ready=Completion(noisy))
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
         return Parsed(text=completion.text) if completion.text.strip() else Parsed(error="parse:empty")
 
+    @override
     def describe(self) -> dict[str, Any]:
-        words = content_id(*(word for key in sorted(self.like) for word in (key, *self.like[key])))
-        return {"operation": self.operation, "options": self.options.model_dump(exclude={"synonyms"}), "synonyms": words}
+        digest = content_id(*(word for key in sorted(self.synonyms) for word in (key, *self.synonyms[key])))
+        return {"operation": self.operation, "options": self.options.model_dump(exclude={"synonyms"}), "synonyms": digest}
 
 
-def disturb(text: str, operation: Operation, alpha: float, drawn: random.Random, like: dict[str, tuple[str, ...]]) -> str:
+def disturb(text: str, operation: Operation, alpha: float, rng: random.Random, synonyms: dict[str, tuple[str, ...]]) -> str:
     """The text after one kind of noise. White space and punctuation between words stay."""
     words = _WORD.findall(text)
     gaps = _WORD.split(text)
@@ -116,26 +121,29 @@ def disturb(text: str, operation: Operation, alpha: float, drawn: random.Random,
     if not words:
         return text
     if operation == "delete":
-        kept = [drawn.random() >= alpha for _ in words]
-        if not any(kept):  # the paper leaves one word at least
-            kept[drawn.randrange(len(words))] = True
-        words = [word if stays else "" for word, stays in zip(words, kept, strict=True)]
+        keep = [rng.random() >= alpha for _ in words]
+        if not any(keep):  # the paper leaves one word at least
+            keep[rng.randrange(len(words))] = True
+        words = [word if stays else "" for word, stays in zip(words, keep, strict=True)]
     elif operation == "swap":
         for _ in range(times if len(words) > 1 else 0):
-            one, two = drawn.sample(range(len(words)), 2)
-            words[one], words[two] = words[two], words[one]
+            i, j = rng.sample(range(len(words)), 2)
+            words[i], words[j] = words[j], words[i]
     else:
-        first = list(words)  # words that were put in are not looked up
-        known = [place for place, word in enumerate(first) if word.lower() in like]
+        originals = list(words)  # words that were put in are not looked up
+        candidates = [place for place, word in enumerate(originals) if word.lower() in synonyms]
         # A place is replaced once; a word may lend its synonyms to several insertions.
-        places = drawn.sample(known, min(times, len(known))) if operation == "replace" else drawn.choices(known, k=times if known else 0)
+        if operation == "replace":
+            places = rng.sample(candidates, min(times, len(candidates)))
+        else:
+            places = rng.choices(candidates, k=times if candidates else 0)
         for place in places:
-            other = drawn.choice(like[first[place].lower()])
+            synonym = rng.choice(synonyms[originals[place].lower()])
             if operation == "replace":
-                words[place] = other.capitalize() if first[place][:1].isupper() else other
+                words[place] = synonym.capitalize() if originals[place][:1].isupper() else synonym
             else:
-                at = drawn.randrange(len(words))
-                words[at] = f"{words[at]} {other}"
+                at = rng.randrange(len(words))
+                words[at] = f"{words[at]} {synonym}"
     joined = "".join(part for pair in zip(gaps, [*words, ""], strict=True) for part in pair)
     return re.sub(r"[ \t]{2,}", " ", joined).strip()
 

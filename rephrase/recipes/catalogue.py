@@ -13,7 +13,8 @@ from typing import Any
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.recipes import baseline, chunkwise, entigraph, instruct, preference, reasoning
-from rephrase.recipes.base import Condition, Recipe, Step
+from rephrase.recipes.base import Recipe, Step
+from rephrase.recipes.condition import Condition
 from rephrase.recipes.family import read_family, style_options
 from rephrase.recipes.sections import Flows, SamplingSection
 from rephrase.recipes.template import TemplateStep

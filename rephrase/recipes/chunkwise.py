@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
@@ -54,45 +55,51 @@ class Chunks(Step):
     name = "rewrite"
 
     @property
+    @override
     def load(self) -> str:
         return f"1 for each chunk of {self.options.chunk_tokens} tokens, one after the other"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        found = split_passages(row.document.text, tokenizer, self.options.chunk_tokens, row.document.language)
-        spans = [(passage.start, passage.end) for passage in found]
+        passages = split_passages(row.document.text, tokenizer, self.options.chunk_tokens, row.document.language)
+        spans = [(passage.start, passage.end) for passage in passages]
         if spans:
             yield self._prompt(row, spans, 0, "")
 
+    @override
     def follow(self, row: Row, answer: Answer, tokenizer: Tokenizer) -> Prompt | None:
         values = answer.prompt.values
         number = values["number"] + 1
         if answer.parsed.error or number >= len(values["spans"]):
             return None
-        written = f"{values['written']}\n\n{answer.parsed.fields['written']}"
-        starts = tokenizer.token_starts(written)
+        context = f"{values['written']}\n\n{answer.parsed.fields['written']}"
+        starts = tokenizer.token_starts(context)
         if len(starts) > self.options.context_tokens:
-            written = written[starts[len(starts) - self.options.context_tokens] :] if self.options.context_tokens else ""
-        return self._prompt(row, values["spans"], number, written.strip())
+            context = context[starts[len(starts) - self.options.context_tokens] :] if self.options.context_tokens else ""
+        return self._prompt(row, values["spans"], number, context.strip())
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        written = whole_text(completion, without_lead_in)
-        return written if written.text is None else Parsed(fields={"written": written.text})
+        parsed = whole_text(completion, without_lead_in)
+        return parsed if parsed.text is None else Parsed(fields={"written": parsed.text})
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         if self.options.check:
             return [Output(answer, answer.parsed) for answer in answers]
         return _joined(row, answers, [answer.parsed.fields.get("written") for answer in answers])
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
 
-    def _prompt(self, row: Row, spans: Sequence[tuple[int, int]], number: int, written: str) -> Prompt:
+    def _prompt(self, row: Row, spans: Sequence[tuple[int, int]], number: int, context: str) -> Prompt:
         start, end = spans[number]
-        values = {"passage": row.document.text[start:end], "style": self.options.style, "written": written}
-        words = fill(self.texts["next" if number else "first"].strip(), values)
-        turns = (Message("system", self.texts["system"].strip()), Message("user", words))
-        return Prompt(turns, (start, end), self.sampling, key=str(number), values={"spans": spans, "number": number, "written": written})
+        values = {"passage": row.document.text[start:end], "style": self.options.style, "written": context}
+        text = fill(self.texts["next" if number else "first"].strip(), values)
+        turns = (Message("system", self.texts["system"].strip()), Message("user", text))
+        return Prompt(turns, (start, end), self.sampling, key=str(number), values={"spans": spans, "number": number, "written": context})
 
 
 @dataclass(frozen=True)
@@ -104,28 +111,33 @@ class Fidelity(Step):
     name = "fidelity"
 
     @property
+    @override
     def load(self) -> str:
         return "1 for each chunk"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        made = row.earlier["rewrite"]
-        if any(chunk.error for chunk in made):
+        chunks = row.earlier["rewrite"]
+        if any(chunk.error for chunk in chunks):
             return
-        for chunk in made:
-            written = fields_of(chunk)["written"]
-            words = fill(self.prompt, {"passage": row.document.text[chunk.span_start : chunk.span_end], "written": written})
+        for chunk in chunks:
+            rewrite = fields_of(chunk)["written"]
+            text = fill(self.prompt, {"passage": row.document.text[chunk.span_start : chunk.span_end], "written": rewrite})
             span = (chunk.span_start, chunk.span_end)
-            yield Prompt.saying(words, span, self.sampling, chunk.key, (chunk.id,), {"written": written})
+            yield Prompt.from_user(text, span, self.sampling, chunk.key, (chunk.id,), {"written": rewrite})
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         parser: Callable[[str, Context], Parsed] = parser_of("label", {"labels": ["yes", "no"], "reject": ["no"]}, self.name)
         text = completion.text.rpartition(":")[2]
         return parser(text, Context(tokenizer, prompt.values))
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         return _joined(row, answers, [None if answer.parsed.error else answer.prompt.values["written"] for answer in answers])
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
@@ -134,9 +146,9 @@ def _joined(row: Row, answers: Sequence[Answer], texts: Sequence[str | None]) ->
     """A row for each chunk, and one for the whole, if no chunk failed."""
     for answer in answers:
         yield Output(answer, Parsed(error=answer.parsed.error, fields=answer.parsed.fields))
-    kept = [text for text in texts if text]
-    if answers and len(kept) == len(answers) and answers[-1].prompt.span[1] >= len(row.document.text.rstrip()):
-        yield Output(answers[-1], Parsed(text="\n\n".join(kept)), part=1, span=(0, len(row.document.text)))
+    chunks = [text for text in texts if text]
+    if answers and len(chunks) == len(answers) and answers[-1].prompt.span[1] >= len(row.document.text.rstrip()):
+        yield Output(answers[-1], Parsed(text="\n\n".join(chunks)), part=1, span=(0, len(row.document.text)))
 
 
 FLOWS: Flows = {NAME: (Options, build)}

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import yaml
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
@@ -84,14 +85,17 @@ class Entities(Step):
     name = "entities"
 
     @property
+    @override
     def retries(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
         """How often a reply that is no valid JSON is asked for again."""
         return self.options.retries
 
     @property
+    @override
     def load(self) -> str:
         return f"1 for each part of {self.options.document_tokens} tokens"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document = row.document
         for passage in split_passages(document.text, tokenizer, self.options.document_tokens, document.language):
@@ -102,11 +106,13 @@ class Entities(Step):
             )
             yield Prompt(messages, (passage.start, passage.end), self.sampling, schema=_SCHEMA)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        found = read_entities(completion.text)
-        return Parsed(text=found[0]) if found else Parsed(error="parse:json")
+        reply = read_entities(completion.text)
+        return Parsed(text=reply[0]) if reply else Parsed(error="parse:json")
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"templates": self.templates, "sampling": self.sampling.fields(), "document_tokens": self.options.document_tokens}
 
@@ -122,22 +128,24 @@ class Relations(Step):
     fans_out = True
 
     @property
+    @override
     def load(self) -> str:
         options = self.options
         shares = ((options.pairs, "n(n-1)/2 pairs"), (options.triples, "n(n-1)(n-2)/6 triples"))
-        parts = [words if share == 1 else f"{share:g} of {words}" for share, words in shares if share]
+        parts = [count if share == 1 else f"{share:g} of {count}" for share, count in shares if share]
         limit = f", at most {options.max_combinations:,}" if options.max_combinations else ""
         return f"{' and '.join(parts) or 'none'} for n entities, n up to {options.max_entities}{limit}"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
         document = row.document
-        for found in row.earlier["entities"]:
-            parsed = None if found.error else read_entities(found.completion)
-            if not parsed:
+        for generation in row.earlier["entities"]:
+            reply = None if generation.error else read_entities(generation.completion)
+            if not reply:
                 continue
-            text = document.text[found.span_start : found.span_end]
-            for names in combinations(parsed[1], self.options):
+            text = document.text[generation.span_start : generation.span_end]
+            for names in combinations(reply[1], self.options):
                 values = dict(zip(("first", "second", "third"), names, strict=False))
                 values |= {"header": _header(document), "passage": text}
                 kind = "pair" if len(names) == 2 else "triple"
@@ -147,17 +155,19 @@ class Relations(Step):
                 )
                 yield Prompt(
                     messages,
-                    (found.span_start, found.span_end),
+                    (generation.span_start, generation.span_end),
                     self.sampling,
                     key=f"{kind}:{'|'.join(names)}",
-                    lineage=(found.id,),
+                    lineage=(generation.id,),
                 )
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
         text = completion.text.strip()
         return Parsed(text=text) if text else Parsed(error="parse:empty")
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"templates": self.templates, "sampling": self.sampling.fields(), "options": self.options.model_dump(exclude={"retries"})}
 
@@ -187,15 +197,15 @@ def read_entities(completion: str) -> tuple[str, list[str]] | None:
 
 def combinations(entities: list[str], options: Options) -> list[tuple[str, ...]]:
     """Pairs, then triples, each shuffled by the seed and cut to its share (n entities give n(n-1)/2 pairs and C(n, 3) triples)."""
-    chosen: list[tuple[str, ...]] = []
+    groups: list[tuple[str, ...]] = []
     for size, share in ((2, options.pairs), (3, options.triples)):
-        every = list(itertools.combinations(entities[: options.max_entities], size)) if share else []
-        random.Random(options.seed).shuffle(every)
-        chosen += every[: round(len(every) * share)]
-    return chosen[: options.max_combinations]
+        all_groups = list(itertools.combinations(entities[: options.max_entities], size)) if share else []
+        random.Random(options.seed).shuffle(all_groups)
+        groups += all_groups[: round(len(all_groups) * share)]
+    return groups[: options.max_combinations]
 
 
 def _header(document: Document) -> str:
-    said = {name: " ".join(document.metadata.get(name, "").split()) for name in _ABOUT}
-    lines = [f"{name.capitalize()}: {value}\n" for name, value in said.items() if value]
+    metadata = {name: " ".join(document.metadata.get(name, "").split()) for name in _ABOUT}
+    lines = [f"{name.capitalize()}: {value}\n" for name, value in metadata.items() if value]
     return "".join([*lines, "\n"]) if lines else ""

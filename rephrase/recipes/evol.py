@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Numbered, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
@@ -63,30 +64,33 @@ class Evolve(Numbered):
     texts: dict[str, Any]
     kind = "evolve"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
         before, lineage = _last(row, self.number)
-        drawn = random.Random(content_id(row.document.id, self.name))  # not a secret
-        if drawn.random() < self.options.breadth:
-            method, words = "breadth", fill(self.texts["in_breadth"].strip(), {"instruction": before})
+        rng = random.Random(content_id(row.document.id, self.name))  # not a secret
+        if rng.random() < self.options.breadth:
+            method, text = "breadth", fill(self.texts["in_breadth"].strip(), {"instruction": before})
         else:
-            place = drawn.randrange(len(self.texts["depth"]))
+            place = rng.randrange(len(self.texts["depth"]))
             method = f"depth{place}"
-            words = fill(self.texts["in_depth"].strip(), {"instruction": before, "method": self.texts["depth"][place]})
+            text = fill(self.texts["in_depth"].strip(), {"instruction": before, "method": self.texts["depth"][place]})
         values = {"before": before, "method": method}
-        yield Prompt.saying(words, row.span, self.sampling, method, lineage, values)
+        yield Prompt.from_user(text, row.span, self.sampling, method, lineage, values)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        written = whole_text(completion, without_lead_in)
-        if written.text is None:
-            return written
-        text = written.text
+        parsed = whole_text(completion, without_lead_in)
+        if parsed.text is None:
+            return parsed
+        text = parsed.text
         before = str(prompt.values["before"]).lower()
-        if any(words in text.lower() and words not in before for words in self.texts["leaks"]):
+        if any(phrase in text.lower() and phrase not in before for phrase in self.texts["leaks"]):
             return Parsed(error="rejected:leak")
         return Parsed(fields={**prompt.values, "instruction": text})
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
 
@@ -100,21 +104,24 @@ class Gain(Numbered):
     sampling: Sampling
     kind = "gain"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for made in row.good(f"evolve{self.number}"):
-            known = fields_of(made)
-            words = fill(self.prompt, {"before": known["before"], "after": known["instruction"]})
-            values = {"instruction": known["instruction"], "method": known["method"]}
-            yield Prompt.saying(words, row.span, self.sampling, made.key, (made.id,), values)
+        for generation in row.good(f"evolve{self.number}"):
+            fields = fields_of(generation)
+            text = fill(self.prompt, {"before": fields["before"], "after": fields["instruction"]})
+            values = {"instruction": fields["instruction"], "method": fields["method"]}
+            yield Prompt.from_user(text, row.span, self.sampling, generation.key, (generation.id,), values)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        found = re.search(r"\b(not equal|different|equal)\b", completion.text.lower())
-        if not found:
+        match = re.search(r"\b(not equal|different|equal)\b", completion.text.lower())
+        if not match:
             return Parsed(error="parse:no_label")
-        return Parsed(error="rejected:no_gain") if found.group(1) == "equal" else Parsed(fields=dict(prompt.values))
+        return Parsed(error="rejected:no_gain") if match.group(1) == "equal" else Parsed(fields=dict(prompt.values))
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
@@ -127,22 +134,25 @@ class Respond(Numbered):
     sampling: Sampling
     kind = "answer"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for made in row.good(f"gain{self.number}"):
-            values = fields_of(made)
-            yield Prompt.saying(values["instruction"], row.span, self.sampling, made.key, (made.id,), values)
+        for generation in row.good(f"gain{self.number}"):
+            values = fields_of(generation)
+            yield Prompt.from_user(values["instruction"], row.span, self.sampling, generation.key, (generation.id,), values)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        written = whole_text(completion)
-        if written.text is None:
-            return written
-        if fault := fault_of(written.text):
+        parsed = whole_text(completion)
+        if parsed.text is None:
+            return parsed
+        if fault := fault_of(parsed.text):
             return Parsed(error=f"rejected:{fault}")
-        fields = {**prompt.values, "output": written.text, "round": self.number}
-        return Parsed(text=f"{prompt.values['instruction']}\n\n{written.text}", fields=fields)
+        fields = {**prompt.values, "output": parsed.text, "round": self.number}
+        return Parsed(text=f"{prompt.values['instruction']}\n\n{parsed.text}", fields=fields)
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"sampling": self.sampling.fields()}
 
@@ -157,11 +167,11 @@ def fault_of(answer: str) -> str | None:
 
 def _last(row: Row, number: int) -> tuple[str, tuple[str, ...]]:
     """The latest request that was neither unparsed nor eliminated, in evolving or by its answer: the paper puts failures back."""
-    for earlier in range(number - 1, -1, -1):
-        answered = {tuple(made.lineage) for made in row.good(f"answer{earlier}")}
-        for made in row.good(f"gain{earlier}"):
-            if (made.id,) in answered:
-                return fields_of(made)["instruction"], (made.id,)
+    for round_number in range(number - 1, -1, -1):
+        answered_lineages = {tuple(generation.lineage) for generation in row.good(f"answer{round_number}")}
+        for generation in row.good(f"gain{round_number}"):
+            if (generation.id,) in answered_lineages:
+                return fields_of(generation)["instruction"], (generation.id,)
     return row.document.text, ()
 
 

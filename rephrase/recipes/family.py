@@ -9,7 +9,7 @@ from rephrase.engines.base import Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Recipe
 from rephrase.recipes.list_rows import ListRows, read_list
-from rephrase.recipes.parsers import fields_given, parser_of
+from rephrase.recipes.parsers import fields_of_parser, parser_of
 from rephrase.recipes.prompts import check, names_in
 from rephrase.recipes.sections import Asked, FamilyFile, RowsSection, Shared, StepSection, Style
 from rephrase.recipes.template import TemplateStep
@@ -58,7 +58,7 @@ def _recipe(full: str, family: FamilyFile, style: Style, given: Mapping[str, Any
     for number, section in enumerate(sections):
         step = _step(section, family, style, options, steps, spot, last=number + 1 == len(sections))
         _check_names(step, steps, known, spot, grounded=rows is None)
-        known |= {step.name, *(name for name, _ in step.choose), *fields_given(step.parser, step.parser_settings)}
+        known |= {step.name, *(name for name, _ in step.choose), *fields_of_parser(step.parser, step.parser_settings)}
         steps.append(step)
     return Recipe(full, Paper(source.title, source.url), tuple(steps), " ".join(style.summary.split()), rows, neighbours=family.neighbours)
 
@@ -128,7 +128,7 @@ def _check_names(step: TemplateStep, before: list[TemplateStep], known: set[str]
     required = {"passage"} if step.of is None and grounded else set()
     check(step.prompt.replace("{lines}", "{passage}{lines}"), filled, required, spot)
     check(step.system or "", filled, set(), spot)
-    given = fields_given(step.parser, step.parser_settings)
+    given = fields_of_parser(step.parser, step.parser_settings)
     if unknown := [name for name, _ in step.keep if name not in given]:
         cure = f"it gives: {', '.join(given)}" if given else "for example `parser: score` with `keep: {score: 4}`"
         raise UserError(f"`keep` needs `{unknown[0]}`, which the parser `{step.parser}` does not give", where=spot, cure=cure)

@@ -1,4 +1,4 @@
-"""Examples of instructions, as Self-Instruct makes them: a task is told to be a classification or not, and then gets its instances."""
+"""Examples of instructions, as Self-Instruct makes them: each task is classified, and then gets its instances."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step
@@ -30,23 +32,27 @@ class Kinds(Step):
     retries = 1
 
     @property
+    @override
     def load(self) -> str:
         return "1 for each instruction"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
         for name in self.rounds:
-            for made in row.good(name):
-                values = {"instruction": fields_of(made)["instruction"]}
-                yield Prompt.saying(fill(self.prompt, values), row.span, self.sampling, lineage=(made.id,), values=values)
+            for generation in row.good(name):
+                values = {"instruction": fields_of(generation)["instruction"]}
+                yield Prompt.from_user(fill(self.prompt, values), row.span, self.sampling, lineage=(generation.id,), values=values)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        found = re.search(r"\b(yes|no)\b", completion.text.rpartition(":")[2].lower())
-        if not found:
+        match = re.search(r"\b(yes|no)\b", completion.text.rpartition(":")[2].lower())
+        if not match:
             return Parsed(error="parse:no_label")
-        return Parsed(fields={**prompt.values, "classification": found.group(1) == "yes"})
+        return Parsed(fields={**prompt.values, "classification": match.group(1) == "yes"})
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
@@ -62,33 +68,38 @@ class Instances(Step):
     fans_out = True
 
     @property
+    @override
     def load(self) -> str:
         return "1 for each instruction"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for made in row.good("kind"):
-            known = fields_of(made)
-            words = fill(self.output_first if known["classification"] else self.input_first, {"instruction": known["instruction"]})
-            yield Prompt.saying(words, row.span, self.sampling, lineage=(made.id,), values=known)
+        for generation in row.good("kind"):
+            fields = fields_of(generation)
+            text = fill(self.output_first if fields["classification"] else self.input_first, {"instruction": fields["instruction"]})
+            yield Prompt.from_user(text, row.span, self.sampling, lineage=(generation.id,), values=fields)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        found = instances(completion.text, output_first=prompt.values["classification"])
-        if found and completion.finish_reason == "length":
-            found.pop()  # the last one is cut
-        kept = without_faults(found)
-        return Parsed(fields={"instances": kept}) if kept else Parsed(error="parse:no_items")
+        pairs = instances(completion.text, output_first=prompt.values["classification"])
+        if pairs and completion.finish_reason == "length":
+            pairs.pop()  # the last one is cut
+        valid_pairs = without_faults(pairs)
+        return Parsed(fields={"instances": valid_pairs}) if valid_pairs else Parsed(error="parse:no_items")
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         del row
         for answer in answers:
             if answer.parsed.error:
                 yield Output(answer, answer.parsed)
             instruction = answer.prompt.values["instruction"]
-            for part, (given, output) in enumerate(answer.parsed.fields.get("instances", ())):
-                yield Output(answer, trained({"instruction": instruction, "input": given, "output": output}), part)
+            for part, (input_text, output) in enumerate(answer.parsed.fields.get("instances", ())):
+                yield Output(answer, as_training_text({"instruction": instruction, "input": input_text, "output": output}), part)
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"prompts": [self.output_first, self.input_first], "sampling": self.sampling.fields()}
 
@@ -101,24 +112,24 @@ def instances(text: str, *, output_first: bool) -> list[tuple[str, str]]:
         for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(text)], strict=False)  # no starts, no ends
     ]
     first, second = ("output", "input") if output_first else ("input", "output")
-    found = []
-    for (kind, value), (following, other) in itertools.pairwise(parts):
-        if (kind, following) == (first, second):
-            found.append((other, value) if output_first else (value, other))
-    return [("" if given.lower().strip(".") in NO_INPUT else given, output) for given, output in found]
+    pairs = []
+    for (kind, value), (next_kind, next_value) in itertools.pairwise(parts):
+        if (kind, next_kind) == (first, second):
+            pairs.append((next_value, value) if output_first else (value, next_value))
+    return [("" if input_text.lower().strip(".") in NO_INPUT else input_text, output) for input_text, output in pairs]
 
 
-def without_faults(found: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def without_faults(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Self-Instruct's rules: no input that is its output, no empty output, neither ends with a colon, at most five.
 
     None at all where one input has two outputs; without an input there may be several.
     """
-    kept = list(dict.fromkeys((i, o) for i, o in found if i != o and o and not i.endswith(":") and not o.endswith(":")))
-    inputs = [given for given, _ in kept if given]
-    return kept[:_MOST_INSTANCES] if len(inputs) == len(set(inputs)) else []
+    valid_pairs = list(dict.fromkeys((i, o) for i, o in pairs if i != o and o and not i.endswith(":") and not o.endswith(":")))
+    inputs = [input_text for input_text, _ in valid_pairs if input_text]
+    return valid_pairs[:_MOST_INSTANCES] if len(inputs) == len(set(inputs)) else []
 
 
-def trained(task: Mapping[str, str]) -> Parsed:
+def as_training_text(task: Mapping[str, str]) -> Parsed:
     """A task with its parts one below the other, as training text."""
     parts = [task["instruction"], task["input"], task["output"]]
     return Parsed(text="\n\n".join(part for part in parts if part), fields=dict(task))

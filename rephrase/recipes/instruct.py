@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes import evol
 from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
-from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, trained
+from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, as_training_text
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.sections import Flows, SamplingSection
@@ -67,9 +68,9 @@ def _build_alpaca(options: Options, sampling: SamplingSection) -> Recipe:
 
 def rules(*, alpaca: bool = False) -> Rules:
     """The rules of instruct.yaml: Self-Instruct's, or Alpaca's."""
-    found = flow_prompts("instruct")["rules"]
-    unserved = (*found["unserved"], *(found["unserved_in_alpaca"] if alpaca else ()))
-    return Rules(found["fewest_words"], found["most_words"], found["similar"], unserved, tuple(found["starts"]))
+    limits = flow_prompts("instruct")["rules"]
+    unserved = (*limits["unserved"], *(limits["unserved_in_alpaca"] if alpaca else ()))
+    return Rules(limits["fewest_words"], limits["most_words"], limits["similar"], unserved, tuple(limits["starts"]))
 
 
 @dataclass(frozen=True)
@@ -85,51 +86,56 @@ class _Round(Numbered):
     kind = "round"
 
     @property
+    @override
     def load(self) -> str:
         return f"{self.options.prompts_per_round} for each pool, until it holds {self.options.target}"
 
-    def _made(self, row: Row) -> list[Mapping[str, Any]]:
+    def _tasks(self, row: Row) -> list[Mapping[str, Any]]:
         """Tasks that earlier rounds let in."""
         return [fields_of(task) for n in range(self.number) for task in row.good(f"round{n}")]
 
-    def _judged(self, row: Row, candidates: Sequence[str]) -> list[str | None]:
+    def _faults(self, row: Row, candidates: Sequence[str]) -> list[str | None]:
         pool = Pool(self.rules.similar)
-        for text in (*(seed.instruction for seed in self.seeds), *(task["instruction"] for task in self._made(row))):
+        for text in (*(seed.instruction for seed in self.seeds), *(task["instruction"] for task in self._tasks(row))):
             pool.add(text)
         return list(accept(candidates, pool, self.rules))
 
+    @override
     def describe(self) -> dict[str, Any]:
         seeds = content_id(*(part for seed in self.seeds for part in (seed.instruction, seed.input, seed.output)))
-        said = {"number": self.number, "seeds": seeds, "rules": [*map(str, vars(self.rules).values())], "prompt": self.prompt}
-        return {**said, "options": self.options.model_dump(exclude={"seeds"}), "sampling": self.sampling.fields()}
+        description = {"number": self.number, "seeds": seeds, "rules": [*map(str, vars(self.rules).values())], "prompt": self.prompt}
+        return {**description, "options": self.options.model_dump(exclude={"seeds"}), "sampling": self.sampling.fields()}
 
 
 @dataclass(frozen=True)
 class TaskRound(_Round):
     """Instructions alone, eight to each prompt's eight examples. The paper's code drops a cut completion whole."""
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        made = [task["instruction"] for task in self._made(row)]
-        if len(made) >= self.options.target:
+        own = [task["instruction"] for task in self._tasks(row)]
+        if len(own) >= self.options.target:
             return
         for number in range(self.options.prompts_per_round):
             seed = content_id(row.document.id, self.name, str(number))
-            chosen = draw([task.instruction for task in self.seeds], made, 6, 2, seed)
-            listed = "\n".join(f"{place}. {' '.join(text.split())}" for place, text in enumerate(chosen, 1))
-            words = fill(self.prompt, {"examples": listed, "first": str(len(chosen) + 1), "last": str(2 * len(chosen))})
-            yield Prompt.saying(words, row.span, self.sampling, str(number))
+            examples = draw([task.instruction for task in self.seeds], own, 6, 2, seed)
+            listing = "\n".join(f"{place}. {' '.join(text.split())}" for place, text in enumerate(examples, 1))
+            text = fill(self.prompt, {"examples": listing, "first": str(len(examples) + 1), "last": str(2 * len(examples))})
+            yield Prompt.from_user(text, row.span, self.sampling, str(number))
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
         if completion.finish_reason == "length":
             return Parsed(error=TRUNCATED)
-        found = [match.group(2) for line in completion.text.splitlines() if (match := _TASK_LINE.match(line))]
-        return Parsed(fields={"instructions": found}) if found else Parsed(error="parse:no_items")
+        instructions = [match.group(2) for line in completion.text.splitlines() if (match := _TASK_LINE.match(line))]
+        return Parsed(fields={"instructions": instructions}) if instructions else Parsed(error="parse:no_items")
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         places = [(answer, part, text) for answer in answers for part, text in enumerate(answer.parsed.fields.get("instructions", ()))]
-        faults = self._judged(row, [text for _, _, text in places])
+        faults = self._faults(row, [text for _, _, text in places])
         for (answer, part, text), fault in zip(places, faults, strict=True):
             yield Output(answer, Parsed(error=f"rejected:{fault}" if fault else None, fields={"instruction": text}), part)
         yield from (Output(answer, answer.parsed) for answer in answers if answer.parsed.error)
@@ -139,17 +145,19 @@ class TaskRound(_Round):
 class AlpacaRound(_Round):
     """Tasks with input and output, twenty a call."""
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        if len(self._made(row)) >= self.options.target:
+        if len(self._tasks(row)) >= self.options.target:
             return
         by_text = {seed.instruction: seed for seed in self.seeds}
         for number in range(self.options.prompts_per_round):
-            chosen = [by_text[text] for text in draw(list(by_text), [], 3, 0, content_id(row.document.id, self.name, str(number)))]
-            listed = "\n###\n".join(_as_alpaca(place, task) for place, task in enumerate(chosen, 1))
-            words = fill(self.prompt, {"examples": f"{listed}\n###"})
-            yield Prompt.saying(words, row.span, self.sampling, str(number))
+            examples = [by_text[text] for text in draw(list(by_text), [], 3, 0, content_id(row.document.id, self.name, str(number)))]
+            listing = "\n###\n".join(_as_alpaca(place, task) for place, task in enumerate(examples, 1))
+            text = fill(self.prompt, {"examples": f"{listing}\n###"})
+            yield Prompt.from_user(text, row.span, self.sampling, str(number))
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
         blocks = re.split("###", completion.text)
@@ -158,11 +166,12 @@ class AlpacaRound(_Round):
         tasks = [task for block in blocks if (task := _from_alpaca(block))]
         return Parsed(fields={"tasks": tasks}) if tasks else Parsed(error="parse:no_items")
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         places = [(answer, part, task) for answer in answers for part, task in enumerate(answer.parsed.fields.get("tasks", ()))]
-        faults = self._judged(row, [task["instruction"] for _, _, task in places])
+        faults = self._faults(row, [task["instruction"] for _, _, task in places])
         for (answer, part, task), fault in zip(places, faults, strict=True):
-            yield Output(answer, Parsed(error=f"rejected:{fault}", fields=task) if fault else trained(task), part)
+            yield Output(answer, Parsed(error=f"rejected:{fault}", fields=task) if fault else as_training_text(task), part)
         yield from (Output(answer, answer.parsed) for answer in answers if answer.parsed.error)
 
 
@@ -174,9 +183,9 @@ def _from_alpaca(block: str) -> dict[str, str] | None:
     parts = _ALPACA.split(f"\n{block.strip()}")
     if len(parts) != _ALPACA_PARTS or [name.lower() for name in parts[1::2]] != ["instruction", "input", "output"]:
         return None
-    instruction, given, output = (part.strip() for part in parts[2::2])
+    instruction, input_text, output = (part.strip() for part in parts[2::2])
     return (
-        {"instruction": instruction, "input": "" if given.lower() in NO_INPUT else given, "output": output}
+        {"instruction": instruction, "input": "" if input_text.lower() in NO_INPUT else input_text, "output": output}
         if instruction and output
         else None
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from typing_extensions import override
+
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.recipes.base import RowSource
@@ -28,20 +30,22 @@ class ListRows(RowSource):
     choose: tuple[tuple[str, tuple[str, ...]], ...] = ()
     subsets: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
+    @override
     def documents(self) -> Iterator[Document]:
         for number in range(self.count):
             values = {self.name: self.lines[number]} if self.lines else {}
             for name, pool in self.choose:
-                drawn = random.Random(content_id(self.recipe, str(number), name))  # not a secret
-                left = [item for item in pool if item not in values.values()]
-                values[name] = drawn.choice(left or pool)
+                rng = random.Random(content_id(self.recipe, str(number), name))  # not a secret
+                unused = [item for item in pool if item not in values.values()]
+                values[name] = rng.choice(unused or pool)
             for name, pool in self.subsets:
-                drawn = random.Random(content_id(self.recipe, str(number), name))  # not a secret
-                some = [item for item in pool if drawn.random() < 0.5]  # every subset is as likely as any other
-                values[name] = "; ".join(some or [drawn.choice(pool)])
+                rng = random.Random(content_id(self.recipe, str(number), name))  # not a secret
+                subset = [item for item in pool if rng.random() < 0.5]  # every subset is as likely as any other
+                values[name] = "; ".join(subset or [rng.choice(pool)])
             text = fill(self.text, values)
             yield Document(content_id(self.recipe, str(number), text), text, source=f"rows:{self.recipe}", metadata=values)
 
+    @override
     def describe(self) -> Any:
         pools = [*self.choose, *self.subsets]
         lists = content_id(*self.lines, *(item for _, pool in pools for item in pool))
@@ -57,7 +61,7 @@ def read_list(path: str) -> list[str]:
             text = storage.read(path).decode()
         except FileNotFoundError as error:
             raise UserError("there is no such list", where=path, cure="a list is a text file with an item on each line") from error
-    found = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not found:
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
         raise UserError("the list is empty", where=path, cure="a list is a text file with an item on each line")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(lines))

@@ -28,10 +28,10 @@ def with_neighbours(rows: Sequence[Row], most: int) -> list[Row]:
     """The rows, each with up to `most` others that share rare names with it, nearest first. Depends on the rows alone."""
     names = [names_of(row.document.text) for row in rows]
     holders: dict[str, list[int]] = defaultdict(list)
-    for number, found in enumerate(names):
-        for name in found:
+    for number, row_names in enumerate(names):
+        for name in row_names:
             holders[name].append(number)
-    weights = {name: math.log(1 + len(rows) / len(held)) for name, held in holders.items() if 1 < len(held) <= _MOST_SHARED}
+    weights = {name: math.log(1 + len(rows) / len(numbers)) for name, numbers in holders.items() if 1 < len(numbers) <= _MOST_SHARED}
     near = []
     for number, row in enumerate(rows):
         shared: dict[int, list[float]] = defaultdict(list)
@@ -39,6 +39,7 @@ def with_neighbours(rows: Sequence[Row], most: int) -> list[Row]:
             for other in holders[name]:
                 if other != number:
                     shared[other].append(weights[name])
-        ranked = sorted((-sum(found), rows[other].document.id, other) for other, found in shared.items() if len(found) >= _LEAST)
+        totals = {other: sum(rarities) for other, rarities in shared.items() if len(rarities) >= _LEAST}
+        ranked = sorted((-total, rows[other].document.id, other) for other, total in totals.items())
         near.append(replace(row, neighbours=tuple(rows[other].document for _, _, other in ranked[:most])))
     return near

@@ -32,9 +32,9 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
 }
 
 
-def fields_given(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def fields_of_parser(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields that later prompts may use by name."""
-    known = {
+    fields_by_parser = {
         "score": ("score",),
         "label": ("label",),
         "items": (),
@@ -42,7 +42,7 @@ def fields_given(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         "diverse_questions": ("pairs",),
         "edits": ("operations",),
     }
-    return known.get(name, (*settings.get("fields", ()), *settings.get("optional", ())))
+    return fields_by_parser.get(name, (*settings.get("fields", ()), *settings.get("optional", ())))
 
 
 def parser_of(name: str, settings: dict[str, Any], where: str) -> Parser:

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 import orjson
+from typing_extensions import override
 
 from rephrase import storage
 from rephrase.errors import UserError
@@ -36,11 +37,13 @@ class PoolRows(RowSource):
     seeds: tuple[SeedTask, ...]
     pools: int = 1
 
+    @override
     def documents(self) -> Iterator[Document]:
         text = "\n".join(seed.instruction for seed in self.seeds)
         for number in range(self.pools):
             yield Document(content_id(self.recipe, str(number), text), text, source=f"rows:{self.recipe}", metadata={"pool": str(number)})
 
+    @override
     def describe(self) -> Any:
         return [content_id(*(part for seed in self.seeds for part in (seed.instruction, seed.input, seed.output))), self.pools]
 
@@ -123,7 +126,7 @@ class Pool:
             total = len(tokens) + len(other)
             if not total or 2 * longest / total <= best:  # not even if one were a part of the other
                 continue
-            best = max(best, 2 * common(places, len(tokens), other) / total)
+            best = max(best, 2 * common_length(places, len(tokens), other) / total)
             if best > self.similar:
                 break
         return best
@@ -141,10 +144,10 @@ def rouge_l(first: str, second: str) -> float:
     for place, token in enumerate(tokens):
         places[token] = places.get(token, 0) | 1 << place
     total = len(tokens) + len(other)
-    return 2 * common(places, len(tokens), other) / total if tokens and other else 0.0
+    return 2 * common_length(places, len(tokens), other) / total if tokens and other else 0.0
 
 
-def common(places: dict[str, int], length: int, other: Sequence[str]) -> int:
+def common_length(places: dict[str, int], length: int, other: Sequence[str]) -> int:
     """Length of the longest common subsequence, a word at a time on the bits of one number (Hyyrö 2004)."""
     row = (1 << length) - 1
     every = row
@@ -165,10 +168,10 @@ def accept(candidates: Iterable[str], pool: Pool, rules: Rules) -> Iterator[str 
         yield fault
 
 
-def draw(seeds: Sequence[str], made: Sequence[str], of_seeds: int, of_made: int, seed: str) -> list[str]:
+def draw(seeds: Sequence[str], own: Sequence[str], n_seeds: int, n_own: int, seed: str) -> list[str]:
     """Examples for a prompt: some of the machine's own where there are any, seeds for the rest, shuffled."""
-    drawn = random.Random(seed)  # not a secret
-    own = drawn.sample(list(made), min(of_made, len(made)))
-    chosen = own + drawn.sample(list(seeds), min(of_seeds + of_made - len(own), len(seeds)))
-    drawn.shuffle(chosen)
-    return chosen
+    rng = random.Random(seed)  # not a secret
+    own_examples = rng.sample(list(own), min(n_own, len(own)))
+    examples = own_examples + rng.sample(list(seeds), min(n_seeds + n_own - len(own_examples), len(seeds)))
+    rng.shuffle(examples)
+    return examples

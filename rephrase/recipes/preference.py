@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
@@ -59,34 +60,38 @@ class Answers(Step):
     name = "answers"
 
     @property
+    @override
     def load(self) -> str:
         return f"{len(self.options.temperatures) * len(self.options.systems)} for each document"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for (number, temperature), (which, system) in itertools.product(
+        for (number, temperature), (system_number, system) in itertools.product(
             enumerate(self.options.temperatures), enumerate(self.options.systems)
         ):
             turns = [Message("system", system)] if system else []
             turns.append(Message("user", row.document.text))
             sampling = replace(self.sampling, temperature=temperature)
-            yield Prompt(tuple(turns), row.span, sampling, key=f"{number}.{which}")
+            yield Prompt(tuple(turns), row.span, sampling, key=f"{number}.{system_number}")
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        written = whole_text(completion)
-        return written if written.text is None else Parsed(fields={"answer": written.text})
+        parsed = whole_text(completion)
+        return parsed if parsed.text is None else Parsed(fields={"answer": parsed.text})
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"options": self.options.model_dump(), "sampling": self.sampling.fields()}
 
 
 def _answers(row: Row) -> list[tuple[Generation, str]]:
     """The different answers of the step before."""
-    found: dict[str, Generation] = {}
-    for made in row.good("answers"):
-        found.setdefault(fields_of(made)["answer"], made)
-    return [(made, text) for text, made in found.items()]
+    generations: dict[str, Generation] = {}
+    for generation in row.good("answers"):
+        generations.setdefault(fields_of(generation)["answer"], generation)
+    return [(generation, text) for text, generation in generations.items()]
 
 
 @dataclass(frozen=True)
@@ -101,15 +106,18 @@ class Grades(Step):
     retries = 2
 
     @property
+    @override
     def load(self) -> str:
         return "1 for each answer"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for made, answer in _answers(row):
-            words = fill(self.prompt, {"passage": row.document.text, "answer": answer})
-            yield Prompt.saying(words, row.span, self.sampling, made.key, (made.id,), {"answer": answer})
+        for generation, answer in _answers(row):
+            text = fill(self.prompt, {"passage": row.document.text, "answer": answer})
+            yield Prompt.from_user(text, row.span, self.sampling, generation.key, (generation.id,), {"answer": answer})
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
         text = without_fence(completion.text.strip())
@@ -122,12 +130,13 @@ class Grades(Step):
             return Parsed(error="parse:no_score")
         return Parsed(fields={**grades, "score": sum(grades.values()) / len(grades)})
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
-        graded = [answer for answer in answers if not answer.parsed.error]
-        drawn = random.Random(content_id(row.document.id, "rejected"))  # not a secret
-        best = max(graded, key=_score, default=None)
-        others = [answer for answer in graded if best is not None and _below(answer, best, self.options.min_margin)]
-        rejected = drawn.choice(others) if others else None
+        graded_answers = [answer for answer in answers if not answer.parsed.error]
+        rng = random.Random(content_id(row.document.id, "rejected"))  # not a secret
+        best = max(graded_answers, key=_score, default=None)
+        others = [answer for answer in graded_answers if best is not None and _below(answer, best, self.options.min_margin)]
+        rejected = rng.choice(others) if others else None
         for answer in answers:
             if answer is best and rejected is not None:
                 pair = {
@@ -143,6 +152,7 @@ class Grades(Step):
             else:
                 yield Output(answer, answer.parsed)
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields(), "min_margin": self.options.min_margin}
 
@@ -165,31 +175,36 @@ class Pairs(Step):
     retries = 2
 
     @property
+    @override
     def load(self) -> str:
         return "k(k-1) for k answers"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for (one, first), (other, second) in itertools.permutations(_answers(row), 2):
-            words = fill(self.prompt, {"passage": row.document.text, "first": first, "second": second})
+        for (first_answer, first), (second_answer, second) in itertools.permutations(_answers(row), 2):
+            text = fill(self.prompt, {"passage": row.document.text, "first": first, "second": second})
             values = {"first": first, "second": second}
-            yield Prompt.saying(words, row.span, self.sampling, f"{one.key}|{other.key}", (one.id, other.id), values)
+            key, lineage = f"{first_answer.key}|{second_answer.key}", (first_answer.id, second_answer.id)
+            yield Prompt.from_user(text, row.span, self.sampling, key, lineage, values)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         parser = parser_of("label", {"labels": ["first", "second", "neither"]}, self.name)
         if "better:" not in completion.text.lower():
             return Parsed(error="parse:no_label")
         return parser(completion.text.lower().rpartition("better:")[2], Context(tokenizer, prompt.values))
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         winners = _consistent(answers)
         wins = Counter(winner for winner, _ in winners)
-        beaten: Mapping[str, list[str]] = defaultdict(list)
+        losers: Mapping[str, list[str]] = defaultdict(list)
         for winner, loser in winners:
-            beaten[winner].append(loser)
+            losers[winner].append(loser)
         best = max(wins, key=lambda text: (wins[text], text), default=None)
-        drawn = random.Random(content_id(row.document.id, "rejected"))  # not a secret
-        rejected = drawn.choice(sorted(beaten[best])) if best is not None else None
+        rng = random.Random(content_id(row.document.id, "rejected"))  # not a secret
+        rejected = rng.choice(sorted(losers[best])) if best is not None else None
         for number, answer in enumerate(answers):
             yield Output(answer, Parsed(error=answer.parsed.error, fields=answer.parsed.fields))
             if number == 0:
@@ -199,14 +214,15 @@ class Pairs(Step):
                     scores = {"chosen_score": float(wins[best]), "rejected_score": float(wins[rejected])}
                     yield Output(answer, _preferred({"prompt": row.document.text, "chosen": best, "rejected": rejected, **scores}), part=1)
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
 
 def _consistent(answers: Sequence[Answer]) -> list[tuple[str, str]]:
     """Winner and loser of each pair that was judged alike in both orders."""
-    said = {(a.prompt.values["first"], a.prompt.values["second"]): a.parsed.fields["label"] for a in answers if not a.parsed.error}
-    return [(first, second) for (first, second), label in said.items() if label == "first" and said.get((second, first)) == "second"]
+    labels = {(a.prompt.values["first"], a.prompt.values["second"]): a.parsed.fields["label"] for a in answers if not a.parsed.error}
+    return [(first, second) for (first, second), label in labels.items() if label == "first" and labels.get((second, first)) == "second"]
 
 
 def _preferred(pair: dict[str, Any]) -> Parsed:

@@ -16,8 +16,8 @@ from rephrase.errors import UserError
 @functools.cache
 def flow_prompts(name: str) -> dict[str, Any]:
     """The prompts of a recipe that is a flow of its own: the YAML file of that name."""
-    found: dict[str, Any] = yaml.safe_load(files("rephrase.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
-    return found
+    prompts: dict[str, Any] = yaml.safe_load(files("rephrase.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    return prompts
 
 
 _NAME = re.compile(r"\{([a-z_]+)\}")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
@@ -89,9 +90,11 @@ class Candidates(Step):
     name = "solve"
 
     @property
+    @override
     def load(self) -> str:
         return f"{self.samples} for each document"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
         if self.expected is not None and not row.document.metadata.get(self.expected):
@@ -100,30 +103,32 @@ class Candidates(Step):
                 where=f"document {row.document.id}",
                 cure="name the metadata key by the option `expected`, and keep that field by `input.fields.also`, in a preview by `--also`",
             )
-        words = fill(self.prompt, {"passage": row.document.text})
-        yield Prompt.saying(words, row.span, self.sampling)
+        text = fill(self.prompt, {"passage": row.document.text})
+        yield Prompt.from_user(text, row.span, self.sampling)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
         return whole_text(completion)
 
+    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         texts = [answer.parsed.text or "" for answer in answers]
         right = self._vote(texts) if self.expected is None else self._check(texts, row.document.metadata[self.expected])
-        kept: list[str] = []
-        for answer, text, (is_right, said, reason) in zip(answers, texts, right, strict=True):
+        solutions: list[str] = []
+        for answer, text, (is_right, result, reason) in zip(answers, texts, right, strict=True):
             if answer.parsed.error:
                 yield Output(answer, answer.parsed)
             elif not is_right:
-                yield Output(answer, Parsed(error="rejected:wrong", fields={"answer": said, "reason": reason}))
-            elif text in kept or (self.keep is not None and len(kept) >= self.keep):
-                yield Output(answer, Parsed(error="rejected:more_than_wanted", fields={"answer": said}))
+                yield Output(answer, Parsed(error="rejected:wrong", fields={"answer": result, "reason": reason}))
+            elif text in solutions or (self.keep is not None and len(solutions) >= self.keep):
+                yield Output(answer, Parsed(error="rejected:more_than_wanted", fields={"answer": result}))
             else:
-                kept.append(text)
+                solutions.append(text)
                 fields = {
                     "problem": row.document.text,
                     "solution": text,
-                    "answer": said,
+                    "answer": result,
                     "right": sum(r for r, _, _ in right),
                     "of": len(texts),
                 }
@@ -135,24 +140,25 @@ class Candidates(Step):
         return [(verdict.right, verdict.answer, verdict.reason) for verdict in verdicts]
 
     def _vote(self, texts: Sequence[str]) -> list[tuple[bool, str | None, str]]:
-        said = [self.verifier.extract(text) for text in texts]
+        results = [self.verifier.extract(text) for text in texts]
         groups: list[list[int]] = []
-        for number, answer in enumerate(said):
-            if answer is None:
+        for number, result in enumerate(results):
+            if result is None:
                 continue
-            home = next((group for group in groups if self.verifier.same(answer, said[group[0]] or "")), None)
-            if home is None:
+            nearest = next((group for group in groups if self.verifier.same(result, results[group[0]] or "")), None)
+            if nearest is None:
                 groups.append([number])
             else:
-                home.append(number)
+                nearest.append(number)
         largest = max(groups, key=len, default=[])
-        won = set(largest) if len(largest) > self.share * len(texts) else set()
-        return [(number in won, answer, "" if number in won else "no majority for it") for number, answer in enumerate(said)]
+        winners = set(largest) if len(largest) > self.share * len(texts) else set()
+        return [(number in winners, result, "" if number in winners else "no majority for it") for number, result in enumerate(results)]
 
+    @override
     def describe(self) -> dict[str, Any]:
         verifier = {name: getattr(self.verifier, name) for name in ("kind", "command", "seconds", "memory_mib")}
-        said = {"prompt": self.prompt, "sampling": self.sampling.fields(), "verifier": verifier, "expected": self.expected}
-        return {**said, "keep": self.keep, "share": self.share}
+        description = {"prompt": self.prompt, "sampling": self.sampling.fields(), "verifier": verifier, "expected": self.expected}
+        return {**description, "keep": self.keep, "share": self.share}
 
 
 FLOWS: Flows = {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
@@ -52,26 +53,29 @@ class TemplateStep(Step):
     first_characters: int | None = None  # of a document, up to the end of a word: its one passage
 
     @property
+    @override
     def fans_out(self) -> bool:  # type: ignore[override]  # a constant in other steps
         """Lists of an earlier step make many prompts."""
         return self.each
 
     @property
+    @override
     def prefix(self) -> str | None:
         if self.of is not None or self.system or self.examples or not self.prompt.startswith("{passage}"):
             return None
         return f"passage {self.passage_tokens}"
 
     @property
+    @override
     def load(self) -> str:
         if self.of is not None:
-            each = f"1 for each item of `{self.of}`" if self.each else f"1 for each result of `{self.of}`"
+            load = f"1 for each item of `{self.of}`" if self.each else f"1 for each result of `{self.of}`"
         else:
             which = "document, on its first" if self.only_first else "passage of"
-            each = f"1 for each {which} {self.passage_tokens} tokens" if self.passage_tokens else "1 for each document"
-            each += f", on its first {self.first_characters} characters" if self.first_characters else ""
+            load = f"1 for each {which} {self.passage_tokens} tokens" if self.passage_tokens else "1 for each document"
+            load += f", on its first {self.first_characters} characters" if self.first_characters else ""
         times = self.draws * self.samples
-        return each if times == 1 else f"{times}{each[1:]}"
+        return load if times == 1 else f"{times}{load[1:]}"
 
     def document_first(self) -> TemplateStep:
         """The same step with its passage at the very beginning of the prompt, and all that is said about it after a line."""
@@ -80,24 +84,27 @@ class TemplateStep(Step):
         instruction = "\n\n".join(filter(None, [self.system, self.prompt.replace("{passage}", _ABOVE)]))
         return replace(self, system=None, prompt=f"{{passage}}\n\n---\n{instruction}")
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         if self.of is None:
             for span in self._spans(row.document, tokenizer):
-                yield from self._drawn(row, span, {}, "", (), tokenizer)
+                yield from self._prompts_of_span(row, span, {}, "", (), tokenizer)
             return
-        for made in row.earlier.get(self.of, ()):
-            if made.error:
+        for generation in row.earlier.get(self.of, ()):
+            if generation.error:
                 continue
-            known = fields_of(made)
-            lineage = (made.id,)
-            span = (made.span_start, made.span_end)
+            fields = fields_of(generation)
+            lineage = (generation.id,)
+            span = (generation.span_start, generation.span_end)
             if not self.each:
-                yield from self._drawn(row, span, known, made.key, lineage, tokenizer)
+                yield from self._prompts_of_span(row, span, fields, generation.key, lineage, tokenizer)
                 continue
-            for number, item in enumerate(known.pop("items", ())):
-                values = {**known, **(item if isinstance(item, dict) else {"item": item})}
-                yield from self._drawn(row, span, values, f"{made.key}/{number}" if made.key else str(number), lineage, tokenizer)
+            for number, item in enumerate(fields.pop("items", ())):
+                values = {**fields, **(item if isinstance(item, dict) else {"item": item})}
+                key = f"{generation.key}/{number}" if generation.key else str(number)
+                yield from self._prompts_of_span(row, span, values, key, lineage, tokenizer)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         # What a later step builds on is dropped here: the filter sees only how the last completion ended.
         if (self.drop_truncated or self.text is None) and completion.finish_reason == "length":
@@ -110,23 +117,24 @@ class TemplateStep(Step):
             if not parsed.fields.get(name, 0) >= least:
                 return Parsed(error=f"rejected:{name}")
         own = {self.name: parsed.text} if parsed.text is not None else {}
-        known = {**_carried(prompt.values, self.options), **parsed.fields, **own}
+        fields = {**_carried(prompt.values, self.options), **parsed.fields, **own}
         if self.text is None:
-            return Parsed(fields=known)
+            return Parsed(fields=fields)
         plain = self.text == f"{{{self.name}}}"
-        text = parsed.text if plain else fill(self.text, {**_texts(prompt.values), **_texts(known)}).strip()
-        handed_on = {key: value for key, value in known.items() if not (plain and key == self.name)}
-        return Parsed(text=text, fields=handed_on) if text else Parsed(error="parse:empty")
+        text = parsed.text if plain else fill(self.text, {**_texts(prompt.values), **_texts(fields)}).strip()
+        carried = {key: value for key, value in fields.items() if not (plain and key == self.name)}
+        return Parsed(text=text, fields=carried) if text else Parsed(error="parse:empty")
 
+    @override
     def describe(self) -> dict[str, Any]:
-        said = {
+        required = {
             "system": self.system,
             "prompt": self.prompt,
             "passage_tokens": self.passage_tokens,
             "sampling": self.sampling.fields(),
             "parser": {self.parser: dict(self.parser_settings)},
         }
-        rest: dict[str, Any] = {
+        optional: dict[str, Any] = {
             "of": self.of,
             "each": self.each,
             "examples": self.examples,
@@ -134,7 +142,7 @@ class TemplateStep(Step):
             "choose": self.choose,
             "draws": self.draws,
         }
-        rest |= {
+        optional |= {
             "options": dict(self.options),
             "text": self.text,
             "keep": self.keep,
@@ -143,7 +151,7 @@ class TemplateStep(Step):
             "min_passage_tokens": self.min_passage_tokens,
             "first_characters": self.first_characters,
         }
-        return {**said, **{key: value for key, value in rest.items() if value}}
+        return {**required, **{key: value for key, value in optional.items() if value}}
 
     def _spans(self, document: Document, tokenizer: Tokenizer) -> Iterator[tuple[int, int]]:
         if self.passage_tokens is None:
@@ -157,8 +165,8 @@ class TemplateStep(Step):
             if self.only_first:
                 return
 
-    def _drawn(
-        self, row: Row, span: tuple[int, int], known: Mapping[str, Any], key: str, lineage: tuple[str, ...], tokenizer: Tokenizer
+    def _prompts_of_span(
+        self, row: Row, span: tuple[int, int], fields: Mapping[str, Any], key: str, lineage: tuple[str, ...], tokenizer: Tokenizer
     ) -> Iterator[Prompt]:
         document = row.document
         base = {"passage": document.text[span[0] : span[1]], "title": document.metadata.get("title", ""), "url": document.url or ""}
@@ -169,25 +177,25 @@ class TemplateStep(Step):
         if "{lines}" in self.prompt:
             base["lines"] = numbered(base["passage"])
         for draw in range(self.draws):
-            values = {**document.metadata, **self.options, **known, **base}
+            values = {**document.metadata, **self.options, **fields, **base}
             values |= self._draw(document, span, key, draw)
             name = f"{key}#{draw}" if self.draws > 1 else key
             yield Prompt(self._messages(_texts(values)), span, self.sampling, key=name, lineage=lineage, values=values)
 
     def _draw(self, document: Document, span: tuple[int, int], key: str, draw: int) -> dict[str, str]:
-        chosen: dict[str, str] = {}
+        values: dict[str, str] = {}
         for name, source in self.choose:
-            drawn = random.Random(content_id(document.id, str(span), key, str(draw), self.name, name))  # not a secret
-            pool = [item for item in self.options[source] if item not in chosen.values()]
-            chosen[name] = drawn.choice(pool or self.options[source])
-        return chosen
+            rng = random.Random(content_id(document.id, str(span), key, str(draw), self.name, name))  # not a secret
+            pool = [item for item in self.options[source] if item not in values.values()]
+            values[name] = rng.choice(pool or self.options[source])
+        return values
 
     def _messages(self, values: Mapping[str, str]) -> tuple[Message, ...]:
         if self.raw:
             return (Message("text", fill(self.prompt, values)),)
         turns = [Message("system", fill(self.system, values))] if self.system else []
-        for asked, answered in self.examples:
-            turns += [Message("user", asked), Message("assistant", answered)]
+        for question, answer in self.examples:
+            turns += [Message("user", question), Message("assistant", answer)]
         return (*turns, Message("user", fill(self.prompt, values)))
 
 
@@ -206,16 +214,16 @@ def _start(document: Document, limit: int | None, tokenizer: Tokenizer) -> str:
     return document.text[passage.start : passage.end]
 
 
-def fields_of(made: Generation) -> dict[str, Any]:
+def fields_of(generation: Generation) -> dict[str, Any]:
     """The parts of an earlier step's result; its text stands under the step's name."""
-    known: dict[str, Any] = _loads(made.fields) if made.fields else {}
-    return {made.step: made.text, **known} if made.text is not None else dict(known)
+    fields: dict[str, Any] = _loads(generation.fields) if generation.fields else {}
+    return {generation.step: generation.text, **fields} if generation.text is not None else dict(fields)
 
 
 @functools.lru_cache(maxsize=64)  # a row's prompts share their step's result
 def _loads(fields: str) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads(fields)
-    return found
+    values: dict[str, Any] = orjson.loads(fields)
+    return values
 
 
 def _carried(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

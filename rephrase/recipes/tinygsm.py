@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
@@ -38,6 +39,7 @@ class Options(Section):
 
 
 def build(options: Options, sampling: SamplingSection) -> Recipe:
+    """The recipe with these options. `sampling` is that of the conversations; programs have the one of the paper's code."""
     texts = flow_prompts("reasoning")
     programs = Programs(texts["solve"]["program"].strip(), Sampling(max_tokens=1024, temperature=0.8, top_p=0.95), options)
     base = sampling.over(Sampling(max_tokens=1536, temperature=1.0, top_p=0.9))
@@ -58,36 +60,41 @@ class Programs(Step):
     name = "program"
 
     @property
+    @override
     def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
         """Programs for each problem."""
         return self.options.samples
 
     @property
+    @override
     def load(self) -> str:
         return f"{self.samples} for each document"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        words = fill(self.prompt, {"passage": row.document.text})
+        text = fill(self.prompt, {"passage": row.document.text})
         values = {"expected": row.document.metadata.get(self.options.expected, "")}
-        yield Prompt.saying(words, row.span, self.sampling, values=values)
+        yield Prompt.from_user(text, row.span, self.sampling, values=values)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        written = whole_text(completion)
-        if written.text is None:
-            return written
+        parsed = whole_text(completion)
+        if parsed.text is None:
+            return parsed
         try:
-            done = run_program(code(written.text))
+            result = run_program(code(parsed.text))
         except ProgramError as error:
             return Parsed(error=f"parse:program:{error}")
-        value = plain(done.value)
+        value = plain(result.value)
         expected = prompt.values["expected"]
         if expected and not same_answer(value, final_answer(expected) or expected):
             return Parsed(error="rejected:wrong", fields={"answer": value})
-        steps = [[name, expression, plain(result)] for name, expression, result in done.lines]
-        return Parsed(fields={"program": done.annotated, "value": value, "steps": steps})
+        steps = [[name, expression, plain(amount)] for name, expression, amount in result.lines]
+        return Parsed(fields={"program": result.annotated, "value": value, "steps": steps})
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields(), "expected": self.options.expected}
 
@@ -103,30 +110,34 @@ class Conversations(Step):
     name = "conversation"
 
     @property
+    @override
     def load(self) -> str:
         return f"{len(self.prompts_of_styles)} for each program that is right"
 
+    @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        for made in row.good("program"):
-            known = fields_of(made)
+        for generation in row.good("program"):
+            fields = fields_of(generation)
             for style, template in self.prompts_of_styles.items():
-                words = {"passage": row.document.text, "program": known["program"], "value": known["value"]}
-                words["mistake"] = self._mistake(row.document, known["steps"], f"{made.id} {style}")
-                values = {"value": known["value"], "mistake": bool(words["mistake"])}
-                yield Prompt.saying(fill(template, words), row.span, self.sampling, style, (made.id,), values)
+                values = {"passage": row.document.text, "program": fields["program"], "value": fields["value"]}
+                values["mistake"] = self._mistake(row.document, fields["steps"], f"{generation.id} {style}")
+                carried = {"value": fields["value"], "mistake": bool(values["mistake"])}
+                yield Prompt.from_user(fill(template, values), row.span, self.sampling, style, (generation.id,), carried)
 
+    @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        written = whole_text(completion)
-        if written.text is None:
-            return written
-        parsed = parser_of("dialogue", {}, self.name)(written.text, Context(tokenizer))
+        reply = whole_text(completion)
+        if reply.text is None:
+            return reply
+        parsed = parser_of("dialogue", {}, self.name)(reply.text, Context(tokenizer))
         if parsed.text is None:
             return parsed
         if not _says(parsed.text, prompt.values["value"]):
             return Parsed(error="rejected:wrong")  # the conversation does not come to the result
         return Parsed(text=parsed.text, fields=dict(prompt.values))
 
+    @override
     def describe(self) -> dict[str, Any]:
         return {
             "prompts": self.prompts_of_styles,
@@ -138,23 +149,23 @@ class Conversations(Step):
     def _mistake(self, document: Document, steps: Sequence[Sequence[str]], seed: str) -> str:
         if unit_interval(document.id, seed, "mistake") >= self.options.mistakes:
             return ""
-        drawn = random.Random(content_id(document.id, seed))  # not a secret
+        rng = random.Random(content_id(document.id, seed))  # not a secret
         candidates = [(name, wrong, right) for name, expression, right in steps for wrong in _wrong(expression, right, steps)]
         if not candidates:
             return ""
-        name, wrong, right = drawn.choice(candidates)
+        name, wrong, right = rng.choice(candidates)
         return fill(self.mistake, {"name": name.replace("_", " "), "wrong": wrong, "right": right})
 
 
 def _wrong(expression: str, right: str, steps: Sequence[Sequence[str]]) -> Iterator[str]:
     """What the expression gives with one sign mistaken for another, as learners do."""
-    known = "\n".join(f"{name} = {before}" for name, before, _ in steps)
-    for sign, other in (("+", "-"), ("-", "+"), ("*", "+"), ("/", "*")):
-        changed = expression.replace(f" {sign} ", f" {other} ", 1)
+    program = "\n".join(f"{name} = {before}" for name, before, _ in steps)
+    for sign, replacement in (("+", "-"), ("-", "+"), ("*", "+"), ("/", "*")):
+        changed = expression.replace(f" {sign} ", f" {replacement} ", 1)
         if changed == expression:
             continue
         try:
-            value = plain(run_program(f"{known}\nreturn {changed}").value)
+            value = plain(run_program(f"{program}\nreturn {changed}").value)
         except ProgramError:
             continue
         if value != right:

@@ -22,7 +22,7 @@ REWRITE = (
 def batch(texts: Sequence[str | None], sources: Sequence[str] | str = SOURCE, recipe: str = "wrap/medium", **columns: Any) -> JudgeBatch:
     """A batch of these texts; what is not given is what a good row has."""
     size = len(texts)
-    given = {
+    values = {
         "recipes": [recipe] * size,
         "steps": ["rewrite"] * size,
         "finish_reasons": ["stop"] * size,
@@ -33,4 +33,4 @@ def batch(texts: Sequence[str | None], sources: Sequence[str] | str = SOURCE, re
         "fields": [None] * size,
         **columns,
     }
-    return JudgeBatch(texts=texts, sources=[sources] * size if isinstance(sources, str) else sources, **given)
+    return JudgeBatch(texts=texts, sources=[sources] * size if isinstance(sources, str) else sources, **values)

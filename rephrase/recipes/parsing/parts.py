@@ -25,10 +25,10 @@ def items(settings: ItemsSettings) -> Parser:
     """A list that prepares a later step: the field `items` holds one text for each bullet, number or heading, without repeats."""
 
     def parse(completion: str, _: Context) -> Parsed:
-        found = HEADING.findall(completion) or [BULLET.sub("", line).strip() for line in completion.splitlines() if BULLET.match(line)]
-        clean = dict.fromkeys(without_markdown(item).strip(" .:*") for item in found)
-        listed = [item for item in clean if len(item.split()) >= settings.min_words][: settings.max_items]
-        return Parsed(fields={"items": listed}) if len(listed) >= settings.min_items else Parsed(error="parse:no_items")
+        lines = HEADING.findall(completion) or [BULLET.sub("", line).strip() for line in completion.splitlines() if BULLET.match(line)]
+        texts = dict.fromkeys(without_markdown(item).strip(" .:*") for item in lines)
+        entries = [item for item in texts if len(item.split()) >= settings.min_words][: settings.max_items]
+        return Parsed(fields={"items": entries}) if len(entries) >= settings.min_items else Parsed(error="parse:no_items")
 
     return parse
 
@@ -48,15 +48,15 @@ def objects(settings: ObjectsSettings) -> Parser:
         data = _json(completion, "[", "]")
         if not isinstance(data, list):
             return Parsed(error="parse:json")
-        found = []
+        entries = []
         for entry in data:
             if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) and entry[name].strip() for name in settings.fields):
                 return Parsed(error="parse:json")
-            chosen = {name: " ".join(entry[name].split()) for name in settings.fields}
-            if chosen not in found:
-                found.append(chosen)
-        found = found[: settings.max_items]
-        return Parsed(fields={"items": found}) if len(found) >= settings.min_items else Parsed(error="parse:no_items")
+            fields = {name: " ".join(entry[name].split()) for name in settings.fields}
+            if fields not in entries:
+                entries.append(fields)
+        entries = entries[: settings.max_items]
+        return Parsed(fields={"items": entries}) if len(entries) >= settings.min_items else Parsed(error="parse:no_items")
 
     return parse
 
@@ -90,19 +90,19 @@ def sections(settings: SectionsSettings) -> Parser:
     def parse(completion: str, _: Context) -> Parsed:
         text = without_fence(completion.strip())
         starts = list(pattern.finditer(text))
-        found: dict[str, str] = {}
+        fields: dict[str, str] = {}
         for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(text)], strict=False):  # no starts, no ends
             name = start.group(1).lower().replace(" ", "_")
-            if name in found:  # a second round of sections is another item, which was not asked for
+            if name in fields:  # a second round of sections is another item, which was not asked for
                 break
-            found[name] = text[start.end() : end].strip().strip("*").strip()
+            fields[name] = text[start.end() : end].strip().strip("*").strip()
         for name in settings.fields:
-            if not found.get(name):
+            if not fields.get(name):
                 return Parsed(error=f"parse:no_{name}")
-        wanted = [name for name in found if name in settings.fields]
-        if wanted != settings.fields:
+        order = [name for name in fields if name in settings.fields]
+        if order != settings.fields:
             return Parsed(error="parse:order")
-        return Parsed(fields={**dict.fromkeys(settings.optional, ""), **found})
+        return Parsed(fields={**dict.fromkeys(settings.optional, ""), **fields})
 
     return parse
 
@@ -120,8 +120,8 @@ def score(settings: ScoreSettings) -> Parser:
     pattern = re.compile(rf"{re.escape(settings.label)}[ \t*_]*[:=]?[ \t*_]*({_NUMBER.pattern})(?:\s*/\s*\d+)?", re.IGNORECASE)
 
     def parse(completion: str, _: Context) -> Parsed:
-        found = pattern.findall(completion) or ([completion.strip()] if _NUMBER.fullmatch(completion.strip()) else [])
-        value = float(found[-1]) if found else settings.low - 1
+        numbers = pattern.findall(completion) or ([completion.strip()] if _NUMBER.fullmatch(completion.strip()) else [])
+        value = float(numbers[-1]) if numbers else settings.low - 1
         return Parsed(fields={"score": value}) if settings.low <= value <= settings.high else Parsed(error="parse:no_score")
 
     return parse
@@ -140,10 +140,10 @@ def label(settings: LabelSettings) -> Parser:
     pattern = re.compile(rf"\b({'|'.join(re.escape(word) for word in by_length)})\b", re.IGNORECASE)
 
     def parse(completion: str, _: Context) -> Parsed:
-        found = pattern.search(completion)
-        if not found:
+        match = pattern.search(completion)
+        if not match:
             return Parsed(error="parse:no_label")
-        word = next(word for word in settings.labels if word.casefold() == found.group(1).casefold())
+        word = next(word for word in settings.labels if word.casefold() == match.group(1).casefold())
         return Parsed(error=f"rejected:{word}") if word in settings.reject else Parsed(fields={"label": word})
 
     return parse

@@ -23,12 +23,12 @@ class ParaphraseSettings(Section):
 
 def paraphrase(settings: ParaphraseSettings) -> Parser:
     """Prose. A lead-in such as "Here is a paraphrase:" is cut off, as WRAP does (section 3.1 of arXiv 2401.16380)."""
-    flagged = [words.casefold() for words in settings.flagged]
+    phrases = [phrase.casefold() for phrase in settings.flagged]
 
     def parse(completion: str, context: Context) -> Parsed:
         text = without_lead_in(completion)
-        known = str(context.values.get("passage", "")).casefold()
-        if any(words in text.casefold() and words not in known for words in flagged):
+        passage = str(context.values.get("passage", "")).casefold()
+        if any(phrase in text.casefold() and phrase not in passage for phrase in phrases):
             return Parsed(error="rejected:flagged")
         return at_least(text if settings.markdown else without_markdown(text), settings.min_tokens, context)
 
@@ -114,8 +114,8 @@ def tag(settings: TagSettings) -> Parser:
     pattern = re.compile(rf"<{re.escape(settings.name)}>(.*?)</{re.escape(settings.name)}>", re.DOTALL | re.IGNORECASE)
 
     def parse(completion: str, context: Context) -> Parsed:
-        found = pattern.findall(completion)
-        return at_least(found[-1].strip(), settings.min_tokens, context) if found else Parsed(error="parse:no_tag")
+        contents = pattern.findall(completion)
+        return at_least(contents[-1].strip(), settings.min_tokens, context) if contents else Parsed(error="parse:no_tag")
 
     return parse
 

@@ -56,13 +56,13 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
         if not pairs:
             return Parsed(error="parse:no_questions")
         passage = str(context.values.get("passage", ""))
-        drawn = random.Random(context.seed)  # not a secret
-        drawn.shuffle(pairs)
+        rng = random.Random(context.seed)  # not a secret
+        rng.shuffle(pairs)
         most = max(1, int(10 * context.tokenizer.count([passage])[0] / settings.tokens_per_ten_pairs))
-        kept = pairs[: drawn.randint(1, most)]
-        written = "\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in kept)
-        found = at_least(f"{passage.strip()}\n\n{written}", settings.min_tokens, context)
-        return Parsed(text=found.text, fields={"pairs": len(kept)}) if found.text else found
+        selection = pairs[: rng.randint(1, most)]
+        text = "\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in selection)
+        parsed = at_least(f"{passage.strip()}\n\n{text}", settings.min_tokens, context)
+        return Parsed(text=parsed.text, fields={"pairs": len(selection)}) if parsed.text else parsed
 
     return parse
 

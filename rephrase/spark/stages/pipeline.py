@@ -72,7 +72,7 @@ def check(run: Run, *, here: bool = False) -> None:
     `here`: whether tasks run on this machine, so that what they need must be there.
     """
     from classifiers.cascade import build_cascade
-    from classifiers.fasttext.model import check_there
+    from classifiers.fasttext.model import check_exists
     from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
@@ -87,7 +87,7 @@ def check(run: Run, *, here: bool = False) -> None:
     storage.check_writable(run.output)
     for model in fasttext_models(run):
         if here or storage.is_s3(model):  # a cluster's executors may have files that the driver lacks
-            check_there(model)
+            check_exists(model)
     if run.screen is not None:
         screening(run)
     build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])

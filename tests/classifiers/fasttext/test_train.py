@@ -8,7 +8,7 @@ import pytest
 
 from classifiers.fasttext.card import read_card
 from classifiers.fasttext.labels import read_labelled, read_texts
-from classifiers.fasttext.measures import auc, line_at
+from classifiers.fasttext.metrics import auc, line_at
 from classifiers.fasttext.model import load_model
 from classifiers.fasttext.settings import TrainSettings
 from classifiers.fasttext.train import _split, train

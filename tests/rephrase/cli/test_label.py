@@ -9,7 +9,7 @@ import re
 import pytest
 
 from rephrase import storage
-from rephrase.cli.label import sample
+from rephrase.cli.documents import sample
 from rephrase.cli.main import main
 from rephrase.config.file import load_run
 from rephrase.errors import UserError

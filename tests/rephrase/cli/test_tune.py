@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from rephrase.cli.tune import Candidate, Trial, candidates, choose, combine, sample_requests, tune
+from rephrase.cli.tune import choose, combine, sample_requests, tune
+from rephrase.cli.tune_trials import Candidate, Trial, candidates
 from rephrase.config.edit import write_args
 from rephrase.config.file import load_run
 from rephrase.errors import UserError
@@ -94,7 +95,7 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6,7")
 
     def late(**_: object) -> list[Candidate]:
-        monkeypatch.setattr("rephrase.cli.tune.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
+        monkeypatch.setattr("rephrase.cli.tune_trials.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
         return tried
 
     monkeypatch.setattr("rephrase.cli.tune.candidates", late)

@@ -40,16 +40,16 @@ def response(
 
 def pages(count: int) -> list[bytes]:
     """Responses, each after its request, as crawlers write them."""
-    found = []
+    records = []
     for number in range(count):
         url = f"http://lamps.example/{number}"
-        found.append(record("request", b"GET / HTTP/1.1\r\nHost: lamps.example\r\n\r\n", url, "application/http; msgtype=request"))
-        found.append(response(html(number), url))
-    return found
+        records.append(record("request", b"GET / HTTP/1.1\r\nHost: lamps.example\r\n\r\n", url, "application/http; msgtype=request"))
+        records.append(response(html(number), url))
+    return records
 
 
 def compressed(records: list[bytes]) -> tuple[bytes, list[int]]:
     """A .warc.gz of a gzip member a record, and where each member starts."""
-    members = [gzip.compress(one, mtime=0) for one in records]
+    members = [gzip.compress(content, mtime=0) for content in records]
     starts = [sum(map(len, members[:index])) for index in range(len(members))]
     return b"".join(members), starts

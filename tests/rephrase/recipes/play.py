@@ -28,15 +28,15 @@ class Scripted:
 
     def __init__(self, script: Script) -> None:
         self.script, self.prompts = script, []
-        self.left = list(script) if isinstance(script, (list, tuple)) else []
+        self.completions = list(script) if isinstance(script, (list, tuple)) else []
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         return [self.answer("\n".join(message.content for message in request.messages)) for request in requests]
 
     def answer(self, prompt: str) -> Completion:
         self.prompts.append(prompt)
-        said = self.left.pop(0) if self.left else self.script(prompt) if callable(self.script) else self.script
-        return said if isinstance(said, Completion) else Completion(str(said), "stop", 1, len(str(said).split()))
+        completion = self.completions.pop(0) if self.completions else self.script(prompt) if callable(self.script) else self.script
+        return completion if isinstance(completion, Completion) else Completion(str(completion), "stop", 1, len(str(completion).split()))
 
     async def figures(self) -> EngineFigures:
         return EngineFigures()

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from rephrase.errors import UserError
-from rephrase.recipes.baseline import disturb, synonyms
+from rephrase.recipes.baseline import disturb, read_synonyms
 from tests.rephrase.recipes.play import play
 
 TEXT = "The old house near the road is small, but people often say it has a great place for work. " * 10
@@ -45,7 +45,7 @@ def test_the_shipped_synonyms_are_enough_for_a_tenth_of_plain_prose():
         "looks at the house, and explains which changes cost little money and which take a long time to pay for themselves. Many "
         "members of the community have asked for help, and the first results show that bills were reduced in several areas."
     )
-    replaced = disturb(text, "replace", 0.1, random.Random(0), synonyms(None)).split()
+    replaced = disturb(text, "replace", 0.1, random.Random(0), read_synonyms(None)).split()
     assert sum(a != b for a, b in zip(text.split(), replaced, strict=True)) == int(0.1 * len(text.split()))
 
 
@@ -59,4 +59,4 @@ def test_synonyms_come_from_the_users_file(tmp_path, tokenizer):
     played = play("baseline/replace", "House house house.", {}, tokenizer, synonyms=str(tmp_path / "words.txt"), alpha=0.9)
     assert played.texts("rewrite")[0].lower().count("dwelling") == 2, "0.9 of three words, rounded down as in the paper's code"
     with pytest.raises(UserError, match="no such file of synonyms"):
-        synonyms("/nowhere/words.txt")
+        read_synonyms("/nowhere/words.txt")

@@ -99,8 +99,8 @@ def mixture(output: str, spark: LazySession, **settings: Any) -> tuple[Plan, lis
         return plan, [{**row, "part": part} for part, stretches in files for rows in stretches for row in rows.to_pylist()]
 
 
-def tokens(rows: list[dict[str, Any]], **wanted: Any) -> int:
-    return sum(row["n_tokens"] for row in rows if all(row[key] == value for key, value in wanted.items()))
+def tokens(rows: list[dict[str, Any]], **values: Any) -> int:
+    return sum(row["n_tokens"] for row in rows if all(row[key] == value for key, value in values.items()))
 
 
 def check_pairing(pairing: str | None, rows: list[dict[str, Any]]) -> None:

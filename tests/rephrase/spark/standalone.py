@@ -27,8 +27,8 @@ class Cluster:
         self.gpu_script = folder / "gpus.sh"
         self.gpu_script.write_text('#!/bin/bash\necho \'{"name": "gpu", "addresses": ["0", "1"]}\'\n')
         self.gpu_script.chmod(0o755)
-        words = ["org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
-        log = self._start("master", words)[1]
+        command = ["org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
+        log = self._start("master", command)[1]
         self.url = wait_for(lambda: re.search(r"Starting Spark master at (spark://\S+)", log.read_text()))[1]
 
     def add_worker(self) -> subprocess.Popen[bytes]:
@@ -42,8 +42,8 @@ class Cluster:
         properties = self._folder / f"{name}.conf"
         properties.write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
         place = ["--host", "127.0.0.1", "--webui-port", "0", "--work-dir", str(self._folder / name), "--properties-file", str(properties)]
-        words = ["org.apache.spark.deploy.worker.Worker", *place, "--cores", "2", "--memory", "2g", self.url]
-        worker, log = self._start(name, words)
+        command = ["org.apache.spark.deploy.worker.Worker", *place, "--cores", "2", "--memory", "2g", self.url]
+        worker, log = self._start(name, command)
         wait_for(lambda: "Successfully registered with master" in log.read_text())
         return worker
 
@@ -55,8 +55,8 @@ class Cluster:
             "spark.connect.grpc.binding.address": "127.0.0.1",
             "spark.ui.enabled": "false",
         }
-        words = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
-        command = ["org.apache.spark.deploy.SparkSubmit", "--master", self.url, *words]
+        options = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
+        command = ["org.apache.spark.deploy.SparkSubmit", "--master", self.url, *options]
         log = self._start("connect", [*command, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"])[1]
         return f"sc://127.0.0.1:{wait_for(lambda: connect_port(log))}"
 
@@ -67,26 +67,26 @@ class Cluster:
         for process in self._running:
             process.wait(120)
 
-    def _start(self, name: str, words: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
+    def _start(self, name: str, command: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
         path = self._folder / f"{name}.log"
         environment = {**os.environ, "SPARK_HOME": str(_HOME), "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.getcwd()}
         environment["SPARK_DAEMON_JAVA_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # see tests/spark
         with open(path, "wb") as log:
-            process = subprocess.Popen([str(_HOME / "bin" / "spark-class"), *words], stdout=log, stderr=log, env=environment)
+            process = subprocess.Popen([str(_HOME / "bin" / "spark-class"), *command], stdout=log, stderr=log, env=environment)
         self._running.append(process)
         return process, path
 
 
 def connect_port(log: Path) -> str | None:
     """The port that a Spark Connect server has found, once it says so."""
-    found = re.search(r"Spark Connect server started at: \S*?:(\d+)\s", log.read_text())
-    return found and found[1]
+    match = re.search(r"Spark Connect server started at: \S*?:(\d+)\s", log.read_text())
+    return match and match[1]
 
 
 def wait_for(look: Callable[[], Any], seconds: float = _PATIENCE) -> Any:
     """What `look` finds, once it finds something."""
     deadline = time.monotonic() + seconds
-    while not (found := look()):
+    while not (value := look()):
         assert time.monotonic() < deadline, f"nothing within {seconds:g} s"
         time.sleep(0.1)
-    return found
+    return value

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from rephrase.errors import UserError
 from rephrase.mixing import selection
-from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, Draw, Material, Plan, Pool, component_plans, draws, finished
+from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, Draw, Material, Plan, Pool, complete_plan, component_plans, draws
 from rephrase.mixing.targets import targets
 from rephrase.spark.stages.mix.inputs import Inputs, collect, keyed, over_packs, packs_of, pool_numbers
 from rephrase.spark.stages.mix.pairs import largest_paired, left_out_by, preferred
@@ -36,7 +36,7 @@ def make_plan(mix: Mix, inputs: Inputs, job: Job, material: Material | None = No
         return _paired_plan(mix, inputs, job)
     material = material or measure(mix, inputs, job)
     wanted = targets(mix, material.pools, material.available)
-    return finished(mix, material, component_plans(mix, material, wanted, _draws(mix, inputs, job, None, material, wanted))), None
+    return complete_plan(mix, material, component_plans(mix, material, wanted, _draws(mix, inputs, job, None, material, wanted))), None
 
 
 def marks_of(mix: Mix, inputs: Inputs, job: Job, plan: Plan) -> DataFrame | None:
@@ -67,7 +67,7 @@ def _paired_plan(mix: Mix, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame]:
     is_first = [(mix.selections[pool.component].is_original is True) == (mix.pairing == "both") for pool in material.pools]
     others = _draws(mix, inputs, job, marks, rest, wanted)
     ends = [[a if first else b for a, b, first in zip(*phases, is_first, strict=True)] for phases in zip(ends, others, strict=True)]
-    return finished(mix, rest, component_plans(mix, rest, wanted, ends)), marks
+    return complete_plan(mix, rest, component_plans(mix, rest, wanted, ends)), marks
 
 
 def _targets_of_rest(mix: Mix, material: Material, rest: Material, shrunk: int | None) -> list[list[int]]:

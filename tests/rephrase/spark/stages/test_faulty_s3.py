@@ -83,7 +83,7 @@ def test_a_pipeline_ends_with_the_tables_of_an_undisturbed_one(faulty, tmp_path,
         assert len({tuple(storage.name_of(path) for path in tables.objects(folder)) for folder in folders}) == 1, name
         ids = [sorted(tables.read_folder(folder)["id"].to_pylist()) for folder in folders]
         assert ids[0] == ids[1], name
-        assert {urlsplit(path).path.lstrip("/") for path in tables.objects(folders[1])} <= set(proxy.written), (
+        assert {urlsplit(path).path.lstrip("/") for path in tables.objects(folders[1])} <= set(proxy.put_keys), (
             "the tasks' objects too went through the proxy"
         )
     assert proxy.faults.total() > 0.15 * proxy.calls > 30

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.fasttext.measures import auc, line_at, threshold_by_keep_rate, threshold_by_precision
+from classifiers.fasttext.metrics import auc, line_at, threshold_by_keep_rate, threshold_by_precision
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2, max_size=40).filter(
     lambda rows: len({good for good, _ in rows}) == 2

@@ -26,12 +26,22 @@ class Line(Section):
 
 def line_at(threshold: float, truth: Truth, scores: Scores) -> Line:
     """What this threshold does on these texts."""
-    kept = scores >= threshold
-    hits = int((kept & truth).sum())
-    precision = hits / int(kept.sum()) if kept.any() else 1.0
+    keep = scores >= threshold
+    hits = int((keep & truth).sum())
+    precision = hits / int(keep.sum()) if keep.any() else 1.0
     recall = hits / max(int(truth.sum()), 1)
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return Line(threshold=threshold, kept=float(kept.mean()), precision=precision, recall=recall, f1=f1)
+    return Line(threshold=threshold, kept=float(keep.mean()), precision=precision, recall=recall, f1=f1)
+
+
+def best_line(truth: Truth, scores: Scores) -> Line:
+    """The threshold with the highest F1 among the scores; of several the highest."""
+    ranked = np.sort(scores)[::-1]
+    order = np.argsort(-scores, kind="stable")
+    hits, counts = np.cumsum(truth[order]), np.arange(1, len(scores) + 1)
+    f1 = 2 * hits / (counts + truth.sum())  # of 2PR / (P + R), with P = hits / counts and R = hits / good
+    f1[:-1][ranked[1:] == ranked[:-1]] = -1  # a threshold keeps all texts of a score, or none
+    return line_at(float(ranked[int(np.argmax(f1))]), truth, scores)
 
 
 def auc(truth: Truth, scores: Scores) -> float:

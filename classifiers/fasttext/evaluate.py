@@ -8,7 +8,7 @@ import numpy as np
 
 from classifiers.fasttext.card import read_card
 from classifiers.fasttext.labels import read_labelled
-from classifiers.fasttext.measures import Line, Scores, Truth, auc, line_at, threshold_by_keep_rate
+from classifiers.fasttext.metrics import Line, Scores, Truth, auc, best_line, line_at, threshold_by_keep_rate
 from classifiers.fasttext.model import POSITIVE, load_model
 from classifiers.fasttext.settings import EvaluateSettings
 from rephrase.errors import UserError
@@ -105,16 +105,6 @@ def evaluate(model: str, labels: Sequence[str], settings: EvaluateSettings | Non
         bad_above=examples(list(wrong_bad[np.argsort(-scores[wrong_bad], kind="stable")])),
         good_below=examples(list(wrong_good[np.argsort(scores[wrong_good], kind="stable")])),
     )
-
-
-def best_line(truth: Truth, scores: Scores) -> Line:
-    """The threshold with the highest F1 among the scores; of several the highest."""
-    ranked = np.sort(scores)[::-1]
-    order = np.argsort(-scores, kind="stable")
-    hits, kept = np.cumsum(truth[order]), np.arange(1, len(scores) + 1)
-    f1 = 2 * hits / (kept + truth.sum())  # of 2PR / (P + R), with P = hits / kept and R = hits / good
-    f1[:-1][ranked[1:] == ranked[:-1]] = -1  # a threshold keeps all texts of a score, or none
-    return line_at(float(ranked[int(np.argmax(f1))]), truth, scores)
 
 
 def calibration(truth: Truth, scores: Scores) -> tuple[float, tuple[ReliabilityBin, ...]]:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 
 from classifiers.fasttext.card import read_card
-from classifiers.fasttext.evaluation import best_line, calibration, evaluate
-from classifiers.fasttext.measures import line_at
+from classifiers.fasttext.evaluate import calibration, evaluate
+from classifiers.fasttext.metrics import best_line, line_at
 from classifiers.fasttext.settings import EvaluateSettings
 from rephrase import storage
 from rephrase.cli.classifier_tables import histogram
 from rephrase.errors import UserError
-from tests.classifiers.fasttext.test_measures import ROWS, arrays
+from tests.classifiers.fasttext.test_metrics import ROWS, arrays
 from tests.classifiers.texts import labelled
 from tests.rephrase.cli.test_classifier import command
 

@@ -1,0 +1,54 @@
+"""Documents of files, for commands that need a handful of them: without tables and Spark."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.readers import RawDocument, ReadError, read_documents
+from rephrase.readers.settings import Input
+from rephrase.records import Document, content_id, unit_interval
+from rephrase.settings.validation import validate
+
+
+def first_documents(path: str, text_field: str = "text", also: Sequence[str] = (), limit: int = 50) -> list[Document]:
+    """The first documents of a file or glob in any format that the shard stage reads, with the fields `also` as their metadata.
+
+    Raises `UserError` if there are none.
+    """
+    return list(islice(documents_in([path], text_field, min_characters=0, also=also), limit))
+
+
+def sample(paths: list[str], size: int, text_field: str = "text") -> list[Document]:
+    """Documents drawn by their ids from files of any format that the shard stage reads: the same ones on any machine, in one pass.
+
+    Raises `UserError` if there are none.
+    """
+    documents = heapq.nsmallest(
+        size, documents_in(paths, text_field), key=lambda document: (unit_interval(document.id, "label"), document.id)
+    )
+    return list({document.id: document for document in documents}.values())
+
+
+def documents_in(paths: list[str], text_field: str = "text", min_characters: int = 200, also: Sequence[str] = ()) -> Iterator[Document]:
+    """The documents of files, folders and globs, without tables and Spark; texts below `min_characters` are left out.
+
+    The fields named in `also` go into their metadata. Raises `UserError` if there are none, with what the first read error says.
+    """
+    settings = {"paths": paths, "fields": {"text": text_field, "also": list(also)}, "min_characters": min_characters}
+    config: Input = validate(Input, settings, "input")
+    count, trouble = 0, ""
+    for path in paths:
+        for file in storage.expand(path):
+            for item in read_documents(file, config):
+                if isinstance(item, ReadError):
+                    trouble = trouble or f": {item.reason}"
+                if isinstance(item, RawDocument):
+                    count += 1
+                    yield Document(content_id(item.text), item.text, item.source, item.url, item.language, metadata=item.metadata)
+    if not count:
+        cure = "WARC, WET, JSONL or Parquet; --text names the field of the texts"
+        raise UserError(f"no documents were found{trouble}", where=", ".join(paths), cure=cure)

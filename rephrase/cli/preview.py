@@ -1,0 +1,38 @@
+"""The command `rephrase preview`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rephrase.cli.engine_options import add_engine_options, named_engine
+from rephrase.cli.options import key_values
+
+
+def add_parser(commands: Any) -> None:
+    """Add `preview` to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
+    about = "The exact prompts of a recipe for the first documents of a file, with token counts; with an engine also what it makes of them."
+    parser = commands.add_parser("preview", help="see a recipe's prompts on your own documents", description=about)
+    parser.add_argument("recipe", metavar="NAME", help="a recipe's name, a pattern such as wrap/*, or a recipe file")
+    parser.add_argument(
+        "--input", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; not needed where a recipe has rows of its own"
+    )
+    parser.add_argument("--text", metavar="FIELD", help="the field that holds the text (default: that of --config, or text)")
+    parser.add_argument("--also", action="append", default=[], metavar="FIELD", help="a field that the recipe needs; repeatable")
+    parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="documents (default: 3)")
+    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the recipe; repeatable")
+    add_engine_options(parser)
+    parser.set_defaults(action=_preview)
+
+
+def _preview(options: argparse.Namespace) -> None:
+    from rephrase.cli.documents import first_documents
+    from rephrase.cli.preview_panels import preview
+    from rephrase.recipes.use import RecipeUse
+    from rephrase.settings.validation import validate
+
+    use = {"use": options.recipe, "options": key_values(options.option, "--option", "n=3")}
+    engine, tokenizer, fields = named_engine(options)
+    documents = first_documents(options.input, fields.text, [*fields.also, *options.also]) if options.input else []
+    checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
+    preview(checked, documents=documents, tokenizer=tokenizer, engine=engine, number=options.number)

@@ -1,0 +1,108 @@
+"""What `rephrase preview` prints: the prompts of a recipe for some documents, and what an engine makes of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from rephrase.cli.console import shortened, wide_console
+from rephrase.errors import UserError
+from rephrase.generation.loop import generate
+from rephrase.generation.rows import with_generations
+from rephrase.generation.step_run import Task, generations_of
+from rephrase.recipes.base import Prompt, Recipe, Row, Step
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.recipes.neighbours import with_neighbours
+from rephrase.recipes.use import RecipeUse
+from rephrase.records import Document
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from rephrase.engines.settings import EngineConfig
+
+_CHARACTERS = 4000  # of a prompt or a text on the screen
+_WIDTH = 180  # characters, where the output is no terminal
+
+
+def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engine: EngineConfig | None = None, number: int = 3) -> None:
+    """Print the exact prompts for the first `number` documents with their token counts; with an engine also what it makes of them."""
+    counter = Tokenizer.load(tokenizer)
+    console = wide_console(_WIDTH)
+    for recipe in recipes_of([use]):
+        rows = [Row(document) for document in (islice(recipe.rows.documents(), number) if recipe.rows else documents)]
+        rows = (with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows)[:number]
+        if not rows:
+            raise UserError("there are no documents to preview", where=recipe.name, cure="name a file with documents by --input")
+        if engine is None:
+            for row in rows:
+                for prompt in recipe.steps[0].prompts(row, counter):
+                    console.print(_panel(recipe, recipe.steps[0], prompt, counter))
+            if len(recipe.steps) > 1:
+                console.print(f"further steps ({', '.join(step.name for step in recipe.steps[1:])}) need a model: give --model or --config")
+        else:
+            asyncio.run(_print_answers(recipe, rows, counter, engine, console))
+
+
+async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, config: EngineConfig, console: Console) -> None:
+    from rephrase.engines.factory import open_engine
+
+    engine = open_engine(config)
+    try:
+        for step in recipe.steps:
+            prompts = [prompt for row in rows for prompt in step.prompts(row, counter)]
+            table, tally = await generate(rows, Task(recipe, step, counter, engine.model), engine)
+            records: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
+            for record in table.to_pylist():
+                records.setdefault((record["document_id"], record["span_start"], record["span_end"], record["key"]), []).append(record)
+            for row in rows:
+                for prompt in step.prompts(row, counter):
+                    answers = records.pop((row.document.id, *prompt.span, prompt.key), [])
+                    console.print(_beside(_panel(recipe, step, prompt, counter), answers))
+            for answers in records.values():  # what a step makes of several answers together
+                console.print(_beside(Text(""), answers))
+            console.print(
+                f"{step.name}: {len(prompts)} prompts, {tally.completion_tokens} tokens written, {tally.errors} rows with an error\n"
+            )
+            rows = with_generations(rows, step.name, table)
+            assert generations_of(table) is not None
+    finally:
+        await engine.close()
+
+
+def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Panel:
+    if prompt.ready is not None:
+        return Panel(
+            Text(shortened(prompt.ready.text, _CHARACTERS)),
+            title=f"{recipe.name}, no model asked",
+            title_align="left",
+            border_style="green",
+        )
+    text = "\n".join(f"[{message.role}]\n{message.content}" for message in prompt.messages)
+    tokens = sum(counter.count([message.content for message in prompt.messages]))
+    title = f"{recipe.name}, {step.name} {prompt.key}  {tokens} tokens, up to {prompt.sampling.max_tokens} to write".replace("  ", " ")
+    return Panel(Text(shortened(text, _CHARACTERS)), title=title, title_align="left")
+
+
+def _beside(panel: Any, answers: Sequence[dict[str, Any]]) -> Table:
+    table = Table.grid(expand=True)
+    table.add_column(ratio=1)
+    table.add_column(ratio=1)
+    panels = []
+    for record in answers:
+        if record["error"]:
+            panels.append(
+                Panel(Text(shortened(record["completion"], _CHARACTERS)), title=record["error"], title_align="left", border_style="red")
+            )
+        else:
+            title = "training text" if record["text"] is not None else "for the next step"
+            text = record["text"] if record["text"] is not None else record["fields"] or ""
+            panels.append(Panel(Text(shortened(text, _CHARACTERS)), title=title, title_align="left", border_style="green"))
+    table.add_row(panel, Group(*panels))
+    return table
