@@ -31,7 +31,9 @@ PLANTED = 20  # one in so many
 def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
     """A documents table over several objects. Returns the ids of the planted pairs."""
     from rephrase.records import DOCUMENT, content_id
+    from rephrase.spark.stages.base import Tables
     from rephrase.spark.stages.ledger import claim
+    from rephrase.spark.stages.meaning import Meaning
     from rephrase.storage import tables
 
     dice = np.random.default_rng(0)
@@ -50,7 +52,7 @@ def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
             rows = {"id": ids, "text": texts, "source": ["bench"] * GROUP}
             writer.add(pa.table([pa.array(rows.get(f.name, [None] * GROUP), f.type) for f in DOCUMENT], schema=DOCUMENT))
         writer.commit(str(output / "documents" / f"part-{number:05d}.parquet"))
-    claim(str(output / "documents"), "shard", {"bench": documents})
+    claim(str(output / "documents"), Tables.DOCUMENTS, Meaning({"bench": documents}))
     return pairs
 
 
@@ -59,6 +61,7 @@ def search(folder: Path, documents: int, cores: int) -> float:
     from rephrase.config.run import Run, Spark
     from rephrase.settings.validation import validate
     from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.base import Tables
     from rephrase.spark.stages.dedup import find_duplicates
     from rephrase.storage import tables
 
@@ -76,7 +79,7 @@ def search(folder: Path, documents: int, cores: int) -> float:
     session.get().range(10).count()  # the cluster is up before the clock starts
     with Peak() as peak:
         started = time.perf_counter()
-        find_duplicates(run, session, "documents")
+        find_duplicates(run, session, Tables.DOCUMENTS)
         seconds = time.perf_counter() - started
     session.stop()
     out = {row["id"] for path in tables.objects(str(folder / "duplicates" / "documents")) for row in tables.read(path).to_pylist()}

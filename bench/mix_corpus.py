@@ -31,16 +31,19 @@ class Corpus:
 def write_corpus(folder: Path, originals: int, rewrites: int, mean_words: int, seed: int = 0) -> Corpus:
     """The tables `documents` and `judged`. Rewrites belong to random documents and are half as long; one in twenty is rejected."""
     from rephrase.records import DOCUMENT, JUDGED
+    from rephrase.spark.stages.base import Table, Tables
     from rephrase.spark.stages.ledger import claim
+    from rephrase.spark.stages.meaning import Meaning
     from rephrase.storage import tables
 
     corpus = Corpus({"original": 0, "synthetic": 0}, {"original": 0, "synthetic": 0})
-    plans: list[tuple[str, str, str, int, pa.Schema]] = [
-        ("original", "documents", "shard", originals, DOCUMENT),
-        ("synthetic", "judged", "filter", rewrites, JUDGED),
+    plans: list[tuple[str, Table, int, pa.Schema]] = [
+        ("original", Tables.DOCUMENTS, originals, DOCUMENT),
+        ("synthetic", Tables.JUDGED, rewrites, JUDGED),
     ]
-    for origin, name, stage, rows, schema in plans:
-        claim(str(folder / name), stage, {})
+    for origin, made, rows, schema in plans:
+        name = made.path
+        claim(str(folder / name), made, Meaning({}))
         mean_length = mean_words if origin == "original" else mean_words // 2
         for number, start in enumerate(range(0, rows, OBJECT_ROWS)):
             writer = tables.Writer(schema)

@@ -32,7 +32,9 @@ def write_documents(output: Path, requests: int, rows_a_unit: int, objects: int 
     from rephrase.names import DocumentsName
     from rephrase.notes import DocumentsNote
     from rephrase.records import DOCUMENT, content_id
+    from rephrase.spark.stages.base import Tables
     from rephrase.spark.stages.ledger import claim
+    from rephrase.spark.stages.meaning import Meaning
     from rephrase.storage import tables
 
     shuffle = random.Random(0)
@@ -52,7 +54,7 @@ def write_documents(output: Path, requests: int, rows_a_unit: int, objects: int 
             str(output / "documents" / str(DocumentsName(index))),
             DocumentsNote(documents=sum(groups) // 100, row_group_tokens=tuple(groups)),
         )
-    claim(str(output / "documents"), "shard", {"bench": requests})
+    claim(str(output / "documents"), Tables.DOCUMENTS, Meaning({"bench": requests}))
 
 
 def tokenizer_file(folder: Path) -> str:

@@ -122,7 +122,9 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
     from rephrase.notes import DocumentsNote
     from rephrase.recipes.base import Row
     from rephrase.records import DOCUMENT, Document, content_id
+    from rephrase.spark.stages.base import Tables
     from rephrase.spark.stages.ledger import claim
+    from rephrase.spark.stages.meaning import Meaning
     from rephrase.storage import tables
     from rephrase.text.tokenizer import Tokenizer
 
@@ -137,7 +139,7 @@ def documents(folder: Path, model: str, options: argparse.Namespace) -> list[tup
     for run in range(options.repeats + 1):
         documents = folder / f"run{run}" / "documents"
         tables.commit(str(documents / str(DocumentsName(0))), table, DocumentsNote(documents=len(rows)), groups)
-        claim(str(documents), "shard", {"bench": run})
+        claim(str(documents), Tables.DOCUMENTS, Meaning({"bench": run}))
     counter, step = Tokenizer.load(model), recipe(options).steps[0]
     return [prompt.messages for row in rows for prompt in step.prompts(Row(Document(row["id"], row["text"])), counter)]
 

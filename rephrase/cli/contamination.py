@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as Printed
 
 from classifiers.benchmark_index import load_index
 from classifiers.cascade import Cascade, build_cascade
@@ -21,7 +21,7 @@ from classifiers.checks.contamination import Contamination
 from classifiers.rejudge import score_arrays
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.spark.stages.dropped import SCREENED
+from rephrase.spark.stages.base import Table, Tables
 from rephrase.spark.stages.run_tables import check_begun, objects_of
 from rephrase.spark.stages.screen import screening
 from rephrase.storage import tables
@@ -29,7 +29,7 @@ from rephrase.storage import tables
 if TYPE_CHECKING:
     from rephrase.config.run import Run
 
-_TEXTS = {SCREENED: "documents", "judged": "generations"}
+_TEXTS = {Tables.SCREENED: Tables.DOCUMENTS, Tables.JUDGED: Tables.GENERATIONS}
 """Where the texts lie whose scores a table keeps, in objects of the same names."""
 
 
@@ -67,21 +67,21 @@ def contamination(run: Run, examples: int = 3, json: str | None = None, console:
     _print(met, console or Console(highlight=False))
 
 
-def _cascades(run: Run) -> Iterator[tuple[str, Cascade]]:
+def _cascades(run: Run) -> Iterator[tuple[Table, Cascade]]:
     if run.screen is not None:
-        yield SCREENED, screening(run)
-    yield "judged", build_cascade(run.filter)
+        yield Tables.SCREENED, screening(run)
+    yield Tables.JUDGED, build_cascade(run.filter)
 
 
 def _checks(cascade: Cascade) -> list[Contamination]:
     return [check for check in cascade.checks("") if isinstance(check, Contamination)]
 
 
-def _met(output: str, table: str, check: Contamination, examples: int) -> list[Met]:
+def _met(output: str, table: Table, check: Contamination, examples: int) -> list[Met]:
     index = load_index(check.settings.benchmarks)
     items = np.bincount(index.benchmark_of, minlength=len(index.benchmarks)).tolist()
     found = {
-        benchmark.name: Met(table, benchmark.name, count + index.short[benchmark.name], count - index.templates[benchmark.name])
+        benchmark.name: Met(table.path, benchmark.name, count + index.short[benchmark.name], count - index.templates[benchmark.name])
         for benchmark, count in zip(index.benchmarks, items, strict=True)
     }
     for path in objects_of(output, table):
@@ -93,7 +93,9 @@ def _met(output: str, table: str, check: Contamination, examples: int) -> list[M
             met.rows += len(hits)
             met.found = dict(Counter(met.found) + Counter(rows[hits].astype(int).tolist()))
             wanted = judged.column("id").take(pa.array(hits[: examples - len(met.examples)]))
-            met.examples += _examples(storage.join(output, _TEXTS[table], storage.name_of(path)), wanted, check) if len(wanted) else []
+            met.examples += (
+                _examples(storage.join(_TEXTS[table].folder(output), storage.name_of(path)), wanted, check) if len(wanted) else []
+            )
     return list(found.values())
 
 
@@ -107,7 +109,7 @@ def _examples(path: str, wanted: pa.ChunkedArray, check: Contamination) -> Itera
 
 
 def _print(met: list[Met], console: Console) -> None:
-    table = Table(title="benchmarks in the texts", title_justify="left")
+    table = Printed(title="benchmarks in the texts", title_justify="left")
     for column in ("benchmark", "items", "searched", "table", "rows with an item", "items found"):
         table.add_column(column, justify="left" if column in ("benchmark", "table") else "right")
     for one in met:

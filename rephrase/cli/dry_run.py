@@ -10,9 +10,9 @@ from rich.table import Table
 
 from classifiers.cascade import build_cascade
 from classifiers.rejudge import rejudged
-from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, KEEP
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import stage_note
 from rephrase.spark.stages.run_tables import check_begun, objects_of
 from rephrase.storage import tables
@@ -31,8 +31,8 @@ def dry_run(run: Run, console: Console | None = None) -> None:
     check_begun(run.output)
     console = console or Console(highlight=False)
     cascade = build_cascade(run.filter)
-    folder = storage.join(run.output, "judged")
-    paths = objects_of(run.output, "judged")
+    folder = Tables.JUDGED.folder(run.output)
+    paths = objects_of(run.output, Tables.JUDGED)
     _check_scoring(stage_note(folder)["meaning"]["checks"], cascade.describe(), {c.name: c.scored_by for c in cascade.checks("")})
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()

@@ -14,6 +14,7 @@ from rephrase.spark.runtime.interrupt import Interrupted, interruptible
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
+    from rephrase.spark.stages.base import Stage
 
 _DESCRIPTION = """\
 Turn a raw web corpus into a pretraining mixture: shard the documents, rewrite them with a language model,
@@ -46,15 +47,6 @@ examples:
 
 Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
 
-_STAGES = {
-    "shard": "raw web files to the documents table",
-    "screen": "documents to verdicts, and near duplicates among them (sections `screen` and `dedup`)",
-    "rewrite": "documents to generations, with a language model",
-    "filter": "generations to verdicts and scores",
-    "dedup": "near duplicates among kept generations and documents (section `dedup`)",
-    "mix": "originals and kept generations to the mixture",
-}
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Exits with 0, with 2 after an error that the user can mend, or with 130 after Ctrl-C, 143 after SIGTERM."""
@@ -82,29 +74,21 @@ def _parser() -> argparse.ArgumentParser:
     from rephrase.cli import config as config_command
     from rephrase.cli import label, preview, recipes, table_commands
     from rephrase.cli import review as review_command
+    from rephrase.spark.stages.pipeline import commands as stage_commands
 
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    whole = commands.add_parser("run", help="all stages: " + ", ".join(_STAGES), description="Run all stages and print a summary.")
+    whole = commands.add_parser("run", help="all stages: " + ", ".join(stage_commands()), description="Run all stages and print a summary.")
     add_run_options(whole)
     _add_show_option(whole)
     _add_retry_option(whole)
     _add_replace_option(whole)
     whole.set_defaults(action=_run)
-    for stage, words in _STAGES.items():
-        one = commands.add_parser(stage, help=words, description=f"The {stage} stage: {words}.")
-        add_run_options(one)
-        if stage == "rewrite":
-            _add_retry_option(one)
-        if stage in ("filter", "dedup", "mix"):
-            _add_replace_option(one)
-        if stage == "filter":
-            _add_dry_run_option(one)
-        if stage == "mix":
-            _add_mix_options(one)
-        one.set_defaults(action=_stage, stage=stage)
+    stage_parsers = {name: _add_stage(commands, name, stages) for name, stages in stage_commands().items()}
+    _add_dry_run_option(stage_parsers["filter"])
+    _add_mix_options(stage_parsers["mix"])
     status = commands.add_parser("status", help="how far a run is, from any shell", description="Units, rates and the time left.")
     add_run_options(status)
     status.add_argument("--units", metavar="FILE.parquet", help="also write the notes of all rewrite units as a table, a row a unit")
@@ -124,9 +108,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_stage(commands: Any, name: str, stages: Sequence[Stage]) -> argparse.ArgumentParser:
+    purpose = ", and ".join(stage.purpose for stage in stages)
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=purpose, description=f"The {name} stage: {purpose}.")
+    add_run_options(parser)
+    if any(stage.retries_errors for stage in stages):
+        _add_retry_option(parser)
+    if any(stage.table.replaceable for stage in stages):
+        _add_replace_option(parser)
+    parser.set_defaults(action=_stage, stage=name)
+    return parser
+
+
 def _add_show(commands: Any) -> None:
-    words = "Rewrites of the mixture beside their passages; or rows by their ids, back to the page that each was made from."
-    parser = commands.add_parser("show", help="look at rows, and where they come from", description=words)
+    text = "Rewrites of the mixture beside their passages; or rows by their ids, back to the page that each was made from."
+    parser = commands.add_parser("show", help="look at rows, and where they come from", description=text)
     add_run_options(parser)
     parser.add_argument("ids", nargs="*", metavar="ID", help="ids from the mixture, or from any other table")
     parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="rewrites, of as many recipes as there are (default: 3)")
@@ -135,12 +131,12 @@ def _add_show(commands: Any) -> None:
 
 
 def _add_tune(commands: Any) -> None:
-    words = (
+    text = (
         "Try a handful of vLLM settings on a sample of this run's own requests, on GPUs (or the CPU) of this machine, as many as an "
         "executor has where the config says it, and tell which is fastest, as a ratio to the engine as it is configured. The best is tried "
         "twice, and so is the engine as it is. The shard stage must have run."
     )
-    parser = commands.add_parser("tune", help="find the engine settings that are fastest for a run", description=words)
+    parser = commands.add_parser("tune", help="find the engine settings that are fastest for a run", description=text)
     add_run_options(parser)
     parser.add_argument("--minutes", type=float, default=20, help="bound on the whole; what is not tried by then is skipped (default: 20)")
     parser.add_argument("--sample", type=int, metavar="N", help="requests that each setting answers (default: 512, on GPUs all in flight)")
@@ -154,23 +150,23 @@ def _add_show_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_retry_option(parser: argparse.ArgumentParser) -> None:
-    words = "ask again for all rows that ended in an error; verdicts of those units and the mixture are made again"
-    parser.add_argument("--retry-errors", action="store_true", help=words)
+    text = "ask again for all rows that ended in an error; verdicts of those units and the mixture are made again"
+    parser.add_argument("--retry-errors", action="store_true", help=text)
 
 
 def _add_replace_option(parser: argparse.ArgumentParser) -> None:
-    words = "where the config has changed since: remove verdicts and mixture and make them again; documents and completions stay"
-    parser.add_argument("--replace", action="store_true", help=words)
+    text = "where the config has changed since: remove verdicts and mixture and make them again; documents and completions stay"
+    parser.add_argument("--replace", action="store_true", help=text)
 
 
 def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
-    words = "judge nothing: show what the checks of this config would keep, from the scores of the last run, in seconds"
-    parser.add_argument("--dry-run", action="store_true", help=words)
+    text = "judge nothing: show what the checks of this config would keep, from the scores of the last run, in seconds"
+    parser.add_argument("--dry-run", action="store_const", const=_dry_run, dest="instead", help=text)
 
 
 def _add_mix_options(parser: argparse.ArgumentParser) -> None:
-    words = "write nothing: show what each component would give, with the rows and tokens that are there, in seconds"
-    parser.add_argument("--plan", action="store_true", help=words)
+    text = "write nothing: show what each component would give, with the rows and tokens that are there, in seconds"
+    parser.add_argument("--plan", action="store_const", const=_plan, dest="instead", help=text)
     parser.add_argument(
         "--presets", action=_ShowPresets, nargs=0, help="list the mixtures that `mix: {preset: NAME}` takes, with their papers"
     )
@@ -198,18 +194,24 @@ def _stage(options: argparse.Namespace) -> None:
     from rephrase.spark.stages.pipeline import run_stage
 
     run = load(options)
-    if getattr(options, "dry_run", False):
-        from rephrase.cli.dry_run import dry_run
-
-        dry_run(run)
-        return
-    if getattr(options, "plan", False):
-        from rephrase.cli.mix_plan import show_plan
-
-        with_spark(run, options.master, lambda spark: show_plan(run, spark))
+    if getattr(options, "instead", None):  # an option that shows something, and leaves the stage alone
+        options.instead(run, options)
         return
     again, replace = getattr(options, "retry_errors", False), getattr(options, "replace", False)
     with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again, replace=replace))
+
+
+def _dry_run(run: Run, options: argparse.Namespace) -> None:
+    from rephrase.cli.dry_run import dry_run
+
+    del options
+    dry_run(run)
+
+
+def _plan(run: Run, options: argparse.Namespace) -> None:
+    from rephrase.cli.mix_plan import show_plan
+
+    with_spark(run, options.master, lambda spark: show_plan(run, spark))
 
 
 def _tune(options: argparse.Namespace) -> None:

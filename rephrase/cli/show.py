@@ -12,6 +12,7 @@ from rich.text import Text
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.run_tables import check_begun, objects_of
 from rephrase.storage import tables
 
@@ -34,12 +35,12 @@ def show_pairs(run: Run, number: int, verdict: str | None = None, console: Conso
         raise UserError(f"{number} rewrites are none to show", where="-n, --show", cure="1 or more")
     check_begun(run.output)
     console = console or Console(highlight=False)
-    table = "judged" if verdict else "mixture"
+    table = Tables.JUDGED if verdict else Tables.MIXTURE
     paths = objects_of(run.output, table)
     rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _fits(row, verdict))
     ids = _of_many_recipes(rows, number)
     if not ids and verdict:
-        raise UserError(f"no row has the verdict `{verdict}`", where=storage.join(run.output, table), cure="`rephrase summary` lists them")
+        raise UserError(f"no row has the verdict `{verdict}`", where=table.folder(run.output), cure="`rephrase summary` lists them")
     if not ids:
         console.print("the mixture has no rewrites, originals alone")
     _print(run, ids, console)

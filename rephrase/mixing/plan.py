@@ -178,7 +178,7 @@ def component_plans(mix: Mix, material: Material, targets: Sequence[Sequence[int
     """What each pool gives to each phase, between the draw up to the phase's start and that up to its end."""
     selections = mix.selections
     plans = []
-    for number, (phase, phase_targets, draws_to) in enumerate(zip(mix.stages, targets, ends, strict=True)):
+    for number, (phase, phase_targets, draws_to) in enumerate(zip(mix.all_phases, targets, ends, strict=True)):
         shares = {component.name: component.share or (component.tokens or 0) / (phase.budget or 1) for component in phase.components}
         for index, (pool, target, end) in enumerate(zip(material.pools, phase_targets, draws_to, strict=True)):
             component = selections[pool.component]
@@ -218,7 +218,7 @@ def n_files(tokens: int, file_tokens: int) -> int:
 def complete_plan(mix: Mix, material: Material, components: Sequence[ComponentPlan]) -> Plan:
     """The plan, with its files. Raises `UserError` if it has more text of models, or fewer originals, than the mix allows."""
     _check_shares(mix, components)
-    tokens = [sum(c.tokens for c in components if c.phase == number) for number in range(len(mix.stages))]
+    tokens = [sum(c.tokens for c in components if c.phase == number) for number in range(len(mix.all_phases))]
     return Plan(material.pools, tuple(components), material.left_out, tuple(n_files(count, mix.file_tokens) for count in tokens))
 
 

@@ -124,7 +124,7 @@ class Mix(Section):
     row_group_rows: int = Field(default=1000, ge=1)
 
     @property
-    def stages(self) -> list[Phase]:
+    def all_phases(self) -> list[Phase]:
         """The phases; without any, one of all components."""
         return self.phases or [Phase.model_construct(components=self.components, tokens=self.budget_tokens)]
 
@@ -132,7 +132,7 @@ class Mix(Section):
     def selections(self) -> list[Component]:
         """The different components of all phases, in the order in which they take texts."""
         by_name: dict[str, Component] = {}
-        for phase in self.stages:
+        for phase in self.all_phases:
             for component in phase.components:
                 by_name.setdefault(component.name, component)
         return list(by_name.values())
@@ -160,7 +160,7 @@ class Mix(Section):
         if any(phase.budget is None for phase in self.phases):
             raise ValueError("each phase says its `tokens`")
         first: dict[str, Component] = {}
-        for component in (component for phase in self.stages for component in phase.components):
+        for component in (component for phase in self.all_phases for component in phase.components):
             before = first.setdefault(component.name, component)
             same = ("max_epochs", "split_by", "temperature")
             if any(getattr(before, key) != getattr(component, key) for key in same):

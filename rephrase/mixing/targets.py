@@ -23,7 +23,7 @@ def targets(mix: Mix, pools: Sequence[Pool], available: Sequence[int], shrunk_to
     """
     shares = pool_shares(mix, pools, available)
     capacities = capacities_of(mix, pools, available)
-    budgets = [phase.budget for phase in mix.stages]
+    budgets = [phase.budget for phase in mix.all_phases]
     if budgets == [None]:
         budgets = [shrunk_to if shrunk_to is not None else largest(shares[0], capacities)]
     exact_targets = [[share * (budget or 0) for share in phase] for phase, budget in zip(shares, budgets, strict=True)]
@@ -50,7 +50,7 @@ def pool_shares(mix: Mix, pools: Sequence[Pool], available: Sequence[int]) -> li
     tokens_of_component = dict.fromkeys(names, 0)
     for pool, tokens in zip(pools, available, strict=True):
         tokens_of_component[names[pool.component]] += tokens
-    return [_shares_of(mix, phase, names, tokens_of_component, pools, available) for phase in mix.stages]
+    return [_shares_of(mix, phase, names, tokens_of_component, pools, available) for phase in mix.all_phases]
 
 
 def _shares_of(

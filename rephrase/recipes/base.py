@@ -155,7 +155,11 @@ class Step(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """All that the step's rows depend on, as JSON values: the recipe's digest is made of it."""
+        """All that the step's rows depend on, as JSON values: the recipe's digest is made of it.
+
+        An option that is added later is left out at its default: the digests of recipes that do not set it must stay, as they are a part
+        of ids, and runs that an earlier version began go on.
+        """
 
 
 class Numbered(Step):

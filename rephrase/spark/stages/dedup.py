@@ -22,8 +22,10 @@ from rephrase.notes import DuplicatesNote
 from rephrase.records import DUPLICATE, KEEP
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.watched import Job, watched
-from rephrase.spark.stages.dropped import DONE, DUPLICATES, folders_of, without_dropped
+from rephrase.spark.stages.base import Table, Tables
+from rephrase.spark.stages.dropped import DONE, duplicates_of, folders_of, without_dropped
 from rephrase.spark.stages.ledger import claim, replace_other, stage_note
+from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -50,58 +52,62 @@ class _Searched:
     minhash: MinhashSettings
 
 
-def dedup(run: Run, spark: LazySession, *, replace: bool = False) -> None:
-    """Find what is kept of `judged` and says the same as a document or as another kept generation. See `find_duplicates`."""
-    if run.dedup is None:
-        console.print("dedup: the config has no `dedup`, all texts stay")
-    else:
-        find_duplicates(run, spark, "judged", replace=replace)
-
-
-def find_duplicates(run: Run, spark: LazySession, table: str, *, replace: bool = False) -> None:
+def find_duplicates(run: Run, spark: LazySession, table: Table, *, replace: bool = False) -> None:
     """Make `<output>/duplicates/<table>`: for each object of the table the rows that are out, with the id of the text that stays.
 
-    With "documents" the documents are searched that screening kept; with "judged" also the kept generations, where documents stay
+    Of documents those are searched that screening kept; of judged rows the kept generations, with the documents, where documents stay
     before generations and a generation is no duplicate of its own document: `copied` judges that. Then higher scores stay. Resumes;
     `_clusters.json` is written last. `replace` removes what another config found, once all objects are known to be Parquet.
     Raises `UserError` for missing tables.
     """
     assert run.dedup is not None
-    folder = storage.join(run.output, DUPLICATES, table)
-    searched, meaning = _searched(run, run.dedup, table)
+    duplicates = duplicates_of(table)
+    folder = duplicates.folder(run.output)
+    searched, meaning = _searched(run, run.dedup, table), meaning_of(run, table)
     if replace:
 
         def begin() -> None:
             spark.get()
             tables.check_readable(searched.paths)
 
-        replace_other(folder, "dedup", meaning, begin)
-    claim(folder, "dedup", meaning)
+        replace_other(folder, duplicates, meaning, begin)
+    claim(folder, duplicates, meaning)
     if storage.exists(storage.join(folder, DONE)):
-        console.print(f"dedup ({table}): the duplicates are known, nothing to do")
+        console.print(f"dedup ({table.path}): the duplicates are known, nothing to do")
         return
     settings = run.dedup
-    console.print(f"dedup ({table}): {len(searched.paths):,} objects to search")
+    console.print(f"dedup ({table.path}): {len(searched.paths):,} objects to search")
     with watched(spark.get(), folder) as job:
         counts = _search(job, searched, settings.min_similarity, folder)
     storage.create(storage.join(folder, DONE), orjson.dumps(counts))
-    console.print(f"dedup ({table}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay")
+    console.print(f"dedup ({table.path}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay")
 
 
-def _searched(run: Run, settings: Dedup, table: str) -> tuple[_Searched, dict[str, Any]]:
-    wanted = ["documents", "judged"] if table == "judged" else ["documents"]
+def searched_tables(table: Table) -> tuple[Table, ...]:
+    """The tables whose texts are compared to find the duplicates of one."""
+    return (Tables.DOCUMENTS,) if table is Tables.DOCUMENTS else (Tables.DOCUMENTS, table)
+
+
+def meaning_of(run: Run, table: Table) -> Meaning:
+    """What the duplicates of a table depend on. Raises `UserError` where it is missing."""
+    assert run.dedup is not None
     objects_of(run.output, table)
-    objects = {name: tables.objects(storage.join(run.output, name)) for name in wanted}
-    digests = {name: stage_note(storage.join(run.output, name))["digest"] for name in wanted if objects[name]}
-    if run.screen is not None:
-        digests["screened"] = stage_note(storage.join(run.output, "screened"))["digest"]
-    folders = folders_of(run, "documents")
-    folders = folders if table == "judged" else folders[:-1]  # the last says what this search finds
-    drops = dict.fromkeys(objects["documents"], folders)
+    needed = [one for one in searched_tables(table) if tables.objects(one.folder(run.output))]
+    needed += [Tables.SCREENED] if Tables.SCREENED.is_configured(run) else []
+    digests = {one.path: stage_note(one.folder(run.output))["digest"] for one in needed}
+    content = {"tables": digests, "dedup": run.dedup.model_dump(mode="json")}
+    return Meaning(content, Defaults(below={"dedup": defaults_of(type(run.dedup))}))
+
+
+def _searched(run: Run, settings: Dedup, table: Table) -> _Searched:
+    objects_of(run.output, table)
+    objects = {one: tables.objects(one.folder(run.output)) for one in searched_tables(table)}
+    folders = folders_of(run, Tables.DOCUMENTS)
+    folders = folders[:-1] if table is Tables.DOCUMENTS else folders  # the last says what this search finds
+    documents = objects[Tables.DOCUMENTS]
     minhash = MinhashSettings(ngram=settings.ngram, bands=settings.bands, rows=settings.rows, seed=settings.seed)
-    paths = tuple(path for name in wanted for path in objects[name])
-    searched = _Searched(paths, len(objects["documents"]), drops, settings.score, minhash)
-    return searched, {"tables": digests, "dedup": settings.model_dump(mode="json")}
+    paths = tuple(path for several in objects.values() for path in several)
+    return _Searched(paths, len(documents), dict.fromkeys(documents, folders), settings.score, minhash)
 
 
 def _search(job: Job, searched: _Searched, min_similarity: float, folder: str) -> dict[str, int]:
@@ -143,13 +149,13 @@ def _bands(searched: _Searched, number: int) -> Iterator[pa.RecordBatch]:
 
 
 def _banded(part: list[dict[str, Any]], searched: _Searched, number: int, *, original: bool) -> Iterator[pa.RecordBatch]:
-    found = signatures([row["text"] or "" for row in part], searched.minhash)
-    keys = band_keys(found, searched.minhash)
+    sketched = signatures([row["text"] or "" for row in part], searched.minhash)
+    keys = band_keys(sketched, searched.minhash)
     scores = "metadata" if original else "scores"
     # Sorts by who stays: originals, then high scores, then ids, which are as good as random and the same on every machine.
     nodes = [bytes([not original, 255 - _score(row[scores], searched.score)]) + bytes.fromhex(row["id"]) for row in part]
     documents = [b"" if original else bytes.fromhex(row["document_id"]) for row in part]
-    sketches = [sketch.tobytes() for sketch in found[:, :_SKETCH].astype(np.uint8)]
+    sketches = [sketch.tobytes() for sketch in sketched[:, :_SKETCH].astype(np.uint8)]
     band_count = keys.shape[1]
     keep = keys.reshape(-1) != NO_KEY
     rows = pa.array(np.repeat(np.arange(len(part)), band_count)[keep])
@@ -208,10 +214,10 @@ class _Head:
 
 def _clusters(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """All members of all clusters but the one that stays, which is the first of its cluster in the order of nodes."""
-    found = list(batches)
-    if not found:
+    parts = list(batches)
+    if not parts:
         return
-    pairs = pa.Table.from_batches(found)
+    pairs = pa.Table.from_batches(parts)
     nodes = np.array(pairs.column("first").to_pylist() + pairs.column("second").to_pylist(), "S18")
     objects = np.concatenate([pairs.column("first_object").to_numpy(), pairs.column("second_object").to_numpy()])
     names, first, codes = np.unique(nodes, return_index=True, return_inverse=True)

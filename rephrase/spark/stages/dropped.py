@@ -10,37 +10,44 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import KEEP
+from rephrase.spark.stages.base import Table, Tables
 from rephrase.spark.stages.ledger import stage_note
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
 
-SCREENED = "screened"
-DUPLICATES = "duplicates"  # holds a folder for each table that was searched
-DONE = "_clusters.json"  # written last into such a folder
+DONE = "_clusters.json"  # written last where duplicates were searched
 
 
-def folders_of(run: Run, table: str) -> tuple[str, ...]:
+def duplicates_of(table: Table) -> Table:
+    """The table that names the duplicates among documents, or among judged rows."""
+    return Tables.DUPLICATE_DOCUMENTS if table is Tables.DOCUMENTS else Tables.DUPLICATE_GENERATIONS
+
+
+def folders_of(run: Run, table: Table) -> tuple[str, ...]:
     """The folders whose objects say what is out of `documents` or `judged`, beside the objects of the same name."""
-    screened = (storage.join(run.output, SCREENED),) if run.screen and table == "documents" else ()
-    duplicates = (storage.join(run.output, DUPLICATES, table),) if run.dedup else ()
-    return screened + duplicates
+    return tuple(dropping.folder(run.output) for dropping in _dropping(run, table))
 
 
-def require(run: Run, table: str) -> dict[str, str]:
+def _dropping(run: Run, table: Table) -> list[Table]:
+    dropping = [Tables.SCREENED, Tables.DUPLICATE_DOCUMENTS] if table is Tables.DOCUMENTS else [Tables.DUPLICATE_GENERATIONS]
+    return [one for one in dropping if one.is_configured(run)]
+
+
+def require(run: Run, table: Table) -> dict[str, str]:
     """The digests of what `folders_of` names. Raises `UserError` where that is not there or not finished."""
     digests = {}
-    for folder in folders_of(run, table):
-        stage = "screen" if table == "documents" else "dedup"
-        cure = f"run the {stage} stage first: `rephrase {stage} run.yaml`"
-        if folder.endswith(f"/{SCREENED}"):
-            missing = len(tables.objects(storage.join(run.output, "documents"))) - len(tables.objects(folder))
+    for dropping in _dropping(run, table):
+        folder = dropping.folder(run.output)
+        if dropping is Tables.SCREENED:
+            missing = len(tables.objects(table.folder(run.output))) - len(tables.objects(folder))
         else:
             missing = int(not storage.exists(storage.join(folder, DONE)))
         if missing:
-            raise UserError(f"the {stage} stage has not finished: {missing} objects are missing", where=folder, cure=cure)
-        digests[storage.name_of(folder) if folder.endswith(SCREENED) else DUPLICATES] = stage_note(folder)["digest"]
+            what = f"the {dropping.maker} stage has not finished: {missing} objects are missing"
+            raise UserError(what, where=folder, cure=dropping.make_first)
+        digests[dropping.path.partition("/")[0]] = stage_note(folder)["digest"]
     return digests
 
 
@@ -53,8 +60,8 @@ def without_dropped(rows: pa.Table, path: str, folders: tuple[str, ...]) -> pa.T
 def _ids(path: str) -> list[pa.Array]:
     if not storage.exists(path):  # no row of the object is out
         return []
-    table = tables.read(path, ["id", "verdict"]) if f"/{SCREENED}/" in path else tables.read(path, ["id"])
+    table = tables.read(path, ["id", "verdict"]) if f"/{Tables.SCREENED.path}/" in path else tables.read(path, ["id"])
     if "verdict" in table.column_names:
         table = table.filter(pc.not_equal(table.column("verdict"), KEEP))
-    found: list[pa.Array] = table.column("id").chunks
-    return found
+    ids: list[pa.Array] = table.column("id").chunks
+    return ids

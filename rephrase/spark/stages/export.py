@@ -28,13 +28,18 @@ from rephrase.notes import ExportNote
 from rephrase.records import content_id
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
-from rephrase.spark.stages.ledger import claim, digest
-from rephrase.spark.stages.mix.manifest import MANIFEST
+from rephrase.spark.stages.base import Table
+from rephrase.spark.stages.ledger import claim, note_of
+from rephrase.spark.stages.meaning import Defaults, Meaning, digest
+from rephrase.spark.stages.mix.manifest import MANIFEST, is_complete, manifest_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from rephrase.spark.runtime.session import LazySession
+
+TABLE = Table("exports", "export", cure="put the setting back, write elsewhere, or remove the folder")
+"""Exports are no table of the run, but what a folder of them holds is claimed alike."""
 
 _UNITS = "__units__"  # loaders that guess their files from a folder pass over such names
 _BATCH = 256  # texts encoded at a time
@@ -59,11 +64,10 @@ def export(request: Request, spark: LazySession) -> dict[str, Any]:
     """
     form = make_format(request.format, request.vocabulary, compress=request.compress, packing=request.packing)
     files = _inputs(request.source)
-    claim(request.to, "export", _meaning(request, files))
-    manifest_path = storage.join(request.to, MANIFEST)
-    if not storage.exists(manifest_path):
+    claim(request.to, TABLE, meaning_of(request, files))
+    if not is_complete(request.to):
         _finish(request, form, _write(request, form, files, spark))
-    manifest: dict[str, Any] = orjson.loads(storage.read(manifest_path))
+    manifest = manifest_of(request.to)
     _tell(manifest, request.to)
     return manifest
 
@@ -73,24 +77,25 @@ def _inputs(source: str) -> list[storage.FileInfo]:
     if not paths:
         cure = "give --from a folder of Parquet, or run the mix stage first: `rephrase mix run.yaml`"
         raise UserError("there is no Parquet file here", where=source, cure=cure)
-    if storage.exists(storage.join(source, "_stage.json")) and not storage.exists(storage.join(source, MANIFEST)):
+    if note_of(source) and not is_complete(source):
         raise UserError("the mixture is not complete", where=source, cure="run the mix stage again: `rephrase mix run.yaml`")
     return [file for file in storage.list_files(source) if file.path in paths]
 
 
-def _meaning(request: Request, files: Sequence[storage.FileInfo]) -> dict[str, Any]:
-    meaning: dict[str, Any] = {
+def meaning_of(request: Request, files: Sequence[storage.FileInfo]) -> Meaning:
+    """What the export of these files depends on."""
+    content: dict[str, Any] = {
         "format": request.format,
         "files": len(files),
         "files_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
         "compress": request.compress,
     }
     if request.vocabulary:
-        meaning["tokenizer"] = Tokenizer.load(request.vocabulary.tokenizer).fingerprint
-        meaning["eod"] = request.vocabulary.eod
+        content["tokenizer"] = Tokenizer.load(request.vocabulary.tokenizer).fingerprint
+        content["eod"] = request.vocabulary.eod
     if request.packing:
-        meaning["packing"] = asdict(request.packing)
-    return meaning
+        content["packing"] = asdict(request.packing)
+    return Meaning(content, Defaults({"compress": False}))
 
 
 def _write(request: Request, form: Format, files: Sequence[storage.FileInfo], spark: LazySession) -> list[str]:

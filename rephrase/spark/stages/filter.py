@@ -16,11 +16,14 @@ from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
 from rephrase import storage
 from rephrase.notes import GenerationsNote, JudgedNote
+from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import INTERMEDIATE, JUDGED, KEEP
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, replace_other, stage_note
+from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
@@ -41,15 +44,16 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     generations table, unknown checks, and models that do not load.
     """
     cascade = build_cascade(run.filter)
-    source, folder = storage.join(run.output, "generations"), storage.join(run.output, "judged")
-    paths = objects_of(run.output, "generations")
-    meaning = {"generations": stage_note(source)["digest"], "checks": cascade.describe(), "tokenizer": storage.name_of(run.tokenizer)}
+    folder = Tables.JUDGED.folder(run.output)
+    paths = objects_of(run.output, Tables.GENERATIONS)
+    recipes = recipes_of(run.recipes)
+    meaning = meaning_of(run, cascade, recipes)
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
-    prompts = {recipe.name: recipe.wording for recipe in recipes_of(run.recipes)}
+    prompts = {recipe.name: recipe.wording for recipe in recipes}
     work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts)
     if replace:
-        replace_other(folder, "filter", meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
-    claim(folder, "filter", meaning)
+        replace_other(folder, Tables.JUDGED, meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
+    claim(folder, Tables.JUDGED, meaning)
     todo = pending(units, folder)
     if not todo:
         console.print(f"filter: all {len(units)} units are there already, nothing to do")
@@ -58,11 +62,21 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
         run_units(spark.get(), todo, work, folder, progress)
 
 
+def meaning_of(run: Run, cascade: Cascade, recipes: Sequence[Recipe]) -> Meaning:
+    """What the verdicts on the rewrites by these recipes depend on."""
+    content = {
+        "generations": stage_note(Tables.GENERATIONS.folder(run.output))["digest"],
+        "checks": cascade.describe(),
+        "tokenizer": storage.name_of(run.tokenizer),
+    }
+    return Meaning(content, Defaults(below={"checks": Checks([recipe.name for recipe in recipes])}))
+
+
 def _try(run: Run, units: Sequence[Unit[str]], trial: Callable[[Unit[str]], None], spark: LazySession) -> None:
     """Raise `UserError` where a task would: as tables are missing or damaged, or by what an executor alone can tell, such as a model."""
     footers = tables.footers((unit.payload for unit in units), GenerationsNote)
     tables.check_readable({storage.join(run.output, footer.note.rows_path) for footer in footers})
-    run_units(spark.get(), units[:1], trial, storage.join(run.output, "judged"))
+    run_units(spark.get(), units[:1], trial, Tables.JUDGED.folder(run.output))
 
 
 def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str, prompts: Mapping[str, str], trial: bool = False) -> None:

@@ -1,55 +1,59 @@
-"""The whole pipeline: shard, screen, rewrite, filter, dedup, mix, and a summary of what came of it."""
+"""The whole pipeline: its stages in their order, each doing only what is not there yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.spark.stages.dedup import dedup
-from rephrase.spark.stages.filter import filter_stage
-from rephrase.spark.stages.mix.stage import mix
-from rephrase.spark.stages.rewrite.stage import rewrite_stage
-from rephrase.spark.stages.screen import screen, screening
-from rephrase.spark.stages.shard.stage import shard
+from rephrase.spark.stages.base import Redo, Stage
+from rephrase.spark.stages.declarations.dedup import Dedup, DedupDocuments
+from rephrase.spark.stages.declarations.filter import Filter
+from rephrase.spark.stages.declarations.mix import Mix
+from rephrase.spark.stages.declarations.rewrite import Rewrite
+from rephrase.spark.stages.declarations.screen import Screen
+from rephrase.spark.stages.declarations.shard import Shard
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
     from rephrase.spark.runtime.session import LazySession
 
-STAGES: dict[str, Callable[..., None]] = {
-    "shard": shard,
-    "screen": screen,
-    "rewrite": rewrite_stage,
-    "filter": filter_stage,
-    "dedup": dedup,
-    "mix": mix,
-}
+STAGES: tuple[Stage, ...] = (Shard(), Screen(), DedupDocuments(), Rewrite(), Filter(), Dedup(), Mix())
+"""In the order in which a run goes through them."""
 
 _FASTTEXT = ("quality", "language", "ensemble")  # checks whose models are fastText's
-_REPLACEABLE = ("filter", "dedup", "mix")  # made from the completions, which stay
-_OPTIONAL = {"screen": ("screen", "dedup"), "dedup": ("dedup",)}  # stages that only run where the config has such a section
+
+
+def commands() -> dict[str, list[Stage]]:
+    """The stages that each command runs, by its name."""
+    by_name: dict[str, list[Stage]] = {}
+    for stage in STAGES:
+        by_name.setdefault(stage.table.maker, []).append(stage)
+    return by_name
 
 
 def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
-    """All stages in order; each does only what is not there yet. What can be checked without work is checked before any starts.
+    """All stages in order. What can be checked without work is checked before any starts.
 
-    `retry_errors`: see `rewrite_stage`; `replace`: see `run_stage`. Raises `UserError` from any stage.
+    `retry_errors` and `replace`: see `Redo`. Raises `UserError` from any stage.
     """
     check(run, here=spark.is_local)
-    for name in STAGES:
-        if name in ("shard", "screen") and run.input is None:
-            continue
-        if name in _OPTIONAL and not any(getattr(run, section) for section in _OPTIONAL[name]):
-            continue
-        run_stage(name, run, spark, retry_errors=retry_errors, replace=replace)
+    for stage in STAGES:
+        if stage.table.is_on(run):
+            stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
-def run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
-    """One stage by its name. With `replace` verdicts, duplicates among them and mixtures of another config are removed and made again."""
-    more = {"replace": replace} if name in _REPLACEABLE else {"retry_errors": retry_errors} if name == "rewrite" else {}
-    STAGES[name](run, spark, **more)
+def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
+    """The stages of one command. With `replace` verdicts, duplicates among them and mixtures of another config are made again."""
+    stages = commands()[command]
+    configured = [stage for stage in stages if stage.table.is_configured(run)]
+    if not configured:
+        from rephrase.spark.runtime.progress import console
+
+        sections = " and no ".join(f"`{stage.table.section}`" for stage in stages)
+        console.print(f"{command}: the config has no {sections}, all texts stay")
+    for stage in configured:
+        stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
 def fasttext_models(run: Run) -> list[str]:
@@ -89,6 +93,8 @@ def check(run: Run, *, here: bool = False) -> None:
         if here or storage.is_s3(model):  # a cluster's executors may have files that the driver lacks
             check_exists(model)
     if run.screen is not None:
+        from rephrase.spark.stages.screen import screening
+
         screening(run)
     build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])
     check_engine(run.engine, here=here)

@@ -1,6 +1,7 @@
 """The screen stage: a verdict on each original document, so that no GPU hour is spent on one that nobody wants.
 
-Run alone with `rephrase screen run.yaml`. Documents stay where they are; what is rejected is neither rewritten nor mixed.
+Run with `rephrase screen run.yaml`, which also searches documents for near duplicates. Documents stay where they are; what is rejected
+is neither rewritten nor mixed.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from rephrase.notes import ScreenedNote
 from rephrase.records import KEEP, SCREENED
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
-from rephrase.spark.stages.dedup import find_duplicates
-from rephrase.spark.stages.dropped import SCREENED as FOLDER
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, stage_note
+from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
 from rephrase.spark.stages.run_tables import documents_of
 from rephrase.storage import tables
 
@@ -36,16 +37,27 @@ _ROWS = 512  # documents judged at a time
 
 
 def screen(run: Run, spark: LazySession) -> None:
-    """Make `<output>/screened` from `<output>/documents`, then find the near duplicates of what is left. Resumes.
+    """Make `<output>/screened` from `<output>/documents`. Resumes; returns at once where all is there.
 
-    Does nothing where the config has neither `screen` nor `dedup`. Raises `UserError` for a missing documents table and wrong checks.
+    Raises `UserError` for a missing documents table and wrong checks.
     """
-    if run.screen is None and run.dedup is None:
-        console.print("screen: the config has neither `screen` nor `dedup`, all documents stay")
-    if run.screen is not None:
-        _screen(run, screening(run), spark)
-    if run.dedup is not None:
-        find_duplicates(run, spark, "documents")
+    cascade = screening(run)
+    folder = Tables.SCREENED.folder(run.output)
+    paths = documents_of(run)
+    claim(folder, Tables.SCREENED, meaning_of(run, cascade))
+    units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
+    todo = pending(units, folder)
+    if not todo:
+        console.print(f"screen: all {len(units)} units are there already, nothing to do")
+        return
+    with StageProgress("screen", folder, len(units), len(units) - len(todo), Sums(ScreenedNote, _progress)) as progress:
+        run_units(spark.get(), todo, functools.partial(screen_unit, cascade=cascade), folder, progress)
+
+
+def meaning_of(run: Run, cascade: Cascade) -> Meaning:
+    """What the verdicts on the documents depend on."""
+    documents = stage_note(Tables.DOCUMENTS.folder(run.output))["digest"]
+    return Meaning({"documents": documents, "checks": cascade.describe()}, Defaults(below={"checks": Checks([RECIPE])}))
 
 
 def screening(run: Run) -> Cascade:
@@ -58,19 +70,6 @@ def screening(run: Run) -> Cascade:
                 f"`{check.kind}` judges a rewrite, and documents are none", where="screen.checks", cure="list it under filter.checks"
             )
     return cascade
-
-
-def _screen(run: Run, cascade: Cascade, spark: LazySession) -> None:
-    source, folder = storage.join(run.output, "documents"), storage.join(run.output, FOLDER)
-    paths = documents_of(run)
-    claim(folder, "screen", {"documents": stage_note(source)["digest"], "checks": cascade.describe()})
-    units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
-    todo = pending(units, folder)
-    if not todo:
-        console.print(f"screen: all {len(units)} units are there already, nothing to do")
-        return
-    with StageProgress("screen", folder, len(units), len(units) - len(todo), Sums(ScreenedNote, _progress)) as progress:
-        run_units(spark.get(), todo, functools.partial(screen_unit, cascade=cascade), folder, progress)
 
 
 def screen_unit(unit: Unit[str], *, cascade: Cascade) -> None:

@@ -12,7 +12,9 @@ from rephrase import storage
 from rephrase.cli.main import main
 from rephrase.cli.summary import print_summary
 from rephrase.config.file import load_run
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import Meaning
 from tests.rephrase.spark.mixtures import write_inputs
 from tests.rephrase.spark.stages.test_pipeline import write_run
 
@@ -62,7 +64,7 @@ def test_a_mistyped_output_is_named_with_a_cure(command: list[str], said: Said, 
 
 def test_a_run_that_has_only_begun_says_which_stage_comes_first(said: Said, tmp_path: Path) -> None:
     output = str(tmp_path / "begun")
-    claim(storage.join(output, "documents"), "shard", {"files": {"count": 3}})
+    claim(Tables.DOCUMENTS.folder(output), Tables.DOCUMENTS, Meaning({"files": {"count": 3}}))
     for command, stage in ((["show"], "mix"), (["show", "--verdict", "facts"], "filter"), (["filter", "--dry-run"], "filter")):
         assert f"run the {stage} stage first: `rephrase {stage} run.yaml`" in said(command, output)
     told = said(["status", "--units", "units.parquet"], output)

@@ -16,7 +16,9 @@ from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.runtime.watched import watched
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.mix.exchange import Exchange
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.planning import make_plan
@@ -78,13 +80,13 @@ def documents_and_rewrites() -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 
 def write_inputs(folder: str) -> None:
     """The two tables, each of three objects."""
-    for (name, schema, stage), rows in zip(
-        (("documents", DOCUMENT, "shard"), ("judged", JUDGED, "filter")), documents_and_rewrites(), strict=True
+    for (table, schema, content), rows in zip(
+        ((Tables.DOCUMENTS, DOCUMENT, {"files": {"count": 3}}), (Tables.JUDGED, JUDGED, {})), documents_and_rewrites(), strict=True
     ):
-        claim(storage.join(folder, name), stage, {"files": {"count": 3}} if stage == "shard" else {})
+        claim(table.folder(folder), table, Meaning(content))
         for number in range(3):
             part = [{field.name: row.get(field.name) for field in schema} for row in rows[number::3]]
-            tables.commit(storage.join(folder, name, f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema))
+            tables.commit(storage.join(table.folder(folder), f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema))
 
 
 def mixture(output: str, spark: LazySession, **settings: Any) -> tuple[Plan, list[dict[str, Any]]]:

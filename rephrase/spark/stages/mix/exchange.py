@@ -28,7 +28,7 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.names import ARROWS, ExchangeName
 from rephrase.records import MIXTURE
-from rephrase.spark.stages.ledger import digest
+from rephrase.spark.stages.meaning import digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

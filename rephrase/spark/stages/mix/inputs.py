@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.mixing import selection
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
-from rephrase.spark.stages.ledger import digest, note_of
+from rephrase.spark.stages.ledger import note_of
+from rephrase.spark.stages.meaning import digest
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -57,39 +59,39 @@ class Inputs:
 def find_inputs(run: Run) -> Inputs:
     """The objects that the mixture is made of. Raises `UserError` where a table is missing or unfinished."""
     wanted = {
-        "documents": any(c.origin != "synthetic" and c.recipe is None for c in run.mix.selections),
-        "judged": any(c.origin != "original" for c in run.mix.selections),
+        Tables.DOCUMENTS: any(c.origin != "synthetic" and c.recipe is None for c in run.mix.selections),
+        Tables.JUDGED: any(c.origin != "original" for c in run.mix.selections),
     }
     objects: list[storage.FileInfo] = []
     meaning: dict[str, Any] = {}
     for table, is_wanted in wanted.items():
         if not is_wanted:
             continue
-        folder = storage.join(run.output, table)
+        folder = table.folder(run.output)
         paths = set(objects_of(run.output, table))
         files = [file for file in storage.list_files(folder) if file.path in paths]
         stage = note_of(folder)
-        meaning[table] = {
+        meaning[table.path] = {
             "digest": stage.get("digest"),
             "objects": len(files),
             "objects_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
             **require(run, table),
         }
         objects += files
-    if wanted["judged"]:
+    if wanted[Tables.JUDGED]:
         _check_filtered(run)
-    drops = {table: folders_of(run, table) for table in wanted}
-    return Inputs(_packs(objects), storage.join(run.output, "judged"), drops, meaning)
+    drops = {table.path: folders_of(run, table) for table in wanted}
+    return Inputs(_packs(objects), Tables.JUDGED.folder(run.output), drops, meaning)
 
 
 def _check_filtered(run: Run) -> None:
     generated, judged = (
-        {storage.name_of(path) for path in tables.objects(storage.join(run.output, table))} for table in ("generations", "judged")
+        {storage.name_of(path) for path in tables.objects(table.folder(run.output))} for table in (Tables.GENERATIONS, Tables.JUDGED)
     )
     if generated - judged:
         raise UserError(
             f"the filter stage has not finished: {len(generated - judged)} of {len(generated)} objects are not judged",
-            where=storage.join(run.output, "judged"),
+            where=Tables.JUDGED.folder(run.output),
             cure="run it again: `rephrase filter run.yaml`",
         )
 

@@ -13,6 +13,7 @@ from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
 from rephrase.mixing.dataset_card import dataset_card
 from rephrase.notes import MixtureNote
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import note_of
 from rephrase.spark.stages.mix.write import COUNTED
 from rephrase.storage import tables
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
     from rephrase.mixing.plan import Plan
 
 MANIFEST = "_manifest.json"
-_TABLES = {"shard": "documents", "rewrite": "generations", "filter": "judged"}
+
+
+def is_complete(folder: str) -> bool:
+    """Whether a mixture or an export is finished: its manifest is written last."""
+    return storage.exists(storage.join(folder, MANIFEST))
+
+
+def manifest_of(folder: str) -> dict[str, Any]:
+    """What the manifest of a finished mixture or export says."""
+    manifest: dict[str, Any] = orjson.loads(storage.read(storage.join(folder, MANIFEST)))
+    return manifest
 
 
 def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict[str, tuple[int, str]]) -> None:
@@ -85,8 +96,9 @@ def _summed(notes: Sequence[MixtureNote]) -> dict[str, list[dict[str, Any]]]:
 
 def _provenance(run: Run) -> dict[str, Any]:
     """What made the tables: config, model, recipes, checks and versions, as their stages noted them."""
-    notes = {stage: note_of(storage.join(run.output, table)) for stage, table in _TABLES.items()}
-    rewrite, judge = (notes[stage].get("meaning", {}) for stage in ("rewrite", "filter"))
+    made_before = [table for table in Tables.all() if table is not Tables.MIXTURE and table.is_on(run)]
+    notes = {table: note_of(table.folder(run.output)) for table in made_before}
+    rewrite, judge = (notes[table].get("meaning", {}) for table in (Tables.GENERATIONS, Tables.JUDGED))
     # Environment variables and extra arguments of an engine may hold secrets; where the run was stored and Spark's settings change no row.
     config = run.model_dump(mode="json", exclude={"output": True, "spark": True, "engine": {"env", "args", "extra_body"}})
     return {
@@ -94,10 +106,10 @@ def _provenance(run: Run) -> dict[str, Any]:
         "engine": {key: rewrite.get(key) for key in ("model", "revision")},
         "recipes": rewrite.get("recipes", {}),
         "classifier": judge.get("checks"),
-        "stages": {stage: note.get("digest") for stage, note in notes.items()},
+        "stages": {table.stage: note.get("digest") for table, note in notes.items()},
         "versions": {
             "rephrase": __version__,
-            **{stage: note["version"] for stage, note in notes.items() if "version" in note},
+            **{table.stage: note["version"] for table, note in notes.items() if "version" in note},
             **{name: version(name) for name in ("pyarrow", "pyspark")},
         },
     }

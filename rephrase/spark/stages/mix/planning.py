@@ -52,7 +52,7 @@ def _paired_plan(mix: Mix, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame]:
     first_marks = preferred(mix, inputs, job)
     first_marks = first_marks and first_marks.persist()
     material = measure(mix, inputs, job, first_marks)
-    shrunk = largest_paired(mix, inputs, job, first_marks, material) if mix.stages[0].budget is None else None
+    shrunk = largest_paired(mix, inputs, job, first_marks, material) if mix.all_phases[0].budget is None else None
     wanted = targets(mix, material.pools, material.available, shrunk)
     if shrunk == 0:
         raise _unpaired(mix, "no mixture of these shares has texts enough", 0)
@@ -62,7 +62,7 @@ def _paired_plan(mix: Mix, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame]:
     try:
         wanted = _targets_of_rest(mix, material, rest, shrunk)
     except UserError as error:
-        fits = None if mix.phases else largest_paired(mix, inputs, job, first_marks, material, mix.stages[0].budget)
+        fits = None if mix.phases else largest_paired(mix, inputs, job, first_marks, material, mix.all_phases[0].budget)
         raise _unpaired(mix, error.what, fits) from error
     is_first = [(mix.selections[pool.component].is_original is True) == (mix.pairing == "both") for pool in material.pools]
     others = _draws(mix, inputs, job, marks, rest, wanted)
@@ -84,7 +84,7 @@ def _targets_of_rest(mix: Mix, material: Material, rest: Material, shrunk: int |
 def _unpaired(mix: Mix, what: str, fits: int | None) -> UserError:
     rule = "whose original is taken" if mix.pairing == "both" else "of which no rewrite is taken"
     if fits:
-        budget = f"set {'tokens to a sum of' if mix.stages[0].tokens is None else 'budget_tokens to'} at most {fits:,}"
+        budget = f"set {'tokens to a sum of' if mix.all_phases[0].tokens is None else 'budget_tokens to'} at most {fits:,}"
     else:
         budget = "set the phases' tokens lower" if fits is None else "no budget is small enough"
     share = "larger" if mix.pairing == "both" else "smaller"

@@ -7,7 +7,7 @@ is not there, the mixture is incomplete.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -17,10 +17,12 @@ from rephrase.names import ARROWS, MixtureName
 from rephrase.notes import MixtureNote
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.runtime.watched import watched
-from rephrase.spark.stages.ledger import claim, replace_other
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.ledger import claim, note_of, replace_other
+from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.mix.exchange import Exchange
 from rephrase.spark.stages.mix.inputs import find_inputs
-from rephrase.spark.stages.mix.manifest import MANIFEST, finish
+from rephrase.spark.stages.mix.manifest import finish, is_complete
 from rephrase.spark.stages.mix.planning import make_plan, marks_of
 from rephrase.spark.stages.mix.scatter import scatter
 from rephrase.spark.stages.mix.write import fingerprints, write
@@ -44,14 +46,14 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     """
     from rephrase.spark.runtime.progress import StageProgress, Sums, console
 
-    folder = storage.join(run.output, "mixture")
+    folder = Tables.MIXTURE.folder(run.output)
     inputs = find_inputs(run)
-    meaning = {"mix": run.mix.model_dump(mode="json"), **inputs.meaning}
-    if replace and (plan := replace_other(folder, "mix", meaning, lambda: _planned(run.mix, inputs, spark, folder))):
+    meaning = meaning_of(run, inputs)
+    if replace and (plan := replace_other(folder, Tables.MIXTURE, meaning, lambda: _planned(run.mix, inputs, spark, folder))):
         _begin(folder, meaning, plan)
-    if storage.exists(storage.join(folder, "_stage.json")):
-        claim(folder, "mix", meaning)  # refuse before any work
-    if storage.exists(storage.join(folder, MANIFEST)):
+    if note_of(folder):
+        claim(folder, Tables.MIXTURE, meaning)  # refuse before any work
+    if is_complete(folder):
         console.print("mix: the mixture is complete, nothing to do")
         return
     before = plan_of(folder)
@@ -93,8 +95,13 @@ def _planned(mix: Mix, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
     return plan
 
 
-def _begin(folder: str, meaning: dict[str, Any], plan: Plan) -> None:
-    claim(folder, "mix", meaning)
+def meaning_of(run: Run, inputs: Inputs) -> Meaning:
+    """What the mixture of these tables depends on."""
+    return Meaning({"mix": run.mix.model_dump(mode="json"), **inputs.meaning}, Defaults(below={"mix": defaults_of(type(run.mix))}))
+
+
+def _begin(folder: str, meaning: Meaning, plan: Plan) -> None:
+    claim(folder, Tables.MIXTURE, meaning)
     storage.create(storage.join(folder, _PLAN), orjson.dumps(plan.to_dict(), option=orjson.OPT_INDENT_2))
 
 

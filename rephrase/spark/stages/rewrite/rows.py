@@ -14,7 +14,7 @@ from rephrase.names import DocumentsName, RowsName
 from rephrase.notes import DocumentsNote, RowsNote
 from rephrase.recipes.base import Recipe
 from rephrase.records import DOCUMENT, Document
-from rephrase.spark.stages.ledger import digest
+from rephrase.spark.stages.meaning import digest
 from rephrase.spark.stages.run_tables import documents_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer

@@ -9,7 +9,7 @@ import functools
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.engines.factory import check_engine
@@ -18,11 +18,14 @@ from rephrase.names import GenerationsName
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
+from rephrase.recipes.condition import Condition
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
 from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
-from rephrase.spark.stages.dropped import DUPLICATES, folders_of, require
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.dropped import folders_of, require
 from rephrase.spark.stages.ledger import claim, remove_stage, stage_note
+from rephrase.spark.stages.meaning import Defaults, Each, Meaning, defaults_of, plain
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.spark.stages.rewrite.plan import RewriteUnit, by_place, plan, tasks_of, weights_of
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
@@ -46,8 +49,8 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     for path in run.rewrite.reuse:
         files_of(path)
     sources = sources_of(run, recipes)
-    folder = storage.join(run.output, "generations")
-    claim(folder, "rewrite", _meaning(run, recipes))
+    folder = Tables.GENERATIONS.folder(run.output)
+    claim(folder, Tables.GENERATIONS, meaning_of(run, recipes))
     if run.engine.kind == "replay":
         console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
     for level in range(max(len(recipe.steps) for recipe in recipes)):
@@ -65,13 +68,14 @@ def _write_stats(run: Run, folder: str) -> None:
         write_units(run, path)
 
 
-def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
-    engine = run.engine.model_dump(include={"revision", "chat_template_args"})
+def meaning_of(run: Run, recipes: Sequence[Recipe]) -> Meaning:
+    """What the generations depend on. Raises `UserError` where documents are not screened as the config says."""
+    engine = run.engine.model_dump(mode="json", include={"revision", "chat_template_args"})
     grounded = any(recipe.rows is None for recipe in recipes)
-    dropped = require(run, "documents") if grounded else {}
-    shard = stage_note(storage.join(run.output, "documents"))["digest"] if grounded else None
+    dropped = require(run, Tables.DOCUMENTS) if grounded else {}
+    shard = stage_note(Tables.DOCUMENTS.folder(run.output))["digest"] if grounded else None
     when = {recipe.name: asdict(recipe.when) for recipe in recipes if recipe.when is not None}
-    return {
+    content = {
         "documents": shard,
         "model": run.engine.model_name,
         **engine,
@@ -80,6 +84,20 @@ def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
         **({"when": when} if when else {}),
         **dropped,
     }
+    engine_defaults = {key: value for key, value in defaults_of(type(run.engine)).values.items() if key in engine}
+    return Meaning(content, Defaults(engine_defaults, {"when": Each(Defaults(plain(asdict(Condition()))))}))
+
+
+def planned_units(run: Run) -> list[Unit[RewriteUnit]]:
+    """The units of all steps, as far as they are known: a step that fans out is cut by what the step before it left behind.
+
+    Raises `UserError` if a recipe needs documents and the shard stage has not finished.
+    """
+    recipes = recipes_of(run.recipes)
+    sources = sources_of(run, recipes)
+    folder = Tables.GENERATIONS.folder(run.output)
+    levels = range(max(len(recipe.steps) for recipe in recipes))
+    return [unit for level in levels for unit in plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)]
 
 
 def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str) -> None:
@@ -112,9 +130,9 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
         return
     spark.get()  # before anything goes: a cluster that is not there must cost nothing
     for unit in again:  # before the unit itself, so that nothing stale is left by a crash
-        storage.delete(storage.join(run.output, "judged", storage.name_of(unit.output)))
-    remove_stage(storage.join(run.output, DUPLICATES, "judged"))
-    remove_stage(storage.join(run.output, "mixture"))
+        storage.delete(storage.join(Tables.JUDGED.folder(run.output), storage.name_of(unit.output)))
+    for table in (Tables.DUPLICATE_GENERATIONS, Tables.MIXTURE):
+        remove_stage(table.folder(run.output))
     replaced = {unit.output: notes[unit.output] for unit in again}
     progress = StageProgress(title, folder, len(again), 0, Pace(), weights=weights_of(again), replaced=replaced)
     _run(run, spark, recipes, again, progress)
@@ -130,9 +148,9 @@ def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequenc
         settings=run.rewrite,
         output=run.output,
         gpu_script=discovery_script(session, run.rewrite),
-        drops=folders_of(run, "documents"),
+        drops=folders_of(run, Tables.DOCUMENTS),
     )
-    folder = storage.join(run.output, "generations")
+    folder = Tables.GENERATIONS.folder(run.output)
     with progress:
         run_units(session, tasks_of(units, recipes), work, folder, progress, rewrite_profile(session, run.rewrite))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from rephrase import storage
 from rephrase.notes import GenerationsNote
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -45,7 +46,7 @@ _TOGETHER = 1024  # notes held as Python objects, each of which takes about 2 KB
 
 def write_units(run: Run, path: str) -> None:
     """Write the notes of all units of the rewrite stage as a Parquet table, a row a unit. Raises `UserError` where there is none."""
-    storage.put(path, tables.encode(units_of(tables.footers(objects_of(run.output, "generations"), GenerationsNote))))
+    storage.put(path, tables.encode(units_of(tables.footers(objects_of(run.output, Tables.GENERATIONS), GenerationsNote))))
 
 
 def units_of(footers: Iterable[tables.Footer[GenerationsNote]]) -> pa.Table:

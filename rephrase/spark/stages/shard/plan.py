@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.names import DocumentsName, ErrorsName, ExtractedName
+from rephrase.spark.stages.base import Tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -25,7 +26,7 @@ class ShardPlan:
     @property
     def documents(self) -> str:
         """The folder of the finished table."""
-        return storage.join(self.output, "documents")
+        return Tables.DOCUMENTS.folder(self.output)
 
     @property
     def extracted(self) -> str:

@@ -11,14 +11,16 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.units import Unit, pending
-from rephrase.spark.stages.ledger import claim, digest, remove_stage
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.ledger import claim, remove_stage
+from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.documents import DocumentTables
 from rephrase.spark.stages.shard.extract import extract
 from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
@@ -41,7 +43,7 @@ def shard(run: Run, spark: LazySession) -> None:
     """
     config = input_of(run)
     plan = ShardPlan(run.output, input_files(config.paths))
-    claim(plan.documents, "shard", _meaning(run, plan.files))
+    claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, plan.files))
     units = [Unit(plan.final(index), index) for index in range(len(plan.files))]
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
@@ -62,13 +64,16 @@ def _remove_extracted(plan: ShardPlan) -> None:
             os.rmdir(plan.extracted)
 
 
-def _meaning(run: Run, files: Sequence[storage.FileInfo]) -> dict[str, Any]:
+def meaning_of(run: Run, files: Sequence[storage.FileInfo]) -> Meaning:
+    """What the documents of these input files depend on."""
+    config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
-    return {
-        "input": input_of(run).model_dump(exclude={"paths"}),
+    content = {
+        "input": config.model_dump(mode="json", exclude={"paths"}),
         "tokenizer": run.tokenizer,
         "files": {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed},
     }
+    return Meaning(content, Defaults(below={"input": defaults_of(type(config))}))
 
 
 def _check_not_empty(plan: ShardPlan) -> None:

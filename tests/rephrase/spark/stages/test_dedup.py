@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from rephrase.notes import DocumentsNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.settings.validation import validate
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dedup import find_duplicates
 from rephrase.spark.stages.dropped import folders_of, without_dropped
 from rephrase.spark.stages.ledger import claim
-from rephrase.spark.stages.pipeline import run_all
-from rephrase.spark.stages.screen import screen, screening
+from rephrase.spark.stages.meaning import Meaning
+from rephrase.spark.stages.pipeline import run_all, run_stage
+from rephrase.spark.stages.screen import screening
 from rephrase.storage import tables
 from tests.places import EXAMPLES
 from tests.rephrase.spark.no_spark import NoSpark
@@ -65,14 +68,14 @@ def write_documents(folder: Path, texts: list[str], objects: int = 2, **columns:
     for number in range(objects):
         part = pa.Table.from_pylist(rows[number::objects], schema=DOCUMENT)
         tables.commit(str(folder / "documents" / f"part-{number:05d}.parquet"), part, DocumentsNote(documents=part.num_rows))
-    claim(str(folder / "documents"), "shard", {"files": {"count": objects}})
+    claim(str(folder / "documents"), Tables.DOCUMENTS, Meaning({"files": {"count": objects}}))
     return [str(row["id"]) for row in rows]
 
 
 def write_judged(folder: Path, rows: list[dict[str, Any]]) -> list[str]:
     given = [{"id": content_id("generation", row["text"]), "recipe": "wrap/easy", "verdict": "keep", **row} for row in rows]
     tables.commit(str(folder / "judged" / "wrap.easy.rewrite-00000-0000-0000.parquet"), pa.Table.from_pylist(given, schema=JUDGED))
-    claim(str(folder / "judged"), "filter", {"checks": []})
+    claim(str(folder / "judged"), Tables.JUDGED, Meaning({"checks": []}))
     return [str(row["id"]) for row in given]
 
 
@@ -97,25 +100,25 @@ def pairs(tmp_path_factory, spark) -> tuple[Path, dict[str, list[tuple[str, str]
             texts += both
     DICE.shuffle(texts)
     write_documents(folder, texts, objects=3)
-    find_duplicates(run_of(folder, dedup=Dedup()), spark, "documents")
+    find_duplicates(run_of(folder, dedup=Dedup()), spark, Tables.DOCUMENTS)
     return folder, planted
 
 
 def test_pairs_nine_tenths_alike_are_found_and_pairs_half_alike_are_not(pairs):
     folder, planted = pairs
-    found = gone(folder, "documents")
-    together = {kind: sum(found.get(a) == b or found.get(b) == a for a, b in planted[kind]) for kind in planted}
+    duplicates = gone(folder, "documents")
+    together = {kind: sum(duplicates.get(a) == b or duplicates.get(b) == a for a, b in planted[kind]) for kind in planted}
     assert together["near"] >= 0.95 * len(planted["near"])
     assert together["half"] <= 0.05 * len(planted["half"])
-    assert len(found) == sum(together.values()), "nothing else is a duplicate"
+    assert len(duplicates) == sum(together.values()), "nothing else is a duplicate"
 
 
 def test_a_second_search_has_nothing_to_do_and_another_config_is_refused(pairs, spark, capsys):
     folder, _ = pairs
-    find_duplicates(run_of(folder, dedup=Dedup()), spark, "documents")
+    find_duplicates(run_of(folder, dedup=Dedup()), spark, Tables.DOCUMENTS)
     assert "nothing to do" in capsys.readouterr().err
     with pytest.raises(UserError, match=r"`dedup\.ngram` was 5, is 3"):
-        find_duplicates(run_of(folder, dedup=Dedup(ngram=3)), spark, "documents")
+        find_duplicates(run_of(folder, dedup=Dedup(ngram=3)), spark, Tables.DOCUMENTS)
 
 
 def test_a_search_that_was_cut_off_is_ended_by_the_next(pairs, spark):
@@ -123,7 +126,7 @@ def test_a_search_that_was_cut_off_is_ended_by_the_next(pairs, spark):
     before = gone(folder, "documents")
     storage.delete(str(folder / "duplicates" / "documents" / "_clusters.json"))
     storage.delete(tables.objects(str(folder / "duplicates" / "documents"))[0])
-    find_duplicates(run_of(folder, dedup=Dedup()), spark, "documents")
+    find_duplicates(run_of(folder, dedup=Dedup()), spark, Tables.DOCUMENTS)
     assert gone(folder, "documents") == before
 
 
@@ -145,13 +148,13 @@ def test_one_of_each_cluster_stays_the_original_then_the_best(tmp_path, spark):
         ],
     )
     run = run_of(tmp_path, dedup=Dedup(score="quality"))
-    find_duplicates(run, spark, "documents")
+    find_duplicates(run, spark, Tables.DOCUMENTS)
     assert gone(tmp_path, "documents") == {}, "texts without words are nobody's duplicates"
-    find_duplicates(run, spark, "judged")
-    found = gone(tmp_path, "judged")
-    assert found[rewrites[0]] == original, "an original stays before a rewrite, whatever its score"
-    assert found[rewrites[2]] == rewrites[3], "the higher score stays, and a rejected row is not in the search"
-    assert rewrites[3] not in found
+    find_duplicates(run, spark, Tables.JUDGED)
+    duplicates = gone(tmp_path, "judged")
+    assert duplicates[rewrites[0]] == original, "an original stays before a rewrite, whatever its score"
+    assert duplicates[rewrites[2]] == rewrites[3], "the higher score stays, and a rejected row is not in the search"
+    assert rewrites[3] not in duplicates
 
 
 def test_a_rewrite_is_no_duplicate_of_its_own_document(tmp_path, spark):
@@ -159,8 +162,8 @@ def test_a_rewrite_is_no_duplicate_of_its_own_document(tmp_path, spark):
     [original] = write_documents(tmp_path, [" ".join(words)], objects=1)
     write_judged(tmp_path, [{"text": " ".join(variant(words, 3)), "document_id": original}])
     run = run_of(tmp_path, dedup=Dedup())
-    find_duplicates(run, spark, "documents")
-    find_duplicates(run, spark, "judged")
+    find_duplicates(run, spark, Tables.DOCUMENTS)
+    find_duplicates(run, spark, Tables.JUDGED)
     assert gone(tmp_path, "judged") == {}
 
 
@@ -171,13 +174,13 @@ def test_screened_documents_are_out_and_keep_their_scores(tmp_path, spark):
     twins = [" ".join(words), " ".join(variant(words, 2))]
     ids = write_documents(tmp_path, [good, looping, short, *twins])
     run = run_of(tmp_path, screen=Screen(checks=["repetition", {"length": {"min_words": 20}}]), dedup=Dedup())
-    screen(run, spark)
+    run_stage("screen", run, spark)
     rows = {row["id"]: row for path in tables.objects(str(tmp_path / "screened")) for row in tables.read(path).to_pylist()}
     assert [rows[id_]["verdict"] for id_ in ids] == ["keep", "repetition", "length", "keep", "keep"]
     assert all(dict(rows[id_]["scores"])["length.words"] > 0 for id_ in ids), "rejected documents have all scores"
     left = []
     for path in tables.objects(str(tmp_path / "documents")):
-        left += without_dropped(tables.read(path), path, folders_of(run, "documents")).column("id").to_pylist()
+        left += without_dropped(tables.read(path), path, folders_of(run, Tables.DOCUMENTS)).column("id").to_pylist()
     assert set(left) in ({ids[0], ids[3]}, {ids[0], ids[4]})
     assert len(left) == 2
 
@@ -239,12 +242,12 @@ def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, s
     assert set(tables.read_folder(storage.join(run.output, "generations"))["document_id"].to_pylist()) == left
     assert set(tables.read_folder(storage.join(run.output, "mixture"))["document_id"].to_pylist()) == left
     print_summary(run, console := Console(record=True, width=140))
-    said = console.export_text()
-    assert "kept of 10; rejected by" in said
-    assert "1 documents, " in said
+    printed = console.export_text()
+    assert "kept of 10; rejected by" in printed
+    assert re.search(r"near duplicates +│ +1 │ documents", printed)
     contamination(run, json=str(tmp_path / "met.json"), console=(console := Console(record=True, width=140)))
-    said = " ".join(console.export_text().split())
-    assert f"screened {documents[texts[6]]} holds 100% of item 1 of quiz, 25 words in a run: A HARBOUR MASTER COUNTS" in said
+    printed = " ".join(console.export_text().split())
+    assert f"screened {documents[texts[6]]} holds 100% of item 1 of quiz, 25 words in a run: A HARBOUR MASTER COUNTS" in printed
     [met] = orjson.loads((tmp_path / "met.json").read_bytes())
     assert (met["table"], met["items"], met["searched"], met["rows"], met["found"]) == ("screened", 1, 1, 1, {"1": 1})
     before = {file.path: file.modified for file in storage.list_files(run.output)}

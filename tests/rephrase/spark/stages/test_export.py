@@ -18,8 +18,10 @@ from rephrase.exports.base import Vocabulary
 from rephrase.exports.catalogue import make_format
 from rephrase.exports.packed import Packing
 from rephrase.spark.runtime.session import LazySession
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.export import export
 from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.storage import tables
 from tests.rephrase.spark.exports import DOCUMENTS, EOD, README, manifest_of, request, texts, write_mixture
@@ -72,7 +74,7 @@ def test_rows_without_text_are_left_out_and_told(spark: LazySession, tokenizer_f
 
 def test_an_unfinished_mixture_is_refused(tokenizer_file: str, spark: LazySession, tmp_path: Path) -> None:
     write_mixture(str(tmp_path / "mixture"))
-    claim(str(tmp_path / "mixture"), "mix", {})
+    claim(str(tmp_path / "mixture"), Tables.MIXTURE, Meaning({}))
     with pytest.raises(UserError, match="the mixture is not complete"):
         export(request("numpy", str(tmp_path / "mixture"), str(tmp_path / "to"), tokenizer_file), spark)
     with pytest.raises(UserError, match="there is no Parquet file"):

@@ -24,7 +24,9 @@ from rephrase.notes import MixtureNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, content_id
 from rephrase.spark.runtime.session import LazySession
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.spark.stages.mix.stage import mix
 from rephrase.storage import tables
@@ -87,9 +89,13 @@ def rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def write_inputs(output: str, objects: int = 3, group: int = 200) -> None:
     documents, judged = rows()
-    for name, schema, stage, all_rows in (("documents", DOCUMENT, "shard", documents), ("judged", JUDGED, "filter", judged)):
-        folder = storage.join(output, name)
-        claim(folder, stage, {"checks": ["repetition"]} if stage == "filter" else {})
+    content = {"checks": ["repetition"]}
+    for made, schema, meaning, all_rows in (
+        (Tables.DOCUMENTS, DOCUMENT, Meaning({}), documents),
+        (Tables.JUDGED, JUDGED, Meaning(content), judged),
+    ):
+        folder = made.folder(output)
+        claim(folder, made, meaning)
         for number in range(objects):
             part = all_rows[number::objects]
             sizes = [len(part[at : at + group]) for at in range(0, len(part), group)]

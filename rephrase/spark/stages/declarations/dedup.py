@@ -1,0 +1,74 @@
+"""The two searches for near duplicates as objects: among documents, before they are rewritten, and among what is kept after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rephrase import storage
+from rephrase.names import PARQUET
+from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Table, Tables
+from rephrase.spark.stages.declarations.notes import sum_of_notes, units_of
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.meaning import Meaning
+
+
+class _Dedup(Stage):
+    """A table to the duplicates among its rows."""
+
+    among: ClassVar[Table]
+    rows: ClassVar[str]  # what its rows are
+    endings = (PARQUET, ".json")  # objects without duplicates have no object of them
+
+    def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
+        """See `find_duplicates`."""
+        from rephrase.spark.stages.dedup import find_duplicates
+
+        find_duplicates(run, spark, self.among, replace=redo.replaced and self.table.replaceable)
+
+    def meaning(self, run: Run) -> Meaning:
+        """See `Stage.meaning`."""
+        from rephrase.spark.stages.dedup import meaning_of
+
+        return meaning_of(run, self.among)
+
+    def status(self, run: Run) -> Status:
+        """A unit is an object to search; all are done at once."""
+        from rephrase.spark.stages.dedup import searched_tables
+        from rephrase.spark.stages.dropped import DONE
+
+        objects = units_of(run.output, *searched_tables(self.among))
+        if not storage.exists(storage.join(self.table.folder(run.output), DONE)):
+            return Status(0, objects)
+        return Status(objects, objects, f"{self._duplicates(run):,} near duplicates among {self.rows}")
+
+    def figures(self, run: Run) -> list[Figure]:
+        """How many rows are out."""
+        return [Figure("near duplicates", f"{self._duplicates(run):,}", self.rows)]
+
+    def _duplicates(self, run: Run) -> int:
+        from rephrase.notes import DuplicatesNote
+
+        return sum_of_notes(run.output, self.table, DuplicatesNote)[1].duplicates
+
+
+class DedupDocuments(_Dedup):
+    """Documents to the near duplicates among them."""
+
+    table = Tables.DUPLICATE_DOCUMENTS
+    purpose = "near duplicates among documents (section `dedup`)"
+    reads = (Tables.DOCUMENTS, Tables.SCREENED)
+    among = Tables.DOCUMENTS
+    rows = "documents"
+
+
+class Dedup(_Dedup):
+    """Kept generations to the near duplicates among them and of documents."""
+
+    table = Tables.DUPLICATE_GENERATIONS
+    purpose = "near duplicates among kept generations and documents (section `dedup`)"
+    reads = (Tables.DOCUMENTS, Tables.SCREENED, Tables.DUPLICATE_DOCUMENTS, Tables.JUDGED)
+    among = Tables.JUDGED
+    rows = "generations"

@@ -1,0 +1,60 @@
+"""The filter stage as an object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rephrase.spark.stages.base import Breakdown, Redo, Stage, Status, Tables
+from rephrase.spark.stages.declarations.notes import kept_and_rejected, sum_of_notes, unit_notes, units_of
+from rephrase.spark.stages.declarations.rewrite import passages_of
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.meaning import Meaning
+
+
+class Filter(Stage):
+    """Generations to verdicts and scores."""
+
+    table = Tables.JUDGED
+    purpose = "generations to verdicts and scores"
+    reads = (Tables.DOCUMENTS, Tables.GENERATIONS)
+
+    def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
+        """See `filter_stage`."""
+        from rephrase.spark.stages.filter import filter_stage
+
+        filter_stage(run, spark, replace=redo.replaced)
+
+    def meaning(self, run: Run) -> Meaning:
+        """See `Stage.meaning`."""
+        from classifiers.cascade import build_cascade
+        from rephrase.recipes.catalogue import recipes_of
+        from rephrase.spark.stages.filter import meaning_of
+
+        return meaning_of(run, build_cascade(run.filter), recipes_of(run.recipes))
+
+    def status(self, run: Run) -> Status:
+        """A unit is an object of generations."""
+        from rephrase.notes import JudgedNote
+
+        done, sums = sum_of_notes(run.output, self.table, JudgedNote)
+        return Status(done, units_of(run.output, Tables.GENERATIONS), f"{sums.kept:,} of {sums.judged:,} kept")
+
+    def breakdown(self, run: Run) -> Breakdown | str:
+        """What is kept of each recipe, and what rejected the rest."""
+        from rephrase.notes import GenerationsNote, JudgedNote
+
+        notes = unit_notes(run.output, self.table, JudgedNote)
+        if not notes:
+            return "nothing is judged yet: `rephrase run run.yaml` goes on"
+        passages = passages_of(unit_notes(run.output, Tables.GENERATIONS, GenerationsNote))
+        rows = []
+        for recipe in sorted({note.recipe for note in notes}):
+            sums = sum((note for note in notes if note.recipe == recipe), JudgedNote())
+            kept, rejected = kept_and_rejected(sums.verdicts)
+            share = f"{kept:,} ({kept / max(sums.judged, 1):.0%})"
+            rows.append((recipe, f"{passages[recipe]:,}", f"{sums.judged:,}", share, f"{sums.kept_tokens:,}", rejected))
+        columns = ("recipe", "passages", "generations", "kept", "tokens kept", "rejected by")
+        return Breakdown("Kept by recipe", columns, ("recipe", "rejected by"), rows)

@@ -1,0 +1,93 @@
+"""The rewrite stage as an object."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rephrase.errors import UserError
+from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
+from rephrase.spark.stages.declarations.notes import unit_notes
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.notes import GenerationsNote
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.meaning import Meaning
+
+
+class Rewrite(Stage):
+    """Documents, or rows that recipes make for themselves, to generations."""
+
+    table = Tables.GENERATIONS
+    purpose = "documents to generations, with a language model"
+    reads = (Tables.DOCUMENTS, Tables.SCREENED, Tables.DUPLICATE_DOCUMENTS)
+    retries_errors = True
+
+    def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
+        """See `rewrite_stage`."""
+        from rephrase.spark.stages.rewrite.stage import rewrite_stage
+
+        rewrite_stage(run, spark, retry_errors=redo.errors)
+
+    def meaning(self, run: Run) -> Meaning:
+        """See `Stage.meaning`."""
+        from rephrase.recipes.catalogue import recipes_of
+        from rephrase.spark.stages.rewrite.stage import meaning_of
+
+        return meaning_of(run, recipes_of(run.recipes))
+
+    def status(self, run: Run) -> Status:
+        """A unit is a step of a recipe over a row group, or a part of it. Tells also how long it may still take."""
+        from rephrase.notes import GenerationsNote
+        from rephrase.spark.runtime.progress import span
+        from rephrase.spark.runtime.units import pending
+        from rephrase.spark.stages.rewrite.pace import Pace
+        from rephrase.spark.stages.rewrite.plan import weights_of
+        from rephrase.spark.stages.rewrite.stage import planned_units
+        from rephrase.storage import tables
+
+        folder = self.table.folder(run.output)
+        paths = tables.objects(folder)
+        if not paths:
+            return Status(0)
+        pace = Pace()
+        for footer in tables.footers(paths, GenerationsNote):
+            pace.add(footer.note)
+        text = pace.describe(pace.seconds)
+        try:
+            units = planned_units(run)
+        except UserError:  # the documents are gone
+            return Status(len(paths), None, text)
+        left = pending(units, folder)
+        weights = weights_of(units)
+        if left and (work := sum(weights.values()) - (to_do := sum(weights[unit.output] for unit in left))):
+            text += f", about {span(pace.seconds * to_do / work)} of work left at the pace so far"
+        if pace.sums.causes:
+            cause, times = Counter(pace.sums.causes).most_common(1)[0]
+            text += f"; most frequent error: {cause} ({times:,})"
+        return Status(len(units) - len(left), len(units), text)
+
+    def figures(self, run: Run) -> list[Figure]:
+        """Passages, generations, and how fast they were written."""
+        from rephrase.notes import GenerationsNote
+
+        notes = unit_notes(run.output, self.table, GenerationsNote)
+        sums = sum(notes, GenerationsNote())
+        own = {note.recipe for note in notes if note.has_own_rows}
+        most = max((count for recipe, count in passages_of(notes).items() if recipe not in own), default=0)
+        rate = f", {sums.completion_tokens / sums.seconds:,.0f} tokens/s a task" if sums.seconds else ""
+        return [
+            Figure("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each"),
+            Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written{rate}"),
+        ]
+
+
+def passages_of(notes: Sequence[GenerationsNote]) -> Counter[str]:
+    """Passages by recipe, counted at the recipe's first step, by the notes of rewrite units."""
+    passages: Counter[str] = Counter()
+    for note in notes:
+        if note.earlier_steps == 0:
+            passages[note.recipe] += note.passages
+    return passages

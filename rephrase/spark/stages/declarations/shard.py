@@ -1,0 +1,69 @@
+"""The shard stage as an object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rephrase import storage
+from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
+from rephrase.spark.stages.declarations.notes import sum_of_notes
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.meaning import Meaning
+
+
+class Shard(Stage):
+    """Raw web files to documents."""
+
+    table = Tables.DOCUMENTS
+    purpose = "raw web files to the documents table"
+
+    def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
+        """See `shard`."""
+        from rephrase.spark.stages.shard.stage import shard
+
+        del redo
+        shard(run, spark)
+
+    def meaning(self, run: Run) -> Meaning:
+        """See `Stage.meaning`."""
+        from rephrase.spark.stages.shard.plan import input_files, input_of
+        from rephrase.spark.stages.shard.stage import meaning_of
+
+        return meaning_of(run, input_files(input_of(run).paths))
+
+    def status(self, run: Run) -> Status:
+        """A unit is an input file."""
+        from rephrase.notes import DocumentsNote
+        from rephrase.spark.stages.ledger import note_of
+
+        done, sums = sum_of_notes(run.output, self.table, DocumentsNote)
+        files = note_of(self.table.folder(run.output)).get("meaning", {}).get("files", {}).get("count")
+        return Status(done, files, f"{sums.documents:,} documents, {sums.tokens:,} tokens")
+
+    def figures(self, run: Run) -> list[Figure]:
+        """Documents, what was dropped, and what could not be read."""
+        from rephrase.notes import DocumentsNote
+
+        _, sums = sum_of_notes(run.output, self.table, DocumentsNote)
+        left_out = f"{sums.dropped_short:,} too short, {sums.dropped_long:,} too long, {sums.duplicates:,} exact duplicates"
+        return [
+            Figure("documents", f"{sums.documents:,}", f"{sums.tokens:,} tokens"),
+            Figure("", "", f"dropped: {left_out}"),
+            *_read_errors(storage.join(run.output, "errors")),
+        ]
+
+
+def _read_errors(folder: str) -> list[Figure]:
+    from rephrase.notes import ErrorsNote
+    from rephrase.storage import tables
+
+    paths = tables.objects(folder)
+    errors = sum((footer.note for footer in tables.footers(paths, ErrorsNote)), ErrorsNote()).errors
+    if not errors:
+        return []
+    first = tables.read(paths[0]).to_pylist()[0]
+    example = f"{storage.name_of(first['file'])}, {first['unit']} {first['offset']:,}: {first['reason']}"
+    return [Figure("", "", f"{errors:,} read errors, such as {example}; all in {folder}")]
