@@ -53,8 +53,8 @@ def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> No
     """
     check_begun(run.output)
     console = console or Console(highlight=False)
-    mixed = _find(run, "mixture", ids, _MIXTURE)
-    rows = _find(run, "generations", ids, ["id"]) | _documents(run, ids)
+    mixed = _find(run, Tables.MIXTURE.path, ids, _MIXTURE)
+    rows = _find(run, Tables.GENERATIONS.path, ids, ["id"]) | _documents(run, ids)
     missing = [row_id for row_id in ids if row_id not in rows]
     if missing:
         raise UserError(f"no table has a row with the id `{missing[0]}`", where=run.output, cure="ids stand in the column `id`")
@@ -64,8 +64,8 @@ def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> No
 
 
 def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = False) -> None:
-    generations = _find(run, "generations", ids, [*_GENERATION, "text", "completion", "lineage"])
-    judged = _find(run, "judged", ids, ["id", "verdict", "scores"])
+    generations = _find(run, Tables.GENERATIONS.path, ids, [*_GENERATION, "text", "completion", "lineage"])
+    judged = _find(run, Tables.JUDGED.path, ids, ["id", "verdict", "scores"])
     originals = [row_id for row_id in ids if row_id not in generations]
     documents = _documents(run, [row["document_id"] for row in generations.values()] + originals)
     for row_id in ids:
@@ -123,7 +123,7 @@ def _rows(paths: Sequence[str], columns: list[str]) -> Iterator[dict[str, Any]]:
 
 def _documents(run: Run, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Documents and rows of recipes that have their own, by id."""
-    documents = _find(run, "documents", ids, _DOCUMENT)
+    documents = _find(run, Tables.DOCUMENTS.path, ids, _DOCUMENT)
     for table in {file.path.split("/")[-2] for file in storage.list_files(storage.join(run.output, "rows"))}:
         documents |= _find(run, f"rows/{table}", ids, _DOCUMENT)
     return documents

@@ -22,6 +22,7 @@ from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.spark.runtime.gpus import executor_gpus
 from rephrase.spark.runtime.units import Unit
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import without_dropped
 from rephrase.spark.stages.rewrite.plan import RewriteUnit
 from rephrase.storage import tables
@@ -53,7 +54,7 @@ def rewrite_units(
     started = time.time()
     payload = units[0].payload
     documents = tables.read(payload.documents, row_group=payload.row_group)
-    if payload.documents.startswith(storage.join(output, "documents") + "/"):
+    if payload.documents.startswith(Tables.DOCUMENTS.folder(output) + "/"):
         documents = without_dropped(documents, payload.documents, drops)
     rows = rows_of(documents, dict(payload.earlier))
     if neighbours := max(recipes[unit.payload.recipe].neighbours for unit in units):
