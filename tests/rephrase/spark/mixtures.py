@@ -12,6 +12,7 @@ from rephrase import storage
 from rephrase.config.run import Mix, Run
 from rephrase.engines.settings import ReplayEngine
 from rephrase.mixing.plan import Plan
+from rephrase.notes import DocumentsNote, JudgedNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.spark.runtime.session import LazySession
@@ -80,13 +81,12 @@ def documents_and_rewrites() -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 
 def write_inputs(folder: str) -> None:
     """The two tables, each of three objects."""
-    for (table, schema, content), rows in zip(
-        ((Tables.DOCUMENTS, DOCUMENT, {"files": {"count": 3}}), (Tables.JUDGED, JUDGED, {})), documents_and_rewrites(), strict=True
-    ):
+    plans = ((Tables.DOCUMENTS, DOCUMENT, {"files": {"count": 3}}, DocumentsNote()), (Tables.JUDGED, JUDGED, {}, JudgedNote()))
+    for (table, schema, content, note), rows in zip(plans, documents_and_rewrites(), strict=True):
         claim(table.folder(folder), table, Meaning(content))
         for number in range(3):
             part = [{field.name: row.get(field.name) for field in schema} for row in rows[number::3]]
-            tables.commit(storage.join(table.folder(folder), f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema))
+            tables.commit(storage.join(table.folder(folder), f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema), note)
 
 
 def mixture(output: str, spark: LazySession, **settings: Any) -> tuple[Plan, list[dict[str, Any]]]:
