@@ -40,7 +40,7 @@ _LABELS = {
 
 
 @dataclass(slots=True)
-class _Drawn:
+class _Sample:
     """A table's sample, and what its columns tell of all of its rows."""
 
     rows: int = 0
@@ -72,47 +72,47 @@ def diversity(
     if model and not os.path.isdir(model):
         raise UserError("there is no such folder", where=model, cure="give --model the folder of a model2vec model")
     encode = encoder(model, "model2vec", "diversity") if model else None
-    drawn = [_draw(table, sample * 2 if number == 0 else sample) for number, table in enumerate(tables)]
-    half = (len(drawn[0].best) + 1) // 2
-    tail = measures.vocabulary_tail(measures.words_in(drawn[0].texts[half:]))
-    drawn[0].best = drawn[0].best[:half]
-    measured = _measured([one.texts for one in drawn], tail, encode)
-    found = [
-        {"table": table, "rows": one.rows, one.unit: one.size, **figures}
-        | {name: _shares(counts) for name, counts in one.shares.items() if counts}
-        for table, one, figures in zip(tables, drawn, measured, strict=True)
+    samples = [_draw(table, sample * 2 if number == 0 else sample) for number, table in enumerate(tables)]
+    half = (len(samples[0].best) + 1) // 2
+    tail = measures.vocabulary_tail(measures.words_in(samples[0].texts[half:]))
+    samples[0].best = samples[0].best[:half]
+    measured = _measured([part.texts for part in samples], tail, encode)
+    rows = [
+        {"table": table, "rows": part.rows, part.unit: part.size, **figures}
+        | {name: _shares(counts) for name, counts in part.shares.items() if counts}
+        for table, part, figures in zip(tables, samples, measured, strict=True)
     ]
     if json:
-        storage.put(json, orjson.dumps(found, option=orjson.OPT_INDENT_2))
-    _print(found, console or Console(highlight=False))
-    return found
+        storage.put(json, orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+    _print(rows, console or Console(highlight=False))
+    return rows
 
 
 def _measured(
     samples: Sequence[list[str]], tail: Hashes, encode: Callable[[Sequence[str]], Any] | None
 ) -> Iterator[dict[str, float | int | None]]:
     texts = min(_BLEU_TEXTS, *map(len, samples))
-    words = [measures.words_in(sample) for sample in samples]
-    length = max(1, min(_BLEU_WORDS, *(len(each.hashes) // len(each.counts) for each in words)))
-    count = min(len(each.hashes) for each in words)
+    words_of_samples = [measures.words_in(sample) for sample in samples]
+    length = max(1, min(_BLEU_WORDS, *(len(part.hashes) // len(part.counts) for part in words_of_samples)))
+    count = min(len(part.hashes) for part in words_of_samples)
     data = ["\n".join(sample).encode("utf-8", "replace") for sample in samples]
     size = min(map(len, data))
-    for sample, all_words, each in zip(samples, words, data, strict=True):
-        equal = measures.first_words(all_words, count)
-        bleu = measures.first_of_each(measures.first_texts(all_words, texts), length)
+    for sample, words, encoded in zip(samples, words_of_samples, data, strict=True):
+        first_words = measures.first_words(words, count)
+        bleu = measures.first_of_each(measures.first_texts(words, texts), length)
         figures = {
-            **{f"distinct_{n}": measures.distinct(equal, n) for n in _SIZES},
-            "compression": measures.compression(each[:size]),
-            "far_compression": measures.far_compression(each[:size]),
+            **{f"distinct_{n}": measures.distinct(first_words, n) for n in _SIZES},
+            "compression": measures.compression(encoded[:size]),
+            "far_compression": measures.far_compression(encoded[:size]),
             "self_bleu": measures.self_bleu(bleu),
-            "mtld": measures.mtld(equal),
-            "tail_kept": measures.kept_share(tail, equal),
+            "mtld": measures.mtld(first_words),
+            "tail_kept": measures.kept_share(tail, first_words),
         }
         if encode is not None:
             figures["embedding_spread"] = measures.embedding_spread(encode([clean(text) for text in sample]))
         about: dict[str, float | int | None] = {
             "sample_texts": len(sample),
-            "words_a_text": len(all_words.hashes) / len(sample),
+            "words_a_text": len(words.hashes) / len(sample),
             "compared_words": count,
             "compared_texts": texts,
         }
@@ -124,18 +124,18 @@ def _shares(counts: Counter[str]) -> dict[str, float]:
     return {value: count / total for value, count in sorted(counts.items())}
 
 
-def _draw(table: str, size: int) -> _Drawn:
+def _draw(table: str, size: int) -> _Sample:
     paths = [file.path for file in storage.expand(table) if file.path.endswith(".parquet") or file.path == table]
-    drawn = _Drawn()
+    sample = _Sample()
     for path in paths:
         with opened(path, cure="name a folder or file of Parquet") as file:
             _check_text(file.schema_arrow, path)
             for group in range(file.num_row_groups):
-                _draw_from(file, group, drawn, size)
-    if not drawn.best:
-        what = "no row has a text" if paths else "no Parquet files found"
-        raise UserError(what, where=table, cure="name a table with texts, such as the `documents` or the `mixture` of a run")
-    return drawn
+                _draw_from(file, group, sample, size)
+    if not sample.best:
+        fault = "no row has a text" if paths else "no Parquet files found"
+        raise UserError(fault, where=table, cure="name a table with texts, such as the `documents` or the `mixture` of a run")
+    return sample
 
 
 def _check_text(schema: pa.Schema, path: str) -> None:
@@ -146,30 +146,30 @@ def _check_text(schema: pa.Schema, path: str) -> None:
         raise UserError(f"the column `text` holds {kind}, no strings", where=path, cure="name a table with texts, one a row")
 
 
-def _draw_from(file: pq.ParquetFile, group: int, drawn: _Drawn, size: int) -> None:
+def _draw_from(file: pq.ParquetFile, group: int, sample: _Sample, size: int) -> None:
     """Take a row group's rows in. Its texts are read only where one of them can be among those drawn, or where they are needed to count."""
     names = [name for name in ("id", "n_tokens", "synthetic_depth", "origin") if name in file.schema_arrow.names]
     columns = file.read_row_group(group, names, use_threads=False).to_pydict()
     rows = file.metadata.row_group(group).num_rows
     nulls = _null_texts(file, group)
-    bound = drawn.best[-1][0] if len(drawn.best) == size else "~"  # after all hexadecimal digits
+    bound = sample.best[-1][0] if len(sample.best) == size else "~"  # after all hexadecimal digits
     keys = [content_id("diversity", str(value)) for value in columns.get("id", ())]
     texts: list[str | None] | None = None
     if "id" not in columns or "n_tokens" not in columns or nulls is None or min(keys, default="~") <= bound:
         texts = file.read_row_group(group, ["text"], use_threads=False).column("text").to_pylist()
         keys = keys or [content_id("diversity", text or "") for text in texts]
         fresh = [(key, text[:_CHARACTERS]) for key, text in zip(keys, texts, strict=True) if text and not text.isspace()]
-        drawn.best = heapq.nsmallest(size, [*drawn.best, *fresh])
+        sample.best = heapq.nsmallest(size, [*sample.best, *fresh])
         nulls = texts.count(None)
     if "n_tokens" in columns:
         sizes = [count or 0 for count in columns["n_tokens"]]
     else:
         assert texts is not None
-        drawn.unit = "words"
+        sample.unit = "words"
         sizes = [count for at in range(0, rows, _SLICE) for count in words_of([t or "" for t in texts[at : at + _SLICE]]).counts.tolist()]
-    drawn.rows += rows - (nulls or 0)
-    drawn.size += sum(sizes)
-    for name, counts in drawn.shares.items():
+    sample.rows += rows - (nulls or 0)
+    sample.size += sum(sizes)
+    for name, counts in sample.shares.items():
         for value, count in zip(columns.get(name, ()), sizes, strict=False):
             counts[str(value)] += count
 
@@ -182,22 +182,22 @@ def _null_texts(file: pq.ParquetFile, group: int) -> int | None:
     return statistics.null_count if statistics is not None and statistics.has_null_count else None
 
 
-def _print(found: Sequence[dict[str, Any]], console: Console) -> None:
-    first = found[0]
+def _print(rows: Sequence[dict[str, Any]], console: Console) -> None:
+    first = rows[0]
     title = f"By {first['compared_words']:,} words of each table, self-BLEU by {first['compared_texts']:,} texts"
-    table = Table("", *_headings([figures["table"] for figures in found]), "in a collapse", title=title, title_justify="left")
+    table = Table("", *_headings([figures["table"] for figures in rows]), "in a collapse", title=title, title_justify="left")
     for column in table.columns[1:-1]:
         column.justify, column.overflow = "right", "fold"
     for name in ("rows", "tokens", "words"):
-        _add(table, name, [figures.get(name) for figures in found], "{:,}")
-    _add(table, "words a text", [figures["words_a_text"] for figures in found], "{:,.0f}")
+        _add(table, name, [figures.get(name) for figures in rows], "{:,}")
+    _add(table, "words a text", [figures["words_a_text"] for figures in rows], "{:,.0f}")
     table.add_section()
     for name, (label, direction) in _LABELS.items():
-        _add(table, label, [figures.get(name) for figures in found], "{:.1f}" if name == "mtld" else "{:.3f}", direction)
+        _add(table, label, [figures.get(name) for figures in rows], "{:.1f}" if name == "mtld" else "{:.3f}", direction)
     for name, label in (("synthetic_depth", "share of depth"), ("origin", "share of")):
         table.add_section()
-        for value in sorted({value for figures in found for value in figures.get(name, ())}):
-            shares = [figures[name].get(value, 0.0) if name in figures else None for figures in found]
+        for value in sorted({value for figures in rows for value in figures.get(name, ())}):
+            shares = [figures[name].get(value, 0.0) if name in figures else None for figures in rows]
             _add(table, f"{label} {value}", shares, "{:.1%}")
     console.print(table)
 
