@@ -60,14 +60,14 @@ def _config(options: argparse.Namespace) -> None:
 
 def all_keys() -> Iterator[Key]:
     """The keys of a run and of all checks, in the order in which they are defined."""
-    from classifiers.checks import KINDS
+    from classifiers.checks import checks
     from rephrase.config.run import Run
 
     yield from _keys_of(Run, "")
     yield Key(_CHECKS, "the checks that `filter.checks` and `screen.checks` may list; `rephrase config checks`", "")
-    for name, kind in KINDS.items():
-        yield Key(f"{_CHECKS}.{name}", "", _sentence(kind.make))
-        yield from _keys_of(kind.settings, f"{_CHECKS}.{name}.")
+    for name, kind in checks.items():
+        yield Key(f"{_CHECKS}.{name}", "", _sentence(kind))
+        yield from _keys_of(kind.Settings, f"{_CHECKS}.{name}.")
 
 
 def _keys_of(section: type[Section], prefix: str) -> Iterator[Key]:

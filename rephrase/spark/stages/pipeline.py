@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.settings.paths import FastTextModel, InputFiles, paths_in
 from rephrase.spark.stages.dedup import dedup
 from rephrase.spark.stages.filter import filter_stage
 from rephrase.spark.stages.mix.stage import mix
@@ -27,7 +28,6 @@ STAGES: dict[str, Callable[..., None]] = {
     "mix": mix,
 }
 
-_FASTTEXT = ("quality", "language", "ensemble")  # checks whose models are fastText's
 _REPLACEABLE = ("filter", "dedup", "mix")  # made from the completions, which stay
 _OPTIONAL = {"screen": ("screen", "dedup"), "dedup": ("dedup",)}  # stages that only run where the config has such a section
 
@@ -54,16 +54,9 @@ def run_stage(name: str, run: Run, spark: LazySession, *, retry_errors: bool = F
 
 def fasttext_models(run: Run) -> list[str]:
     """The fastText models that the run's stages apply."""
-    sections = [section.checks for section in (run.screen, run.filter) if section is not None and section.checks]
-    found = [settings for checks in sections for check in checks if isinstance(check, dict) for settings in check.items()]
-    models = [path for name, settings in found if settings and settings.get("use", name) in _FASTTEXT for path in _models(settings)]
-    given = run.input
-    scoring = [path for one in given.scores.values() for path in one.models] if given else []
-    return [*models, *scoring, *([given.language_model] if given and given.language_model else ())]
-
-
-def _models(settings: dict[str, Any]) -> list[str]:
-    return [path for path in (settings.get("model"), *(settings.get("models") or ())) if isinstance(path, str)]
+    checks = [check for section in (run.screen, run.filter) if section for check in section.checks or ()]
+    sections = [section for check in checks for _, section in check.sections()]
+    return list(dict.fromkeys(path for section in (*sections, run) for path in paths_in(section, FastTextModel)))
 
 
 def check(run: Run, *, here: bool = False) -> None:
@@ -73,7 +66,6 @@ def check(run: Run, *, here: bool = False) -> None:
     """
     from classifiers.cascade import build_cascade
     from classifiers.fasttext.model import check_exists
-    from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
 
@@ -82,7 +74,7 @@ def check(run: Run, *, here: bool = False) -> None:
     grounded = next((recipe.name for recipe in recipes if recipe.rows is None), None)
     if run.input is None and grounded:
         raise UserError(f"the recipe `{grounded}` works on documents, and the run has no `input`", where="recipes", cure="name files there")
-    for pattern in run.input.paths if run.input else ():
+    for pattern in paths_in(run, InputFiles):
         storage.expand(pattern)
     storage.check_writable(run.output)
     for model in fasttext_models(run):
@@ -90,5 +82,5 @@ def check(run: Run, *, here: bool = False) -> None:
             check_exists(model)
     if run.screen is not None:
         screening(run)
-    build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])
-    check_engine(run.engine, here=here)
+    build_cascade(run.filter)
+    run.engine.check(here=here)

@@ -87,8 +87,8 @@ def _provenance(run: Run) -> dict[str, Any]:
     """What made the tables: config, model, recipes, checks and versions, as their stages noted them."""
     notes = {stage: note_of(storage.join(run.output, table)) for stage, table in _TABLES.items()}
     rewrite, judge = (notes[stage].get("meaning", {}) for stage in ("rewrite", "filter"))
-    # Environment variables and extra arguments of an engine may hold secrets; where the run was stored and Spark's settings change no row.
-    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, "engine": {"env", "args", "extra_body"}})
+    # Where the run was stored and Spark's settings change no row.
+    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, "engine": set(run.engine.secret)})
     return {
         "config": config,
         "engine": {key: rewrite.get(key) for key in ("model", "revision")},

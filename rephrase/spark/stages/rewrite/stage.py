@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from rephrase import storage
-from rephrase.engines.factory import check_engine
 from rephrase.engines.recording import files_of
 from rephrase.names import GenerationsName
 from rephrase.notes import GenerationsNote
@@ -42,14 +41,14 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     Raises `UserError` for a missing documents table, an engine that does not start, and a folder that belongs to another config.
     """
     recipes = recipes_of(run.recipes)
-    check_engine(run.engine, here=spark.is_local)
+    run.engine.check(here=spark.is_local)
     for path in run.rewrite.reuse:
         files_of(path)
     sources = sources_of(run, recipes)
     folder = storage.join(run.output, "generations")
     claim(folder, "rewrite", _meaning(run, recipes))
-    if run.engine.kind == "replay":
-        console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
+    if run.engine.notice:
+        console.print(f"rewrite: {run.engine.notice}")
     for level in range(max(len(recipe.steps) for recipe in recipes)):
         _run_level(run, spark, recipes, level, sources, folder)
         if retry_errors:
@@ -66,7 +65,6 @@ def _write_stats(run: Run, folder: str) -> None:
 
 
 def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
-    engine = run.engine.model_dump(include={"revision", "chat_template_args"})
     grounded = any(recipe.rows is None for recipe in recipes)
     dropped = require(run, "documents") if grounded else {}
     shard = stage_note(storage.join(run.output, "documents"))["digest"] if grounded else None
@@ -74,7 +72,7 @@ def _meaning(run: Run, recipes: Sequence[Recipe]) -> dict[str, Any]:
     return {
         "documents": shard,
         "model": run.engine.model_name,
-        **engine,
+        **run.engine.meaning,
         "tokenizer": os.path.basename(run.tokenizer.rstrip("/")),
         "recipes": {recipe.name: recipe.digest for recipe in recipes},
         **({"when": when} if when else {}),
