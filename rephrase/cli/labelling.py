@@ -16,8 +16,7 @@ from rephrase.errors import UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.step_run import Task
 from rephrase.recipes.base import Recipe, Row
-from rephrase.recipes.catalogue import recipes_of
-from rephrase.recipes.use import RecipeUse
+from rephrase.recipes.catalogue import recipes_named
 from rephrase.records import Document
 from rephrase.text.tokenizer import Tokenizer
 
@@ -33,7 +32,7 @@ def label(documents: list[Document], rubric: str, engine: EngineSettings, tokeni
 
     Documents whose label stands in the output already are not asked for again. Raises `UserError` for a rubric that gives no label.
     """
-    [recipe, *more] = recipes_of([RecipeUse(use=rubric)])
+    [recipe, *more] = recipes_named(rubric)
     if more or len(recipe.steps) != 1:
         raise UserError(
             "a rubric is one recipe of one step", where=rubric, cure="for example label/educational, or a recipe file of your own"

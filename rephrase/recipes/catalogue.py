@@ -9,16 +9,29 @@ from typing import Any
 from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe, Step
 from rephrase.recipes.condition import Condition
-from rephrase.recipes.lookup import matching
+from rephrase.recipes.lookup import matching, nearest_recipe
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import TemplateStep
 from rephrase.recipes.use import RecipeUse, When
+from rephrase.settings.validation import validate
 
 
 def catalogue() -> dict[str, Recipe]:
     """All recipes by name, with their default options."""
-    return {name: entry.build(entry.options_given(entry.example), SamplingSection()) for name, entry in _entries().items()}
+    return {name: _by_default(entry) for name, entry in _entries().items()}
+
+
+def recipes_named(name: str) -> list[Recipe]:
+    """The recipes of a name, a pattern or a recipe file, with their default options. Raises `UserError` where there is none."""
+    entries = matching(name)
+    if not entries:
+        raise UserError(f"there is no recipe `{name}`", where="recipes", cure=nearest_recipe(name))
+    return [_by_default(entry) for entry in entries]
+
+
+def _by_default(entry: Entry) -> Recipe:
+    return entry.build(validate(entry.options, entry.example, f"recipe `{entry.name}`"), SamplingSection())
 
 
 def options_of(name: str) -> dict[str, Any]:
