@@ -119,7 +119,7 @@ MUTATIONS = [
         REPLAY,
         "  kind: endpoint\n  url: http://x\n  model: m\n  retries: -1\n",
         16,
-        "`engine.retries`: .*greater than or equal to 0, not -1",
+        "`engine.retries`: .*or equal to 0, not -1",
     ),
     (REPLAY, "  kind: echo\n  model: m\n", 14, "unknown key `engine.model`.*known keys here: kind"),
     ("- wrap/easy", "- wrap/eazy", 16, "there is no recipe `wrap/eazy`.*did you mean `wrap/easy`"),
