@@ -31,7 +31,9 @@ _CHARACTERS = 4000  # of a prompt or a text on the screen
 _WIDTH = 180  # characters, where the output is no terminal
 
 
-def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engine: EngineSettings | None = None, number: int = 3) -> None:
+def preview(
+    use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engine: EngineSettings | None = None, number: int = 3
+) -> None:
     """Print the exact prompts for the first `number` documents with their token counts; with an engine also what it makes of them."""
     counter = Tokenizer.load(tokenizer)
     console = wide_console(_WIDTH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from rephrase.engines import recording
 from rephrase.engines.base import Completion, Engine, Identity, Request
