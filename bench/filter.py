@@ -112,10 +112,10 @@ def gopher(texts: Sequence[str]) -> float:
     from datatrove.pipeline.filters import GopherQualityFilter, GopherRepetitionFilter
 
     from classifiers.cascade import build_cascade
-    from rephrase.config.run import Filter
+    from classifiers.settings import filter_of
 
     quality, repetition = GopherQualityFilter(), GopherRepetitionFilter()
-    cascade = build_cascade(Filter(checks=["repetition", "length"]))
+    cascade = build_cascade(filter_of(["repetition", "length"]))
 
     def theirs() -> int:
         return sum(quality.filter(document) is True and repetition.filter(document) is True for document in documents_of(texts))
@@ -191,7 +191,7 @@ def minhash(texts: Sequence[str], folder: Path) -> float:
 
 def cascade_rate(texts: Sequence[str], sources: Sequence[str]) -> float:
     from classifiers.cascade import build_cascade
-    from rephrase.config.run import Filter
+    from classifiers.settings import Filter
 
     cascade = build_cascade(Filter())
     return rates(len(texts), lambda: cascade.judge(batch_of(texts, sources)))[0]

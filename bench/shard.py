@@ -122,7 +122,7 @@ def datatrove_rate(paths: Sequence[str], sizes: Sequence[int], warm_up: str, cor
 
 def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: Sequence[str], tokenizer: str, cores: int) -> float:
     from rephrase.config.run import Run, Spark
-    from rephrase.engines.settings import ReplayEngine
+    from rephrase.engines.replay import ReplaySettings
     from rephrase.notes import DocumentsNote
     from rephrase.readers.settings import Input
     from rephrase.recipes.use import RecipeUse
@@ -131,7 +131,7 @@ def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: 
     from rephrase.storage import tables
 
     def run_of(name: str, files: Sequence[str]) -> Run:
-        engine = ReplayEngine(kind="replay", path="unused")
+        engine = ReplaySettings(kind="replay", path="unused")
         source = Input(paths=list(files), min_characters=0)
         return Run(output=str(folder / name), input=source, tokenizer=tokenizer, engine=engine, recipes=[RecipeUse(use="wrap/easy")])
 

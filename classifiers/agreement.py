@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from classifiers.checks import KINDS
+from classifiers.checks import checks
 from classifiers.fasttext.labels import rows_of
 from classifiers.fasttext.metrics import Line, auc, best_line
 from rephrase.errors import UserError
@@ -105,8 +105,9 @@ def _yaml(score: str, threshold: float, side: str) -> str:
     check, _, field = score.partition(".")
     value = np.format_float_positional(threshold, trim="-")  # exact, and without an exponent, which YAML reads as a string
     setting = f"{side}_{field}" if field else side
-    if check in KINDS and setting not in KINDS[check].settings.model_fields:
-        if side != "max" or field not in KINDS[check].settings.model_fields:
+    known = checks.find(check).Settings.model_fields if check in checks else {setting}
+    if setting not in known:
+        if side != "max" or field not in known:
             return f"# `{check}` has no setting `{setting}`; the bound would be {value}"
         setting = field
     return f"{check}: {{{setting}: {value}}}"

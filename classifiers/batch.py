@@ -6,15 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from classifiers.words import Integers, Words, words_of
+from rephrase.settings.section import Section
 
 Scores = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Need = Literal["completion", "passage"]
+"""How a model ended a text, whether it was parsed and into which parts; the passage that the text was made from."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +93,29 @@ class Check(ABC):
     """Scores the rows of a batch and decides on each. Picklable, and without memory of earlier batches.
 
     What it decides follows from its scores and settings alone, so that kept scores can be judged again without the texts.
+    Classes are made of a name and of settings of their class `Settings`, and registered in `classifiers.checks.checks`.
     """
 
     __slots__ = ()
     name: str
     """The verdict of rows that it rejects, and the start of its scores' names."""
     settings: Any
+    Settings: ClassVar[type[Section]]
+    """The class of its settings."""
     scored_by: ClassVar[tuple[str, ...]] = ()
     """The settings that scores depend on; the others are bounds."""
+    needs: ClassVar[tuple[Need, ...]] = ()
+    """What rows must come with. The screen stage has neither for documents, and refuses checks that need one."""
+
+    def __init__(self, name: str, settings: Any) -> None:
+        raise NotImplementedError
+
+    def identity(self) -> dict[str, Any]:
+        """What scores depend on beside the settings, as JSON values by a name each: a digest of the model, of the benchmarks.
+
+        Stands beside the settings in what a stage notes of its checks. Raises `UserError` where it cannot be read.
+        """
+        return {}
 
     @abstractmethod
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field
 from classifiers.fasttext.labels import field_of, rows_of
 from classifiers.words import Hashes, words_of
 from rephrase.errors import UserError
-from rephrase.settings.section import Section
+from rephrase.settings.paths import InputFiles
+from rephrase.settings.section import Section, as_list
 
 SHORTEST = 8
 """Items of fewer words are left out: chance alone finds so few words in a row."""
@@ -25,7 +26,7 @@ class Benchmark(Section):
     """A benchmark whose items must not stand in training texts."""
 
     name: str
-    paths: _Names = Field(min_length=1)
+    paths: Annotated[tuple[InputFiles, ...], BeforeValidator(as_list)] = Field(min_length=1)
     """JSONL, plain or compressed: files, folders, globs, `s3://` URLs."""
     fields: _Names = Field(default=("question",), min_length=1)
     """Fields of a row to be found: strings or lists of strings; a dot goes into an object."""

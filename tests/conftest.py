@@ -19,9 +19,9 @@ from classifiers.fasttext.settings import TrainSettings
 from classifiers.fasttext.train import Report, train
 from rephrase.config.run import Spark
 from rephrase.engines.processes import Process
-from rephrase.engines.settings import VllmEngine
 from rephrase.engines.vllm.engine import Vllm, find_or_start, launch
 from rephrase.engines.vllm.servers import ServerInfo, stop_all
+from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.spark.runtime.session import LazySession
 from tests.classifiers.texts import labelled
 from tests.tiny_model import ENGINE as TINY_ENGINE
@@ -147,7 +147,7 @@ class SharedVllm:
     def __init__(self, model: Path) -> None:
         # A random model writes white space between JSON tokens without end, if it may.
         arguments = [*TINY_ENGINE["args"], "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
-        self.config = VllmEngine(kind="vllm", model=str(model), args=arguments, env=TINY_ENGINE["env"])
+        self.config = VllmSettings(kind="vllm", model=str(model), args=arguments, env=TINY_ENGINE["env"])
         self._sleeper: subprocess.Popen[bytes] | None = None
 
     @property

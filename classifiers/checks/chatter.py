@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
+from classifiers.checks import checks
 from rephrase.settings.section import Section
 from rephrase.settings.validation import parse_yaml, validate
 
@@ -87,12 +88,14 @@ class ChatterSettings(Section):
         return skip
 
 
+@checks.register("chatter")
 @dataclass(frozen=True, slots=True)
 class Chatter(Check):
     """Rejects texts that a rule finds. Scores: `chatter.opening`, `.refusal`, `.closing`, `.leak`: rules that found something."""
 
     name: str
     settings: ChatterSettings
+    Settings = ChatterSettings
     scored_by = ("skip", "extra")
     _searches: tuple[_Search, ...] = field(init=False, repr=False, compare=False)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
+from classifiers.checks import checks
 from rephrase.settings.section import Section
 
 
@@ -18,12 +19,15 @@ class FinishedSettings(Section):
     """Rows are parts of a completion, and their recipe leaves out the part that was cut: the others are kept."""
 
 
+@checks.register("finished")
 @dataclass(frozen=True, slots=True)
 class Finished(Check):
     """Rejects completions that the token limit cut off. Score: `finished`, 1 or 0; NaN where the reason is unknown."""
 
     name: str
     settings: FinishedSettings
+    Settings = FinishedSettings
+    needs = ("completion",)
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""
@@ -40,12 +44,15 @@ class ParsedSettings(Section):
     """Nothing to set."""
 
 
+@checks.register("parsed")
 @dataclass(frozen=True, slots=True)
 class Parsed(Check):
     """Rejects rows with an error and rows whose text is blank. Score: `parsed`, 1 or 0."""
 
     name: str
     settings: ParsedSettings
+    Settings = ParsedSettings
+    needs = ("completion",)
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

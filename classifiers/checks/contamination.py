@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +12,7 @@ from pydantic import Field
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.benchmark_index import load_index
 from classifiers.benchmarks import Benchmark
+from classifiers.checks import checks
 from rephrase.settings.section import Section
 
 
@@ -22,6 +24,7 @@ class ContaminationSettings(Section):
     """Look at the passages too: a rewrite of a contaminated passage is out, even if no word of the item is left in it."""
 
 
+@checks.register("contamination")
 @dataclass(frozen=True, slots=True)
 class Contamination(Check):
     """Rejects texts with an item of a benchmark, and texts made from a passage with one.
@@ -34,15 +37,15 @@ class Contamination(Check):
 
     name: str
     settings: ContaminationSettings
-    scored_by = ("benchmarks", "benchmarks_digest", "sources")
+    Settings = ContaminationSettings
+    scored_by = ("benchmarks", "sources")
 
     def __post_init__(self) -> None:
         load_index(self.settings.benchmarks)  # faults of the files are told before any row is judged
 
-    @property
-    def digest(self) -> str:
-        """Of the benchmarks' settings and items."""
-        return load_index(self.settings.benchmarks).digest
+    def identity(self) -> dict[str, Any]:
+        """See `Check.identity`: of the benchmarks' settings and items."""
+        return {"benchmarks_digest": load_index(self.settings.benchmarks).digest}
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
 from classifiers.words import Integers, Words, ngrams_of
 from rephrase.settings.section import Section
 
@@ -24,6 +25,7 @@ class CopiedSettings(Section):
     """Below it the text has left its source; only useful with short n-grams."""
 
 
+@checks.register("copied")
 @dataclass(frozen=True, slots=True)
 class Copied(Check):
     """Rejects copies. Score: `copied`, the share of the text's n-grams that occur in the source, from 0 to 1.
@@ -33,6 +35,8 @@ class Copied(Check):
 
     name: str
     settings: CopiedSettings
+    Settings = CopiedSettings
+    needs = ("passage",)
     scored_by = ("ngram",)
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
 from classifiers.datatrove_parts import part_of_datatrove
 from rephrase.settings.section import Section
 
@@ -23,6 +24,7 @@ class DatatroveSettings(Section):
     """Arguments of its constructor."""
 
 
+@checks.register("datatrove")
 @dataclass(frozen=True, slots=True)
 class Datatrove(Check):
     """Rejects what a filter of datatrove drops. The filter sees a document of the row's text without metadata.
@@ -37,6 +39,7 @@ class Datatrove(Check):
 
     name: str
     settings: DatatroveSettings
+    Settings = DatatroveSettings
     scored_by = ("filter", "arguments")
 
     def __post_init__(self) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
+from classifiers.fasttext.card import read_card
 from classifiers.fasttext.combined import Combined
 from rephrase.settings.models import Models
 
@@ -20,17 +23,23 @@ class EnsembleSettings(Models):
     max: float | None = Field(default=None, ge=0, le=19)
 
 
+@checks.register("ensemble")
 @dataclass(frozen=True, slots=True)
 class Ensemble(Check):
     """Rejects rows by the scores of several models. Score: `ensemble`. Raises `UserError` like `Combined`."""
 
     name: str
     settings: EnsembleSettings
+    Settings = EnsembleSettings
     scored_by = ("models", "combine", "of")
     _combined: Combined = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_combined", Combined(self.settings))
+
+    def identity(self) -> dict[str, Any]:
+        """See `Check.identity`."""
+        return {"model_digests": [(card.digest, card.quantiles) if card else None for card in map(read_card, self.settings.models)]}
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

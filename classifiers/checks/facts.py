@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
 from rephrase.settings.section import Section
 from rephrase.settings.validation import parse_yaml, validate
 
@@ -93,6 +94,7 @@ class Facts:
     """The words of quotations of three words and more, in lower case, joined by spaces."""
 
 
+@checks.register("facts")
 @dataclass(frozen=True, slots=True)
 class FactCheck(Check):
     """Rejects texts that state much that their source does not say, or that lose much of what it states.
@@ -108,6 +110,8 @@ class FactCheck(Check):
 
     name: str
     settings: FactsSettings
+    Settings = FactsSettings
+    needs = ("passage",)
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

@@ -10,6 +10,7 @@ import orjson
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
 from rephrase.settings.section import Section
 
 
@@ -22,12 +23,15 @@ class FieldSettings(Section):
     max: float | None = Field(default=None)
 
 
+@checks.register("field")
 @dataclass(frozen=True, slots=True)
 class FieldCheck(Check):
     """Rejects rows by a number among their parts. Score: the check's name; NaN where there is no such part, or it is no number."""
 
     name: str
     settings: FieldSettings
+    Settings = FieldSettings
+    needs = ("completion",)
     scored_by = ("field",)
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
+from classifiers.fasttext.card import card_digest
 from classifiers.fasttext.model import load_model
+from rephrase.settings.paths import FastTextModel
 from rephrase.settings.section import Section
 
 
 class LanguageSettings(Section):
     """A language model and how sure it must be."""
 
-    model: str
+    model: FastTextModel
     """Path or `s3://` URL of a fastText language model such as lid.176.bin."""
     min: float = Field(default=0.0, ge=0, le=1)
     """The least probability of the document's language."""
 
 
+@checks.register("language")
 @dataclass(frozen=True, slots=True)
 class Language(Check):
     """Rejects texts that have changed language. Score: `language`, the probability of the document's language.
@@ -31,7 +36,12 @@ class Language(Check):
 
     name: str
     settings: LanguageSettings
+    Settings = LanguageSettings
     scored_by = ("model",)
+
+    def identity(self) -> dict[str, Any]:
+        """See `Check.identity`."""
+        return {"model_digest": card_digest(self.settings.model)}
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

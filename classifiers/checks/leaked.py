@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
 from classifiers.words import ngrams_of, words_of
 from rephrase.settings.section import Section
 
@@ -22,6 +23,7 @@ class LeakedSettings(Section):
     """The most n-grams of the prompt that a text may hold."""
 
 
+@checks.register("leaked")
 @dataclass(frozen=True, slots=True)
 class Leaked(Check):
     """Rejects texts that repeat their recipe's prompt. Score: `leaked`, the n-grams of the prompt that the text holds.
@@ -31,6 +33,8 @@ class Leaked(Check):
 
     name: str
     settings: LeakedSettings
+    Settings = LeakedSettings
+    needs = ("passage",)
     scored_by = ("ngram",)
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
 from rephrase.settings.section import Section
 
 
@@ -26,12 +27,14 @@ class LengthSettings(Section):
     max_tokens: int | None = Field(default=None, ge=1)
 
 
+@checks.register("length")
 @dataclass(frozen=True, slots=True)
 class Length(Check):
     """Rejects texts out of bounds. Scores: `length.ratio` (NaN for an empty source), `length.words`, `length.tokens`."""
 
     name: str
     settings: LengthSettings
+    Settings = LengthSettings
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

@@ -15,8 +15,11 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
+from classifiers.fasttext.card import card_digest
 from classifiers.optional import package
 from rephrase.errors import UserError
+from rephrase.settings.paths import File
 from rephrase.settings.section import Section
 
 
@@ -27,7 +30,7 @@ class PerplexitySettings(Section):
     Perplexities of different models cannot be compared: look at the scores of some rows before setting a bound.
     """
 
-    model: str
+    model: File
     """A KenLM file, ARPA or binary, at the same path on all machines."""
     min: float | None = Field(default=None, ge=1)
     """Below it the text is too predictable: boilerplate and lists of the same."""
@@ -35,6 +38,7 @@ class PerplexitySettings(Section):
     """Above it the text is not language as the model knows it."""
 
 
+@checks.register("perplexity")
 @dataclass(frozen=True, slots=True)
 class Perplexity(Check):
     """Rejects texts that are no language, or nothing but phrases. Score: `perplexity` per word, at least 1.
@@ -45,7 +49,12 @@ class Perplexity(Check):
 
     name: str
     settings: PerplexitySettings
+    Settings = PerplexitySettings
     scored_by = ("model",)
+
+    def identity(self) -> dict[str, Any]:
+        """See `Check.identity`."""
+        return {"model_digest": card_digest(self.settings.model)}
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
-from classifiers.fasttext.card import read_card
+from classifiers.checks import checks
+from classifiers.fasttext.card import card_digest, read_card
 from classifiers.fasttext.model import POSITIVE, load_model
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.settings.paths import FastTextModel
 from rephrase.settings.section import Section
 
 
 class QualitySettings(Section):
     """A model and the bounds of its score."""
 
-    model: str
+    model: FastTextModel
     """Path or `s3://` URL of a supervised fastText model."""
     label: str = POSITIVE
     min: float | None = Field(default=None, ge=0, le=1)
@@ -30,6 +33,7 @@ class QualitySettings(Section):
     """Rows above are rejected: for classifiers of what is not wanted, such as toxicity."""
 
 
+@checks.register("quality")
 @dataclass(frozen=True, slots=True)
 class Quality(Check):
     """Rejects rows by a classifier's score. Score: `quality`, P(label) from 0 to 1.
@@ -39,6 +43,7 @@ class Quality(Check):
 
     name: str
     settings: QualitySettings
+    Settings = QualitySettings
     scored_by = ("model", "label")
 
     def __post_init__(self) -> None:
@@ -52,6 +57,10 @@ class Quality(Check):
             raise UserError(lack, where=self.settings.model, cure=cure if there else f"check the path; or {cure}")
         bounds = {"min": card.threshold, "min_by_source": card.source_thresholds | self.settings.min_by_source}
         object.__setattr__(self, "settings", self.settings.model_copy(update=bounds))
+
+    def identity(self) -> dict[str, Any]:
+        """See `Check.identity`."""
+        return {"model_digest": card_digest(self.settings.model)}
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

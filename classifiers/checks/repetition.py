@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
 from classifiers.words import Integers, Words, extended, mixed
 from rephrase.settings.section import Section
 
@@ -46,12 +47,14 @@ class RepetitionSettings(Section):
     """Bytes of the text over bytes of the text as zlib packs it."""
 
 
+@checks.register("repetition")
 @dataclass(frozen=True, slots=True)
 class Repetition(Check):
     """Rejects rows with a score above its setting. Scores: `repetition.<setting>` for each setting."""
 
     name: str
     settings: RepetitionSettings
+    Settings = RepetitionSettings
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

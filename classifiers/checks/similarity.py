@@ -13,8 +13,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
+from classifiers.checks import checks
+from classifiers.fasttext.card import card_digest
 from classifiers.optional import package
 from rephrase.errors import UserError
+from rephrase.settings.paths import File
 from rephrase.settings.section import Section
 
 Encode = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
@@ -26,7 +29,7 @@ class SimilaritySettings(Section):
     What a paraphrase scores depends on the model: look at the scores of some rows before setting a bound.
     """
 
-    model: str
+    model: File
     """Folder of the model, at the same path on all machines."""
     kind: Literal["model2vec", "sentence-transformers"] = "model2vec"
     """What made the folder, and the package that reads it. Static models look words up, and take about as long as other checks. Sentence
@@ -37,6 +40,7 @@ class SimilaritySettings(Section):
     """Above it the text hardly differs from its source."""
 
 
+@checks.register("similarity")
 @dataclass(frozen=True, slots=True)
 class Similarity(Check):
     """Rejects texts that left their source, or stayed too near. Score: `similarity`, the cosine of both embeddings, from -1 to 1.
@@ -47,7 +51,13 @@ class Similarity(Check):
 
     name: str
     settings: SimilaritySettings
+    Settings = SimilaritySettings
+    needs = ("passage",)
     scored_by = ("model", "kind")
+
+    def identity(self) -> dict[str, Any]:
+        """See `Check.identity`."""
+        return {"model_digest": card_digest(self.settings.model)}
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""

@@ -91,6 +91,12 @@ def read_card(model: str) -> Card | None:
     return card
 
 
+def card_digest(model: str) -> str | None:
+    """The digest of a model's data and training settings, or None where it has no card. Raises `UserError` like `read_card`."""
+    card = read_card(model)
+    return card.digest if card else None
+
+
 def encode_card(card: Card) -> bytes:
     """The card as JSON."""
     return orjson.dumps(card.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

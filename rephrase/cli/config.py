@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import difflib
-import inspect
 import json
 import textwrap
 from collections.abc import Iterator
@@ -13,6 +11,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from rephrase.errors import UserError
+from rephrase.settings.kinds import ByKind
+from rephrase.settings.meanings import meanings
 from rephrase.settings.section import Section
 from rephrase.settings.validation import sections_of
 
@@ -40,10 +40,16 @@ def add_parser(commands: Any) -> None:
     )
     parser = commands.add_parser("config", help="the keys of a run.yaml, explained", description=words)
     parser.add_argument("key", nargs="?", metavar="KEY", help="for example input, input.fields, engine, mix.components, checks.length")
+    parser.add_argument("--schema", action="store_true", help="print a JSON schema of run.yaml, for editors")
     parser.set_defaults(action=_config)
 
 
 def _config(options: argparse.Namespace) -> None:
+    if options.schema:
+        from rephrase.config.schema import run_schema
+
+        print(json.dumps(run_schema(), indent=1, ensure_ascii=False))
+        return
     keys = list(all_keys())
     wanted = options.key.strip(".").replace("filter.checks", _CHECKS).replace("screen.checks", _CHECKS) if options.key else ""
     found = [key for key in keys if f"{key.plain}.".startswith(f"{wanted}.")] if wanted else [key for key in keys if "." not in key.plain]
@@ -60,30 +66,30 @@ def _config(options: argparse.Namespace) -> None:
 
 def all_keys() -> Iterator[Key]:
     """The keys of a run and of all checks, in the order in which they are defined."""
-    from classifiers.checks import KINDS
+    from classifiers.checks import checks
     from rephrase.config.run import Run
 
     yield from _keys_of(Run, "")
     yield Key(_CHECKS, "the checks that `filter.checks` and `screen.checks` may list; `rephrase config checks`", "")
-    for name, kind in KINDS.items():
-        yield Key(f"{_CHECKS}.{name}", "", _sentence(kind.make))
-        yield from _keys_of(kind.settings, f"{_CHECKS}.{name}.")
+    for name, kind in checks.items():
+        yield Key(f"{_CHECKS}.{name}", "", _sentence(kind))
+        yield from _keys_of(kind.Settings, f"{_CHECKS}.{name}.")
 
 
 def _keys_of(section: type[Section], prefix: str) -> Iterator[Key]:
-    meanings = _meanings(section)
+    about_keys = meanings(section)
     for name, field in section.model_fields.items():
-        origin, below = get_origin(field.annotation), sections_of(field.annotation)
+        kinds = next((mark.kinds for mark in field.metadata if isinstance(mark, ByKind)), None)
+        origin, below = get_origin(field.annotation), [] if kinds else sections_of(field.annotation)
         path = prefix + name + ("[]" if list in (origin, *map(get_origin, get_args(field.annotation))) and below else "")
         path += ".NAME" if origin is dict and below else ""
-        about = meanings.get(name) or (_sentence(below[0]) if len(below) == 1 else "")
+        about = about_keys.get(name) or (_sentence(below[0]) if below else "")
         yield Key(path, _takes(field, sub=bool(below)), about)
-        for sub in below if len(below) == 1 else ():
+        for sub in below:
             yield from _keys_of(sub, f"{path}.")
-        for sub in below if len(below) > 1 else ():  # kinds of a section, told apart by the key `kind`
-            kind = get_args(sub.model_fields["kind"].annotation)[0]
-            yield Key(f"{path}.kind", kind, _sentence(sub))
-            yield from (Key(f"{path}.{key.path} ({kind})", key.takes, key.meaning) for key in _keys_of(sub, "") if key.path != "kind")
+        for kind, settings in kinds.items() if kinds else ():
+            yield Key(f"{path}.kind", kind, _sentence(settings))
+            yield from (Key(f"{path}.{key.path} ({kind})", key.takes, key.meaning) for key in _keys_of(settings, "") if key.path != "kind")
 
 
 def _takes(field: Any, *, sub: bool) -> str:
@@ -97,6 +103,10 @@ def _takes(field: Any, *, sub: bool) -> str:
 
 def _type(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    from classifiers.configured import ConfiguredCheck
+
+    if annotation is ConfiguredCheck:
+        return "name | mapping"
     if origin is None:
         return "section" if issubclass(annotation, Section) else str(annotation.__name__)
     if origin is Literal:
@@ -107,20 +117,6 @@ def _type(annotation: Any) -> str:
         return "mapping"
     kinds = arguments[:1] if origin is Annotated else [kind for kind in arguments if kind is not type(None)]
     return " | ".join(dict.fromkeys(_type(kind) for kind in kinds))
-
-
-def _meanings(section: type[Section]) -> dict[str, str]:
-    """What stands as a string below each key in the source of the class and of those that it extends."""
-    found: dict[str, str] = {}
-    for part in reversed(section.__mro__):
-        if not issubclass(part, Section) or part is Section:
-            continue
-        body = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for key, text in zip(body.body, body.body[1:], strict=False):
-            if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                found[ast.unparse(key.target)] = " ".join(str(text.value.value).split())
-    return found
 
 
 def _sentence(thing: Any) -> str:

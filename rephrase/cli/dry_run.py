@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
-from classifiers.cascade import build_cascade
+from classifiers.cascade import Cascade, build_cascade
 from classifiers.rejudge import rejudged
 from rephrase.errors import UserError
 from rephrase.records import INTERMEDIATE, KEEP
@@ -33,7 +34,7 @@ def dry_run(run: Run, console: Console | None = None) -> None:
     cascade = build_cascade(run.filter)
     folder = Tables.JUDGED.folder(run.output)
     paths = objects_of(run.output, Tables.JUDGED)
-    _check_scoring(stage_note(folder)["meaning"]["checks"], cascade.describe(), {c.name: c.scored_by for c in cascade.checks("")})
+    _check_scoring(stage_note(folder)["meaning"]["checks"], cascade)
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     kept: dict[str, Counter[str]] = {}
@@ -54,29 +55,31 @@ def dry_run(run: Run, console: Console | None = None) -> None:
     console.print(f"kept: {after[KEEP]:,} rows, {tokens:,} tokens{more} (before: {before[KEEP]:,} rows)")
 
 
-def _check_scoring(then: list[dict[str, object]], now: list[dict[str, object]], scored_by: dict[str, tuple[str, ...]]) -> None:
-    """Refuse settings that would have given other scores."""
-    known = {check["name"]: check for check in then}
-    for check in now:
-        old = known.get(check["name"])
-        names = {*scored_by[str(check["name"])], "model_digest"}
-        if old is None:
-            raise UserError(
-                f"the check `{check['name']}` did not run, and left no scores",
-                where=f"filter.checks.{check['name']}",
-                cure="run the filter stage with it in another `output`: a dry run only moves thresholds",
-            )
-        if old["check"] != check["check"] or _only(old, names) != _only(check, names):
-            raise UserError(
-                f"`{check['name']}` would give other scores: its {', '.join(sorted(names - {'model_digest'}))} differ",
-                where=f"filter.checks.{check['name']}",
-                cure="run the filter stage in another `output`: a dry run only moves thresholds",
-            )
+def _check_scoring(then: list[dict[str, Any]], cascade: Cascade) -> None:
+    """Refuse settings, models and benchmarks that would have given other scores than those of the checks that ran `then`."""
+    ran = {check["name"]: check for check in then}
+    for check, now in zip(cascade.checks(""), cascade.describe(), strict=True):
+        place = f"filter.checks.{check.name}"
+        if check.name not in ran:
+            cure = "run the filter stage with it in another `output`: a dry run only moves thresholds"
+            raise UserError(f"the check `{check.name}` did not run, and left no scores", where=place, cure=cure)
+        before = ran[check.name]
+        if before["check"] != now["check"]:
+            changed = f"it is `{now['check']}` and was `{before['check']}`"
+        elif differing := [name for name in check.scored_by if _by_recipe(before, name) != _by_recipe(now, name)]:
+            changed = f"its {', '.join(differing)} differ{'s' if len(differing) == 1 else ''}"
+        elif others := [name for name in check.identity() if _by_recipe(before, name) != _by_recipe(now, name)]:
+            changed = f"its {others[0].replace('_digest', '')} changed since the filter stage ran"  # model_digests: its models
+        else:
+            continue
+        cure = "run the filter stage in another `output`: a dry run only moves thresholds"
+        raise UserError(f"`{check.name}` would give other scores: {changed}", where=place, cure=cure)
 
 
-def _only(check: dict[str, object], names: set[str]) -> object:
-    layers = {"": check["settings"], **check["recipes"]}  # type: ignore[dict-item]  # JSON of Cascade.describe
-    return {pattern: {name: settings.get(name) for name in names} for pattern, settings in layers.items()}  # type: ignore[attr-defined]
+def _by_recipe(check: dict[str, Any], name: str) -> dict[str, Any]:
+    """A setting, or a digest, as it is for all recipes and for those that have their own."""
+    settings = {"": check["settings"], **check["recipes"]}
+    return {pattern: orjson.loads(orjson.dumps(of_pattern.get(name))) for pattern, of_pattern in settings.items()}
 
 
 def _print(console: Console, names: list[str], before: Counter[str], after: Counter[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from rephrase.engines.settings import EngineConfig
+    from rephrase.engines.settings import EngineSettings
     from rephrase.readers.settings import Fields
 
 
@@ -20,17 +20,17 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="run.yaml", help=about)
 
 
-def named_engine(options: argparse.Namespace) -> tuple[EngineConfig | None, str, Fields]:
+def named_engine(options: argparse.Namespace) -> tuple[EngineSettings | None, str, Fields]:
     """The engine if one is named, the tokenizer, and the fields of the input, by --config, --model, --tokenizer and --text.
 
     Raises `UserError` like `load_run`, and where no tokenizer is named.
     """
     from rephrase.config.file import load_run
-    from rephrase.engines.settings import VllmEngine
+    from rephrase.engines.vllm.settings import VllmSettings
     from rephrase.readers.settings import Fields
 
     run = load_run(options.config) if options.config else None
-    engine = VllmEngine(kind="vllm", model=options.model) if options.model else run.engine if run else None
+    engine = VllmSettings(kind="vllm", model=options.model) if options.model else run.engine if run else None
     tokenizer = options.tokenizer or options.model or (run.tokenizer if run else None)
     if not tokenizer:
         raise UserError("no tokenizer to cut and count with", where="tokenizer", cure="give --tokenizer, --model or --config")

@@ -16,26 +16,23 @@ from rephrase.errors import UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.step_run import Task
 from rephrase.recipes.base import Recipe, Row
-from rephrase.recipes.catalogue import recipes_of
-from rephrase.recipes.use import RecipeUse
+from rephrase.recipes.catalogue import recipes_named
 from rephrase.records import Document
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from rephrase.engines.settings import EngineConfig
+    from rephrase.engines.settings import EngineSettings
 
 _BATCH = 256  # documents between two looks at the output: what is written is not asked for again
 _console = Console(stderr=True, highlight=False)
 
 
-def label(documents: list[Document], rubric: str, engine: EngineConfig, tokenizer: str, output: str) -> int:
+def label(documents: list[Document], rubric: str, engine: EngineSettings, tokenizer: str, output: str) -> int:
     """Write a line of JSON for each document: `text`, `label` (a word or a grade), `id`, `url`, `rubric`, `model`. Returns how many.
 
     Documents whose label stands in the output already are not asked for again. Raises `UserError` for a rubric that gives no label.
     """
-    from rephrase.engines.factory import open_engine
-
-    [recipe, *more] = recipes_of([RecipeUse(use=rubric)])
+    [recipe, *more] = recipes_named(rubric)
     if more or len(recipe.steps) != 1:
         raise UserError(
             "a rubric is one recipe of one step", where=rubric, cure="for example label/educational, or a recipe file of your own"
@@ -46,7 +43,7 @@ def label(documents: list[Document], rubric: str, engine: EngineConfig, tokenize
         _console.print(f"label: {len(documents) - len(todo)} of {len(documents)} are labelled already")
 
     async def run() -> None:
-        client = open_engine(engine)
+        client = engine.open()
         failed = 0
         try:
             for at in range(0, len(todo), _BATCH):

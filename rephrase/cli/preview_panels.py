@@ -25,13 +25,15 @@ from rephrase.records import Document
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from rephrase.engines.settings import EngineConfig
+    from rephrase.engines.settings import EngineSettings
 
 _CHARACTERS = 4000  # of a prompt or a text on the screen
 _WIDTH = 180  # characters, where the output is no terminal
 
 
-def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engine: EngineConfig | None = None, number: int = 3) -> None:
+def preview(
+    use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engine: EngineSettings | None = None, number: int = 3
+) -> None:
     """Print the exact prompts for the first `number` documents with their token counts; with an engine also what it makes of them."""
     counter = Tokenizer.load(tokenizer)
     console = wide_console(_WIDTH)
@@ -50,10 +52,8 @@ def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, en
             asyncio.run(_print_answers(recipe, rows, counter, engine, console))
 
 
-async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, config: EngineConfig, console: Console) -> None:
-    from rephrase.engines.factory import open_engine
-
-    engine = open_engine(config)
+async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, config: EngineSettings, console: Console) -> None:
+    engine = config.open()
     try:
         for step in recipe.steps:
             prompts = [prompt for row in rows for prompt in step.prompts(row, counter)]

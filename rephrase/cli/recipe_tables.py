@@ -13,9 +13,8 @@ from rich.text import Text
 from rephrase.cli.console import shortened, wide_console
 from rephrase.errors import UserError
 from rephrase.recipes.base import Step
-from rephrase.recipes.catalogue import catalogue, options_of, recipes_of
+from rephrase.recipes.catalogue import catalogue, options_of, recipes_named
 from rephrase.recipes.template import TemplateStep
-from rephrase.recipes.use import RecipeUse
 
 _CHARACTERS = 4000  # of a prompt or a text on the screen
 _WIDTH = 180  # characters, where the output is no terminal
@@ -45,7 +44,7 @@ def print_list(family: str | None = None) -> None:
 def show(name: str) -> None:
     """A recipe's prompts, parameters and source. `name` is one of the catalogue or a recipe file. Raises `UserError`."""
     console = wide_console(_WIDTH)
-    for recipe in recipes_of([RecipeUse(use=name, options={"command": "your-verifier"} if name == "verified/command" else {})]):
+    for recipe in recipes_named(name):
         facts = [f"paper     {recipe.paper.title}", f"          {recipe.paper.url}"]
         if recipe.rows is not None:
             facts.append("rows      of its own; no documents are needed")

@@ -19,7 +19,7 @@ from rephrase import storage
 from rephrase.cli.tune_trials import TIME_IS_UP, Bench, Candidate, Trial, candidates, console, visible_gpus
 from rephrase.config.edit import write_args
 from rephrase.engines.base import Request
-from rephrase.engines.settings import VllmEngine
+from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
 from rephrase.generation.loop import requests_of
 from rephrase.generation.rows import rows_of
@@ -48,7 +48,7 @@ def tune(
     table, and a default that does not start.
     """
     engine = run.engine
-    if not isinstance(engine, VllmEngine):
+    if not isinstance(engine, VllmSettings):
         raise UserError("only a vllm engine has settings to tune", where="engine.kind", cure="set `engine.kind: vllm`, or use --model")
     deadline = time.monotonic() + 60 * minutes
     gpus = visible_gpus()[: _gpus_of_an_executor(run)]
@@ -150,7 +150,7 @@ def _report(trials: Sequence[Trial], best: Trial | None, drift: float | None) ->
     Console(highlight=False).print(table)
 
 
-def _take(best: Trial, engine: VllmEngine, config_path: str, *, write: bool) -> None:
+def _take(best: Trial, engine: VllmSettings, config_path: str, *, write: bool) -> None:
     line = f"args: {orjson.dumps([*engine.args, *best.args]).decode()}"
     if write and write_args(config_path, [*engine.args, *best.args]):
         console.print(f"tune: written to {config_path}: {line}", soft_wrap=True)

@@ -20,9 +20,9 @@ from rich.console import Console
 
 from rephrase.engines.base import Completion, Request
 from rephrase.engines.processes import Process
-from rephrase.engines.settings import VllmEngine
 from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.engine import Vllm
+from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
@@ -81,7 +81,7 @@ def visible_gpus() -> tuple[str, ...]:
 class Bench:
     """The requests that each setting answers, on a server of its own."""
 
-    engine: VllmEngine
+    engine: VllmSettings
     requests: Sequence[Request]
     gpus: tuple[str, ...]
     in_flight: int
@@ -110,7 +110,7 @@ class Bench:
             finally:
                 servers.stop_all(owner)
 
-    async def _answer(self, trial: Trial, config: VllmEngine, owner: Process, seconds: float) -> Trial:
+    async def _answer(self, trial: Trial, config: VllmSettings, owner: Process, seconds: float) -> Trial:
         started = time.monotonic()
         async with asyncio.timeout(seconds), Vllm(config, self.gpus, owner) as engine:
             await engine.complete(self.requests[:1])

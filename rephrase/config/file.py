@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import SerializeAsAny  # noqa: TC002  # pydantic reads the annotation
 
-from rephrase.config.paths import resolve_paths
 from rephrase.config.run import Run
-from rephrase.engines.settings import EngineConfig
+from rephrase.engines.settings import EngineSettings, engines
 from rephrase.errors import UserError
+from rephrase.settings.kinds import ByKind
 from rephrase.settings.section import Section
-from rephrase.settings.validation import parse_yaml, validate, yaml_lines
+from rephrase.settings.validation import Place, parse_yaml, validate, yaml_places
 
 
 def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
     """Read a run.yaml.
 
     `overrides` maps dotted keys ("engine.kind") to values that replace the file's; a whole section may be replaced. Raises `UserError`
-    for a missing file, bad YAML, unknown keys (with the nearest right one) and wrong values, with the line in the file.
+    for a missing file, bad YAML, unknown keys, names and options (with the nearest right one) and wrong values at any depth, with the
+    line in the file; or with `--set` and the key for what an override brings.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -31,10 +32,13 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
     data = parse_yaml(text, path)
     if not isinstance(data, dict):
         raise UserError("a run config is a mapping of keys", where=path, cure="see examples/run.yaml")
+    places = yaml_places(text, path)
     for key, value in (overrides or {}).items():
         _override(data, key.split("."), value)
-    run = validate(Run, data, path, lines=yaml_lines(text), cure="`rephrase config {section}` explains the keys")
-    return resolve_paths(run, Path(path).resolve().parent)
+        places = _overridden(places, key)
+    base = Path(path).resolve().parent
+    run: Run = validate(Run, data, path, places, cure="`rephrase config {section}` explains the keys", base=base)
+    return run
 
 
 def _override(data: dict[str, Any], keys: list[str], value: Any) -> None:
@@ -48,13 +52,19 @@ def _override(data: dict[str, Any], keys: list[str], value: Any) -> None:
     data[keys[-1]] = value
 
 
+def _overridden(places: dict[Place, str], key: str) -> dict[Place, str]:
+    """The places once an override stands instead of what the file has there."""
+    at = tuple(key.split("."))
+    return {place: spot for place, spot in places.items() if place[: len(at)] != at} | {at: f"--set {key}"}
+
+
 class _Engine(Section):
-    engine: EngineConfig
+    engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]
 
 
-def engine_of(settings: dict[str, Any] | EngineConfig) -> EngineConfig:
-    """An engine config from the mapping that would stand under `engine:`. Raises `UserError`."""
-    if isinstance(settings, BaseModel):
+def engine_of(settings: dict[str, Any] | EngineSettings) -> EngineSettings:
+    """The settings of an engine from the mapping that would stand under `engine:`. Raises `UserError`."""
+    if isinstance(settings, EngineSettings):
         return settings
-    chosen: EngineConfig = validate(_Engine, {"engine": settings}, "engine").engine
+    chosen: EngineSettings = validate(_Engine, {"engine": settings}, "engine").engine
     return chosen

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from fnmatch import fnmatchcase
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from rephrase.engines.settings import EngineConfig
+from classifiers.settings import Filter, Screen
+from rephrase.engines.settings import EngineSettings, engines
 from rephrase.mixing.settings import Mix
 from rephrase.readers.settings import Input
-from rephrase.recipes.use import RecipeUse
+from rephrase.recipes.use import RecipeUse, entries_at_hand
+from rephrase.settings.kinds import ByKind, Plugin
+from rephrase.settings.paths import Model, OutputFolder, Recording
 from rephrase.settings.section import Section, as_list
+from rephrase.settings.validation import fault, nearest
 
 
 class ExecutorRequest(Section):
@@ -34,25 +39,11 @@ class Rewrite(Section):
     """Units of steps that fan out are cut into parts of about so many prompts."""
     max_engine_errors: float = Field(default=0.2, ge=0, le=1)
     """A unit with a higher share of engine errors, crashes among them, ends the run, and names the most frequent cause."""
-    reuse: Annotated[list[str], BeforeValidator(as_list)] = []
+    reuse: Annotated[list[Recording], BeforeValidator(as_list)] = []
     """`generations` folders of earlier runs, or recordings: completions of the same requests by the same model are taken from them."""
     tasks_per_gpu: int = Field(default=4, ge=1)
     """Spark tasks that share a GPU, so that its batch stays full while one of them ends; at most as many as the executor has cores."""
     executor: ExecutorRequest | None = None
-
-
-class Filter(Section):
-    """The checks, in the order that decides the verdict. Each is a name, or a name with its settings."""
-
-    checks: list[str | dict[str, dict[str, Any]]] | None = None
-    """Default: see classifiers/defaults.yaml, with its settings per recipe family."""
-
-
-class Screen(Section):
-    """What the original documents must pass before any of them is rewritten or mixed."""
-
-    checks: list[str | dict[str, dict[str, Any]]] = Field(min_length=1)
-    """As under `filter`; settings under `recipes: {document: …}` are for documents alone."""
 
 
 class Dedup(Section):
@@ -82,12 +73,15 @@ class Spark(Section):
 class Run(Section):
     """A whole run. Paths that are not absolute and not URLs are relative to the folder of the YAML file."""
 
-    output: str
+    plugins: Annotated[list[Plugin], BeforeValidator(as_list)] = []
+    """Python modules with kinds of your own (checks, engines, recipes, …), imported first. Installed packages may name theirs as entry
+    points of the group `rephrase.plugins` instead."""
+    output: OutputFolder
     input: Input | None = None
     """Raw documents. Only runs whose recipes all have rows of their own can do without."""
-    tokenizer: str
+    tokenizer: Model
     """Counts tokens everywhere: a tokenizer.json, a folder with one, or a hub id."""
-    engine: EngineConfig
+    engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]
     recipes: list[RecipeUse] = Field(min_length=1)
     screen: Screen | None = None
     rewrite: Rewrite = Rewrite()
@@ -95,3 +89,16 @@ class Run(Section):
     dedup: Dedup | None = None
     mix: Mix = Mix()
     spark: Spark = Spark()
+
+    @model_validator(mode="after")
+    def _patterns_fit(self) -> Run:
+        entries = [entries_at_hand(use.use) for use in self.recipes]
+        if not all(entries):  # names stand in a file that cannot be read yet
+            return self
+        names = [entry.name for several in entries for entry in several]
+        for check in self.filter.checks or ():
+            for pattern in check.given.recipes:
+                if not any(fnmatchcase(name, pattern) for name in names):
+                    place = ("filter", "checks", *check.place, "recipes", pattern)
+                    raise fault(f"no recipe of this run fits `{pattern}`", nearest(pattern, names, "recipes"), place)
+        return self

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Self
 
 import orjson
 
@@ -110,34 +111,35 @@ def is_engine_error(code: str) -> bool:
     return code.startswith("engine")
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """Answers requests. One instance lives in one asyncio event loop."""
 
     model: str
     """Name of the model, as it is written into every row."""
-
-    @property
-    def identity(self) -> Identity:
-        """What writes the completions; known in full once a call of `complete` has returned."""
-        ...
-
+    identity: Identity
+    """What writes the completions; known in full once a call of `complete` has returned."""
     batch_size: int
     """How many requests with equal sampling and schema one `complete` call should carry."""
     concurrency: int
     """How many requests one caller should keep in flight."""
 
+    @abstractmethod
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion per request, in order. A request that fails gives a Completion with an error, not an exception.
 
         All requests of a call have equal sampling and schema. Raises `UserError` when the engine itself cannot work (does not start,
         refuses the key, is gone for good).
         """
-        ...
 
     async def figures(self) -> EngineFigures:
         """What the server says of itself, for the notes of units."""
-        ...
+        return EngineFigures()
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  # most engines hold nothing
         """Let go of connections. The model server, where there is one, stays up for the next task."""
-        ...
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal
 
-from rephrase.engines.base import Completion, Identity, Request
-from rephrase.notes import EngineFigures
+from rephrase.engines.base import Completion, Engine, Identity, Request
+from rephrase.engines.settings import EngineSettings, engines
 
 
-class Echo:
+@engines.register("echo")
+class EchoSettings(EngineSettings):
+    """No model: the words of the prompt come back. For dry runs, which show passages, prompts and tables."""
+
+    kind: Literal["echo"]
+
+    @property
+    def model_name(self) -> str:
+        """How rows name the model."""
+        return Echo.model
+
+    def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Echo:
+        """See `EngineSettings.open`."""
+        del gpu_addresses, logs
+        return Echo()
+
+
+class Echo(Engine):
     """No model: each completion is the last message of its prompt, cut to max_tokens words. Words are counted as tokens."""
 
     model = "echo"
@@ -20,19 +37,6 @@ class Echo:
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """See `Engine.complete`."""
         return [_answer(request) for request in requests]
-
-    async def figures(self) -> EngineFigures:
-        """See `Engine.figures`."""
-        return EngineFigures()
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
 
 def _answer(request: Request) -> Completion:

@@ -5,23 +5,76 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from rephrase.engines.base import Completion, Identity, Request
+from pydantic import Field
+
+from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.client import Client
 from rephrase.engines.connection import Server
+from rephrase.engines.settings import EngineSettings, engines
 from rephrase.errors import UserError
-from rephrase.notes import EngineFigures
-
-if TYPE_CHECKING:
-    from rephrase.engines.settings import EndpointEngine
+from rephrase.settings.paths import Model
 
 
-class Endpoint:
+@engines.register("endpoint")
+class EndpointSettings(EngineSettings):
+    """Any OpenAI-compatible URL."""
+
+    kind: Literal["endpoint"]
+    url: str
+    """Up to and with /v1."""
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key; keys never stand in a config."""
+    tokenizer: Model | None = None
+    """Folder, file or hub id of the model's tokenizer with its chat template: prompts then go to /completions as token
+    ids. Without it they go to /chat/completions as text."""
+    max_model_len: int | None = Field(default=None, ge=1)
+    chat_template_args: dict[str, Any] = {}
+    extra_body: dict[str, Any] = {}
+    seeds: bool = True
+    batch_size: int = Field(default=1, ge=1)
+    concurrency: int = Field(default=64, ge=1)
+    request_timeout: float = Field(default=600, gt=0)
+    retries: int = Field(default=6, ge=0)
+
+    secret = frozenset({"extra_body"})
+
+    @property
+    def model_name(self) -> str:
+        """How rows name the model."""
+        return self.model
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """See `EngineSettings.meaning`."""
+        return {"chat_template_args": self.chat_template_args}
+
+    def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Endpoint:
+        """See `EngineSettings.open`."""
+        del gpu_addresses, logs
+        return Endpoint(self)
+
+    def check(self, *, here: bool = False) -> None:
+        """Raise a `UserError` about what is wrong with the settings, without a word to the endpoint."""
+        del here
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UserError("not an http(s) URL", where=self.url, cure="write it like http://localhost:8000/v1")
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        # Servers inside a cluster speak plain http and often want no key; anything behind https does.
+        if parts.scheme == "https" and not local and not os.environ.get(self.api_key_env):
+            raise UserError(
+                f"the environment variable {self.api_key_env} is not set", where=self.url, cure="set it, or name another in api_key_env"
+            )
+
+
+class Endpoint(Engine):
     """Completions from the configured URL."""
 
-    def __init__(self, config: EndpointEngine) -> None:
+    def __init__(self, config: EndpointSettings) -> None:
         """Load the tokenizer, where one is configured. Raises `UserError`."""
         self.model = config.model
         self.batch_size = config.batch_size
@@ -51,29 +104,6 @@ class Endpoint:
         """See `Engine.complete`."""
         return await self._client.complete(requests)
 
-    async def figures(self) -> EngineFigures:
-        """See `Engine.figures`."""
-        return EngineFigures()
-
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-
-def check_endpoint(config: EndpointEngine) -> None:
-    """Raise a `UserError` about what is wrong with the settings, without a word to the endpoint."""
-    parts = urlsplit(config.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UserError("not an http(s) URL", where=config.url, cure="write it like http://localhost:8000/v1")
-    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
-    # Servers inside a cluster speak plain http and often want no key; anything behind https does.
-    if parts.scheme == "https" and not local and not os.environ.get(config.api_key_env):
-        raise UserError(
-            f"the environment variable {config.api_key_env} is not set", where=config.url, cure="set it, or name another in api_key_env"
-        )

@@ -4,22 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import Literal
 
+from rephrase.engines import recording
 from rephrase.engines.base import Completion, Engine, Identity, Request
-from rephrase.engines.recording import Recording, files_of, load_recording
+from rephrase.engines.settings import EngineSettings, engines
 from rephrase.notes import EngineFigures
-
-if TYPE_CHECKING:
-    from rephrase.engines.settings import ReplayEngine
+from rephrase.settings import paths
 
 NOT_RECORDED = "engine:not_recorded"
 
 
-class Replay:
+@engines.register("replay")
+class ReplaySettings(EngineSettings):
+    """Completions recorded earlier: JSONL files (plain, .gz, .zst) or a finished run's generations folder."""
+
+    kind: Literal["replay"]
+    path: paths.Recording
+    model: str = "recorded"
+
+    @property
+    def model_name(self) -> str:
+        """How rows name the model."""
+        return self.model
+
+    @property
+    def notice(self) -> str:
+        """That no model runs."""
+        return f"no model runs; completions recorded from a language model are replayed from {self.path}"
+
+    def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Replay:
+        """See `EngineSettings.open`."""
+        del gpu_addresses, logs
+        return Replay(self)
+
+    def check(self, *, here: bool = False) -> None:
+        """Raise a `UserError` if there are no files that could hold a recording."""
+        del here
+        recording.files_of(self.path)
+
+
+class Replay(Engine):
     """Answers from JSONL files (plain, .gz, .zst) or from the generations of a finished run; from local disk or S3."""
 
-    def __init__(self, config: ReplayEngine) -> None:
+    def __init__(self, config: ReplaySettings) -> None:
         """Nothing is read yet; the recording is loaded once per process. Rows name `config.model` as the model."""
         self.model = config.model
         self.identity = Identity("replay")
@@ -29,33 +57,20 @@ class Replay:
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """See `Engine.complete`. A request that was never recorded gets the error `engine:not_recorded`."""
-        recorded = load_recording(self._path)
+        recorded = recording.load_recording(self._path)
         return [recorded.find(request) or Completion("", "error", error=NOT_RECORDED) for request in requests]
 
-    async def figures(self) -> EngineFigures:
-        """See `Engine.figures`."""
-        return EngineFigures()
 
-    async def close(self) -> None:
-        """Nothing to let go of."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-
-class Reuse:
+class Reuse(Engine):
     """An engine that is asked only for what earlier runs have not written with the same model."""
 
-    def __init__(self, engine: Engine, recordings: Sequence[Recording], *, any_attempt: bool = False) -> None:
+    def __init__(self, engine: Engine, recordings: Sequence[recording.Recording], *, any_attempt: bool = False) -> None:
         """`any_attempt`: answer with what an earlier attempt got, for recordings without failures."""
         self.model, self.batch_size, self.concurrency = engine.model, engine.batch_size, engine.concurrency
         self._engine, self._recordings, self._any_attempt = engine, recordings, any_attempt
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> Identity:  # type: ignore[override]  # a constant of most engines
         """That of the engine itself; reused completions carry their own."""
         return self._engine.identity
 
@@ -70,10 +85,9 @@ class Reuse:
 
     def _find(self, request: Request) -> Completion | None:
         asked = replace(request, attempt=0) if self._any_attempt else request
-        for recording in self._recordings:
-            if found := recording.find(asked):
-                return replace(found, reused=True)
-        return None
+        answers = (one.find(asked) for one in self._recordings)
+        recorded = next((answer for answer in answers if answer), None)
+        return replace(recorded, reused=True) if recorded else None
 
     async def figures(self) -> EngineFigures:
         """See `Engine.figures`."""
@@ -82,8 +96,3 @@ class Reuse:
     async def close(self) -> None:
         """Close the engine."""
         await self._engine.close()
-
-
-def check_recording(config: ReplayEngine) -> None:
-    """Raise a `UserError` if there are no files that could hold a recording."""
-    files_of(config.path)

@@ -1,98 +1,58 @@
-"""The section `engine:` of a run."""
+"""The section `engine:` of a run: what the settings of every kind of engine have in common, and the kinds by name."""
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, Any, Literal
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from pydantic import Field
-
+from rephrase.engines.base import Engine
+from rephrase.settings.kinds import Kinds
 from rephrase.settings.section import Section
 
 
-class ReplayEngine(Section):
-    """Completions recorded earlier: JSONL files (plain, .gz, .zst) or a finished run's generations folder."""
+class EngineSettings(Section):
+    """Settings of one kind of engine: an own class each, with `kind: Literal["its name"]`, registered in `engines`.
 
-    kind: Literal["replay"]
-    path: str
-    model: str = "recorded"
+    They travel to the executors, and open the engine there.
+    """
+
+    kind: str
+    secret: ClassVar[frozenset[str]] = frozenset()
+    """Keys that may hold secrets: what is published of a run leaves them out."""
 
     @property
+    @abstractmethod
     def model_name(self) -> str:
         """How rows name the model."""
-        return self.model
 
+    @abstractmethod
+    def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Engine:
+        """An engine that lives in the event loop of its first request, and is closed by the caller.
 
-class VllmEngine(Section):
-    """A vLLM server on each executor, started and watched by us."""
+        `gpu_addresses` are the GPUs of this executor, as Spark names them; none on CPU. `logs` is a folder for servers' logs.
+        Raises `UserError`.
+        """
 
-    kind: Literal["vllm"]
-    model: str
-    """A folder or a hub id."""
-    name: str | None = None
-    """How rows name the model; default: the hub id or the folder's last part."""
-    revision: str | None = None
-    max_model_len: int | None = Field(default=None, ge=1)
-    gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
-    args: list[str] = []
-    """Further arguments of the vLLM server, as on its command line. They win over ours: `--performance-mode throughput` is the default."""
-    env: dict[str, str] = {}
-    chat_template_args: dict[str, Any] = {"enable_thinking": False}
-    seeds: Literal["auto", "on", "off"] = "auto"
-    """Send each request's seed. auto: where an executor has GPUs (vLLM's CPU engine cannot take seeds)."""
-    batch_size: int = Field(default=16, ge=1)
-    concurrency: int = Field(default=512, ge=1)
-    """Requests that each Spark task keeps in flight. Of four tasks a GPU, as many as vLLM takes at a time on the largest."""
-    startup_timeout: float = Field(default=900, gt=0)
-    """Seconds until a server must answer, its model loaded and compiled."""
-    stall_timeout: float = Field(default=300, gt=0)
-    """A server that has work and writes nothing for so many seconds is ended and started again."""
-    request_timeout: float = Field(default=1800, gt=0)
-    """Seconds for an answer. While requests wait for a place in the server's batch, their time begins anew."""
+    def check(self, *, here: bool = False) -> None:
+        """Raise a `UserError` now about what would fail every task later: no model folder, no recording, no API key.
+
+        Starts nothing and asks no server. `here`: tasks run on this machine, so that what they need must be there.
+        """
 
     @property
-    def model_name(self) -> str:
-        """How rows name the model: never by a path, so that ids are the same wherever the model lies."""
-        is_path = os.path.isabs(self.model) or self.model.startswith(("s3://", "."))
-        return self.name or (self.model.rstrip("/").rsplit("/", 1)[-1] if is_path else self.model)
-
-
-class EndpointEngine(Section):
-    """Any OpenAI-compatible URL."""
-
-    kind: Literal["endpoint"]
-    url: str
-    """Up to and with /v1."""
-    model: str
-    api_key_env: str = "OPENAI_API_KEY"
-    """Name of the environment variable that holds the key; keys never stand in a config."""
-    tokenizer: str | None = None
-    """Folder, file or hub id of the model's tokenizer with its chat template: prompts then go to /completions as token
-    ids. Without it they go to /chat/completions as text."""
-    max_model_len: int | None = Field(default=None, ge=1)
-    chat_template_args: dict[str, Any] = {}
-    extra_body: dict[str, Any] = {}
-    seeds: bool = True
-    batch_size: int = Field(default=1, ge=1)
-    concurrency: int = Field(default=64, ge=1)
-    request_timeout: float = Field(default=600, gt=0)
-    retries: int = Field(default=6, ge=0)
+    def meaning(self) -> dict[str, Any]:
+        """The settings, beside the model's name, that change what is written, as JSON values: a run under others is another one."""
+        return {}
 
     @property
-    def model_name(self) -> str:
-        """How rows name the model."""
-        return self.model
+    def notice(self) -> str:
+        """What to tell the user before the rewrite stage begins; empty where nothing is out of the ordinary."""
+        return ""
 
 
-class EchoEngine(Section):
-    """No model: the words of the prompt come back. For dry runs, which show passages, prompts and tables."""
-
-    kind: Literal["echo"]
-
-    @property
-    def model_name(self) -> str:
-        """How rows name the model."""
-        return "echo"
-
-
-EngineConfig = Annotated[ReplayEngine | VllmEngine | EndpointEngine | EchoEngine, Field(discriminator="kind")]
+engines: Kinds[type[EngineSettings]] = Kinds(
+    "engine",
+    ["rephrase.engines.vllm.settings", "rephrase.engines.endpoint", "rephrase.engines.replay", "rephrase.engines.echo"],
+)
+"""The kinds that `engine.kind` can name."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from rephrase.settings.models import Models, as_models
+from rephrase.settings.paths import FastTextModel, InputFiles
 from rephrase.settings.section import Section, as_list
 
 
@@ -29,7 +30,7 @@ class Fields(Section):
 class Input(Section):
     """Where the raw documents are and how they become text."""
 
-    paths: Annotated[list[str], BeforeValidator(as_list)] = Field(min_length=1)
+    paths: Annotated[list[InputFiles], BeforeValidator(as_list)] = Field(min_length=1)
     format: Literal["auto", "warc", "wet", "jsonl", "parquet"] = "auto"
     fields: Fields = Fields()
     source: str | None = None
@@ -38,7 +39,7 @@ class Input(Section):
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
     main_content: bool = True
     """Drop navigation, banners and footers of HTML pages."""
-    language_model: str | None = None
+    language_model: FastTextModel | None = None
     """A fastText language model such as lid.176.bin."""
     scores: dict[str, Annotated[Models, BeforeValidator(as_models)]] = {}
     """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of one

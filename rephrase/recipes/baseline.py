@@ -21,8 +21,10 @@ from rephrase import storage
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.registry import recipe
+from rephrase.recipes.sections import SamplingSection
 from rephrase.records import content_id
+from rephrase.settings.paths import File
 from rephrase.settings.section import Section
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
@@ -48,7 +50,7 @@ class Options(Section):
     alpha: float = Field(default=0.1, gt=0, lt=1)
     """Share of the words; 0.1 in the paper."""
     passage_tokens: int = Field(default=300, ge=1)
-    synonyms: str | None = None
+    synonyms: File | None = None
     """A text file with words of like meaning on each line, separated by commas. Default: a small list of ours."""
 
 
@@ -148,4 +150,5 @@ def disturb(text: str, operation: Operation, alpha: float, rng: random.Random, s
     return re.sub(r"[ \t]{2,}", " ", joined).strip()
 
 
-FLOWS: Flows = {f"baseline/{operation}": (Options, partial(build, operation=operation)) for operation in _SUMMARIES}
+for _operation in _SUMMARIES:
+    recipe(f"baseline/{_operation}", Options)(partial(build, operation=_operation))

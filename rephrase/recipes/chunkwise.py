@@ -14,7 +14,8 @@ from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe,
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context, without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.registry import recipe
+from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.settings.section import Section
 from rephrase.text.passages import split_passages
@@ -34,6 +35,7 @@ class Options(Section):
     """Ask whether each chunk is faithful, and drop documents with one that is not."""
 
 
+@recipe(NAME, Options)
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("chunkwise")
@@ -149,6 +151,3 @@ def _joined(row: Row, answers: Sequence[Answer], texts: Sequence[str | None]) ->
     chunks = [text for text in texts if text]
     if answers and len(chunks) == len(answers) and answers[-1].prompt.span[1] >= len(row.document.text.rstrip()):
         yield Output(answers[-1], Parsed(text="\n\n".join(chunks)), part=1, span=(0, len(row.document.text)))
-
-
-FLOWS: Flows = {NAME: (Options, build)}

@@ -20,6 +20,7 @@ from typing_extensions import override
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document
 from rephrase.settings.section import Section
@@ -67,6 +68,7 @@ def _prompts() -> dict[str, Any]:
     return data
 
 
+@recipe(NAME, Options)
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options. The sampling defaults to the paper's temperature of 1."""
     prompts = _prompts()

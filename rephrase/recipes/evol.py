@@ -15,7 +15,8 @@ from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Numbered, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.parsing.common import without_lead_in
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.registry import recipe
+from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.settings.section import Section
@@ -39,6 +40,7 @@ class Options(Section):
     """Chance of a rarer request instead of a harder one; one of six operations in the paper."""
 
 
+@recipe("evol/instruct", Options)
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("instruct")
@@ -173,6 +175,3 @@ def _last(row: Row, number: int) -> tuple[str, tuple[str, ...]]:
             if (generation.id,) in answered_lineages:
                 return fields_of(generation)["instruction"], (generation.id,)
     return row.document.text, ()
-
-
-FLOWS: Flows = {"evol/instruct": (Options, build)}

@@ -2,48 +2,92 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from importlib.resources import files
 from typing import Any
 
+from pydantic import StrictBool, StrictFloat, StrictInt, create_model
+
+from rephrase import storage
 from rephrase.engines.base import Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Paper, Recipe
 from rephrase.recipes.list_rows import ListRows, read_list
 from rephrase.recipes.parsers import fields_of_parser, parser_of
 from rephrase.recipes.prompts import check, names_in
-from rephrase.recipes.sections import Asked, FamilyFile, RowsSection, Shared, StepSection, Style
+from rephrase.recipes.registry import Entry
+from rephrase.recipes.sections import Asked, FamilyFile, RowsSection, SamplingSection, Shared, StepSection, Style
 from rephrase.recipes.template import TemplateStep
-from rephrase.recipes.use import SHIPPED_LISTS
-from rephrase.settings.validation import parse_yaml, validate, yaml_lines
+from rephrase.settings.paths import SHIPPED_LISTS, ListFile
+from rephrase.settings.section import Section
+from rephrase.settings.validation import parse_yaml, validate, yaml_places
 
 _DOCUMENT = {"passage", "lines", "title", "url"}
 
 
-def read_family(text: str, where: str, options: Mapping[str, Any] | None = None, names: list[str] | None = None) -> dict[str, Recipe]:
-    """The recipes of a recipe file, by full name. `options` replace those of the file, `names` picks some of its styles.
+@dataclass(frozen=True)
+class RecipeFile:
+    """A recipe file: of a package, for users' packages as for ours, or the user's own, local or `s3://`."""
 
-    Raises `UserError` with the line of what is wrong.
-    """
+    path: str
+    package: str | None = None
+
+    def entries(self) -> Mapping[str, Entry]:
+        """The recipes of the file by full name. Raises `UserError` for a file that is not there, and with the line of what is wrong."""
+        return _entries(self._text(), self.path if self.package is None else self.path.rsplit("/", 1)[-1])
+
+    def _text(self) -> str:
+        if self.package is not None:
+            return files(self.package).joinpath(self.path).read_text(encoding="utf-8")
+        try:
+            return storage.read(self.path).decode()
+        except FileNotFoundError as error:
+            raise UserError("there is no such recipe file", where=self.path, cure="check the path") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"the recipe file is no text in UTF-8: {error.reason}", where=self.path, cure="check the path") from error
+
+
+@lru_cache(maxsize=64)
+def _entries(text: str, where: str) -> Mapping[str, Entry]:
     data = parse_yaml(text, where)
-    lines = yaml_lines(text) if text.strip() else {}
-    family: FamilyFile = validate(FamilyFile, data, where, lines)
-    recipes = {}
+    places = yaml_places(text, where)
+    family: FamilyFile = validate(FamilyFile, data, where, places)
+    entries = {}
     for name, style in family.styles.items():
         full = f"{family.family}/{name}"
-        if names is not None and full not in names:
-            continue
-        recipes[full] = _recipe(full, family, style, options or {}, f"{where}, line {lines.get(('styles', name), 1)}")
-    return recipes
+        spot = places.get(("styles", name), where)
+        options = options_section(full, {**family.options, **style.options})
+        entries[full] = Entry(full, options, partial(_build, full=full, family=family, style=style, spot=spot))
+    return entries
 
 
-def style_options(text: str, where: str) -> dict[str, dict[str, Any]]:
-    """The options of each recipe of a file, with their defaults."""
-    family: FamilyFile = validate(FamilyFile, parse_yaml(text, where), where)
-    return {f"{family.family}/{name}": {**family.options, **style.options} for name, style in family.styles.items()}
+def options_section(recipe: str, defaults: Mapping[str, Any]) -> type[Section]:
+    """The class of a recipe's options, by the types of their defaults. A default of null makes an option required."""
+    fields: dict[str, Any] = {name: (_type_of(default), ... if default is None else default) for name, default in defaults.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an option may be called as a method of pydantic's is, such as `copy`
+        section: type[Section] = create_model(f"Options of {recipe}", __base__=Section, **fields)
+    section.__doc__ = f"Options of `{recipe}`."
+    return section
 
 
-def _recipe(full: str, family: FamilyFile, style: Style, given: Mapping[str, Any], spot: str) -> Recipe:
-    options = _options({**family.options, **style.options}, given, spot)
+def _type_of(default: Any) -> Any:
+    if isinstance(default, list) or _is_list(default):
+        return list[Any] | ListFile
+    by_type = {bool: StrictBool, int: StrictInt, float: StrictFloat, str: str | list[Any]}
+    return by_type.get(type(default), Any)
+
+
+def _build(options: Section, sampling: SamplingSection, *, full: str, family: FamilyFile, style: Style, spot: str) -> Recipe:
+    made = _recipe(full, family, style, _with_lists(options.model_dump(), {**family.options, **style.options}), spot)
+    steps = tuple(replace(step, sampling=sampling.over(step.sampling)) for step in made.steps if isinstance(step, TemplateStep))
+    return replace(made, steps=steps)
+
+
+def _recipe(full: str, family: FamilyFile, style: Style, options: Mapping[str, Any], spot: str) -> Recipe:
     source = style.paper or family.paper
     if style.steps and (style.prompt or style.examples or style.choose or style.text or style.keep):
         raise UserError("a recipe has either `steps` or a `prompt` of its own", where=spot, cure="put the prompt into a step")
@@ -143,17 +187,10 @@ def _number(value: int | str, options: Mapping[str, Any], spot: str) -> int:
     return found
 
 
-def _options(defaults: dict[str, Any], given: Mapping[str, Any], spot: str) -> dict[str, Any]:
-    options = {name: given.get(name, default) for name, default in defaults.items()}
-    for name, value in options.items():
-        if value is None:
-            raise UserError(f"the option `{name}` is missing", where=spot, cure=f"add `options: {{{name}: …}}`")
-        default = defaults[name]
-        if isinstance(value, str) and (isinstance(default, list) or _is_list(default)):
-            options[name] = read_list(value)
-        elif default is not None and not isinstance(default, (list, str)) and not isinstance(value, type(default)):
-            raise UserError(f"the option `{name}` is {value!r}, not a number like {default!r}", where=spot, cure="give a number")
-    return options
+def _with_lists(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the lists in place of the files that hold them."""
+    lists = {name for name, default in defaults.items() if isinstance(default, list) or _is_list(default)}
+    return {name: read_list(value) if name in lists and isinstance(value, str) else value for name, value in options.items()}
 
 
 def _is_list(default: Any) -> bool:

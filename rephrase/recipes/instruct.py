@@ -11,14 +11,15 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes import evol
 from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
 from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, as_training_text
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.registry import recipe
+from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
+from rephrase.settings.paths import File
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 
@@ -30,7 +31,7 @@ _ALPACA_PARTS = 7  # what the split at the three headings gives, as in Alpaca's 
 class Options(Section):
     """Options of the recipes `self_instruct` and `alpaca`. No documents are needed."""
 
-    seeds: str | None = None
+    seeds: File | None = None
     """JSONL of seed tasks, such as Self-Instruct's own 175. Default: a small list of ours."""
     target: int = Field(default=1000, ge=1)
     """Instructions of a pool at which the rounds end."""
@@ -40,6 +41,7 @@ class Options(Section):
     """Pools that grow side by side, each in one Spark task."""
 
 
+@recipe("self_instruct/tasks", Options)
 def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
@@ -56,6 +58,7 @@ def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     return Recipe("self_instruct/tasks", Paper(**texts["papers"]["self_instruct"]), (*rounds, kinds, examples), summary, rows)
 
 
+@recipe("alpaca/tasks", Options)
 def _build_alpaca(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
@@ -189,10 +192,3 @@ def _from_alpaca(block: str) -> dict[str, str] | None:
         if instruction and output
         else None
     )
-
-
-FLOWS: Flows = {
-    "self_instruct/tasks": (Options, _build_self_instruct),
-    "alpaca/tasks": (Options, _build_alpaca),
-    **evol.FLOWS,
-}

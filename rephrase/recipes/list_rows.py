@@ -14,8 +14,8 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.recipes.base import RowSource
 from rephrase.recipes.prompts import fill
-from rephrase.recipes.use import SHIPPED_LISTS
 from rephrase.records import Document, content_id
+from rephrase.settings.paths import SHIPPED_LISTS
 
 
 @dataclass(frozen=True)

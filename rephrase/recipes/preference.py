@@ -18,7 +18,8 @@ from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe,
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context, without_fence
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.registry import recipe
+from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Generation, content_id
 from rephrase.settings.section import Section
@@ -229,12 +230,11 @@ def _preferred(pair: dict[str, Any]) -> Parsed:
     return Parsed(text=f"{pair['prompt']}\n\n{pair['chosen']}", fields=pair)
 
 
+@recipe("preference/grades", Options)
 def _build_grades(options: Options, sampling: SamplingSection) -> Recipe:
     return build(options, sampling, "grades")
 
 
+@recipe("preference/pairs", Options)
 def _build_pairs(options: Options, sampling: SamplingSection) -> Recipe:
     return build(options, sampling, "pairs")
-
-
-FLOWS: Flows = {"preference/grades": (Options, _build_grades), "preference/pairs": (Options, _build_pairs)}

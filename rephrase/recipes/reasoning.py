@@ -13,10 +13,10 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
-from rephrase.recipes import tinygsm
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.registry import recipe
+from rephrase.recipes.sections import SamplingSection
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.kinds import Kind, Verifier
@@ -46,6 +46,12 @@ class Options(Section):
     memory_mib: int = Field(default=512, ge=64)
 
 
+class CommandOptions(Options):
+    """Options of `verified/command`, where a program of the user's verifies."""
+
+    command: str = Field(min_length=1)
+
+
 class MajorityOptions(Section):
     """Options of `verified/majority`, which needs no answers to be known."""
 
@@ -56,8 +62,6 @@ class MajorityOptions(Section):
 
 
 def _build_verified(options: Options, sampling: SamplingSection, kind: Kind) -> Recipe:
-    if kind == "command" and not options.command:
-        raise UserError("the option `command` is missing", where="recipe `verified/command`", cure="name the program that verifies")
     texts = flow_prompts("reasoning")
     verifier = Verifier(kind, options.command, options.seconds, options.memory_mib)
     base = sampling.over(Sampling(max_tokens=2048, temperature=0.8, top_p=0.95))
@@ -67,6 +71,12 @@ def _build_verified(options: Options, sampling: SamplingSection, kind: Kind) -> 
     )
 
 
+for _kind in ("answer", "choice", "python"):
+    recipe(f"verified/{_kind}", Options)(partial(_build_verified, kind=_kind))
+recipe("verified/command", CommandOptions, command="your-verifier")(partial(_build_verified, kind="command"))
+
+
+@recipe("verified/majority", MajorityOptions)
 def _build_majority(options: MajorityOptions, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("reasoning")
     base = sampling.over(Sampling(max_tokens=2048, temperature=0.8, top_p=0.95))
@@ -159,10 +169,3 @@ class Candidates(Step):
         verifier = {name: getattr(self.verifier, name) for name in ("kind", "command", "seconds", "memory_mib")}
         description = {"prompt": self.prompt, "sampling": self.sampling.fields(), "verifier": verifier, "expected": self.expected}
         return {**description, "keep": self.keep, "share": self.share}
-
-
-FLOWS: Flows = {
-    **{f"verified/{kind}": (Options, partial(_build_verified, kind=kind)) for kind in ("answer", "choice", "python", "command")},
-    "verified/majority": (MajorityOptions, _build_majority),
-    **tinygsm.FLOWS,
-}

@@ -1,15 +1,13 @@
-"""What recipe files say, as typed sections; and what recipes in Python take in their place."""
+"""What recipe files say, as typed sections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from rephrase.engines.base import Sampling
-from rephrase.recipes.base import Recipe
 from rephrase.settings.section import Section
 
 
@@ -34,16 +32,16 @@ class SamplingSection(Section):
     stop: list[str] | None = None
     ignore_eos: bool | None = None
 
+    @model_serializer(mode="wrap")
+    def _given(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in fields(self).items() if value is not None}
+
     def over(self, base: Sampling) -> Sampling:
         """`base` with the fields that are set here replaced."""
-        given = self.model_dump(exclude_none=True)
+        given = self.model_dump()
         if "stop" in given:
             given["stop"] = tuple(given["stop"])
         return replace(base, **given)
-
-
-Flows = dict[str, tuple[type[Section], Callable[[Any, SamplingSection], Recipe]]]
-"""Recipes that are written in Python: by name, their options and what builds them."""
 
 
 class Shared(Section):

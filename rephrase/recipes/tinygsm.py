@@ -17,7 +17,8 @@ from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step, whol
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill, flow_prompts
-from rephrase.recipes.sections import Flows, SamplingSection
+from rephrase.recipes.registry import recipe
+from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Document, content_id, unit_interval
 from rephrase.settings.section import Section
@@ -38,6 +39,7 @@ class Options(Section):
     """Share of conversations in which an error is made and corrected; ours."""
 
 
+@recipe("tinygsm/mind", Options)
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options. `sampling` is that of the conversations; programs have the one of the paper's code."""
     texts = flow_prompts("reasoning")
@@ -178,6 +180,3 @@ def _says(text: str, value: str) -> bool:
     forms = [value, *([f"{float(Fraction(int(top), int(bottom))):.2f}"] if bottom else [])]
     plain_text = text.replace(",", "")
     return any(re.search(rf"(?<![\d.]){re.escape(form)}(?!\d|\.\d)", plain_text) for form in forms)
-
-
-FLOWS: Flows = {"tinygsm/mind": (Options, build)}

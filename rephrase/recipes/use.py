@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from rephrase.errors import UserError
+from rephrase.recipes.lookup import is_file, matching, nearest_recipe
+from rephrase.recipes.registry import Entry, recipes
+from rephrase.recipes.sections import SamplingSection
+from rephrase.settings.paths import resolve_path
 from rephrase.settings.section import Section, as_list
+from rephrase.settings.validation import fault, nearest, nested
 
-SHIPPED_LISTS = "lists/"  # begins the names of lists that recipes bring along
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
 class Bounds(Section):
@@ -34,9 +44,9 @@ class RecipeUse(Section):
     """One recipe of the run: a name of the catalogue (`wrap/easy`, `mind/*`), or a YAML file of the user's."""
 
     use: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={}, validate_default=True)
     """Options of the recipe itself, such as EntiGraph's `triples`."""
-    sampling: dict[str, Any] = {}
+    sampling: SamplingSection = SamplingSection()
     """Sampling fields that replace the recipe's."""
     when: When | None = None
     """Which documents the recipe takes; default: all."""
@@ -47,3 +57,56 @@ class RecipeUse(Section):
     @classmethod
     def _from_name(cls, value: Any) -> Any:
         return {"use": value} if isinstance(value, str) else value
+
+    @field_validator("use")
+    @classmethod
+    def _known(cls, use: str, info: ValidationInfo) -> str:
+        if is_file(use):
+            base = (info.context or {}).get("base")
+            return resolve_path(use, base) if base is not None else use
+        if not matching(use):
+            raise fault(f"there is no recipe `{use}`", nearest_recipe(use), value=use)
+        return use
+
+    @field_validator("options")
+    @classmethod
+    def _fitting(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        entries = entries_at_hand(info.data["use"]) if "use" in info.data else []
+        if not entries:
+            return options
+        known = sorted({name for entry in entries for name in entry.options.model_fields})
+        for name in options:
+            if not known:
+                raise fault("this recipe has no options", "remove `options`; `sampling` may be changed")
+            if name not in known:
+                raise fault(f"unknown option `{name}`", nearest(name, known), (name,))
+        valid: dict[str, Any] = {}
+        for entry in entries:
+            try:
+                section = entry.options_given(options, info.context)
+            except ValidationError as failure:
+                raise nested(failure, entry.options, cure=f"`rephrase recipes show {entry.name}` shows the options") from None
+            valid |= section.model_dump(mode="json", exclude_unset=True)
+        return {name: valid[name] for name in options}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        section = handler.resolve_ref_schema(handler(schema))
+        entries = {name: entry for _, source in recipes.items() for name, entry in source.entries().items()}
+        names = {"anyOf": [{"enum": list(entries)}, {"pattern": r"[*?\[]|\.ya?ml$|^[^/]+$"}]}
+        section["properties"]["use"] |= names
+        section["allOf"] = [_options_schema(name, entry, handler) for name, entry in entries.items()]
+        return {"anyOf": [{"type": "string", **names}, section]}
+
+
+def _options_schema(name: str, entry: Entry, handler: GetJsonSchemaHandler) -> Mapping[str, Any]:
+    options = handler(entry.options.__pydantic_core_schema__)
+    return {"if": {"properties": {"use": {"const": name}}}, "then": {"properties": {"options": options}}}
+
+
+def entries_at_hand(use: str) -> list[Entry]:
+    """The recipes of an entry; none where they stand in a file of the user's that cannot be read yet: whoever needs it will say so."""
+    try:
+        return matching(use)
+    except UserError:
+        return []

@@ -7,17 +7,18 @@ listed with their registry, a user's package names its modules as entry points o
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import AfterValidator, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
+from rephrase.settings.validation import fault, nearest, nested
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -30,7 +31,7 @@ T = TypeVar("T")
 Registered = TypeVar("Registered")
 
 _LOCK = threading.RLock()
-_plugins: dict[str, None] = {}  # modules that were imported for what they register
+_plugins: set[str] = set()  # modules that were imported for what they register
 
 
 class Kinds(Generic[T]):
@@ -41,6 +42,7 @@ class Kinds(Generic[T]):
         self._shipped: tuple[str, ...] = tuple(shipped)
         self._loaded = False
         self._kinds: dict[str, T] = {}
+        self._places: dict[str, str] = {}  # where each is defined
 
     def register(self, name: str) -> Callable[[Registered], Registered]:
         """A decorator that lets configs name what it decorates. Raises `UserError` for a name that another has."""
@@ -51,12 +53,16 @@ class Kinds(Generic[T]):
 
         return decorate
 
-    def add(self, name: str, kind: Any) -> None:
-        """Let configs name a kind. Raises `UserError` for a name that another has."""
-        before = self._kinds.get(name)
-        if before is not None and _place(before) != _place(kind):  # a module that is imported again registers the same once more
+    def add(self, name: str, kind: Any, place: str = "") -> None:
+        """Let configs name a kind. `place` says where it is defined ("module.name"), for what is neither a class nor a function.
+
+        Raises `UserError` for a name that another has.
+        """
+        place = place or f"{kind.__module__}.{kind.__qualname__}"
+        before = self._places.setdefault(name, place)
+        if before != place:  # a module that is imported again registers the same once more
             raise UserError(
-                f"two packages register the {self.noun} `{name}`: {_place(before)} and {_place(kind)}",
+                f"two packages register the {self.noun} `{name}`: {before} and {place}",
                 where="plugins",
                 cure="give one of them another name",
             )
@@ -71,18 +77,18 @@ class Kinds(Generic[T]):
 
     def cure(self, name: object) -> str:
         """What to write instead of a name that is not known."""
-        near = difflib.get_close_matches(str(name), self.names(), n=1, cutoff=0.5)
-        return f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(self.names())}"
+        return nearest(name, self.names())
 
     def names(self) -> list[str]:
-        """All names, the shipped ones first, in the order in which they are registered."""
-        self._load()
-        return list(self._kinds)
+        """All names: the shipped ones in the order of their modules, then those of users' packages."""
+        return [name for name, _ in self.items()]
 
     def items(self) -> Iterator[tuple[str, T]]:
         """All kinds with their names, in the same order."""
         self._load()
-        yield from self._kinds.items()
+        order = {module: number for number, module in enumerate(self._shipped)}
+        modules = {name: place.rpartition(".")[0] for name, place in self._places.items()}
+        yield from sorted(self._kinds.items(), key=lambda item: order.get(modules[item[0]], len(order)))
 
     def __contains__(self, name: object) -> bool:
         self._load()
@@ -116,18 +122,19 @@ def load_plugin(module: str, where: str = "plugins") -> None:
         except Exception as error:  # a foreign module may raise anything
             cure = "install its package where this runs, and on the executors; or take it out"
             raise UserError(f"the plugin `{module}` cannot be imported: {type(error).__name__}: {error}", where=where, cure=cure) from error
-        _plugins[module] = None
+        _plugins.add(module)
 
 
-def plugins() -> tuple[str, ...]:
-    """The modules that were imported as plugins in this process: those that a worker of another machine needs as well."""
-    return tuple(_plugins)
+def _loaded(module: str) -> str:
+    try:
+        load_plugin(module)
+    except UserError as error:
+        raise fault(error.what, error.cure) from error
+    return module
 
 
-def _place(kind: Any) -> str:
-    """Where a kind was defined."""
-    owner = kind if hasattr(kind, "__qualname__") else type(kind)
-    return f"{owner.__module__}.{owner.__qualname__}"
+Plugin = Annotated[str, AfterValidator(_loaded)]
+"""The name of a module in a config, imported while the config is validated: what comes after it can name its kinds."""
 
 
 class ByKind:
@@ -143,21 +150,21 @@ class ByKind:
         return core_schema.with_info_before_validator_function(self._choose, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        del schema, handler
-        return {"oneOf": [settings.model_json_schema() for _, settings in self.kinds.items()]}
+        del schema
+        return {"oneOf": [handler(settings.__pydantic_core_schema__) for _, settings in self.kinds.items()]}
 
     def _choose(self, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, dict):
             return value
         name = value.get(self.key)
         if name is None:
-            raise PydanticCustomError("kind_missing", "{message}", {"message": f"`{self.key}` is missing", "cure": self._cure()})
-        if name not in self.kinds:
-            raise PydanticCustomError(
-                "kind_unknown", "{message}", {"message": f"unknown {self.kinds.noun} `{name}`", "cure": self.kinds.cure(name)}
-            )
+            raise fault(f"`{self.key}` is missing", f"`{self.key}` is one of: {', '.join(self.kinds.names())}")
+        if not isinstance(name, str) or name not in self.kinds:
+            raise fault(f"unknown {self.kinds.noun} `{name}`", self.kinds.cure(name), (self.key,), name)
         settings: type[Section] = self.kinds.find(name)
-        return settings.model_validate(value, context=info.context)
-
-    def _cure(self) -> str:
-        return f"`{self.key}` is one of: {', '.join(self.kinds.names())}"
+        try:
+            return settings.model_validate(value, context=info.context)
+        except ValidationError as failure:
+            raise nested(failure, settings) from None
+        except UserError as error:
+            raise fault(error.what, error.cure) from error

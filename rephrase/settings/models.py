@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from rephrase.settings.paths import FastTextModel
 from rephrase.settings.section import Section
 
 
 class Models(Section):
     """fastText classifiers, and how their scores become one."""
 
-    models: list[str] = Field(min_length=1)
+    models: list[FastTextModel] = Field(min_length=1)
     """Paths or `s3://` URLs."""
     combine: Literal["max", "mean"] = "max"
     of: Literal["bucket", "score"] = "bucket"

@@ -3,99 +3,154 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
+
+Place = tuple[str | int, ...]
+"""Where something stands in a config: keys, and numbers of list items from 0."""
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+_UNKNOWN_KEY = "extra_forbidden"  # pydantic's name
+_USER_ERROR = "user_error"
+_MISSING_KEY = "add it; `rephrase config` lists the keys"
 
 
 def parse_yaml(text: str, where: str) -> Any:
     """Parse YAML, or say which line is wrong."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{where}, line {mark.line + 1}" if mark else where
         raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, cure="mend the line") from error
 
 
-def validate(section: type[Any], data: Any, where: str, lines: dict[tuple[Any, ...], int] | None = None, cure: str = "") -> Any:
+def yaml_places(text: str, where: str) -> dict[Place, str]:
+    """File and line ("run.yaml, line 3") of each key and list item of a valid YAML text."""
+    places: dict[Place, str] = {}
+
+    def visit(node: yaml.Node | None, path: Place) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                places[(*path, key.value)] = f"{where}, line {key.start_mark.line + 1}"
+                visit(value, (*path, key.value))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                places[(*path, index)] = f"{where}, line {value.start_mark.line + 1}"
+                visit(value, (*path, index))
+
+    visit(yaml.compose(text, Loader=_LOADER) if text.strip() else None, ())
+    return places
+
+
+def validate(
+    section: type[Any],
+    data: Any,
+    where: str,
+    places: Mapping[Place, str] | None = None,
+    cure: str = "",
+    base: Path | None = None,
+) -> Any:
     """`data` as an object of the given section class, or a `UserError` about the first thing that is wrong with it.
 
-    `cure` is for values that are wrong; `{section}` in it stands for the first of their keys.
+    `places` says where the parts of `data` stand, `where` is for all others. `cure` is for values that are wrong; `{section}` in it
+    stands for the first of their keys. Relative paths are seen from the folder `base`.
     """
     try:
-        return section.model_validate(data)
+        return section.model_validate(data, context={"base": base})
     except ValidationError as failure:
-        raise _user_error(section, failure, where, lines or {}, cure) from None
+        raise _user_error(section, failure, data, where, places or {}, cure) from None
 
 
-def _user_error(section: type[Section], failure: ValidationError, where: str, lines: dict[tuple[Any, ...], int], cure: str) -> UserError:
+def nested(failure: ValidationError, section: type[BaseModel], place: Place = (), cure: str = "") -> ValidationError:
+    """The errors of a section that a validator has chosen itself, to be raised by it: below `place`, each with its cure.
+
+    `cure` is for wrong values; for unknown keys it is the nearest one of the section.
+    """
+    details: list[InitErrorDetails] = []
+    for error in failure.errors(include_url=False):
+        context: dict[str, Any] = {"message": error["msg"], "cure": cure, **error.get("ctx", {})}
+        if error["type"] == _UNKNOWN_KEY:
+            context["cure"] = error.get("ctx", {}).get("cure") or _nearest(error["loc"][-1], _keys_at(section, error["loc"][:-1]))
+        kind = PydanticCustomError(error["type"], "{message}", context)
+        details.append({"type": kind, "loc": (*place, *error["loc"]), "input": error["input"]})
+    return ValidationError.from_exception_data(section.__name__, details)
+
+
+def fault(what: str, cure: str, place: Place = (), value: Any = None) -> ValidationError:
+    """An error that a validator raises about what stands at `place` below it, told as it is and with its own cure."""
+    kind = PydanticCustomError(_USER_ERROR, "{message}", {"message": what, "cure": cure})
+    return ValidationError.from_exception_data("config", [{"type": kind, "loc": place, "input": value}])
+
+
+def nearest(name: object, known: Iterable[str], several: str = "there are") -> str:
+    """The cure for a name that is not known: the one that was meant, or all that there are."""
+    names = list(known)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f"did you mean `{near[0]}`?" if near else f"{several}: {', '.join(names)}"
+
+
+def _nearest(key: object, known: Iterable[str]) -> str:
+    return nearest(key, known, "known keys here")
+
+
+def _user_error(section: type[Any], failure: ValidationError, data: Any, where: str, places: Mapping[Place, str], cure: str) -> UserError:
     # An unknown key is the likeliest cause of the errors beside it (a misspelt required key is also "missing").
-    errors = sorted(failure.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    error = errors[0]
-    location = tuple(part for part in error["loc"] if part not in ("replay", "vllm", "endpoint", "echo"))
-    place = next((lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), None)
-    spot = f"{where}, line {place}" if place else where
-    key = ".".join(str(part) for part in location)
-    if error["type"] == "extra_forbidden":
-        known = _keys_at(section, error["loc"][:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        right = f"did you mean `{near[0]}`?" if near else f"known keys here: {', '.join(known)}"
-        return UserError(f"unknown key `{key}`", where=spot, cure=right)
+    error = min(failure.errors(include_url=False), key=lambda error: error["type"] != _UNKNOWN_KEY)
+    location = _location(error, data)
+    spot = next((places[location[:n]] for n in range(len(location), 0, -1) if location[:n] in places), where)
+    key = ".".join(map(str, location))
+    own: str = error.get("ctx", {}).get("cure", "")
+    if error["type"] == _USER_ERROR:
+        return UserError(error["msg"], where=spot, cure=own)
+    if error["type"] == _UNKNOWN_KEY:
+        return UserError(f"unknown key `{key}`", where=spot, cure=own or _nearest(location[-1], _keys_at(section, error["loc"][:-1])))
     if error["type"] == "missing":
-        return UserError(f"the key `{key}` is missing", where=spot, cure="add it; `rephrase config` lists the keys")
-    if error["type"].startswith("union_tag"):
-        return UserError(f"`{key}.kind` says which engine to use", where=spot, cure="one of: vllm, endpoint, replay, echo")
+        return UserError(f"the key `{key}` is missing", where=spot, cure=_MISSING_KEY)
     message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
     shown = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""
-    return UserError(f"`{key}`: {message}{shown}" if key else message, where=spot, cure=cure.replace("{section}", key.split(".")[0]))
+    told = f"`{key}`: {message}{shown}" if key else message
+    return UserError(told, where=spot, cure=own or cure.replace("{section}", key.split(".")[0]))
 
 
-def _keys_at(section: type[Section], location: tuple[Any, ...]) -> list[str]:
+def _location(error: ErrorDetails, data: Any) -> Place:
+    """Where the error stands in the data: without what pydantic puts between, such as the members of a union."""
+    kept: list[str | int] = []
+    for number, part in enumerate(error["loc"]):
+        here = isinstance(data, dict) or (isinstance(data, list) and isinstance(part, int))
+        if here and (part in data if isinstance(data, dict) else part < len(data)):  # type: ignore[operator]  # a number, in a list
+            data = data[part]
+            kept.append(part)
+        elif error["type"] == "missing":
+            return (*kept, *error["loc"][number:])
+    return tuple(kept)
+
+
+def _keys_at(section: type[Any], location: Place) -> list[str]:
     current: Any = section
     for part in location:
         if isinstance(part, int):
             continue
-        if get_origin(current) is dict:  # the part is one of its keys
-            current = get_args(current)[1]
+        mappings = [option for option in (current, *get_args(current)) if get_origin(option) is dict]
+        if mappings:  # the part is one of its keys
+            current = get_args(mappings[0])[1]
             continue
-        variants = sections_of(current)
-        tagged = [v for v in variants if "kind" in v.model_fields and part in get_args(v.model_fields["kind"].annotation)]
-        if tagged:
-            current = tagged[0]
-            continue
-        holder = next((v for v in variants if part in v.model_fields), None)
-        if holder is None:
-            return []
-        current = holder.model_fields[part].annotation
-    return sorted({name for v in sections_of(current) for name in v.model_fields})
+        holder = next((one for one in sections_of(current) if part in one.model_fields), None)
+        if holder is not None:
+            current = holder.model_fields[part].annotation
+    return sorted({name for one in sections_of(current) for name in one.model_fields})
 
 
 def sections_of(annotation: Any) -> list[type[Section]]:
-    """The sections that a type names: one, several kinds of one, or those in a list or a mapping."""
+    """The sections that a type names: one, or those in a list or a mapping."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]  # type: ignore[list-item]  # all models here are Sections
-    return [section for arg in get_args(annotation) for section in sections_of(arg)]
-
-
-def yaml_lines(text: str) -> dict[tuple[Any, ...], int]:
-    """The line (from 1) of each key and list item of a YAML text, by its path."""
-    lines: dict[tuple[Any, ...], int] = {}
-
-    def visit(node: yaml.Node | None, path: tuple[Any, ...]) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                lines[(*path, key.value)] = key.start_mark.line + 1
-                visit(value, (*path, key.value))
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                lines[(*path, index)] = value.start_mark.line + 1
-                visit(value, (*path, index))
-
-    visit(yaml.compose(text, Loader=yaml.SafeLoader), ())
-    return lines
+    return [section for argument in get_args(annotation) for section in sections_of(argument)]

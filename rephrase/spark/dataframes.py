@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rephrase.config.file import engine_of
-from rephrase.engines.factory import check_engine, open_engine
-from rephrase.engines.settings import EngineConfig
+from rephrase.engines.settings import EngineSettings
 from rephrase.errors import TaskError, UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.rows import with_generations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 def rewrite(
     frame: DataFrame,
     recipe: str | dict[str, Any] | Recipe,
-    engine: dict[str, Any] | EngineConfig,
+    engine: dict[str, Any] | EngineSettings,
     *,
     tokenizer: str,
     text: str = "text",
@@ -51,7 +50,7 @@ def rewrite(
     """
     chosen = [recipe] if isinstance(recipe, Recipe) else recipes_of([validate(RecipeUse, recipe, "recipe")])
     config = engine_of(engine)
-    check_engine(config)
+    config.check()
     if alone := next((one.name for one in chosen if one.rows is not None), None):
         cure = "run it with `rephrase run`"
         raise UserError(f"the recipe `{alone}` has rows of its own and takes none", where="rewrite", cure=cure)
@@ -82,9 +81,11 @@ def rewrite(
     )
 
 
-def _answer(rows: list[Row], recipe: Recipe, config: EngineConfig, tokenizer: Tokenizer, gpus: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def _answer(
+    rows: list[Row], recipe: Recipe, config: EngineSettings, tokenizer: Tokenizer, gpus: tuple[str, ...]
+) -> Iterator[pa.RecordBatch]:
     async def run() -> list[pa.Table]:
-        engine = open_engine(config, gpus)
+        engine = config.open(gpus)
         try:
             made, grown = [], rows
             for step in recipe.steps:

@@ -5,7 +5,7 @@ import pytest
 
 from classifiers.cascade import build_cascade
 from classifiers.rejudge import rejudged
-from rephrase.config.run import Filter
+from classifiers.settings import Filter, filter_of
 from rephrase.records import JUDGED
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 
@@ -38,7 +38,7 @@ CONFIGS = [
 
 
 def judged(config) -> pa.Table:
-    cascade = build_cascade(Filter(checks=config))
+    cascade = build_cascade(filter_of(config))
     verdicts, scores = cascade.judge(ROWS)
     rows = [
         {"id": str(n), "recipe": recipe, "step": "rewrite", "verdict": verdict, "scores": list(found.items()), "n_tokens": 1}
@@ -49,7 +49,7 @@ def judged(config) -> pa.Table:
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_kept_scores_give_the_verdicts_that_the_texts_would(config):
-    assert list(rejudged(judged(None), build_cascade(Filter(checks=config)))) == judged(config).column("verdict").to_pylist()
+    assert list(rejudged(judged(None), build_cascade(filter_of(config)))) == judged(config).column("verdict").to_pylist()
 
 
 def test_an_empty_table():

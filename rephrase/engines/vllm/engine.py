@@ -5,29 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import importlib.util
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import orjson
-
-from rephrase.engines.base import Completion, Identity, Message, Request, Sampling
+from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
 from rephrase.engines.client import DIED, Client
 from rephrase.engines.connection import Server
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.server_folder import Launch
+from rephrase.engines.vllm.settings import VllmSettings, check_installed, check_model
 from rephrase.engines.vllm.turns import Turns
-from rephrase.errors import UserError
 from rephrase.notes import EngineFigures
 from rephrase.records import content_id
 
 if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter
-    from rephrase.engines.settings import VllmEngine
 
 _RETRIES = 3  # of calls that fail while the server lives
 _CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
@@ -35,14 +31,14 @@ PROBE = Request((Message("text", "Hello"),), Sampling(max_tokens=1))
 _GONE = 3.0  # seconds that a server may take to be seen as gone after a failed call
 
 
-class Vllm:
+class Vllm(Engine):
     """Completions from the vLLM server that all tasks of this executor share.
 
     Calls under which the server dies are made again on a new one, then with nothing else on it; see `Isolation`.
     """
 
     def __init__(
-        self, config: VllmEngine, gpu_addresses: Sequence[str] = (), owner: Process | None = None, logs: str | None = None
+        self, config: VllmSettings, gpu_addresses: Sequence[str] = (), owner: Process | None = None, logs: str | None = None
     ) -> None:
         """Nothing is started yet.
 
@@ -85,12 +81,6 @@ class Vllm:
             await self._client.close()
         self._held.close()
         self._client = self._info = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def _call(self, requests: Sequence[Request]) -> list[Completion]:
         [answers] = await self._together([requests])
@@ -194,7 +184,7 @@ def find_or_start(launch: Launch, owner: Process) -> servers.ServerInfo:
     return servers.find_or_start(launch, owner)
 
 
-def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Launch:
+def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Launch:
     """How the server is started: on all the given GPUs as one tensor-parallel engine, on CPU without any."""
     arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
@@ -223,7 +213,7 @@ def launch(config: VllmEngine, gpu_addresses: Sequence[str] = (), logs: str | No
     )
 
 
-def model_revision(config: VllmEngine) -> str | None:
+def model_revision(config: VllmSettings) -> str | None:
     """Which state of the model writes: the configured revision, the commit in the hub's cache, or a digest of the model's folder.
 
     The digest is made of config.json and the names and sizes of all files: weights of the same size are not told apart.
@@ -240,33 +230,7 @@ def model_revision(config: VllmEngine) -> str | None:
     return os.path.basename(os.path.dirname(path)) if isinstance(path, str) else None  # …/snapshots/COMMIT/config.json
 
 
-def check_model(config: VllmEngine) -> None:
-    """Raise a `UserError` if the model is a path where no model is. Hub ids are left to the server."""
-    model = config.model
-    if not _is_path(model):
-        return
-    cure = "give a folder with the model's config.json and weights, or a hub id"
-    if "://" in model:
-        raise UserError("models are read from disk or the hub, not from URLs", where=model, cure=cure)
-    if not os.path.isdir(model):
-        raise UserError("there is no such model folder", where=model, cure=cure)
-    try:
-        with open(os.path.join(model, "config.json"), "rb") as file:
-            orjson.loads(file.read())
-    except FileNotFoundError as error:
-        raise UserError("the model folder has no config.json", where=model, cure=cure) from error
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UserError(f"the model's config.json cannot be read: {error}", where=model, cure=cure) from error
-
-
-def check_installed(where: str) -> None:
-    """Raise a `UserError` for the model or server named by `where` if this machine has no vLLM."""
-    if importlib.util.find_spec("vllm") is None:
-        cure = "pip install 'rephrase[gpu]', or 'rephrase[cpu]' without a GPU"
-        raise UserError("vLLM is not installed on this machine", where=where, cure=cure)
-
-
-def argument(config: VllmEngine, name: str) -> str | None:
+def argument(config: VllmSettings, name: str) -> str | None:
     """The value of one of the configured server arguments, written `--name value` or `--name=value`."""
     for option, value in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
         if option == name:
@@ -274,8 +238,3 @@ def argument(config: VllmEngine, name: str) -> str | None:
         if option.startswith(f"{name}="):
             return option[len(name) + 1 :]
     return None
-
-
-def _is_path(model: str) -> bool:
-    # A hub id has at most one slash.
-    return model.startswith((".", "/", "~")) or model.count("/") > 1 or os.path.isdir(model)

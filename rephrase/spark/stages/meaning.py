@@ -66,10 +66,10 @@ class Checks(Defaults):
         return [self._check(check, fill=fill) if isinstance(check, dict) and "settings" in check else check for check in value]
 
     def _check(self, check: dict[str, Any], *, fill: bool) -> dict[str, Any]:
-        from classifiers.checks import KINDS
+        from classifiers.checks import checks
 
-        kind = KINDS.get(check["check"])  # a later version may lack one
-        defaults = defaults_of(kind.settings) if kind else Defaults()
+        known = check["check"] in checks  # a later version may lack one
+        defaults = defaults_of(checks.find(check["check"]).Settings) if known else Defaults()
         recipes = {pattern: settings for pattern, settings in check["recipes"].items() if self._fits(pattern)}
         settings = defaults.apply(check["settings"], fill=fill)
         return {**check, "settings": settings, "recipes": Each(defaults).apply(recipes, fill=fill)}

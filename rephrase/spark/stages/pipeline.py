@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.settings.paths import FastTextModel, InputFiles, paths_in
 from rephrase.spark.stages.base import Redo, Stage
 from rephrase.spark.stages.declarations.dedup import Dedup, DedupDocuments
 from rephrase.spark.stages.declarations.filter import Filter
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 STAGES: tuple[Stage, ...] = (Shard(), Screen(), DedupDocuments(), Rewrite(), Filter(), Dedup(), Mix())
 """In the order in which a run goes through them."""
-
-_FASTTEXT = ("quality", "language", "ensemble")  # checks whose models are fastText's
 
 
 def commands() -> dict[str, list[Stage]]:
@@ -58,16 +57,9 @@ def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool 
 
 def fasttext_models(run: Run) -> list[str]:
     """The fastText models that the run's stages apply."""
-    sections = [section.checks for section in (run.screen, run.filter) if section is not None and section.checks]
-    found = [settings for checks in sections for check in checks if isinstance(check, dict) for settings in check.items()]
-    models = [path for name, settings in found if settings and settings.get("use", name) in _FASTTEXT for path in _models(settings)]
-    given = run.input
-    scoring = [path for one in given.scores.values() for path in one.models] if given else []
-    return [*models, *scoring, *([given.language_model] if given and given.language_model else ())]
-
-
-def _models(settings: dict[str, Any]) -> list[str]:
-    return [path for path in (settings.get("model"), *(settings.get("models") or ())) if isinstance(path, str)]
+    checks = [check for section in (run.screen, run.filter) if section for check in section.checks or ()]
+    sections = [section for check in checks for _, section in check.sections()]
+    return list(dict.fromkeys(path for section in (*sections, run) for path in paths_in(section, FastTextModel)))
 
 
 def check(run: Run, *, here: bool = False) -> None:
@@ -77,7 +69,6 @@ def check(run: Run, *, here: bool = False) -> None:
     """
     from classifiers.cascade import build_cascade
     from classifiers.fasttext.model import check_exists
-    from rephrase.engines.factory import check_engine
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
 
@@ -86,7 +77,7 @@ def check(run: Run, *, here: bool = False) -> None:
     grounded = next((recipe.name for recipe in recipes if recipe.rows is None), None)
     if run.input is None and grounded:
         raise UserError(f"the recipe `{grounded}` works on documents, and the run has no `input`", where="recipes", cure="name files there")
-    for pattern in run.input.paths if run.input else ():
+    for pattern in paths_in(run, InputFiles):
         storage.expand(pattern)
     storage.check_writable(run.output)
     for model in fasttext_models(run):
@@ -96,5 +87,5 @@ def check(run: Run, *, here: bool = False) -> None:
         from rephrase.spark.stages.screen import screening
 
         screening(run)
-    build_cascade(run.filter, recipes=[recipe.name for recipe in recipes])
-    check_engine(run.engine, here=here)
+    build_cascade(run.filter)
+    run.engine.check(here=here)

@@ -15,8 +15,6 @@ import pyarrow as pa
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
 from rephrase import storage
-from rephrase.config.run import Filter
-from rephrase.errors import UserError
 from rephrase.notes import ScreenedNote
 from rephrase.records import KEEP, SCREENED
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.session import LazySession
 
 RECIPE = "document"  # stands for the recipe in settings and rows
-_OF_REWRITES = ("finished", "parsed", "leaked", "copied", "facts", "similarity", "field")
 _ROWS = 512  # documents judged at a time
 
 
@@ -61,15 +58,9 @@ def meaning_of(run: Run, cascade: Cascade) -> Meaning:
 
 
 def screening(run: Run) -> Cascade:
-    """The checks of the config. Raises `UserError` for unknown ones, and for those that compare a rewrite with its passage."""
+    """The checks of the config. Raises `UserError` like `build_cascade`."""
     assert run.screen is not None
-    cascade = build_cascade(Filter(checks=run.screen.checks), "screen.checks")
-    for check in cascade.configured:
-        if check.kind in _OF_REWRITES:
-            raise UserError(
-                f"`{check.kind}` judges a rewrite, and documents are none", where="screen.checks", cure="list it under filter.checks"
-            )
-    return cascade
+    return build_cascade(run.screen)
 
 
 def screen_unit(unit: Unit[str], *, cascade: Cascade) -> None:

@@ -14,9 +14,10 @@ from classifiers.batch import JudgeBatch
 from classifiers.benchmark_index import Index, aligned, load_index
 from classifiers.benchmarks import Benchmark
 from classifiers.cascade import build_cascade
+from classifiers.settings import filter_of
 from classifiers.words import words_of
 from rephrase.config.file import load_run
-from rephrase.config.run import Filter, Run
+from rephrase.config.run import Run
 from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 from tests.classifiers.test_words import plain_words
@@ -227,9 +228,13 @@ def test_an_item_of_two_benchmarks_is_judged_by_the_rules_of_both(tmp_path):
         (b"{\n", {}, r"quiz.jsonl, row 1: not a JSON object"),
         (b'{"question": "Too short."}\n', {}, r"quiz.jsonl: no item of the benchmark `quiz` can be found: 1 have fewer than 8 words"),
         (b"", {}, r"no item of the benchmark `quiz`"),
-        (orjson.dumps({"question": SHORT}), {"fields": []}, r"`benchmarks.0.fields`: Tuple should have at least 1 item"),
-        (b"", {"ngram": 14}, r"filter.checks.contamination: `benchmarks.0.ngram`: Input should be less than or equal to 13"),
-        (b"", {"ngrams": 13}, r"unknown key `benchmarks.0.ngrams` .did you mean `ngram`"),
+        (
+            orjson.dumps({"question": SHORT}),
+            {"fields": []},
+            r"benchmarks.0.fields`: Tuple should have at least 1 item",
+        ),
+        (b"", {"ngram": 14}, r"`checks.0.contamination.benchmarks.0.ngram`: Input should be less than or equal to 13"),
+        (b"", {"ngrams": 13}, r"unknown key `checks.0.contamination.benchmarks.0.ngrams` .did you mean `ngram`"),
         (b"", {"paths": "no-such.jsonl"}, r"no-such.jsonl: no input files found"),
     ],
 )
@@ -237,20 +242,20 @@ def test_faults_are_named(tmp_path, content, settings, message):
     (tmp_path / "quiz.jsonl").write_bytes(content)
     benchmark = {"name": "quiz", "paths": str(tmp_path / "quiz.jsonl"), **settings}
     with pytest.raises(UserError, match=message):
-        build_cascade(Filter(checks=[{"contamination": {"benchmarks": [benchmark]}}]))
+        build_cascade(filter_of([{"contamination": {"benchmarks": [benchmark]}}]))
 
 
 def test_benchmarks_of_one_name_and_none(tmp_path):
     quiz = {"name": "quiz", "paths": write(tmp_path / "quiz.jsonl", [QUESTION])}
     with pytest.raises(UserError, match="two benchmarks have the same name"):
-        build_cascade(Filter(checks=[{"contamination": {"benchmarks": [quiz, quiz]}}]))
-    with pytest.raises(UserError, match="`benchmarks` is missing"):
-        build_cascade(Filter(checks=["contamination"]))
+        build_cascade(filter_of([{"contamination": {"benchmarks": [quiz, quiz]}}]))
+    with pytest.raises(UserError, match=r"contamination\.benchmarks` is missing"):
+        build_cascade(filter_of(["contamination"]))
 
 
 def test_the_check(tmp_path):
     quiz = {"name": "quiz", "paths": write(tmp_path / "quiz.jsonl", [QUESTION])}
-    cascade = build_cascade(Filter(checks=["finished", {"contamination": {"benchmarks": [quiz]}}]))
+    cascade = build_cascade(filter_of(["finished", {"contamination": {"benchmarks": [quiz]}}]))
     rows: JudgeBatch = batch([SOURCE + QUESTION, REWRITE, None, QUESTION[:75]], errors=[None, None, "parse:x", None])
     verdicts, scores = pickle.loads(pickle.dumps(cascade)).judge(rows)
     assert verdicts == ["contamination", "keep", "parsed", "keep"]
@@ -264,18 +269,18 @@ def test_the_check(tmp_path):
     assert before[1]["settings"]["benchmarks_digest"]
     load_index.cache_clear()
     write(tmp_path / "quiz.jsonl", [OTHER])
-    assert before != build_cascade(Filter(checks=["finished", {"contamination": {"benchmarks": [quiz]}}])).describe()
+    assert before != build_cascade(filter_of(["finished", {"contamination": {"benchmarks": [quiz]}}])).describe()
 
 
 def test_a_contaminated_passage_taints_its_rewrites(tmp_path):
     quiz = {"name": "quiz", "paths": write(tmp_path / "quiz.jsonl", [OTHER, QUESTION])}
     rows = [REWRITE, REWRITE, None, QUESTION], [SOURCE + QUESTION, SOURCE, SOURCE + QUESTION, ""]
-    cascade = build_cascade(Filter(checks=[{"contamination": {"benchmarks": [quiz]}}]))
+    cascade = build_cascade(filter_of([{"contamination": {"benchmarks": [quiz]}}]))
     verdicts, scores = cascade.judge(batch(*rows, errors=[None, None, "parse:x", None]))
     assert verdicts == ["contamination", "keep", "parsed", "contamination"]
     assert [row.get("contamination.source") for row in scores] == [1, 0, None, None]
     assert [row.get("contamination.quiz") for row in scores] == [None, None, None, 2]
-    cascade = build_cascade(Filter(checks=[{"contamination": {"benchmarks": [quiz], "sources": False}}]))
+    cascade = build_cascade(filter_of([{"contamination": {"benchmarks": [quiz], "sources": False}}]))
     assert cascade.judge(batch(*rows, errors=[None, None, "parse:x", None]))[0] == ["keep", "keep", "parsed", "contamination"]
 
 
@@ -294,13 +299,13 @@ def test_paths_are_relative_to_the_config(tmp_path):
         "filter: {checks: [{contamination: {benchmarks: [{name: a, paths: a.jsonl}, {name: b, paths: [s3://b/c, /d]}]}}]}\n"
     )
     run: Run = load_run(str(tmp_path / "run.yaml"))
-    benchmarks = run.filter.checks[0]["contamination"]["benchmarks"]
+    benchmarks = run.filter.checks[0].given.base["benchmarks"]
     assert [benchmark["paths"] for benchmark in benchmarks] == [[str(tmp_path / "a.jsonl")], ["s3://b/c", "/d"]]
 
 
 def test_scores_are_arrays_as_long_as_the_batch(tmp_path):
     quiz = {"name": "quiz", "paths": write(tmp_path / "quiz.jsonl", [QUESTION])}
-    check = build_cascade(Filter(checks=[{"contamination": {"benchmarks": [quiz]}}])).checks("")[0]
+    check = build_cascade(filter_of([{"contamination": {"benchmarks": [quiz]}}])).checks("")[0]
     result = check(batch([None, ""], errors=["x", None]))
     assert np.isnan(result.scores["contamination.ratio"]).all()
     assert result.keep.all()

@@ -8,7 +8,7 @@ import pytest
 
 from classifiers.cascade import build_cascade
 from classifiers.datatrove_parts import _load
-from rephrase.config.run import Filter
+from classifiers.settings import filter_of
 from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 
@@ -43,7 +43,7 @@ def test_verdicts_are_those_of_datatrove(name, arguments):
     results = [plain.filter(Document(text=text, id=str(i), metadata={})) for i, text in enumerate(TEXTS)]
     kept = [result is True for result in results]
     assert len(set(kept)) == 2, "the texts must try the filter"
-    cascade = build_cascade(Filter(checks=[check(filter=name, arguments=arguments)]))
+    cascade = build_cascade(filter_of([check(filter=name, arguments=arguments)]))
     verdicts, scores = pickle.loads(pickle.dumps(cascade)).judge(batch(TEXTS))
     assert verdicts == ["keep" if keep else "gopher" for keep in kept]
     for result, keep, row in zip(results, kept, scores, strict=True):
@@ -52,14 +52,14 @@ def test_verdicts_are_those_of_datatrove(name, arguments):
 
 
 def test_the_reason_is_a_score():
-    cascade = build_cascade(Filter(checks=[check(filter="C4ParagraphFilter")]))
+    cascade = build_cascade(filter_of([check(filter="C4ParagraphFilter")]))
     verdicts, scores = cascade.judge(batch([PARAGRAPHS, REWRITE]))
     assert verdicts == ["keep", "gopher"]
     assert scores == [{"gopher": 1.0}, {"gopher": 0.0, "gopher.< 3 paragraphs": 1.0}]
 
 
 def test_rows_without_text_have_no_score():
-    verdicts, scores = build_cascade(Filter(checks=[check(filter="RegexFilter", arguments={"regex_exp": "reef"})])).judge(
+    verdicts, scores = build_cascade(filter_of([check(filter="RegexFilter", arguments={"regex_exp": "reef"})])).judge(
         batch([None, REWRITE, "No such word."], errors=["parse:x", None, None])
     )
     assert verdicts == ["parsed", "gopher", "keep"]
@@ -74,7 +74,7 @@ def test_a_text_on_which_the_filter_fails_is_dropped_alone(monkeypatch):
             return sum(map(len, doc.text.split())) / (len(doc.text.split()) - 2) > 0
 
     monkeypatch.setattr(filters, "Average", Average, raising=False)
-    verdicts, scores = build_cascade(Filter(checks=[check(filter="Average")])).judge(batch([REWRITE, "Two words"]))
+    verdicts, scores = build_cascade(filter_of([check(filter="Average")])).judge(batch([REWRITE, "Two words"]))
     assert verdicts == ["keep", "gopher"]
     assert scores[1] == {"gopher": 0.0, "gopher.ZeroDivisionError": 1.0}
 
@@ -87,13 +87,13 @@ def test_a_text_on_which_the_filter_fails_is_dropped_alone(monkeypatch):
         ({"filter": "BaseFilter"}, "datatrove has no filter `BaseFilter`"),
         ({"filter": "GopherQualityFilter", "arguments": {"min_words": 5}}, "the check `gopher`: .*'min_words'.*min_doc_words: "),
         ({"filter": "RegexFilter"}, "missing a required argument: 'regex_exp'"),
-        ({"filter": "GopherQualityFilter", "arguments": [1]}, "filter.checks.gopher: `arguments`"),
-        ({}, "the key `filter` is missing"),
+        ({"filter": "GopherQualityFilter", "arguments": [1]}, r"`checks\.0\.gopher\.arguments`: Input should be a valid dictionary"),
+        ({}, r"the key `checks\.0\.gopher\.filter` is missing"),
     ],
 )
 def test_faults_are_named(settings, message):
     with pytest.raises(UserError, match=message):
-        build_cascade(Filter(checks=[check(**settings)]))
+        build_cascade(filter_of([check(**settings)]))
 
 
 def test_a_filter_that_needs_more_than_a_text(monkeypatch):
@@ -105,7 +105,7 @@ def test_a_filter_that_needs_more_than_a_text(monkeypatch):
 
     monkeypatch.setattr(filters, "Linked", Linked, raising=False)
     with pytest.raises(UserError, match=r"Linked fails: KeyError: 'url'.*without metadata"):
-        build_cascade(Filter(checks=[check(filter="Linked")]))
+        build_cascade(filter_of([check(filter="Linked")]))
 
 
 def test_a_filter_that_lacks_a_package(monkeypatch):
@@ -117,17 +117,17 @@ def test_a_filter_that_lacks_a_package(monkeypatch):
 
     monkeypatch.setattr(filters, "Lacking", Lacking, raising=False)
     with pytest.raises(UserError, match=r"Lacking: No module named 'no_such_package' .install it on the driver and the executors"):
-        build_cascade(Filter(checks=[check(filter="Lacking")]))
+        build_cascade(filter_of([check(filter="Lacking")]))
 
 
 def test_without_datatrove(monkeypatch):
     monkeypatch.setitem(sys.modules, "datatrove.pipeline.filters", None)
     _load.cache_clear()
     with pytest.raises(UserError, match=r"datatrove cannot be imported.*pip install"):
-        build_cascade(Filter(checks=[check(filter="GopherQualityFilter")]))
+        build_cascade(filter_of([check(filter="GopherQualityFilter")]))
 
 
 def test_two_filters_with_names_of_their_own():
     settings = {"use": "datatrove", "filter": "RegexFilter"}
     checks = [{name: settings | {"arguments": {"regex_exp": name}}} for name in ("list", "reef")]
-    assert build_cascade(Filter(checks=checks)).judge(batch([SOURCE, LINES, "Neither."]))[0] == ["reef", "list", "keep"]
+    assert build_cascade(filter_of(checks)).judge(batch([SOURCE, LINES, "Neither."]))[0] == ["reef", "list", "keep"]

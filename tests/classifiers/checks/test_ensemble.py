@@ -14,7 +14,7 @@ from classifiers.fasttext.card import read_card
 from classifiers.fasttext.model import load_model
 from classifiers.fasttext.settings import CalibrateSettings, TrainSettings
 from classifiers.fasttext.train import train
-from rephrase.config.run import Filter
+from classifiers.settings import filter_of
 from rephrase.errors import UserError
 from rephrase.readers import RawDocument
 from rephrase.readers.settings import Input
@@ -75,7 +75,7 @@ def test_bounds_and_rows_without_text(models):
 
 
 def test_in_a_cascade(models):
-    cascade = build_cascade(Filter(checks=[{"ensemble": {"models": models, "min": 12}}]))
+    cascade = build_cascade(filter_of([{"ensemble": {"models": models, "min": 12}}]))
     verdicts, _ = pickle.loads(pickle.dumps(cascade)).judge(batch(TEXTS))
     assert set(verdicts) == {"keep", "ensemble"}
     before = cascade.describe()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from classifiers.cascade import build_cascade
 from classifiers.checks.facts import FactCheck, FactsSettings, facts_of
-from rephrase.config.run import Filter
+from classifiers.settings import filter_of
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 
 CURIE = (
@@ -208,7 +208,7 @@ def test_languages_are_not_rejected_for_their_capitals():
 
 def test_the_default_cascade_rejects_a_rephrasing_that_invents():
     text = INVENTED * 2  # long enough for the check of length
-    cascade = build_cascade(Filter(checks=["facts"]))
+    cascade = build_cascade(filter_of(["facts"]))
     assert cascade.judge(batch([text, CURIE_REWRITE], CURIE, recipe="wrap/medium"))[0] == ["facts", "keep"]
     assert cascade.judge(batch([text], CURIE, recipe="mind/debate"))[0] == ["keep"]
     assert cascade.judge(batch([REWRITE, GERMAN_REWRITE], [SOURCE, GERMAN]))[0] == ["keep", "keep"]

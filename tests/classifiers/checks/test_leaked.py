@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from classifiers.cascade import build_cascade
 from classifiers.checks.leaked import Leaked, LeakedSettings
-from rephrase.config.run import Filter
+from classifiers.settings import Filter
 from rephrase.recipes.catalogue import catalogue
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 

@@ -9,7 +9,7 @@ import pytest
 from classifiers.cascade import build_cascade
 from classifiers.checks import perplexity
 from classifiers.checks.perplexity import Perplexity, PerplexitySettings
-from rephrase.config.run import Filter
+from classifiers.settings import filter_of
 from rephrase.errors import UserError
 from tests.classifiers.batches import batch
 
@@ -80,7 +80,7 @@ def test_bounds(plain):
 
 def test_faults_are_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "kenlm", None)
-    cascade = build_cascade(Filter(checks=[{"perplexity": {"model": str(tmp_path / "no.arpa"), "max": 10}}]))
+    cascade = build_cascade(filter_of([{"perplexity": {"model": str(tmp_path / "no.arpa"), "max": 10}}]))
     with pytest.raises(UserError, match=r"check `perplexity`: the package `kenlm` .*pip install kenlm"):
         cascade.judge(batch(["the sea"]))
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from classifiers.cascade import build_cascade
 from classifiers.checks.repetition import DUPLICATE_SIZES, TOP_SIZES, Repetition, RepetitionSettings, ngram_fractions
+from classifiers.settings import filter_of
 from classifiers.words import words_of
-from rephrase.config.run import Filter
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 
 
@@ -91,7 +91,7 @@ DIALOGUE = "\n\n".join(
     ],
 )
 def test_good_texts_pass(recipe, text):
-    assert build_cascade(Filter(checks=["repetition"])).judge(batch([text], recipe=recipe))[0] == ["keep"]
+    assert build_cascade(filter_of(["repetition"])).judge(batch([text], recipe=recipe))[0] == ["keep"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_good_texts_pass(recipe, text):
 )
 @pytest.mark.parametrize("recipe", ["wrap/medium", "mind/debate", "wrap/qa"])
 def test_loops_fail(recipe, text):
-    assert build_cascade(Filter(checks=["repetition"])).judge(batch([text], recipe=recipe))[0] == ["repetition"]
+    assert build_cascade(filter_of(["repetition"])).judge(batch([text], recipe=recipe))[0] == ["repetition"]
 
 
 def test_rows_without_text_have_no_scores():

@@ -14,7 +14,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from classifiers.cascade import build_cascade
 from classifiers.checks import similarity
 from classifiers.checks.similarity import Similarity, SimilaritySettings, cosines
-from rephrase.config.run import Filter
+from classifiers.settings import filter_of
 from rephrase.errors import UserError
 from tests.classifiers.batches import batch
 
@@ -112,7 +112,7 @@ def test_a_model_of_sentence_transformers(tmp_path):
 @pytest.mark.parametrize(("kind", "module"), [("model2vec", "model2vec"), ("sentence-transformers", "sentence_transformers")])
 def test_a_missing_package_is_named(monkeypatch, kind, module):
     monkeypatch.setitem(sys.modules, module, None)
-    cascade = build_cascade(Filter(checks=[{"near": {"use": "similarity", "model": "some/folder", "kind": kind}}]))
+    cascade = build_cascade(filter_of([{"near": {"use": "similarity", "model": "some/folder", "kind": kind}}]))
     with pytest.raises(UserError, match=rf"check `near`: the package `{module}` .*pip install {kind}"):
         cascade.judge(batch(["the sea"]))
 

@@ -14,8 +14,8 @@ from classifiers.fasttext.calibrate import calibrate
 from classifiers.fasttext.card import read_card
 from classifiers.fasttext.model import load_model
 from classifiers.fasttext.settings import CalibrateSettings
+from classifiers.settings import filter_of
 from rephrase import storage
-from rephrase.config.run import Filter
 from rephrase.errors import UserError
 from rephrase.settings.validation import validate
 from tests.classifiers.batches import batch
@@ -121,7 +121,7 @@ def test_the_check_uses_the_threshold_of_the_source(model, texts):
 
 
 def test_verdicts_depend_on_thresholds_of_sources(model, texts):
-    config = Filter(checks=[{"quality": {"model": model}}])
+    config = filter_of([{"quality": {"model": model}}])
     before = build_cascade(config).describe()
     calibrate(model, [texts], CalibrateSettings(keep_rate=0.25, per_source=True))
     after = build_cascade(config)

@@ -12,6 +12,7 @@ from rephrase import storage
 from rephrase.cli.documents import sample
 from rephrase.cli.main import main
 from rephrase.config.file import load_run
+from rephrase.engines.echo import EchoSettings
 from rephrase.errors import UserError
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.storage import tables
@@ -34,7 +35,7 @@ def is_math(prompt: str) -> bool:
 @pytest.fixture
 def judge(monkeypatch) -> Scripted:
     engine = Scripted(lambda prompt: "Yes." if is_math(prompt) else "No.")
-    monkeypatch.setattr("rephrase.engines.factory.open_engine", lambda *_: engine)
+    monkeypatch.setattr(EchoSettings, "open", lambda *_: engine)
     return engine
 
 
@@ -83,10 +84,10 @@ def test_grades_are_labels_too_and_a_recipe_without_any_is_refused(tmp_path, tok
     raw.write_text("".join(json.dumps(line) + "\n" for line in corpus(4)))
     path = write_run(tmp_path, tokenizer_file, {"kind": "echo"})
     answers = ["It teaches. Score: 4", "No reason given", "Score: 9", "Score: 0"] * 4
-    monkeypatch.setattr("rephrase.engines.factory.open_engine", lambda *_: Scripted(answers))
+    monkeypatch.setattr(EchoSettings, "open", lambda *_: Scripted(answers))
     main(["label", str(raw), "--config", str(path), "-o", str(tmp_path / "grades.jsonl")])
     assert {json.loads(line)["label"] for line in (tmp_path / "grades.jsonl").read_text().splitlines()} == {4.0, 0.0}
-    monkeypatch.setattr("rephrase.engines.factory.open_engine", lambda *_: Scripted("Some text."))
+    monkeypatch.setattr(EchoSettings, "open", lambda *_: Scripted("Some text."))
     for rubric, words in (("wrap/easy", "gives neither a label nor a score"), ("mga/reformulate", "one recipe of one step")):
         with pytest.raises(SystemExit):
             main(["label", str(raw), "--config", str(path), "--rubric", rubric, "-o", str(tmp_path / "x.jsonl")])

@@ -27,7 +27,7 @@ from tests.rephrase.cli.test_main import config
         ("run run.yaml --set recipes=[]", "`recipes`: ", "`rephrase config recipes` explains the keys"),
         (
             "run run.yaml --set filter.checks=[{length:{max_ratio:-1}}]",
-            "`max_ratio`: Input should be greater than 0",
+            "length.max_ratio`: Input should be greater than 0",
             "`rephrase config checks.length` explains the keys",
         ),
         ("run run.yaml --set recipes.0.use=wrap/qa", "--set: `recipes` is a list", "replace it whole"),

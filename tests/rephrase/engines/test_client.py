@@ -11,9 +11,8 @@ from aiohttp import web
 from rephrase.engines import client as client_module
 from rephrase.engines.base import Completion, Message, Request, Sampling
 from rephrase.engines.client import without_thinking
-from rephrase.engines.endpoint import Endpoint, check_endpoint
+from rephrase.engines.endpoint import Endpoint, EndpointSettings
 from rephrase.engines.prompts import ChatPrompter
-from rephrase.engines.settings import EndpointEngine
 from rephrase.errors import UserError
 from tests.tiny_model import make_tokenizer
 
@@ -90,7 +89,7 @@ def complete(behave, requests: Sequence[Request], **config) -> tuple[list[Comple
     async def run() -> tuple[list[Completion], Misbehaving]:
         async with serving(behave) as server:
             settings = {"kind": "endpoint", "url": server.url, "model": "m", "retries": 3} | config
-            async with Endpoint(EndpointEngine(**settings)) as engine:
+            async with Endpoint(EndpointSettings(**settings)) as engine:
                 return await engine.complete(requests), server
 
     return asyncio.run(run())
@@ -179,7 +178,7 @@ def test_an_outage_without_end_is_an_error_of_the_request():
 
 def test_a_server_that_never_answers_is_a_user_error():
     with pytest.raises(UserError, match="the endpoint does not answer"):
-        asyncio.run(Endpoint(EndpointEngine(kind="endpoint", url="http://127.0.0.1:9/v1", model="m", retries=1)).complete([ask()]))
+        asyncio.run(Endpoint(EndpointSettings(kind="endpoint", url="http://127.0.0.1:9/v1", model="m", retries=1)).complete([ask()]))
 
 
 @pytest.mark.parametrize(
@@ -297,12 +296,12 @@ def test_reasoning_is_taken_off(text, opened, answer):
 
 def test_settings_are_checked_without_the_endpoint(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    config = EndpointEngine(kind="endpoint", url="https://api.example.com/v1", model="m")
+    config = EndpointSettings(kind="endpoint", url="https://api.example.com/v1", model="m")
     with pytest.raises(UserError, match="OPENAI_API_KEY is not set"):
-        check_endpoint(config)
+        config.check()
     with pytest.raises(UserError, match="not an http"):
-        check_endpoint(config.model_copy(update={"url": "localhost:8000/v1"}))
+        config.model_copy(update={"url": "localhost:8000/v1"}).check()
     for url in ("http://localhost:8000/v1", "https://localhost:8000/v1", "http://vllm.default.svc:8000/v1"):
-        check_endpoint(config.model_copy(update={"url": url}))
+        config.model_copy(update={"url": url}).check()
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    check_endpoint(config)
+    config.check()

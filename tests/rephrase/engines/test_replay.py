@@ -11,10 +11,8 @@ import zstandard
 
 from rephrase import storage
 from rephrase.engines.base import Completion, Identity, Message, Request, Sampling
-from rephrase.engines.factory import check_engine, open_engine
 from rephrase.engines.recording import Recording
-from rephrase.engines.replay import Replay, Reuse
-from rephrase.engines.settings import ReplayEngine
+from rephrase.engines.replay import Replay, ReplaySettings, Reuse
 from rephrase.errors import UserError
 from rephrase.records import GENERATION
 from rephrase.storage import tables
@@ -24,9 +22,9 @@ REQUESTS = [Request((Message("user", text),), Sampling()) for text in "abcd"]
 
 def replayed(path: str, requests=REQUESTS) -> list[Completion]:
     async def run() -> list[Completion]:
-        config = ReplayEngine(kind="replay", path=path)
-        check_engine(config)
-        async with open_engine(config) as engine:
+        config = ReplaySettings(kind="replay", path=path)
+        config.check()
+        async with config.open() as engine:
             assert engine.model == "recorded"
             return await engine.complete(requests)
 
@@ -85,7 +83,7 @@ def test_only_what_no_earlier_run_has_is_asked_for(tmp_path):
     tables.commit(str(tmp_path / "1.parquet"), pa.Table.from_pylist(rows[:2], schema=GENERATION))
     tables.commit(str(tmp_path / "2.parquet"), pa.Table.from_pylist(rows[2:], schema=GENERATION), row_groups=[1, 1])
     (tmp_path / "none.jsonl").write_bytes(lines(*(record(r, "asked", finish_reason="stop") for r in REQUESTS)))
-    engine = Replay(ReplayEngine(kind="replay", path=str(tmp_path / "none.jsonl"), model="m"))
+    engine = Replay(ReplaySettings(kind="replay", path=str(tmp_path / "none.jsonl"), model="m"))
 
     def texts(*, errors: bool, any_attempt: bool = False) -> list[str]:
         files = [str(tmp_path / "1.parquet"), str(tmp_path / "2.parquet")]

@@ -9,6 +9,7 @@ from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue, recipes_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
+from rephrase.settings.validation import validate
 
 MINE = """\
 family: mine
@@ -128,11 +129,11 @@ def test_a_wrong_recipe_file_is_refused_with_line_and_reason(tmp_path, before, a
 
 def test_mistaken_uses_are_refused():
     with pytest.raises(UserError, match=r"no recipe `wrap/medum` \(did you mean `wrap/medium`\?\)"):
-        recipes_of([use("wrap/medum")])
+        validate(RecipeUse, "wrap/medum", "recipe")
     with pytest.raises(UserError, match="`wrap/easy` is named twice"):
         recipes_of([use("wrap/*"), use("wrap/easy")])
-    with pytest.raises(UserError, match=r"unknown key `tripples` \(did you mean `triples`\?\)"):
-        recipes_of([use("entigraph", options={"tripples": 1})])
+    with pytest.raises(UserError, match=r"unknown option `tripples` \(did you mean `triples`\?\)"):
+        validate(RecipeUse, {"use": "entigraph", "options": {"tripples": 1}}, "recipe")
     with pytest.raises(UserError, match="no such recipe file"):
         recipes_of([use("/nowhere/mine.yaml")])
 

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from classifiers.cascade import Cascade, build_cascade
-from rephrase.config.run import Filter
+from classifiers.settings import filter_of
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import catalogue
 from rephrase.records import Document
@@ -277,7 +277,7 @@ def cascade(tmp_path_factory) -> Cascade:
     model = fasttext.train_supervised(str(folder / "lines.txt"), epoch=30, lr=0.5, dim=8, minn=2, maxn=4, thread=1, verbose=0)
     model.save_model(str(folder / "lid.bin"))
     language = {"language": {"model": str(folder / "lid.bin"), "min": 0.6}}
-    return build_cascade(Filter(checks=["finished", "parsed", "chatter", "leaked", language]))
+    return build_cascade(filter_of(["finished", "parsed", "chatter", "leaked", language]))
 
 
 EVERY = [

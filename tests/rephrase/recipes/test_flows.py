@@ -14,6 +14,7 @@ from rephrase.recipes.catalogue import catalogue, recipes_of
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
+from rephrase.settings.validation import validate
 from tests.rephrase.recipes.play import cut, play
 from tests.rephrase.recipes.test_families import PAIRS, PASSAGE, PROSE, REFUSAL
 
@@ -129,8 +130,8 @@ def test_rows_are_drawn_alike_every_time_and_lists_may_be_the_users(tokenizer, t
     assert all(row.metadata["first"] != row.metadata["second"] for row in pairs)
     with pytest.raises(UserError, match="there is no such list"):
         recipes_of([RecipeUse(use="tinystories/story", options={"verbs": "/nowhere.txt"})])
-    with pytest.raises(UserError, match="not a number"):
-        recipes_of([RecipeUse(use="tinystories/story", options={"count": "many"})])
+    with pytest.raises(UserError, match=r"`options.count`: Input should be a valid integer, not 'many'"):
+        validate(RecipeUse, {"use": "tinystories/story", "options": {"count": "many"}}, "recipe")
 
 
 def test_exercises_come_with_their_solution(tokenizer):

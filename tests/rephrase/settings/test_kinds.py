@@ -42,8 +42,8 @@ def test_a_section_is_of_the_class_that_its_kind_names():
     [
         ({"kind": "circle", "radius": "wide"}, ("shapes", 0, "radius"), "float_parsing"),
         ({"kind": "circle", "radius": 1, "colour": "red"}, ("shapes", 0, "colour"), "extra_forbidden"),
-        ({"kind": "cirkle"}, ("shapes", 0), "kind_unknown"),
-        ({"radius": 1}, ("shapes", 0), "kind_missing"),
+        ({"kind": "cirkle"}, ("shapes", 0, "kind"), "user_error"),
+        ({"radius": 1}, ("shapes", 0), "user_error"),
     ],
 )
 def test_errors_keep_their_place(shape, place, kind):

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rephrase import storage
 from rephrase.config.run import Mix, Run
-from rephrase.engines.settings import ReplayEngine
+from rephrase.engines.replay import ReplaySettings
 from rephrase.mixing.plan import Plan
 from rephrase.notes import DocumentsNote, JudgedNote
 from rephrase.readers.settings import Input
@@ -35,7 +35,7 @@ def run_of(output: str, **settings: Any) -> Run:
         output=output,
         input=Input(paths=["unused"]),
         tokenizer="unused",
-        engine=ReplayEngine(kind="replay", path="unused"),
+        engine=ReplaySettings(kind="replay", path="unused"),
         recipes=["wrap/easy"],
         mix=Mix.model_validate({"file_tokens": 5000, **settings}),
     )

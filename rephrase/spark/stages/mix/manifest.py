@@ -99,8 +99,8 @@ def _provenance(run: Run) -> dict[str, Any]:
     made_before = [table for table in Tables.all() if table is not Tables.MIXTURE and table.is_on(run)]
     notes = {table: note_of(table.folder(run.output)) for table in made_before}
     rewrite, judge = (notes[table].get("meaning", {}) for table in (Tables.GENERATIONS, Tables.JUDGED))
-    # Environment variables and extra arguments of an engine may hold secrets; where the run was stored and Spark's settings change no row.
-    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, "engine": {"env", "args", "extra_body"}})
+    # Where the run was stored and Spark's settings change no row.
+    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, "engine": set(run.engine.secret)})
     return {
         "config": config,
         "engine": {key: rewrite.get(key) for key in ("model", "revision")},

@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from rephrase import storage
-from rephrase.engines.factory import check_engine
 from rephrase.engines.recording import files_of
 from rephrase.names import GenerationsName
 from rephrase.notes import GenerationsNote
@@ -45,14 +44,14 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     Raises `UserError` for a missing documents table, an engine that does not start, and a folder that belongs to another config.
     """
     recipes = recipes_of(run.recipes)
-    check_engine(run.engine, here=spark.is_local)
+    run.engine.check(here=spark.is_local)
     for path in run.rewrite.reuse:
         files_of(path)
     sources = sources_of(run, recipes)
     folder = Tables.GENERATIONS.folder(run.output)
     claim(folder, Tables.GENERATIONS, meaning_of(run, recipes))
-    if run.engine.kind == "replay":
-        console.print(f"rewrite: no model runs; completions recorded from a language model are replayed from {run.engine.path}")
+    if run.engine.notice:
+        console.print(f"rewrite: {run.engine.notice}")
     for level in range(max(len(recipe.steps) for recipe in recipes)):
         _run_level(run, spark, recipes, level, sources, folder)
         if retry_errors:
@@ -70,7 +69,6 @@ def _write_stats(run: Run, folder: str) -> None:
 
 def meaning_of(run: Run, recipes: Sequence[Recipe]) -> Meaning:
     """What the generations depend on. Raises `UserError` where documents are not screened as the config says."""
-    engine = run.engine.model_dump(mode="json", include={"revision", "chat_template_args"})
     grounded = any(recipe.rows is None for recipe in recipes)
     dropped = require(run, Tables.DOCUMENTS) if grounded else {}
     shard = stage_note(Tables.DOCUMENTS.folder(run.output))["digest"] if grounded else None
@@ -78,13 +76,13 @@ def meaning_of(run: Run, recipes: Sequence[Recipe]) -> Meaning:
     content = {
         "documents": shard,
         "model": run.engine.model_name,
-        **engine,
+        **run.engine.meaning,
         "tokenizer": os.path.basename(run.tokenizer.rstrip("/")),
         "recipes": {recipe.name: recipe.digest for recipe in recipes},
         **({"when": when} if when else {}),
         **dropped,
     }
-    engine_defaults = {key: value for key, value in defaults_of(type(run.engine)).values.items() if key in engine}
+    engine_defaults = {key: value for key, value in defaults_of(type(run.engine)).values.items() if key in run.engine.meaning}
     return Meaning(content, Defaults(engine_defaults, {"when": Each(Defaults(plain(asdict(Condition()))))}))
 
 

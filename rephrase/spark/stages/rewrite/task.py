@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.engines.base import Engine
-from rephrase.engines.factory import open_engine
 from rephrase.engines.recording import Recording, load_recording
 from rephrase.engines.replay import Reuse
 from rephrase.generation.loop import Tally, generate_together
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rephrase.config.run import Rewrite
-    from rephrase.engines.settings import EngineConfig
+    from rephrase.engines.settings import EngineSettings
 
 
 def rewrite_units(
     units: Sequence[Unit[RewriteUnit]],
     *,
-    engine_config: EngineConfig,
+    engine_config: EngineSettings,
     recipes: Sequence[Recipe],
     tokenizer: str,
     settings: Rewrite,
@@ -62,7 +61,7 @@ def rewrite_units(
     counter = Tokenizer.load(tokenizer)
 
     async def run() -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
-        engine: Engine = open_engine(engine_config, executor_gpus(gpu_script), storage.join(output, "logs"))
+        engine: Engine = engine_config.open(executor_gpus(gpu_script), storage.join(output, "logs"))
         try:
             asked = _with_reuse(engine, settings.reuse, payload.known)
             tasks = []

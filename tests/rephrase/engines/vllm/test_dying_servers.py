@@ -16,9 +16,9 @@ from rephrase import storage
 from rephrase.engines.base import Message, Request, Sampling
 from rephrase.engines.processes import Process
 from rephrase.engines.prompts import ChatPrompter
-from rephrase.engines.settings import VllmEngine
 from rephrase.engines.vllm import server_folder, servers
 from rephrase.engines.vllm.engine import Vllm, launch
+from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import StartError
 from tests.places import STAND_IN
 from tests.rephrase.engines.vllm.test_servers import own_folder, sleeper, wait_until
@@ -28,9 +28,9 @@ __all__ = ["own_folder", "sleeper"]
 
 @pytest.fixture
 def config(tiny_model, tmp_path):
-    def make(*, batch_size: int = 4, stall_timeout: float = 300, startup_timeout: float = 60, **environment: str) -> VllmEngine:
+    def make(*, batch_size: int = 4, stall_timeout: float = 300, startup_timeout: float = 60, **environment: str) -> VllmSettings:
         env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_LOG": str(tmp_path / "log"), **environment}
-        return VllmEngine(
+        return VllmSettings(
             kind="vllm", model=str(tiny_model), env=env, batch_size=batch_size, stall_timeout=stall_timeout, startup_timeout=startup_timeout
         )
 

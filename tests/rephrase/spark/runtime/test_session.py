@@ -21,7 +21,7 @@ from rephrase.settings.validation import validate
 model, master = sys.argv[1:]
 run = validate(Run, {"output": "out", "input": {"paths": "x", "scores": {"a": model}}, "tokenizer": "t", "engine": {"kind": "echo"},
     "recipes": ["wrap/easy"], "filter": {"checks": ["parsed", {"quality": {"model": model}}]}}, "test")
-assert fasttext_models(run) == [model, model]
+assert fasttext_models(run) == [model]
 
 def loaded(batches):
     from classifiers.fasttext import model as fasttext_model

@@ -18,7 +18,7 @@ from rephrase import storage
 from rephrase.cli.contamination import contamination
 from rephrase.cli.summary import print_summary
 from rephrase.config.run import Dedup, Run, Screen
-from rephrase.engines.settings import ReplayEngine
+from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote
 from rephrase.readers.settings import Input
@@ -56,7 +56,7 @@ def similarity(a: str, b: str) -> float:
 
 
 def run_of(folder: Path, **sections: Any) -> Run:
-    engine = ReplayEngine(kind="replay", path="unused")
+    engine = ReplaySettings(kind="replay", path="unused")
     return Run(output=str(folder), input=Input(paths=["unused"]), tokenizer="unused", engine=engine, recipes=["wrap/easy"], **sections)
 
 

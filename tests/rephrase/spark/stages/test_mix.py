@@ -17,7 +17,7 @@ import pytest
 
 from rephrase import storage
 from rephrase.config.run import Mix, Run
-from rephrase.engines.settings import ReplayEngine
+from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
 from rephrase.mixing.settings import Component
 from rephrase.notes import MixtureNote
@@ -41,7 +41,7 @@ def run_of(output: str, **settings: Any) -> Run:
         output=output,
         input=Input(paths=["unused"]),
         tokenizer="unused",
-        engine=ReplayEngine(kind="replay", path="unused"),
+        engine=ReplaySettings(kind="replay", path="unused"),
         recipes=["wrap/easy"],
         mix=Mix(**settings),
     )

@@ -16,7 +16,7 @@ import pytest
 
 from rephrase import storage
 from rephrase.config.run import Run
-from rephrase.engines.settings import ReplayEngine
+from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote
 from rephrase.readers.settings import Input
@@ -54,7 +54,7 @@ def config(output: object, paths: object, tokenizer: str, **settings: Any) -> Ru
         output=str(output),
         input=Input(paths=[str(paths)], **settings),
         tokenizer=tokenizer,
-        engine=ReplayEngine(kind="replay", path="none"),
+        engine=ReplaySettings(kind="replay", path="none"),
         recipes=[RecipeUse(use="wrap/easy")],
     )
 

@@ -6,15 +6,16 @@ import sys
 import pytest
 
 from rephrase.config.run import Spark
-from rephrase.engines.factory import check_engine, open_engine
-from rephrase.engines.settings import EndpointEngine, ReplayEngine, VllmEngine
+from rephrase.engines.endpoint import EndpointSettings
+from rephrase.engines.replay import ReplaySettings
 from rephrase.engines.vllm.engine import argument, launch
+from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
 from rephrase.spark.runtime.session import LazySession
 
 
-def vllm(model, **fields) -> VllmEngine:
-    return VllmEngine(kind="vllm", model=str(model), **fields)
+def vllm(model, **fields) -> VllmSettings:
+    return VllmSettings(kind="vllm", model=str(model), **fields)
 
 
 @pytest.mark.parametrize(
@@ -27,32 +28,33 @@ def vllm(model, **fields) -> VllmEngine:
 )
 def test_a_model_that_is_not_there_is_found_before_any_start(tmp_path, make, message):
     make(tmp_path / "model")
-    for call in (check_engine, open_engine):
+    settings = vllm(tmp_path / "model")
+    for call in (settings.check, settings.open):
         with pytest.raises(UserError, match=rf"model: .*{message}.*\(give a folder"):
-            call(vllm(tmp_path / "model"))
+            call()
 
 
 def test_hub_ids_pass_and_urls_do_not():
-    check_engine(vllm("org/model"))
+    vllm("org/model").check()
     with pytest.raises(UserError, match="not from URLs"):
-        check_engine(vllm("s3://bucket/model"))
+        vllm("s3://bucket/model").check()
 
 
 def test_a_missing_vllm_is_found_where_tasks_run_on_this_machine(monkeypatch):
     monkeypatch.delitem(sys.modules, "vllm", raising=False)
     monkeypatch.setattr(sys, "path", [])
-    check_engine(vllm("org/model"))
+    vllm("org/model").check()
     with pytest.raises(UserError, match="vLLM is not installed on this machine"):
-        check_engine(vllm("org/model"), here=LazySession(Spark(master="local[2]")).is_local)
+        vllm("org/model").check(here=LazySession(Spark(master="local[2]")).is_local)
     assert not LazySession(Spark(master="spark://somewhere:7077")).is_local
 
 
 def test_what_is_wrong_with_the_other_engines_is_found_too(tmp_path, monkeypatch):
     monkeypatch.delenv("SOME_KEY", raising=False)
     with pytest.raises(UserError, match="SOME_KEY is not set"):
-        check_engine(EndpointEngine(kind="endpoint", url="https://api.example.com/v1", model="m", api_key_env="SOME_KEY"))
+        EndpointSettings(kind="endpoint", url="https://api.example.com/v1", model="m", api_key_env="SOME_KEY").check()
     with pytest.raises(UserError, match="no input files found"):
-        check_engine(ReplayEngine(kind="replay", path=str(tmp_path / "none")))
+        ReplaySettings(kind="replay", path=str(tmp_path / "none")).check()
 
 
 def test_the_server_is_started_as_configured(tmp_path):
@@ -85,9 +87,8 @@ def test_server_arguments_are_understood_in_both_forms():
 
 def test_importing_the_engines_stays_light():
     heavy = ("aiohttp", "transformers", "tokenizers", "vllm", "torch", "jinja2")
-    modules = [
-        f"rephrase.engines.{name}" for name in ("factory", "client", "connection", "replay", "prompts", "vllm.engine", "vllm.watchdog")
-    ]
+    names = ("settings", "client", "connection", "replay", "endpoint", "prompts", "vllm.settings", "vllm.engine", "vllm.watchdog")
+    modules = [f"rephrase.engines.{name}" for name in names]
     code = f"import sys, {', '.join(modules)}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,0 +1,185 @@
+"""Checks as a config lists them: a name, or a name with settings, which may differ by recipe."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import ValidationError
+from pydantic_core import CoreSchema, core_schema
+
+from classifiers.batch import Check
+from classifiers.checks import checks
+from rephrase.settings.section import Section
+from rephrase.settings.validation import Place, fault, nested, parse_yaml
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler, ValidationInfo
+    from pydantic.json_schema import JsonSchemaValue
+
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Settings of one check from one place: the defaults, or the user's config."""
+
+    base: Settings
+    recipes: dict[str, Settings]
+    """By name or pattern of the recipes for which they replace others."""
+
+    def for_recipe(self, recipe: str) -> Settings:
+        """The settings for one recipe; of several patterns that fit, later ones win."""
+        merged = dict(self.base)
+        for pattern, settings in self.recipes.items():
+            if fnmatchcase(recipe, pattern):
+                merged |= settings
+        return merged
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredCheck:
+    """A check of a config: a name of its own, a kind, and its settings. Picklable: executors import the module of its class."""
+
+    name: str
+    use: str
+    kind: type[Check]
+    given: Layer
+    """What the config says."""
+    place: Place = ()
+    """Below the list of checks that names it."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All its settings; later layers win."""
+        default = defaults().get(self.use)
+        return (default, self.given) if default else (self.given,)
+
+    def make(self, recipe: str) -> Check:
+        """The check with its settings for rows of this recipe. Raises `UserError` for what its class alone can tell, such as a model."""
+        settings: Settings = {}
+        for layer in self.layers:
+            settings |= layer.for_recipe(recipe)
+        return self.kind(self.name, self.kind.Settings.model_validate(settings))
+
+    def patterns(self) -> list[str]:
+        """Names and patterns of recipes that have settings of their own."""
+        return list(dict.fromkeys(pattern for layer in self.layers for pattern in layer.recipes))
+
+    def sections(self, context: Any = None) -> Iterator[tuple[Place, Section]]:
+        """Its settings as objects of their class, for all recipes and for each pattern, and where they stand below its name.
+
+        Raises pydantic's `ValidationError`, with a place below the check's, for the first setting that is wrong.
+        """
+        base = {key: value for layer in self.layers for key, value in layer.base.items()}
+        yield (), self._section(base, (), context)
+        for layer in self.layers:
+            for pattern, settings in layer.recipes.items():
+                yield ("recipes", pattern), self._section(base | settings, ("recipes", pattern), context)
+
+    def _section(self, settings: Settings, below: Place, context: Any) -> Section:
+        try:
+            return self.kind.Settings.model_validate(settings, context=context)
+        except ValidationError as failure:
+            cure = f"`rephrase config checks.{self.use}` explains the keys"
+            raise nested(failure, self.kind.Settings, (*self.place, *below), cure) from None
+
+    def as_data(self) -> str | dict[str, Settings]:
+        """As the config has it, with absolute paths."""
+        use = {} if self.use == self.name else {"use": self.use}
+        recipes = {"recipes": self.given.recipes} if self.given.recipes else {}
+        settings = {**use, **self.given.base, **recipes}
+        return {self.name: settings} if settings else self.name
+
+
+@functools.cache
+def defaults() -> dict[str, Layer]:
+    """The settings of defaults.yaml, by check, in the order of the default checks."""
+    data = parse_yaml(resources.files(__package__).joinpath("defaults.yaml").read_text("utf-8"), "defaults.yaml")
+    return {name: _layer(settings, ()) for _, name, settings in _items(data["checks"])}
+
+
+def configured(value: Any, context: Any = None) -> tuple[ConfiguredCheck, ...]:
+    """The checks of a list. Raises pydantic's `ValidationError`, with the place in the list, for what is wrong with it.
+
+    Relative paths among their settings are seen from the folder `base` of the context.
+    """
+    if not isinstance(value, list | tuple):
+        raise fault("checks are a list", "for example checks: [finished, {length: {max_ratio: 3}}]", value=value)
+    made: list[ConfiguredCheck] = []
+    for place, name, settings in _items(value):
+        use = settings.get("use", name)
+        if not isinstance(use, str) or use not in checks:
+            at = (*place, "use") if "use" in settings else place
+            raise fault(f"unknown check `{use}`", checks.cure(use), at, use)
+        if name in [check.name for check in made]:
+            cure = f"give one of them another name, with `use: {use}` in its settings"
+            raise fault(f"the check `{name}` is listed twice", cure, place, name)
+        given = _layer({key: value for key, value in settings.items() if key != "use"}, place)
+        made.append(_resolved(ConfiguredCheck(name, use, checks.find(use), given, place), context))
+    return tuple(made)
+
+
+def _items(listed: Any) -> Iterator[tuple[Place, str, Settings]]:
+    """Place, name and settings of each check."""
+    for number, item in enumerate(listed):
+        if isinstance(item, ConfiguredCheck):
+            item = item.as_data()  # noqa: PLW2901  # as it came
+        if isinstance(item, str):
+            yield (number, item), item, {}
+            continue
+        if not isinstance(item, dict):
+            raise fault("a check is a name, or a name with its settings", "for example {length: {max_ratio: 3}}", (number,), item)
+        for name, settings in item.items():
+            if not isinstance(settings, dict | None):
+                raise fault(f"the settings of `{name}` are keys with values", "for example {length: {max_ratio: 3}}", (number, name))
+            yield (number, name), name, settings or {}
+
+
+def _layer(settings: Settings, place: Place) -> Layer:
+    recipes = settings.get("recipes") or {}
+    if not isinstance(recipes, dict) or not all(isinstance(value, dict) for value in recipes.values()):
+        cure = "for example recipes: {wrap/*: {max: 0.7}}"
+        raise fault("`recipes` is a mapping of recipe names or patterns to settings", cure, (*place, "recipes"))
+    return Layer({key: value for key, value in settings.items() if key != "recipes"}, recipes)
+
+
+def _resolved(check: ConfiguredCheck, context: Any) -> ConfiguredCheck:
+    """The check with its given settings as they are once validated: paths are absolute."""
+    valid = {place[1:]: section.model_dump(mode="json", exclude_unset=True) for place, section in check.sections(context)}
+    base = {key: valid[()][key] for key in check.given.base}
+    recipes = {pattern: {key: valid[pattern,][key] for key in settings} for pattern, settings in check.given.recipes.items()}
+    return ConfiguredCheck(check.name, check.use, check.kind, Layer(base, recipes), check.place)
+
+
+class _Listed:
+    """Makes the checks of a list while a config is validated, writes them as they came, and describes them in its schema."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        def validated(value: Any, info: ValidationInfo) -> tuple[ConfiguredCheck, ...]:
+            return configured(value, info.context)
+
+        written = core_schema.plain_serializer_function_ser_schema(lambda listed: [check.as_data() for check in listed])
+        return core_schema.with_info_plain_validator_function(validated, serialization=written)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        del schema
+        with_settings = {name: self._settings(kind, handler) for name, kind in checks.items()}
+        named = {"type": "object", "properties": {"use": {"enum": list(with_settings)}}, "required": ["use"]}
+        mapping = {"type": "object", "properties": with_settings, "additionalProperties": named}
+        return {"type": "array", "items": {"anyOf": [{"enum": list(with_settings)}, mapping]}}
+
+    def _settings(self, kind: type[Check], handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        section = dict(handler.resolve_ref_schema(handler(kind.Settings.__pydantic_core_schema__)))
+        of_recipes = {key: value for key, value in section.items() if key != "required"}
+        recipes = {"type": "object", "additionalProperties": of_recipes}
+        own = {"use": {"enum": checks.names()}, "recipes": recipes}
+        return {"anyOf": [section | {"properties": {**section.get("properties", {}), **own}}, {"type": "null"}]}
+
+
+Checks = Annotated[tuple[ConfiguredCheck, ...], _Listed()]
+"""For annotations: a list of checks in a config."""

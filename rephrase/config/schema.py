@@ -1,0 +1,47 @@
+"""The JSON schema of run.yaml, for editors: all sections, and the checks, engines and recipes that are registered."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from rephrase.config.run import Run
+from rephrase.settings.meanings import meanings
+from rephrase.settings.models import as_models
+from rephrase.settings.section import as_list
+
+if TYPE_CHECKING:
+    from pydantic_core import core_schema
+
+
+def run_schema() -> dict[str, Any]:
+    """The schema (draft 2020-12) as JSON values. Kinds of installed packages are in it, those of a run's `plugins` are not."""
+    schema = Run.model_json_schema(schema_generator=_Generator)
+    return {"$schema": _Generator.schema_dialect, **schema, "title": "run.yaml"}
+
+
+class _Generator(GenerateJsonSchema):
+    """Pydantic's generator, with the meaning of each key, and with the short forms that our validators take."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        for name, meaning in meanings(schema["cls"]).items():
+            if name in made.get("properties", {}):
+                made["properties"][name]["description"] = meaning
+        return made
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        made = super().function_before_schema(schema)
+        function = schema["function"]["function"]
+        if function is as_list:
+            return {"anyOf": [made["items"], made]}
+        return {"anyOf": [{"type": "string"}, made]} if function is as_models else made
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        default = made.get("default")
+        if isinstance(default, float) and not math.isfinite(default):  # JSON has no word for it
+            del made["default"]
+        return made

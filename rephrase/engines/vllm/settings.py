@@ -1,0 +1,103 @@
+"""The settings of the engine `vllm`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import orjson
+from pydantic import Field
+
+from rephrase.engines.base import Engine
+from rephrase.engines.settings import EngineSettings, engines
+from rephrase.errors import UserError
+from rephrase.settings.paths import Model
+
+_ENGINE = "rephrase.engines.vllm.engine"  # stands above its settings, and is imported where one is opened
+
+
+@engines.register("vllm")
+class VllmSettings(EngineSettings):
+    """A vLLM server on each executor, started and watched by us."""
+
+    kind: Literal["vllm"]
+    model: Model
+    """A folder or a hub id."""
+    name: str | None = None
+    """How rows name the model; default: the hub id or the folder's last part."""
+    revision: str | None = None
+    max_model_len: int | None = Field(default=None, ge=1)
+    gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
+    args: list[str] = []
+    """Further arguments of the vLLM server, as on its command line. They win over ours: `--performance-mode throughput` is the default."""
+    env: dict[str, str] = {}
+    chat_template_args: dict[str, Any] = {"enable_thinking": False}
+    seeds: Literal["auto", "on", "off"] = "auto"
+    """Send each request's seed. auto: where an executor has GPUs (vLLM's CPU engine cannot take seeds)."""
+    batch_size: int = Field(default=16, ge=1)
+    concurrency: int = Field(default=512, ge=1)
+    """Requests that each Spark task keeps in flight. Of four tasks a GPU, as many as vLLM takes at a time on the largest."""
+    startup_timeout: float = Field(default=900, gt=0)
+    """Seconds until a server must answer, its model loaded and compiled."""
+    stall_timeout: float = Field(default=300, gt=0)
+    """A server that has work and writes nothing for so many seconds is ended and started again."""
+    request_timeout: float = Field(default=1800, gt=0)
+    """Seconds for an answer. While requests wait for a place in the server's batch, their time begins anew."""
+
+    secret = frozenset({"env", "args"})
+
+    @property
+    def model_name(self) -> str:
+        """How rows name the model: never by a path, so that ids are the same wherever the model lies."""
+        is_path = os.path.isabs(self.model) or self.model.startswith(("s3://", "."))
+        return self.name or (self.model.rstrip("/").rsplit("/", 1)[-1] if is_path else self.model)
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """See `EngineSettings.meaning`."""
+        return {"revision": self.revision, "chat_template_args": self.chat_template_args}
+
+    def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Engine:
+        """See `EngineSettings.open`. The server starts with the first request."""
+        engine: Engine = import_module(_ENGINE).Vllm(self, gpu_addresses, logs=logs)
+        return engine
+
+    def check(self, *, here: bool = False) -> None:
+        """See `EngineSettings.check`. The model's folder is looked for on this machine; vLLM only where tasks run `here`, too."""
+        check_model(self)
+        if here:
+            check_installed(self.model)
+
+
+def check_model(config: VllmSettings) -> None:
+    """Raise a `UserError` if the model is a path where no model is. Hub ids are left to the server."""
+    model = config.model
+    if not _is_path(model):
+        return
+    cure = "give a folder with the model's config.json and weights, or a hub id"
+    if "://" in model:
+        raise UserError("models are read from disk or the hub, not from URLs", where=model, cure=cure)
+    if not os.path.isdir(model):
+        raise UserError("there is no such model folder", where=model, cure=cure)
+    try:
+        with open(os.path.join(model, "config.json"), "rb") as file:
+            orjson.loads(file.read())
+    except FileNotFoundError as error:
+        raise UserError("the model folder has no config.json", where=model, cure=cure) from error
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UserError(f"the model's config.json cannot be read: {error}", where=model, cure=cure) from error
+
+
+def check_installed(where: str) -> None:
+    """Raise a `UserError` for the model or server named by `where` if this machine has no vLLM."""
+    if find_spec("vllm") is None:
+        cure = "pip install 'rephrase[gpu]', or 'rephrase[cpu]' without a GPU"
+        raise UserError("vLLM is not installed on this machine", where=where, cure=cure)
+
+
+def _is_path(model: str) -> bool:
+    # A hub id has at most one slash.
+    return model.startswith((".", "/", "~")) or model.count("/") > 1 or os.path.isdir(model)

@@ -1,0 +1,76 @@
+"""Recipes by name, shipped or of a user's package: each with the class of its options and what builds it from them.
+
+A recipe in Python is registered by `recipe` above the function that builds it, a family in YAML by `recipes.add(family, RecipeFile(…))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rephrase.recipes.base import Recipe
+from rephrase.recipes.sections import SamplingSection
+from rephrase.settings.kinds import Kinds
+from rephrase.settings.section import Section
+
+Build = Callable[[Any, SamplingSection], Recipe]
+"""Makes a recipe from its options, an object of their class, and from the sampling that a run sets. Raises `UserError`."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A recipe that a run can name."""
+
+    name: str
+    options: type[Section]
+    build: Build
+    example: Mapping[str, Any] = field(default_factory=dict)  # options without a default, as lists of recipes show them
+
+    def entries(self) -> Mapping[str, Entry]:
+        """Itself alone, by its name."""
+        return {self.name: self}
+
+    def options_given(self, given: Mapping[str, Any], context: Any = None) -> Any:
+        """The options as an object of their class, from those of several recipes. Raises pydantic's `ValidationError`."""
+        return self.options.model_validate({key: given[key] for key in given if key in self.options.model_fields}, context=context)
+
+
+class Source(Protocol):
+    """Where recipes come from: a file of several, or one in Python."""
+
+    def entries(self) -> Mapping[str, Entry]:
+        """The recipes by full name ("wrap/easy"). Raises `UserError`."""
+        ...
+
+
+recipes: Kinds[Source] = Kinds(
+    "recipe",
+    [
+        "rephrase.recipes.shipped",
+        "rephrase.recipes.entigraph",
+        "rephrase.recipes.chunkwise",
+        "rephrase.recipes.instruct",
+        "rephrase.recipes.evol",
+        "rephrase.recipes.preference",
+        "rephrase.recipes.reasoning",
+        "rephrase.recipes.tinygsm",
+        "rephrase.recipes.baseline",
+    ],
+)
+"""By the full name of a recipe in Python, or the family of a file."""
+
+
+def recipe(name: str, options: type[Section], **example: Any) -> Callable[[Build], Build]:
+    """A decorator that lets runs name the recipe that a function builds: `@recipe("mine/letters", Options)`.
+
+    The name is family/style. `example` gives options that have no default, for lists of recipes. Raises `UserError` for a name that
+    another has.
+    """
+
+    def decorate(build: Build) -> Build:
+        function = getattr(build, "func", build)  # a `functools.partial` says nothing of its own
+        recipes.add(name, Entry(name, options, build, example), f"{function.__module__}.{function.__qualname__}")
+        return build
+
+    return decorate

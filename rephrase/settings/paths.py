@@ -1,0 +1,96 @@
+"""What the strings of a config stand for, where they say where something is: files, folders, models.
+
+A field says so by its type. Relative paths then become absolute while the config is validated, seen from the folder of its file
+(`context={"base": Path}`; without it they stay as they are), and `paths_in` finds all of one type in a section.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, ValidationInfo
+
+SHIPPED_LISTS = "lists/"
+"""Begins the names of lists that recipes bring along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """For annotations: a string that says where something is. `hub`: ids of the Hugging Face hub are such strings too."""
+
+    of: str
+    hub: bool = False
+    shipped: str = ""
+    """Names that begin so are shipped with the package, and stay as they are."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_after_validator_function(self._absolute, handler(source))
+
+    def _absolute(self, path: str, info: ValidationInfo) -> str:
+        base = (info.context or {}).get("base")
+        if base is None or (self.shipped and path.startswith(self.shipped)):
+            return path
+        absolute = resolve_path(path, base)
+        # A model is a path if it looks like one or exists there, else a hub id.
+        is_hub_id = self.hub and not path.startswith((".", "/", "~")) and not os.path.exists(absolute)
+        return path if is_hub_id else absolute
+
+
+File = Annotated[str, Location("file")]
+"""A file that a kind reads, a path or a URL."""
+InputFiles = Annotated[str, Location("input")]
+"""Files, folders or globs of raw data."""
+OutputFolder = Annotated[str, Location("output")]
+Recording = Annotated[str, Location("recording")]
+"""Completions that were recorded: files, a folder, or the generations of a run."""
+Model = Annotated[str, Location("model", hub=True)]
+"""A model or tokenizer: a path or a hub id."""
+FastTextModel = Annotated[str, Location("fasttext")]
+"""A fastText model. Executors load it before their workers part, so that these share its memory."""
+ListFile = Annotated[str, Location("list", shipped=SHIPPED_LISTS)]
+"""A text file with an item on each line, or one that is shipped: `lists/…`."""
+
+
+def resolve_path(path: str, base: Path) -> str:
+    """An absolute path or URL: as it is. A relative path: below `base`."""
+    if "://" in path or os.path.isabs(path):
+        return path
+    return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
+
+
+def paths_in(section: BaseModel, path_type: Any) -> list[str]:
+    """The values in a section, and in the sections below it, whose type is one of those above: `paths_in(run, FastTextModel)`."""
+    [_, location] = get_args(path_type)
+    return list(_paths(section, Any, location))
+
+
+def _paths(value: Any, annotation: Any, location: Location) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            inner = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+            yield from _paths(getattr(value, name), inner, location)
+        return
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        if isinstance(value, str) and location in arguments[1:]:
+            yield value
+        else:
+            yield from _paths(value, arguments[0], location)
+    elif origin in (Union, UnionType):
+        for option in arguments:
+            yield from _paths(value, option, location)
+    elif isinstance(value, Mapping) and len(arguments) > 1:
+        for item in value.values():
+            yield from _paths(item, arguments[1], location)
+    elif isinstance(value, list | tuple) and arguments:
+        for item in value:
+            yield from _paths(item, arguments[0], location)

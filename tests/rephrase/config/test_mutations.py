@@ -1,0 +1,251 @@
+"""Every kind of mistake in a run.yaml, at every depth, ends in one line with the file, the line in it, and a cure."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rephrase.config.file import load_run
+from rephrase.errors import UserError
+from rephrase.spark.stages.pipeline import check
+
+RUN = """\
+plugins: []
+output: out
+input:
+  paths: [notes.jsonl]
+  min_characters: 300
+  fields:
+    text: body
+  scores:
+    edu: {models: [edu.bin], combine: mean}
+  scrub: {emails: MAIL}
+tokenizer: tokenizer.json
+engine:
+  kind: replay
+  path: recorded
+recipes:
+  - wrap/easy
+  - use: persona/math
+    options: {personas: [a teacher]}
+  - use: domain_qa/edge_cases
+    options:
+      questions: 3
+  - use: entigraph
+    options:
+      pairs: 0.5
+      retries: 1
+    sampling:
+      temperature: 0.7
+    when:
+      min_tokens: 50
+      scores:
+        edu: {min: 0.5}
+screen:
+  checks:
+    - length:
+        min_words: 5
+    - repetition
+filter:
+  checks:
+    - finished
+    - length:
+        max_ratio: 3
+        recipes:
+          wrap/*:
+            max_ratio: 2
+    - toxic:
+        use: quality
+        model: toxic.bin
+        max: 0.3
+    - contamination:
+        benchmarks:
+          - name: quiz
+            paths: quiz.jsonl
+            ngram: 13
+rewrite:
+  tasks_per_gpu: 2
+  executor:
+    gpus: 1
+dedup:
+  bands: 14
+mix:
+  seed: 7
+  phases:
+    - tokens: 1000
+      components:
+        - origin: original
+          share: 0.5
+        - recipe: wrap/*
+          share: 0.5
+    - tokens: 100
+      components:
+        - {origin: synthetic, share: 1}
+spark:
+  conf:
+    spark.ui.enabled: false
+"""
+REPLAY = "  kind: replay\n  path: recorded\n"
+
+# What stands in the file, what is put there, the line that must be named, and words of the message with its cure.
+MUTATIONS = [
+    ("output: out", "outputt: out", 2, "unknown key `outputt`.*did you mean `output`"),
+    ("output: out", "output: [out]", 2, "`output`: Input should be a valid string.*`rephrase config output`"),
+    ("tokenizer: tokenizer.json\n", "", None, "the key `tokenizer` is missing.*add it"),
+    ("plugins: []", "plugins: [no_such_module_of_mine]", 1, "`no_such_module_of_mine` cannot be imported: ModuleNotFoundError.*install"),
+    ("plugins: []", "plugins: {a: b}", 1, "Input should be a valid string.*`rephrase config plugins`"),
+    ("input:\n", "input: notes.jsonl\ninputs:\n", 4, "unknown key `inputs`.*did you mean `input`"),
+    ("  min_characters: 300", "  min_charcters: 300", 5, "unknown key `input.min_charcters`.*did you mean `min_characters`"),
+    ("  min_characters: 300", "  min_characters: many", 5, "`input.min_characters`: .*not 'many'.*`rephrase config input`"),
+    ("  min_characters: 300", "  min_characters: -1", 5, "`input.min_characters`: .*greater than or equal to 0"),
+    ("paths: [notes.jsonl]", "paths: []", 4, "`input.paths`: .*at least 1 item"),
+    ("paths: [notes.jsonl]", "paths: [1]", 4, "`input.paths.0`: .*valid string, not 1"),
+    ("text: body", "txt: body", 7, "unknown key `input.fields.txt`.*did you mean `text`"),
+    ("text: body", "text: [body]", 7, "`input.fields.text`: Input should be a valid string"),
+    ("combine: mean", "combin: mean", 9, "unknown key `input.scores.edu.combin`.*did you mean `combine`"),
+    ("combine: mean", "combine: median", 9, "`input.scores.edu.combine`: Input should be 'max' or 'mean', not 'median'"),
+    ("scrub: {emails: MAIL}", "scrub: {emails: [1]}", 10, "`input.scrub"),
+    ("kind: replay", "kind: replya", 13, "unknown engine `replya`.*did you mean `replay`"),
+    ("  kind: replay\n", "", 12, "`kind` is missing.*vllm, endpoint, replay, echo"),
+    ("  path: recorded", "  pth: recorded", 14, "unknown key `engine.pth`.*did you mean `path`"),
+    ("  path: recorded\n", "", 12, "the key `engine.path` is missing"),
+    (REPLAY, "  kind: vllm\n  model: a/b\n  gpu_memory_utilisation: 0.9\n", 15, "did you mean `gpu_memory_utilization`"),
+    (REPLAY, "  kind: vllm\n  model: a/b\n  batch_size: 0\n", 15, "`engine.batch_size`: .*greater than or equal to 1, not 0"),
+    (REPLAY, "  kind: vllm\n  model: a/b\n  env: {A: [b]}\n", 15, "`engine.env.A`: Input should be a valid string"),
+    (REPLAY, "  kind: endpoint\n  url: http://x\n  model: m\n  api_key: k\n", 16, "unknown key `engine.api_key`.*`api_key_env`"),
+    (
+        REPLAY,
+        "  kind: endpoint\n  url: http://x\n  model: m\n  retries: -1\n",
+        16,
+        "`engine.retries`: .*or equal to 0, not -1",
+    ),
+    (REPLAY, "  kind: echo\n  model: m\n", 14, "unknown key `engine.model`.*known keys here: kind"),
+    ("- wrap/easy", "- wrap/eazy", 16, "there is no recipe `wrap/eazy`.*did you mean `wrap/easy`"),
+    ("- wrap/easy", "- 5", 16, "`recipes.0`: .*`rephrase config recipes`"),
+    ("- use: persona/math", "- us: persona/math", 17, "unknown key `recipes.1.us`.*did you mean `use`"),
+    ("options: {personas: [a teacher]}", "options: {persons: [a teacher]}", 18, "unknown option `persons`.*did you mean `personas`"),
+    (
+        "options: {personas: [a teacher]}",
+        "options: {personas: 7}",
+        18,
+        "`recipes.1.options.personas`: .*`rephrase recipes show",
+    ),
+    ("      questions: 3", "      questions: three", 21, "`recipes.2.options.questions`: .*not 'three'.*`rephrase recipes show"),
+    ("      questions: 3", "      question: 3", 21, "unknown option `question`.*did you mean `questions`"),
+    ("      pairs: 0.5", "      pears: 0.5", 24, "unknown option `pears`.*did you mean `pairs`"),
+    ("      pairs: 0.5", "      pairs: 2", 24, "`recipes.3.options.pairs`: .*less than or equal to 1, not 2"),
+    ("      temperature: 0.7", "      temprature: 0.7", 27, "unknown key `recipes.3.sampling.temprature`.*did you mean `temperature`"),
+    ("      temperature: 0.7", "      temperature: -1", 27, "`recipes.3.sampling.temperature`: .*greater than or equal to 0"),
+    ("      min_tokens: 50", "      min_token: 50", 29, "unknown key `recipes.3.when.min_token`.*did you mean `min_tokens`"),
+    ("edu: {min: 0.5}", "edu: {minimum: 0.5}", 31, "unknown key `recipes.3.when.scores.edu.minimum`.*did you mean `min`"),
+    ("edu: {min: 0.5}", "edu: {min: high}", 31, "`recipes.3.when.scores.edu.min`: .*not 'high'"),
+    ("- wrap/easy", "- use: verified/command", 16, "the key `recipes.0.options.command` is missing.*add it"),
+    ("        min_words: 5", "        min_word: 5", 35, "unknown key `screen.checks.0.length.min_word`.*did you mean `min_words`"),
+    ("    - repetition", "    - copied", 36, "`copied` judges a rewrite, and documents are none.*list it under filter.checks"),
+    ("    - repetition", "    - repetiton", 36, "unknown check `repetiton`.*did you mean `repetition`"),
+    ("    - finished", "    - finishd", 39, "unknown check `finishd`.*did you mean `finished`"),
+    ("    - finished", "    - [finished]", 39, "a check is a name, or a name with its settings.*for example"),
+    ("    - finished", "    - length", 40, "the check `length` is listed twice.*`use: length`"),
+    ("        max_ratio: 3", "        maxx_ratio: 3", 41, "unknown key `filter.checks.1.length.maxx_ratio`.*did you mean `max_ratio`"),
+    (
+        "        max_ratio: 3",
+        "        max_ratio: long",
+        41,
+        "checks.1.length.max_ratio`: .*not 'long'.*`rephrase config checks.length`",
+    ),
+    ("        max_ratio: 3", "        max_ratio: 0", 41, "`filter.checks.1.length.max_ratio`: .*greater than 0, not 0"),
+    ("          wrap/*:\n            max_ratio: 2", "          wrap/*: 2", 42, "`recipes` is a mapping of recipe names.*for example"),
+    ("          wrap/*:", "          wrapp/easy:", 43, "no recipe of this run fits `wrapp/easy`.*did you mean `wrap/easy`"),
+    (
+        "            max_ratio: 2",
+        "            max_raito: 2",
+        44,
+        "unknown key .*length.recipes.wrap/[*].max_raito`.*`max_ratio`",
+    ),
+    ("        use: quality", "        use: qualty", 46, "unknown check `qualty`.*did you mean `quality`"),
+    ("        model: toxic.bin\n", "", 45, "the key `filter.checks.2.toxic.model` is missing"),
+    ("        max: 0.3", "        max: 3", 48, "`filter.checks.2.toxic.max`: .*less than or equal to 1, not 3.*checks.quality"),
+    ("            ngram: 13", "            ngrams: 13", 53, "unknown key `filter.checks.3.contamination.benchmarks.0.ngrams`.*`ngram`"),
+    ("            ngram: 13", "            ngram: 99", 53, "contamination.benchmarks.0.ngram`: .*less than or equal to 13"),
+    (
+        "          - name: quiz",
+        "          - nam: quiz",
+        51,
+        "unknown key .*contamination.benchmarks.0.nam`.*did you mean `name`",
+    ),
+    ("  tasks_per_gpu: 2", "  tasks_per_gpu: 0", 55, "`rewrite.tasks_per_gpu`: .*greater than or equal to 1.*`rephrase config rewrite`"),
+    ("    gpus: 1", "    gpu: 1", 57, "unknown key `rewrite.executor.gpu`.*did you mean `gpus`"),
+    ("  bands: 14", "  bandz: 14", 59, "unknown key `dedup.bandz`.*did you mean `bands`"),
+    ("  seed: 7", "  sed: 7", 61, "unknown key `mix.sed`.*did you mean `seed`"),
+    ("  seed: 7", "  preset: wrapp", 60, "there is no preset `wrapp`.*`rephrase config mix`"),
+    ("  seed: 7", "  components: [{origin: original, shares: 1}]", 61, "unknown key `mix.components.0.shares`.*did you mean `share`"),
+    (
+        "          share: 0.5\n        - recipe",
+        "          shar: 0.5\n        - recipe",
+        66,
+        "`mix.phases.0.components.0.shar`.*`share`",
+    ),
+    ("          share: 0.5\n        - recipe", "          share: 0.6\n        - recipe", 63, "shares of the components sum to 1.1, not 1"),
+    (
+        "        - {origin: synthetic, share: 1}",
+        "        - {origin: sythetic, share: 1}",
+        71,
+        "components.0.origin`: .*'synthetic'",
+    ),
+    ("    - tokens: 100\n", "    - token: 100\n", 69, "unknown key `mix.phases.1.token`.*did you mean `tokens`"),
+    ("    spark.ui.enabled: false", "    spark.ui.enabled: [no]", 74, "`spark.conf.spark.ui.enabled"),
+    ("spark:\n  conf:", "spark:\n  config:", 73, "unknown key `spark.config`.*did you mean `conf`"),
+]
+
+
+def load(folder: Path, text: str, **overrides: object) -> None:
+    path = folder / "run.yaml"
+    path.write_text(text)
+    load_run(str(path), overrides)
+
+
+def test_the_run_that_is_mutated_is_right(tmp_path):
+    load(tmp_path, RUN)
+
+
+@pytest.mark.parametrize(("before", "after", "line", "message"), MUTATIONS, ids=[after.strip()[:40] for _, after, _, _ in MUTATIONS])
+def test_a_mistake_is_told_with_line_and_cure(before, after, line, message, tmp_path):
+    assert RUN.count(before) == 1, before
+    with pytest.raises(UserError) as failure:
+        load(tmp_path, RUN.replace(before, after))
+    error = failure.value
+    place = f"{tmp_path}/run.yaml, line {line}: " if line else f"{tmp_path}/run.yaml: "
+    assert error.line().startswith(place), error.line()
+    assert "\n" not in error.line()
+    assert re.search(message, error.line()), error.line()
+    assert error.cure
+    assert "pydantic" not in error.line()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("mix.sed", 7, r"--set mix.sed: unknown key `mix.sed` \(did you mean `seed`"),
+        ("recipes", ["wrap/eazy"], "--set recipes: there is no recipe `wrap/eazy`"),
+        ("engine", {"kind": "vllm", "model": "m", "sedes": "on"}, "--set engine: unknown key `engine.sedes`.*did you mean `seeds`"),
+        ("filter.checks", [{"length": {"maxx": 1}}], "--set filter.checks: unknown key `filter.checks.0.length.maxx`"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_told_with_its_key(key, value, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        load(tmp_path, RUN, **{key: value})
+
+
+def test_the_rest_of_the_file_keeps_its_lines_where_an_override_stands(tmp_path):
+    with pytest.raises(UserError, match=r"run.yaml, line 61: unknown key `mix.sed`"):
+        load(tmp_path, RUN.replace("  seed: 7", "  sed: 7"), **{"mix.skip_empty": True})
+
+
+def test_what_is_missing_on_disk_is_looked_for_before_a_run_and_not_while_reading(tmp_path, tokenizer_file):
+    text = RUN.replace("tokenizer.json", tokenizer_file).replace("- wrap/easy", "- mine.yaml").replace("wrap/*:", "mine/*:")
+    (tmp_path / "run.yaml").write_text(text)
+    run = load_run(str(tmp_path / "run.yaml"))
+    with pytest.raises(UserError, match=r"mine.yaml: there is no such recipe file \(check the path\)"):
+        check(run)
