@@ -17,6 +17,7 @@ from rephrase.settings.section import Section
 from rephrase.settings.validation import sections_of
 
 _CHECKS = "checks"  # stands for `filter.checks` and `screen.checks`, whose settings are the checks' own
+_FORMAT = "input.format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,17 @@ def _config(options: argparse.Namespace) -> None:
 
 
 def all_keys() -> Iterator[Key]:
-    """The keys of a run and of all checks, in the order in which they are defined."""
+    """The keys of a run, of all input formats and of all checks, in the order in which they are defined."""
     from classifiers.checks import KINDS
     from rephrase.config.run import Run
+    from rephrase.readers.registry import readers
 
-    yield from _keys_of(Run, "")
+    for key in _keys_of(Run, ""):
+        yield key
+        if key.path == _FORMAT:
+            for name, kind in readers.items():
+                yield Key(f"{_FORMAT}.{name}", "", _sentence(kind))
+                yield from _keys_of(kind.Settings, f"{_FORMAT}.{name}.")
     yield Key(_CHECKS, "the checks that `filter.checks` and `screen.checks` may list; `rephrase config checks`", "")
     for name, kind in KINDS.items():
         yield Key(f"{_CHECKS}.{name}", "", _sentence(kind.make))

@@ -71,7 +71,7 @@ def _export(options: argparse.Namespace) -> None:
         raise UserError("what shall be exported where?", where="export", cure="give a run.yaml, or --from and --to")
     tokenizer = options.tokenizer or (run.tokenizer if run and options.format not in TEXT_FORMATS else None)
     vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
-    source, to = (path if storage.is_s3(path) else os.path.abspath(path) for path in (source, to))  # tasks may run elsewhere
+    source, to = (os.path.abspath(path) if storage.is_local(path) else path for path in (source, to))  # tasks may run elsewhere
     packing = Packing(options.sequence_length, options.packing or "concatenate") if options.sequence_length or options.packing else None
     request = Request(source, to, options.format, vocabulary, options.compress, packing)
     spark = LazySession(run.spark if run else Spark(), options.master)

@@ -43,6 +43,11 @@ def codec_of(head: bytes) -> Codec | None:
     return next((codec for codec in (GZIP, ZSTD) if head.startswith(codec.magic)), None)
 
 
+def and_compressed(*endings: str) -> tuple[str, ...]:
+    """Endings of file names, each also with those of the codecs after it."""
+    return tuple(f"{ending}{codec}" for ending in endings for codec in ("", ".gz", ".zst"))
+
+
 class Members:
     """The members of a compressed file, one after another.
 
@@ -142,18 +147,18 @@ class Members:
         self._at = max(self.offset + 1 - self._base, 0)
         magic = self._codec.magic
         while True:
-            found = self._raw.find(magic, self._at)
-            if found < 0:
+            start = self._raw.find(magic, self._at)
+            if start < 0:
                 self._forget(max(len(self._raw) - len(magic) + 1, self._at))
                 self._at = 0
                 if not self._fill(len(magic)) or len(self._raw) < len(magic):
                     return False
                 continue
-            self._at = found
+            self._at = start
             self._fill(_TRIAL)
             if self._begins_here():
                 return True
-            self._at = found + 1
+            self._at = start + 1
 
     def _begins_here(self) -> bool:
         try:
