@@ -68,9 +68,9 @@ def all_keys() -> Iterator[Key]:
     for key in _keys_of(Run, ""):
         yield key
         if key.path == _FORMAT:
-            for name, kind in readers.items():
-                yield Key(f"{_FORMAT}.{name}", "", _sentence(kind))
-                yield from _keys_of(kind.Settings, f"{_FORMAT}.{name}.")
+            for name, reader in readers.items():
+                yield Key(f"{_FORMAT}.{name}", "", _sentence(reader))
+                yield from _keys_of(reader.Settings, f"{_FORMAT}.{name}.")
     yield Key(_CHECKS, "the checks that `filter.checks` and `screen.checks` may list; `rephrase config checks`", "")
     for name, kind in KINDS.items():
         yield Key(f"{_CHECKS}.{name}", "", _sentence(kind.make))
@@ -97,7 +97,7 @@ def _takes(field: Any, *, sub: bool) -> str:
     if field.is_required():
         return f"{_type(field.annotation)}, required"
     default = field.get_default(call_default_factory=True)
-    if sub or default is None or isinstance(default, Section):
+    if default is None or (sub and not isinstance(default, str)) or isinstance(default, Section):
         return _type(field.annotation)
     return f"{_type(field.annotation)}, default {json.dumps(default, ensure_ascii=False, default=str)}"
 

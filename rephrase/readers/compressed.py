@@ -16,7 +16,9 @@ _TRIAL = 1 << 10  # compressed bytes that must decode for a place to count as th
 class Readable(Protocol):
     """Anything that gives up to `size` next bytes, and `b""` at its end."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

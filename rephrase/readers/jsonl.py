@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any, BinaryIO
 
 import orjson
+from typing_extensions import override
 
 from rephrase import storage
 from rephrase.readers.base import Dropped, Item, ReadError, reason_of
@@ -28,9 +29,11 @@ class Jsonl(Reader):
     title = "JSONL"
     endings = and_compressed(".jsonl", ".json", ".ndjson")
 
+    @override
     def begins(self, head: bytes) -> bool:
         return head.lstrip().startswith(b"{")
 
+    @override
     def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
         with closing(storage.open_stream(file.path)) as stream:
             yield from read_jsonl(stream, file.path, config)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from typing_extensions import override
+
 from rephrase import storage
 from rephrase.readers.base import Item, ReadError, reason_of
 from rephrase.readers.fields import FieldReader
@@ -20,9 +22,11 @@ class Parquet(Reader):
     title = "Parquet"
     endings = (".parquet", ".pq")
 
+    @override
     def begins(self, head: bytes) -> bool:
         return head.startswith(b"PAR1")
 
+    @override
     def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
         return _rows(file.path, config)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, BinaryIO, cast
 
+from typing_extensions import override
+
 from rephrase import storage
 from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_of
 from rephrase.readers.compressed import Members, Peeked, Readable, and_compressed, codec_of
@@ -33,9 +35,11 @@ class Warc(Reader):
     title = "WARC"
     endings = and_compressed(".warc")
 
+    @override
     def begins(self, head: bytes) -> bool:
         return head.startswith(MAGIC)
 
+    @override
     def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
         with closing(storage.open_stream(file.path)) as stream:
             yield from read_warc(stream, file.path, config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from rephrase.readers.compressed import and_compressed
 from rephrase.readers.registry import readers
 from rephrase.readers.warc import MAGIC, Warc
@@ -17,5 +19,6 @@ class Wet(Warc):
     title = "WET"
     endings = and_compressed(".wet")
 
+    @override
     def begins(self, head: bytes) -> bool:
         return head.startswith(MAGIC) and CONVERSION in head

@@ -22,9 +22,11 @@ class Window:
         """What the stream below raised: a fault of the disk or the network, never to be taken for damage of the file."""
 
     def tell(self) -> int:
+        """The position of the next byte that `read` gives."""
         return self._at
 
     def read(self, size: int = -1) -> bytes:
+        """Up to `size` next bytes (what is there at once if negative); `b""` at the end."""
         ahead = self._base + len(self._kept) - self._at
         if ahead:
             start = self._at - self._base
@@ -42,6 +44,7 @@ class Window:
         return data
 
     def forget_before(self, position: int) -> None:
+        """Let go of what was kept before a position, which cannot be moved back to any more."""
         count = min(position, self._at) - self._base
         if count > 0:
             del self._kept[:count]
@@ -53,6 +56,7 @@ class Window:
         return self._base + len(self._kept)
 
     def move_to(self, position: int) -> None:
+        """Go on reading at a position that is still kept."""
         self._at = position
 
     def find(self, mark: bytes, start: int) -> int:

@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+from typing_extensions import override
+
 from rephrase.errors import UserError
 from rephrase.storage.base import FileInfo, Store, name_of
 
@@ -41,14 +43,17 @@ class Local(Store):
             raise UserError("cannot write: there is a folder of this name", where=path, cure="give the path of a file")
         os.replace(_write_temporary(path, [data]), path)
 
+    @override
     def read_range(self, path: str, start: int, end: int) -> bytes:
         with self.open_random(path) as file:
             return os.pread(file.fileno(), end - start, start)
 
+    @override
     def read_into(self, path: str, start: int, buffer: memoryview) -> int:
         with open(path, "rb", buffering=0) as file:
             return os.preadv(file.fileno(), [buffer], start)
 
+    @override
     def size_of(self, path: str) -> int | None:
         return os.path.getsize(path) if os.path.isfile(path) else None
 
@@ -56,13 +61,16 @@ class Local(Store):
         """Whether a file or a folder is there."""
         return os.path.exists(path)
 
+    @override
     def open_stream(self, path: str) -> BinaryIO:
         with readable(path):
             return open(path, "rb")
 
+    @override
     def open_random(self, path: str) -> BinaryIO:
         return self.open_stream(path)
 
+    @override
     def delete(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)

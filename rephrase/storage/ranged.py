@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from typing_extensions import override
+
 _READERS = 16  # requests at a time
 
 
@@ -26,19 +28,24 @@ class RangedObject(io.RawIOBase):
             contents = pool.map(lambda span: self._read_range(self._path, *span), ranges)
             self._ahead = [(start, content) for (start, _), content in zip(ranges, contents, strict=True)]
 
+    @override
     def readable(self) -> bool:
         return True
 
+    @override
     def seekable(self) -> bool:
         return True
 
+    @override
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
+    @override
     def tell(self) -> int:
         return self._at
 
+    @override
     def readinto(self, buffer: Any) -> int:
         end = min(self._at + len(buffer), self._size)
         if end <= self._at:

@@ -15,6 +15,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from typing_extensions import override
+
 from rephrase.errors import UserError
 from rephrase.storage.base import FileInfo, Store, buffered, stores
 
@@ -86,15 +88,18 @@ class S3(Store):
         del durable
         return _create(path, b"".join(data))
 
+    @override
     def create_from(self, path: str, local: str) -> bool:
         with open(local, "rb") as file:
             return _create(path, file)
 
+    @override
     def put(self, path: str, data: bytes) -> None:
         bucket, key = _split(path)
         with _errors(path):
             _client().put_object(Bucket=bucket, Key=key, Body=data)
 
+    @override
     def read_range(self, path: str, start: int, end: int) -> bytes:
         bucket, key = _split(path)
         for attempt in itertools.count(1):
@@ -107,6 +112,7 @@ class S3(Store):
             time.sleep(_pause(attempt))
         raise AssertionError("unreachable")
 
+    @override
     def size_of(self, path: str) -> int | None:
         bucket, key = _split(path)
         if not key:
@@ -117,14 +123,17 @@ class S3(Store):
         except FileNotFoundError:
             return None
 
+    @override
     def open_stream(self, path: str) -> BinaryIO:
         return buffered(ResumingBody(path))
 
+    @override
     def delete(self, path: str) -> None:
         bucket, key = _split(path)
         with _errors(path):
             _client().delete_object(Bucket=bucket, Key=key)
 
+    @override
     def list_files(self, folder: str) -> Iterator[FileInfo]:
         bucket, prefix = _split(folder)
         prefix = prefix.rstrip("/") + "/" if prefix else ""
@@ -179,6 +188,7 @@ class ResumingBody(io.RawIOBase):
         self._body: Any = None
         self._open()
 
+    @override
     def readable(self) -> bool:
         return True
 
@@ -188,6 +198,7 @@ class ResumingBody(io.RawIOBase):
             extra: dict[str, str] = {"Range": f"bytes={self._at}-"} if self._at else {}
             self._body = _client().get_object(Bucket=bucket, Key=key, **extra)["Body"]  # type: ignore[arg-type]
 
+    @override
     def readinto(self, buffer: Any) -> int:
         while True:
             try:
