@@ -8,6 +8,7 @@ import pytest
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.notes import RowsNote
 from rephrase.storage import tables
 from tests.rephrase.storage import memory_store
 
@@ -139,9 +140,9 @@ def test_a_folder_goes_only_when_it_is_empty(tmp_path):
 def test_tables_are_kept_in_any_store(place):
     table = pa.table({"id": ["a", "b", "c"], "text": ["one", "two", "three"]})
     path = storage.join(place, "table", "part.parquet")
-    assert tables.commit(path, table, {"rows": 3}, [2, 1])
+    assert tables.commit(path, table, RowsNote(documents=3), row_groups=[2, 1])
     assert tables.objects(storage.join(place, "table")) == [path]
-    assert tables.footer(path).note == {"rows": 3}
+    assert tables.footer(path, RowsNote).note == RowsNote(documents=3)
     assert tables.read(path, ["text"]).column("text").to_pylist() == ["one", "two", "three"]
 
 
