@@ -32,10 +32,9 @@ sys.path.insert(0, str(ROOT))
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 from rephrase import storage  # noqa: E402
-from rephrase.exports import FORMATS  # noqa: E402
-from rephrase.exports.base import Vocabulary  # noqa: E402
-from rephrase.exports.catalogue import find_vocabulary, make_format  # noqa: E402
-from rephrase.exports.packed import Packing  # noqa: E402
+from rephrase.exports.base import formats  # noqa: E402
+from rephrase.exports.catalogue import make_format  # noqa: E402
+from rephrase.exports.vocabulary import Vocabulary, find_vocabulary  # noqa: E402
 from rephrase.records import content_id  # noqa: E402
 from rephrase.storage import tables  # noqa: E402
 
@@ -64,11 +63,11 @@ def ours(source: str, to: str, name: str, vocabulary: Vocabulary | None) -> floa
     from rephrase.spark.runtime.units import Unit
     from rephrase.spark.stages.export import export_unit
 
-    form = make_format(name, vocabulary, packing=Packing(4096) if name == "packed" else None)
+    form = make_format(name, vocabulary, {"sequence_length": 4096} if name == "packed" else None)
     for part in ("/tiny", ""):  # at the first all is loaded that is only loaded on use
         [file] = storage.expand(f"{source}{part}/part.parquet")
         started = time.process_time()
-        export_unit(Unit(f"{to}{part}/unit.parquet", file), to=f"{to}{part}", form=form, vocabulary=vocabulary)
+        export_unit(Unit(f"{to}{part}/unit.parquet", file), to=f"{to}{part}", form=form)
     return time.process_time() - started
 
 
@@ -147,8 +146,8 @@ def main() -> None:
         tables.commit(parquet, table)
         tables.commit(f"{source}/tiny/part.parquet", table.slice(0, 1))
         seconds = {"shuffle": print_rate("shuffle of the Parquet file", alone(shuffle, source, f"{folder}/shuffled"))}
-        for name in FORMATS:
-            format_vocabulary = None if name == "jsonl" else vocabulary
+        for name, kind in formats.items():
+            format_vocabulary = None if kind.takes_vocabulary == "no" else vocabulary
             at = f"{folder}/shuffled" if name == "datatrove" else source
             seconds[name] = print_rate(name, alone(ours, at, f"{folder}/{name}", name, format_vocabulary))
         seconds["mds of text"] = print_rate("mds of text", alone(ours, source, f"{folder}/mds of text", "mds", None))

@@ -87,20 +87,20 @@ class FastTextModel:
 
 
 def load_model(path: str) -> FastTextModel:
-    """The model at a path or `s3://` URL, loaded once a process. A local file that has changed since is loaded again.
+    """The model at a path or URL, loaded once a process. A local file that has changed since is loaded again.
 
     Raises `UserError` where there is no file or fastText cannot read it.
     """
-    if storage.is_s3(path):
-        return _load_s3(path)
+    if not storage.is_local(path):
+        return _load_object(path)
     check_exists(path)
     status = os.stat(path)
     return _load_file(path, status.st_mtime_ns, status.st_size)
 
 
 def check_exists(path: str) -> None:
-    """Raise a `UserError` if there is no file of a model at the path or `s3://` URL."""
-    if not (storage.exists(path) if storage.is_s3(path) else os.path.isfile(path)):
+    """Raise a `UserError` if there is no file of a model at the path or URL."""
+    if not storage.exists(path) or os.path.isdir(path):
         cure = f"its file is {path}.bin" if storage.exists(f"{path}.bin") else "check the path; `rephrase classifier train` makes a model"
         raise UserError("there is no such fastText model", where=path, cure=cure)
 
@@ -111,7 +111,7 @@ def _load_file(path: str, _changed: int, _size: int) -> FastTextModel:
 
 
 @functools.lru_cache(maxsize=8)
-def _load_s3(path: str) -> FastTextModel:
+def _load_object(path: str) -> FastTextModel:
     try:
         with storage.open_stream(path) as stream, tempfile.NamedTemporaryFile(suffix=".bin") as file:
             while data := stream.read(1 << 24):

@@ -17,6 +17,7 @@ from rephrase.settings.section import Section
 from rephrase.settings.validation import sections_of
 
 _CHECKS = "checks"  # stands for `filter.checks` and `screen.checks`, whose settings are the checks' own
+_FORMAT = "input.format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,17 @@ def _config(options: argparse.Namespace) -> None:
 
 
 def all_keys() -> Iterator[Key]:
-    """The keys of a run and of all checks, in the order in which they are defined."""
+    """The keys of a run, of all input formats and of all checks, in the order in which they are defined."""
     from classifiers.checks import checks
     from rephrase.config.run import Run
+    from rephrase.readers.registry import readers
 
-    yield from _keys_of(Run, "")
+    for key in _keys_of(Run, ""):
+        yield key
+        if key.path == _FORMAT:
+            for name, reader in readers.items():
+                yield Key(f"{_FORMAT}.{name}", "", _sentence(reader))
+                yield from _keys_of(reader.Settings, f"{_FORMAT}.{name}.")
     yield Key(_CHECKS, "the checks that `filter.checks` and `screen.checks` may list; `rephrase config checks`", "")
     for name, kind in checks.items():
         yield Key(f"{_CHECKS}.{name}", "", _sentence(kind))
@@ -96,7 +103,7 @@ def _takes(field: Any, *, sub: bool) -> str:
     if field.is_required():
         return f"{_type(field.annotation)}, required"
     default = field.get_default(call_default_factory=True)
-    if sub or default is None or isinstance(default, Section):
+    if default is None or (sub and not isinstance(default, str)) or isinstance(default, Section):
         return _type(field.annotation)
     return f"{_type(field.annotation)}, default {json.dumps(default, ensure_ascii=False, default=str)}"
 

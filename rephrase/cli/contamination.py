@@ -1,122 +1,24 @@
-"""`rephrase contamination`: what each benchmark has met in a run, from kept scores and without Spark."""
+"""The command `rephrase contamination`."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+import argparse
+from typing import Any
 
-import numpy as np
-import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as Printed
-
-from classifiers.benchmark_index import load_index
-from classifiers.cascade import Cascade, build_cascade
-from classifiers.checks.contamination import Contamination
-from classifiers.rejudge import score_arrays
-from rephrase import storage
-from rephrase.errors import UserError
-from rephrase.spark.stages.base import Table, Tables
-from rephrase.spark.stages.run_tables import check_begun, objects_of
-from rephrase.spark.stages.screen import screening
-from rephrase.storage import tables
-
-if TYPE_CHECKING:
-    from rephrase.config.run import Run
-
-_TEXTS = {Tables.SCREENED: Tables.DOCUMENTS, Tables.JUDGED: Tables.GENERATIONS}
-"""Where the texts lie whose scores a table keeps, in objects of the same names."""
+from rephrase.cli.options import add_run_options, load
 
 
-@dataclass(slots=True)
-class Met:
-    """What one benchmark has met in one table."""
-
-    table: str
-    benchmark: str
-    items: int
-    """Items of the benchmark, without repeated ones."""
-    searched: int
-    """Items that can be found: long enough, and not all made of words that many others have."""
-    rows: int = 0
-    """Rows of the table that hold an item."""
-    found: dict[int, int] = field(default_factory=dict)
-    """The items that were found, as rows of the benchmark's files from 1, and how many rows hold each."""
-    examples: list[dict[str, Any]] = field(default_factory=list)
-    """Of the first rows: the id, the item, words of the longest common run, share of the item, and the text from there."""
+def add_parser(commands: Any) -> None:
+    """Add the command to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
+    about = "Which items of benchmarks stand in documents and generations, by the checks `contamination` of the run, with examples."
+    parser = commands.add_parser("contamination", help="what each benchmark has met in a run", description=about)
+    add_run_options(parser)
+    parser.add_argument("--examples", type=int, default=3, metavar="N", help="texts shown of each benchmark (default: 3)")
+    parser.add_argument("--json", metavar="FILE", help="also write all of it there, local or s3://")
+    parser.set_defaults(action=_contamination)
 
 
-def contamination(run: Run, examples: int = 3, json: str | None = None, console: Console | None = None) -> None:
-    """Print a table of benchmarks and tables of the run, with `examples` texts of each; with `json` write all of it there too.
+def _contamination(options: argparse.Namespace) -> None:
+    from rephrase.cli.contamination_tables import contamination
 
-    Raises `UserError` where no check of the run looks for benchmarks, and where it has not run.
-    """
-    checks = [(table, check) for table, cascade in _cascades(run) for check in _checks(cascade)]
-    if not checks:
-        cure = "list {contamination: {benchmarks: [{name: …, paths: …}]}} under `screen.checks` or `filter.checks`"
-        raise UserError("no check of this run looks for benchmarks", where="contamination", cure=cure)
-    check_begun(run.output)
-    met = [one for table, check in checks for one in _met(run.output, table, check, examples)]
-    if json:
-        storage.put(json, orjson.dumps([asdict(one) for one in met], option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
-    _print(met, console or Console(highlight=False))
-
-
-def _cascades(run: Run) -> Iterator[tuple[Table, Cascade]]:
-    if run.screen is not None:
-        yield Tables.SCREENED, screening(run)
-    yield Tables.JUDGED, build_cascade(run.filter)
-
-
-def _checks(cascade: Cascade) -> list[Contamination]:
-    return [check for check in cascade.checks("") if isinstance(check, Contamination)]
-
-
-def _met(output: str, table: Table, check: Contamination, examples: int) -> list[Met]:
-    index = load_index(check.settings.benchmarks)
-    items = np.bincount(index.benchmark_of, minlength=len(index.benchmarks)).tolist()
-    found = {
-        benchmark.name: Met(table.path, benchmark.name, count + index.short[benchmark.name], count - index.templates[benchmark.name])
-        for benchmark, count in zip(index.benchmarks, items, strict=True)
-    }
-    for path in objects_of(output, table):
-        judged = tables.read(path, ["id", "scores"])
-        scores = score_arrays(judged)
-        for name, met in found.items():
-            rows = scores.get(f"{check.name}.{name}", np.full(judged.num_rows, np.nan))
-            hits = np.flatnonzero(~np.isnan(rows))
-            met.rows += len(hits)
-            met.found = dict(Counter(met.found) + Counter(rows[hits].astype(int).tolist()))
-            wanted = judged.column("id").take(pa.array(hits[: examples - len(met.examples)]))
-            met.examples += (
-                _examples(storage.join(_TEXTS[table].folder(output), storage.name_of(path)), wanted, check) if len(wanted) else []
-            )
-    return list(found.values())
-
-
-def _examples(path: str, wanted: pa.ChunkedArray, check: Contamination) -> Iterator[dict[str, Any]]:
-    texts = tables.read(path, ["id", "text"])
-    texts = texts.filter(pc.is_in(texts.column("id"), wanted))
-    hits = load_index(check.settings.benchmarks).find(texts.column("text").to_pylist())
-    for identity, hit in zip(texts.column("id").to_pylist(), hits, strict=True):
-        if hit:
-            yield {"id": identity, "item": hit.item, "longest": hit.longest_match, "ratio": round(hit.ratio, 3), "excerpt": hit.excerpt}
-
-
-def _print(met: list[Met], console: Console) -> None:
-    table = Printed(title="benchmarks in the texts", title_justify="left")
-    for column in ("benchmark", "items", "searched", "table", "rows with an item", "items found"):
-        table.add_column(column, justify="left" if column in ("benchmark", "table") else "right")
-    for one in met:
-        table.add_row(escape(one.benchmark), f"{one.items:,}", f"{one.searched:,}", one.table, f"{one.rows:,}", f"{len(one.found):,}")
-    console.print(table)
-    for one in met:
-        for example in one.examples:
-            place = f"{one.table} {example['id']} holds {example['ratio']:.0%} of item {example['item']} of {one.benchmark}"
-            console.print(escape(f"{place}, {example['longest']} words in a run:"))
-            console.print(f"    {escape(' '.join(example['excerpt'].split()))}", style="dim")
+    contamination(load(options), options.examples, options.json)

@@ -9,6 +9,7 @@ from itertools import islice
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.readers import RawDocument, ReadError, read_documents
+from rephrase.readers.registry import readers_of, titles_of
 from rephrase.readers.settings import Input
 from rephrase.records import Document, content_id, unit_interval
 from rephrase.settings.validation import validate
@@ -50,5 +51,5 @@ def documents_in(paths: list[str], text_field: str = "text", min_characters: int
                     count += 1
                     yield Document(content_id(item.text), item.text, item.source, item.url, item.language, metadata=item.metadata)
     if not count:
-        cure = "WARC, WET, JSONL or Parquet; --text names the field of the texts"
+        cure = f"{titles_of(readers_of(config.format))}; --text names the field of the texts"
         raise UserError(f"no documents were found{trouble}", where=", ".join(paths), cure=cure)

@@ -13,7 +13,12 @@ def add_parser(commands: Any) -> None:
     """Add `label` to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
     about = "Let a model grade a sample of documents by a rubric, as labels for `rephrase classifier train`. Resumes."
     parser = commands.add_parser("label", help="let a model label a sample, to train a classifier on", description=about)
-    parser.add_argument("input", nargs="+", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; globs, folders, s3://")
+    parser.add_argument(
+        "input",
+        nargs="+",
+        metavar="FILE",
+        help="documents, in any input format (see `rephrase config input.format`); globs, folders, s3://",
+    )
     parser.add_argument("-o", "--to", required=True, metavar="labels.jsonl", help="where the labels go, local or s3://")
     parser.add_argument(
         "--rubric", default="label/educational", metavar="NAME", help="a label/… recipe or a recipe file (default: label/educational)"

@@ -72,7 +72,7 @@ def job(command: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     from rephrase.cli import classifier as command
     from rephrase.cli import config as config_command
-    from rephrase.cli import label, preview, recipes, table_commands
+    from rephrase.cli import contamination, diversity, export, label, preview, recipes
     from rephrase.cli import review as review_command
     from rephrase.spark.stages.pipeline import commands as stage_commands
 
@@ -100,9 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     summary.set_defaults(action=lambda options: _report(load(options), options.show))
     _add_show(commands)
     config_command.add_parser(commands)
-    for recipe_command in (recipes, preview, label):
-        recipe_command.add_parser(commands)
-    table_commands.add_parsers(commands)
+    for module in (recipes, preview, label, contamination, export, diversity):
+        module.add_parser(commands)
     command.add_parser(commands)
     review_command.add_parser(commands)
     return parser

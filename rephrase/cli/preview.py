@@ -15,7 +15,9 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("preview", help="see a recipe's prompts on your own documents", description=about)
     parser.add_argument("recipe", metavar="NAME", help="a recipe's name, a pattern such as wrap/*, or a recipe file")
     parser.add_argument(
-        "--input", metavar="FILE", help="documents: WARC, WET, JSONL or Parquet; not needed where a recipe has rows of its own"
+        "--input",
+        metavar="FILE",
+        help="documents, in any input format (see `rephrase config input.format`); not needed where a recipe has rows of its own",
     )
     parser.add_argument("--text", metavar="FIELD", help="the field that holds the text (default: that of --config, or text)")
     parser.add_argument("--also", action="append", default=[], metavar="FIELD", help="a field that the recipe needs; repeatable")

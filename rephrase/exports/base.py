@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from rephrase.exports.shard_note import ShardNote
+from rephrase.exports.vocabulary import Vocabulary
+from rephrase.settings.kinds import Kinds
+from rephrase.settings.section import Section
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,31 +45,70 @@ class Shard:
     counts: Mapping[str, int] = field(default_factory=dict)  # for the manifest, beside documents, tokens and bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The tokenizer of an export: its name, the number of its token ids, and the token that ends each document."""
+class Format(ABC):
+    """A format. Its docstring is what `rephrase export --help` says of it. Instances are small and picklable: tasks get them."""
 
-    tokenizer: str
-    size: int
-    eod: str
-    eod_id: int
+    Settings: ClassVar[type[Section]] = Section
+    """What `--option KEY=VALUE` may set; the bare `Section` for nothing."""
+    takes_vocabulary: ClassVar[Literal["required", "optional", "no"]]
+    """Whether it is made of tokens, of texts and tokens if there is a tokenizer, or of texts alone."""
+    stores_text: ClassVar[bool] = False
+    """Else rows come without."""
+    all_columns: ClassVar[bool] = False
+    """Else rows come without `columns`."""
+    shard_bytes: int = TOKEN_SHARD_BYTES
+    """Of text and of tokens at four bytes: the rows of a Parquet file that hold more form several shards."""
+    dtype: str | None = None
+    """Of the stored tokens, in numpy's words; None where there are none."""
 
+    def __init__(self, name: str, settings: Any, vocabulary: Vocabulary | None) -> None:
+        self.name = name
+        self.settings = settings
+        self.vocabulary = vocabulary
 
-class Format(Protocol):
-    """A format. Instances are small and can be pickled: they travel to Spark's tasks."""
-
-    dtype: str | None  # of the stored tokens, in numpy's words; None where there are none
-    stores_text: bool  # else rows come without
-    all_columns: bool  # else rows come without `columns`
-    shard_bytes: int  # of text and of tokens at four bytes: the rows of a Parquet file that hold more form several shards
-
+    @abstractmethod
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """Encode rows, one or more, as objects whose names begin with `name` or a folder and `name`."""
-        ...
 
     def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:
-        """The objects that complete the export stored in `folder`, from the notes on its shards, in order; a note has its `details`."""
-        ...
+        """The objects that complete the export stored in `folder`, from the notes on its shards, in order; by default none.
+
+        A note has what `shard` gave as its `details`.
+        """
+        del folder, notes
+        return []
+
+    def meaning(self) -> dict[str, Any]:
+        """What of the settings changes the files: an export resumes only where it is the same, and the manifest tells it."""
+        changed = self.settings.model_dump(exclude_defaults=True)
+        return {"settings": changed} if changed else {}
+
+    def summary(self, manifest: Mapping[str, Any]) -> str:
+        """What the line at the end of an export says beside documents and tokens, from the shards' counts in the manifest."""
+        del manifest
+        return ""
+
+
+class TokenFormat(Format):
+    """A format that is made of tokens."""
+
+    takes_vocabulary = "required"
+    vocabulary: Vocabulary
+
+
+formats: Kinds[type[Format]] = Kinds(
+    "export format",
+    (
+        "rephrase.exports.megatron",
+        "rephrase.exports.mds",
+        "rephrase.exports.datatrove",
+        "rephrase.exports.numpy_arrays",
+        "rephrase.exports.litdata",
+        "rephrase.exports.packed",
+        "rephrase.exports.jsonl",
+    ),
+)
+"""All formats; `@formats.register("arrow")` adds one."""
 
 
 def joined(rows: Sequence[Row], dtype: np.dtype[Any]) -> tuple[bytes, NDArray[np.int64]]:

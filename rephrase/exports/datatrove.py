@@ -12,30 +12,32 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
-from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
+from rephrase.exports.base import Objects, Row, Shard, TokenFormat, formats, joined
 from rephrase.exports.shard_note import ShardNote
+from rephrase.exports.vocabulary import Vocabulary
+from rephrase.settings.section import Section
 
 PATHS = "paths.json"
 
 
-class Datatrove:
-    """`paths.json` names the files and their bytes: what DatatroveFolderDataset takes as `paths_file`."""
+@formats.register("datatrove")
+class Datatrove(TokenFormat):
+    """datatrove's token files, which nanotron reads too.
 
-    stores_text = False
-    all_columns = False
-    shard_bytes = TOKEN_SHARD_BYTES
+    `paths.json` names the files and their bytes: what DatatroveFolderDataset takes as `paths_file`.
+    """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._tokenizer = vocabulary.tokenizer
+    def __init__(self, name: str, settings: Section, vocabulary: Vocabulary) -> None:
+        super().__init__(name, settings, vocabulary)
         self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
-        self.dtype: str | None = self._dtype.name
+        self.dtype = self._dtype.name
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A `.ds` with its index and metadata."""
         tokens, lengths = joined(rows, self._dtype)
         ends = np.cumsum(lengths)
         total = int(ends[-1])
-        about = f"{self._tokenizer}|{self._dtype.itemsize}\n{total}\n{total / 1e6:.2f} MT"
+        about = f"{self.vocabulary.tokenizer}|{self._dtype.itemsize}\n{total}\n{total / 1e6:.2f} MT"
         objects = [(f"{name}.ds.index", ends.astype("<u8").tobytes()), (f"{name}.ds.metadata", about.encode()), (f"{name}.ds", tokens)]
         return Shard(objects, {"size": len(tokens)})
 

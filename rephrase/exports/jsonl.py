@@ -8,20 +8,22 @@ from datetime import UTC, datetime
 import orjson
 import zstandard
 
-from rephrase.exports.base import Objects, Row, Shard
-from rephrase.exports.shard_note import ShardNote
+from rephrase.exports.base import Format, Row, Shard, formats
 
 _SHARD_BYTES = 128 << 20
 _FIELDS = ("id", "source")
 
 
-class Jsonl:
-    """`added` is the time at which the Parquet file was stored, so that an export that is resumed writes the same bytes.
+@formats.register("jsonl")
+class Jsonl(Format):
+    """JSON lines of texts with all columns, as the dolma toolkit lays them out.
+
+    `added` is the time at which the Parquet file was stored, so that an export that is resumed writes the same bytes.
 
     `metadata` holds all other columns that are not null.
     """
 
-    dtype: str | None = None
+    takes_vocabulary = "no"
     stores_text = True
     all_columns = True
     shard_bytes = _SHARD_BYTES
@@ -30,10 +32,6 @@ class Jsonl:
         """One file."""
         data = zstandard.compress(b"".join(map(_line, rows)))
         return Shard([(f"documents/{name}.jsonl.zst", data)], {})
-
-    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # there is none
-        """Nothing: the manifest names the files."""
-        return []
 
 
 def _line(row: Row) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import orjson
 
-from rephrase.exports.base import Objects, Row, Shard, Vocabulary, joined
+from rephrase.exports.base import Objects, Row, Shard, TokenFormat, formats, joined
 from rephrase.exports.shard_note import ShardNote
 
 INDEX = "index.json"
@@ -23,16 +23,15 @@ _LEAF = '[1, {"type": null, "context": null, "children_spec": []}]'  # PyTorch's
 _CHUNK_BYTES = 64 << 20
 
 
-class Litdata:
-    """Tokens of four bytes, in chunks of at most 64 MiB: a trainer streams them one by one."""
+@formats.register("litdata")
+class Litdata(TokenFormat):
+    """litdata's optimised chunks, for its TokensLoader.
 
-    dtype: str | None = _DTYPE.name
-    stores_text = False
-    all_columns = False
+    Tokens of four bytes, in chunks of at most 64 MiB: a trainer streams them one by one.
+    """
+
+    dtype = _DTYPE.name
     shard_bytes = _CHUNK_BYTES
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        pass
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """One chunk."""

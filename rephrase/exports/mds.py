@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 import orjson
 import zstandard
+from typing_extensions import override
 
-from rephrase.exports.base import Objects, Row, Shard
+from rephrase.exports.base import Format, Objects, Row, Shard, formats
 from rephrase.exports.shard_note import ShardNote
+from rephrase.exports.vocabulary import Vocabulary
+from rephrase.settings.section import Section
 
 INDEX = "index.json"
 
@@ -26,16 +29,34 @@ _SHARD_BYTES = 64 << 20  # the writer's own default
 _ONE_DIMENSION = bytes([1 << 2 | 2])
 
 
-class Mds:
-    """Samples of `text` (str) and, where the export is tokenised, `tokens` (uint32)."""
+class MdsSettings(Section):
+    """Options of the format."""
 
+    compress: bool = False
+    """Compress the shards with zstd."""
+
+
+@formats.register("mds")
+class Mds(Format):
+    """MosaicML streaming's shards.
+
+    Samples of `text` (str) and, where the export is tokenised, `tokens` (uint32).
+    """
+
+    Settings = MdsSettings
+    takes_vocabulary = "optional"
     stores_text = True
-    all_columns = False
     shard_bytes = _SHARD_BYTES
 
-    def __init__(self, *, tokenised: bool, compress: bool) -> None:
-        self._tokenised, self._compress = tokenised, compress
-        self.dtype: str | None = "uint32" if tokenised else None
+    settings: MdsSettings
+
+    def __init__(self, name: str, settings: MdsSettings, vocabulary: Vocabulary | None) -> None:
+        super().__init__(name, settings, vocabulary)
+        self.dtype = "uint32" if vocabulary else None
+
+    @override
+    def meaning(self) -> dict[str, Any]:
+        return {"compress": True} if self.settings.compress else {}
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """One shard; with compression a zstd file that the reader unpacks beside itself."""
@@ -46,7 +67,7 @@ class Mds:
         head = [np.array([len(rows)], "<u4").tobytes(), offsets.astype("<u4").tobytes(), about]
         data = b"".join(chain(head, *samples))  # the only copy of what rows hold
         raw = {"basename": f"{name}.mds", "bytes": len(data), "hashes": {}}
-        if not self._compress:
+        if not self.settings.compress:
             return Shard([(f"{name}.mds", data)], {"raw_data": raw, "zip_data": None})
         packed = zstandard.compress(data)
         zipped = {"basename": f"{name}.mds.zstd", "bytes": len(packed), "hashes": {}}
@@ -59,16 +80,16 @@ class Mds:
 
     def _sample(self, row: Row) -> list[bytes]:
         values = [row.text]
-        if self._tokenised:
+        if self.vocabulary:
             values.append(_ONE_DIMENSION + struct.pack("<I", len(row.tokens)) + row.tokens.astype("<u4").tobytes())
         return [struct.pack(f"<{len(values)}I", *map(len, values)), *values]
 
     def _about(self) -> dict[str, Any]:
-        columns = {"text": "str", **({"tokens": "ndarray:uint32"} if self._tokenised else {})}
+        columns = {"text": "str", **({"tokens": "ndarray:uint32"} if self.vocabulary else {})}
         return {
             "version": 2,
             "format": "mds",
-            "compression": "zstd" if self._compress else None,
+            "compression": "zstd" if self.settings.compress else None,
             "hashes": [],
             "size_limit": _SHARD_BYTES,
             "column_names": list(columns),

@@ -14,8 +14,10 @@ import numpy as np
 import orjson
 
 from rephrase import storage
-from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
+from rephrase.exports.base import Objects, Row, Shard, TokenFormat, formats, joined
 from rephrase.exports.shard_note import ShardNote
+from rephrase.exports.vocabulary import Vocabulary
+from rephrase.settings.section import Section
 
 BLEND = "blend.json"
 
@@ -25,16 +27,17 @@ _CODES = {np.dtype("<u2"): 8, np.dtype("<i4"): 4}
 _SMALL = 65_500  # below so many token ids the reader's own tools write two bytes a token
 
 
-class Megatron:
-    """A document is one sequence. `blend.json` is the list `[weight, prefix, …]` that Megatron makes blends of, weighted by tokens."""
+@formats.register("megatron")
+class Megatron(TokenFormat):
+    """Megatron-core's indexed datasets, of which `blend.json` makes one.
 
-    stores_text = False
-    all_columns = False
-    shard_bytes = TOKEN_SHARD_BYTES
+    A document is one sequence. `blend.json` is the list `[weight, prefix, …]` that Megatron makes blends of, weighted by tokens.
+    """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, name: str, settings: Section, vocabulary: Vocabulary) -> None:
+        super().__init__(name, settings, vocabulary)
         self._dtype = np.dtype("<u2" if vocabulary.size < _SMALL else "<i4")
-        self.dtype: str | None = self._dtype.name
+        self.dtype = self._dtype.name
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A `.bin` of tokens and its `.idx`."""

@@ -12,20 +12,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rephrase.exports.base import TOKEN_SHARD_BYTES, Objects, Row, Shard, Vocabulary, joined
-from rephrase.exports.shard_note import ShardNote
+from rephrase.exports.base import Row, Shard, TokenFormat, formats, joined
+from rephrase.exports.vocabulary import Vocabulary
+from rephrase.settings.section import Section
 
 
-class NumpyArrays:
-    """The manifest is the index: OLMo-core is given a list of paths."""
+@formats.register("numpy")
+class NumpyArrays(TokenFormat):
+    """Bare arrays of tokens, as OLMo-core reads them.
 
-    stores_text = False
-    all_columns = False
-    shard_bytes = TOKEN_SHARD_BYTES
+    The manifest is the index: OLMo-core is given a list of paths.
+    """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, name: str, settings: Section, vocabulary: Vocabulary) -> None:
+        super().__init__(name, settings, vocabulary)
         self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
-        self.dtype: str | None = self._dtype.name
+        self.dtype = self._dtype.name
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """The array and its documents."""
@@ -37,10 +39,6 @@ class NumpyArrays:
         ]
         documents = gzip.compress("".join(lines).encode(), mtime=0)  # no time of day: the same rows give the same bytes
         return Shard([(f"{name}.csv.gz", documents), (f"{name}.npy", tokens)], {})
-
-    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # there is none
-        """Nothing."""
-        return []
 
 
 def _quoted(text: str) -> str:

@@ -9,16 +9,17 @@ of each piece (TRL); `seq_start_id`, where each piece begins, and `loss_mask`, 0
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from typing_extensions import override
 
-from rephrase.exports import Strategy
-from rephrase.exports.base import Objects, Row, Shard, Vocabulary
-from rephrase.exports.shard_note import ShardNote
+from rephrase.errors import UserError
+from rephrase.exports.base import Row, Shard, TokenFormat, formats
+from rephrase.exports.vocabulary import Vocabulary
+from rephrase.settings.section import Section
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -28,36 +29,49 @@ _SHARD_BYTES = 64 << 20  # a trainer streams them one by one
 _GROUP_TOKENS = 1 << 22  # of a row group
 
 
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """How documents become sequences of `length` tokens.
+class PackedSettings(Section):
+    """How documents become sequences."""
 
-    `concatenate` puts them one after the other and cuts: no padding but in the last row of a shard. `best-fit` cuts only documents that are
-    longer than a sequence, and puts each piece where it leaves the least room (Ding et al. 2024, Fewer Truncations Improve Language
-    Modeling, arXiv:2404.10830).
+    sequence_length: int = 0
+    """Tokens of each sequence, as many as the trainer takes."""
+    packing: Literal["concatenate", "best-fit"] = "concatenate"
+    """concatenate: one document after the other, cut: no padding but in the last row of a shard. best-fit: only documents that are longer
+    than a sequence are cut, and each piece is put where it leaves the least room (Ding et al. 2024, Fewer Truncations Improve Language
+    Modeling, arXiv:2404.10830)."""
+
+
+@formats.register("packed")
+class Packed(TokenFormat):
+    """Parquet of sequences of equal length, ready to be trained on.
+
+    All tokens of a shard are in its rows, which keep the order of the documents: by the first of each where they are fitted.
     """
 
-    length: int
-    strategy: Strategy = "concatenate"
-
-
-class Packed:
-    """All tokens of a shard are in its rows, which keep the order of the documents: by the first of each where they are fitted."""
-
-    dtype: str | None = "int32"
-    stores_text = False
-    all_columns = False
+    Settings = PackedSettings
+    dtype = "int32"
     shard_bytes = _SHARD_BYTES
+    settings: PackedSettings
 
-    def __init__(self, vocabulary: Vocabulary, packing: Packing) -> None:
-        self._filler, self._packing = vocabulary.eod_id, packing
+    def __init__(self, name: str, settings: PackedSettings, vocabulary: Vocabulary) -> None:
+        super().__init__(name, settings, vocabulary)
+        if settings.sequence_length < 2:
+            raise UserError("how long shall a sequence be?", where="--sequence-length", cure="as many tokens as your trainer takes")
+
+    @override
+    def meaning(self) -> dict[str, Any]:
+        return {"packing": {"length": self.settings.sequence_length, "strategy": self.settings.packing}}
+
+    @override
+    def summary(self, manifest: Mapping[str, Any]) -> str:
+        sequences, padding = manifest["sequences"], manifest["padding"]
+        return f"in {sequences:,} sequences of {self.settings.sequence_length:,}, {padding:,} tokens of padding"
 
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A Parquet file of sequences."""
-        length = self._packing.length
+        length = self.settings.sequence_length
         sizes = np.array([len(row.tokens) for row in rows], np.int64)
-        document, start, size = _cut(sizes, length, aligned=self._packing.strategy == "concatenate")
-        sequence = _best_fit(size, length) if self._packing.strategy == "best-fit" else start // length
+        document, start, size = _cut(sizes, length, aligned=self.settings.packing == "concatenate")
+        sequence = _best_fit(size, length) if self.settings.packing == "best-fit" else start // length
 
         free = length - np.bincount(sequence, size).astype(np.int64)
         padded = np.flatnonzero(free)
@@ -66,7 +80,7 @@ class Packed:
         document = np.concatenate([document, np.full(len(padded), -1)])[order]
         start = np.concatenate([start, np.full(len(padded), total)])[order]  # where the filler lies
         size = np.concatenate([size, free[padded]])[order]
-        tokens = np.concatenate([*(row.tokens for row in rows), np.full(length, self._filler)], dtype=np.int32, casting="unsafe")
+        tokens = np.concatenate([*(row.tokens for row in rows), np.full(length, self.vocabulary.eod_id)], dtype=np.int32, casting="unsafe")
 
         input_ids = np.concatenate([tokens[at : at + count] for at, count in zip(start.tolist(), size.tolist(), strict=True)])
         begin = (np.cumsum(size) - size).astype(np.int32)
@@ -85,10 +99,6 @@ class Packed:
         groups = [min(step, len(free) - at) for at in range(0, len(free), step)]
         data = tables.encode(pa.table(columns), row_groups=groups)
         return Shard([(f"{tables.DATA}/{name}.parquet", data)], {}, {"sequences": len(free), "padding": int(free.sum())})
-
-    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # there is none
-        """Nothing."""
-        return []
 
 
 def _cut(sizes: NDArray[np.int64], length: int, *, aligned: bool) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""Raw web files as documents: WARC, WET, JSONL and Parquet, on disk or on S3."""
+"""Raw web files as documents: WARC, WET, JSONL, Parquet and what packages add, on disk or in any store."""
 
 from rephrase.readers.base import Dropped, RawDocument, ReadError
 from rephrase.readers.files import read_documents

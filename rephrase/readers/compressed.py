@@ -16,7 +16,9 @@ _TRIAL = 1 << 10  # compressed bytes that must decode for a place to count as th
 class Readable(Protocol):
     """Anything that gives up to `size` next bytes, and `b""` at its end."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", _zstd_decoder)
 def codec_of(head: bytes) -> Codec | None:
     """The codec of a file that begins with these bytes, or None for a plain file."""
     return next((codec for codec in (GZIP, ZSTD) if head.startswith(codec.magic)), None)
+
+
+def and_compressed(*endings: str) -> tuple[str, ...]:
+    """Endings of file names, each also with those of the codecs after it."""
+    return tuple(f"{ending}{codec}" for ending in endings for codec in ("", ".gz", ".zst"))
 
 
 class Members:
@@ -142,18 +149,18 @@ class Members:
         self._at = max(self.offset + 1 - self._base, 0)
         magic = self._codec.magic
         while True:
-            found = self._raw.find(magic, self._at)
-            if found < 0:
+            start = self._raw.find(magic, self._at)
+            if start < 0:
                 self._forget(max(len(self._raw) - len(magic) + 1, self._at))
                 self._at = 0
                 if not self._fill(len(magic)) or len(self._raw) < len(magic):
                     return False
                 continue
-            self._at = found
+            self._at = start
             self._fill(_TRIAL)
             if self._begins_here():
                 return True
-            self._at = found + 1
+            self._at = start + 1
 
     def _begins_here(self) -> bool:
         try:

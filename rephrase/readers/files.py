@@ -2,72 +2,57 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import Literal
 
 from rephrase import storage
 from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, clean
 from rephrase.readers.compressed import Members, Peeked, codec_of
-from rephrase.readers.jsonl import read_jsonl
-from rephrase.readers.parquet import read_parquet
+from rephrase.readers.registry import Reader, readers_of, titles_of
 from rephrase.readers.settings import Input
-from rephrase.readers.warc import MAGIC, read_warc
-
-Format = Literal["warc", "wet", "jsonl", "parquet"]
-
-_EXTENSIONS: tuple[tuple[str, Format], ...] = (
-    (r"\.wet(\.gz|\.zst)?$", "wet"),
-    (r"\.warc(\.gz|\.zst)?$", "warc"),
-    (r"\.(jsonl|json|ndjson)(\.gz|\.zst)?$", "jsonl"),
-    (r"\.(parquet|pq)$", "parquet"),
-)
 
 
-def read_documents(file: storage.FileInfo, config: Input) -> Iterator[Item]:
+def read_documents(file: storage.FileInfo, config: Input, readers: Sequence[Reader] | None = None) -> Iterator[Item]:
     """The documents of a file, in order, with `Dropped` and `ReadError` in the places of those that it does not give.
 
-    Streams: no more than a page, a line or a batch of rows is in memory at a time. Raises FileNotFoundError, and `UserError` for an
-    S3 that refuses; a file that is no known format is a `ReadError`.
+    `readers` are those that may read it, by default what `config.format` allows: a task is given them, as it may not know a user's.
+    Streams: no more than a page, a line or a batch of rows is in memory at a time. Raises FileNotFoundError, and `UserError` for a store
+    that refuses; a file that is no known format is a `ReadError`.
     """
-    form = config.format if config.format != "auto" else format_of(file.path)
-    if form is None:
-        yield ReadError(file.path, 0, "byte", "not a WARC, WET, JSONL or Parquet file")
+    candidates = readers or readers_of(config.format)
+    reader = reader_of(file.path, candidates)
+    if reader is None:
+        yield ReadError(file.path, 0, "byte", f"not a {titles_of(candidates)} file")
         return
-    for item in _read(file, form, config):
-        yield _finished(item, form, config) if isinstance(item, RawDocument) else item
+    name = reader.name
+    for item in reader.read(file, config):
+        yield _finished(item, name, config) if isinstance(item, RawDocument) else item
 
 
-def format_of(path: str) -> Format | None:
-    """The format of a file, by its name, else by its first bytes; None if neither tells."""
-    for pattern, form in _EXTENSIONS:
-        if re.search(pattern, path, flags=re.IGNORECASE):
-            return form
-    with storage.open_stream(path) as stream:
+def reader_of(path: str, readers: Sequence[Reader]) -> Reader | None:
+    """Which of the readers a file is for: the only one, else by its name, else by its first bytes; None if neither tells."""
+    if len(readers) == 1:
+        return readers[0]
+    name = path.lower()
+    fitting = [(len(ending), reader) for reader in readers for ending in reader.endings if name.endswith(ending)]
+    if fitting:
+        return max(fitting, key=lambda pair: pair[0])[1]
+    head = _head(path)
+    return next((reader for reader in readers if reader.begins(head)), None)
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a file's content, which may be compressed."""
+    with closing(storage.open_stream(path)) as stream:
         peeked = Peeked(stream)
         codec = codec_of(peeked.head)
-        head = peeked.head
-        if codec is not None:
-            members = Members(peeked, codec)
-            head = members.read() if members.next_member() else b""
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.startswith(MAGIC):
-        return "wet" if b"WARC-Type: conversion" in head else "warc"
-    return "jsonl" if head.lstrip().startswith(b"{") else None
+        if codec is None:
+            return peeked.head
+        members = Members(peeked, codec)
+        return members.read() if members.next_member() else b""
 
 
-def _read(file: storage.FileInfo, form: Format, config: Input) -> Iterator[Item]:
-    if form == "parquet":
-        yield from read_parquet(file.path, config)
-        return
-    with closing(storage.open_stream(file.path)) as stream:
-        reader = read_jsonl if form == "jsonl" else read_warc
-        yield from reader(stream, file.path, config)
-
-
-def _finished(document: RawDocument, form: Format, config: Input) -> RawDocument | Dropped:
+def _finished(document: RawDocument, form: str, config: Input) -> RawDocument | Dropped:
     text = clean(document.text)
     if len(text) < config.min_characters or not text.strip():
         return Dropped("short", document.raw_bytes)

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, BinaryIO
 
 import orjson
+from typing_extensions import override
 
+from rephrase import storage
 from rephrase.readers.base import Dropped, Item, ReadError, reason_of
-from rephrase.readers.compressed import Members, Peeked, codec_of
+from rephrase.readers.compressed import Members, Peeked, and_compressed, codec_of
 from rephrase.readers.fields import FieldReader
+from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
 
 MAX_LINE_BYTES = 1 << 28
 """Longer lines are dropped as too long and never held in memory."""
 _READ = 1 << 20
+
+
+@readers.register("jsonl")
+class Jsonl(Reader):
+    """JSON lines, plain or compressed by gzip or zstd. `input.fields` says what is in which field."""
+
+    title = "JSONL"
+    endings = and_compressed(".jsonl", ".json", ".ndjson")
+
+    @override
+    def begins(self, head: bytes) -> bool:
+        return head.lstrip().startswith(b"{")
+
+    @override
+    def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
+        with closing(storage.open_stream(file.path)) as stream:
+            yield from read_jsonl(stream, file.path, config)
 
 
 def read_jsonl(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from typing_extensions import override
+
 from rephrase import storage
 from rephrase.readers.base import Item, ReadError, reason_of
 from rephrase.readers.fields import FieldReader
+from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
 
 _BATCH_ROWS = 256  # texts are long; a batch is turned into Python objects as a whole
 
 
-def read_parquet(file: str, config: Input) -> Iterator[Item]:
+@readers.register("parquet")
+class Parquet(Reader):
+    """Parquet, a document a row. `input.fields` says what is in which column."""
+
+    title = "Parquet"
+    endings = (".parquet", ".pq")
+
+    @override
+    def begins(self, head: bytes) -> bool:
+        return head.startswith(b"PAR1")
+
+    @override
+    def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
+        return _rows(file.path, config)
+
+
+def _rows(file: str, config: Input) -> Iterator[Item]:
     """The documents of one file, a row each. What cannot be read of a row group, and a bad row, is a `ReadError` with its row, from 0."""
     import pyarrow as pa
     import pyarrow.parquet as pq

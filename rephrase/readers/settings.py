@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
+from rephrase.readers.registry import AUTO, ByName
 from rephrase.settings.models import Models, as_models
 from rephrase.settings.paths import FastTextModel, InputFiles
 from rephrase.settings.section import Section, as_list
@@ -31,7 +32,8 @@ class Input(Section):
     """Where the raw documents are and how they become text."""
 
     paths: Annotated[list[InputFiles], BeforeValidator(as_list)] = Field(min_length=1)
-    format: Literal["auto", "warc", "wet", "jsonl", "parquet"] = "auto"
+    format: Annotated[str | dict[str, SerializeAsAny[Section]], ByName()] = AUTO
+    """auto: by each file's ending or first bytes. Or the name of a format, or `{NAME: settings}` where it has settings."""
     fields: Fields = Fields()
     source: str | None = None
     """Written into documents whose input names no source; default: the input's file format."""

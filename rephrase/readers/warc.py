@@ -4,24 +4,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, BinaryIO, cast
 
+from typing_extensions import override
+
+from rephrase import storage
 from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_of
-from rephrase.readers.compressed import Members, Peeked, Readable, codec_of
+from rephrase.readers.compressed import Members, Peeked, Readable, and_compressed, codec_of
 from rephrase.readers.http import decode_body
+from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
+from rephrase.readers.window import RECORD_END, Window
 from rephrase.text.html import decode, extract
 
 MAGIC = b"WARC/"
 MAX_PAGE_BYTES = 1 << 26
 """Larger pages are dropped as too long before they are parsed: a DOM takes about ten times the memory of its page."""
 
-_RECORD_END = b"\r\n\r\n"
-_NEXT_RECORD = _RECORD_END + MAGIC
-_KEPT = 1 << 25  # plain bytes kept of the current record to search for the next one after damage
+_NEXT_RECORD = RECORD_END + MAGIC
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _TEXT_TYPES = (*_HTML_TYPES, "text/plain")
 _HTML_START = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+
+
+@readers.register("warc")
+class Warc(Reader):
+    """Web archives, plain or compressed by gzip or zstd. Their pages become text by `input.extractor`."""
+
+    title = "WARC"
+    endings = and_compressed(".warc")
+
+    @override
+    def begins(self, head: bytes) -> bool:
+        return head.startswith(MAGIC)
+
+    @override
+    def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
+        with closing(storage.open_stream(file.path)) as stream:
+            yield from read_warc(stream, file.path, config)
 
 
 def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
@@ -39,73 +60,11 @@ def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
         yield from _Archive(members, file, config, member=members).items()
 
 
-class _Window:
-    """A stream that remembers what it gave, from a mark on, so that reading can go on elsewhere after damage."""
-
-    def __init__(self, plain: Readable) -> None:
-        self._plain = plain
-        self._kept = bytearray()
-        self._base = 0  # position of the first kept byte
-        self._at = 0  # position of the next byte to give
-        self.failure: BaseException | None = None
-        """What the stream below raised: a fault of the disk or the network, never to be taken for damage of the file."""
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        ahead = self._base + len(self._kept) - self._at
-        if ahead:
-            start = self._at - self._base
-            data = bytes(self._kept[start : start + size] if size >= 0 else self._kept[start:])
-        else:
-            try:
-                data = self._plain.read(size)
-            except BaseException as error:
-                self.failure = error
-                raise
-            self._kept += data
-            if len(self._kept) > _KEPT:
-                self.forget_before(self._base + len(self._kept) - _KEPT // 2)
-        self._at += len(data)
-        return data
-
-    def forget_before(self, position: int) -> None:
-        count = min(position, self._at) - self._base
-        if count > 0:
-            del self._kept[:count]
-            self._base += count
-
-    @property
-    def end(self) -> int:
-        """The position after the last byte that was read from the stream."""
-        return self._base + len(self._kept)
-
-    def move_to(self, position: int) -> None:
-        self._at = position
-
-    def find(self, mark: bytes, start: int) -> int:
-        """The first position of `mark` at or after `start`; -1 if there is none up to the end of the stream."""
-        while True:
-            found = self._kept.find(mark, max(start - self._base, 0))
-            if found >= 0:
-                return self._base + found
-            self._at = self._base + len(self._kept)
-            self.forget_before(self._at - len(mark) + 1)
-            if not self.read(1 << 16):
-                return -1
-
-    def end_of_head(self, start: int) -> int:
-        """Where the header of the record that starts at `start` ends, as far as it is known; else `start`."""
-        found = self._kept.find(_RECORD_END, start - self._base) if start >= self._base else -1
-        return self._base + found + len(_RECORD_END) if found >= 0 else start
-
-
 class _Archive:
     """The records of a plain stream: a whole uncompressed file, or one member of a compressed one."""
 
     def __init__(self, plain: Readable, file: str, config: Input, member: Members | None) -> None:
-        self._window, self._file, self._config, self._member = _Window(plain), file, config, member
+        self._window, self._file, self._config, self._member = Window(plain), file, config, member
         # A page is held back until what follows it has been seen: only then it is known to be whole.
         self._held: Item | None = None
         self._record_at = 0
@@ -124,8 +83,8 @@ class _Archive:
             except OSError as error:
                 if self._window.failure:
                     raise self._window.failure from None
-                found, start = self._after_damage(start or 0, reason_of(error))
-                yield from found
+                items, start = self._after_damage(start or 0, reason_of(error))
+                yield from items
         if self._member is not None and self._member.damage:
             self._held = self._error(0, self._member.damage)
         if self._held is not None:
@@ -141,7 +100,7 @@ class _Archive:
             self._window.forget_before(self._record_at)
             length_known = (record.headers.get("Content-Length") or "").strip().isdigit()
             self._record_end = self._window.end_of_head(self._record_at) + record.content_length
-            self._damage_at = self._record_end + len(_RECORD_END)
+            self._damage_at = self._record_end + len(RECORD_END)
             if not length_known:  # fastwarc takes it for 0, and then finds no record where the content is
                 self._damage_at = self._record_at
             yield record
@@ -156,8 +115,12 @@ class _Archive:
         if missing <= 0 or (self._member is not None and self._member.damage):
             return None
         self._held = self._error(self._record_at, f"the file ends inside a record, {missing} bytes early")
-        found = self._window.find(_NEXT_RECORD, self._record_at + 1)
-        return found + len(_RECORD_END) if found >= 0 else None
+        return self._next_record(self._record_at + 1)
+
+    def _next_record(self, start: int) -> int | None:
+        """Where the first record begins whose beginning is looked for from `start`; None if there is none."""
+        mark = self._window.find(_NEXT_RECORD, start)
+        return mark + len(RECORD_END) if mark >= 0 else None
 
     def _after_damage(self, start: int, reason: str) -> tuple[list[Item], int | None]:
         """After fastwarc gave up: what can be said of the records so far, and where the next one starts (None: nowhere)."""
@@ -166,11 +129,9 @@ class _Archive:
         held = [self._held] if self._held is not None else []
         self._held = None
         if self._record_end < 0:
-            found = self._window.find(_NEXT_RECORD, start)
-            return [*held, self._error(start, reason)], found + len(_RECORD_END) if found >= 0 else None
-        end = self._record_end + len(_RECORD_END)
-        found = self._window.find(_NEXT_RECORD, self._record_at + 1)
-        following = found + len(_RECORD_END) if found >= 0 else None
+            return [*held, self._error(start, reason)], self._next_record(start)
+        end = self._record_end + len(RECORD_END)
+        following = self._next_record(self._record_at + 1)
         if following is None or following > end:
             return [*held, self._error(self._damage_at, reason)], following
         if following == end:  # the next record is where it should be and cannot be read: resuming there says why
@@ -231,7 +192,7 @@ class _Archive:
                 text, title = page.text, page.title
         except Exception as error:  # noqa: BLE001  # foreign parsers on foreign bytes: the page is lost, not the file
             return self._error(self._record_at, f"no text could be extracted: {reason_of(error)}")
-        found = {
+        about = {
             "title": title,
             "content_type": kind,
             "warc_date": headers.get("WARC-Date"),
@@ -242,6 +203,6 @@ class _Archive:
         return RawDocument(
             text,
             url=url.strip("<> ") if url else None,  # Wget writes the URL in angle brackets
-            metadata={key: value.strip("<>") if key == "warc_record_id" else value for key, value in found.items() if value},
+            metadata={key: value.strip("<>") if key == "warc_record_id" else value for key, value in about.items() if value},
             raw_bytes=len(body),
         )

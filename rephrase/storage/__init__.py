@@ -1,56 +1,75 @@
-"""Files on disk and objects on S3 behind one set of functions. A location is a path or an `s3://bucket/key` URL.
+"""Files on disk and objects of any store behind one set of functions. A location is a path or a URL such as `s3://bucket/key`.
 
 The promise that the pipeline rests on is `create`: an object appears whole or not at all, and only once.
-On S3 that is one single-part PUT with `If-None-Match: *`, on disk a temporary file and a hard link.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fnmatch
-import io
-import itertools
+import functools
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from rephrase.errors import UserError
-from rephrase.storage import s3
+from rephrase.storage.base import FileInfo, Store, join, name_of, stores
+from rephrase.storage.local import Local, readable
+from rephrase.storage.ranged import RangedObject
+
+__all__ = [
+    "FileInfo",
+    "check_writable",
+    "create",
+    "create_from",
+    "delete",
+    "exists",
+    "expand",
+    "is_local",
+    "join",
+    "list_files",
+    "name_of",
+    "open_random",
+    "open_stream",
+    "put",
+    "read",
+    "read_ahead",
+    "read_into",
+    "readable",
+    "remove_empty_folder",
+    "remove_folder",
+    "store_of",
+]
 
 _MAGIC = re.compile(r"[*?\[]")
 _REMOVERS = 16  # requests at a time
-_PARTS = 1024  # that Linux writes with one call
-_RANGE_BYTES = 1 << 20  # read-ahead of a ranged S3 read: a Parquet footer and small row groups come with one GET
+_LOCAL = Local()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FileInfo:
-    """A stored file: its location, its size in bytes, and when it was stored (Unix time; 0 where that was not asked)."""
-
-    path: str
-    size: int
-    modified: float = field(default=0.0, compare=False)
-
-
-def is_s3(path: str) -> bool:
-    """Whether the location is an S3 URL."""
-    return path.startswith("s3://")
+def store_of(path: str) -> Store:
+    """The store that a location is of. Raises `UserError` for a URL of a scheme that no store is registered for."""
+    scheme, separator, _ = path.partition("://")
+    if not separator or "/" in scheme:
+        return _LOCAL
+    if scheme not in stores:
+        known = ", ".join(f"{name}://" for name in stores.names())
+        cure = f"write a path, or a URL of {known}; a package can add a store"
+        raise UserError(f"there is no store for {scheme}://", where=path, cure=cure)
+    return _store(scheme)
 
 
-def join(base: str, *parts: str) -> str:
-    """A location below another."""
-    return "/".join([base.rstrip("/"), *(p.strip("/") for p in parts)])
+@functools.cache
+def _store(scheme: str) -> Store:
+    return stores.find(scheme)()
 
 
-def name_of(path: str) -> str:
-    """The last part of a location."""
-    return path.rstrip("/").rsplit("/", 1)[-1]
+def is_local(path: str) -> bool:
+    """Whether the location is a path of a file system, so that its files can be opened by their names and stand in real folders."""
+    return store_of(path) is _LOCAL
 
 
 def create(path: str, *data: bytes | memoryview, durable: bool = True) -> bool:
@@ -59,28 +78,17 @@ def create(path: str, *data: bytes | memoryview, durable: bool = True) -> bool:
     True: this call stored it. False: it was there, complete, and is untouched. Of many callers at once exactly one succeeds. What is not
     `durable` may be cut off if the machine of a file system stops. Raises `UserError` where the place cannot be written.
     """
-    return s3.create(path, b"".join(data)) if is_s3(path) else _create_file(path, data, durable=durable)
+    return store_of(path).create(path, data, durable=durable)
 
 
 def create_from(path: str, local: str) -> bool:
     """Store a local file's content as `create` does. A `path` on disk must be of the same file system: both are then names of one file."""
-    with open(local, "rb") as file:
-        if is_s3(path):
-            return s3.create(path, file)
-        os.fsync(file.fileno())
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    return _link(local, path)
+    return store_of(path).create_from(path, local)
 
 
 def put(path: str, data: bytes) -> None:
     """Store `data`, replacing what was there at once. For notes beside the tables; tables are only ever created."""
-    if is_s3(path):
-        s3.put(path, data)
-        return
-    if os.path.isdir(path):
-        raise UserError("cannot write: there is a folder of this name", where=path, cure="give the path of a file")
-    temporary = _write_temporary(path, [data])
-    os.replace(temporary, path)
+    store_of(path).put(path, data)
 
 
 def read(path: str) -> bytes:
@@ -91,67 +99,35 @@ def read(path: str) -> bytes:
 
 def read_into(path: str, start: int, buffer: memoryview) -> None:
     """Fill the buffer with what the file or the object has from `start`. Raises FileNotFoundError, and EOFError where it is too short."""
-    if is_s3(path):
-        read = s3.get_range(path, start, start + len(buffer))
-        buffer[: len(read)] = read
-        size = len(read)
-    else:
-        with open(path, "rb", buffering=0) as file:
-            size = os.preadv(file.fileno(), [buffer], start)
-    if size < len(buffer):
+    if store_of(path).read_into(path, start, buffer) < len(buffer):
         raise EOFError(f"{path} ends before byte {start + len(buffer)}")
 
 
 def exists(path: str) -> bool:
-    """Whether a file or an object is there."""
-    if not is_s3(path):
-        return os.path.exists(path)
-    return s3.size_of(path) is not None
+    """Whether a file or an object is there; on disk also a folder."""
+    return store_of(path).exists(path)
 
 
 def open_stream(path: str) -> BinaryIO:
     """A binary stream for reading from start to end. Raises FileNotFoundError where there is none."""
-    if is_s3(path):
-        return cast("BinaryIO", io.BufferedReader(s3.ResumingBody(path), _RANGE_BYTES))
-    return _open(path)
+    return store_of(path).open_stream(path)
 
 
 def open_random(path: str) -> BinaryIO:
-    """A binary stream that can seek, for Parquet."""
-    if is_s3(path):
-        return cast("BinaryIO", io.BufferedReader(s3.RangedObject(path), _RANGE_BYTES))
-    return _open(path)
-
-
-def _open(path: str) -> BinaryIO:
-    with readable(path):
-        return open(path, "rb")
-
-
-@contextlib.contextmanager
-def readable(path: str) -> Iterator[None]:
-    """Say as a `UserError` that what is read in the block is there and no file that may be read."""
-    try:
-        yield
-    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
-        what = os.strerror(error.errno or 0)  # Arrow's own words repeat the path
-        raise UserError(f"cannot read: {what}", where=path, cure="check the path and its permissions") from error
+    """A binary stream that can seek, for Parquet. Raises FileNotFoundError where there is none."""
+    return store_of(path).open_random(path)
 
 
 def read_ahead(stream: BinaryIO, ranges: Sequence[tuple[int, int]]) -> None:
-    """Read byte ranges (start, end) of what `open_random` opened, if it is on S3, many at once; what is asked of them later is there."""
+    """Read byte ranges (start, end) of what `open_random` opened, many at once, unless it is on disk; reads of them find it there."""
     raw = getattr(stream, "raw", None)
-    if isinstance(raw, s3.RangedObject):
+    if isinstance(raw, RangedObject):
         raw.read_ahead(ranges)
 
 
 def delete(path: str) -> None:
     """Remove a file or an object, if it is there."""
-    if is_s3(path):
-        s3.delete(path)
-    else:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+    store_of(path).delete(path)
 
 
 def remove_folder(folder: str, *, last: str = "") -> None:
@@ -160,45 +136,35 @@ def remove_folder(folder: str, *, last: str = "") -> None:
     with ThreadPoolExecutor(_REMOVERS) as pool:
         for _ in pool.map(lambda file: delete(file.path), (file for file in list_files(folder) if file.path != end)):
             pass
-    if is_s3(folder):
-        if last:
-            delete(end)
-    else:
+    if is_local(folder):
         shutil.rmtree(folder, ignore_errors=True)
+    elif last:
+        delete(end)
+
+
+def remove_empty_folder(folder: str) -> None:
+    """Remove a folder that nothing is in. One that is not there, or not empty, is left alone; so are stores, which have no folders."""
+    if is_local(folder):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
 
 
 def list_files(folder: str) -> Iterator[FileInfo]:
     """All files below a folder, sorted by path; none where the folder is not there. Hidden and temporary ones are left out."""
-    if is_s3(folder):
-        yield from itertools.starmap(FileInfo, s3.list_objects(folder))
-        return
-    found = []
-    with readable(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        os.scandir(folder).close()  # the walk passes over what it cannot read
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        for name in names:
-            if not name.startswith("."):
-                path = os.path.join(parent, name)
-                with contextlib.suppress(FileNotFoundError):
-                    about = os.stat(path)
-                    found.append(FileInfo(path, about.st_size, about.st_mtime))
-    yield from sorted(found)
+    return store_of(folder).list_files(folder)
 
 
 def expand(pattern: str) -> list[FileInfo]:
     """The files that a path, a folder or a glob (`*`, `?`, `[…]`, `**`) names, sorted. Raises `UserError` if there are none."""
-    if _MAGIC.search(pattern):
-        base = pattern[: _MAGIC.search(pattern).start()].rsplit("/", 1)[0]  # type: ignore[union-attr]  # searched above
+    if magic := _MAGIC.search(pattern):
+        base = pattern[: magic.start()].rsplit("/", 1)[0]
         matcher = re.compile(_glob_regex(pattern))
         files = [f for f in list_files(base or ("/" if pattern.startswith("/") else ".")) if matcher.fullmatch(f.path)]
-    elif is_s3(pattern):
-        size = None if pattern.endswith("/") or "/" not in pattern[5:] else s3.size_of(pattern)
-        files = [FileInfo(pattern, size)] if size is not None else list(list_files(pattern))
-    elif os.path.isfile(pattern):
-        files = [FileInfo(pattern, os.path.getsize(pattern))]
+    elif not pattern.endswith("/") and (size := store_of(pattern).size_of(pattern)) is not None:
+        files = [FileInfo(pattern, size)]
     else:
-        files = [f for f in list_files(pattern) if not name_of(f.path).startswith("_")]
+        # Notes on a table are no input. In other stores they count: what began with them there goes on with them.
+        files = [f for f in list_files(pattern) if not (is_local(pattern) and name_of(f.path).startswith("_"))]
     if not files:
         raise UserError("no input files found", where=pattern, cure="check the path; globs and folders are allowed")
     return files
@@ -218,58 +184,3 @@ def _glob_regex(pattern: str) -> str:
     parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]*\])", pattern)
     special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return "".join(special.get(p) or (fnmatch.translate(p)[4:-3] if p.startswith("[") else re.escape(p)) for p in parts)
-
-
-def _write_temporary(path: str, data: Iterable[bytes | memoryview], *, durable: bool = True) -> str:
-    folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f".{name_of(path)}.{uuid.uuid4().hex}.tmp")
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with open(temporary, "wb", buffering=0) as file:
-            _write_parts(file.fileno(), data)
-            if durable:
-                os.fsync(file.fileno())
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise UserError(f"cannot write: {error.strerror}", where=path, cure="check permissions and free space") from error
-    return temporary
-
-
-def _write_parts(file: int, data: Iterable[bytes | memoryview]) -> None:
-    """Write all parts, many with one call: file systems then give them memory in larger pieces."""
-    parts = [memoryview(part) for part in data]
-    for at in range(0, len(parts), _PARTS):
-        waiting = parts[at : at + _PARTS]
-        while waiting:
-            written = os.writev(file, waiting)
-            while waiting and written >= len(waiting[0]):
-                written -= len(waiting.pop(0))
-            if waiting:
-                waiting[0] = waiting[0][written:]
-
-
-def _create_file(path: str, data: Iterable[bytes | memoryview], *, durable: bool) -> bool:
-    if os.path.exists(path):
-        return False
-    temporary = _write_temporary(path, data, durable=durable)
-    try:
-        return _link(temporary, path)
-    finally:
-        os.unlink(temporary)
-
-
-def _link(temporary: str, path: str) -> bool:
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP):
-            raise
-        raise UserError(
-            "this file system has no hard links, so that nothing can be created atomically",
-            where=path,
-            cure="write to a local disk, NFS or s3://",
-        ) from error
-    return True

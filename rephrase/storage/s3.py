@@ -13,16 +13,17 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from typing_extensions import override
+
 from rephrase.errors import UserError
+from rephrase.storage.base import FileInfo, Store, buffered, stores
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _ATTEMPTS = 10
-_READERS = 16  # requests at a time
 _WRITER = "rephrase-writer"  # metadata that tells the call which stored an object
 
 
@@ -78,7 +79,72 @@ def _errors(path: str) -> Iterator[None]:
         raise UserError(f"S3 does not answer: {error}", where=path, cure="check AWS_ENDPOINT_URL and the network") from error
 
 
-def create(path: str, body: bytes | BinaryIO) -> bool:
+@stores.register("s3")
+class S3(Store):
+    """Amazon's object store and those that speak its protocol (AWS_ENDPOINT_URL). `create` is a single-part PUT with `If-None-Match: *`."""
+
+    def create(self, path: str, data: Sequence[bytes | memoryview], *, durable: bool = True) -> bool:
+        """As every store. What is stored is durable at any rate."""
+        del durable
+        return _create(path, b"".join(data))
+
+    @override
+    def create_from(self, path: str, local: str) -> bool:
+        with open(local, "rb") as file:
+            return _create(path, file)
+
+    @override
+    def put(self, path: str, data: bytes) -> None:
+        bucket, key = _split(path)
+        with _errors(path):
+            _client().put_object(Bucket=bucket, Key=key, Body=data)
+
+    @override
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        bucket, key = _split(path)
+        for attempt in itertools.count(1):
+            with _errors(path):
+                try:
+                    return _client().get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")["Body"].read()
+                except _broken_streams():  # which the client does not mend: it has handed the stream over
+                    if attempt >= _ATTEMPTS:
+                        raise
+            time.sleep(_pause(attempt))
+        raise AssertionError("unreachable")
+
+    @override
+    def size_of(self, path: str) -> int | None:
+        bucket, key = _split(path)
+        if not key:
+            return None
+        try:
+            with _errors(path):
+                return _client().head_object(Bucket=bucket, Key=key)["ContentLength"]
+        except FileNotFoundError:
+            return None
+
+    @override
+    def open_stream(self, path: str) -> BinaryIO:
+        return buffered(ResumingBody(path))
+
+    @override
+    def delete(self, path: str) -> None:
+        bucket, key = _split(path)
+        with _errors(path):
+            _client().delete_object(Bucket=bucket, Key=key)
+
+    @override
+    def list_files(self, folder: str) -> Iterator[FileInfo]:
+        bucket, prefix = _split(folder)
+        prefix = prefix.rstrip("/") + "/" if prefix else ""
+        with _errors(folder):
+            for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                for item in page.get("Contents", []):
+                    if not any(part.startswith(".") for part in item["Key"][len(prefix) :].split("/")):
+                        yield FileInfo(f"s3://{bucket}/{item['Key']}", item["Size"], item["LastModified"].timestamp())
+
+
+def _create(path: str, body: bytes | BinaryIO) -> bool:
     """Store an object unless there is one. True: this call stored it."""
     from botocore.exceptions import ClientError
 
@@ -102,55 +168,6 @@ def create(path: str, body: bytes | BinaryIO) -> bool:
     raise OSError(errno.EBUSY, "other writers kept interfering", path)
 
 
-def put(path: str, data: bytes) -> None:
-    """Store an object, replacing what was there."""
-    bucket, key = _split(path)
-    with _errors(path):
-        _client().put_object(Bucket=bucket, Key=key, Body=data)
-
-
-def delete(path: str) -> None:
-    """Remove an object, if it is there."""
-    bucket, key = _split(path)
-    with _errors(path):
-        _client().delete_object(Bucket=bucket, Key=key)
-
-
-def size_of(path: str) -> int | None:
-    """An object's bytes; None where there is none."""
-    bucket, key = _split(path)
-    try:
-        with _errors(path):
-            return _client().head_object(Bucket=bucket, Key=key)["ContentLength"]
-    except FileNotFoundError:
-        return None
-
-
-def list_objects(folder: str) -> Iterator[tuple[str, int, float]]:
-    """Location, bytes and Unix time of all objects below a folder, sorted; without hidden ones."""
-    bucket, prefix = _split(folder)
-    prefix = prefix.rstrip("/") + "/" if prefix else ""
-    with _errors(folder):
-        for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", []):
-                if not any(part.startswith(".") for part in item["Key"][len(prefix) :].split("/")):
-                    yield f"s3://{bucket}/{item['Key']}", item["Size"], item["LastModified"].timestamp()
-
-
-def get_range(path: str, start: int, end: int) -> bytes:
-    """The bytes from `start` to before `end`; fewer where the object ends. Raises FileNotFoundError."""
-    bucket, key = _split(path)
-    for attempt in itertools.count(1):
-        with _errors(path):
-            try:
-                return _client().get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}")["Body"].read()
-            except _broken_streams():  # which the client does not mend: it has handed the stream over
-                if attempt >= _ATTEMPTS:
-                    raise
-        time.sleep(_pause(attempt))
-    raise AssertionError("unreachable")
-
-
 def _broken_streams() -> tuple[type[Exception], ...]:
     from botocore.exceptions import HTTPClientError, IncompleteReadError, ReadTimeoutError
     from urllib3.exceptions import HTTPError
@@ -163,46 +180,6 @@ def _pause(attempt: int) -> float:
     return random.uniform(0, min(10.0, 0.2 * 2.0**attempt))
 
 
-class RangedObject(io.RawIOBase):
-    """Random access to an object by ranged GETs."""
-
-    def __init__(self, path: str) -> None:
-        size = size_of(path)
-        if size is None:
-            raise FileNotFoundError(errno.ENOENT, "no such object", path)
-        self._path, self._size, self._at = path, size, 0
-        self._ahead: list[tuple[int, bytes]] = []  # start, content
-
-    def read_ahead(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Ask for byte ranges (start, end), many at once. What is read of them later is there."""
-        with ThreadPoolExecutor(_READERS) as pool:
-            contents = pool.map(lambda span: get_range(self._path, *span), ranges)
-            self._ahead = [(start, content) for (start, _), content in zip(ranges, contents, strict=True)]
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        end = min(self._at + len(buffer), self._size)
-        if end <= self._at:
-            return 0
-        there = (content[self._at - start : end - start] for start, content in self._ahead if start <= self._at < start + len(content))
-        body = next(there, None) or get_range(self._path, self._at, end)
-        buffer[: len(body)] = body
-        self._at += len(body)
-        return len(body)
-
-
 class ResumingBody(io.RawIOBase):
     """A sequential read of an object that goes on where it was when the connection breaks."""
 
@@ -211,6 +188,7 @@ class ResumingBody(io.RawIOBase):
         self._body: Any = None
         self._open()
 
+    @override
     def readable(self) -> bool:
         return True
 
@@ -220,6 +198,7 @@ class ResumingBody(io.RawIOBase):
             extra: dict[str, str] = {"Range": f"bytes={self._at}-"} if self._at else {}
             self._body = _client().get_object(Bucket=bucket, Key=key, **extra)["Body"]  # type: ignore[arg-type]
 
+    @override
     def readinto(self, buffer: Any) -> int:
         while True:
             try:

@@ -29,7 +29,7 @@ _NOTE = b"rephrase"
 # Reading takes no Arrow threads (use_threads=False): Spark runs a task on each core already, and a thread of Arrow's pool that lets go of a
 # Python file object while the interpreter shuts down aborts the process.
 _PLAIN = ("id", "ids", "input_ids", "text", "document_id", "prompt", "completion", "url")
-_GAP = 128 << 10  # bytes that are read from S3 in less time than another request takes
+_GAP = 128 << 10  # bytes that come from a store in less time than another request takes
 _READERS = 16  # footers are small and far away: read many at once
 _FOOTERS = 1024  # asked for ahead of those who take them; memory holds no more
 
@@ -170,18 +170,18 @@ def read_row_groups(path: str, columns: list[str] | None = None, size: int = 1) 
 
 @contextlib.contextmanager
 def opened(path: str, cure: str = "remove the file or restore it", columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
-    """A Parquet file on disk or S3, of ours or of anyone, to read from within the block. From S3 these columns come at once, of all rows.
+    """A Parquet file of ours or of anyone, to read from within the block. What is not on disk has these columns come at once, of all rows.
 
     Raises `UserError` with this cure where it turns out to be none, and FileNotFoundError.
     """
     try:
-        if storage.is_s3(path):
-            with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
-                storage.read_ahead(stream, _ranges(file.metadata, columns or []))
-                yield file
-        else:
+        if storage.is_local(path):
             # What is on disk is read by the thread that waits for it.
             with storage.readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
+                yield file
+        else:
+            with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+                storage.read_ahead(stream, _ranges(file.metadata, columns or []))
                 yield file
     except (pa.ArrowInvalid, OSError) as error:
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):  # the file system's, or the network's

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import uuid
@@ -51,9 +50,7 @@ class JobFolder:
     def remove(self) -> None:
         """Remove all of it, and the stage's folder where nothing else is in it."""
         storage.remove_folder(self.path)
-        if not storage.is_s3(self.path):
-            with contextlib.suppress(OSError):
-                os.rmdir(os.path.dirname(self.path))
+        storage.remove_empty_folder(os.path.dirname(self.path))
 
     def _chunk(self, number: int) -> str:
         # The items do not travel with the function: every task would read all of them.

@@ -10,7 +10,7 @@ import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +19,7 @@ import pyarrow as pa
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.exports.base import Format, Row, Vocabulary
-from rephrase.exports.catalogue import make_format
-from rephrase.exports.packed import Packing
+from rephrase.exports.base import Format, Row
 from rephrase.exports.shard_note import ShardNote, StoredFile
 from rephrase.names import ExportName
 from rephrase.notes import ExportNote
@@ -45,30 +43,18 @@ _UNITS = "__units__"  # loaders that guess their files from a folder pass over s
 _BATCH = 256  # texts encoded at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to export: a folder of Parquet, to which folder, as which format, in which vocabulary (None: as text), packed how."""
+def export(source: str, to: str, form: Format, spark: LazySession) -> dict[str, Any]:
+    """Write what the folder of Parquet `source` holds to the folder `to`, or what is missing of it, and return the export's manifest.
 
-    source: str
-    to: str
-    format: str
-    vocabulary: Vocabulary | None = None
-    compress: bool = False
-    packing: Packing | None = None
-
-
-def export(request: Request, spark: LazySession) -> dict[str, Any]:
-    """Write the export, or what is missing of it, and return its manifest. Returns at once where all is there.
-
-    Raises `UserError` for a mixture that is missing or unfinished, a file without `text`, and a folder that holds another export.
+    Returns at once where all is there. Raises `UserError` for a mixture that is missing or unfinished, a file without `text`, and a folder
+    that holds another export.
     """
-    form = make_format(request.format, request.vocabulary, compress=request.compress, packing=request.packing)
-    files = _inputs(request.source)
-    claim(request.to, TABLE, meaning_of(request, files))
-    if not is_complete(request.to):
-        _finish(request, form, _write(request, form, files, spark))
-    manifest = manifest_of(request.to)
-    _tell(manifest, request.to)
+    files = _inputs(source)
+    claim(to, TABLE, meaning_of(form, files))
+    if not is_complete(to):
+        _finish(to, form, _write(to, form, files, spark))
+    manifest = manifest_of(to)
+    _print(manifest, form, to)
     return manifest
 
 
@@ -82,37 +68,36 @@ def _inputs(source: str) -> list[storage.FileInfo]:
     return [file for file in storage.list_files(source) if file.path in paths]
 
 
-def meaning_of(request: Request, files: Sequence[storage.FileInfo]) -> Meaning:
+def meaning_of(form: Format, files: Sequence[storage.FileInfo]) -> Meaning:
     """What the export of these files depends on."""
     content: dict[str, Any] = {
-        "format": request.format,
+        "format": form.name,
         "files": len(files),
         "files_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
-        "compress": request.compress,
+        "compress": False,  # also of formats that know no compression: so exports have been begun
+        **form.meaning(),
     }
-    if request.vocabulary:
-        content["tokenizer"] = Tokenizer.load(request.vocabulary.tokenizer).fingerprint
-        content["eod"] = request.vocabulary.eod
-    if request.packing:
-        content["packing"] = asdict(request.packing)
+    if form.vocabulary:
+        content["tokenizer"] = Tokenizer.load(form.vocabulary.tokenizer).fingerprint
+        content["eod"] = form.vocabulary.eod
     return Meaning(content, Defaults({"compress": False}))
 
 
-def _write(request: Request, form: Format, files: Sequence[storage.FileInfo], spark: LazySession) -> list[str]:
+def _write(to: str, form: Format, files: Sequence[storage.FileInfo], spark: LazySession) -> list[str]:
     """Create all units, and return their paths in order."""
-    folder = storage.join(request.to, _UNITS)
+    folder = storage.join(to, _UNITS)
     units = [Unit(storage.join(folder, storage.name_of(file.path)), file) for file in files]
     todo = pending(units, folder)
     if todo:
-        work = functools.partial(export_unit, to=request.to, form=form, vocabulary=request.vocabulary)
+        work = functools.partial(export_unit, to=to, form=form)
         with StageProgress("export", folder, len(units), len(units) - len(todo), Sums(ExportNote, _progress)) as progress:
             run_units(spark.get(), todo, work, folder, progress)
     return [unit.output for unit in units]
 
 
-def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format, vocabulary: Vocabulary | None) -> None:
+def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format) -> None:
     """The work of one Spark task: the shards of one Parquet file, and the object that tells of them."""
-    rows = _rows(unit.payload, form, vocabulary)
+    rows = _rows(unit.payload, form)
     notes: list[ShardNote] = []
     for part in _parts(rows, form.shard_bytes):
         name = str(ExportName(unit.payload.path, len(notes)))
@@ -151,12 +136,13 @@ def _columns(path: str) -> list[str]:
     return names
 
 
-def _rows(file: storage.FileInfo, form: Format, vocabulary: Vocabulary | None) -> Iterator[Row]:
+def _rows(file: storage.FileInfo, form: Format) -> Iterator[Row]:
     """The documents of a Parquet file that hold any text, tokenised where there is a vocabulary."""
     there = _columns(file.path)
     if "text" not in there:
         raise UserError("the table has no column `text`", where=file.path, cure=f"it has {', '.join(there)}")
     wanted: list[str] | None = None if form.all_columns else [name for name in ("text", "id") if name in there]
+    vocabulary = form.vocabulary
     tokenizer = Tokenizer.load(vocabulary.tokenizer) if vocabulary else None
     nothing = np.array([], np.uint32)
     end = np.array([vocabulary.eod_id] if vocabulary else [], np.uint32)
@@ -194,24 +180,24 @@ def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:
         yield part
 
 
-def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
+def _finish(to: str, form: Format, units: Sequence[str]) -> None:
     """Create the format's index from what the units tell, and then the manifest."""
     notes = [ShardNote.from_json(text, path) for path in units for text in tables.read(path).column("shard").to_pylist()]
     sums = sum((footer.note for footer in tables.footers(units, ExportNote)), ExportNote())
     counts: Counter[str] = Counter()
     for note in notes:
         counts.update(note.counts)
-    index = form.index(request.to, notes)
+    index = form.index(to, notes)
     for path, data in index:
-        _store(storage.join(request.to, path), data)
-    vocabulary = request.vocabulary
+        _store(storage.join(to, path), data)
+    vocabulary = form.vocabulary
     manifest = {
-        "format": request.format,
+        "format": form.name,
         "tokenizer": vocabulary.tokenizer if vocabulary else None,
         "vocabulary_size": vocabulary.size if vocabulary else None,
         "dtype": form.dtype,
         "eod": {"token": vocabulary.eod, "id": vocabulary.eod_id} if vocabulary else None,
-        **({"packing": asdict(request.packing)} if request.packing else {}),
+        **form.meaning(),
         **asdict(sums),
         **counts,
         "index": [path for path, _ in index],
@@ -226,20 +212,20 @@ def _finish(request: Request, form: Format, units: Sequence[str]) -> None:
             for note in notes
         ],
     }
-    storage.create(storage.join(request.to, MANIFEST), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    storage.create(storage.join(to, MANIFEST), orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
 
 
-def _tell(manifest: dict[str, Any], to: str) -> None:
-    words = f"{manifest['documents']:,} documents"
+def _print(manifest: dict[str, Any], form: Format, to: str) -> None:
+    line = f"{manifest['documents']:,} documents"
     if manifest["eod"]:
-        words += f", {manifest['tokens']:,} tokens with {manifest['eod']['token']} after each document"
-    if "packing" in manifest:
-        words += f", in {manifest['sequences']:,} sequences of {manifest['packing']['length']:,}, {manifest['padding']:,} tokens of padding"
+        line += f", {manifest['tokens']:,} tokens with {manifest['eod']['token']} after each document"
+    if summary := form.summary(manifest):
+        line += f", {summary}"
     if manifest["source_tokens"]:
-        words += f"; the Parquet's n_tokens sum to {manifest['source_tokens']:,}"
+        line += f"; the Parquet's n_tokens sum to {manifest['source_tokens']:,}"
     if manifest["documents"] < manifest["source_rows"]:
-        words += f"; {manifest['source_rows'] - manifest['documents']:,} rows without text left out"
-    console.print(f"export: {words}, in {to}", soft_wrap=True, markup=False)
+        line += f"; {manifest['source_rows'] - manifest['documents']:,} rows without text left out"
+    console.print(f"export: {line}, in {to}", soft_wrap=True, markup=False)
 
 
 def _progress(sums: ExportNote, seconds: float) -> str:

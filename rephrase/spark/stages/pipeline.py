@@ -81,7 +81,7 @@ def check(run: Run, *, here: bool = False) -> None:
         storage.expand(pattern)
     storage.check_writable(run.output)
     for model in fasttext_models(run):
-        if here or storage.is_s3(model):  # a cluster's executors may have files that the driver lacks
+        if here or not storage.is_local(model):  # a cluster's executors may have files that the driver lacks
             check_exists(model)
     if run.screen is not None:
         from rephrase.spark.stages.screen import screening

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pytest
 
 from rephrase import storage
-from rephrase.exports.catalogue import find_vocabulary
-from rephrase.exports.packed import Packing
+from rephrase.exports.base import Format
+from rephrase.exports.catalogue import make_format
+from rephrase.exports.vocabulary import find_vocabulary
 from rephrase.records import MIXTURE, content_id
-from rephrase.spark.stages.export import Request
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.storage import tables
 from tests.places import ROOT
@@ -29,6 +29,7 @@ READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
 EOD = "<|endoftext|>"
 FILES, DOCUMENTS = 3, 60
 LENGTH = 1024  # of packed sequences
+_SMALL = 60_000  # bytes of a shard, so that a file of the small mixture forms several
 
 
 def texts() -> list[str]:
@@ -70,9 +71,12 @@ def write_mixture(folder: str) -> None:
         tables.commit(storage.join(folder, f"part-{number:05d}.parquet"), table, row_groups=sizes)
 
 
-def request(name: str, source: str, to: str, tokenizer: str) -> Request:
-    packing = Packing(LENGTH, "best-fit") if name == "packed" else None
-    return Request(source, to, name, None if name == "jsonl" else find_vocabulary(tokenizer), compress=name == "mds", packing=packing)
+def form_of(name: str, tokenizer: str) -> Format:
+    """A format with shards so small that each file forms several; mds with tokens, and compressed."""
+    settings = {"packed": {"sequence_length": LENGTH, "packing": "best-fit"}, "mds": {"compress": True}}
+    form = make_format(name, None if name == "jsonl" else find_vocabulary(tokenizer), settings.get(name))
+    form.shard_bytes = _SMALL
+    return form
 
 
 def read_with(package: str, title: str, output: str, result: str, tmp_path: Path, **replacements: str) -> Any:

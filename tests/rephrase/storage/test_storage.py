@@ -3,15 +3,21 @@ from __future__ import annotations
 import os
 import threading
 
+import pyarrow as pa
 import pytest
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.notes import RowsNote
+from rephrase.storage import tables
+from tests.rephrase.storage import memory_store
 
 
-@pytest.fixture(params=["disk", "s3"])
+@pytest.fixture(params=["disk", "s3", "mem"])
 def place(request, tmp_path) -> str:
-    return str(tmp_path) if request.param == "disk" else f"{request.getfixturevalue('bucket')}/{tmp_path.name}"
+    if request.param == "disk":
+        return str(tmp_path)
+    return f"{request.getfixturevalue('bucket') if request.param == 's3' else 'mem://here'}/{tmp_path.name}"
 
 
 def test_create_stores_once_and_never_replaces(place):
@@ -93,6 +99,67 @@ def test_expand_takes_files_folders_and_globs(place):
     for nothing in ("in/*.warc", "other", "in/z.jsonl"):
         with pytest.raises(UserError, match="no input files"):
             names(nothing)
+
+
+def test_ranges_are_read_into_a_buffer(place):
+    path = storage.join(place, "object")
+    storage.create(path, b"01234", b"56789")
+    buffer = bytearray(4)
+    storage.read_into(path, 3, memoryview(buffer))
+    assert buffer == b"3456"
+    with pytest.raises(EOFError, match="ends before byte 11"):
+        storage.read_into(path, 7, memoryview(buffer))
+
+
+def test_a_local_file_is_stored_once(place, tmp_path):
+    (tmp_path / "draft").write_bytes(b"draft")
+    path = storage.join(place, "final")
+    assert storage.create_from(path, str(tmp_path / "draft")) is True
+    assert storage.create_from(path, str(tmp_path / "draft")) is False
+    assert storage.read(path) == b"draft"
+
+
+def test_folders_go_with_all_that_is_in_them(place):
+    for name in ("a", "b/c", "_last"):
+        storage.create(storage.join(place, "folder", name), b"x")
+    storage.remove_folder(storage.join(place, "folder"), last="_last")
+    assert list(storage.list_files(storage.join(place, "folder"))) == []
+    assert not storage.exists(storage.join(place, "folder", "_last"))
+    storage.remove_empty_folder(storage.join(place, "folder"))
+
+
+def test_a_folder_goes_only_when_it_is_empty(tmp_path):
+    storage.create(str(tmp_path / "folder" / "file"), b"x")
+    storage.remove_empty_folder(str(tmp_path / "folder"))
+    assert storage.exists(str(tmp_path / "folder" / "file"))
+    storage.delete(str(tmp_path / "folder" / "file"))
+    storage.remove_empty_folder(str(tmp_path / "folder"))
+    assert not (tmp_path / "folder").exists()
+
+
+def test_tables_are_kept_in_any_store(place):
+    table = pa.table({"id": ["a", "b", "c"], "text": ["one", "two", "three"]})
+    path = storage.join(place, "table", "part.parquet")
+    assert tables.commit(path, table, RowsNote(documents=3), row_groups=[2, 1])
+    assert tables.objects(storage.join(place, "table")) == [path]
+    assert tables.footer(path, RowsNote).note == RowsNote(documents=3)
+    assert tables.read(path, ["text"]).column("text").to_pylist() == ["one", "two", "three"]
+
+
+def test_a_scheme_without_a_store_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for use in (storage.exists, storage.check_writable, storage.expand, lambda path: storage.create(path, b"")):
+        with pytest.raises(UserError, match=r"gs://bucket/object: there is no store for gs:// \(write a path, or a URL of .*s3://"):
+            use("gs://bucket/object")
+    assert os.listdir(tmp_path) == []
+
+
+def test_paths_are_no_urls():
+    assert storage.is_local("out/http://x")
+    assert storage.is_local("file")
+    assert not storage.is_local("s3://bucket/x")
+    assert storage.store_of("mem://x") is storage.store_of("mem://y")
+    assert isinstance(storage.store_of("mem://x"), memory_store.Memory)
 
 
 def test_a_missing_bucket_is_a_clear_error(s3_server):

@@ -11,7 +11,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, tra
 from tokenizers import pre_tokenizers as split
 
 from rephrase.errors import UserError
-from rephrase.exports.catalogue import find_vocabulary
+from rephrase.exports.vocabulary import find_vocabulary
 from rephrase.text import tokenizer as text_tokenizer
 
 SPOKEN = [

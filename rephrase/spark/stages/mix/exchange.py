@@ -86,9 +86,9 @@ class Exchange:
         return {ExchangeName.of(file.path).pack: file for file in storage.list_files(self.folder) if file.path.endswith(ARROWS)}
 
     def there(self) -> frozenset[int]:
-        """The packs that have a whole object. One that was cut off is removed; S3 has none."""
+        """The packs that have a whole object. One that was cut off is removed; only a disk has such."""
         stored = self.stored()
-        cut_off = {} if storage.is_s3(self.folder) else {pack: file for pack, file in stored.items() if not self._is_whole(file)}
+        cut_off = {pack: file for pack, file in stored.items() if not self._is_whole(file)} if storage.is_local(self.folder) else {}
         for file in cut_off.values():
             storage.delete(file.path)
         return frozenset(stored.keys() - cut_off.keys())
@@ -137,7 +137,7 @@ class Exchange:
         room = sum(pa.ipc.get_record_batch_size(part) * 1.01 + 4096 for part in parts)
         data = pa.allocate_buffer(int(room) + (64 << 10))
         sink = pa.FixedSizeBufferWriter(data)
-        stream = pa.ipc.new_stream(sink, ROWS, options=pa.ipc.IpcWriteOptions(compression="lz4" if storage.is_s3(self.folder) else None))
+        stream = pa.ipc.new_stream(sink, ROWS, options=pa.ipc.IpcWriteOptions(compression=None if storage.is_local(self.folder) else "lz4"))
         offsets = [ROWS.serialize().size]  # which goes before the first message
         for part in parts:
             stream.write_batch(part)
@@ -147,7 +147,7 @@ class Exchange:
     @contextlib.contextmanager
     def draft(self) -> Iterator[str]:
         """Where to write a file before it is stored: a path of the mixture's own file system where that is local. It goes afterwards."""
-        folder = (_executor_folder() or tempfile.gettempdir()) if storage.is_s3(self.folder) else self.folder
+        folder = self.folder if storage.is_local(self.folder) else _executor_folder() or tempfile.gettempdir()
         path = os.path.join(folder, f"draft-{uuid.uuid4().hex}")
         try:
             yield path
@@ -158,12 +158,12 @@ class Exchange:
     def read(self, first: int, last: int) -> Iterator[Iterator[pa.Table]]:
         """The rows of each of the files first … last - 1 in their order, a table of each stretch that has any.
 
-        From S3 the objects' ranges come at once, to a temporary file, so that there are no more requests than twice the packs.
+        From a store the objects' ranges come at once, to a temporary file, so that there are no more requests than twice the packs.
         """
         numbers = range(first * self.stretches, last * self.stretches)
         with ThreadPoolExecutor(_READERS) as pool:
             heads = list(pool.map(lambda pack: self._head(pack, numbers), range(self.packs)))
-            with self._spooled(heads, pool) if storage.is_s3(self.folder) else contextlib.nullcontext(self._read) as read:
+            with contextlib.nullcontext(self._read) if storage.is_local(self.folder) else self._spooled(heads, pool) as read:
                 for at in range(0, len(numbers), self.stretches):
                     yield self._tables(read, [head[at : at + self.stretches + 1] for head in heads])
 

@@ -52,8 +52,8 @@ def write(
 
 
 def _most_at_once(path: str, files: int) -> int:
-    """Files that a task writes: on S3 several, so that it asks for longer ranges, as long as there are many tasks."""
-    return max(1, min(_MOST_FILES, files // _MANY_TASKS)) if storage.is_s3(path) else 1
+    """Files that a task writes: in a store several, so that it asks for longer ranges, as long as there are many tasks."""
+    return 1 if storage.is_local(path) else max(1, min(_MOST_FILES, files // _MANY_TASKS))
 
 
 def _spans(units: Sequence[Unit[int]], most: int) -> list[list[Unit[int]]]:

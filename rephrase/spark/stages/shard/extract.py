@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rephrase.readers import RawDocument
+    from rephrase.readers.registry import Reader
     from rephrase.readers.settings import Input
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.shard.plan import ShardPlan
@@ -31,6 +32,8 @@ _EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the s
 
 def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
     """Read the input files whose indexes are in `todo`, one Spark task each. What is there already is not read again."""
+    from rephrase.readers.registry import readers_of
+
     units = [Unit(plan.between(index), index) for index in todo]
     missing = pending(units, plan.extracted)
     if not missing:
@@ -38,7 +41,7 @@ def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, 
     session = spark.get()  # before the clock of the progress line starts
     account = Sums(DocumentsNote, _progress)
     with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account) as progress:
-        work = functools.partial(extract_file, plan=plan, config=config, tokenizer=tokenizer)
+        work = functools.partial(extract_file, plan=plan, config=config, tokenizer=tokenizer, readers=readers_of(config.format))
         run_units(session, missing, work, plan.extracted, progress)
 
 
@@ -47,7 +50,7 @@ def _progress(sums: DocumentsNote, seconds: float) -> str:
     return f"{sums.documents:,} documents, {sums.errors:,} read errors, {rate:,.1f} MB/s"
 
 
-def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: str) -> None:
+def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: str, readers: Sequence[Reader]) -> None:
     """Read one input file, commit its errors, then its documents: an object of documents says that its errors are there too."""
     from rephrase.readers import Dropped, RawDocument, ReadError, read_documents
 
@@ -58,7 +61,7 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
     errors: list[ReadError] = []
     file = plan.files[unit.payload]
     try:
-        for item in read_documents(file, config):
+        for item in read_documents(file, config, readers):
             if isinstance(item, ReadError):
                 errors.append(item)
                 continue

@@ -7,8 +7,6 @@ as well go too.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -59,9 +57,7 @@ def shard(run: Run, spark: LazySession) -> None:
 def _remove_extracted(plan: ShardPlan) -> None:
     for file in storage.list_files(plan.extracted):
         storage.delete(file.path)
-    if not storage.is_s3(plan.extracted):
-        with contextlib.suppress(OSError):  # never there, or another driver is at work in it
-            os.rmdir(plan.extracted)
+    storage.remove_empty_folder(plan.extracted)  # another driver may be at work in it
 
 
 def meaning_of(run: Run, files: Sequence[storage.FileInfo]) -> Meaning:

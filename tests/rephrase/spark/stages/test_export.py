@@ -13,10 +13,7 @@ import pytest
 from rephrase import storage
 from rephrase.cli import main as cli
 from rephrase.errors import UserError
-from rephrase.exports import FORMATS, TEXT_FORMATS
-from rephrase.exports.base import Vocabulary
-from rephrase.exports.catalogue import make_format
-from rephrase.exports.packed import Packing
+from rephrase.exports.base import formats
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.export import export
@@ -24,7 +21,7 @@ from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.storage import tables
-from tests.rephrase.spark.exports import DOCUMENTS, EOD, README, manifest_of, request, texts, write_mixture
+from tests.rephrase.spark.exports import DOCUMENTS, EOD, README, form_of, manifest_of, texts, write_mixture
 
 EXAMPLE = README.parent / "examples" / "run.yaml"
 
@@ -33,12 +30,10 @@ def checksums(folder: str) -> dict[str, str]:
     return {file.path: hashlib.sha256(storage.read(file.path)).hexdigest() for file in storage.list_files(folder)}
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_killed_export_resumes_to_the_same_bytes(
-    name: str, small_shards: None, source: str, tokenizer_file: str, spark: LazySession, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", formats.names())
+def test_a_killed_export_resumes_to_the_same_bytes(name: str, source: str, tokenizer_file: str, spark: LazySession, tmp_path: Path) -> None:
     to = str(tmp_path / "to")
-    manifest = export(request(name, source, to, tokenizer_file), spark)
+    manifest = export(source, to, form_of(name, tokenizer_file), spark)
     before = checksums(to)
     named = {storage.join(to, file["name"]): file["sha256"] for shard in manifest["shards"] for file in shard["files"]}
     assert named.items() <= before.items()
@@ -48,7 +43,7 @@ def test_a_killed_export_resumes_to_the_same_bytes(
     storage.delete(storage.join(to, "__units__", "part-00001.parquet"))  # a task that was killed after some of its objects
     storage.delete(next(path for path in named if "part-00001-001" in path))
     Path(next(path for path in named if "part-00001-000" in path)).write_bytes(b"written by another version of a library")
-    assert export(request(name, source, to, tokenizer_file), spark) == manifest
+    assert export(source, to, form_of(name, tokenizer_file), spark) == manifest
     assert checksums(to) == before
     assert manifest["documents"] == DOCUMENTS
     assert manifest["source_tokens"] == sum(len(text) // 4 for text in texts())
@@ -60,14 +55,14 @@ def test_no_index_before_all_is_there(spark: LazySession, tokenizer_file: str, t
     tables.commit(storage.join(folder, "part-00009.parquet"), pa.table({"words": ["a"]}))
     to = str(tmp_path / "to")
     with pytest.raises(UserError, match="no column `text`"):
-        export(request("datatrove", folder, to, tokenizer_file), spark)
+        export(folder, to, form_of("datatrove", tokenizer_file), spark)
     left = {storage.name_of(file.path) for file in storage.list_files(to)}
     assert not left & {"paths.json", MANIFEST}
 
 
 def test_rows_without_text_are_left_out_and_told(spark: LazySession, tokenizer_file: str, tmp_path: Path, capsys: Any) -> None:
     tables.commit(str(tmp_path / "from" / "a.parquet"), pa.table({"text": ["one", None, "", "two"]}))
-    manifest = export(request("megatron", str(tmp_path / "from"), str(tmp_path / "to"), tokenizer_file), spark)
+    manifest = export(str(tmp_path / "from"), str(tmp_path / "to"), form_of("megatron", tokenizer_file), spark)
     assert (manifest["documents"], manifest["source_rows"]) == (2, 4)
     assert "2 rows without text left out" in capsys.readouterr().err
 
@@ -76,16 +71,16 @@ def test_an_unfinished_mixture_is_refused(tokenizer_file: str, spark: LazySessio
     write_mixture(str(tmp_path / "mixture"))
     claim(str(tmp_path / "mixture"), Tables.MIXTURE, Meaning({}))
     with pytest.raises(UserError, match="the mixture is not complete"):
-        export(request("numpy", str(tmp_path / "mixture"), str(tmp_path / "to"), tokenizer_file), spark)
+        export(str(tmp_path / "mixture"), str(tmp_path / "to"), form_of("numpy", tokenizer_file), spark)
     with pytest.raises(UserError, match="there is no Parquet file"):
-        export(request("numpy", str(tmp_path / "other"), str(tmp_path / "to"), tokenizer_file), spark)
+        export(str(tmp_path / "other"), str(tmp_path / "to"), form_of("numpy", tokenizer_file), spark)
 
 
 def test_another_export_in_the_folder_is_refused(
     exported: Callable[..., str], source: str, tokenizer_file: str, spark: LazySession
 ) -> None:
     with pytest.raises(UserError, match='`format` was "numpy", is "litdata"'):
-        export(request("litdata", source, exported("numpy"), tokenizer_file), spark)
+        export(source, exported("numpy"), form_of("litdata", tokenizer_file), spark)
 
 
 def test_the_command(source: str, tokenizer_file: str, spark: LazySession, tmp_path: Path, capsys: Any) -> None:
@@ -108,15 +103,3 @@ def test_the_command(source: str, tokenizer_file: str, spark: LazySession, tmp_p
     with pytest.raises(SystemExit):
         cli.main([*arguments, "--eod", "<end>"])
     assert "no control token `<end>`" in capsys.readouterr().err
-
-
-def test_formats_that_need_a_tokenizer_say_so() -> None:
-    for name in set(FORMATS) - set(TEXT_FORMATS):
-        with pytest.raises(UserError, match="holds tokens"):
-            make_format(name, None)
-    with pytest.raises(UserError, match="no compression"):
-        make_format("jsonl", None, compress=True)
-    with pytest.raises(UserError, match="packs no sequences"):
-        make_format("mds", None, packing=Packing(8))
-    with pytest.raises(UserError, match="how long shall a sequence be"):
-        make_format("packed", Vocabulary("t", 9, "</s>", 0))

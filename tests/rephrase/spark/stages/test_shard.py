@@ -19,6 +19,7 @@ from rephrase.config.run import Run
 from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote
+from rephrase.readers.registry import readers_of
 from rephrase.readers.settings import Input
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import DOCUMENT, ERROR, content_id
@@ -243,7 +244,8 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     (tmp_path / "a.jsonl").write_bytes(lines(range(50)))
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer)
     plan = ShardPlan(run.output, input_files(run.input.paths))
-    shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer)
+    readers = readers_of(run.input.format)
+    shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
     assert pq.ParquetFile(plan.between(0)).num_row_groups > 3
     rows = pa.RecordBatch.from_pydict({"row": [-1, 0, 49, 17], "line": [WHOLE] * 4})
     finish_file(plan, 0, Repeats.of([rows]), run.input.model_copy(update={"tokens_per_unit": 10**9}), tokenizer)
