@@ -13,7 +13,7 @@ from rephrase.engines.settings import EngineConfig
 from rephrase.errors import TaskError, UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.rows import with_generations
-from rephrase.generation.step_run import Task
+from rephrase.generation.step_run import StepRun
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours
@@ -88,7 +88,7 @@ def _answer(rows: list[Row], recipe: Recipe, config: EngineConfig, tokenizer: To
         try:
             made, grown = [], rows
             for step in recipe.steps:
-                table, _ = await generate(grown, Task(recipe, step, tokenizer, engine.model), engine)
+                table, _ = await generate(grown, StepRun(recipe, step, tokenizer, engine.model), engine)
                 made.append(table)
                 grown = with_generations(grown, step.name, table)
             return made
