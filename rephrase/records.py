@@ -8,6 +8,8 @@ from hashlib import blake2b
 
 import pyarrow as pa
 
+from rephrase.errors import UserError
+
 
 def _schema(columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
     return pa.schema(columns)
@@ -121,6 +123,12 @@ ERROR = _schema(
 
 KEEP = "keep"
 INTERMEDIATE = "intermediate"
+
+
+def require_columns(columns: Sequence[str], wanted: Sequence[str | None], where: str) -> None:
+    """Raise a `UserError` for the first wanted column that a user's table does not have; None stands for a column that nobody wants."""
+    if missing := next((name for name in wanted if name and name not in columns), None):
+        raise UserError(f"there is no column `{missing}`", where=where, cure=f"the columns are: {', '.join(columns)}")
 
 
 def content_id(*parts: str) -> str:
