@@ -19,7 +19,14 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class JudgeBatch:
-    """Rows to judge. All lists are equally long; element i of each belongs to row i. ValueError where they are not."""
+    """Rows to judge. All lists are equally long; element i of each belongs to row i. ValueError where they are not.
+
+    >>> column = ["The sea rises."]
+    >>> nothing = [None]
+    >>> batch = JudgeBatch(column, column, ["mine"], ["write"], ["stop"], nothing, [4], ["en"], nothing, nothing)
+    >>> len(batch), batch.has_text.tolist()
+    (1, [True])
+    """
 
     texts: Sequence[str | None]
     """Parsed training texts; None after an error and for rows that only prepare later steps."""
@@ -90,6 +97,17 @@ class Check(ABC):
     """Scores the rows of a batch and decides on each. Picklable, and without memory of earlier batches.
 
     What it decides follows from its scores and settings alone, so that kept scores can be judged again without the texts.
+
+    >>> class Shouted(Check):
+    ...     name = "shouted"
+    ...
+    ...     def score(self, batch):
+    ...         return {"shouted": np.array([float(text.isupper()) if text else np.nan for text in batch.texts])}
+    ...
+    ...     def decide(self, scores):
+    ...         return within(scores["shouted"], None, 0.5)
+    >>> Shouted().decide({"shouted": np.array([0.0, 1.0, np.nan])}).tolist()
+    [True, False, True]
     """
 
     __slots__ = ()

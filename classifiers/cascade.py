@@ -79,7 +79,11 @@ class _Configured:
 
 @dataclass(frozen=True)
 class Cascade:
-    """The configured checks. Made by `build_cascade`; picklable, so that it travels to executors."""
+    """The configured checks. Made by `build_cascade`; picklable, so that it travels to executors.
+
+    >>> build_cascade(Filter(checks=["finished", "length"])).names
+    ['finished', 'length']
+    """
 
     configured: tuple[_Configured, ...]
     _made: dict[str, tuple[Check, ...]] = field(default_factory=dict, repr=False, compare=False)
@@ -144,6 +148,10 @@ def build_cascade(config: Filter, where: str = "filter.checks", recipes: Sequenc
 
     `where` stands in front of error messages. With `recipes`, the names of the run's recipes, a pattern that fits none of them is an
     error too. Raises `UserError` for unknown checks and settings, wrong values, and a model without a threshold.
+
+    >>> cascade = build_cascade(Filter(checks=["finished", {"length": {"min_words": 20, "recipes": {"mind/*": {"min_words": 50}}}}]))
+    >>> [check.settings.min_words for check in (cascade.checks("wrap/easy")[1], cascade.checks("mind/debate")[1])]
+    [20, 50]
     """
     defaults = _defaults()
     configured: list[_Configured] = []

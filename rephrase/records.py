@@ -148,7 +148,11 @@ def unit_interval(*parts: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One web document, as the recipes see it. Field meanings are those of the DOCUMENT schema."""
+    """One web document, as the recipes see it. Field meanings are those of the DOCUMENT schema.
+
+    >>> Document(content_id("The tide rises."), "The tide rises.", language="en").synthetic_depth
+    0
+    """
 
     id: str
     text: str

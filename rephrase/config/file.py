@@ -20,6 +20,10 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
 
     `overrides` maps dotted keys ("engine.kind") to values that replace the file's; a whole section may be replaced. Raises `UserError`
     for a missing file, bad YAML, unknown keys (with the nearest right one) and wrong values, with the line in the file.
+
+    >>> run = load_run("examples/run.yaml", {"mix.seed": 8})
+    >>> run.engine.kind, run.mix.seed
+    ('replay', 8)
     """
     try:
         with open(path, encoding="utf-8") as file:

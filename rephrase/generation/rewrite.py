@@ -20,7 +20,6 @@ from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.recipes.use import RecipeUse
-from rephrase.records import GENERATION
 from rephrase.settings.validation import validate
 from rephrase.text.tokenizer import Tokenizer
 
@@ -64,7 +63,7 @@ def rewrite(
     refuse_own_rows(recipes)
     counter = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
     rows = rows_of_texts(known_columns(arrow_table(texts, text), text, id, metadata), recipes, counter, metadata)
-    return pa.concat_tables([GENERATION.empty_table(), *run_recipes(rows, recipes, _opener(engine), counter)])
+    return pa.concat_tables(run_recipes(rows, recipes, _opener(engine), counter))
 
 
 def find_recipes(recipe: str | Mapping[str, Any] | Recipe) -> list[Recipe]:
