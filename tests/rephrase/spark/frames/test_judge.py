@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import classifiers
-from rephrase.errors import UserError, from_traceback
+from rephrase.errors import UserError
 from rephrase.generation.rewrite import rewrite
 from rephrase.records import JUDGED
 from rephrase.spark import judge
@@ -39,14 +39,3 @@ def test_mistakes_are_told_before_any_task_runs(spark: LazySession) -> None:
         judge(frame, frame, ["lenght"])
     with pytest.raises(UserError, match="judge, generations: there is no column `id`"):
         judge(frame, frame, ["length"])
-
-
-def test_an_error_of_a_task_can_be_told_from_sparks_message(spark: LazySession, documents: pa.Table, tokenizer_file: str) -> None:
-    generations = rewrite(documents, "wrap/easy", {"kind": "echo"}, tokenizer=tokenizer_file, id="key")
-    made = spark.get().createDataFrame(generations)
-    others = spark.get().createDataFrame([("7", "Another text.")], "key string, text string")
-    with pytest.raises(Exception, match="rephrase-user-error") as caught:
-        judge(made, others, ["length"], id="key").collect()
-    error = from_traceback(str(caught.value))
-    assert error is not None
-    assert "which is not there" in error.line()
