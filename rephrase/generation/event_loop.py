@@ -28,9 +28,8 @@ def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
         return await work
 
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(asyncio.run, cancellable())
         try:
-            return result.result()
+            return pool.submit(asyncio.run, cancellable()).result()
         except KeyboardInterrupt:  # else leaving the block would wait for the work
             for loop, task in started:
                 loop.call_soon_threadsafe(task.cancel)

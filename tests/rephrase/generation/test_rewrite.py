@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from rephrase import Completion, Identity, UserError, rewrite
-from rephrase.generation.event_loop import run_to_end
 from rephrase.records import GENERATION, content_id
 
 TEXTS = ["The tide rises twice a day.", "The Moon pulls at the sea.", ""]
@@ -100,17 +99,6 @@ def test_a_running_event_loop_is_no_obstacle(tokenizer_file: str) -> None:
         return rewrite(TEXTS, "wrap/easy", Upper(), tokenizer=tokenizer_file)
 
     assert asyncio.run(notebook()).equals(rewrite(TEXTS, "wrap/easy", Upper(), tokenizer=tokenizer_file))
-
-
-def test_errors_of_the_work_reach_a_caller_with_a_loop() -> None:
-    async def failing() -> None:
-        raise UserError("the engine is gone")
-
-    async def notebook() -> None:
-        run_to_end(failing())
-
-    with pytest.raises(UserError, match="the engine is gone"):
-        asyncio.run(notebook())
 
 
 def test_mistakes_end_in_one_line(tokenizer_file: str, tmp_path: Any) -> None:
