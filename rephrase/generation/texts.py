@@ -31,7 +31,7 @@ def arrow_table(texts: Sequence[str] | pa.Table | pd.DataFrame, text: str) -> pa
 
 
 def known_columns(table: pa.Table, text: str, id: str | None, metadata: Sequence[str]) -> pa.Table:  # noqa: A002  # as in `rewrite`
-    """What recipes can know of a user's rows: `text`, `id`, those of KNOWN that fit, and the columns of `metadata` as `metadata.NAME`.
+    """What recipes can know of a user's rows: `text`, `id`, those of KNOWN that fit, and the columns of `metadata` by `metadata_column`.
 
     Raises `UserError` for a column that is not there.
     """
@@ -41,7 +41,12 @@ def known_columns(table: pa.Table, text: str, id: str | None, metadata: Sequence
     for name in KNOWN:
         if name in table.column_names and name != text and _fits(table.schema.field(name).type, DOCUMENT.field(name).type):
             columns[name] = table.column(name).cast(DOCUMENT.field(name).type)
-    return pa.table({**columns, **{f"metadata.{name}": table.column(name).cast(pa.string()) for name in metadata}})
+    return pa.table({**columns, **{metadata_column(number): table.column(name).cast(pa.string()) for number, name in enumerate(metadata)}})
+
+
+def metadata_column(number: int) -> str:
+    """How the column is called that holds the user's metadata column of this number, whose own name Spark may not take."""
+    return f"metadata_{number}"
 
 
 def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
@@ -60,7 +65,7 @@ def rows_of_texts(table: pa.Table, recipes: Sequence[Recipe], tokenizer: Tokeniz
     counts = values.get("n_tokens")
     if counts is None and any(recipe.when for recipe in recipes):
         counts = tokenizer.count(texts)
-    extra = [{name: values[f"metadata.{name}"][row] for name in metadata} for row in range(size)]
+    extra = [{name: values[metadata_column(number)][row] for number, name in enumerate(metadata)} for row in range(size)]
     maps = [dict(pairs or ()) for pairs in values.get("metadata", [()] * size)]
     names = [name for name in ("source", "url", "language", "license") if name in values]
     return [

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rephrase.config.file import engine_of
 from rephrase.engines.factory import check_engine, open_engine
 from rephrase.generation.rewrite import find_recipes, refuse_own_rows, run_recipes
-from rephrase.generation.texts import KNOWN, rows_of_texts
+from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
 from rephrase.recipes.base import Recipe
 from rephrase.records import DOCUMENT, GENERATION, require_columns
 from rephrase.spark.runtime.gpus import discovery_script, executor_gpus
@@ -72,7 +72,7 @@ def rewrite(
 
     known = [frame[name].cast(_ddl(name)).alias(name) for name, given in frame.dtypes if _fits(name, given) and name != text]
     ids = frame[id] if id else lit(None)
-    named = [frame[name].cast("string").alias(f"metadata.{name}") for name in metadata]
+    named = [frame[name].cast("string").alias(metadata_column(number)) for number, name in enumerate(metadata)]
     texts = frame.select(frame[text].cast("string").alias("text"), ids.cast("string").alias("id"), *known, *named)
     return texts.mapInArrow(Unwatched(frame.sparkSession).reporting(body), from_arrow_schema(GENERATION))
 
