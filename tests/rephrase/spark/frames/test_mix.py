@@ -31,7 +31,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def frames(output: str, spark: LazySession) -> list[Any]:
     """The two tables as frames of other partitions than their objects."""
-    return [spark.get().read.parquet(*objects_of(output, name)).repartition(4) for name in ("documents", "judged")]
+    return [spark.get().read.parquet(*objects_of(output, name)).repartition(2) for name in ("documents", "judged")]
 
 
 @pytest.mark.parametrize(
