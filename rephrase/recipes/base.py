@@ -56,7 +56,7 @@ class Row:
 class Prompt:
     """One prompt of a row. `key` sets it apart from others on the same span, and is a part of the ids of what comes of it.
 
-    >>> Prompt.saying("Say it shorter: The tide rises.", (0, 15), Sampling(max_tokens=64)).messages
+    >>> Prompt.from_user("Say it shorter: The tide rises.", (0, 15), Sampling(max_tokens=64)).messages
     (Message(role='user', content='Say it shorter: The tide rises.'),)
     """
 
@@ -133,7 +133,7 @@ class Step(ABC):
     ...     name = "shorten"
     ...
     ...     def prompts(self, row, tokenizer):
-    ...         yield Prompt.saying(f"Say it shorter: {row.document.text}", row.span, Sampling(max_tokens=64))
+    ...         yield Prompt.from_user(f"Say it shorter: {row.document.text}", row.span, Sampling(max_tokens=64))
     ...
     ...     def parse(self, prompt, completion, tokenizer):
     ...         return Parsed(text=completion.text) if completion.finish_reason == "stop" else Parsed(error=TRUNCATED)

@@ -12,6 +12,7 @@ from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, judged_row
 from rephrase.config.run import Filter
 from rephrase.recipes.base import Recipe
 from rephrase.records import JUDGED, content_id, require_columns
+from rephrase.spark.runtime.pyspark_internals import to_spark_schema
 from rephrase.spark.runtime.unwatched import Unwatched
 from rephrase.text.tokenizer import Tokenizer
 
@@ -57,7 +58,6 @@ def judge(
             yield from judged_rows(table, _documents_beside(table), cascade, counter, prompts).to_batches()
 
     from pyspark.sql.functions import coalesce, lit, udf
-    from pyspark.sql.pandas.types import from_arrow_schema
 
     texts = coalesce(documents[text].cast("string"), lit(""))
     ids = documents[id].cast("string") if id else udf(content_id, "string")(texts)
@@ -69,7 +69,7 @@ def judge(
     originals = documents.select(ids.alias(_KEY), texts.alias(_beside("text")), *labels).dropDuplicates([_KEY])
     rows = generations.select(*GENERATION_COLUMNS)
     joined = rows.join(originals, rows["document_id"] == originals[_KEY], "left")
-    return joined.mapInArrow(Unwatched(generations.sparkSession).reporting(body), from_arrow_schema(JUDGED))
+    return joined.mapInArrow(Unwatched(generations.sparkSession).reporting(body), to_spark_schema(JUDGED))
 
 
 def _beside(name: str) -> str:

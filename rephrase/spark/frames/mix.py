@@ -16,6 +16,7 @@ from rephrase.mixing import selection
 from rephrase.mixing.settings import Mix
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, require_columns
 from rephrase.settings.validation import validate
+from rephrase.spark.runtime.pyspark_internals import to_spark_schema
 from rephrase.spark.runtime.unwatched import Unwatched
 from rephrase.spark.stages.mix.candidates import Batch, batch_of, tables_wanted, with_scores
 from rephrase.spark.stages.mix.exchange import ROWS
@@ -79,9 +80,8 @@ def mix(
             yield from rows.to_batches()
 
     from pyspark.sql.functions import col
-    from pyspark.sql.pandas.types import from_arrow_schema
 
-    schema = from_arrow_schema(ROWS.append(pa.field("stretch", pa.int64())))
+    schema = to_spark_schema(ROWS.append(pa.field("stretch", pa.int64())))
     rows = candidates.mapped(job, settings, marks, taken, schema, with_text=True).withColumn("part", col("stretch").cast("int"))
     placed = rows.repartitionById(sum(plan.files), "part").sortWithinPartitions("place", "id", "epoch")
     return placed.select(*MIXTURE.names, *(("part", "place") if order else ()))
@@ -132,13 +132,12 @@ class _FrameCandidates:
 def _selected(frame: DataFrame, name: str, mix: Mix, *, with_text: bool) -> tuple[DataFrame, pa.Schema]:
     """The columns that are looked at, by our types, and their schema."""
     from pyspark.sql.functions import lit
-    from pyspark.sql.pandas.types import from_arrow_schema
 
     names = selection.columns_of(judged=name == "judged", with_scores=with_scores(mix), with_text=with_text)
     schema = pa.schema([_SCHEMAS[name].field(column) for column in names])
     typed = [
         (frame[field.name] if field.name in frame.columns else lit(None)).cast(field.dataType).alias(field.name)
-        for field in from_arrow_schema(schema)
+        for field in to_spark_schema(schema)
     ]
     return frame.select(*typed), schema
 

@@ -14,6 +14,7 @@ from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
 from rephrase.recipes.base import Recipe
 from rephrase.records import DOCUMENT, GENERATION, require_columns
 from rephrase.spark.runtime.gpus import discovery_script, executor_gpus
+from rephrase.spark.runtime.pyspark_internals import to_spark_schema
 from rephrase.spark.runtime.unwatched import Unwatched
 from rephrase.text.tokenizer import Tokenizer
 
@@ -68,13 +69,12 @@ def rewrite(
                 yield from table.to_batches()
 
     from pyspark.sql.functions import lit
-    from pyspark.sql.pandas.types import from_arrow_schema
 
     known = [frame[name].cast(_ddl(name)).alias(name) for name, given in frame.dtypes if _fits(name, given) and name != text]
     ids = frame[id] if id else lit(None)
     named = [frame[name].cast("string").alias(metadata_column(number)) for number, name in enumerate(metadata)]
     texts = frame.select(frame[text].cast("string").alias("text"), ids.cast("string").alias("id"), *known, *named)
-    return texts.mapInArrow(Unwatched(frame.sparkSession).reporting(body), from_arrow_schema(GENERATION))
+    return texts.mapInArrow(Unwatched(frame.sparkSession).reporting(body), to_spark_schema(GENERATION))
 
 
 def _fits(name: str, given: str) -> bool:
