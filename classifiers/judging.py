@@ -29,7 +29,8 @@ GENERATION_COLUMNS = (
 """What is asked of a generation."""
 
 ROWS = 2048  # generations judged at a time: enough for vectorised checks, little enough that memory stays flat
-_ORIGINAL = "document"  # stands for the recipe and the step of a text that nobody rewrote
+ORIGINAL = "document"
+"""Stands for the recipe and the step of a text that nobody rewrote, in settings and rows."""
 
 
 def judge(
@@ -152,8 +153,8 @@ def screened_rows(documents: pa.Table, cascade: Cascade) -> pa.Table:
     batch = JudgeBatch(
         texts=documents.column("text").to_pylist(),
         sources=[""] * size,
-        recipes=[_ORIGINAL] * size,
-        steps=[_ORIGINAL] * size,
+        recipes=[ORIGINAL] * size,
+        steps=[ORIGINAL] * size,
         finish_reasons=[None] * size,
         errors=[None] * size,
         completion_tokens=[None] * size,

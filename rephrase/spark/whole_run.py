@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from rephrase import storage
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
+from rephrase.errors import UserError
 from rephrase.spark.runtime.session import LazySession
-from rephrase.spark.stages.mix.manifest import MANIFEST
+from rephrase.spark.stages.base import Table, Tables
+from rephrase.spark.stages.mix.manifest import manifest_of
 from rephrase.spark.stages.pipeline import fasttext_models, run_all
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
@@ -27,19 +26,26 @@ class RunTables:
 
     output: str
 
-    def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
-        """A whole table, or some of its columns, in memory. Raises `UserError` where no stage has made it."""
-        return tables.read_folder(storage.join(self.output, table), columns)
+    def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A whole table, or some of its columns, in memory. Raises `UserError` where it is not there, with the stage that makes it."""
+        table = self._table(name)
+        objects_of(self.output, table)
+        return tables.read_folder(table.folder(self.output), columns)
 
-    def paths(self, table: str) -> list[str]:
+    def paths(self, name: str) -> list[str]:
         """The Parquet objects of a table, in their order, for `spark.read.parquet(*paths)` or any other reader. Raises as `read`."""
-        return objects_of(self.output, table)
+        return objects_of(self.output, self._table(name))
+
+    def _table(self, name: str) -> Table:
+        by_name = {table.path: table for table in Tables.all()}
+        if name not in by_name:
+            raise UserError(f"a run has no table `{name}`", where=self.output, cure=f"there are: {', '.join(by_name)}")
+        return by_name[name]
 
     @property
     def manifest(self) -> dict[str, Any]:
         """What the mixture says of itself: rows, tokens and shares of its components, counts, files, and what made them."""
-        manifest: dict[str, Any] = orjson.loads(storage.read(storage.join(self.output, "mixture", MANIFEST)))
-        return manifest
+        return manifest_of(Tables.MIXTURE.folder(self.output))
 
 
 def run(run: str | Run, spark: SparkSession | None = None, *, retry_errors: bool = False, replace: bool = False) -> RunTables:

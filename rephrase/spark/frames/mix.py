@@ -90,7 +90,8 @@ def mix(
 def _wanted_frames(mix: Mix, given: Mapping[str, DataFrame | None]) -> dict[str, DataFrame]:
     """The frames that components draw from. Raises `UserError` for one that is not given, or lacks a column."""
     frames = {}
-    for name, is_wanted in tables_wanted(mix).items():
+    for table, is_wanted in tables_wanted(mix).items():
+        name = table.path
         frame = given[name]
         if is_wanted and frame is None:
             cure = f"give `{name}`, or let all components select the other origin: `origin` or `recipe`"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from classifiers.cascade import Cascade, build_cascade
-from classifiers.judging import screened_rows
+from classifiers.judging import ORIGINAL, screened_rows
 from rephrase import storage
 from rephrase.config.run import Filter
 from rephrase.errors import UserError
@@ -56,7 +56,7 @@ def screen(run: Run, spark: LazySession) -> None:
 def meaning_of(run: Run, cascade: Cascade) -> Meaning:
     """What the verdicts on the documents depend on."""
     documents = stage_note(Tables.DOCUMENTS.folder(run.output))["digest"]
-    return Meaning({"documents": documents, "checks": cascade.describe()}, Defaults(below={"checks": Checks([RECIPE])}))
+    return Meaning({"documents": documents, "checks": cascade.describe()}, Defaults(below={"checks": Checks([ORIGINAL])}))
 
 
 def screening(run: Run) -> Cascade:

@@ -33,8 +33,10 @@ def test_a_run_gives_its_tables_and_leaves_the_session(spark: LazySession, tmp_p
     assert spark.get().read.parquet(*made.paths("mixture")).count() == made.read("mixture", ["id"]).num_rows == made.manifest["rows"]
     assert made.read("mixture").schema.equals(MIXTURE)
     assert run(load_run(str(path)), spark.get()).manifest == made.manifest, "a second time there is nothing to do"
-    with pytest.raises(UserError, match="table"):
+    with pytest.raises(UserError, match=r"there is no screened table .*rephrase screen run\.yaml"):
         made.read("screened")
+    with pytest.raises(UserError, match=r"no table `mixed` .*mixture"):
+        made.paths("mixed")
     with pytest.raises(UserError, match=r"`mix\.seed` was 0, is 1"):
         run(load_run(str(path), {"mix.seed": 1}), spark.get())
     assert run(load_run(str(path), {"mix.seed": 1}), spark.get(), replace=True).manifest["rows"] == made.manifest["rows"]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from rephrase.mixing import selection
-from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.base import Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Candidates(Protocol):
         ...
 
 
-def tables_wanted(mix: Mix) -> dict[Tables, bool]:
+def tables_wanted(mix: Mix) -> dict[Table, bool]:
     """Whether components take rows of `documents` and of `judged`."""
     components = mix.selections
     return {
