@@ -73,7 +73,7 @@ def generate_alone(folder: Path, tokenizer: str, requests: int) -> float:
     from rephrase.engines.echo import Echo
     from rephrase.generation.loop import generate
     from rephrase.generation.rows import rows_of
-    from rephrase.generation.step_run import Task
+    from rephrase.generation.step_run import StepRun
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.recipes.use import RecipeUse
     from rephrase.storage import tables
@@ -82,11 +82,11 @@ def generate_alone(folder: Path, tokenizer: str, requests: int) -> float:
     write_documents(folder / "alone", requests, ROWS_A_UNIT)
     [path] = tables.objects(str(folder / "alone" / "documents"))
     [recipe] = recipes_of([RecipeUse(use="wrap/medium")])
-    task = Task(recipe, recipe.steps[0], Tokenizer.load(tokenizer), "echo")
+    step_run = StepRun(recipe, recipe.steps[0], Tokenizer.load(tokenizer), "echo")
     rows = 0
     started = time.perf_counter()
     for group in tables.read_row_groups(path):
-        table, tally = asyncio.run(generate(rows_of(group, {}), task, Echo()))
+        table, tally = asyncio.run(generate(rows_of(group, {}), step_run, Echo()))
         tables.encode(table, tally.note())
         rows += table.num_rows
     return rows / (time.perf_counter() - started)

@@ -22,7 +22,14 @@ Need = Literal["completion", "passage"]
 
 @dataclass(frozen=True)
 class JudgeBatch:
-    """Rows to judge. All lists are equally long; element i of each belongs to row i. ValueError where they are not."""
+    """Rows to judge. All lists are equally long; element i of each belongs to row i. ValueError where they are not.
+
+    >>> column = ["The sea rises."]
+    >>> nothing = [None]
+    >>> batch = JudgeBatch(column, column, ["mine"], ["write"], ["stop"], nothing, [4], ["en"], nothing, nothing)
+    >>> len(batch), batch.has_text.tolist()
+    (1, [True])
+    """
 
     texts: Sequence[str | None]
     """Parsed training texts; None after an error and for rows that only prepare later steps."""
@@ -94,9 +101,21 @@ class Check(ABC):
 
     What it decides follows from its scores and settings alone, so that kept scores can be judged again without the texts.
     Classes are made of a name and of settings of their class `Settings`, and registered in `classifiers.checks.checks`.
+
+    >>> class ShoutedSettings(Section):
+    ...     max: float = 0.5
+    >>> class Shouted(Check):
+    ...     Settings = ShoutedSettings
+    ...
+    ...     def score(self, batch):
+    ...         return {self.name: np.array([float(text.isupper()) if text else np.nan for text in batch.texts])}
+    ...
+    ...     def decide(self, scores):
+    ...         return within(scores[self.name], None, self.settings.max)
+    >>> Shouted("shouted", ShoutedSettings()).decide({"shouted": np.array([0.0, 1.0, np.nan])}).tolist()
+    [True, False, True]
     """
 
-    __slots__ = ()
     name: str
     """The verdict of rows that it rejects, and the start of its scores' names."""
     settings: Any
@@ -108,7 +127,7 @@ class Check(ABC):
     """What rows must come with. The screen stage has neither for documents, and refuses checks that need one."""
 
     def __init__(self, name: str, settings: Any) -> None:
-        raise NotImplementedError
+        self.name, self.settings = name, settings
 
     def identity(self) -> dict[str, Any]:
         """What scores depend on beside the settings, as JSON values by a name each: a digest of the model, of the benchmarks.

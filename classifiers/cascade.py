@@ -20,7 +20,11 @@ _BLOCK_CHARACTERS = 1 << 19
 
 @dataclass(frozen=True)
 class Cascade:
-    """The configured checks. Made by `build_cascade`; picklable, so that it travels to executors."""
+    """The configured checks. Made by `build_cascade`; picklable, so that it travels to executors.
+
+    >>> build_cascade(Filter(checks=["finished", "length"])).names
+    ['finished', 'length']
+    """
 
     configured: tuple[ConfiguredCheck, ...]
     _made: dict[str, tuple[Check, ...]] = field(default_factory=dict, repr=False, compare=False)
@@ -84,6 +88,10 @@ def build_cascade(config: Filter | Screen) -> Cascade:
     later ones win. `use: quality` gives a check a name of its own, so that a kind can run twice with different models.
 
     Raises `UserError` for what the checks find wrong before any row is judged: a model without a threshold, a benchmark without items.
+
+    >>> cascade = build_cascade(Filter(checks=["finished", {"length": {"min_words": 20, "recipes": {"mind/*": {"min_words": 50}}}}]))
+    >>> [check.settings.min_words for check in (cascade.checks("wrap/easy")[1], cascade.checks("mind/debate")[1])]
+    [20, 50]
     """
     cascade = Cascade(configured(list(defaults())) if config.checks is None else config.checks)
     for check in cascade.configured:

@@ -13,6 +13,9 @@ class UserError(Exception):
 
     The command line prints it as one line and exits with code 2. Raised inside a Spark task it still reaches the user
     as that line: its text carries a marked JSON form that `from_traceback` finds in Spark's wrapping.
+
+    >>> print(UserError("there is no such file", where="run.yaml", cure="check the path").line())
+    run.yaml: there is no such file (check the path)
     """
 
     def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:

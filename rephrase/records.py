@@ -8,6 +8,8 @@ from hashlib import blake2b
 
 import pyarrow as pa
 
+from rephrase.errors import UserError
+
 
 def _schema(columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
     return pa.schema(columns)
@@ -123,6 +125,12 @@ KEEP = "keep"
 INTERMEDIATE = "intermediate"
 
 
+def require_columns(columns: Sequence[str], wanted: Sequence[str | None], where: str) -> None:
+    """Raise a `UserError` for the first wanted column that a user's table does not have; None stands for a column that nobody wants."""
+    if missing := next((name for name in wanted if name and name not in columns), None):
+        raise UserError(f"there is no column `{missing}`", where=where, cure=f"the columns are: {', '.join(columns)}")
+
+
 def content_id(*parts: str) -> str:
     """A 32-character hexadecimal id of the parts, in order: the same parts give the same id on every machine."""
     digest = blake2b(digest_size=16)
@@ -140,7 +148,11 @@ def unit_interval(*parts: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One web document, as the recipes see it. Field meanings are those of the DOCUMENT schema."""
+    """One web document, as the recipes see it. Field meanings are those of the DOCUMENT schema.
+
+    >>> Document(content_id("The tide rises."), "The tide rises.", language="en").synthetic_depth
+    0
+    """
 
     id: str
     text: str

@@ -228,7 +228,7 @@ def expected_ids(run: Run) -> list[str]:
 
     from rephrase.engines.base import Completion, Identity, Request
     from rephrase.generation.loop import generate
-    from rephrase.generation.step_run import Task
+    from rephrase.generation.step_run import StepRun
     from rephrase.recipes.base import Row
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.records import Document
@@ -250,7 +250,7 @@ def expected_ids(run: Run) -> list[str]:
     rows = [Row(Document(**values)) for values in documents]
     tokenizer = Tokenizer.load(run.tokenizer)
     generated_tables = [
-        asyncio.run(generate(rows, Task(recipe, step, tokenizer, Silent.model), Silent()))[0]
+        asyncio.run(generate(rows, StepRun(recipe, step, tokenizer, Silent.model), Silent()))[0]
         for recipe in recipes_of(run.recipes)
         for step in recipe.steps
     ]

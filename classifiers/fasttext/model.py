@@ -90,6 +90,13 @@ def load_model(path: str) -> FastTextModel:
     """The model at a path or URL, loaded once a process. A local file that has changed since is loaded again.
 
     Raises `UserError` where there is no file or fastText cannot read it.
+
+    >>> import tempfile
+    >>> from classifiers import TrainSettings, train
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> report = train("examples/quality_labels.jsonl", f"{folder.name}/model", TrainSettings(dim=8, epoch=1))
+    >>> load_model(report.model).scores(["The tide rises twice a day.", "BUY NOW"]).shape
+    (2,)
     """
     if not storage.is_local(path):
         return _load_object(path)

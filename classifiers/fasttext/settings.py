@@ -25,6 +25,9 @@ class TrainSettings(DataSettings):
 
     The defaults of the learner are those of DCLM's quality classifier (Li et al. 2024, arXiv 2406.11794): fastText's own
     with 2-grams of words.
+
+    >>> TrainSettings(keep_rate=0.1, epoch=25).word_ngrams
+    2
     """
 
     balance: bool = False

@@ -60,6 +60,11 @@ def train(
 
     All texts are in memory at once. Raises `UserError` for faults of the data (with file and row), for data too small to hold rows out,
     and for a precision that no threshold reaches.
+
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> report = train("examples/quality_labels.jsonl", f"{folder.name}/model", TrainSettings(dim=8, epoch=25, learning_rate=0.5))
+    >>> report.card.auc > 0.8, report.up_to_date
+    (True, False)
     """
     settings = settings or TrainSettings()
     paths = [labels] if isinstance(labels, str) else list(labels)

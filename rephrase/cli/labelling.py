@@ -14,7 +14,7 @@ from rich.console import Console
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate
-from rephrase.generation.step_run import Task
+from rephrase.generation.step_run import StepRun
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_named
 from rephrase.records import Document
@@ -49,7 +49,7 @@ def label(documents: list[Document], rubric: str, engine: EngineSettings, tokeni
             for at in range(0, len(todo), _BATCH):
                 part = todo[at : at + _BATCH]
                 rows = [Row(document) for document in part]
-                table, _ = await generate(rows, Task(recipe, recipe.steps[0], Tokenizer.load(tokenizer), client.model), client)
+                table, _ = await generate(rows, StepRun(recipe, recipe.steps[0], Tokenizer.load(tokenizer), client.model), client)
                 row_of_document = {row["document_id"]: row for row in table.to_pylist()}
                 for document in part:
                     line = _line(document, row_of_document.get(document.id), recipe)

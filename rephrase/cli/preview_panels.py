@@ -16,7 +16,7 @@ from rephrase.cli.console import shortened, wide_console
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.rows import with_generations
-from rephrase.generation.step_run import Task, generations_of
+from rephrase.generation.step_run import StepRun, generations_of
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours
@@ -57,7 +57,7 @@ async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, co
     try:
         for step in recipe.steps:
             prompts = [prompt for row in rows for prompt in step.prompts(row, counter)]
-            table, tally = await generate(rows, Task(recipe, step, counter, engine.model), engine)
+            table, tally = await generate(rows, StepRun(recipe, step, counter, engine.model), engine)
             records: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
             for record in table.to_pylist():
                 records.setdefault((record["document_id"], record["span_start"], record["span_end"], record["key"]), []).append(record)

@@ -23,7 +23,7 @@ from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
 from rephrase.generation.loop import requests_of
 from rephrase.generation.rows import rows_of
-from rephrase.generation.step_run import Task
+from rephrase.generation.step_run import StepRun
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import unit_interval
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
@@ -114,9 +114,9 @@ def sample_requests(run: Run, size: int) -> list[Request]:
     requests: list[Request] = []
     sources = sources_of(run, recipes)
     for number, source in enumerate(sources, 1):
-        tasks = [Task(recipes[index], recipes[index].steps[0], tokenizer, run.engine.model_name) for index in source.recipes]
+        step_runs = [StepRun(recipes[index], recipes[index].steps[0], tokenizer, run.engine.model_name) for index in source.recipes]
         for row in _shuffled_rows(source):
-            requests += [request for task in tasks for request in requests_of([row], task)]
+            requests += [request for step_run in step_runs for request in requests_of([row], step_run)]
             if len(requests) >= size * number / len(sources):
                 break
     return requests[:size]

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import SerializeAsAny  # noqa: TC002  # pydantic reads the annotation
+from typing import Any
 
 from rephrase.config.run import Run
-from rephrase.engines.settings import EngineSettings, engines
 from rephrase.errors import UserError
-from rephrase.settings.kinds import ByKind
-from rephrase.settings.section import Section
 from rephrase.settings.validation import Place, parse_yaml, validate, yaml_places
 
 
@@ -21,6 +16,10 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
     `overrides` maps dotted keys ("engine.kind") to values that replace the file's; a whole section may be replaced. Raises `UserError`
     for a missing file, bad YAML, unknown keys, names and options (with the nearest right one) and wrong values at any depth, with the
     line in the file; or with `--set` and the key for what an override brings.
+
+    >>> run = load_run("examples/run.yaml", {"mix.seed": 8})
+    >>> run.engine.kind, run.mix.seed
+    ('replay', 8)
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -56,15 +55,3 @@ def _overridden(places: dict[Place, str], key: str) -> dict[Place, str]:
     """The places once an override stands instead of what the file has there."""
     at = tuple(key.split("."))
     return {place: spot for place, spot in places.items() if place[: len(at)] != at} | {at: f"--set {key}"}
-
-
-class _Engine(Section):
-    engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]
-
-
-def engine_of(settings: dict[str, Any] | EngineSettings) -> EngineSettings:
-    """The settings of an engine from the mapping that would stand under `engine:`. Raises `UserError`."""
-    if isinstance(settings, EngineSettings):
-        return settings
-    chosen: EngineSettings = validate(_Engine, {"engine": settings}, "engine").engine
-    return chosen

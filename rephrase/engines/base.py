@@ -18,7 +18,11 @@ Role = Literal["system", "user", "assistant", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One chat turn. A request whose only message has the role `text` is sent without a chat template (base models)."""
+    """One chat turn. A request whose only message has the role `text` is sent without a chat template (base models).
+
+    >>> Message("user", "Say it shorter: The tide rises.").role
+    'user'
+    """
 
     role: Role
     content: str
@@ -26,7 +30,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to draw a completion. Names and meanings are vLLM's; None leaves the engine's own default."""
+    """How to draw a completion. Names and meanings are vLLM's; None leaves the engine's own default.
+
+    >>> Sampling(max_tokens=64, temperature=0.7).json()
+    '{"max_tokens":64,"temperature":0.7,"top_p":1.0}'
+    """
 
     max_tokens: int = 512
     temperature: float = 1.0
@@ -56,7 +64,12 @@ def _json_of(sampling: Sampling) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One completion to be made."""
+    """One completion to be made.
+
+    >>> request = Request((Message("user", "Say it shorter: The tide rises."),), Sampling(max_tokens=64))
+    >>> request.digest == Request(request.messages, request.sampling).digest  # by which recorded completions are found
+    True
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling
@@ -81,7 +94,11 @@ def seed_of(origin: str, attempt: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What wrote a completion, beside the model's name: goes into every row, so that a run can be made again."""
+    """What wrote a completion, beside the model's name: goes into every row, so that a run can be made again.
+
+    >>> Identity("vllm 0.24.0", revision="3f1c").engine
+    'vllm 0.24.0'
+    """
 
     engine: str  # with its version: "vllm 0.24.0"
     revision: str | None = None  # of the model: a commit, or a digest of its folder
@@ -90,7 +107,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…", "engine_crash"); then `text` is empty."""
+    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…", "engine_crash"); then `text` is empty.
+
+    >>> Completion("The sea rises.", "stop", prompt_tokens=9, completion_tokens=4).error is None
+    True
+    """
 
     text: str
     finish_reason: str = "stop"  # "stop", "length", or "error"
@@ -112,7 +133,25 @@ def is_engine_error(code: str) -> bool:
 
 
 class Engine(ABC):
-    """Answers requests. One instance lives in one asyncio event loop."""
+    """Answers requests. One instance lives in one asyncio event loop.
+
+    >>> class Loud(Engine):
+    ...     model, batch_size, concurrency = "loud", 8, 64
+    ...     identity = Identity("loud 1.0")
+    ...
+    ...     async def complete(self, requests):
+    ...         return [Completion(request.messages[-1].content.upper()) for request in requests]
+    ...
+    ...     async def figures(self):
+    ...         return {}
+    ...
+    ...     async def close(self):
+    ...         pass
+    >>> import rephrase
+    >>> table = rephrase.rewrite(["The tide rises."], "wrap/easy", Loud(), tokenizer="examples/tokenizer.json")
+    >>> table.column("text")[0].as_py().endswith("THE TIDE RISES.")
+    True
+    """
 
     model: str
     """Name of the model, as it is written into every row."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import SerializeAsAny  # noqa: TC002  # pydantic reads the annotation
 
 from rephrase.engines.base import Engine
-from rephrase.settings.kinds import Kinds
+from rephrase.settings.kinds import ByKind, Kinds
 from rephrase.settings.section import Section
+from rephrase.settings.validation import validate
 
 
 class EngineSettings(Section):
@@ -56,3 +59,15 @@ engines: Kinds[type[EngineSettings]] = Kinds(
     ["rephrase.engines.vllm.settings", "rephrase.engines.endpoint", "rephrase.engines.replay", "rephrase.engines.echo"],
 )
 """The kinds that `engine.kind` can name."""
+
+
+class _Engine(Section):
+    engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]
+
+
+def engine_of(settings: Mapping[str, Any] | EngineSettings) -> EngineSettings:
+    """The settings of an engine from the mapping that would stand under `engine:`. Raises `UserError`."""
+    if isinstance(settings, EngineSettings):
+        return settings
+    chosen: EngineSettings = validate(_Engine, {"engine": dict(settings)}, "engine").engine
+    return chosen

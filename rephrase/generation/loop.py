@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from rephrase.engines.base import CRASH, Completion, Engine, Identity, Request, is_engine_error
 from rephrase.errors import UserError
-from rephrase.generation.step_run import Task
+from rephrase.generation.step_run import StepRun
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
@@ -61,9 +61,9 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Work:
-    """What one task has come to."""
+    """What one step of a recipe has come to."""
 
-    task: Task
+    step_run: StepRun
     tally: Tally = field(default_factory=Tally)
     done: list[_Pending] = field(default_factory=list)
 
@@ -81,7 +81,7 @@ class _Ask:
 
 
 async def generate(
-    rows: Iterable[Row], task: Task, engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
+    rows: Iterable[Row], step_run: StepRun, engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
 ) -> tuple[pa.Table, Tally]:
     """Answer all prompts of a step for some rows. Returns GENERATION rows in the order of rows and prompts, and the tally.
 
@@ -89,19 +89,19 @@ async def generate(
     when the share of requests that end in an engine error is above `max_engine_errors`, of all or already of the first 100; the message
     names the most frequent cause, with a # for each number.
     """
-    [result] = await generate_together(rows, [task], engine, part=part, max_engine_errors=max_engine_errors)
+    [result] = await generate_together(rows, [step_run], engine, part=part, max_engine_errors=max_engine_errors)
     return result
 
 
 async def generate_together(
-    rows: Iterable[Row], tasks: Sequence[Task], engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
+    rows: Iterable[Row], step_runs: Sequence[StepRun], engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
 ) -> list[tuple[pa.Table, Tally]]:
     """Answer the prompts of several steps for the same rows, passage by passage. Returns what `generate` does for each step.
 
     The steps' prompts for one passage are in the engine at the same time, so that prompts which begin with the passage share its cache.
     """
     started = time.monotonic()
-    works = [_Work(task) for task in tasks]
+    works = [_Work(step_run) for step_run in step_runs]
     queue = _asks(rows, works, part)
     again: deque[_Ask] = deque()
     running: set[asyncio.Task[list[tuple[_Ask, Completion]]]] = set()
@@ -138,9 +138,9 @@ async def generate_together(
     return results
 
 
-def requests_of(rows: Iterable[Row], task: Task) -> list[Request]:
+def requests_of(rows: Iterable[Row], step_run: StepRun) -> list[Request]:
     """The requests that a step makes of some rows."""
-    return [ask.request for ask in _asks(rows, [_Work(task)], (0, 1))]
+    return [ask.request for ask in _asks(rows, [_Work(step_run)], (0, 1))]
 
 
 def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int]) -> Iterator[_Ask]:
@@ -156,17 +156,17 @@ def _taking_turns(several: Sequence[Iterator[_Ask]]) -> Iterator[_Ask]:
 
 
 def _asks_of_row(row: Row, work: _Work, part: tuple[int, int]) -> Iterator[_Ask]:
-    task, tally = work.task, work.tally
-    if task.recipe.when is not None and not task.recipe.when.accepts(row.document):
+    step_run, tally = work.step_run, work.tally
+    if step_run.recipe.when is not None and not step_run.recipe.when.accepts(row.document):
         return
     pending = _Pending(row)
     work.done.append(pending)
     tally.documents += 1
     spans = set()
-    for prompt in _part_of(task.step.prompts(row, task.tokenizer), part):
+    for prompt in _part_of(step_run.step.prompts(row, step_run.tokenizer), part):
         spans.add(prompt.span)
-        for sample in range(task.step.samples):
-            request = task.request(row, prompt, sample, task.first_attempt)
+        for sample in range(step_run.step.samples):
+            request = step_run.request(row, prompt, sample, step_run.first_attempt)
             pending.waiting += 1
             yield _Ask(work, pending, pending.number, prompt, request)
             pending.number += 1
@@ -201,13 +201,13 @@ async def _send(engine: Engine, batch: list[_Ask]) -> list[tuple[_Ask, Completio
 
 def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     """Parse and file one answer. Returns the ask to send next: the same again if this one did not parse, or the one that follows it."""
-    request, task, tally = ask.request, ask.work.task, ask.work.tally
+    request, step_run, tally = ask.request, ask.work.step_run, ask.work.tally
     tally.requests += 1
-    parsed = Parsed(error=completion.error) if completion.error else task.step.parse(ask.prompt, completion, task.tokenizer)
+    parsed = Parsed(error=completion.error) if completion.error else step_run.step.parse(ask.prompt, completion, step_run.tokenizer)
     tokens = (ask.tokens_before[0] + completion.prompt_tokens, ask.tokens_before[1] + completion.completion_tokens)
-    if parsed.error and not completion.error and request.attempt < task.first_attempt + task.step.retries:
+    if parsed.error and not completion.error and request.attempt < step_run.first_attempt + step_run.step.retries:
         tally.retried += 1
-        following = task.request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1)
+        following = step_run.request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1)
         return replace(ask, request=following, tokens_before=tokens)
     tally.prompt_tokens += tokens[0]
     tally.completion_tokens += tokens[1]
@@ -223,7 +223,7 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     answer = Answer(ask.prompt, request.sample, completion, parsed)
     ask.pending.waiting -= 1
     ask.pending.answers.append((ask.number, answer, request))
-    prompt = task.step.follow(ask.pending.row, answer, task.tokenizer)
+    prompt = step_run.step.follow(ask.pending.row, answer, step_run.tokenizer)
     if prompt is None:
         return None
     ask.pending.waiting += 1
@@ -233,7 +233,7 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
         ask.pending,
         ask.pending.number - 1,
         prompt,
-        task.request(ask.pending.row, prompt, request.sample, task.first_attempt),
+        step_run.request(ask.pending.row, prompt, request.sample, step_run.first_attempt),
     )
 
 
@@ -241,10 +241,10 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
     assert pending.waiting == 0, "every request is answered before rows are made"
     answers = sorted(pending.answers, key=lambda item: item[0])
     requests = {id(answer): request for _, answer, request in answers}
-    for output in work.task.step.outputs(pending.row, [answer for _, answer, _ in answers]):
+    for output in work.step_run.step.outputs(pending.row, [answer for _, answer, _ in answers]):
         work.tally.generations += 1
         work.tally.errors += output.parsed.error is not None
-        yield work.task.record(pending.row, output, requests[id(output.answer)], identity)
+        yield work.step_run.record(pending.row, output, requests[id(output.answer)], identity)
 
 
 def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) -> None:

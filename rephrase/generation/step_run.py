@@ -19,7 +19,7 @@ NO_MODEL = "none"  # stands for the model where none was asked
 
 
 @dataclass(frozen=True)
-class Task:
+class StepRun:
     """One step of one recipe for one model: all that turns rows into generations, but for the engine itself."""
 
     recipe: Recipe

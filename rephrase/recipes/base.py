@@ -20,7 +20,11 @@ TRUNCATED = "parse:truncated"
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """Where a method was published."""
+    """Where a method was published.
+
+    >>> Paper("Rephrasing the Web", "https://arxiv.org/abs/2401.16380").title
+    'Rephrasing the Web'
+    """
 
     title: str
     url: str
@@ -28,7 +32,11 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a step works on: a document, and the generations that earlier steps of the recipe made of it, by step name."""
+    """What a step works on: a document, and the generations that earlier steps of the recipe made of it, by step name.
+
+    >>> Row(Document("d1", "The tide rises.")).span
+    (0, 15)
+    """
 
     document: Document
     earlier: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
@@ -46,7 +54,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt of a row. `key` sets it apart from others on the same span, and is a part of the ids of what comes of it."""
+    """One prompt of a row. `key` sets it apart from others on the same span, and is a part of the ids of what comes of it.
+
+    >>> Prompt.from_user("Say it shorter: The tide rises.", (0, 15), Sampling(max_tokens=64)).messages
+    (Message(role='user', content='Say it shorter: The tide rises.'),)
+    """
 
     messages: tuple[Message, ...]
     span: tuple[int, int]  # characters of the document's text that the prompt shows
@@ -76,6 +88,9 @@ class Parsed:
     """What a completion gave: training text, or an error code such as "parse:json", or neither (a step that prepares others).
 
     `fields` are its parts, as JSON values: later steps fill their prompts from them, and trainers of instruction models read them.
+
+    >>> Parsed(text="Q: Why? A: So.", fields={"question": "Why?"}).error is None
+    True
     """
 
     text: str | None = None
@@ -112,7 +127,25 @@ class Output:
 
 
 class Step(ABC):
-    """One round of prompts. Instances are immutable, picklable, and say in `describe` all that their prompts depend on."""
+    """One round of prompts. Instances are immutable, picklable, and say in `describe` all that their prompts depend on.
+
+    >>> class Shorter(Step):
+    ...     name = "shorten"
+    ...
+    ...     def prompts(self, row, tokenizer):
+    ...         yield Prompt.from_user(f"Say it shorter: {row.document.text}", row.span, Sampling(max_tokens=64))
+    ...
+    ...     def parse(self, prompt, completion, tokenizer):
+    ...         return Parsed(text=completion.text) if completion.finish_reason == "stop" else Parsed(error=TRUNCATED)
+    ...
+    ...     def describe(self):
+    ...         return {"prompt": "Say it shorter: {text}"}
+    >>> import rephrase
+    >>> recipe = Recipe("mine/shorter", Paper("None yet", ""), (Shorter(),))
+    >>> table = rephrase.rewrite(["The tide rises."], recipe, {"kind": "echo"}, tokenizer="examples/tokenizer.json")
+    >>> table.column("text").to_pylist()  # the engine `echo` gives the prompt back
+    ['Say it shorter: The tide rises.']
+    """
 
     name: str
     retries: int = 0  # how often a completion that does not parse is asked for again, with another seed
@@ -189,7 +222,13 @@ class RowSource(ABC):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named way to make training text out of documents."""
+    """A named way to make training text out of documents.
+
+    >>> import rephrase
+    >>> [recipe] = rephrase.find_recipes("wrap/medium")
+    >>> recipe.family, [step.name for step in recipe.steps]
+    ('wrap', ['rewrite'])
+    """
 
     name: str  # "wrap/medium"
     paper: Paper

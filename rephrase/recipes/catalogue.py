@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +51,20 @@ def recipes_of(uses: Sequence[RecipeUse]) -> list[Recipe]:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"the recipe `{repeated[0]}` is named twice", where="recipes", cure="name each recipe once")
     return chosen
+
+
+def find_recipes(recipe: str | Mapping[str, Any] | Recipe) -> list[Recipe]:
+    """The recipes that a name or pattern of the catalogue stands for, or a mapping as under `recipes:` in a run.yaml.
+
+    Raises `UserError` for names, options and files that are not there.
+
+    >>> [recipe.name for recipe in find_recipes("wrap/*")]
+    ['wrap/easy', 'wrap/medium', 'wrap/hard', 'wrap/qa']
+    >>> [entigraph] = find_recipes({"use": "entigraph", "options": {"triples": 0.5}})
+    >>> [step.name for step in entigraph.steps]
+    ['entities', 'relations']
+    """
+    return [recipe] if isinstance(recipe, Recipe) else recipes_of([validate(RecipeUse, recipe, "recipe")])
 
 
 def _built(use: RecipeUse) -> list[Recipe]:

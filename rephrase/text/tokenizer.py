@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 class Tokenizer:
-    """A Hugging Face tokenizer used on documents. Text is only ever text: `<|endoftext|>` in it is taken letter by letter."""
+    """A Hugging Face tokenizer used on documents. Text is only ever text: `<|endoftext|>` in it is taken letter by letter.
+
+    >>> tokenizer = Tokenizer.load("examples/tokenizer.json")
+    >>> tokenizer.count(["The tide rises.", ""])
+    [4, 0]
+    """
 
     def __init__(self, inner: Any, name: str) -> None:
         self._inner, self.name = inner, name

@@ -8,17 +8,15 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
+from classifiers.judging import documents_by_id, judged_rows
 from rephrase import storage
 from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.records import INTERMEDIATE, JUDGED, KEEP
+from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
@@ -31,8 +29,6 @@ from rephrase.text.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from rephrase.config.run import Run
     from rephrase.spark.runtime.session import LazySession
-
-_ROWS = 2048  # judged at a time: enough for vectorised checks, little enough that memory stays flat
 
 _TRIAL_ROWS = 64  # enough that checks load what they need
 
@@ -85,10 +81,7 @@ def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: st
     generations = tables.read(unit.payload)
     generations = generations.slice(0, _TRIAL_ROWS) if trial else generations
     sources = tables.read(storage.join(output, note.rows_path), row_group=note.row_group)
-    by_id = {row["id"]: row for row in sources.drop_columns(["metadata"]).to_pylist()}
-    counter = Tokenizer.load(tokenizer)
-    parts = [_judge(generations.slice(at, _ROWS), by_id, cascade, counter, prompts) for at in range(0, generations.num_rows, _ROWS)]
-    judged = pa.concat_tables(parts) if parts else JUDGED.empty_table()
+    judged = judged_rows(generations, documents_by_id(sources, id="id"), cascade, Tokenizer.load(tokenizer), prompts)
     if trial:
         return
     verdicts = Counter(judged.column("verdict").to_pylist())
@@ -102,38 +95,6 @@ def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: st
         verdicts=dict(verdicts),
     )
     tables.commit(unit.output, judged, about)
-
-
-def _judge(
-    generations: pa.Table, documents: dict[str, dict[str, Any]], cascade: Cascade, tokenizer: Tokenizer, prompts: Mapping[str, str]
-) -> pa.Table:
-    rows = generations.to_pylist()
-    passages: dict[tuple[str, int, int], str] = {}  # rows of one passage share one string, so that checks prepare it once
-    for row in rows:
-        place = (row["document_id"], row["span_start"], row["span_end"])
-        passages.setdefault(place, documents[place[0]]["text"][place[1] : place[2]])
-    batch = JudgeBatch(
-        texts=[row["text"] for row in rows],
-        sources=[passages[row["document_id"], row["span_start"], row["span_end"]] for row in rows],
-        recipes=[row["recipe"] for row in rows],
-        steps=[row["step"] for row in rows],
-        finish_reasons=[row["finish_reason"] for row in rows],
-        errors=[row["error"] for row in rows],
-        completion_tokens=[row["completion_tokens"] for row in rows],
-        languages=[documents[row["document_id"]]["language"] for row in rows],
-        fields=[row["fields"] for row in rows],
-        origins=[documents[row["document_id"]]["source"] for row in rows],
-        prompts=prompts,
-    )
-    verdicts, scores = cascade.judge(batch)
-    texts = [row["text"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]
-    tokens = tokenizer.count([text or "" for text in texts])
-    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in ("id", "recipe", "step", "document_id")}
-    columns |= {"verdict": list(verdicts), "scores": [list(score.items()) for score in scores], "text": texts, "n_tokens": tokens}
-    columns["fields"] = [row["fields"] if verdict == KEEP else None for row, verdict in zip(rows, verdicts, strict=True)]
-    columns |= {name: [documents[row["document_id"]][name] for row in rows] for name in ("source", "language", "license")}
-    columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
-    return pa.Table.from_pydict(columns, schema=JUDGED)
 
 
 def _progress(sums: JudgedNote, seconds: float) -> str:

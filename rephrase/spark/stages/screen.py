@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
+from classifiers.judging import ORIGINAL, screened_rows
 from rephrase import storage
 from rephrase.notes import ScreenedNote
 from rephrase.records import KEEP, SCREENED
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rephrase.config.run import Run
     from rephrase.spark.runtime.session import LazySession
 
-RECIPE = "document"  # stands for the recipe in settings and rows
 _ROWS = 512  # documents judged at a time
 
 
@@ -54,7 +53,7 @@ def screen(run: Run, spark: LazySession) -> None:
 def meaning_of(run: Run, cascade: Cascade) -> Meaning:
     """What the verdicts on the documents depend on."""
     documents = stage_note(Tables.DOCUMENTS.folder(run.output))["digest"]
-    return Meaning({"documents": documents, "checks": cascade.describe()}, Defaults(below={"checks": Checks([RECIPE])}))
+    return Meaning({"documents": documents, "checks": cascade.describe()}, Defaults(below={"checks": Checks([ORIGINAL])}))
 
 
 def screening(run: Run) -> Cascade:
@@ -68,30 +67,11 @@ def screen_unit(unit: Unit[str], *, cascade: Cascade) -> None:
     writer = tables.Writer(SCREENED)
     verdicts: Counter[str] = Counter()
     for group in tables.read_row_groups(unit.payload, ["id", "text", "language", "source"]):
-        parts = [_judge(group.slice(at, _ROWS), cascade) for at in range(0, group.num_rows, _ROWS)]
+        parts = [screened_rows(group.slice(at, _ROWS), cascade) for at in range(0, group.num_rows, _ROWS)]
         judged = pa.concat_tables(parts)
         verdicts.update(judged.column("verdict").to_pylist())
         writer.add(judged)
     writer.commit(unit.output, ScreenedNote(screened=verdicts.total(), kept=verdicts[KEEP], verdicts=dict(verdicts)))
-
-
-def _judge(documents: pa.Table, cascade: Cascade) -> pa.Table:
-    size = documents.num_rows
-    batch = JudgeBatch(
-        texts=documents.column("text").to_pylist(),
-        sources=[""] * size,
-        recipes=[RECIPE] * size,
-        steps=[RECIPE] * size,
-        finish_reasons=[None] * size,
-        errors=[None] * size,
-        completion_tokens=[None] * size,
-        fields=[None] * size,
-        languages=documents.column("language").to_pylist(),
-        origins=documents.column("source").to_pylist(),
-    )
-    verdicts, scores = cascade.judge(batch)
-    columns = {"id": documents.column("id").to_pylist(), "verdict": verdicts, "scores": [list(found.items()) for found in scores]}
-    return pa.Table.from_pydict(columns, schema=SCREENED)
 
 
 def _progress(sums: ScreenedNote, seconds: float) -> str:

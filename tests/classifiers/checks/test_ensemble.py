@@ -15,11 +15,11 @@ from classifiers.fasttext.model import load_model
 from classifiers.fasttext.settings import CalibrateSettings, TrainSettings
 from classifiers.fasttext.train import train
 from classifiers.settings import filter_of
+from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
 from rephrase.readers import RawDocument
 from rephrase.readers.settings import Input
 from rephrase.settings.validation import validate
-from rephrase.spark.stages.shard.documents import DocumentTables
 from tests.classifiers.batches import batch
 from tests.classifiers.texts import labelled
 from tests.places import EXAMPLES

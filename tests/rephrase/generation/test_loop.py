@@ -12,7 +12,7 @@ from rephrase.engines.recording import Recording
 from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate, generate_together
-from rephrase.generation.step_run import Task, generations_of
+from rephrase.generation.step_run import StepRun, generations_of
 from rephrase.notes import EngineFigures
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
@@ -51,7 +51,7 @@ class ScriptedEngine:
 
 def run(engine: ScriptedEngine, tokenizer, recipe: str = "wrap/medium", rows=DOCUMENTS, step: int = 0, **more):
     [chosen] = recipes_of([RecipeUse.model_validate(recipe)])
-    return asyncio.run(generate(rows, Task(chosen, chosen.steps[step], tokenizer, engine.model), engine, **more))
+    return asyncio.run(generate(rows, StepRun(chosen, chosen.steps[step], tokenizer, engine.model), engine, **more))
 
 
 def echo(request: Request) -> Completion:
@@ -164,13 +164,13 @@ def test_no_rows_give_an_empty_table(tokenizer):
 def test_steps_that_share_a_prefix_are_asked_passage_by_passage_and_give_what_each_gives_alone(tokenizer):
     recipes = recipes_of([RecipeUse(use="wrap/*", document_first=True)])
     engine = ScriptedEngine(echo, batch_size=1, concurrency=1)
-    tasks = [Task(recipe, recipe.steps[0], tokenizer, engine.model) for recipe in recipes]
-    assert len({task.step.prefix for task in tasks}) == 1
-    together = asyncio.run(generate_together(DOCUMENTS, tasks, engine))
+    step_runs = [StepRun(recipe, recipe.steps[0], tokenizer, engine.model) for recipe in recipes]
+    assert len({step_run.step.prefix for step_run in step_runs}) == 1
+    together = asyncio.run(generate_together(DOCUMENTS, step_runs, engine))
     passages = [call[0].messages[0].content.split("\n---\n")[0] for call in engine.calls]
-    assert passages == [passage for passage in passages[:: len(tasks)] for _ in tasks], "all styles of a passage, then the next"
-    for (table, tally), task in zip(together, tasks, strict=True):
-        alone, its_tally = asyncio.run(generate(DOCUMENTS, task, ScriptedEngine(echo)))
+    assert passages == [passage for passage in passages[:: len(step_runs)] for _ in step_runs], "all styles of a passage, then the next"
+    for (table, tally), step_run in zip(together, step_runs, strict=True):
+        alone, its_tally = asyncio.run(generate(DOCUMENTS, step_run, ScriptedEngine(echo)))
         assert table.equals(alone)
         assert tally.generations == its_tally.generations
 
@@ -184,8 +184,8 @@ def test_rows_asked_again_in_a_later_run_get_other_seeds_but_the_same_ids(tokeni
     [recipe] = recipes_of([RecipeUse(use="wrap/easy")])
     tables = []
     for first in (0, 3):
-        task = Task(recipe, recipe.steps[0], tokenizer, "scripted", first)
-        tables.append(asyncio.run(generate(DOCUMENTS, task, ScriptedEngine(echo)))[0])
+        step_run = StepRun(recipe, recipe.steps[0], tokenizer, "scripted", first)
+        tables.append(asyncio.run(generate(DOCUMENTS, step_run, ScriptedEngine(echo)))[0])
     assert tables[0]["id"].equals(tables[1]["id"])
     assert not set(tables[0]["seed"].to_pylist()) & set(tables[1]["seed"].to_pylist())
     assert set(tables[1]["attempts"].to_pylist()) == {4}
@@ -201,7 +201,7 @@ def test_rows_made_of_earlier_completions_are_the_earlier_rows_whatever_attempt_
         return Completion(json.dumps({"summary": f"Drawn with {request.seed}.", "entities": ["Moon"]}) if good else "{broken")
 
     def made(first: int, engine) -> list[dict]:
-        return asyncio.run(generate(rows, Task(recipe, recipe.steps[0], tokenizer, "scripted", first), engine))[0].to_pylist()
+        return asyncio.run(generate(rows, StepRun(recipe, recipe.steps[0], tokenizer, "scripted", first), engine))[0].to_pylist()
 
     before = made(5, ScriptedEngine(answer))  # attempts 5 to 9
     path = str(tmp_path / "unit.parquet")

@@ -10,7 +10,7 @@ from typing import Any
 from rephrase.engines.base import Completion, Identity, Request
 from rephrase.generation.loop import generate
 from rephrase.generation.rows import with_generations
-from rephrase.generation.step_run import Task
+from rephrase.generation.step_run import StepRun
 from rephrase.notes import EngineFigures
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
@@ -79,7 +79,7 @@ def play(
     played = Played()
     for step in recipe.steps:
         engine = Scripted(scripts.get(step.name, ""))
-        table, _ = asyncio.run(generate(rows, Task(recipe, step, tokenizer, engine.model), engine))
+        table, _ = asyncio.run(generate(rows, StepRun(recipe, step, tokenizer, engine.model), engine))
         played.rows[step.name], played.prompts[step.name] = table.to_pylist(), engine.prompts
         assert len(set(table["id"].to_pylist())) == table.num_rows, "ids are different"
         rows = with_generations(rows, step.name, table)

@@ -1,8 +1,8 @@
-"""What the mix stage reads: the objects of its tables, packed into tasks, and each row's component and key."""
+"""What the mix stage reads: the objects of its tables, packed into tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
 from rephrase.spark.stages.ledger import note_of
 from rephrase.spark.stages.meaning import digest
+from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, Batch, batch_of, tables_wanted, with_scores
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -24,18 +25,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from rephrase.config.run import Run
-    from rephrase.mixing.plan import Pool
-    from rephrase.mixing.settings import Component, Mix
-    from rephrase.spark.runtime.watched import Job
+    from rephrase.mixing.settings import Mix
+    from rephrase.spark.stages.mix.candidates import Actions
 
 _TASK_BYTES = 64 << 20  # input objects are packed into tasks of about so many stored bytes
 _MIN_TASK_BYTES = 16 << 20  # smaller ones would cost Spark more than they spare
 _MANY_TASKS = 64  # small inputs are still spread over about so many tasks
 _READ_BYTES = 24 << 20  # of small row groups are read together
-
-MARKS_DDL = "pack int, id string, mark int"
-PREFERRED = 1  # an original that has rewrites, which is drawn before others
-OUT = 2  # a text that pairing leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +51,27 @@ class Inputs:
         """The rows of an object that screening and deduplication have left."""
         return without_dropped(rows, path, self.drops["judged" if self.is_judged(path) else "documents"])
 
+    @property
+    def tasks(self) -> int:
+        """See `Candidates.tasks`."""
+        return len(self.packs)
+
+    def mapped(
+        self, job: Actions, mix: Mix, marks: DataFrame | None, body: Callable[[Batch], Iterator[pa.RecordBatch]], ddl: str
+    ) -> DataFrame:
+        """See `Candidates.mapped`."""
+
+        def over(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for pack in packs_of(batches, self):
+                for batch in keyed(pack, self, mix, with_text=False):
+                    yield from body(batch)
+
+        return over_packs(job, self, marks).mapInArrow(job.reporting(over), ddl)
+
 
 def find_inputs(run: Run) -> Inputs:
     """The objects that the mixture is made of. Raises `UserError` where a table is missing or unfinished."""
-    wanted = {
-        Tables.DOCUMENTS: any(c.origin != "synthetic" and c.recipe is None for c in run.mix.selections),
-        Tables.JUDGED: any(c.origin != "original" for c in run.mix.selections),
-    }
+    wanted = tables_wanted(run.mix)
     objects: list[storage.FileInfo] = []
     meaning: dict[str, Any] = {}
     for table, is_wanted in wanted.items():
@@ -125,8 +135,8 @@ class Pack:
         return pc.is_in(table.column("id"), ids).to_numpy().astype(np.bool_)
 
 
-def over_packs(job: Job, inputs: Inputs, marks: DataFrame | None) -> DataFrame:
-    """The number of each pack, one a task, with the marks of its rows (columns as MARKS_DDL)."""
+def over_packs(job: Actions, inputs: Inputs, marks: DataFrame | None) -> DataFrame:
+    """The number of each pack, one a task, with the marks of its rows (columns pack, id, mark)."""
     count = len(inputs.packs)
     numbers = job.spark.range(0, count, 1, count)
     if marks is None:
@@ -161,42 +171,10 @@ def _marked_pack(waiting: Sequence[pa.Table], inputs: Inputs) -> Pack:
     return Pack(number, inputs.packs[number], marked)
 
 
-def collect(job: Job, frame: DataFrame) -> pa.Table:
-    """A small result on the driver."""
-    return job.run(frame.toArrow)
-
-
-def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[tuple[pa.Table, Any, Any]]:
-    """Candidates of each row group or object, with their component and selection key, both of shape (rows,)."""
-    components = mix.selections
-    with_scores = any(component.min_scores or component.max_scores for component in components)
+def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[Batch]:
+    """The candidates of each row group or object."""
+    scores = with_scores(mix)
     for path in pack.paths:
-        judged = inputs.is_judged(path)
-        columns = selection.columns_of(judged=judged, with_scores=with_scores, with_text=with_text)
+        columns = selection.columns_of(judged=inputs.is_judged(path), with_scores=scores, with_text=with_text)
         for rows in tables.read_row_groups(path, columns, _READ_BYTES) if with_text else [tables.read(path, columns)]:
-            table = selection.candidates(inputs.kept(rows, path))
-            component = selection.assign(table, components, mix.max_synthetic_depth)
-            component[(component >= 0) & pack.has(OUT, table)] = selection.UNPAIRED
-            keys = np.zeros(table.num_rows, np.int64)
-            for index in set(component[component >= 0].tolist()):
-                mine = np.flatnonzero(component == index)
-                keys[mine] = selection.selection_keys(table.column("id").take(pa.array(mine)), mix.seed, components[index].name)
-            if mix.pairing == "both" and not judged:
-                keys = selection.preferred_first(keys, pack.has(PREFERRED, table))
-            yield table, component, keys
-
-
-def pool_numbers(table: pa.Table, component: Any, pools: Sequence[Pool], components: Sequence[Component]) -> Any:
-    """The pool of each row, by its component and its source; negative components stay as they are. Shape: (rows,)."""
-    numbers = component.copy()
-    for index, one in enumerate(components):
-        mine = component == index
-        if not mine.any():
-            continue
-        by_source = {pool.source: number for number, pool in enumerate(pools) if pool.component == index}
-        if one.split_by:
-            sources = table.column("source").filter(pa.array(mine)).to_pylist()
-            numbers[mine] = [by_source[source] for source in sources]
-        else:
-            numbers[mine] = by_source[None]
-    return numbers
+            yield batch_of(pack.number, inputs.kept(rows, path), mix, pack.has)

@@ -16,20 +16,20 @@ import pyarrow as pa
 from rephrase.mixing import selection
 from rephrase.mixing.plan import TOKENS
 from rephrase.mixing.targets import capacities_of, largest, pool_shares
-from rephrase.spark.stages.mix.inputs import OUT, PREFERRED, Inputs, collect, keyed, over_packs, packs_of, pool_numbers
+from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, pool_numbers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from rephrase.mixing.plan import Draw, Material, Pool
     from rephrase.mixing.settings import Mix
-    from rephrase.spark.runtime.watched import Job
+    from rephrase.spark.stages.mix.candidates import Actions, Batch, Candidates
 
 _LEVELS = 1024  # steps of budget that are looked at
 _TEXTS_DDL = "pack int, id string, document_id string, original boolean, pool int, tokens long, number long"
 
 
-def preferred(mix: Mix, inputs: Inputs, job: Job) -> DataFrame | None:
+def preferred(mix: Mix, inputs: Candidates, job: Actions) -> DataFrame | None:
     """Marks of the originals that have rewrites; under `both` alone."""
     if mix.pairing != "both":
         return None
@@ -37,7 +37,9 @@ def preferred(mix: Mix, inputs: Inputs, job: Job) -> DataFrame | None:
     return _marked(_originals(texts).join(_documents_of(texts), "document_id", "left_semi"), PREFERRED)
 
 
-def left_out_by(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, pools: Sequence[Pool], ends: Sequence[Draw]) -> DataFrame:
+def left_out_by(
+    mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None, pools: Sequence[Pool], ends: Sequence[Draw]
+) -> DataFrame:
     """The same marks, and those of the texts that do not fit to what the draws take of the other origin."""
 
     def is_taken(pool: Any, keys: Any) -> Any:
@@ -56,7 +58,9 @@ def left_out_by(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, poo
     return _marked(out, OUT) if marks is None else marks.unionAll(_marked(out, OUT))
 
 
-def largest_paired(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, material: Material, budget: int | None = None) -> int:
+def largest_paired(
+    mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None, material: Material, budget: int | None = None
+) -> int:
     """The most tokens, up to the budget, of a mixture of one phase for which pairing leaves texts enough; 0 where it never does.
 
     Every text that is drawn first has a level: the least of _LEVELS equal steps of the budget at which it is (`both`), or may be
@@ -79,7 +83,7 @@ def largest_paired(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, 
     leaders, followers = (_originals(texts), _rewrites(texts)) if both else (_rewrites(texts), _originals(texts))
     first = leaders.groupBy("document_id").min("number").withColumnRenamed("min(number)", "level")
     joined = followers.join(first, "document_id", "left").fillna({"level": _LEVELS + 1})
-    summed = collect(job, joined.groupBy("pool", "level").sum("tokens")).to_pylist()
+    summed = job.run(joined.groupBy("pool", "level").sum("tokens").toArrow).to_pylist()
     free = np.zeros((len(mix.selections), _LEVELS + 2))
     asked = np.zeros(len(mix.selections))
     for row in summed:
@@ -94,30 +98,26 @@ def largest_paired(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, 
     return int(np.flatnonzero(enough).max(initial=0) * top // _LEVELS)
 
 
-def _texts(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, pools: Sequence[Pool] | None, number: Any) -> DataFrame:
+def _texts(mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None, pools: Sequence[Pool] | None, number: Any) -> DataFrame:
     """The texts that components take, each with `number` of its pool and key; without pools with 0."""
     components = mix.selections
 
-    def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for pack in packs_of(batches, inputs):
-            for table, component, keys in keyed(pack, inputs, mix, with_text=False):
-                here = np.flatnonzero(component >= 0)
-                rows = table.take(pa.array(here))
-                pool = pool_numbers(rows, component[here], pools, components) if pools else component[here]
-                original = [components[index].is_original is True for index in component[here]]
-                numbers = np.zeros(len(here), np.int64) if pools is None else number(pool, keys[here])
-                columns = [
-                    pa.array([pack.number] * len(here), pa.int32()),
-                    rows.column("id").combine_chunks(),
-                    rows.column("document_id").combine_chunks(),
-                    pa.array(original, pa.bool_()),
-                    pa.array(pool, pa.int32()),
-                    rows.column("n_tokens").combine_chunks(),
-                    pa.array(numbers, pa.int64()),
-                ]
-                yield pa.RecordBatch.from_arrays(columns, ["pack", "id", "document_id", "original", "pool", "tokens", "number"])
+    def body(batch: Batch) -> Iterator[pa.RecordBatch]:
+        here = np.flatnonzero(batch.component >= 0)
+        component, rows = batch.component[here], batch.table.take(pa.array(here))
+        pool = pool_numbers(rows, component, pools, components) if pools else component
+        columns = [
+            pa.array([batch.pack] * len(here), pa.int32()),
+            rows.column("id").combine_chunks(),
+            rows.column("document_id").combine_chunks(),
+            pa.array([components[index].is_original is True for index in component], pa.bool_()),
+            pa.array(pool, pa.int32()),
+            rows.column("n_tokens").combine_chunks(),
+            pa.array(np.zeros(len(here), np.int64) if pools is None else number(pool, batch.keys[here]), pa.int64()),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, ["pack", "id", "document_id", "original", "pool", "tokens", "number"])
 
-    return over_packs(job, inputs, marks).mapInArrow(job.reporting(body), _TEXTS_DDL)
+    return inputs.mapped(job, mix, marks, body, _TEXTS_DDL)
 
 
 def _originals(texts: DataFrame) -> DataFrame:

@@ -6,6 +6,7 @@ The driver holds sums by pool and bucket of keys, and the keys of one bucket for
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,21 +17,21 @@ from rephrase.errors import UserError
 from rephrase.mixing import selection
 from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, Draw, Material, Plan, Pool, complete_plan, component_plans, draws
 from rephrase.mixing.targets import targets
-from rephrase.spark.stages.mix.inputs import Inputs, collect, keyed, over_packs, packs_of, pool_numbers
+from rephrase.spark.stages.mix.candidates import pool_numbers
 from rephrase.spark.stages.mix.pairs import largest_paired, left_out_by, preferred
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from rephrase.mixing.settings import Mix
-    from rephrase.spark.runtime.watched import Job
+    from rephrase.spark.stages.mix.candidates import Actions, Batch, Candidates
 
 _MAX_POOLS = 2000  # the driver holds 128 KiB of sums for each
 _SUMS_DDL = "component int, source string, bucket int, tokens long, rows long, written long, original long"
 _REASONS = {selection.NO_COMPONENT: "no_component", selection.TOO_DEEP: "synthetic_depth", selection.UNPAIRED: "pairing"}
 
 
-def make_plan(mix: Mix, inputs: Inputs, job: Job, material: Material | None = None) -> tuple[Plan, DataFrame | None]:
+def make_plan(mix: Mix, inputs: Candidates, job: Actions, material: Material | None = None) -> tuple[Plan, DataFrame | None]:
     """The plan, and the marks of rows that pairing needs. Raises `UserError` where the material does not reach or a guard refuses."""
     if mix.pairing:
         return _paired_plan(mix, inputs, job)
@@ -39,7 +40,7 @@ def make_plan(mix: Mix, inputs: Inputs, job: Job, material: Material | None = No
     return complete_plan(mix, material, component_plans(mix, material, wanted, _draws(mix, inputs, job, None, material, wanted))), None
 
 
-def marks_of(mix: Mix, inputs: Inputs, job: Job, plan: Plan) -> DataFrame | None:
+def marks_of(mix: Mix, inputs: Candidates, job: Actions, plan: Plan) -> DataFrame | None:
     """The marks of a plan that an earlier run made."""
     if not mix.pairing:
         return None
@@ -47,25 +48,28 @@ def marks_of(mix: Mix, inputs: Inputs, job: Job, plan: Plan) -> DataFrame | None
     return left_out_by(mix, inputs, job, preferred(mix, inputs, job), plan.pools, ends).persist()
 
 
-def _paired_plan(mix: Mix, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame]:
+def _paired_plan(mix: Mix, inputs: Candidates, job: Actions) -> tuple[Plan, DataFrame]:
     """One origin is drawn as it would be without pairing; then the texts of the other that fit to it are measured, and drawn."""
-    first_marks = preferred(mix, inputs, job)
-    first_marks = first_marks and first_marks.persist()
-    material = measure(mix, inputs, job, first_marks)
-    shrunk = largest_paired(mix, inputs, job, first_marks, material) if mix.all_phases[0].budget is None else None
-    wanted = targets(mix, material.pools, material.available, shrunk)
-    if shrunk == 0:
-        raise _unpaired(mix, "no mixture of these shares has texts enough", 0)
-    ends = _draws(mix, inputs, job, first_marks, material, wanted)
-    marks = left_out_by(mix, inputs, job, first_marks, material.pools, ends[-1]).persist()
-    rest = measure(mix, inputs, job, marks, material.pools)
-    try:
-        wanted = _targets_of_rest(mix, material, rest, shrunk)
-    except UserError as error:
-        fits = None if mix.phases else largest_paired(mix, inputs, job, first_marks, material, mix.all_phases[0].budget)
-        raise _unpaired(mix, error.what, fits) from error
-    is_first = [(mix.selections[pool.component].is_original is True) == (mix.pairing == "both") for pool in material.pools]
-    others = _draws(mix, inputs, job, marks, rest, wanted)
+    with ExitStack() as cached:
+        first_marks = preferred(mix, inputs, job)
+        if first_marks is not None:
+            cached.callback(first_marks.persist().unpersist)
+        material = measure(mix, inputs, job, first_marks)
+        shrunk = largest_paired(mix, inputs, job, first_marks, material) if mix.all_phases[0].budget is None else None
+        wanted = targets(mix, material.pools, material.available, shrunk)
+        if shrunk == 0:
+            raise _unpaired(mix, "no mixture of these shares has texts enough", 0)
+        ends = _draws(mix, inputs, job, first_marks, material, wanted)
+        marks = left_out_by(mix, inputs, job, first_marks, material.pools, ends[-1]).persist()
+        rest = measure(mix, inputs, job, marks, material.pools)
+        try:
+            wanted = _targets_of_rest(mix, material, rest, shrunk)
+        except UserError as error:
+            marks.unpersist()
+            fits = None if mix.phases else largest_paired(mix, inputs, job, first_marks, material, mix.all_phases[0].budget)
+            raise _unpaired(mix, error.what, fits) from error
+        is_first = [(mix.selections[pool.component].is_original is True) == (mix.pairing == "both") for pool in material.pools]
+        others = _draws(mix, inputs, job, marks, rest, wanted)
     ends = [[a if first else b for a, b, first in zip(*phases, is_first, strict=True)] for phases in zip(ends, others, strict=True)]
     return complete_plan(mix, rest, component_plans(mix, rest, wanted, ends)), marks
 
@@ -92,44 +96,42 @@ def _unpaired(mix: Mix, what: str, fits: int | None) -> UserError:
     return UserError(f"with texts {rule} alone: {what}", where="mix.pairing", cure=f"{budget}; or give {ease}")
 
 
-def measure(mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None = None, pools: Sequence[Pool] | None = None) -> Material:
+def measure(mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None = None, pools: Sequence[Pool] | None = None) -> Material:
     """What there is of each pool. By default the pools are those of the rows, and one for each component that no row fits."""
     components = mix.selections
     is_split = np.array([component.split_by is not None for component in components] + [False] * len(_REASONS))
 
-    def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for pack in packs_of(batches, inputs):
-            for table, component, keys in keyed(pack, inputs, mix, with_text=False):
-                lengths = table.column("n_tokens").to_numpy()
-                columns = {
-                    "component": component.astype(np.int32),
-                    "source": pc.if_else(pa.array(is_split[component]), table.column("source"), None),
-                    "bucket": selection.buckets_of(keys).astype(np.int32),
-                    "tokens": lengths,
-                    "rows": np.ones(table.num_rows, np.int64),
-                    **_lengths_by_author(table),
-                }
-                owned = pa.table(columns).group_by(["component", "source", "bucket"])
-                summed = owned.aggregate([(name, "sum") for name in ("tokens", "rows", "written", "original")])
-                names = [name.removesuffix("_sum") for name in summed.column_names]
-                yield from summed.rename_columns(names).select(list(columns)).to_batches()
+    def body(batch: Batch) -> Iterator[pa.RecordBatch]:
+        table, component = batch.table, batch.component
+        columns = {
+            "component": component.astype(np.int32),
+            "source": pc.if_else(pa.array(is_split[component]), table.column("source"), None),
+            "bucket": selection.buckets_of(batch.keys).astype(np.int32),
+            "tokens": table.column("n_tokens").to_numpy(),
+            "rows": np.ones(table.num_rows, np.int64),
+            **_lengths_by_author(table),
+        }
+        owned = pa.table(columns).group_by(["component", "source", "bucket"])
+        summed = owned.aggregate([(name, "sum") for name in ("tokens", "rows", "written", "original")])
+        names = [name.removesuffix("_sum") for name in summed.column_names]
+        yield from summed.rename_columns(names).select(list(columns)).to_batches()
 
     owner = ["component", "source", "bucket"]
-    frame = over_packs(job, inputs, marks).mapInArrow(job.reporting(body), _SUMS_DDL)
-    # Spark's own number of partitions, 200 by default, would cost more than the sums of a small mixture.
-    spread = frame.repartition(max(1, min(len(inputs.packs) // 16, 200)), *owner)
-    summed = collect(job, spread.groupBy(*owner).sum("tokens", "rows", "written", "original"))
+    frame = inputs.mapped(job, mix, marks, body, _SUMS_DDL)
+    if inputs.tasks is not None:  # Spark's own number of partitions, 200 by default, would cost more than the sums of a small mixture
+        frame = frame.repartition(max(1, min(inputs.tasks // 16, 200)), *owner)
+    summed = job.run(frame.groupBy(*owner).sum("tokens", "rows", "written", "original").toArrow)
     owners = list(zip(summed.column(0).to_pylist(), summed.column(1).to_pylist(), strict=True))
-    found = list(pools or _pools_of(owners, len(components)))
-    sums = np.zeros((len(found) + len(_REASONS), MEASURES, selection.BUCKETS), np.int64)  # negative components count from the end
-    places = {(pool.component, pool.source): number for number, pool in enumerate(found)}
+    pools = list(pools or _pools_of(owners, len(components)))
+    sums = np.zeros((len(pools) + len(_REASONS), MEASURES, selection.BUCKETS), np.int64)  # negative components count from the end
+    places = {(pool.component, pool.source): number for number, pool in enumerate(pools)}
     index = np.array([places.get(owner, owner[0]) for owner in owners], np.int64)
     for number in range(MEASURES):
         sums[index, number, summed.column(2).to_numpy()] = summed.column(3 + number).to_numpy()
     left_out = {
         reason: {"rows": int(sums[number, ROWS].sum()), "tokens": int(sums[number, TOKENS].sum())} for number, reason in _REASONS.items()
     }
-    return Material(tuple(found), sums[: len(found)], left_out)
+    return Material(tuple(pools), sums[: len(pools)], left_out)
 
 
 def _lengths_by_author(table: pa.Table) -> dict[str, Any]:
@@ -141,19 +143,19 @@ def _lengths_by_author(table: pa.Table) -> dict[str, Any]:
 
 def _pools_of(owners: Sequence[tuple[int, str | None]], components: int) -> list[Pool]:
     """The pools of the rows' components and sources, and one for each component that no row fits."""
-    found = {Pool(*owner) for owner in owners if owner[0] >= 0}
-    found |= {Pool(index) for index in set(range(components)) - {pool.component for pool in found}}
-    if len(found) > _MAX_POOLS:
+    pools = {Pool(*owner) for owner in owners if owner[0] >= 0}
+    pools |= {Pool(index) for index in set(range(components)) - {pool.component for pool in pools}}
+    if len(pools) > _MAX_POOLS:
         raise UserError(
-            f"`split_by: source` makes {len(found):,} parts, of at most {_MAX_POOLS:,}",
+            f"`split_by: source` makes {len(pools):,} parts, of at most {_MAX_POOLS:,}",
             where="mix.components",
             cure="select fewer sources, or give rare ones a component of their own",
         )
-    return sorted(found, key=lambda pool: (pool.component, pool.source or ""))
+    return sorted(pools, key=lambda pool: (pool.component, pool.source or ""))
 
 
 def _draws(
-    mix: Mix, inputs: Inputs, job: Job, marks: DataFrame | None, material: Material, wanted: Sequence[Sequence[int]]
+    mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None, material: Material, wanted: Sequence[Sequence[int]]
 ) -> list[list[Draw]]:
     """The draws of each phase; the texts of the buckets in which they end, about one in BUCKETS of all, come to the driver."""
     components, pools = mix.selections, material.pools
@@ -163,18 +165,17 @@ def _draws(
         nowhere = np.zeros((len(_REASONS), selection.BUCKETS), np.bool_)
         wanted_buckets = np.concatenate([chosen, nowhere])
 
-        def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            for pack in packs_of(batches, inputs):
-                for table, component, keys in keyed(pack, inputs, mix, with_text=False):
-                    pool = pool_numbers(table, component, pools, components)
-                    here = wanted_buckets[pool, selection.buckets_of(keys)]
-                    counts = [table.column("n_tokens").to_numpy(), np.ones(len(keys)), *_lengths_by_author(table).values()]
-                    columns = [pa.array(column[here].astype(np.int64)) for column in (pool, keys, *counts)]
-                    yield pa.RecordBatch.from_arrays(columns, names)
+        def body(batch: Batch) -> Iterator[pa.RecordBatch]:
+            pool = pool_numbers(batch.table, batch.component, pools, components)
+            here = wanted_buckets[pool, selection.buckets_of(batch.keys)]
+            lengths = batch.table.column("n_tokens").to_numpy()
+            counts = [lengths, np.ones(len(lengths)), *_lengths_by_author(batch.table).values()]
+            columns = [pa.array(column[here].astype(np.int64)) for column in (pool, batch.keys, *counts)]
+            yield pa.RecordBatch.from_arrays(columns, names)
 
         if not chosen.any():
             return [np.zeros((1 + MEASURES, 0), np.int64)] * len(pools)
-        rows = collect(job, over_packs(job, inputs, marks).mapInArrow(job.reporting(body), ", ".join(f"{name} long" for name in names)))
+        rows = job.run(inputs.mapped(job, mix, marks, body, ", ".join(f"{name} long" for name in names)).toArrow)
         values = np.stack([rows.column(name).to_numpy() for name in names])
         return [values[1:, values[0] == number] for number in range(len(pools))]
 

@@ -7,14 +7,15 @@ takes its stretches from all objects, and sorts one at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from rephrase.mixing import selection
+from rephrase.spark.stages.mix.candidates import Batch, pool_numbers
 from rephrase.spark.stages.mix.exchange import ROWS, Exchange
-from rephrase.spark.stages.mix.inputs import Inputs, Pack, keyed, over_packs, packs_of, pool_numbers
+from rephrase.spark.stages.mix.inputs import Inputs, Pack, keyed, over_packs, packs_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,13 +44,17 @@ def scatter(
 
 def _chosen(pack: Pack, inputs: Inputs, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa.Table]:
     """The pack's rows that the mixture takes, as ROWS and `stretch`."""
-    for table, component, keys in keyed(pack, inputs, mix, with_text=True):
-        pools = pool_numbers(table, component, plan.pools, mix.selections)
-        yield from _drawn(table, pools, keys, mix, plan, per_file)
+    for batch in keyed(pack, inputs, mix, with_text=True):
+        yield from drawn(batch, mix, plan, per_file)
 
 
-def _drawn(table: pa.Table, pools: Any, keys: Any, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa.Table]:
-    """The rows that the mixture takes, phase by phase and epoch by epoch, as ROWS and `stretch`."""
+def drawn(batch: Batch, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa.Table]:
+    """The rows of a batch that the mixture takes, phase by phase and epoch by epoch, as ROWS and `stretch`.
+
+    Each file of the plan is cut into `per_file` stretches, which are counted over all files. The batch has its texts.
+    """
+    table, keys = batch.table, batch.keys
+    pools = pool_numbers(table, batch.component, plan.pools, mix.selections)
     first = 0  # file of the phase
     for phase, files in enumerate(plan.files):
         start, end = np.zeros(table.num_rows, np.int64), np.zeros(table.num_rows, np.int64)

@@ -15,7 +15,7 @@ from rephrase.engines.recording import Recording, load_recording
 from rephrase.engines.replay import Reuse
 from rephrase.generation.loop import Tally, generate_together
 from rephrase.generation.rows import rows_of, with_generations
-from rephrase.generation.step_run import Task
+from rephrase.generation.step_run import StepRun
 from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.neighbours import with_neighbours
@@ -64,13 +64,13 @@ def rewrite_units(
         engine: Engine = engine_config.open(executor_gpus(gpu_script), storage.join(output, "logs"))
         try:
             asked = _with_reuse(engine, settings.reuse, payload.known)
-            tasks = []
+            step_runs = []
             for unit in units:
                 recipe = recipes[unit.payload.recipe]
                 step = recipe.steps[unit.payload.step]
                 first = unit.payload.round * (step.retries + 1)
-                tasks.append(Task(recipe, step, counter, engine.model, first))
-            results = await generate_together(rows, tasks, asked, part=payload.part, max_engine_errors=settings.max_engine_errors)
+                step_runs.append(StepRun(recipe, step, counter, engine.model, first))
+            results = await generate_together(rows, step_runs, asked, part=payload.part, max_engine_errors=settings.max_engine_errors)
             return results, await engine.figures()
         finally:
             await engine.close()

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote, ErrorsNote
 from rephrase.records import DOCUMENT, ERROR
 from rephrase.spark.runtime.progress import StageProgress, Sums
 from rephrase.spark.runtime.units import Unit, pending, run_units
-from rephrase.spark.stages.shard.documents import DocumentTables
 from rephrase.storage import tables
 
 if TYPE_CHECKING:

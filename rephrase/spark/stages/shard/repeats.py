@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rephrase.documents import DocumentTables
 from rephrase.notes import DocumentsNote
 from rephrase.readers import RawDocument
 from rephrase.records import DOCUMENT
 from rephrase.spark.runtime.progress import StageProgress, Sums
 from rephrase.spark.runtime.watched import Job, watched
-from rephrase.spark.stages.shard.documents import DocumentTables
 from rephrase.storage import tables
 from rephrase.text.paragraphs import paragraph_keys, without_lines
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rephrase import storage
+from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote
 from rephrase.spark.runtime.progress import console
@@ -19,7 +20,6 @@ from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
-from rephrase.spark.stages.shard.documents import DocumentTables
 from rephrase.spark.stages.shard.extract import extract
 from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
 from rephrase.spark.stages.shard.repeats import drop_repeats

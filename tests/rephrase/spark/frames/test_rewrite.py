@@ -9,7 +9,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue
 from rephrase.records import GENERATION, Document
-from rephrase.spark.dataframes import rewrite
+from rephrase.spark import rewrite
 from rephrase.text.tokenizer import Tokenizer
 
 TEXTS = {"a": "The tide rises twice a day.", "b": "The Moon pulls at the sea.", "c": ""}

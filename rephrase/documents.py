@@ -1,13 +1,22 @@
-"""Raw documents become rows of the documents table: texts are formatted and scrubbed, then ids, languages, tokens and scores are found."""
+"""Raw documents become rows of the documents table: texts are formatted and scrubbed, then ids, languages, tokens and scores are found.
+
+The shard stage does it file by file; `read_documents` does it at once, for what fits in memory.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.readers import RawDocument, ReadError
+from rephrase.readers import read_documents as read_file
+from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, content_id
 from rephrase.settings.validation import validate
 from rephrase.text.html import check_extractor
@@ -16,8 +25,33 @@ from rephrase.text.tokenizer import Tokenizer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from rephrase.readers import RawDocument
-    from rephrase.readers.settings import Input
+
+def read_documents(source: str | Sequence[str] | Mapping[str, Any] | Input, tokenizer: str) -> pa.Table:
+    """The documents of files in any format that a run reads, as one table in memory: for samples, notebooks and tests.
+
+    source: a path, glob or `s3://` URL, several of them, or a mapping as under `input:` in a run.yaml. tokenizer: counts `n_tokens`; a
+    tokenizer.json, a folder, or a hub id. Returns the rows that the shard stage makes, with the columns of `rephrase.records.DOCUMENT`:
+    cleaned texts, the first of those that are the same; what cannot be read is passed over. Raises `UserError` where there are no
+    documents, and for `dedup_paragraphs`, which compares the files of a whole corpus.
+
+    >>> documents = read_documents("examples/crawl/notes.jsonl", "examples/tokenizer.json")
+    >>> documents.num_rows, documents.column("n_tokens").to_pylist()
+    (4, [341, 344, 355, 328])
+    """
+    settings = (
+        source if isinstance(source, Input) else validate(Input, source if isinstance(source, Mapping) else {"paths": source}, "input")
+    )
+    if settings.dedup_paragraphs:
+        raise UserError("`dedup_paragraphs` compares the whole corpus", where="input", cure="take it out, or run `rephrase shard`")
+    items = list(chain.from_iterable(read_file(file, settings) for path in settings.paths for file in storage.expand(path)))
+    raw = [item for item in items if isinstance(item, RawDocument)]
+    if not raw:
+        reason = next((f": {item.reason}" for item in items if isinstance(item, ReadError)), "")
+        cure = "texts shorter than `min_characters` are left out; `fields` names the field that holds them"
+        raise UserError(f"no documents were found{reason}", where=", ".join(settings.paths), cure=cure)
+    table = DocumentTables(settings, tokenizer).cleaned(raw)
+    first = {key: row for row, key in reversed(list(enumerate(table.column("id").to_pylist())))}
+    return table.take(sorted(first.values()))
 
 
 class DocumentTables:
@@ -42,8 +76,8 @@ class DocumentTables:
         for formatter in self._formatters:
             texts = [formatter(text) for text in texts]
         if self._scrub:
-            texts, found = self._scrub(texts)
-            for kinds in found:
+            texts, stand_ins = self._scrub(texts)
+            for kinds in stand_ins:
                 self.scrubbed.update(kinds)
         return self.measured(batch, texts)
 

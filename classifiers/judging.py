@@ -1,0 +1,166 @@
+"""Tables of texts through a cascade: generations beside the documents they were made from, and documents by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from classifiers.batch import JudgeBatch
+from classifiers.cascade import Cascade, build_cascade
+from classifiers.settings import Filter, filter_of
+from rephrase.errors import UserError
+from rephrase.recipes.base import Recipe
+from rephrase.recipes.catalogue import catalogue, find_recipes
+from rephrase.records import JUDGED, KEEP, SCREENED, content_id, require_columns
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    Checks = Sequence[str | dict[str, dict[str, Any]]]
+
+DOCUMENT_COLUMNS = ("text", "source", "language", "license")
+"""What is asked of a document; all but its text may be null."""
+GENERATION_COLUMNS = (
+    *("id", "document_id", "span_start", "span_end", "recipe", "step", "model", "completion_tokens", "finish_reason"),
+    *("text", "fields", "error", "synthetic_depth"),
+)
+"""What is asked of a generation."""
+
+ROWS = 2048  # generations judged at a time: enough for vectorised checks, little enough that memory stays flat
+ORIGINAL = "document"
+"""Stands for the recipe and the step of a text that nobody rewrote, in settings and rows."""
+
+
+def judge(
+    generations: pa.Table,
+    documents: pa.Table,
+    checks: Checks | Cascade | None = None,
+    *,
+    tokenizer: str | Tokenizer | None = None,
+    recipes: Sequence[str | Mapping[str, Any] | Recipe] = (),
+    text: str = "text",
+    id: str | None = None,  # noqa: A002  # the name of the user's id column
+) -> pa.Table:
+    """A verdict and all scores for every generation; nothing is thrown away. The filter stage does the same.
+
+    generations: what `rephrase.rewrite` returned. documents: the table it was given, with the same `text` and `id`; without an id column
+    ids are made of the texts. Its columns source, language and license go along where they are.
+    checks: names, each alone or with its settings, as under `filter.checks` in a run.yaml; default: those of classifiers/defaults.yaml.
+    tokenizer: counts `n_tokens` of the kept texts, which a mixture needs; without one they are null.
+    recipes: those that are none of the catalogue's as they stand there. The check `leaked` looks for their prompts.
+
+    Returns a table with the columns of `rephrase.records.JUDGED`, in the order of the generations: `verdict` is "keep", the first check
+    that fails, or "intermediate" for steps that only prepare others. Raises `UserError` for unknown checks and settings, for models that
+    do not load, and for generations whose document is not there.
+
+    >>> import rephrase
+    >>> texts = ["The tide rises twice a day, and so it falls.", "The Moon pulls at the sea, and the sea follows."]
+    >>> rows = rephrase.rewrite(texts, "wrap/easy", {"kind": "echo"}, tokenizer="examples/tokenizer.json")
+    >>> judged = judge(rows, pa.table({"text": texts}), ["finished", {"length": {"max_ratio": 3}}])
+    >>> judged.column("verdict").to_pylist()  # the engine `echo` gives the whole prompt back
+    ['length', 'length']
+    """
+    cascade = checks if isinstance(checks, Cascade) else build_cascade(Filter() if checks is None else filter_of(checks))
+    counter = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
+    require_columns(generations.column_names, GENERATION_COLUMNS, "judge, generations")
+    by_id = documents_by_id(documents, text, id)
+    return judged_rows(generations, by_id, cascade, counter, prompts_of(recipes))
+
+
+def documents_by_id(
+    documents: pa.Table,
+    text: str = "text",
+    id: str | None = None,  # noqa: A002  # the name of the user's id column
+) -> dict[str, dict[str, Any]]:
+    """The columns DOCUMENT_COLUMNS by id. Without an id column, ids are made of the texts as `rephrase.rewrite` makes them."""
+    require_columns(documents.column_names, [text, id], "judge, documents")
+    columns: dict[str, list[Any]] = {name: [None] * documents.num_rows for name in DOCUMENT_COLUMNS}
+    columns |= {name: documents.column(name).to_pylist() for name in DOCUMENT_COLUMNS if name in documents.column_names}
+    columns["text"] = [value or "" for value in documents.column(text).to_pylist()]
+    ids = documents.column(id).cast(pa.string()).to_pylist() if id else [None] * documents.num_rows
+    keys = [content_id(value) if key is None else key for key, value in zip(ids, columns["text"], strict=True)]
+    return {key: dict(zip(columns, values, strict=True)) for key, values in zip(keys, zip(*columns.values(), strict=True), strict=True)}
+
+
+def prompts_of(recipes: Sequence[str | Mapping[str, Any] | Recipe] = ()) -> dict[str, str]:
+    """The fixed text of prompts by recipe: those of the catalogue, and of these. Raises `UserError` for unknown ones."""
+    own = [recipe for named in recipes for recipe in find_recipes(named)]
+    return {recipe.name: recipe.wording for recipe in [*catalogue().values(), *own]}
+
+
+def judged_rows(
+    generations: pa.Table,
+    documents: Mapping[str, Mapping[str, Any]],
+    cascade: Cascade,
+    tokenizer: Tokenizer | None,
+    prompts: Mapping[str, str],
+) -> pa.Table:
+    """JUDGED rows of generations, in their order. documents: what `DOCUMENT_COLUMNS` names, by id. `prompts` are those of a `JudgeBatch`.
+
+    Raises `UserError` for a model that does not load, and for a generation whose document is not there.
+    """
+    parts = [_judged(generations.slice(at, ROWS), documents, cascade, tokenizer, prompts) for at in range(0, generations.num_rows, ROWS)]
+    return pa.concat_tables(parts) if parts else JUDGED.empty_table()
+
+
+def _judged(
+    generations: pa.Table,
+    documents: Mapping[str, Mapping[str, Any]],
+    cascade: Cascade,
+    tokenizer: Tokenizer | None,
+    prompts: Mapping[str, str],
+) -> pa.Table:
+    rows = generations.select(list(GENERATION_COLUMNS)).to_pylist()
+    if lost := next((row for row in rows if row["document_id"] not in documents), None):
+        cure = "give the documents that were rewritten, with the same `id` and `text`"
+        what = f"generation {lost['id']} was made from the document {lost['document_id']}, which is not there"
+        raise UserError(what, where="judge", cure=cure)
+    passages: dict[tuple[str, int, int], str] = {}  # rows of one passage share one string, so that checks prepare it once
+    for row in rows:
+        place = (row["document_id"], row["span_start"], row["span_end"])
+        passages.setdefault(place, documents[place[0]]["text"][place[1] : place[2]])
+    origins = [documents[row["document_id"]] for row in rows]
+    batch = JudgeBatch(
+        texts=[row["text"] for row in rows],
+        sources=[passages[row["document_id"], row["span_start"], row["span_end"]] for row in rows],
+        recipes=[row["recipe"] for row in rows],
+        steps=[row["step"] for row in rows],
+        finish_reasons=[row["finish_reason"] for row in rows],
+        errors=[row["error"] for row in rows],
+        completion_tokens=[row["completion_tokens"] for row in rows],
+        languages=[document["language"] for document in origins],
+        fields=[row["fields"] for row in rows],
+        origins=[document["source"] for document in origins],
+        prompts=prompts,
+    )
+    verdicts, scores = cascade.judge(batch)
+    kept = [verdict == KEEP for verdict in verdicts]
+    texts = [row["text"] if keep else None for row, keep in zip(rows, kept, strict=True)]
+    columns: dict[str, Sequence[Any]] = {name: [row[name] for row in rows] for name in ("id", "recipe", "step", "document_id")}
+    columns |= {"verdict": verdicts, "scores": [list(score.items()) for score in scores], "text": texts}
+    columns["n_tokens"] = tokenizer.count([kept_text or "" for kept_text in texts]) if tokenizer else [None] * len(rows)
+    columns["fields"] = [row["fields"] if keep else None for row, keep in zip(rows, kept, strict=True)]
+    columns |= {name: [document[name] for document in origins] for name in ("source", "language", "license")}
+    columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
+    return pa.Table.from_pydict(columns, schema=JUDGED)
+
+
+def screened_rows(documents: pa.Table, cascade: Cascade) -> pa.Table:
+    """SCREENED rows of documents, in their order, from the columns id, text, language and source. Raises `UserError` as `judged_rows`."""
+    size = documents.num_rows
+    batch = JudgeBatch(
+        texts=documents.column("text").to_pylist(),
+        sources=[""] * size,
+        recipes=[ORIGINAL] * size,
+        steps=[ORIGINAL] * size,
+        finish_reasons=[None] * size,
+        errors=[None] * size,
+        completion_tokens=[None] * size,
+        fields=[None] * size,
+        languages=documents.column("language").to_pylist(),
+        origins=documents.column("source").to_pylist(),
+    )
+    verdicts, scores = cascade.judge(batch)
+    columns = {"id": documents.column("id").to_pylist(), "verdict": verdicts, "scores": [list(score.items()) for score in scores]}
+    return pa.Table.from_pydict(columns, schema=SCREENED)

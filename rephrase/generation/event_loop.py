@@ -1,0 +1,36 @@
+"""Asynchronous work for callers that are not: in scripts, in Spark tasks, and in notebooks, whose own event loop runs already."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """What `work` returns or raises. Where an event loop runs in this thread, the work gets another, in a thread of its own.
+
+    An interrupt of the caller cancels the work.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+
+    async def cancellable() -> Result:
+        task = asyncio.current_task()
+        assert task is not None
+        started.append((asyncio.get_running_loop(), task))
+        return await work
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            return pool.submit(asyncio.run, cancellable()).result()
+        except KeyboardInterrupt:  # else leaving the block would wait for the work
+            for loop, task in started:
+                loop.call_soon_threadsafe(task.cancel)
+            raise

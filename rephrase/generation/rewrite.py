@@ -1,0 +1,99 @@
+"""`rewrite(texts, recipe, engine)`: texts through a recipe's steps, in this process. Spark does the same with each batch of a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rephrase.engines.settings import EngineSettings, engine_of
+from rephrase.errors import UserError
+from rephrase.generation.event_loop import run_to_end
+from rephrase.generation.loop import generate
+from rephrase.generation.rows import with_generations
+from rephrase.generation.step_run import StepRun
+from rephrase.generation.texts import arrow_table, known_columns, rows_of_texts
+from rephrase.recipes.base import Recipe, Row
+from rephrase.recipes.catalogue import find_recipes
+from rephrase.recipes.neighbours import with_neighbours
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from rephrase.engines.base import Engine
+
+
+def rewrite(
+    texts: Sequence[str] | pa.Table | pd.DataFrame,
+    recipe: str | Mapping[str, Any] | Recipe,
+    engine: Mapping[str, Any] | EngineSettings | Engine,
+    *,
+    tokenizer: str | Tokenizer,
+    text: str = "text",
+    id: str | None = None,  # noqa: A002  # the name of the user's id column
+    metadata: Sequence[str] = (),
+) -> pa.Table:
+    """Rewrite texts by a recipe, without Spark. Blocks until all is answered, in scripts as in notebooks.
+
+    texts: strings, or an Arrow table or pandas frame with a column `text` and, if given, a column `id` (else ids are made of the texts).
+    Columns that are named as in `rephrase.records.DOCUMENT` (source, language, n_tokens …) are the documents' own, as `when:` wants them.
+    metadata: further columns that recipes find in the documents' metadata, such as the answer of a problem.
+    recipe: a name or pattern of the catalogue, a mapping as under `recipes:` in a run.yaml, or a Recipe.
+    engine: a mapping as under `engine:`, or an engine of your own, which is closed at the end. A vLLM server that this starts ends with
+    the process. tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id.
+
+    Returns a table with the columns of `rephrase.records.GENERATION`, a row a completion, in the order of the recipe's steps, the texts
+    and the prompts. Failed requests are rows with an `error`. Raises `UserError` for unknown names, settings and columns, and for an engine
+    that cannot work.
+
+    >>> rows = rewrite(["The tide rises twice a day."], "wrap/easy", {"kind": "echo"}, tokenizer="examples/tokenizer.json")
+    >>> rows.select(["recipe", "model", "finish_reason"]).to_pylist()
+    [{'recipe': 'wrap/easy', 'model': 'echo', 'finish_reason': 'stop'}]
+    """
+    recipes = find_recipes(recipe)
+    refuse_own_rows(recipes)
+    counter = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
+    rows = rows_of_texts(known_columns(arrow_table(texts, text), text, id, metadata), recipes, counter, metadata)
+    return pa.concat_tables(run_recipes(rows, recipes, _opener(engine), counter))
+
+
+def refuse_own_rows(recipes: Sequence[Recipe]) -> None:
+    """Raise a `UserError` for a recipe that draws its rows from lists of its own and takes no texts."""
+    if alone := next((recipe.name for recipe in recipes if recipe.rows is not None), None):
+        cure = "run it with `rephrase run`"
+        raise UserError(f"the recipe `{alone}` has rows of its own and takes none", where="rewrite", cure=cure)
+
+
+def _opener(engine: Mapping[str, Any] | EngineSettings | Engine) -> Callable[[], Engine]:
+    if not isinstance(engine, Mapping | EngineSettings):
+        return lambda: engine
+    settings = engine_of(engine)
+    settings.check(here=True)
+    return settings.open
+
+
+def run_recipes(rows: Sequence[Row], recipes: Sequence[Recipe], open_one: Callable[[], Engine], tokenizer: Tokenizer) -> list[pa.Table]:
+    """What the recipes' steps make of some rows: a table of GENERATION rows for each step. `open_one` is called in the event loop.
+
+    Raises `UserError` from the engine.
+    """
+
+    async def answered() -> list[pa.Table]:
+        engine = open_one()
+        try:
+            tables = []
+            for recipe in recipes:
+                grown = with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows
+                for step in recipe.steps:
+                    table, _ = await generate(grown, StepRun(recipe, step, tokenizer, engine.model), engine)
+                    tables.append(table)
+                    grown = with_generations(grown, step.name, table)
+            return tables
+        finally:
+            await engine.close()
+
+    return run_to_end(answered())

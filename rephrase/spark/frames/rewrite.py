@@ -1,0 +1,86 @@
+"""`rewrite(df, recipe, engine)`: the rewrite stage on a DataFrame of the user's own, without tables or stages of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rephrase.engines.settings import EngineSettings, engine_of
+from rephrase.generation.rewrite import refuse_own_rows, run_recipes
+from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
+from rephrase.recipes.base import Recipe
+from rephrase.recipes.catalogue import find_recipes
+from rephrase.records import DOCUMENT, GENERATION, require_columns
+from rephrase.spark.runtime.gpus import discovery_script, executor_gpus
+from rephrase.spark.runtime.pyspark_internals import to_spark_schema
+from rephrase.spark.runtime.unwatched import Unwatched
+from rephrase.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+_INTEGERS = ("tinyint", "smallint", "int", "bigint")
+_MAP = "map<string,string>"
+
+
+def rewrite(
+    frame: DataFrame,
+    recipe: str | Mapping[str, Any] | Recipe,
+    engine: Mapping[str, Any] | EngineSettings,
+    *,
+    tokenizer: str,
+    text: str = "text",
+    id: str | None = None,  # noqa: A002  # the name of the user's id column
+    metadata: Sequence[str] = (),
+) -> DataFrame:
+    """Rewrite a column of texts. Lazy, as every DataFrame operation: each action asks the engine again, so write the result, or cache it.
+
+    frame: any DataFrame with a string column `text`, and, if given, a string column `id` (else ids are made of the texts). Columns
+    that are named as in `rephrase.records.DOCUMENT` (source, language, n_tokens …) are the documents' own, as `when:` wants them.
+    recipe: a name or pattern of the catalogue, a mapping as under `recipes:` in a run config, or a Recipe. engine: a mapping as under
+    `engine:`. metadata: columns that recipes find in the documents' metadata, such as the answer of a problem.
+    tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id, readable on the executors.
+
+    Returns a DataFrame with the columns of `rephrase.records.GENERATION`, one row a completion. Failed requests are rows with an
+    `error`. Raises `UserError` for unknown names and settings. That of a task stands in the message of Spark's own exception, from which
+    `rephrase.errors.from_traceback` gives it back.
+
+    >>> frame = spark.createDataFrame([("k1", "The tide rises twice a day.")], "key string, body string")
+    >>> rows = rewrite(frame, "wrap/easy", {"kind": "echo"}, tokenizer="examples/tokenizer.json", text="body", id="key")
+    >>> rows.select("document_id", "recipe", "model").collect()
+    [Row(document_id='k1', recipe='wrap/easy', model='echo')]
+    """
+    recipes = find_recipes(recipe)
+    settings = engine_of(engine)
+    settings.check()
+    refuse_own_rows(recipes)
+    require_columns(frame.columns, [text, id, *metadata], "rewrite")
+    script = discovery_script(frame.sparkSession)
+
+    def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        counter = Tokenizer.load(tokenizer)
+        for batch in batches:
+            rows = rows_of_texts(pa.Table.from_batches([batch]), recipes, counter, metadata)
+            for table in run_recipes(rows, recipes, lambda: settings.open(executor_gpus(script)), counter):
+                yield from table.to_batches()
+
+    from pyspark.sql.functions import lit
+
+    known = [frame[name].cast(_ddl(name)).alias(name) for name, given in frame.dtypes if _fits(name, given) and name != text]
+    ids = frame[id] if id else lit(None)
+    named = [frame[name].cast("string").alias(metadata_column(number)) for number, name in enumerate(metadata)]
+    texts = frame.select(frame[text].cast("string").alias("text"), ids.cast("string").alias("id"), *known, *named)
+    return texts.mapInArrow(Unwatched(frame.sparkSession).reporting(body), to_spark_schema(GENERATION))
+
+
+def _fits(name: str, given: str) -> bool:
+    """Whether a column of the user's is one that documents take over."""
+    return name in KNOWN and given in {"bigint": _INTEGERS, "int": _INTEGERS, _MAP: (_MAP,)}.get(_ddl(name), ("string",))
+
+
+def _ddl(name: str) -> str:
+    kind = DOCUMENT.field(name).type
+    return _MAP if pa.types.is_map(kind) else "bigint" if kind == pa.int64() else "int" if kind == pa.int32() else "string"

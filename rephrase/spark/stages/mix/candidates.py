@@ -1,0 +1,103 @@
+"""Texts that a mixture may take: each with its component and its selection key, wherever it is stored.
+
+The mix stage has them from the objects of a run (see `inputs`), `rephrase.spark.mix` from DataFrames. What is decided about them asks
+for no more than this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from rephrase.mixing import selection
+from rephrase.spark.stages.base import Table, Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyspark.sql import DataFrame
+
+    from rephrase.mixing.plan import Pool
+    from rephrase.mixing.settings import Component, Mix
+    from rephrase.spark.runtime.unwatched import Unwatched
+    from rephrase.spark.runtime.watched import Job
+
+    Actions = Job | Unwatched
+
+PREFERRED = 1  # an original that has rewrites, which is drawn before others
+OUT = 2  # a text that pairing leaves out
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some candidates of one pack. `table` is as `selection.candidates` gives it; all arrays have the shape (rows,)."""
+
+    pack: int
+    table: pa.Table
+    component: NDArray[np.int32]
+    """Index in `Mix.selections`, or NO_COMPONENT, TOO_DEEP, UNPAIRED."""
+    keys: NDArray[np.int64]
+
+
+class Candidates(Protocol):
+    """All candidates of a mixture. Marks are rows (pack int, id string, mark int) about texts; a pack tells texts of one id apart."""
+
+    @property
+    def tasks(self) -> int | None:
+        """How many Spark tasks go over them; None where Spark alone knows."""
+        ...
+
+    def mapped(
+        self, job: Actions, mix: Mix, marks: DataFrame | None, body: Callable[[Batch], Iterator[pa.RecordBatch]], ddl: str
+    ) -> DataFrame:
+        """What `body` makes of all batches, without their texts; columns as `ddl`. Lazy."""
+        ...
+
+
+def tables_wanted(mix: Mix) -> dict[Table, bool]:
+    """Whether components take rows of `documents` and of `judged`."""
+    components = mix.selections
+    return {
+        Tables.DOCUMENTS: any(component.origin != "synthetic" and component.recipe is None for component in components),
+        Tables.JUDGED: any(component.origin != "original" for component in components),
+    }
+
+
+def with_scores(mix: Mix) -> bool:
+    """Whether components select by scores."""
+    return any(component.min_scores or component.max_scores for component in mix.selections)
+
+
+def batch_of(pack: int, rows: pa.Table, mix: Mix, marked: Callable[[int, pa.Table], NDArray[np.bool_]]) -> Batch:
+    """The candidates among rows of `documents` or `judged`. `marked` says which rows of a table have a mark, shape (rows,)."""
+    components = mix.selections
+    is_original = "verdict" not in rows.column_names
+    table = selection.candidates(rows)
+    component = selection.assign(table, components, mix.max_synthetic_depth)
+    component[(component >= 0) & marked(OUT, table)] = selection.UNPAIRED
+    keys = np.zeros(table.num_rows, np.int64)
+    for index in set(component[component >= 0].tolist()):
+        mine = np.flatnonzero(component == index)
+        keys[mine] = selection.selection_keys(table.column("id").take(pa.array(mine)), mix.seed, components[index].name)
+    if mix.pairing == "both" and is_original:
+        keys = selection.preferred_first(keys, marked(PREFERRED, table))
+    return Batch(pack, table, component, keys)
+
+
+def pool_numbers(table: pa.Table, component: Any, pools: Sequence[Pool], components: Sequence[Component]) -> Any:
+    """The pool of each row, by its component and its source; negative components stay as they are. Shape: (rows,)."""
+    numbers = component.copy()
+    for index, one in enumerate(components):
+        mine = component == index
+        if not mine.any():
+            continue
+        by_source = {pool.source: number for number, pool in enumerate(pools) if pool.component == index}
+        if one.split_by:
+            sources = table.column("source").filter(pa.array(mine)).to_pylist()
+            numbers[mine] = [by_source[source] for source in sources]
+        else:
+            numbers[mine] = by_source[None]
+    return numbers

@@ -1,0 +1,84 @@
+"""Tables through a cascade: what checks are told of each row, and what becomes of the rows."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from classifiers import judge
+from classifiers.cascade import Cascade
+from classifiers.judging import documents_by_id, judged_rows
+from rephrase.errors import UserError
+from rephrase.generation.rewrite import rewrite
+from rephrase.records import DOCUMENT, GENERATION, JUDGED
+from tests.classifiers.test_review import table
+
+
+class Recorder(Cascade):
+    """Keeps every row, and remembers what it was asked."""
+
+    def judge(self, batch):
+        self._made["batch"] = batch
+        return ["keep"] * len(batch), [{} for _ in range(len(batch))]
+
+
+class Words:
+    def count(self, texts):
+        return [len(text.split()) for text in texts]
+
+
+def test_checks_are_told_the_source_of_each_document():
+    documents = [{"id": "a", "text": "first", "source": "books"}, {"id": "b", "text": "second", "source": None}]
+    rows = [{"id": f"g{n}", "document_id": name, "span_start": 0, "span_end": 3, "text": "one two"} for n, name in enumerate("bab")]
+    recorder = Recorder(())
+    by_id = documents_by_id(table(DOCUMENT, documents), id="id")
+    judged = judged_rows(table(GENERATION, rows), by_id, recorder, Words(), {})
+    assert recorder._made["batch"].origins == [None, "books", None]
+    assert recorder._made["batch"].sources == ["sec", "fir", "sec"]
+    assert judged.column("source").to_pylist() == [None, "books", None]
+    assert judged.column("n_tokens").to_pylist() == [2, 2, 2]
+
+
+@pytest.fixture(scope="module")
+def texts() -> pa.Table:
+    return pa.table({"body": ["The tide rises twice a day.", "The Moon pulls at the sea."], "license": ["MIT", None]})
+
+
+@pytest.fixture(scope="module")
+def generations(texts, tokenizer_file) -> pa.Table:
+    return rewrite(texts, "wrap/*", {"kind": "echo"}, tokenizer=tokenizer_file, text="body")
+
+
+def test_what_was_rewritten_is_judged_beside_the_same_table(texts, generations, tokenizer_file):
+    judged = judge(generations, texts, ["finished", {"length": {"min_ratio": 2, "max_ratio": None}}], tokenizer=tokenizer_file, text="body")
+    assert judged.schema.equals(JUDGED)
+    assert judged.column("id").equals(generations.column("id"))
+    rows = judged.to_pylist()
+    assert {row["verdict"] for row in rows if row["recipe"] != "wrap/qa"} == {"keep"}
+    assert {row["verdict"] for row in rows if row["recipe"] == "wrap/qa"} == {"parsed"}, "an echo asks no questions"
+    assert [row["verdict"] == "keep" for row in rows] == [row["text"] is not None for row in rows] == [row["n_tokens"] > 0 for row in rows]
+    assert {row["license"] for row in rows} == {"MIT", None}
+    assert all(dict(row["scores"])["length.ratio"] > 2 for row in rows if row["verdict"] == "keep")
+
+
+def test_the_default_checks_know_the_prompts_of_the_catalogue(texts, generations):
+    judged = judge(generations, texts, text="body")
+    assert "leaked" in judged.column("verdict").to_pylist(), "an echo gives the instructions back"
+    assert judged.column("n_tokens").null_count == judged.num_rows, "nobody counted"
+
+
+def test_more_rows_than_are_judged_at_a_time_stay_in_order(texts, generations, monkeypatch):
+    whole = judge(generations, texts, ["length"], text="body")
+    monkeypatch.setattr("classifiers.judging.ROWS", 3)
+    assert judge(generations, texts, ["length"], text="body").combine_chunks().equals(whole)
+
+
+def test_mistakes_end_in_one_line(texts, generations):
+    with pytest.raises(UserError, match=r"unknown check `lenght`.*did you mean `length`"):
+        judge(generations, texts, ["lenght"], text="body")
+    with pytest.raises(UserError, match="judge, documents: there is no column `text`"):
+        judge(generations, texts, ["length"])
+    with pytest.raises(UserError, match="judge, generations: there is no column `span_start`"):
+        judge(generations.drop_columns(["span_start"]), texts, ["length"], text="body")
+    with pytest.raises(UserError, match=r"which is not there .*give the documents that were rewritten"):
+        judge(generations, texts.slice(0, 1), ["length"], text="body")

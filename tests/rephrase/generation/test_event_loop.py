@@ -1,0 +1,55 @@
+"""Asynchronous work with and without an event loop of the caller's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import pytest
+
+from rephrase.errors import UserError
+from rephrase.generation.event_loop import run_to_end
+
+
+async def thread_of_work() -> int:
+    return threading.get_ident()
+
+
+def test_without_a_loop_the_work_stays_in_this_thread() -> None:
+    assert run_to_end(thread_of_work()) == threading.get_ident()
+
+
+def test_beside_a_loop_the_work_has_a_thread_of_its_own_and_its_errors_arrive() -> None:
+    async def failing() -> None:
+        raise UserError("the engine is gone")
+
+    async def notebook() -> None:
+        assert run_to_end(thread_of_work()) != threading.get_ident()
+        run_to_end(failing())
+
+    with pytest.raises(UserError, match="the engine is gone"):
+        asyncio.run(notebook())
+
+
+def test_an_interrupt_beside_a_loop_cancels_the_work() -> None:
+    cancelled = threading.Event()
+
+    async def endless() -> None:
+        await asyncio.sleep(0.2)  # until the caller waits
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.sleep(500)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def notebook() -> None:
+        run_to_end(endless())
+
+    loop = asyncio.new_event_loop()  # `asyncio.run` has a handler of its own for interrupts, and a notebook's kernel has none
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(notebook())
+    loop.close()
+    assert cancelled.is_set()
