@@ -22,7 +22,6 @@ ROOMS = [
     ["rephrase.generation", "rephrase.mixing", "rephrase.exports"],
     ["classifiers"],
     ["rephrase.config"],
-    ["rephrase.generation.rewrite"],
     ["rephrase.documents"],
     ["rephrase.spark.runtime"],
     ["rephrase.spark.stages.meaning"],
