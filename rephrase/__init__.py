@@ -1,3 +1,3 @@
 """Rewrite a web corpus into pretraining data. The library: no Spark, no heavy imports; see `jobs` for the cluster side."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

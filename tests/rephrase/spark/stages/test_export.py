@@ -22,9 +22,9 @@ from rephrase.spark.stages.export import export
 from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.storage import tables
-from tests.rephrase.spark.exports import DOCUMENTS, EOD, README, manifest_of, request, texts, write_mixture
+from tests.rephrase.spark.exports import DOCUMENTS, EOD, ROOT, manifest_of, request, texts, write_mixture
 
-EXAMPLE = README.parent / "examples" / "run.yaml"
+EXAMPLE = ROOT / "examples" / "run.yaml"
 
 
 def checksums(folder: str) -> dict[str, str]:
