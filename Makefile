@@ -43,7 +43,7 @@ lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/mypy
 
 docs: $(DONE)docs ## the documentation as a site in build/site; a broken link fails
-	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "build/site/index.html"
+	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo "build/site/index.html"
 
 bench: $(DONE)$(VLLM) $(DONE)test $(DONE)bench $(DONE)readers ## our stages beside their peers, each a ratio on its last line
 	@$(JAVA) for bench in $(BENCHES); do echo "== $$bench" && python "$$bench" $(ARGS) || exit; done
