@@ -26,7 +26,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(DONE)docs ## the documentation as a site in build/site; a broken link fails
+	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo "build/site/index.html"
 
 bench: $(DONE)$(VLLM) $(DONE)test $(DONE)bench $(DONE)readers ## our stages beside their peers, each a ratio on its last line
 	@$(JAVA) for bench in $(BENCHES); do echo "== $$bench" && python "$$bench" $(ARGS) || exit; done
@@ -81,7 +84,7 @@ $(DONE)gpu: $(DONE)base
 	@$(UV) $(INSTALL) --editable '.[gpu]'
 	@touch $@
 
-$(DONE)test $(DONE)lint $(DONE)bench: $(DONE)%: $(DONE)base
+$(DONE)test $(DONE)lint $(DONE)docs $(DONE)bench: $(DONE)%: $(DONE)base
 	@echo "installing the packages for: make $*" >&2
 	@$(UV) $(INSTALL) --editable '.[$*]'
 	@touch $@

@@ -50,7 +50,7 @@ Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to sta
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Exits with 0, with 2 after an error that the user can mend, or with 130 after Ctrl-C, 143 after SIGTERM."""
-    parser = _parser()
+    parser = build_parser()
     options = parser.parse_args(arguments)
     action: Callable[[argparse.Namespace], None] = options.action
     try:
@@ -69,7 +69,8 @@ def job(command: str) -> None:
     main([command, *sys.argv[1:]])
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands. Its options hold the function to call as `action`."""
     from rephrase.cli import classifier as command
     from rephrase.cli import config as config_command
     from rephrase.cli import contamination, diversity, export, label, preview, recipes

@@ -1,4 +1,4 @@
-"""A small mixture of real texts, and the README's lines for each loader run on an export of it."""
+"""A small mixture of real texts, and the lines of docs/loaders.md for each loader run on an export of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.storage import tables
 from tests.places import ROOT
 
-README = ROOT / "README.md"
+LOADERS = ROOT / "docs" / "loaders.md"
 READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
 EOD = "<|endoftext|>"
 FILES, DOCUMENTS = 3, 60
@@ -80,10 +80,10 @@ def form_of(name: str, tokenizer: str) -> Format:
 
 
 def read_with(package: str, title: str, output: str, result: str, tmp_path: Path, **replacements: str) -> Any:
-    """Run the README's lines for a loader in a process of its own, and give the value of the expression `result`."""
+    """Run the lines of docs/loaders.md for a loader in a process of its own, and give the value of the expression `result`."""
     if PathFinder.find_spec(package, [*sys.path, str(READERS)]) is None:
         pytest.skip(f"{package} is not installed")
-    [code] = [block for block in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if block.startswith(f"# {title}")]
+    [code] = [block for block in re.findall(r"```python\n(.*?)```", LOADERS.read_text(), re.DOTALL) if block.startswith(f"# {title}")]
     assert "out/demo" in code
     for old, new in {"out/demo": output, **replacements}.items():
         assert old in code
@@ -94,7 +94,7 @@ def read_with(package: str, title: str, output: str, result: str, tmp_path: Path
         # Arrow's threads may abort an interpreter that shuts down after a streamed read (apache/arrow#45214, huggingface/datasets#7566).
         code += "import os\nos._exit(0)\n"
     (tmp_path / "reader.py").write_text(f"if __name__ == '__main__':\n{_indented(code)}")
-    environment = {**os.environ, "PYTHONPATH": f"{READERS}:{README.parent}"}
+    environment = {**os.environ, "PYTHONPATH": f"{READERS}:{ROOT}"}
     subprocess.run([sys.executable, str(tmp_path / "reader.py")], check=True, timeout=300, cwd=tmp_path, env=environment)
     return json.loads(answer.read_text())
 

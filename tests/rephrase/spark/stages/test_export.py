@@ -21,9 +21,10 @@ from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.storage import tables
-from tests.rephrase.spark.exports import DOCUMENTS, EOD, README, form_of, manifest_of, texts, write_mixture
+from tests.places import EXAMPLES
+from tests.rephrase.spark.exports import DOCUMENTS, EOD, form_of, manifest_of, texts, write_mixture
 
-EXAMPLE = README.parent / "examples" / "run.yaml"
+EXAMPLE = EXAMPLES / "run.yaml"
 
 
 def checksums(folder: str) -> dict[str, str]:

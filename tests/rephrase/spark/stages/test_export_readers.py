@@ -1,4 +1,4 @@
-"""The export, read back by the loaders it is made for, with the lines that the README shows."""
+"""The export, read back by the loaders it is made for, with the lines that docs/loaders.md shows."""
 
 from __future__ import annotations
 

@@ -1,0 +1,229 @@
+"""README and docs say what is so: links lead somewhere, commands are known, configs are valid, and code runs."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from rephrase import records
+from rephrase.cli.main import build_parser
+from rephrase.config.file import load_run
+from rephrase.config.run import Run
+from rephrase.recipes.catalogue import catalogue, recipes_of
+from rephrase.recipes.use import RecipeUse
+from tests.docs_blocks import PAGES, Block, anchors, blocks, builder, code_words, commands, filled, links, name_of, prose, read
+from tests.places import EXAMPLES, ROOT
+
+LANGUAGES = {"sh", "yaml", "python", "toml", "text"}
+
+# Commands that no test runs or parses, and why. A line is known by its first word.
+OTHER_COMMANDS = {"kubectl": "needs a Kubernetes cluster; the settings are built into pods in tests/test_infra.py"}
+
+# Python blocks that this file does not run, by page and first line, and why.
+OTHER_PYTHON = {
+    ("README.md", "from rephrase.spark import rewrite"): "needs a GPU; tests/rephrase/spark/test_dataframes.py calls it with other engines",
+    ("docs/python.md", "from rephrase.spark import judge, mix, rewrite"): "the same; the doctests of these functions run on small frames",
+    ("docs/python.md", "from rephrase.spark import run"): "a whole run: the function's doctest has one",
+}
+LOADERS = "docs/loaders.md"  # whose blocks run in tests/rephrase/spark/stages/test_export_readers.py
+
+# What pages tell of that other changes bring: not looked for as long as it is not there.
+COMING_FILES = {
+    "classifiers/configured.py",
+    "classifiers/judging.py",
+    "examples/notebook.py",
+    "rephrase/documents.py",
+    "rephrase/notes.py",
+    "rephrase/readers/registry.py",
+    "rephrase/recipes/registry.py",
+    "rephrase/spark/frames/",
+    "rephrase/spark/stages/base.py",
+    "rephrase/storage/base.py",
+}
+COMING_KEYS = {"plugins"}
+COMING_COMMANDS = [["config", "--schema"]]
+COMING_NAMES = {"docs/python.md": ("rephrase", "rewrite"), "docs/plugins.md": ("classifiers.checks", "checks")}
+
+# A run into which sections are put.
+BASE = {
+    "output": "out",
+    "input": {"paths": ["pages.jsonl"]},
+    "tokenizer": str(EXAMPLES / "tokenizer.json"),
+    "engine": {"kind": "echo"},
+    "recipes": ["wrap/easy"],
+}
+
+
+def of(language: str) -> list[Any]:
+    return [pytest.param(block, id=str(block)) for block in blocks() if block.language == language]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.is_file(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}; there are {sorted(anchors(target))}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_that_pages_name_are_there(page: Path) -> None:
+    folders = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith((".", "out", "build")))
+    named = {word for word in code_words(page) if re.fullmatch(rf"(?:{folders})/[\w/.-]*", word) and "NAME" not in word}
+    missing = {word for word in named if not (ROOT / word).exists()}
+    assert missing - COMING_FILES == set()
+
+
+def test_every_page_is_in_the_site() -> None:
+    listed = re.findall(r"[\w-]+\.md", str(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    roots = builder().PAGES
+    assert sorted(listed) == sorted([*(page.name for page in PAGES if page.parent == ROOT / "docs"), *roots])
+    for file in roots.values():  # their links lead to pages of the site too
+        links_of_site = re.findall(r"\]\(([^):#]+\.md)", builder().for_site(read(ROOT / file), root=True))
+        assert set(links_of_site) <= set(listed), file
+
+
+def test_blocks_say_their_language() -> None:
+    assert [str(block) for block in blocks() if block.language not in LANGUAGES] == []
+    for page in PAGES:  # indented blocks would be code that nothing here looks at
+        assert not re.search(r"\n\n(?:    |\t)\S", prose(page)), f"{page.name} has an indented block: put a fence around it"
+
+
+def parse(words: list[str]) -> None:
+    """Give a command line to the parser of the command."""
+    output, code = io.StringIO(), None
+    try:
+        with redirect_stderr(output), redirect_stdout(output):
+            build_parser().parse_args(words)
+    except SystemExit as end:  # options such as --presets print and exit
+        code = end.code
+    assert not code, f"rephrase {' '.join(words)}: {output.getvalue()}"
+
+
+@pytest.mark.parametrize("block", of("sh"))
+def test_commands_are_known(block: Block) -> None:
+    targets = set(re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for words in commands(block):
+        if words[0] == "rephrase":
+            if words[1:] not in COMING_COMMANDS:
+                parse(words[1:])
+        elif words[0] == "make":
+            assert words[1] in targets, f"{block}: there is no `make {words[1]}`"
+            for variable in words[2:]:
+                name, _, value = variable.partition("=")
+                assert re.search(rf"^{name} *\?=", (ROOT / "Makefile").read_text(), re.MULTILINE), f"{block}: {name}"
+                assert name not in ("ARGS", "BENCHES") or (ROOT / value).exists(), f"{block}: {value}"
+        elif words[0] == "spark-submit":
+            job = next(number for number, word in enumerate(words) if re.search(r"jobs/\w+\.py$", word))
+            path = ROOT / words[job][words[job].index("jobs/") :]
+            assert path.is_file(), f"{block}: {path}"
+            parse([path.stem, *words[job + 1 :]])
+        elif words[0] == "python":
+            assert words[1] in COMING_FILES or (ROOT / words[1]).is_file(), f"{block}: {words[1]}"
+        else:
+            assert words[0] in OTHER_COMMANDS, f"{block}: nobody knows `{' '.join(words)}`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_in_the_prose_are_known(page: Path) -> None:
+    for word in code_words(page):
+        if not word.startswith("rephrase ") or "…" in word:
+            continue
+        words = shlex.split(word)[1:]
+        if f"# {word}\n" in filled(ROOT / "docs" / "commands.md"):  # the command is named, not shown
+            continue
+        if words not in COMING_COMMANDS:
+            parse(words)
+
+
+@pytest.mark.parametrize("block", of("yaml"))
+def test_configs_are_valid(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = yaml.safe_load(block.text)
+    if "family" in data:
+        (tmp_path / "mine.yaml").write_text(block.text)
+        assert recipes_of([RecipeUse(use=str(tmp_path / "mine.yaml"))])
+        return
+    if not COMING_KEYS.isdisjoint(data.keys() - Run.model_fields.keys()):
+        pytest.skip("comes with another change")
+    check_section(data, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_sections_in_the_prose_are_valid(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for word in code_words(page):
+        if (section := re.fullmatch(r"(\w+): [{\[].*[}\]]", word)) and section[1] in Run.model_fields and "…" not in word:
+            check_section(yaml.safe_load(word), tmp_path, monkeypatch)
+
+
+def check_section(data: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a run.yaml, or a part of one put into a run, as the command does, with the recipes that it names."""
+    monkeypatch.chdir(folder)
+    (folder / "my-verbs.txt").write_text("run\nwalk\n")
+    (folder / "run.yaml").write_text(yaml.safe_dump(_over(BASE, data)))
+    assert recipes_of(load_run("run.yaml").recipes)
+
+
+def _over(base: dict[str, Any], section: dict[str, Any]) -> dict[str, Any]:
+    merged = {**base, **section}
+    if isinstance(section.get("input"), dict):
+        merged["input"] = {**base["input"], **section["input"]}
+    return merged
+
+
+def runnable_of(page: str) -> list[Block]:
+    """The Python blocks of a page that this file runs."""
+    python = [block for block in blocks() if block.page == page and block.language == "python" and page != LOADERS]
+    return [block for block in python if (block.page, block.text.splitlines()[0]) not in OTHER_PYTHON]
+
+
+@pytest.mark.parametrize("block", [pytest.param(block, id=str(block)) for page in PAGES for block in runnable_of(name_of(page))])
+def test_python_runs(block: Block) -> None:
+    module, name = COMING_NAMES[block.page]
+    if not hasattr(importlib.import_module(module), name):
+        pytest.skip("comes with another change")
+    before = [other.text for other in runnable_of(block.page) if other.line < block.line]  # a page is read from its beginning
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join([*before, block.text])],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_not_run_is_there() -> None:
+    there = {(block.page, block.text.splitlines()[0]) for block in blocks() if block.language == "python"}
+    assert OTHER_PYTHON.keys() - there == set()
+    words = {words[0] for block in blocks() if block.language == "sh" for words in commands(block)}
+    assert OTHER_COMMANDS.keys() - words == set()
+
+
+def test_references_tell_of_everything() -> None:
+    docs = ROOT / "docs"
+    assert [name for name in catalogue() if f"| `{name}` |" not in filled(docs / "recipes.md")] == []
+    assert [key for key in Run.model_fields if f"\n## {key}\n" not in filled(docs / "configuration.md")] == []
+    helped = build_parser().format_help()
+    names = re.findall(r"^    (\w+) +\w", helped, re.MULTILINE)
+    assert [name for name in names if f"# rephrase {name}\n" not in filled(docs / "commands.md")] == []
+    columns = {name for schema in vars(records).values() if isinstance(schema, pa.Schema) for name in schema.names}
+    assert [name for name in columns if f"| `{name}` |" not in filled(docs / "tables.md")] == []
+
+
+def test_the_readme_takes_five_minutes() -> None:
+    assert len(read(ROOT / "README.md").encode()) < 9000
