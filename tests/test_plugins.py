@@ -78,7 +78,7 @@ class Start(Step):
 
     def prompts(self, row, tokenizer):
         span = (0, min(self.characters, len(row.document.text)))
-        yield Prompt.saying(row.document.text[: span[1]], span, Sampling(max_tokens=64))
+        yield Prompt.from_user(row.document.text[: span[1]], span, Sampling(max_tokens=64))
 
     def parse(self, prompt, completion, tokenizer):
         return whole_text(completion)

@@ -50,13 +50,13 @@ class Contamination(Check):
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""
         index = load_index(self.settings.benchmarks)
-        found, longest, ratio = (np.where(batch.has_text, 0.0, np.nan) for _ in range(3))
+        confirmed, longest, ratio = (np.where(batch.has_text, 0.0, np.nan) for _ in range(3))
         items = {benchmark.name: np.full(len(batch), np.nan) for benchmark in index.benchmarks}
         for row, hit in enumerate(index.nearest([text or "" for text in batch.texts], batch.words)):
             if hit:
-                found[row], longest[row], ratio[row] = hit.confirmed, hit.longest_match, hit.ratio
+                confirmed[row], longest[row], ratio[row] = hit.confirmed, hit.longest_match, hit.ratio
                 items[hit.benchmark][row] = hit.item if hit.confirmed else np.nan
-        scores = {self.name: found, f"{self.name}.longest": longest, f"{self.name}.ratio": ratio}
+        scores = {self.name: confirmed, f"{self.name}.longest": longest, f"{self.name}.ratio": ratio}
         if self.settings.sources:
             scores[f"{self.name}.source"] = self._of_sources(batch)
         return scores | {f"{self.name}.{benchmark}": rows for benchmark, rows in items.items()}

@@ -82,7 +82,7 @@ class Facts:
 
     numbers: frozenset[Decimal]
     """Values of digits and number words: "1,234" and "1234" are one, and so are "1.50" and "1.5", "3" and "three", "5%" and "5 percent"."""
-    said: frozenset[Decimal]
+    stated: frozenset[Decimal]
     """`numbers`, and those of list markers and of words such as "first" and "May"."""
     names: frozenset[str] | None
     """Stems of the words of names and acronyms; None where capitals do not mark names: scripts without case, German, titles."""
@@ -125,7 +125,7 @@ class FactCheck(Check):
                 shown[source] = facts_of(source)
             counts[row] = _compared(facts_of(batch.texts[row] or ""), shown[source])
         numbers, new_numbers, shown_numbers, kept_numbers, names, new_names, shown_names, kept_names, new_quotes = counts.T
-        found = {
+        scores = {
             "new_numbers": new_numbers,
             "new_number_share": _share(new_numbers, numbers),
             "shown_numbers": shown_numbers,
@@ -136,7 +136,7 @@ class FactCheck(Check):
             "kept_names": _share(kept_names, shown_names),
             "new_quotes": new_quotes,
         }
-        return {f"{self.name}.{score}": values for score, values in found.items()}
+        return {f"{self.name}.{score}": values for score, values in scores.items()}
 
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
         """See `Check.decide`: a bound applies from so many facts on that are new, or that the source shows."""
@@ -161,7 +161,7 @@ def facts_of(text: str) -> Facts:
     quotes = (_WORD.findall("".join(groups).lower()) for groups in _QUOTE.findall(text))
     return Facts(
         numbers=frozenset(numbers),
-        said=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
+        stated=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
         names=_names(text, cased, distinct),
         stems=_stems(distinct),
         wording=f" {' '.join(words)} ",
@@ -170,8 +170,8 @@ def facts_of(text: str) -> Facts:
 
 
 def _compared(text: Facts, source: Facts) -> tuple[float, ...]:
-    new_numbers = len(text.numbers - source.said)
-    kept_numbers = len(source.numbers & text.said)
+    new_numbers = len(text.numbers - source.stated)
+    kept_numbers = len(source.numbers & text.stated)
     names: tuple[float, ...] = (np.nan,) * 4
     if text.names is not None and source.names is not None:
         new_names = len(text.names - source.stems)

@@ -45,9 +45,9 @@ class Language(Check):
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""
-        found, scores = load_model(self.settings.model).labels(batch.texts)
+        languages, scores = load_model(self.settings.model).labels(batch.texts)
         known = np.array([language is not None for language in batch.languages], np.bool_)
-        same = np.array([a == b for a, b in zip(found, batch.languages, strict=True)], np.bool_)
+        same = np.array([a == b for a, b in zip(languages, batch.languages, strict=True)], np.bool_)
         return {self.name: np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)}
 
     def decide(self, scores: Mapping[str, Scores]) -> Flags:

@@ -48,10 +48,10 @@ class Leaked(Check):
             for row in range(len(batch)):
                 if batch.recipes[row] == recipe and batch.has_text[row]:
                     own = slice(ends[row] - counts[row], ends[row])
-                    found = np.unique(grams[own][shown[own]])
-                    if len(found):
-                        found = np.setdiff1d(found, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
-                    scores[row] = len(found)
+                    leaked = np.unique(grams[own][shown[own]])
+                    if len(leaked):
+                        leaked = np.setdiff1d(leaked, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
+                    scores[row] = len(leaked)
         return {self.name: scores}
 
     def decide(self, scores: Mapping[str, Scores]) -> Flags:

@@ -58,8 +58,8 @@ class Repetition(Check):
 
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         """See `Check.score`."""
-        found = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
-        return {f"{self.name}.{setting}": np.where(batch.has_text, values, np.nan) for setting, values in found.items()}
+        scores = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
+        return {f"{self.name}.{setting}": np.where(batch.has_text, values, np.nan) for setting, values in scores.items()}
 
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
         """See `Check.decide`."""

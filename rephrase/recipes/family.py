@@ -181,10 +181,10 @@ def _check_names(step: TemplateStep, before: list[TemplateStep], known: set[str]
 
 
 def _number(value: int | str, options: Mapping[str, Any], spot: str) -> int:
-    found = options.get(value) if isinstance(value, str) else value
-    if not isinstance(found, int) or found < 1:
+    number = options.get(value) if isinstance(value, str) else value
+    if not isinstance(number, int) or number < 1:
         raise UserError(f"`{value}` is no number of at least 1", where=spot, cure="give a number, or the name of an option that holds one")
-    return found
+    return number
 
 
 def _with_lists(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rephrase import storage
 from rephrase.cli.dry_run import dry_run
 from rephrase.config.run import Run
 from rephrase.errors import UserError
+from rephrase.notes import JudgedNote
 from rephrase.records import JUDGED
 from rephrase.settings.validation import validate
 from rephrase.spark.stages.ledger import claim
@@ -40,7 +41,7 @@ def judged_by(output: Path, *checks: object) -> None:
         "scores": [("edu", 0.9)],
         "n_tokens": 7,
     }
-    tables.commit(storage.join(run.output, "judged", "part.parquet"), pa.Table.from_pylist([row], schema=JUDGED), {})
+    tables.commit(storage.join(run.output, "judged", "part.parquet"), pa.Table.from_pylist([row], schema=JUDGED), JudgedNote(judged=1))
 
 
 def run_with(output: Path, *checks: object) -> Run:
