@@ -17,7 +17,9 @@ from rephrase.errors import UserError
 from rephrase.notes import JudgedNote
 from rephrase.records import JUDGED
 from rephrase.settings.validation import validate
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import Meaning
 from rephrase.storage import tables
 
 
@@ -31,7 +33,7 @@ def model(quality, tmp_path: Path) -> str:
 def judged_by(output: Path, *checks: object) -> None:
     """A table of one row, as the filter stage leaves it when these checks have run."""
     run = run_with(output, *checks)
-    claim(storage.join(run.output, "judged"), "filter", {"checks": build_cascade(run.filter).describe()})
+    claim(Tables.JUDGED.folder(run.output), Tables.JUDGED, Meaning({"checks": build_cascade(run.filter).describe()}))
     row = {
         "id": "1",
         "recipe": "wrap/easy",
