@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -33,7 +34,15 @@ def test_beside_a_loop_the_work_has_a_thread_of_its_own_and_its_errors_arrive() 
         asyncio.run(notebook())
 
 
-def test_an_interrupt_beside_a_loop_cancels_the_work() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own handler, which a process that was started in the background of a shell does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_beside_a_loop_cancels_the_work(interruptible: None) -> None:
     cancelled = threading.Event()
 
     async def endless() -> None:

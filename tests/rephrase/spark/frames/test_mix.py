@@ -10,6 +10,7 @@ from rephrase.errors import UserError
 from rephrase.records import MIXTURE
 from rephrase.spark import mix
 from rephrase.spark.runtime.session import LazySession
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.run_tables import objects_of
 from tests.rephrase.spark.mixtures import HALVES, mixture, write_inputs
 
@@ -31,7 +32,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def frames(output: str, spark: LazySession) -> list[Any]:
     """The two tables as frames of other partitions than their objects."""
-    return [spark.get().read.parquet(*objects_of(output, name)).repartition(2) for name in ("documents", "judged")]
+    return [spark.get().read.parquet(*objects_of(output, table)).repartition(2) for table in (Tables.DOCUMENTS, Tables.JUDGED)]
 
 
 @pytest.mark.parametrize(
