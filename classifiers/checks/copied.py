@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -39,13 +40,13 @@ class Copied(Check):
     needs = ("passage",)
     scored_by = ("ngram",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         sources, source_of = batch.source_words
         return {self.name: containment(batch.words, sources, source_of, self.settings.ngram)}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)
 
 

@@ -16,6 +16,7 @@ from operator import itemgetter
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -113,8 +114,8 @@ class FactCheck(Check):
     Settings = FactsSettings
     needs = ("passage",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         counts = np.full((len(batch), 9), np.nan)
         shown: dict[str, Facts] = {}
         for row in np.flatnonzero(batch.has_text):
@@ -138,8 +139,9 @@ class FactCheck(Check):
         }
         return {f"{self.name}.{score}": values for score, values in found.items()}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`: a bound applies from so many facts on that are new, or that the source shows."""
+        """A bound applies from so many facts on that are new, or that the source shows."""
         keep: Flags = np.ones(len(scores[f"{self.name}.new_quotes"]), np.bool_)
         for bound, counted in _COUNTED.items():
             enough = scores[f"{self.name}.{counted}"] >= self.settings.min_count

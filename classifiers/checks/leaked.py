@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -37,8 +38,8 @@ class Leaked(Check):
     needs = ("passage",)
     scored_by = ("ngram",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         scores: Scores = np.full(len(batch), np.nan)
         grams, counts = ngrams_of(batch.words, self.settings.ngram)
         ends = np.cumsum(counts)
@@ -54,6 +55,6 @@ class Leaked(Check):
                     scores[row] = len(found)
         return {self.name: scores}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], None, self.settings.max)

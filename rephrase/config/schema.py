@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from typing_extensions import override
 
 from rephrase.config.run import Run
 from rephrase.settings.meanings import meanings
@@ -25,6 +26,7 @@ def run_schema() -> dict[str, Any]:
 class _Generator(GenerateJsonSchema):
     """Pydantic's generator, with the meaning of each key, and with the short forms that our validators take."""
 
+    @override
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         made = super().model_schema(schema)
         for name, meaning in meanings(schema["cls"]).items():
@@ -32,6 +34,7 @@ class _Generator(GenerateJsonSchema):
                 made["properties"][name]["description"] = meaning
         return made
 
+    @override
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         made = super().function_before_schema(schema)
         function = schema["function"]["function"]
@@ -39,6 +42,7 @@ class _Generator(GenerateJsonSchema):
             return {"anyOf": [made["items"], made]}
         return {"anyOf": [{"type": "string"}, made]} if function is as_models else made
 
+    @override
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         made = super().default_schema(schema)
         default = made.get("default")

@@ -53,13 +53,13 @@ class Inputs:
 
     @property
     def tasks(self) -> int:
-        """See `Candidates.tasks`."""
+        """One for each pack."""
         return len(self.packs)
 
     def mapped(
         self, job: Actions, mix: Mix, marks: DataFrame | None, body: Callable[[Batch], Iterator[pa.RecordBatch]], ddl: str
     ) -> DataFrame:
-        """See `Candidates.mapped`."""
+        """What `body` makes of the batches of all packs, as `Candidates` promises it."""
 
         def over(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for pack in packs_of(batches, self):
