@@ -26,8 +26,8 @@ def rejudged(judged: pa.Table, cascade: Cascade) -> np.ndarray[Any, Any]:
     for recipe in set(recipes):
         rows = np.flatnonzero(recipes == recipe)
         for check in reversed(cascade.checks(recipe)):  # the first that fails is written last
-            found = _Found({name: values[rows] for name, values in scores.items()}, len(rows))
-            keep = check.keep(found, [origins[row] for row in rows])
+            part = _ScoresOfRows({name: values[rows] for name, values in scores.items()}, len(rows))
+            keep = check.keep(part, [origins[row] for row in rows])
             verdicts[rows[~keep]] = check.name
     # No threshold gives a text to rows that have none.
     blank = (before == UNPARSED) | (scores.get(UNPARSED, np.ones(len(before))) == 0)
@@ -55,7 +55,7 @@ def score_arrays(judged: pa.Table) -> dict[str, Scores]:
     return arrays
 
 
-class _Found(dict[str, Scores]):
+class _ScoresOfRows(dict[str, Scores]):
     """The scores of some rows; a score that no row of the table has is NaN for all."""
 
     def __init__(self, scores: Mapping[str, Scores], rows: int) -> None:

@@ -108,7 +108,7 @@ class Chatter(Check):
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         counts = {kind: np.zeros(len(batch)) for kind in _KINDS}
         for row in np.flatnonzero(batch.has_text):
-            for kind in self._found(batch.texts[row] or "", batch.sources[row]):
+            for kind in self._kinds_in(batch.texts[row] or "", batch.sources[row]):
                 counts[kind][row] += 1
         return {f"{self.name}.{kind}": np.where(batch.has_text, values, np.nan) for kind, values in counts.items()}
 
@@ -117,18 +117,19 @@ class Chatter(Check):
         keep: Flags = ~np.any([scores[f"{self.name}.{kind}"] > 0 for kind in _KINDS], axis=0)
         return keep
 
-    def _found(self, text: str, source: str) -> list[str]:
+    def _kinds_in(self, text: str, source: str) -> list[str]:
+        """The kind of each rule that finds something in the text."""
         text = _plain(text.strip())
         parts = {"start": text[:_HEAD], "last": text[-_HEAD:].rsplit("\n", 1)[-1], "all": f"\n{text}"}
-        found: list[str] = []
+        kinds: list[str] = []
         for search in self._searches:
             part = parts[search.part]
             if not search.gate.search(part):
                 continue
             for rule, regex in search.rules:
                 if any(hit["phrase"] not in _plain(source) for hit in regex.finditer(part)):
-                    found.append(rule.kind)
-        return found
+                    kinds.append(rule.kind)
+        return kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,13 @@ class Contamination(Check):
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         index = load_index(self.settings.benchmarks)
-        found, longest, ratio = (np.where(batch.has_text, 0.0, np.nan) for _ in range(3))
+        confirmed, longest, ratio = (np.where(batch.has_text, 0.0, np.nan) for _ in range(3))
         items = {benchmark.name: np.full(len(batch), np.nan) for benchmark in index.benchmarks}
         for row, hit in enumerate(index.nearest([text or "" for text in batch.texts], batch.words)):
             if hit:
-                found[row], longest[row], ratio[row] = hit.confirmed, hit.longest_match, hit.ratio
+                confirmed[row], longest[row], ratio[row] = hit.confirmed, hit.longest_match, hit.ratio
                 items[hit.benchmark][row] = hit.item if hit.confirmed else np.nan
-        scores = {self.name: found, f"{self.name}.longest": longest, f"{self.name}.ratio": ratio}
+        scores = {self.name: confirmed, f"{self.name}.longest": longest, f"{self.name}.ratio": ratio}
         if self.settings.sources:
             scores[f"{self.name}.source"] = self._of_sources(batch)
         return scores | {f"{self.name}.{benchmark}": rows for benchmark, rows in items.items()}
@@ -66,8 +66,8 @@ class Contamination(Check):
     def _of_sources(self, batch: JudgeBatch) -> Scores:
         words, index = batch.source_words
         hits = load_index(self.settings.benchmarks).find(list(dict.fromkeys(batch.sources)), words)
-        known = batch.has_text & np.array([bool(source) for source in batch.sources], np.bool_)
-        return np.where(known, np.array([hit is not None for hit in hits], np.float64)[index], np.nan)
+        has_both = batch.has_text & np.array([bool(source) for source in batch.sources], np.bool_)
+        return np.where(has_both, np.array([hit is not None for hit in hits], np.float64)[index], np.nan)
 
     @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:

@@ -73,8 +73,8 @@ def containment(texts: Words, sources: Words, source_of: Integers, size: int) ->
     hits = own & ~own[fresh][group] if len(keys) else own
     running = np.concatenate([[0], np.cumsum(hits)])
     last = np.cumsum(counts + shown)
-    found = running[last] - running[last - counts - shown]
-    return np.where(counts > 0, found / np.maximum(counts, 1), np.nan)
+    copied = running[last] - running[last - counts - shown]
+    return np.where(counts > 0, copied / np.maximum(counts, 1), np.nan)
 
 
 def _keys(grams: np.ndarray[tuple[int], np.dtype[np.uint64]], counts: Integers) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:

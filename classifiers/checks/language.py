@@ -46,9 +46,9 @@ class Language(Check):
 
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        found, scores = load_model(self.settings.model).labels(batch.texts)
+        labels, scores = load_model(self.settings.model).labels(batch.texts)
         known = np.array([language is not None for language in batch.languages], np.bool_)
-        same = np.array([a == b for a, b in zip(found, batch.languages, strict=True)], np.bool_)
+        same = np.array([a == b for a, b in zip(labels, batch.languages, strict=True)], np.bool_)
         return {self.name: np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)}
 
     @override

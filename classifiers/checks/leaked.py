@@ -45,14 +45,14 @@ class Leaked(Check):
         ends = np.cumsum(counts)
         for recipe in set(batch.recipes) & set(batch.prompts):
             prompt = np.unique(ngrams_of(words_of([batch.prompts[recipe]]), self.settings.ngram)[0])
-            shown = np.isin(grams, prompt)
+            in_prompt = np.isin(grams, prompt)
             for row in range(len(batch)):
                 if batch.recipes[row] == recipe and batch.has_text[row]:
                     own = slice(ends[row] - counts[row], ends[row])
-                    found = np.unique(grams[own][shown[own]])
-                    if len(found):
-                        found = np.setdiff1d(found, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
-                    scores[row] = len(found)
+                    leaks = np.unique(grams[own][in_prompt[own]])
+                    if len(leaks):
+                        leaks = np.setdiff1d(leaks, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
+                    scores[row] = len(leaks)
         return {self.name: scores}
 
     @override

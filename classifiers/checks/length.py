@@ -43,8 +43,8 @@ class Length(Check):
         source = np.array([len(source) or np.nan for source in batch.sources], np.float64)
         tokens = np.array([np.nan if count is None else count for count in batch.completion_tokens], np.float64)
         words = batch.words.counts.astype(np.float64)
-        found = {"ratio": text / source, "words": words, "tokens": tokens}
-        return {f"{self.name}.{score}": np.where(batch.has_text, values, np.nan) for score, values in found.items()}
+        lengths = {"ratio": text / source, "words": words, "tokens": tokens}
+        return {f"{self.name}.{length}": np.where(batch.has_text, values, np.nan) for length, values in lengths.items()}
 
     @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:

@@ -70,12 +70,12 @@ class Perplexity(Check):
 
 
 def _perplexity(model: Any, text: str) -> float:
-    logarithm, words = 0.0, 0
+    logarithm, count = 0.0, 0
     for line in _clean(text).splitlines():
         if parts := line.split():
             logarithm += model.score(" ".join(parts))
-            words += len(parts) + 1
-    return float(10 ** (-logarithm / words)) if words else np.nan
+            count += len(parts) + 1
+    return float(10 ** (-logarithm / count)) if count else np.nan
 
 
 def _clean(text: str) -> str:

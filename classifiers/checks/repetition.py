@@ -59,8 +59,8 @@ class Repetition(Check):
 
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        found = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
-        return {f"{self.name}.{setting}": np.where(batch.has_text, values, np.nan) for setting, values in found.items()}
+        measures = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
+        return {f"{self.name}.{setting}": np.where(batch.has_text, values, np.nan) for setting, values in measures.items()}
 
     @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:

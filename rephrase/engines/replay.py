@@ -84,15 +84,15 @@ class Reuse(Engine):
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         answers = [self._find(request) for request in requests]
         missing = [number for number, answer in enumerate(answers) if answer is None]
-        made = await self._engine.complete([requests[number] for number in missing]) if missing else []
-        for number, completion in zip(missing, made, strict=True):
+        completions = await self._engine.complete([requests[number] for number in missing]) if missing else []
+        for number, completion in zip(missing, completions, strict=True):
             answers[number] = completion
         return [answer for answer in answers if answer is not None]
 
     def _find(self, request: Request) -> Completion | None:
-        asked = replace(request, attempt=0) if self._any_attempt else request
-        answers = (one.find(asked) for one in self._recordings)
-        recorded = next((answer for answer in answers if answer), None)
+        first = replace(request, attempt=0) if self._any_attempt else request
+        completions = (earlier.find(first) for earlier in self._recordings)
+        recorded = next((completion for completion in completions if completion), None)
         return replace(recorded, reused=True) if recorded else None
 
     @override

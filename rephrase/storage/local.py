@@ -128,11 +128,11 @@ def _write_parts(file: int, data: Sequence[bytes | memoryview]) -> None:
     for at in range(0, len(parts), _PARTS):
         waiting = parts[at : at + _PARTS]
         while waiting:
-            written = os.writev(file, waiting)
-            while waiting and written >= len(waiting[0]):
-                written -= len(waiting.pop(0))
+            size = os.writev(file, waiting)
+            while waiting and size >= len(waiting[0]):
+                size -= len(waiting.pop(0))
             if waiting:
-                waiting[0] = waiting[0][written:]
+                waiting[0] = waiting[0][size:]
 
 
 def _link(temporary: str, path: str) -> bool:

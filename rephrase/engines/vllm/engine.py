@@ -60,7 +60,7 @@ class Vllm(Engine):
         self._info: servers.ServerInfo | None = None
         self._client: Client | None = None
         self._isolation = Isolation(functools.partial(self._together, alone=True), self._prove)
-        self._held = contextlib.ExitStack()
+        self._server_use = contextlib.ExitStack()
 
     @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
@@ -84,7 +84,7 @@ class Vllm(Engine):
         """Close the connections; the server stays up for the executor's next task."""
         if self._client is not None:
             await self._client.close()
-        self._held.close()
+        self._server_use.close()
         self._client = self._info = None
 
     async def _call(self, requests: Sequence[Request]) -> list[Completion]:
@@ -121,8 +121,8 @@ class Vllm(Engine):
         async with self._starting:
             if self._info is None:
                 self._info = await self._start()
-                self._held.close()
-                self._held.enter_context(servers.in_use(self._info))
+                self._server_use.close()
+                self._server_use.enter_context(servers.in_use(self._info))
             if self._client is None:
                 self._client = self._new_client(self._info)
             return self._client, self._info

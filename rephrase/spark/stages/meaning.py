@@ -69,8 +69,8 @@ class Checks(Defaults):
     def _check(self, check: dict[str, Any], *, fill: bool) -> dict[str, Any]:
         from classifiers.checks import checks
 
-        known = check["check"] in checks  # a later version may lack one
-        defaults = defaults_of(checks.find(check["check"]).Settings) if known else Defaults()
+        is_there = check["check"] in checks  # a later version may lack one
+        defaults = defaults_of(checks.find(check["check"]).Settings) if is_there else Defaults()
         recipes = {pattern: settings for pattern, settings in check["recipes"].items() if self._fits(pattern)}
         settings = defaults.apply(check["settings"], fill=fill)
         return {**check, "settings": settings, "recipes": Each(defaults).apply(recipes, fill=fill)}
