@@ -41,9 +41,9 @@ def write_corpus(folder: Path, originals: int, rewrites: int, mean_words: int, s
         ("original", Tables.DOCUMENTS, originals, DOCUMENT),
         ("synthetic", Tables.JUDGED, rewrites, JUDGED),
     ]
-    for origin, made, rows, schema in plans:
-        name = made.path
-        claim(str(folder / name), made, Meaning({}))
+    for origin, output, rows, schema in plans:
+        name = output.path
+        claim(str(folder / name), output, Meaning({}))
         mean_length = mean_words if origin == "original" else mean_words // 2
         for number, start in enumerate(range(0, rows, OBJECT_ROWS)):
             writer = tables.Writer(schema)

@@ -141,10 +141,10 @@ def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: 
     shard(run_of("out", paths), session)
     seconds = time.perf_counter() - started
     footers = tables.footers(tables.objects(str(folder / "out" / "documents")), DocumentsNote)
-    made = sum((footer.note for footer in footers), DocumentsNote())
+    note = sum((footer.note for footer in footers), DocumentsNote())
     session.stop()
-    first_pass = f"{made.seconds / cores:.1f} s a core"
-    print(f"  ours gave {made.documents:,} documents, {made.tokens:,} tokens; {seconds:.1f} s, of which first pass {first_pass}")
+    first_pass = f"{note.seconds / cores:.1f} s a core"
+    print(f"  ours gave {note.documents:,} documents, {note.tokens:,} tokens; {seconds:.1f} s, of which first pass {first_pass}")
     return sum(sizes) / seconds / 1e6
 
 

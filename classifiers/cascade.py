@@ -27,7 +27,7 @@ class Cascade:
     """
 
     configured: tuple[ConfiguredCheck, ...]
-    _made: dict[str, tuple[Check, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _by_recipe: dict[str, tuple[Check, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def names(self) -> list[str]:
@@ -36,9 +36,9 @@ class Cascade:
 
     def checks(self, recipe: str) -> tuple[Check, ...]:
         """The checks with their settings for rows of this recipe."""
-        if recipe not in self._made:
-            self._made[recipe] = tuple(check.make(recipe) for check in self.configured)
-        return self._made[recipe]
+        if recipe not in self._by_recipe:
+            self._by_recipe[recipe] = tuple(check.make(recipe) for check in self.configured)
+        return self._by_recipe[recipe]
 
     def describe(self) -> list[dict[str, Any]]:
         """What the verdicts depend on, as JSON values: each check with all its settings, and the identity of its model."""

@@ -110,18 +110,18 @@ def configured(value: Any, context: Any = None) -> tuple[ConfiguredCheck, ...]:
     """
     if not isinstance(value, list | tuple):
         raise fault("checks are a list", "for example checks: [finished, {length: {max_ratio: 3}}]", value=value)
-    made: list[ConfiguredCheck] = []
+    configured_checks: list[ConfiguredCheck] = []
     for place, name, settings in _items(value):
         use = settings.get("use", name)
         if not isinstance(use, str) or use not in checks:
             at = (*place, "use") if "use" in settings else place
             raise fault(f"unknown check `{use}`", checks.cure(use), at, use)
-        if name in [check.name for check in made]:
+        if name in [check.name for check in configured_checks]:
             cure = f"give one of them another name, with `use: {use}` in its settings"
             raise fault(f"the check `{name}` is listed twice", cure, place, name)
-        given = _layer({key: value for key, value in settings.items() if key != "use"}, place)
-        made.append(_resolved(ConfiguredCheck(name, use, checks.find(use), given, place), context))
-    return tuple(made)
+        layer = _layer({key: value for key, value in settings.items() if key != "use"}, place)
+        configured_checks.append(_resolved(ConfiguredCheck(name, use, checks.find(use), layer, place), context))
+    return tuple(configured_checks)
 
 
 def _items(listed: Any) -> Iterator[tuple[Place, str, Settings]]:
@@ -163,8 +163,8 @@ class _Listed:
         def validated(value: Any, info: ValidationInfo) -> tuple[ConfiguredCheck, ...]:
             return configured(value, info.context)
 
-        written = core_schema.plain_serializer_function_ser_schema(lambda listed: [check.as_data() for check in listed])
-        return core_schema.with_info_plain_validator_function(validated, serialization=written)
+        serialization = core_schema.plain_serializer_function_ser_schema(lambda listed: [check.as_data() for check in listed])
+        return core_schema.with_info_plain_validator_function(validated, serialization=serialization)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         del schema

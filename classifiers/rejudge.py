@@ -26,8 +26,8 @@ def rejudged(judged: pa.Table, cascade: Cascade) -> np.ndarray[Any, Any]:
     for recipe in set(recipes):
         rows = np.flatnonzero(recipes == recipe)
         for check in reversed(cascade.checks(recipe)):  # the first that fails is written last
-            of_rows = _ScoresOfRows({name: values[rows] for name, values in scores.items()}, len(rows))
-            keep = check.keep(of_rows, [origins[row] for row in rows])
+            part = _ScoresOfRows({name: values[rows] for name, values in scores.items()}, len(rows))
+            keep = check.keep(part, [origins[row] for row in rows])
             verdicts[rows[~keep]] = check.name
     # No threshold gives a text to rows that have none.
     blank = (before == UNPARSED) | (scores.get(UNPARSED, np.ones(len(before))) == 0)

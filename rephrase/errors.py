@@ -57,10 +57,10 @@ class TaskError(RuntimeError):
 
 def from_traceback(text: str) -> UserError | None:
     """The `UserError` that a task raised, found in the text of Spark's exception, or None."""
-    found = re.search(re.escape(_MARK) + r"(\[.*?\]):end", text, flags=re.DOTALL)
-    if not found:
+    match = re.search(re.escape(_MARK) + r"(\[.*?\]):end", text, flags=re.DOTALL)
+    if not match:
         return None
-    return from_json(found.group(1))
+    return from_json(match.group(1))
 
 
 def from_json(text: str) -> UserError:

@@ -125,9 +125,9 @@ KEEP = "keep"
 INTERMEDIATE = "intermediate"
 
 
-def require_columns(columns: Sequence[str], wanted: Sequence[str | None], where: str) -> None:
-    """Raise a `UserError` for the first wanted column that a user's table does not have; None stands for a column that nobody wants."""
-    if missing := next((name for name in wanted if name and name not in columns), None):
+def require_columns(columns: Sequence[str], required: Sequence[str | None], where: str) -> None:
+    """Raise a `UserError` for the first required column that a user's table does not have; None stands for a column that nobody needs."""
+    if missing := next((name for name in required if name and name not in columns), None):
         raise UserError(f"there is no column `{missing}`", where=where, cure=f"the columns are: {', '.join(columns)}")
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
 from classifiers.checks import checks
@@ -103,20 +104,21 @@ class Chatter(Check):
         rules = [rule for rule in default_rules() if rule.name not in self.settings.skip]
         object.__setattr__(self, "_searches", _searches((*rules, *self.settings.extra)))
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         counts = {kind: np.zeros(len(batch)) for kind in _KINDS}
         for row in np.flatnonzero(batch.has_text):
             for kind in self._kinds_in(batch.texts[row] or "", batch.sources[row]):
                 counts[kind][row] += 1
         return {f"{self.name}.{kind}": np.where(batch.has_text, values, np.nan) for kind, values in counts.items()}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         keep: Flags = ~np.any([scores[f"{self.name}.{kind}"] > 0 for kind in _KINDS], axis=0)
         return keep
 
     def _kinds_in(self, text: str, source: str) -> list[str]:
+        """The kind of each rule that finds something in the text."""
         text = _plain(text.strip())
         parts = {"start": text[:_HEAD], "last": text[-_HEAD:].rsplit("\n", 1)[-1], "all": f"\n{text}"}
         kinds: list[str] = []

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
 from classifiers.checks import checks
@@ -29,13 +30,13 @@ class Finished(Check):
     Settings = FinishedSettings
     needs = ("completion",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         values = {"stop": 1.0, "length": 0.0}  # "error" is for `parsed` to judge: the engine never answered
         return {self.name: np.array([values.get(reason or "", np.nan) for reason in batch.finish_reasons])}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         keep: Flags = (scores[self.name] != 0) | self.settings.whole_parts
         return keep
 
@@ -54,12 +55,12 @@ class Parsed(Check):
     Settings = ParsedSettings
     needs = ("completion",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         good = batch.has_text & np.array([error is None for error in batch.errors], np.bool_)
         return {self.name: good.astype(np.float64)}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         keep: Flags = scores[self.name] != 0
         return keep

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.benchmark_index import load_index
@@ -43,12 +44,13 @@ class Contamination(Check):
     def __post_init__(self) -> None:
         load_index(self.settings.benchmarks)  # faults of the files are told before any row is judged
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See `Check.identity`: of the benchmarks' settings and items."""
+        """Of the benchmarks' settings and items."""
         return {"benchmarks_digest": load_index(self.settings.benchmarks).digest}
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         index = load_index(self.settings.benchmarks)
         confirmed, longest, ratio = (np.where(batch.has_text, 0.0, np.nan) for _ in range(3))
         items = {benchmark.name: np.full(len(batch), np.nan) for benchmark in index.benchmarks}
@@ -64,10 +66,10 @@ class Contamination(Check):
     def _of_sources(self, batch: JudgeBatch) -> Scores:
         words, index = batch.source_words
         hits = load_index(self.settings.benchmarks).find(list(dict.fromkeys(batch.sources)), words)
-        known = batch.has_text & np.array([bool(source) for source in batch.sources], np.bool_)
-        return np.where(known, np.array([hit is not None for hit in hits], np.float64)[index], np.nan)
+        has_both = batch.has_text & np.array([bool(source) for source in batch.sources], np.bool_)
+        return np.where(has_both, np.array([hit is not None for hit in hits], np.float64)[index], np.nan)
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         keep = within(scores[self.name], None, 0)
         return keep & within(scores[f"{self.name}.source"], None, 0) if self.settings.sources else keep

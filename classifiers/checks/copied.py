@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -39,13 +40,13 @@ class Copied(Check):
     needs = ("passage",)
     scored_by = ("ngram",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         sources, source_of = batch.source_words
         return {self.name: containment(batch.words, sources, source_of, self.settings.ngram)}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)
 
 
@@ -72,8 +73,8 @@ def containment(texts: Words, sources: Words, source_of: Integers, size: int) ->
     hits = own & ~own[fresh][group] if len(keys) else own
     running = np.concatenate([[0], np.cumsum(hits)])
     last = np.cumsum(counts + shown)
-    shared = running[last] - running[last - counts - shown]
-    return np.where(counts > 0, shared / np.maximum(counts, 1), np.nan)
+    copied = running[last] - running[last - counts - shown]
+    return np.where(counts > 0, copied / np.maximum(counts, 1), np.nan)
 
 
 def _keys(grams: np.ndarray[tuple[int], np.dtype[np.uint64]], counts: Integers) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:

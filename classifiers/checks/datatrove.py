@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field, JsonValue
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -45,8 +46,8 @@ class Datatrove(Check):
     def __post_init__(self) -> None:
         self._filter()
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         from datatrove.data import Document
 
         chosen = self._filter()
@@ -58,8 +59,8 @@ class Datatrove(Check):
                 scores.setdefault(f"{self.name}.{reason}", np.full(len(batch), np.nan))[row] = 1.0
         return scores
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], 1, None)
 
     def _filter(self) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -37,14 +38,14 @@ class Ensemble(Check):
     def __post_init__(self) -> None:
         object.__setattr__(self, "_combined", Combined(self.settings))
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See `Check.identity`."""
         return {"model_digests": [(card.digest, card.quantiles) if card else None for card in map(read_card, self.settings.models)]}
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         return {self.name: self._combined.scores(batch.texts)}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)

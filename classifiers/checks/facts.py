@@ -16,6 +16,7 @@ from operator import itemgetter
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -82,7 +83,7 @@ class Facts:
 
     numbers: frozenset[Decimal]
     """Values of digits and number words: "1,234" and "1234" are one, and so are "1.50" and "1.5", "3" and "three", "5%" and "5 percent"."""
-    stated: frozenset[Decimal]
+    mentioned: frozenset[Decimal]
     """`numbers`, and those of list markers and of words such as "first" and "May"."""
     names: frozenset[str] | None
     """Stems of the words of names and acronyms; None where capitals do not mark names: scripts without case, German, titles."""
@@ -113,19 +114,19 @@ class FactCheck(Check):
     Settings = FactsSettings
     needs = ("passage",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         counts = np.full((len(batch), 9), np.nan)
-        shown: dict[str, Facts] = {}
+        facts_of_sources: dict[str, Facts] = {}
         for row in np.flatnonzero(batch.has_text):
             source = batch.sources[row]
             if not source or source.isspace():
                 continue
-            if source not in shown:
-                shown[source] = facts_of(source)
-            counts[row] = _compared(facts_of(batch.texts[row] or ""), shown[source])
+            if source not in facts_of_sources:
+                facts_of_sources[source] = facts_of(source)
+            counts[row] = _compared(facts_of(batch.texts[row] or ""), facts_of_sources[source])
         numbers, new_numbers, shown_numbers, kept_numbers, names, new_names, shown_names, kept_names, new_quotes = counts.T
-        scores = {
+        measures = {
             "new_numbers": new_numbers,
             "new_number_share": _share(new_numbers, numbers),
             "shown_numbers": shown_numbers,
@@ -136,10 +137,11 @@ class FactCheck(Check):
             "kept_names": _share(kept_names, shown_names),
             "new_quotes": new_quotes,
         }
-        return {f"{self.name}.{score}": values for score, values in scores.items()}
+        return {f"{self.name}.{measure}": values for measure, values in measures.items()}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`: a bound applies from so many facts on that are new, or that the source shows."""
+        """A bound applies from so many facts on that are new, or that the source shows."""
         keep: Flags = np.ones(len(scores[f"{self.name}.new_quotes"]), np.bool_)
         for bound, counted in _COUNTED.items():
             enough = scores[f"{self.name}.{counted}"] >= self.settings.min_count
@@ -161,7 +163,7 @@ def facts_of(text: str) -> Facts:
     quotes = (_WORD.findall("".join(groups).lower()) for groups in _QUOTE.findall(text))
     return Facts(
         numbers=frozenset(numbers),
-        stated=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
+        mentioned=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
         names=_names(text, cased, distinct),
         stems=_stems(distinct),
         wording=f" {' '.join(words)} ",
@@ -170,8 +172,8 @@ def facts_of(text: str) -> Facts:
 
 
 def _compared(text: Facts, source: Facts) -> tuple[float, ...]:
-    new_numbers = len(text.numbers - source.stated)
-    kept_numbers = len(source.numbers & text.stated)
+    new_numbers = len(text.numbers - source.mentioned)
+    kept_numbers = len(source.numbers & text.mentioned)
     names: tuple[float, ...] = (np.nan,) * 4
     if text.names is not None and source.names is not None:
         new_names = len(text.names - source.stems)

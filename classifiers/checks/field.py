@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import orjson
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -34,12 +35,12 @@ class FieldCheck(Check):
     needs = ("completion",)
     scored_by = ("field",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         return {self.name: np.array([_number(fields, self.settings.field) for fields in batch.fields])}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -39,18 +40,18 @@ class Language(Check):
     Settings = LanguageSettings
     scored_by = ("model",)
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See `Check.identity`."""
         return {"model_digest": card_digest(self.settings.model)}
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
-        languages, scores = load_model(self.settings.model).labels(batch.texts)
+        labels, scores = load_model(self.settings.model).labels(batch.texts)
         known = np.array([language is not None for language in batch.languages], np.bool_)
-        same = np.array([a == b for a, b in zip(languages, batch.languages, strict=True)], np.bool_)
+        same = np.array([a == b for a, b in zip(labels, batch.languages, strict=True)], np.bool_)
         return {self.name: np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         keep: Flags = within(scores[self.name], self.settings.min, None) & ~(scores[self.name] == 0)
         return keep

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -37,23 +38,23 @@ class Leaked(Check):
     needs = ("passage",)
     scored_by = ("ngram",)
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         scores: Scores = np.full(len(batch), np.nan)
         grams, counts = ngrams_of(batch.words, self.settings.ngram)
         ends = np.cumsum(counts)
         for recipe in set(batch.recipes) & set(batch.prompts):
             prompt = np.unique(ngrams_of(words_of([batch.prompts[recipe]]), self.settings.ngram)[0])
-            shown = np.isin(grams, prompt)
+            in_prompt = np.isin(grams, prompt)
             for row in range(len(batch)):
                 if batch.recipes[row] == recipe and batch.has_text[row]:
                     own = slice(ends[row] - counts[row], ends[row])
-                    leaked = np.unique(grams[own][shown[own]])
-                    if len(leaked):
-                        leaked = np.setdiff1d(leaked, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
-                    scores[row] = len(leaked)
+                    leaks = np.unique(grams[own][in_prompt[own]])
+                    if len(leaks):
+                        leaks = np.setdiff1d(leaks, ngrams_of(words_of([batch.sources[row]]), self.settings.ngram)[0])
+                    scores[row] = len(leaks)
         return {self.name: scores}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], None, self.settings.max)

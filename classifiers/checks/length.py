@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -36,17 +37,17 @@ class Length(Check):
     settings: LengthSettings
     Settings = LengthSettings
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         text = np.array([len(text) if text else 0 for text in batch.texts], np.float64)
         source = np.array([len(source) or np.nan for source in batch.sources], np.float64)
         tokens = np.array([np.nan if count is None else count for count in batch.completion_tokens], np.float64)
         words = batch.words.counts.astype(np.float64)
-        scores = {"ratio": text / source, "words": words, "tokens": tokens}
-        return {f"{self.name}.{score}": np.where(batch.has_text, values, np.nan) for score, values in scores.items()}
+        lengths = {"ratio": text / source, "words": words, "tokens": tokens}
+        return {f"{self.name}.{length}": np.where(batch.has_text, values, np.nan) for length, values in lengths.items()}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         keep = within(scores[f"{self.name}.ratio"], self.settings.min_ratio, self.settings.max_ratio)
         keep &= within(scores[f"{self.name}.words"], self.settings.min_words, self.settings.max_words)
         return keep & within(scores[f"{self.name}.tokens"], self.settings.min_tokens, self.settings.max_tokens)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -52,29 +53,29 @@ class Perplexity(Check):
     Settings = PerplexitySettings
     scored_by = ("model",)
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See `Check.identity`."""
         return {"model_digest": card_digest(self.settings.model)}
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         scores = np.full(len(batch), np.nan)
         for row in np.flatnonzero(batch.has_text):
             scores[row] = _perplexity(_load(self.settings.model, self.name), batch.texts[row] or "")
         return {self.name: scores}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)
 
 
 def _perplexity(model: Any, text: str) -> float:
-    logarithm, words = 0.0, 0
+    logarithm, count = 0.0, 0
     for line in _clean(text).splitlines():
         if parts := line.split():
             logarithm += model.score(" ".join(parts))
-            words += len(parts) + 1
-    return float(10 ** (-logarithm / words)) if words else np.nan
+            count += len(parts) + 1
+    return float(10 ** (-logarithm / count)) if count else np.nan
 
 
 def _clean(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -58,20 +59,21 @@ class Quality(Check):
         bounds = {"min": card.threshold, "min_by_source": card.source_thresholds | self.settings.min_by_source}
         object.__setattr__(self, "settings", self.settings.model_copy(update=bounds))
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See `Check.identity`."""
         return {"model_digest": card_digest(self.settings.model)}
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         return {self.name: load_model(self.settings.model).scores(batch.texts, self.settings.label)}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)
 
+    @override
     def keep(self, scores: Mapping[str, Scores], origins: Sequence[str | None]) -> Flags:
-        """See `Check.keep`: a source may have a bound of its own."""
+        """A source may have a bound of its own."""
         rest = -np.inf if self.settings.min is None else self.settings.min
         low = np.array([self.settings.min_by_source.get(origin or "", rest) for origin in origins])
         keep: Flags = within(scores[self.name], None, self.settings.max) & ~(scores[self.name] < low)

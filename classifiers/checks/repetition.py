@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -56,13 +57,13 @@ class Repetition(Check):
     settings: RepetitionSettings
     Settings = RepetitionSettings
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
-        scores = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
-        return {f"{self.name}.{setting}": np.where(batch.has_text, values, np.nan) for setting, values in scores.items()}
+        measures = {**_by_parts(batch), **ngram_fractions(batch.words), "compression": _compression(batch)}
+        return {f"{self.name}.{setting}": np.where(batch.has_text, values, np.nan) for setting, values in measures.items()}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         bounds = {setting: getattr(self.settings, setting) for setting in RepetitionSettings.model_fields}
         keep: Flags = np.logical_and.reduce([within(scores[f"{self.name}.{setting}"], None, bound) for setting, bound in bounds.items()])
         return keep

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
+from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
@@ -55,12 +56,12 @@ class Similarity(Check):
     needs = ("passage",)
     scored_by = ("model", "kind")
 
+    @override
     def identity(self) -> dict[str, Any]:
-        """See `Check.identity`."""
         return {"model_digest": card_digest(self.settings.model)}
 
+    @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        """See `Check.score`."""
         scores = np.full(len(batch), np.nan)
         rows = [row for row in np.flatnonzero(batch.has_text) if batch.sources[row].strip()]
         if rows:
@@ -71,8 +72,8 @@ class Similarity(Check):
             scores[rows] = cosines(encode(list(place)), texts, sources)
         return {self.name: scores}
 
+    @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
-        """See `Check.decide`."""
         return within(scores[self.name], self.settings.min, self.settings.max)
 
 

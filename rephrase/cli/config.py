@@ -36,10 +36,10 @@ class Key:
 
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
-    about = (
+    description = (
         "What a run.yaml may hold: the keys below KEY with types, defaults and meanings; without KEY the sections. `checks`: all checks."
     )
-    parser = commands.add_parser("config", help="the keys of a run.yaml, explained", description=about)
+    parser = commands.add_parser("config", help="the keys of a run.yaml, explained", description=description)
     parser.add_argument("key", nargs="?", metavar="KEY", help="for example input, input.fields, engine, mix.components, checks.length")
     parser.add_argument("--schema", action="store_true", help="print a JSON schema of run.yaml, for editors")
     parser.set_defaults(action=_config)
@@ -52,14 +52,14 @@ def _config(options: argparse.Namespace) -> None:
         print(json.dumps(run_schema(), indent=1, ensure_ascii=False))
         return
     keys = list(all_keys())
-    wanted = options.key.strip(".").replace("filter.checks", _CHECKS).replace("screen.checks", _CHECKS) if options.key else ""
-    chosen = [key for key in keys if f"{key.plain}.".startswith(f"{wanted}.")] if wanted else [key for key in keys if "." not in key.plain]
-    if not chosen:
-        near = difflib.get_close_matches(wanted, [key.plain for key in keys], n=1)
+    path = options.key.strip(".").replace("filter.checks", _CHECKS).replace("screen.checks", _CHECKS) if options.key else ""
+    selected = [key for key in keys if f"{key.plain}.".startswith(f"{path}.")] if path else [key for key in keys if "." not in key.plain]
+    if not selected:
+        near = difflib.get_close_matches(path, [key.plain for key in keys], n=1)
         raise UserError(
             f"there is no key `{options.key}`", where="config", cure=f"did you mean `{near[0]}`?" if near else "`rephrase config`"
         )
-    for key in chosen:
+    for key in selected:
         print(f"{key.path}  {key.takes}".rstrip())
         if key.meaning:
             print(textwrap.fill(key.meaning, 120, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False))

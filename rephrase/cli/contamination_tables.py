@@ -34,8 +34,8 @@ _TEXTS = {Tables.SCREENED: Tables.DOCUMENTS, Tables.JUDGED: Tables.GENERATIONS}
 
 
 @dataclass(slots=True)
-class Met:
-    """What one benchmark has met in one table."""
+class Overlap:
+    """What one benchmark and one table have in common. Written as it is under `--json`."""
 
     table: str
     benchmark: str
@@ -61,10 +61,10 @@ def contamination(run: Run, examples: int = 3, json: str | None = None, console:
         cure = "list {contamination: {benchmarks: [{name: …, paths: …}]}} under `screen.checks` or `filter.checks`"
         raise UserError("no check of this run looks for benchmarks", where="contamination", cure=cure)
     check_begun(run.output)
-    met = [one for table, check in checks for one in _met(run.output, table, check, examples)]
+    overlaps = [overlap for table, check in checks for overlap in _overlaps(run.output, table, check, examples)]
     if json:
-        storage.put(json, orjson.dumps([asdict(one) for one in met], option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
-    _print(met, console or Console(highlight=False))
+        storage.put(json, orjson.dumps([asdict(overlap) for overlap in overlaps], option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+    _print(overlaps, console or Console(highlight=False))
 
 
 def _cascades(run: Run) -> Iterator[tuple[Table, Cascade]]:
@@ -77,46 +77,46 @@ def _checks(cascade: Cascade) -> list[Contamination]:
     return [check for check in cascade.checks("") if isinstance(check, Contamination)]
 
 
-def _met(output: str, table: Table, check: Contamination, examples: int) -> list[Met]:
+def _overlaps(output: str, table: Table, check: Contamination, examples: int) -> list[Overlap]:
     index = load_index(check.settings.benchmarks)
     items = np.bincount(index.benchmark_of, minlength=len(index.benchmarks)).tolist()
-    found = {
-        benchmark.name: Met(table.path, benchmark.name, count + index.short[benchmark.name], count - index.templates[benchmark.name])
+    overlaps = {
+        benchmark.name: Overlap(table.path, benchmark.name, count + index.short[benchmark.name], count - index.templates[benchmark.name])
         for benchmark, count in zip(index.benchmarks, items, strict=True)
     }
     for path in objects_of(output, table):
         judged = tables.read(path, ["id", "scores"])
         scores = score_arrays(judged)
-        for name, met in found.items():
-            rows = scores.get(f"{check.name}.{name}", np.full(judged.num_rows, np.nan))
-            hits = np.flatnonzero(~np.isnan(rows))
-            met.rows += len(hits)
-            met.found = dict(Counter(met.found) + Counter(rows[hits].astype(int).tolist()))
-            wanted = judged.column("id").take(pa.array(hits[: examples - len(met.examples)]))
-            met.examples += (
-                _examples(storage.join(_TEXTS[table].folder(output), storage.name_of(path)), wanted, check) if len(wanted) else []
-            )
-    return list(found.values())
+        for name, overlap in overlaps.items():
+            items_of_rows = scores.get(f"{check.name}.{name}", np.full(judged.num_rows, np.nan))
+            hits = np.flatnonzero(~np.isnan(items_of_rows))
+            overlap.rows += len(hits)
+            overlap.found = dict(Counter(overlap.found) + Counter(items_of_rows[hits].astype(int).tolist()))
+            ids = judged.column("id").take(pa.array(hits[: examples - len(overlap.examples)]))
+            if len(ids):
+                overlap.examples += _examples(storage.join(_TEXTS[table].folder(output), storage.name_of(path)), ids, check)
+    return list(overlaps.values())
 
 
-def _examples(path: str, wanted: pa.ChunkedArray, check: Contamination) -> Iterator[dict[str, Any]]:
+def _examples(path: str, ids: pa.ChunkedArray, check: Contamination) -> Iterator[dict[str, Any]]:
     texts = tables.read(path, ["id", "text"])
-    texts = texts.filter(pc.is_in(texts.column("id"), wanted))
+    texts = texts.filter(pc.is_in(texts.column("id"), ids))
     hits = load_index(check.settings.benchmarks).find(texts.column("text").to_pylist())
     for identity, hit in zip(texts.column("id").to_pylist(), hits, strict=True):
         if hit:
             yield {"id": identity, "item": hit.item, "longest": hit.longest_match, "ratio": round(hit.ratio, 3), "excerpt": hit.excerpt}
 
 
-def _print(met: list[Met], console: Console) -> None:
+def _print(overlaps: list[Overlap], console: Console) -> None:
     table = Printed(title="benchmarks in the texts", title_justify="left")
     for column in ("benchmark", "items", "searched", "table", "rows with an item", "items found"):
         table.add_column(column, justify="left" if column in ("benchmark", "table") else "right")
-    for one in met:
-        table.add_row(escape(one.benchmark), f"{one.items:,}", f"{one.searched:,}", one.table, f"{one.rows:,}", f"{len(one.found):,}")
+    for overlap in overlaps:
+        counts = [f"{count:,}" for count in (overlap.items, overlap.searched)]
+        table.add_row(escape(overlap.benchmark), *counts, overlap.table, f"{overlap.rows:,}", f"{len(overlap.found):,}")
     console.print(table)
-    for one in met:
-        for example in one.examples:
-            place = f"{one.table} {example['id']} holds {example['ratio']:.0%} of item {example['item']} of {one.benchmark}"
+    for overlap in overlaps:
+        for example in overlap.examples:
+            place = f"{overlap.table} {example['id']} holds {example['ratio']:.0%} of item {example['item']} of {overlap.benchmark}"
             console.print(escape(f"{place}, {example['longest']} words in a run:"))
             console.print(f"    {escape(' '.join(example['excerpt'].split()))}", style="dim")

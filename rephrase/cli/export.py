@@ -6,6 +6,8 @@ import argparse
 import os
 from typing import Any
 
+from typing_extensions import override
+
 from rephrase.cli.options import add_run_options, key_values, load
 from rephrase.errors import UserError
 
@@ -50,6 +52,7 @@ def add_parser(commands: Any) -> None:
 class _Help(argparse.Action):
     """Prints the help and, after it, the formats that are there: they are looked for only now, as plugins may be slow to import."""
 
+    @override
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         parser.epilog = _formats()
         parser.print_help()

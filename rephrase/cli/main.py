@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from rephrase import __version__
 from rephrase.cli.options import add_run_options, load, with_spark
 from rephrase.errors import UserError
@@ -175,6 +177,7 @@ def _add_mix_options(parser: argparse.ArgumentParser) -> None:
 class _ShowPresets(argparse.Action):
     """Prints the presets and exits: the list needs no config."""
 
+    @override
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from rephrase.cli.mix_tables import print_presets
 

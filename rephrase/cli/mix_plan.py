@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rephrase.cli.mix_tables import print_material, print_plan
 from rephrase.errors import UserError
-from rephrase.spark.runtime.watched import watched
+from rephrase.spark.runtime.job import open_job
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.planning import make_plan, measure
@@ -22,7 +22,7 @@ def show_plan(run: Run, spark: LazySession) -> None:
     Raises what `mix` would raise; what material there is has then been printed.
     """
     inputs = find_inputs(run)
-    with watched(spark.get(), Tables.MIXTURE.folder(run.output)) as job:
+    with open_job(spark.get(), Tables.MIXTURE.folder(run.output)) as job:
         material = measure(run.mix, inputs, job)
         try:
             plan, _ = make_plan(run.mix, inputs, job, material)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from typing_extensions import override
 
 from rephrase.config.run import Run
 from rephrase.settings.meanings import meanings
@@ -25,23 +26,26 @@ def run_schema() -> dict[str, Any]:
 class _Generator(GenerateJsonSchema):
     """Pydantic's generator, with the meaning of each key, and with the short forms that our validators take."""
 
+    @override
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        made = super().model_schema(schema)
+        json_schema = super().model_schema(schema)
         for name, meaning in meanings(schema["cls"]).items():
-            if name in made.get("properties", {}):
-                made["properties"][name]["description"] = meaning
-        return made
+            if name in json_schema.get("properties", {}):
+                json_schema["properties"][name]["description"] = meaning
+        return json_schema
 
+    @override
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        made = super().function_before_schema(schema)
+        json_schema = super().function_before_schema(schema)
         function = schema["function"]["function"]
         if function is as_list:
-            return {"anyOf": [made["items"], made]}
-        return {"anyOf": [{"type": "string"}, made]} if function is as_models else made
+            return {"anyOf": [json_schema["items"], json_schema]}
+        return {"anyOf": [{"type": "string"}, json_schema]} if function is as_models else json_schema
 
+    @override
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        default = made.get("default")
+        json_schema = super().default_schema(schema)
+        default = json_schema.get("default")
         if isinstance(default, float) and not math.isfinite(default):  # JSON has no word for it
-            del made["default"]
-        return made
+            del json_schema["default"]
+        return json_schema

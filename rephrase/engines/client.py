@@ -62,7 +62,7 @@ class Client:
         self._answered = False
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`."""
+        """One completion per request, in order, as `Engine.complete` promises it."""
         prompts: list[list[int] | None] = [None] * len(requests)
         if self._prompter is not None:
             prompts = [self._prompter.token_ids(request.messages) for request in requests]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from typing_extensions import override
+
 from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.settings import EngineSettings, engines
 
@@ -16,12 +18,13 @@ class EchoSettings(EngineSettings):
     kind: Literal["echo"]
 
     @property
+    @override
     def model_name(self) -> str:
         """How rows name the model."""
         return Echo.model
 
+    @override
     def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Echo:
-        """See `EngineSettings.open`."""
         del gpu_addresses, logs
         return Echo()
 
@@ -34,8 +37,8 @@ class Echo(Engine):
     batch_size = 256
     concurrency = 1024
 
+    @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`."""
         return [_answer(request) for request in requests]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.client import Client
@@ -43,20 +44,22 @@ class EndpointSettings(EngineSettings):
     secret = frozenset({"extra_body"})
 
     @property
+    @override
     def model_name(self) -> str:
         """How rows name the model."""
         return self.model
 
     @property
+    @override
     def meaning(self) -> dict[str, Any]:
-        """See `EngineSettings.meaning`."""
         return {"chat_template_args": self.chat_template_args}
 
+    @override
     def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Endpoint:
-        """See `EngineSettings.open`."""
         del gpu_addresses, logs
         return Endpoint(self)
 
+    @override
     def check(self, *, here: bool = False) -> None:
         """Raise a `UserError` about what is wrong with the settings, without a word to the endpoint."""
         del here
@@ -100,10 +103,11 @@ class Endpoint(Engine):
             server = replace(server, extra_body=(arguments, *server.extra_body))
         self._client = Client(server, prompter, request_timeout=config.request_timeout, retries=config.retries, seeds=config.seeds)
 
+    @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`."""
         return await self._client.complete(requests)
 
+    @override
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()

@@ -83,12 +83,12 @@ class Recording:
             self._groups.append((file, number))
             entries = []
             for row, (digest, error, model, seed, attempts) in enumerate(zip(*columns, strict=True)):
-                if digest and self._wanted(error, model):
+                if digest and self._is_usable(error, model):
                     entries.append((_key(digest), place + row, (seed or 0) & 0xFFFFFFFF))
                     self._attempts = max(self._attempts, attempts or _ATTEMPTS)
             yield np.array(entries, _INDEX)
 
-    def _wanted(self, error: str | None, model: str | None) -> bool:
+    def _is_usable(self, error: str | None, model: str | None) -> bool:
         if error and (not self._errors or is_engine_error(error)):
             return False
         return self._model is None or model in (None, self._model)
@@ -96,7 +96,7 @@ class Recording:
     def _read_lines(self, file: str) -> None:
         for number, row in enumerate(_json_rows(file), start=1):
             try:
-                if self._wanted(row.get("error"), row.get("model")):
+                if self._is_usable(row.get("error"), row.get("model")):
                     self._lines.setdefault(row["request_digest"], _completion(row))
                     self._attempts = max(self._attempts, row.get("attempts") or _ATTEMPTS)
             except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from typing_extensions import override
+
 from rephrase.engines import recording
 from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.settings import EngineSettings, engines
@@ -24,20 +26,23 @@ class ReplaySettings(EngineSettings):
     model: str = "recorded"
 
     @property
+    @override
     def model_name(self) -> str:
         """How rows name the model."""
         return self.model
 
     @property
+    @override
     def notice(self) -> str:
         """That no model runs."""
         return f"no model runs; completions recorded from a language model are replayed from {self.path}"
 
+    @override
     def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Replay:
-        """See `EngineSettings.open`."""
         del gpu_addresses, logs
         return Replay(self)
 
+    @override
     def check(self, *, here: bool = False) -> None:
         """Raise a `UserError` if there are no files that could hold a recording."""
         del here
@@ -55,8 +60,9 @@ class Replay(Engine):
         self.concurrency = 4096
         self._path = config.path
 
+    @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`. A request that was never recorded gets the error `engine:not_recorded`."""
+        """A request that was never recorded gets the error `engine:not_recorded`."""
         recorded = recording.load_recording(self._path)
         return [recorded.find(request) or Completion("", "error", error=NOT_RECORDED) for request in requests]
 
@@ -74,25 +80,26 @@ class Reuse(Engine):
         """That of the engine itself; reused completions carry their own."""
         return self._engine.identity
 
+    @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`."""
         answers = [self._find(request) for request in requests]
         missing = [number for number, answer in enumerate(answers) if answer is None]
-        made = await self._engine.complete([requests[number] for number in missing]) if missing else []
-        for number, completion in zip(missing, made, strict=True):
+        completions = await self._engine.complete([requests[number] for number in missing]) if missing else []
+        for number, completion in zip(missing, completions, strict=True):
             answers[number] = completion
         return [answer for answer in answers if answer is not None]
 
     def _find(self, request: Request) -> Completion | None:
-        asked = replace(request, attempt=0) if self._any_attempt else request
-        answers = (one.find(asked) for one in self._recordings)
-        recorded = next((answer for answer in answers if answer), None)
+        first = replace(request, attempt=0) if self._any_attempt else request
+        completions = (earlier.find(first) for earlier in self._recordings)
+        recorded = next((completion for completion in completions if completion), None)
         return replace(recorded, reused=True) if recorded else None
 
+    @override
     async def figures(self) -> EngineFigures:
-        """See `Engine.figures`."""
         return await self._engine.figures()
 
+    @override
     async def close(self) -> None:
         """Close the engine."""
         await self._engine.close()

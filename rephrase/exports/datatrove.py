@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import orjson
+from typing_extensions import override
 
 from rephrase.exports.base import Objects, Row, Shard, TokenFormat, formats, joined
 from rephrase.exports.shard_note import ShardNote
@@ -32,6 +33,7 @@ class Datatrove(TokenFormat):
         self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
         self.dtype = self._dtype.name
 
+    @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A `.ds` with its index and metadata."""
         tokens, lengths = joined(rows, self._dtype)
@@ -41,6 +43,7 @@ class Datatrove(TokenFormat):
         objects = [(f"{name}.ds.index", ends.astype("<u8").tobytes()), (f"{name}.ds.metadata", about.encode()), (f"{name}.ds", tokens)]
         return Shard(objects, {"size": len(tokens)})
 
-    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # paths are relative
+    @override
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # paths are relative
         """The list of files."""
         return [(PATHS, orjson.dumps([{"path": f"{note.name}.ds", **note.details} for note in notes]))]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import orjson
 import zstandard
+from typing_extensions import override
 
 from rephrase.exports.base import Format, Row, Shard, formats
 
@@ -28,6 +29,7 @@ class Jsonl(Format):
     all_columns = True
     shard_bytes = _SHARD_BYTES
 
+    @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """One file."""
         data = zstandard.compress(b"".join(map(_line, rows)))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import orjson
+from typing_extensions import override
 
 from rephrase.exports.base import Objects, Row, Shard, TokenFormat, formats, joined
 from rephrase.exports.shard_note import ShardNote
@@ -33,6 +34,7 @@ class Litdata(TokenFormat):
     dtype = _DTYPE.name
     shard_bytes = _CHUNK_BYTES
 
+    @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """One chunk."""
         tokens, lengths = joined(rows, _DTYPE)
@@ -41,7 +43,8 @@ class Litdata(TokenFormat):
         data = b"".join([np.array([len(rows)], "<u4").tobytes(), offsets.astype("<u4").tobytes(), tokens])
         return Shard([(f"chunk-{name}.bin", data)], {"chunk_bytes": len(data)})
 
-    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # names are relative
+    @override
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # names are relative
         """`index.json`."""
         chunks = [
             {

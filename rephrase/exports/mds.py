@@ -58,6 +58,7 @@ class Mds(Format):
     def meaning(self) -> dict[str, Any]:
         return {"compress": True} if self.settings.compress else {}
 
+    @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """One shard; with compression a zstd file that the reader unpacks beside itself."""
         samples = [self._sample(row) for row in rows]
@@ -73,7 +74,8 @@ class Mds(Format):
         zipped = {"basename": f"{name}.mds.zstd", "bytes": len(packed), "hashes": {}}
         return Shard([(f"{name}.mds.zstd", packed)], {"raw_data": raw, "zip_data": zipped})
 
-    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # noqa: ARG002  # names are relative
+    @override
+    def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:  # names are relative
         """`index.json`."""
         shards = [{**self._about(), "samples": note.documents, **note.details} for note in notes]
         return [(INDEX, orjson.dumps({"version": 2, "shards": shards}, option=orjson.OPT_SORT_KEYS))]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import orjson
+from typing_extensions import override
 
 from rephrase import storage
 from rephrase.exports.base import Objects, Row, Shard, TokenFormat, formats, joined
@@ -39,6 +40,7 @@ class Megatron(TokenFormat):
         self._dtype = np.dtype("<u2" if vocabulary.size < _SMALL else "<i4")
         self.dtype = self._dtype.name
 
+    @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A `.bin` of tokens and its `.idx`."""
         tokens, lengths = joined(rows, self._dtype)
@@ -48,6 +50,7 @@ class Megatron(TokenFormat):
         index = head + lengths.astype("<i4").tobytes() + pointers.astype("<i8").tobytes() + documents.astype("<i8").tobytes()
         return Shard([(f"{name}.bin", tokens), (f"{name}.idx", index)], {})
 
+    @override
     def index(self, folder: str, notes: Sequence[ShardNote]) -> Objects:
         """The blend, with the prefixes as they are reached from everywhere."""
         blend = [part for note in notes for part in (note.tokens, storage.join(folder, note.name))]

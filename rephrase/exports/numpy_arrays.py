@@ -11,6 +11,7 @@ import gzip
 from collections.abc import Sequence
 
 import numpy as np
+from typing_extensions import override
 
 from rephrase.exports.base import Row, Shard, TokenFormat, formats, joined
 from rephrase.exports.vocabulary import Vocabulary
@@ -29,6 +30,7 @@ class NumpyArrays(TokenFormat):
         self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
         self.dtype = self._dtype.name
 
+    @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """The array and its documents."""
         tokens, lengths = joined(rows, self._dtype)

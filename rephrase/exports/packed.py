@@ -66,6 +66,7 @@ class Packed(TokenFormat):
         sequences, padding = manifest["sequences"], manifest["padding"]
         return f"in {sequences:,} sequences of {self.settings.sequence_length:,}, {padding:,} tokens of padding"
 
+    @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:
         """A Parquet file of sequences."""
         length = self.settings.sequence_length

@@ -193,10 +193,10 @@ def _next_batch(queue: Iterator[_Ask], again: deque[_Ask], size: int) -> list[_A
 
 
 async def _send(engine: Engine, batch: list[_Ask]) -> list[tuple[_Ask, Completion]]:
-    asked = [ask for ask in batch if ask.prompt.ready is None]
-    completions = await engine.complete([ask.request for ask in asked]) if asked else []
+    asks = [ask for ask in batch if ask.prompt.ready is None]
+    completions = await engine.complete([ask.request for ask in asks]) if asks else []
     ready = [(ask, ask.prompt.ready) for ask in batch if ask.prompt.ready is not None]
-    return [*zip(asked, completions, strict=True), *ready]
+    return [*zip(asks, completions, strict=True), *ready]
 
 
 def _take(ask: _Ask, completion: Completion) -> _Ask | None:
@@ -249,12 +249,12 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
 
 def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) -> None:
     """Raise a `UserError` where too many requests failed: of all, or of the first so many, be they answered or not."""
-    asked = tally.requests - tally.retried
+    requests = tally.requests - tally.retried
     if tally.engine_errors == tally.causes[CRASH] == 1:
         return  # one bad prompt ends no run, however few others its unit has
-    if tally.engine_errors > max_engine_errors * max(asked, first) and (not first or asked <= first):
+    if tally.engine_errors > max_engine_errors * max(requests, first) and (not first or requests <= first):
         cause, times = next((c, n) for c, n in tally.causes.most_common() if is_engine_error(c))
         raise UserError(
-            f"{tally.engine_errors} of {asked} requests of a unit failed, most often with `{cause}` ({times} times)",
+            f"{tally.engine_errors} of {requests} requests of a unit failed, most often with `{cause}` ({times} times)",
             cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
         )

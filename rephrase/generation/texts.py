@@ -25,7 +25,7 @@ def arrow_table(texts: Sequence[str] | pa.Table | pd.DataFrame, text: str) -> pa
         return texts
     if hasattr(texts, "to_records"):  # a pandas frame; pandas itself is not asked, as it may not be loaded
         return pa.Table.from_pandas(texts, preserve_index=False)
-    if isinstance(texts, str) or not all(isinstance(one, str) for one in texts):
+    if isinstance(texts, str) or not all(isinstance(item, str) for item in texts):
         raise UserError("texts are a list of strings, an Arrow table or a pandas frame", where="rewrite", cure="for example [text]")
     return pa.table({text: pa.array(list(texts), pa.string())})
 
@@ -49,12 +49,12 @@ def metadata_column(number: int) -> str:
     return f"metadata_{number}"
 
 
-def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
+def _fits(theirs: pa.DataType, ours: pa.DataType) -> bool:
     """Whether a column of the user's that is named as one of ours is likely to mean the same."""
-    if pa.types.is_map(wanted):
-        return bool(given == wanted)
-    alike = (pa.types.is_integer,) if pa.types.is_integer(wanted) else (pa.types.is_string, pa.types.is_large_string)
-    return any(is_alike(given) for is_alike in alike)
+    if pa.types.is_map(ours):
+        return bool(theirs == ours)
+    alike = (pa.types.is_integer,) if pa.types.is_integer(ours) else (pa.types.is_string, pa.types.is_large_string)
+    return any(is_alike(theirs) for is_alike in alike)
 
 
 def rows_of_texts(table: pa.Table, recipes: Sequence[Recipe], tokenizer: Tokenizer, metadata: Sequence[str]) -> list[Row]:

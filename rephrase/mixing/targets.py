@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rephrase.mixing.settings import Mix, Phase
 
 
-def targets(mix: Mix, pools: Sequence[Pool], available: Sequence[int], shrunk_to: int | None = None) -> list[list[int]]:
+def targets_of(mix: Mix, pools: Sequence[Pool], available: Sequence[int], shrunk_to: int | None = None) -> list[list[int]]:
     """The tokens that each pool shall give to each phase, of the tokens that its texts have.
 
     Without a budget, the largest mixture with these shares that the material and `max_epochs` allow, or one of `shrunk_to` tokens. With

@@ -121,9 +121,9 @@ class Members:
             self._decoder = None
         return plain
 
-    def _fill(self, wanted: int) -> bool:
-        """Have at least `wanted` unseen bytes, if the file holds as many; False if it holds none."""
-        while len(self._raw) - self._at < wanted:
+    def _fill(self, count: int) -> bool:
+        """Have at least `count` unseen bytes, if the file holds as many; False if it holds none."""
+        while len(self._raw) - self._at < count:
             data = self._stream.read(_READ)
             if not data:
                 break

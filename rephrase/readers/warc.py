@@ -66,7 +66,7 @@ class _Archive:
     def __init__(self, plain: Readable, file: str, config: Input, member: Members | None) -> None:
         self._window, self._file, self._config, self._member = Window(plain), file, config, member
         # A page is held back until what follows it has been seen: only then it is known to be whole.
-        self._held: Item | None = None
+        self._pending: Item | None = None
         self._record_at = 0
         self._damage_at = 0  # where damage begins if no record follows the last one
         self._record_end = -1  # of the last record's content; -1 before the first since reading began or was resumed
@@ -76,9 +76,9 @@ class _Archive:
         while start is not None:
             try:
                 for record in self._records(start):
-                    if self._held is not None:
-                        yield self._held
-                    self._held = self._item(record)
+                    if self._pending is not None:
+                        yield self._pending
+                    self._pending = self._item(record)
                 start = self._after_end()
             except OSError as error:
                 if self._window.failure:
@@ -86,9 +86,9 @@ class _Archive:
                 items, start = self._after_damage(start or 0, reason_of(error))
                 yield from items
         if self._member is not None and self._member.damage:
-            self._held = self._error(0, self._member.damage)
-        if self._held is not None:
-            yield self._held
+            self._pending = self._error(0, self._member.damage)
+        if self._pending is not None:
+            yield self._pending
 
     def _records(self, start: int) -> Iterator[Any]:
         from fastwarc.warc import ArchiveIterator
@@ -114,7 +114,7 @@ class _Archive:
         missing = self._record_end - self._window.end
         if missing <= 0 or (self._member is not None and self._member.damage):
             return None
-        self._held = self._error(self._record_at, f"the file ends inside a record, {missing} bytes early")
+        self._pending = self._error(self._record_at, f"the file ends inside a record, {missing} bytes early")
         return self._next_record(self._record_at + 1)
 
     def _next_record(self, start: int) -> int | None:
@@ -126,16 +126,16 @@ class _Archive:
         """After fastwarc gave up: what can be said of the records so far, and where the next one starts (None: nowhere)."""
         if self._member is not None and self._member.damage:
             return [], None  # `items` reports the member as a whole
-        held = [self._held] if self._held is not None else []
-        self._held = None
+        pending = [self._pending] if self._pending is not None else []
+        self._pending = None
         if self._record_end < 0:
-            return [*held, self._error(start, reason)], self._next_record(start)
+            return [*pending, self._error(start, reason)], self._next_record(start)
         end = self._record_end + len(RECORD_END)
         following = self._next_record(self._record_at + 1)
         if following is None or following > end:
-            return [*held, self._error(self._damage_at, reason)], following
+            return [*pending, self._error(self._damage_at, reason)], following
         if following == end:  # the next record is where it should be and cannot be read: resuming there says why
-            return held, following
+            return pending, following
         return [self._error(self._record_at, "the record is longer or shorter than it says")], following
 
     def _item(self, record: Any) -> Item | None:
@@ -171,12 +171,12 @@ class _Archive:
         return self._document(record, body, kind, record.http_charset)
 
     def _body(self, record: Any) -> bytes | Item:
-        wanted: int = record.content_length
-        if wanted > MAX_PAGE_BYTES:
-            return Dropped("long", wanted)
-        body: bytes = record.reader.read(wanted)
-        if len(body) < wanted:
-            return self._error(self._record_at, f"the record ends {wanted - len(body)} bytes early")
+        length: int = record.content_length
+        if length > MAX_PAGE_BYTES:
+            return Dropped("long", length)
+        body: bytes = record.reader.read(length)
+        if len(body) < length:
+            return self._error(self._record_at, f"the record ends {length - len(body)} bytes early")
         return body
 
     def _document(self, record: Any, body: bytes, kind: str, charset: str | None) -> Item:

@@ -37,7 +37,7 @@ def _by_default(entry: Entry) -> Recipe:
 def options_of(name: str) -> dict[str, Any]:
     """The options of a recipe of the catalogue, with their defaults; none for a recipe that is not there."""
     entry = _entries().get(name)
-    return entry.options_given(entry.example).model_dump() if entry else {}
+    return entry.own_options(entry.example).model_dump() if entry else {}
 
 
 def _entries() -> dict[str, Entry]:
@@ -68,7 +68,7 @@ def find_recipes(recipe: str | Mapping[str, Any] | Recipe) -> list[Recipe]:
 
 
 def _built(use: RecipeUse) -> list[Recipe]:
-    chosen = [entry.build(entry.options_given(use.options), use.sampling) for entry in matching(use.use)]
+    chosen = [entry.build(entry.own_options(use.options), use.sampling) for entry in matching(use.use)]
     if use.document_first:
         changed = [replace(recipe, steps=tuple(_document_first(step) for step in recipe.steps)) for recipe in chosen]
         if any(recipe.steps[0].prefix is None for recipe in changed):

@@ -19,7 +19,7 @@ from rephrase.recipes.list_rows import ListRows, read_list
 from rephrase.recipes.parsers import fields_of_parser, parser_of
 from rephrase.recipes.prompts import check, names_in
 from rephrase.recipes.registry import Entry
-from rephrase.recipes.sections import Asked, FamilyFile, RowsSection, SamplingSection, Shared, StepSection, Style
+from rephrase.recipes.sections import FamilyFile, RowsSection, SamplingSection, Shared, StepFields, StepSection, Style
 from rephrase.recipes.template import TemplateStep
 from rephrase.settings.paths import SHIPPED_LISTS, ListFile
 from rephrase.settings.section import Section
@@ -82,9 +82,9 @@ def _type_of(default: Any) -> Any:
 
 
 def _build(options: Section, sampling: SamplingSection, *, full: str, family: FamilyFile, style: Style, spot: str) -> Recipe:
-    made = _recipe(full, family, style, _with_lists(options.model_dump(), {**family.options, **style.options}), spot)
-    steps = tuple(replace(step, sampling=sampling.over(step.sampling)) for step in made.steps if isinstance(step, TemplateStep))
-    return replace(made, steps=steps)
+    recipe = _recipe(full, family, style, _with_lists(options.model_dump(), {**family.options, **style.options}), spot)
+    steps = tuple(replace(step, sampling=sampling.over(step.sampling)) for step in recipe.steps if isinstance(step, TemplateStep))
+    return replace(recipe, steps=steps)
 
 
 def _recipe(full: str, family: FamilyFile, style: Style, options: Mapping[str, Any], spot: str) -> Recipe:
@@ -108,7 +108,7 @@ def _recipe(full: str, family: FamilyFile, style: Style, options: Mapping[str, A
 
 
 def _only_step(style: Style) -> StepSection:
-    return StepSection(name="rewrite", prompt=style.prompt or "", **{name: getattr(style, name) for name in Asked.__annotations__})
+    return StepSection(name="rewrite", prompt=style.prompt or "", **{name: getattr(style, name) for name in StepFields.__annotations__})
 
 
 def _step(
@@ -146,7 +146,7 @@ def _step(
         samples=first("samples", 1),
         of=of,
         each=section.each,
-        examples=tuple((asked.strip(), answered.strip()) for asked, answered in section.examples),
+        examples=tuple((question.strip(), answer.strip()) for question, answer in section.examples),
         raw=section.raw,
         choose=tuple(section.choose.items()),
         draws=_number(section.draws, options, spot),
@@ -172,12 +172,12 @@ def _check_names(step: TemplateStep, before: list[TemplateStep], known: set[str]
     required = {"passage"} if step.of is None and grounded else set()
     check(step.prompt.replace("{lines}", "{passage}{lines}"), filled, required, spot)
     check(step.system or "", filled, set(), spot)
-    given = fields_of_parser(step.parser, step.parser_settings)
-    if unknown := [name for name, _ in step.keep if name not in given]:
-        cure = f"it gives: {', '.join(given)}" if given else "for example `parser: score` with `keep: {score: 4}`"
+    fields = fields_of_parser(step.parser, step.parser_settings)
+    if unknown := [name for name, _ in step.keep if name not in fields]:
+        cure = f"it gives: {', '.join(fields)}" if fields else "for example `parser: score` with `keep: {score: 4}`"
         raise UserError(f"`keep` needs `{unknown[0]}`, which the parser `{step.parser}` does not give", where=spot, cure=cure)
     if step.text:
-        check(step.text, filled | {step.name, *given}, set(), spot)
+        check(step.text, filled | {step.name, *fields}, set(), spot)
 
 
 def _number(value: int | str, options: Mapping[str, Any], spot: str) -> int:

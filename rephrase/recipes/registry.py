@@ -31,9 +31,10 @@ class Entry:
         """Itself alone, by its name."""
         return {self.name: self}
 
-    def options_given(self, given: Mapping[str, Any], context: Any = None) -> Any:
+    def own_options(self, options: Mapping[str, Any], context: Any = None) -> Any:
         """The options as an object of their class, from those of several recipes. Raises pydantic's `ValidationError`."""
-        return self.options.model_validate({key: given[key] for key in given if key in self.options.model_fields}, context=context)
+        own = {key: value for key, value in options.items() if key in self.options.model_fields}
+        return self.options.model_validate(own, context=context)
 
 
 class Source(Protocol):

@@ -33,15 +33,15 @@ class SamplingSection(Section):
     ignore_eos: bool | None = None
 
     @model_serializer(mode="wrap")
-    def _given(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _set_fields(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in fields(self).items() if value is not None}
 
     def over(self, base: Sampling) -> Sampling:
         """`base` with the fields that are set here replaced."""
-        given = self.model_dump()
-        if "stop" in given:
-            given["stop"] = tuple(given["stop"])
-        return replace(base, **given)
+        fields = self.model_dump()
+        if "stop" in fields:
+            fields["stop"] = tuple(fields["stop"])
+        return replace(base, **fields)
 
 
 class Shared(Section):
@@ -63,8 +63,8 @@ class Shared(Section):
     """Only so many characters at the beginning of each document; goes with `passage_tokens: document`."""
 
 
-class Asked(Shared):
-    """What a step says beside its prompt."""
+class StepFields(Shared):
+    """What a step says beside its prompt: a recipe of one step says it itself."""
 
     examples: list[tuple[str, str]] = []
     raw: bool = False
@@ -75,7 +75,7 @@ class Asked(Shared):
     keep: dict[str, float] = {}
 
 
-class StepSection(Asked):
+class StepSection(StepFields):
     """One round of prompts."""
 
     name: str
@@ -99,7 +99,7 @@ class RowsSection(Section):
     """What stands for the document's text."""
 
 
-class Style(Asked):
+class Style(StepFields):
     """One recipe of a family, of one step or of several; what it leaves out is the family's."""
 
     summary: str = ""

@@ -83,7 +83,7 @@ class RecipeUse(Section):
         valid: dict[str, Any] = {}
         for entry in entries:
             try:
-                section = entry.options_given(options, info.context)
+                section = entry.own_options(options, info.context)
             except ValidationError as failure:
                 raise nested(failure, entry.options, cure=f"`rephrase recipes show {entry.name}` shows the options") from None
             valid |= section.model_dump(mode="json", exclude_unset=True)

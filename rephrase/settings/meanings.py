@@ -11,7 +11,7 @@ from rephrase.settings.section import Section
 
 def meanings(section: type[Section]) -> dict[str, str]:
     """What stands as a string below each key in the source of the class and of those that it extends; nothing for classes without one."""
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for part in reversed(section.__mro__):
         if not issubclass(part, Section) or part is Section:
             continue
@@ -23,5 +23,5 @@ def meanings(section: type[Section]) -> dict[str, str]:
         assert isinstance(body, ast.ClassDef)
         for key, text in zip(body.body, body.body[1:], strict=False):
             if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                told[ast.unparse(key.target)] = " ".join(str(text.value.value).split())
-    return told
+                texts[ast.unparse(key.target)] = " ".join(str(text.value.value).split())
+    return texts

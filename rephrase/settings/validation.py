@@ -116,9 +116,9 @@ def _user_error(section: type[Any], failure: ValidationError, data: Any, where: 
         return UserError(f"the key `{key}` is missing", where=spot, cure=_MISSING_KEY)
     message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
-    shown = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""
-    told = f"`{key}`: {message}{shown}" if key else message
-    return UserError(told, where=spot, cure=own or cure.replace("{section}", key.split(".")[0]))
+    instead = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""
+    what = f"`{key}`: {message}{instead}" if key else message
+    return UserError(what, where=spot, cure=own or cure.replace("{section}", key.split(".")[0]))
 
 
 def _location(error: ErrorDetails, data: Any) -> Place:
@@ -143,10 +143,10 @@ def _keys_at(section: type[Any], location: Place) -> list[str]:
         if mappings:  # the part is one of its keys
             current = get_args(mappings[0])[1]
             continue
-        holder = next((one for one in sections_of(current) if part in one.model_fields), None)
+        holder = next((inner for inner in sections_of(current) if part in inner.model_fields), None)
         if holder is not None:
             current = holder.model_fields[part].annotation
-    return sorted({name for one in sections_of(current) for name in one.model_fields})
+    return sorted({name for inner in sections_of(current) for name in inner.model_fields})
 
 
 def sections_of(annotation: Any) -> list[type[Section]]:

@@ -56,8 +56,8 @@ def store_of(path: str) -> Store:
     if not separator or "/" in scheme:
         return _LOCAL
     if scheme not in stores:
-        known = ", ".join(f"{name}://" for name in stores.names())
-        cure = f"write a path, or a URL of {known}; a package can add a store"
+        schemes = ", ".join(f"{name}://" for name in stores.names())
+        cure = f"write a path, or a URL of {schemes}; a package can add a store"
         raise UserError(f"there is no store for {scheme}://", where=path, cure=cure)
     return _store(scheme)
 

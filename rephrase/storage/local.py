@@ -20,8 +20,9 @@ _PARTS = 1024  # that Linux writes with one call
 class Local(Store):
     """The file systems that are mounted on this machine. Locations are paths, without a scheme."""
 
+    @override
     def create(self, path: str, data: Sequence[bytes | memoryview], *, durable: bool = True) -> bool:
-        """As every store; durable means that the disk has it."""
+        """Durable means that the disk has it."""
         if os.path.exists(path):
             return False
         temporary = _write_temporary(path, data, durable=durable)
@@ -30,6 +31,7 @@ class Local(Store):
         finally:
             os.unlink(temporary)
 
+    @override
     def create_from(self, path: str, local: str) -> bool:
         """The file `local` under another name, which must be of the same file system."""
         with open(local, "rb") as file:
@@ -37,8 +39,9 @@ class Local(Store):
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         return _link(local, path)
 
+    @override
     def put(self, path: str, data: bytes) -> None:
-        """As every store. Raises `UserError` where a folder has the name."""
+        """Raises `UserError` where a folder has the name."""
         if os.path.isdir(path):
             raise UserError("cannot write: there is a folder of this name", where=path, cure="give the path of a file")
         os.replace(_write_temporary(path, [data]), path)
@@ -57,6 +60,7 @@ class Local(Store):
     def size_of(self, path: str) -> int | None:
         return os.path.getsize(path) if os.path.isfile(path) else None
 
+    @override
     def exists(self, path: str) -> bool:
         """Whether a file or a folder is there."""
         return os.path.exists(path)
@@ -75,8 +79,9 @@ class Local(Store):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
+    @override
     def list_files(self, folder: str) -> Iterator[FileInfo]:
-        """As every store. Raises `UserError` for a folder that may not be read."""
+        """Raises `UserError` for a folder that may not be read."""
         files = []
         with readable(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.scandir(folder).close()  # the walk passes over what it cannot read
@@ -123,11 +128,11 @@ def _write_parts(file: int, data: Sequence[bytes | memoryview]) -> None:
     for at in range(0, len(parts), _PARTS):
         waiting = parts[at : at + _PARTS]
         while waiting:
-            written = os.writev(file, waiting)
-            while waiting and written >= len(waiting[0]):
-                written -= len(waiting.pop(0))
+            size = os.writev(file, waiting)
+            while waiting and size >= len(waiting[0]):
+                size -= len(waiting.pop(0))
             if waiting:
-                waiting[0] = waiting[0][written:]
+                waiting[0] = waiting[0][size:]
 
 
 def _link(temporary: str, path: str) -> bool:

@@ -83,8 +83,9 @@ def _errors(path: str) -> Iterator[None]:
 class S3(Store):
     """Amazon's object store and those that speak its protocol (AWS_ENDPOINT_URL). `create` is a single-part PUT with `If-None-Match: *`."""
 
+    @override
     def create(self, path: str, data: Sequence[bytes | memoryview], *, durable: bool = True) -> bool:
-        """As every store. What is stored is durable at any rate."""
+        """What is stored is durable at any rate."""
         del durable
         return _create(path, b"".join(data))
 

@@ -21,7 +21,7 @@ from rephrase.errors import UserError
 from rephrase.notes import Note
 
 SomeNote = TypeVar("SomeNote", bound=Note)
-Told = TypeVar("Told")
+Result = TypeVar("Result")
 
 DATA = "data"  # holds Parquet alone where other files lie beside, as most readers want all of a folder to be Parquet
 
@@ -135,7 +135,7 @@ def _row_groups(file: pq.ParquetFile) -> tuple[int, ...]:
     return tuple(file.metadata.row_group(number).num_rows for number in range(file.num_row_groups))
 
 
-def _side_by_side(read_one: Callable[[str], Told], paths: Iterable[str]) -> Iterator[Told]:
+def _side_by_side(read_one: Callable[[str], Result], paths: Iterable[str]) -> Iterator[Result]:
     waiting = iter(paths)
     with ThreadPoolExecutor(_READERS) as pool:
         while some := list(itertools.islice(waiting, _FOOTERS)):

@@ -56,7 +56,8 @@ class Tokenizer:
             encodings = self._inner.encode_batch_fast(list(texts), add_special_tokens=False)
             ids = [np.array(encoding.ids, np.uint32) for encoding in encodings]
         # Special tokens that are no pieces of the model are safe by now; others, and those that only look like control tokens, are not.
-        return [self._encode_parts(text) if np.isin(one, self._control_ids).any() else one for text, one in zip(texts, ids, strict=True)]
+        parts = zip(texts, ids, strict=True)
+        return [self._encode_parts(text) if np.isin(tokens, self._control_ids).any() else tokens for text, tokens in parts]
 
     def _encode_parts(self, text: str) -> NDArray[np.uint32]:
         controls = set(self._control_ids.tolist())

@@ -53,12 +53,12 @@ def final_answer(text: str) -> str | None:
     return str(numbers[-1]) if numbers else None
 
 
-def same_answer(given: str, gold: str) -> bool:
+def same_answer(answer: str, gold: str) -> bool:
     """Whether two answers have the same value: numbers, with or without units and separators, fractions, percentages, expressions.
 
     A percentage equals the number with the sign left out, and its hundredth: sources differ in what they leave out.
     """
-    first, second = _clean(given), _clean(gold)
+    first, second = _clean(answer), _clean(gold)
     if not first or not second or len(first) > _LONGEST or len(second) > _LONGEST:
         return False
     if "".join(first.split()).casefold() == "".join(second.split()).casefold():

@@ -41,7 +41,7 @@ def run_program(source: str) -> Run:
         raise ProgramError("too_long")
     names: dict[str, Fraction] = {}
     lines: list[tuple[str, str, Fraction]] = []
-    written: list[str] = []
+    annotated: list[str] = []
     value: Fraction | None = None
     for statement in body:
         if value is not None:
@@ -52,17 +52,17 @@ def run_program(source: str) -> Run:
             name = statement.targets[0].id
             names[name] = _value(statement.value, names)
             lines.append((name, ast.unparse(statement.value), names[name]))
-            written.append(f"{name} = {ast.unparse(statement.value)}  # {plain(names[name])}")
+            annotated.append(f"{name} = {ast.unparse(statement.value)}  # {plain(names[name])}")
         elif isinstance(statement, ast.Return) and statement.value is not None:
             value = _value(statement.value, names)
-            written.append(f"return {ast.unparse(statement.value)}  # {plain(value)}")
+            annotated.append(f"return {ast.unparse(statement.value)}  # {plain(value)}")
         else:
             raise ProgramError("statement")
     if value is None:
         if not lines:
             raise ProgramError("no_value")
         value = lines[-1][2]
-    return Run(value, tuple(lines), "\n".join(written))
+    return Run(value, tuple(lines), "\n".join(annotated))
 
 
 def plain(value: Fraction) -> str:

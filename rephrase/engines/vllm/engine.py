@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
 from rephrase.engines.client import DIED, Client
 from rephrase.engines.connection import Server
@@ -58,10 +60,11 @@ class Vllm(Engine):
         self._info: servers.ServerInfo | None = None
         self._client: Client | None = None
         self._isolation = Isolation(functools.partial(self._together, alone=True), self._prove)
-        self._held = contextlib.ExitStack()
+        self._server_use = contextlib.ExitStack()
 
+    @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`. The first call waits for the server to start, which takes minutes for a large model."""
+        """The first call waits for the server to start, which takes minutes for a large model."""
         answers = await self._call(requests)
         if _died(answers):
             answers = await self._ask_again(requests, answers, self._call)
@@ -69,17 +72,19 @@ class Vllm(Engine):
             answers = await self._ask_again(requests, answers, self._isolation.complete)
         return answers
 
+    @override
     async def figures(self) -> EngineFigures:
-        """See `Engine.figures`: tokens looked up in the prefix cache, and those found there."""
+        """Tokens looked up in the prefix cache, and those found there."""
         if self._info is None:
             return EngineFigures()
         return await asyncio.to_thread(servers.figures, self._info)
 
+    @override
     async def close(self) -> None:
         """Close the connections; the server stays up for the executor's next task."""
         if self._client is not None:
             await self._client.close()
-        self._held.close()
+        self._server_use.close()
         self._client = self._info = None
 
     async def _call(self, requests: Sequence[Request]) -> list[Completion]:
@@ -116,8 +121,8 @@ class Vllm(Engine):
         async with self._starting:
             if self._info is None:
                 self._info = await self._start()
-                self._held.close()
-                self._held.enter_context(servers.in_use(self._info))
+                self._server_use.close()
+                self._server_use.enter_context(servers.in_use(self._info))
             if self._client is None:
                 self._client = self._new_client(self._info)
             return self._client, self._info
@@ -179,7 +184,7 @@ def _died(answers: Sequence[Completion]) -> bool:
 
 
 def find_or_start(launch: Launch, owner: Process) -> servers.ServerInfo:
-    """See `servers.find_or_start`; also raises a `UserError` where vLLM is not installed."""
+    """The executor's server, as `servers.find_or_start` gives it. Raises `UserError` also where vLLM is not installed."""
     check_installed(launch.where)
     return servers.find_or_start(launch, owner)
 

@@ -45,7 +45,7 @@ class Isolation:
         self._failure: UserError | None = None
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        """See `Engine.complete`."""
+        """One completion per request, in order. Raises `UserError` where the server dies without one of them to blame."""
         call = [_Suspect(request) for request in requests]
         self._waiting.append(call)
         async with self._turn:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import orjson
 from pydantic import Field
+from typing_extensions import override
 
 from rephrase.engines.base import Engine
 from rephrase.engines.settings import EngineSettings, engines
@@ -50,23 +51,26 @@ class VllmSettings(EngineSettings):
     secret = frozenset({"env", "args"})
 
     @property
+    @override
     def model_name(self) -> str:
         """How rows name the model: never by a path, so that ids are the same wherever the model lies."""
         is_path = os.path.isabs(self.model) or self.model.startswith(("s3://", "."))
         return self.name or (self.model.rstrip("/").rsplit("/", 1)[-1] if is_path else self.model)
 
     @property
+    @override
     def meaning(self) -> dict[str, Any]:
-        """See `EngineSettings.meaning`."""
         return {"revision": self.revision, "chat_template_args": self.chat_template_args}
 
+    @override
     def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Engine:
-        """See `EngineSettings.open`. The server starts with the first request."""
+        """The server starts with the first request."""
         engine: Engine = import_module(_ENGINE).Vllm(self, gpu_addresses, logs=logs)
         return engine
 
+    @override
     def check(self, *, here: bool = False) -> None:
-        """See `EngineSettings.check`. The model's folder is looked for on this machine; vLLM only where tasks run `here`, too."""
+        """The model's folder is looked for on this machine; vLLM only where tasks run `here`, too."""
         check_model(self)
         if here:
             check_installed(self.model)

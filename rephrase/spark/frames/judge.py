@@ -12,8 +12,8 @@ from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, judged_row
 from classifiers.settings import Filter, filter_of
 from rephrase.recipes.base import Recipe
 from rephrase.records import JUDGED, content_id, require_columns
+from rephrase.spark.runtime.frame_job import FrameJob
 from rephrase.spark.runtime.pyspark_internals import to_spark_schema
-from rephrase.spark.runtime.unwatched import Unwatched
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def judge(
     originals = documents.select(ids.alias(_KEY), texts.alias(_beside("text")), *labels).dropDuplicates([_KEY])
     rows = generations.select(*GENERATION_COLUMNS)
     joined = rows.join(originals, rows["document_id"] == originals[_KEY], "left")
-    return joined.mapInArrow(Unwatched(generations.sparkSession).reporting(body), to_spark_schema(JUDGED))
+    return joined.mapInArrow(FrameJob(generations.sparkSession).reporting(body), to_spark_schema(JUDGED))
 
 
 def _beside(name: str) -> str:

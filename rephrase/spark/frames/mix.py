@@ -16,12 +16,12 @@ from rephrase.mixing import selection
 from rephrase.mixing.settings import Mix
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, require_columns
 from rephrase.settings.validation import validate
+from rephrase.spark.runtime.frame_job import FrameJob
 from rephrase.spark.runtime.pyspark_internals import to_spark_schema
-from rephrase.spark.runtime.unwatched import Unwatched
 from rephrase.spark.stages.mix.candidates import Batch, batch_of, tables_wanted, with_scores
 from rephrase.spark.stages.mix.exchange import ROWS
 from rephrase.spark.stages.mix.planning import make_plan
-from rephrase.spark.stages.mix.scatter import drawn
+from rephrase.spark.stages.mix.scatter import rows_drawn
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -69,30 +69,30 @@ def mix(
     [10, 10, 10, 10]
     """
     settings: Mix = mix if isinstance(mix, Mix) else validate(Mix, dict(mix), "mix")
-    frames = _wanted_frames(settings, {"documents": documents, "judged": judged})
-    candidates, job = _FrameCandidates(frames), Unwatched(next(iter(frames.values())).sparkSession)
+    frames = _frames_drawn_from(settings, {"documents": documents, "judged": judged})
+    candidates, job = _FrameCandidates(frames), FrameJob(next(iter(frames.values())).sparkSession)
     plan, marks = make_plan(settings, candidates, job)
     if marks is not None:
         marks.unpersist()
 
-    def taken(batch: Batch) -> Iterator[pa.RecordBatch]:
-        for rows in drawn(batch, settings, plan, 1):
+    def body(batch: Batch) -> Iterator[pa.RecordBatch]:
+        for rows in rows_drawn(batch, settings, plan, 1):
             yield from rows.to_batches()
 
     from pyspark.sql.functions import col
 
     schema = to_spark_schema(ROWS.append(pa.field("stretch", pa.int64())))
-    rows = candidates.mapped(job, settings, marks, taken, schema, with_text=True).withColumn("part", col("stretch").cast("int"))
+    rows = candidates.mapped(job, settings, marks, body, schema, with_text=True).withColumn("part", col("stretch").cast("int"))
     placed = rows.repartitionById(sum(plan.files), "part").sortWithinPartitions("place", "id", "epoch")
     return placed.select(*MIXTURE.names, *(("part", "place") if order else ()))
 
 
-def _wanted_frames(mix: Mix, given: Mapping[str, DataFrame | None]) -> dict[str, DataFrame]:
+def _frames_drawn_from(mix: Mix, frame_of: Mapping[str, DataFrame | None]) -> dict[str, DataFrame]:
     """The frames that components draw from. Raises `UserError` for one that is not given, or lacks a column."""
     frames = {}
     for table, is_wanted in tables_wanted(mix).items():
         name = table.path
-        frame = given[name]
+        frame = frame_of[name]
         if is_wanted and frame is None:
             cure = f"give `{name}`, or let all components select the other origin: `origin` or `recipe`"
             raise UserError(f"components draw from `{name}`, which is None", where="mix", cure=cure)

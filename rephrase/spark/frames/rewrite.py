@@ -13,9 +13,9 @@ from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import find_recipes
 from rephrase.records import DOCUMENT, GENERATION, require_columns
+from rephrase.spark.runtime.frame_job import FrameJob
 from rephrase.spark.runtime.gpus import discovery_script, executor_gpus
 from rephrase.spark.runtime.pyspark_internals import to_spark_schema
-from rephrase.spark.runtime.unwatched import Unwatched
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -69,16 +69,16 @@ def rewrite(
 
     from pyspark.sql.functions import lit
 
-    known = [frame[name].cast(_ddl(name)).alias(name) for name, given in frame.dtypes if _fits(name, given) and name != text]
+    known = [frame[name].cast(_ddl(name)).alias(name) for name, kind in frame.dtypes if _fits(name, kind) and name != text]
     ids = frame[id] if id else lit(None)
     named = [frame[name].cast("string").alias(metadata_column(number)) for number, name in enumerate(metadata)]
     texts = frame.select(frame[text].cast("string").alias("text"), ids.cast("string").alias("id"), *known, *named)
-    return texts.mapInArrow(Unwatched(frame.sparkSession).reporting(body), to_spark_schema(GENERATION))
+    return texts.mapInArrow(FrameJob(frame.sparkSession).reporting(body), to_spark_schema(GENERATION))
 
 
-def _fits(name: str, given: str) -> bool:
+def _fits(name: str, kind: str) -> bool:
     """Whether a column of the user's is one that documents take over."""
-    return name in KNOWN and given in {"bigint": _INTEGERS, "int": _INTEGERS, _MAP: (_MAP,)}.get(_ddl(name), ("string",))
+    return name in KNOWN and kind in {"bigint": _INTEGERS, "int": _INTEGERS, _MAP: (_MAP,)}.get(_ddl(name), ("string",))
 
 
 def _ddl(name: str) -> str:

@@ -46,11 +46,11 @@ class Sums(Generic[SomeNote]):
         self._sum = kind()
 
     def add(self, note: SomeNote) -> None:
-        """See `Account.add`."""
+        """Add the note of a finished unit to the sum."""
         self._sum += note
 
     def describe(self, seconds: float) -> str:
-        """See `Account.describe`."""
+        """A few words about the sum; `seconds` is how long the stage has been at work."""
         return self._describe(self._sum, seconds)
 
 

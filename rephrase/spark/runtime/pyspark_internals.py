@@ -135,4 +135,4 @@ def standalone_gpus(executor: int) -> tuple[str, ...]:
         resources = json.loads(Path(arguments[arguments.index("--resourcesFile") + 1]).read_text())
     except (OSError, ValueError, IndexError):
         return ()
-    return next((tuple(one["addresses"]) for one in resources if one["id"]["resourceName"] == "gpu"), ())
+    return next((tuple(resource["addresses"]) for resource in resources if resource["id"]["resourceName"] == "gpu"), ())

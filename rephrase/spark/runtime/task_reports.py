@@ -65,7 +65,7 @@ class Reports:
         def reported(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             broke_off = False
 
-            def given() -> Iterator[pa.RecordBatch]:
+            def all_batches() -> Iterator[pa.RecordBatch]:
                 nonlocal broke_off
                 try:
                     yield from whole_input(batches)
@@ -74,7 +74,7 @@ class Reports:
                     raise
 
             try:
-                yield from body(given())
+                yield from body(all_batches())
             except Exception as error:
                 if broke_off:
                     raise

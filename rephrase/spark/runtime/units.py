@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from rephrase import storage
-from rephrase.spark.runtime.watched import watched
+from rephrase.spark.runtime.job import open_job
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ def run_units(
     if not tasks:
         return
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
-    with watched(spark, folder, tasks) as job:
+    with open_job(spark, folder, tasks) as job:
         items, reports = job.folder, job.reports
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -20,8 +20,8 @@ from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, s
 from rephrase import storage
 from rephrase.notes import DuplicatesNote
 from rephrase.records import DUPLICATE, KEEP
+from rephrase.spark.runtime.job import Job, open_job
 from rephrase.spark.runtime.progress import console
-from rephrase.spark.runtime.watched import Job, watched
 from rephrase.spark.stages.base import Table, Tables
 from rephrase.spark.stages.dropped import DONE, duplicates_of, folders_of, without_dropped
 from rephrase.spark.stages.ledger import claim, replace_other, stage_note
@@ -77,7 +77,7 @@ def find_duplicates(run: Run, spark: LazySession, table: Table, *, replace: bool
         return
     settings = run.dedup
     console.print(f"dedup ({table.path}): {len(searched.paths):,} objects to search")
-    with watched(spark.get(), folder) as job:
+    with open_job(spark.get(), folder) as job:
         counts = _search(job, searched, settings.min_similarity, folder)
     storage.create(storage.join(folder, DONE), orjson.dumps(counts))
     console.print(f"dedup ({table.path}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay")
@@ -92,16 +92,16 @@ def meaning_of(run: Run, table: Table) -> Meaning:
     """What the duplicates of a table depend on. Raises `UserError` where it is missing."""
     assert run.dedup is not None
     objects_of(run.output, table)
-    needed = [one for one in searched_tables(table) if tables.objects(one.folder(run.output))]
+    needed = [source for source in searched_tables(table) if tables.objects(source.folder(run.output))]
     needed += [Tables.SCREENED] if Tables.SCREENED.is_configured(run) else []
-    digests = {one.path: stage_note(one.folder(run.output))["digest"] for one in needed}
+    digests = {source.path: stage_note(source.folder(run.output))["digest"] for source in needed}
     content = {"tables": digests, "dedup": run.dedup.model_dump(mode="json")}
     return Meaning(content, Defaults(below={"dedup": defaults_of(type(run.dedup))}))
 
 
 def _searched(run: Run, settings: Dedup, table: Table) -> _Searched:
     objects_of(run.output, table)
-    objects = {one: tables.objects(one.folder(run.output)) for one in searched_tables(table)}
+    objects = {source: tables.objects(source.folder(run.output)) for source in searched_tables(table)}
     folders = folders_of(run, Tables.DOCUMENTS)
     folders = folders[:-1] if table is Tables.DOCUMENTS else folders  # the last says what this search finds
     documents = objects[Tables.DOCUMENTS]
@@ -188,9 +188,9 @@ def _pairs(batches: Iterator[pa.RecordBatch], min_similarity: float) -> Iterator
                     continue  # alone with its key, as most are
             for row in batch.slice(start, end - start).to_pylist():
                 head = _Head(row["node"], row["document"], row["object"], np.frombuffer(row["sketch"], np.uint8))
-                like = next((one for one in heads if one.like(head, min_similarity)), None)
-                if like is not None:
-                    pairs.append((like.node, like.object, head.node, head.object))
+                first = next((earlier for earlier in heads if earlier.like(head, min_similarity)), None)
+                if first is not None:
+                    pairs.append((first.node, first.object, head.node, head.object))
                 elif len(heads) < _HEADS:
                     heads.append(head)
         if pairs:

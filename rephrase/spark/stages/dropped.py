@@ -32,7 +32,7 @@ def folders_of(run: Run, table: Table) -> tuple[str, ...]:
 
 def _dropping(run: Run, table: Table) -> list[Table]:
     dropping = [Tables.SCREENED, Tables.DUPLICATE_DOCUMENTS] if table is Tables.DOCUMENTS else [Tables.DUPLICATE_GENERATIONS]
-    return [one for one in dropping if one.is_configured(run)]
+    return [verdicts for verdicts in dropping if verdicts.is_configured(run)]
 
 
 def require(run: Run, table: Table) -> dict[str, str]:

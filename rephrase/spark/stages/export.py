@@ -141,12 +141,12 @@ def _rows(file: storage.FileInfo, form: Format) -> Iterator[Row]:
     there = _columns(file.path)
     if "text" not in there:
         raise UserError("the table has no column `text`", where=file.path, cure=f"it has {', '.join(there)}")
-    wanted: list[str] | None = None if form.all_columns else [name for name in ("text", "id") if name in there]
+    columns: list[str] | None = None if form.all_columns else [name for name in ("text", "id") if name in there]
     vocabulary = form.vocabulary
     tokenizer = Tokenizer.load(vocabulary.tokenizer) if vocabulary else None
     nothing = np.array([], np.uint32)
     end = np.array([vocabulary.eod_id] if vocabulary else [], np.uint32)
-    for group in tables.read_row_groups(file.path, wanted):
+    for group in tables.read_row_groups(file.path, columns):
         for at in range(0, group.num_rows, _BATCH):
             part = group.slice(at, _BATCH)
             texts = part.column("text").cast(pa.large_string()).cast(pa.large_binary()).to_pylist()  # stored as it lies in the file

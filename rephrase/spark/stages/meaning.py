@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import orjson
+from typing_extensions import override
 
 from rephrase.records import content_id
 from rephrase.settings.validation import sections_of
@@ -49,8 +50,8 @@ class Each(Defaults):
         super().__init__()
         self.inner = inner
 
+    @override
     def apply(self, value: Any, *, fill: bool) -> Any:
-        """See `Defaults.apply`."""
         return {name: self.inner.apply(inner, fill=fill) for name, inner in value.items()} if isinstance(value, dict) else value
 
 
@@ -61,15 +62,15 @@ class Checks(Defaults):
         super().__init__()
         self.recipes = tuple(recipes)
 
+    @override
     def apply(self, value: Any, *, fill: bool) -> Any:
-        """See `Defaults.apply`."""
         return [self._check(check, fill=fill) if isinstance(check, dict) and "settings" in check else check for check in value]
 
     def _check(self, check: dict[str, Any], *, fill: bool) -> dict[str, Any]:
         from classifiers.checks import checks
 
-        known = check["check"] in checks  # a later version may lack one
-        defaults = defaults_of(checks.find(check["check"]).Settings) if known else Defaults()
+        is_there = check["check"] in checks  # a later version may lack one
+        defaults = defaults_of(checks.find(check["check"]).Settings) if is_there else Defaults()
         recipes = {pattern: settings for pattern, settings in check["recipes"].items() if self._fits(pattern)}
         settings = defaults.apply(check["settings"], fill=fill)
         return {**check, "settings": settings, "recipes": Each(defaults).apply(recipes, fill=fill)}

@@ -79,7 +79,7 @@ def test_numbers(text, expected):
 
 
 def test_words_that_hint_at_numbers_are_no_facts_but_say_them():
-    assert facts_of("The first, in May, was one of a hundred.").stated == {Decimal(n) for n in (1, 5, 100)}
+    assert facts_of("The first, in May, was one of a hundred.").mentioned == {Decimal(n) for n in (1, 5, 100)}
     assert check("It fell on 1/5.", "It was the first of May.")[0]["new_numbers"] == 0
     assert check("It was one of the first.", "Nothing.")[0]["new_numbers"] == 0
 
@@ -293,7 +293,7 @@ def test_scores_of_a_batch_are_those_of_sets(rows, sources):
         if not text.strip() or not sources[at].strip():
             continue
         own, source = facts_of(text), facts_of(sources[at])
-        new = [number for number in own.numbers if number not in source.stated]
+        new = [number for number in own.numbers if number not in source.mentioned]
         assert result.scores["facts.new_numbers"][row] == len(new)
         share = result.scores["facts.new_number_share"][row]
         assert share == len(new) / len(own.numbers) if own.numbers else np.isnan(share)
@@ -301,7 +301,7 @@ def test_scores_of_a_batch_are_those_of_sets(rows, sources):
             names = [name for name in own.names if not any(word[:5] == name for word in source.wording.split())]
             assert result.scores["facts.new_names"][row] == len(names)
         kept = result.scores["facts.kept_numbers"][row]
-        survivors = [number for number in source.numbers if number in own.stated]
+        survivors = [number for number in source.numbers if number in own.mentioned]
         assert kept == len(survivors) / len(source.numbers) if source.numbers else np.isnan(kept)
 
 

@@ -18,7 +18,7 @@ from rephrase.mixing import selection
 from rephrase.mixing.dataset_card import dataset_card
 from rephrase.mixing.plan import MEASURES, ComponentPlan, Material, Plan, Pool, component_plans, draws
 from rephrase.mixing.settings import Component, Mix
-from rephrase.mixing.targets import targets
+from rephrase.mixing.targets import targets_of
 from rephrase.records import DOCUMENT, JUDGED
 
 
@@ -98,7 +98,7 @@ def test_texts_without_tokens_and_with_one_id_go_together() -> None:
 
 def wanted(mix: Mix, available: list[int]) -> list[int]:
     """The targets of a mixture of one phase, whose components are no further split."""
-    (phase,) = targets(mix, [Pool(number) for number in range(len(available))], available)
+    (phase,) = targets_of(mix, [Pool(number) for number in range(len(available))], available)
     return phase
 
 

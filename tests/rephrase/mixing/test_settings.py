@@ -12,7 +12,7 @@ from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
 from rephrase.mixing.plan import Pool
 from rephrase.mixing.settings import Mix, presets
-from rephrase.mixing.targets import pool_shares, targets
+from rephrase.mixing.targets import pool_shares, targets_of
 from rephrase.records import MIXTURE
 from rephrase.settings.validation import validate
 
@@ -77,18 +77,18 @@ def test_contradictions_are_refused(settings: dict[str, Any], message: str) -> N
 def test_tokens_are_absolute_even_where_others_are_empty() -> None:
     mix = mix_of(components=[{"origin": "original", "tokens": 300}, {"origin": "synthetic", "tokens": 700}], skip_empty=True)
     pools = [Pool(0), Pool(1)]
-    assert targets(mix, pools, [1000, 1000]) == [[300, 700]]
-    assert targets(mix, pools, [1000, 0]) == [[300, 0]]
+    assert targets_of(mix, pools, [1000, 1000]) == [[300, 700]]
+    assert targets_of(mix, pools, [1000, 0]) == [[300, 0]]
     with pytest.raises(UserError, match=r"`synthetic` shall give 700 tokens and has 600 \(set tokens to at most 600 for `synthetic`"):
-        targets(mix, pools, [1000, 600])
+        targets_of(mix, pools, [1000, 600])
 
 
 def test_phases_share_the_epochs_of_a_component() -> None:
     one = {"share": 1, "max_epochs": 2}
     mix = mix_of(phases=[{"tokens": 150, "components": [one]}, {"tokens": 100, "components": [one]}])
-    assert targets(mix, [Pool(0)], [125]) == [[150], [100]]
+    assert targets_of(mix, [Pool(0)], [125]) == [[150], [100]]
     with pytest.raises(UserError, match=r"shall give 250 tokens and has 124 x 2 epochs \(set the tokens of all phases to at most 99\.2 %"):
-        targets(mix, [Pool(0)], [124])
+        targets_of(mix, [Pool(0)], [124])
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.5, 1, 3.3, 1000])

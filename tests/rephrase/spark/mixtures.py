@@ -15,8 +15,8 @@ from rephrase.mixing.plan import Plan
 from rephrase.notes import DocumentsNote, JudgedNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
+from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.session import LazySession
-from rephrase.spark.runtime.watched import watched
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
@@ -93,7 +93,7 @@ def mixture(output: str, spark: LazySession, **settings: Any) -> tuple[Plan, lis
     """The plan, and the rows in their order, without the files."""
     run = run_of(output, **settings)
     inputs = find_inputs(run)
-    with tempfile.TemporaryDirectory() as folder, watched(spark.get(), folder) as job:
+    with tempfile.TemporaryDirectory() as folder, open_job(spark.get(), folder) as job:
         plan, marks = make_plan(run.mix, inputs, job)
         exchange = Exchange.of(folder, inputs, run.mix, plan)
         scatter(job, inputs, run.mix, plan, exchange, marks)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from typing_extensions import override
+
 from rephrase import storage
 from rephrase.names import PARQUET
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Table, Tables
@@ -22,18 +24,19 @@ class _Dedup(Stage):
     rows: ClassVar[str]  # what its rows are
     endings = (PARQUET, ".json")  # objects without duplicates have no object of them
 
+    @override
     def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
-        """See `find_duplicates`."""
         from rephrase.spark.stages.dedup import find_duplicates
 
         find_duplicates(run, spark, self.among, replace=redo.replaced and self.table.replaceable)
 
+    @override
     def meaning(self, run: Run) -> Meaning:
-        """See `Stage.meaning`."""
         from rephrase.spark.stages.dedup import meaning_of
 
         return meaning_of(run, self.among)
 
+    @override
     def status(self, run: Run) -> Status:
         """A unit is an object to search; all are done at once."""
         from rephrase.spark.stages.dedup import searched_tables
@@ -44,6 +47,7 @@ class _Dedup(Stage):
             return Status(0, objects)
         return Status(objects, objects, f"{self._duplicates(run):,} near duplicates among {self.rows}")
 
+    @override
     def figures(self, run: Run) -> list[Figure]:
         """How many rows are out."""
         return [Figure("near duplicates", f"{self._duplicates(run):,}", self.rows)]

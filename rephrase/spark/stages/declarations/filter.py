@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from rephrase.spark.stages.base import Breakdown, Redo, Stage, Status, Tables
 from rephrase.spark.stages.declarations.notes import kept_and_rejected, sum_of_notes, unit_notes, units_of
 from rephrase.spark.stages.declarations.rewrite import passages_of
@@ -21,20 +23,21 @@ class Filter(Stage):
     purpose = "generations to verdicts and scores"
     reads = (Tables.DOCUMENTS, Tables.GENERATIONS)
 
+    @override
     def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
-        """See `filter_stage`."""
         from rephrase.spark.stages.filter import filter_stage
 
         filter_stage(run, spark, replace=redo.replaced)
 
+    @override
     def meaning(self, run: Run) -> Meaning:
-        """See `Stage.meaning`."""
         from classifiers.cascade import build_cascade
         from rephrase.recipes.catalogue import recipes_of
         from rephrase.spark.stages.filter import meaning_of
 
         return meaning_of(run, build_cascade(run.filter), recipes_of(run.recipes))
 
+    @override
     def status(self, run: Run) -> Status:
         """A unit is an object of generations."""
         from rephrase.notes import JudgedNote
@@ -42,6 +45,7 @@ class Filter(Stage):
         done, sums = sum_of_notes(run.output, self.table, JudgedNote)
         return Status(done, units_of(run.output, Tables.GENERATIONS), f"{sums.kept:,} of {sums.judged:,} kept")
 
+    @override
     def breakdown(self, run: Run) -> Breakdown | str:
         """What is kept of each recipe, and what rejected the rest."""
         from rephrase.notes import GenerationsNote, JudgedNote

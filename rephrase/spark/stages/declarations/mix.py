@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from rephrase.errors import UserError
 from rephrase.names import ARROWS, PARQUET
 from rephrase.spark.stages.base import Breakdown, Redo, Stage, Status, Tables
@@ -31,19 +33,20 @@ class Mix(Stage):
     )
     endings = (PARQUET, ARROWS)  # the second are handed on within the stage
 
+    @override
     def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
-        """See `mix`."""
         from rephrase.spark.stages.mix.stage import mix
 
         mix(run, spark, replace=redo.replaced)
 
+    @override
     def meaning(self, run: Run) -> Meaning:
-        """See `Stage.meaning`."""
         from rephrase.spark.stages.mix.inputs import find_inputs
         from rephrase.spark.stages.mix.stage import meaning_of
 
         return meaning_of(run, find_inputs(run))
 
+    @override
     def status(self, run: Run) -> Status:
         """A unit is a file of the mixture, of which there are none before it is planned."""
         from rephrase.notes import MixtureNote
@@ -65,6 +68,7 @@ class Mix(Stage):
                 text += f"; exchange: {len(exchange.stored()):,} of {exchange.packs:,} units"
         return Status(done, files, text)
 
+    @override
     def breakdown(self, run: Run) -> Breakdown | str:
         """The shares of the mixture's components."""
         from rephrase.spark.stages.mix.manifest import is_complete, manifest_of

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from rephrase.errors import UserError
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
 from rephrase.spark.stages.declarations.notes import unit_notes
@@ -25,19 +27,20 @@ class Rewrite(Stage):
     reads = (Tables.DOCUMENTS, Tables.SCREENED, Tables.DUPLICATE_DOCUMENTS)
     retries_errors = True
 
+    @override
     def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
-        """See `rewrite_stage`."""
         from rephrase.spark.stages.rewrite.stage import rewrite_stage
 
         rewrite_stage(run, spark, retry_errors=redo.errors)
 
+    @override
     def meaning(self, run: Run) -> Meaning:
-        """See `Stage.meaning`."""
         from rephrase.recipes.catalogue import recipes_of
         from rephrase.spark.stages.rewrite.stage import meaning_of
 
         return meaning_of(run, recipes_of(run.recipes))
 
+    @override
     def status(self, run: Run) -> Status:
         """A unit is a step of a recipe over a row group, or a part of it. Tells also how long it may still take."""
         from rephrase.notes import GenerationsNote
@@ -69,6 +72,7 @@ class Rewrite(Stage):
             text += f"; most frequent error: {cause} ({times:,})"
         return Status(len(units) - len(left), len(units), text)
 
+    @override
     def figures(self, run: Run) -> list[Figure]:
         """Passages, generations, and how fast they were written."""
         from rephrase.notes import GenerationsNote

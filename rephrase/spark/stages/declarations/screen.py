@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
 from rephrase.spark.stages.declarations.notes import kept_and_rejected, sum_of_notes, units_of
 
@@ -20,19 +22,20 @@ class Screen(Stage):
     purpose = "documents to verdicts (section `screen`)"
     reads = (Tables.DOCUMENTS,)
 
+    @override
     def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
-        """See `screen`."""
         from rephrase.spark.stages.screen import screen
 
         del redo
         screen(run, spark)
 
+    @override
     def meaning(self, run: Run) -> Meaning:
-        """See `Stage.meaning`."""
         from rephrase.spark.stages.screen import meaning_of, screening
 
         return meaning_of(run, screening(run))
 
+    @override
     def status(self, run: Run) -> Status:
         """A unit is an object of documents."""
         from rephrase.notes import ScreenedNote
@@ -40,6 +43,7 @@ class Screen(Stage):
         done, sums = sum_of_notes(run.output, self.table, ScreenedNote)
         return Status(done, units_of(run.output, Tables.DOCUMENTS), f"{sums.kept:,} of {sums.screened:,} kept")
 
+    @override
     def figures(self, run: Run) -> list[Figure]:
         """Documents kept, and what rejected the others."""
         from rephrase.notes import ScreenedNote

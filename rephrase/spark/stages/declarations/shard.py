@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from rephrase import storage
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
 from rephrase.spark.stages.declarations.notes import sum_of_notes
@@ -20,20 +22,21 @@ class Shard(Stage):
     table = Tables.DOCUMENTS
     purpose = "raw web files to the documents table"
 
+    @override
     def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
-        """See `shard`."""
         from rephrase.spark.stages.shard.stage import shard
 
         del redo
         shard(run, spark)
 
+    @override
     def meaning(self, run: Run) -> Meaning:
-        """See `Stage.meaning`."""
         from rephrase.spark.stages.shard.plan import input_files, input_of
         from rephrase.spark.stages.shard.stage import meaning_of
 
         return meaning_of(run, input_files(input_of(run).paths))
 
+    @override
     def status(self, run: Run) -> Status:
         """A unit is an input file."""
         from rephrase.notes import DocumentsNote
@@ -43,6 +46,7 @@ class Shard(Stage):
         files = note_of(self.table.folder(run.output)).get("meaning", {}).get("files", {}).get("count")
         return Status(done, files, f"{sums.documents:,} documents, {sums.tokens:,} tokens")
 
+    @override
     def figures(self, run: Run) -> list[Figure]:
         """Documents, what was dropped, and what could not be read."""
         from rephrase.notes import DocumentsNote

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from rephrase.mixing.plan import Pool
     from rephrase.mixing.settings import Component, Mix
-    from rephrase.spark.runtime.unwatched import Unwatched
-    from rephrase.spark.runtime.watched import Job
+    from rephrase.spark.runtime.frame_job import FrameJob
+    from rephrase.spark.runtime.job import Job
 
-    Actions = Job | Unwatched
+    Actions = Job | FrameJob
 
 PREFERRED = 1  # an original that has rewrites, which is drawn before others
 OUT = 2  # a text that pairing leaves out
@@ -90,12 +90,12 @@ def batch_of(pack: int, rows: pa.Table, mix: Mix, marked: Callable[[int, pa.Tabl
 def pool_numbers(table: pa.Table, component: Any, pools: Sequence[Pool], components: Sequence[Component]) -> Any:
     """The pool of each row, by its component and its source; negative components stay as they are. Shape: (rows,)."""
     numbers = component.copy()
-    for index, one in enumerate(components):
+    for index, settings in enumerate(components):
         mine = component == index
         if not mine.any():
             continue
         by_source = {pool.source: number for number, pool in enumerate(pools) if pool.component == index}
-        if one.split_by:
+        if settings.split_by:
             sources = table.column("source").filter(pa.array(mine)).to_pylist()
             numbers[mine] = [by_source[source] for source in sources]
         else:

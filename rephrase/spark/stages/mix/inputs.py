@@ -53,13 +53,13 @@ class Inputs:
 
     @property
     def tasks(self) -> int:
-        """See `Candidates.tasks`."""
+        """One for each pack."""
         return len(self.packs)
 
     def mapped(
         self, job: Actions, mix: Mix, marks: DataFrame | None, body: Callable[[Batch], Iterator[pa.RecordBatch]], ddl: str
     ) -> DataFrame:
-        """See `Candidates.mapped`."""
+        """What `body` makes of the batches of all packs, as `Candidates` promises it."""
 
         def over(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for pack in packs_of(batches, self):
@@ -71,11 +71,11 @@ class Inputs:
 
 def find_inputs(run: Run) -> Inputs:
     """The objects that the mixture is made of. Raises `UserError` where a table is missing or unfinished."""
-    wanted = tables_wanted(run.mix)
+    is_needed_by_table = tables_wanted(run.mix)
     objects: list[storage.FileInfo] = []
     meaning: dict[str, Any] = {}
-    for table, is_wanted in wanted.items():
-        if not is_wanted:
+    for table, needed in is_needed_by_table.items():
+        if not needed:
             continue
         folder = table.folder(run.output)
         paths = set(objects_of(run.output, table))
@@ -88,9 +88,9 @@ def find_inputs(run: Run) -> Inputs:
             **require(run, table),
         }
         objects += files
-    if wanted[Tables.JUDGED]:
+    if is_needed_by_table[Tables.JUDGED]:
         _check_filtered(run)
-    drops = {table.path: folders_of(run, table) for table in wanted}
+    drops = {table.path: folders_of(run, table) for table in is_needed_by_table}
     return Inputs(_packs(objects), Tables.JUDGED.folder(run.output), drops, meaning)
 
 

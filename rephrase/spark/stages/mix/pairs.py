@@ -85,15 +85,15 @@ def largest_paired(
     joined = followers.join(first, "document_id", "left").fillna({"level": _LEVELS + 1})
     summed = job.run(joined.groupBy("pool", "level").sum("tokens").toArrow).to_pylist()
     free = np.zeros((len(mix.selections), _LEVELS + 2))
-    asked = np.zeros(len(mix.selections))
+    followed = np.zeros(len(mix.selections))  # the shares of those that go with others
     for row in summed:
         free[material.pools[row["pool"]].component, row["level"]] += row["sum(tokens)"]
     for number, share in enumerate(shares):
         if is_original[number] != both:
-            asked[material.pools[number].component] += float(share)
+            followed[material.pools[number].component] += float(share)
     free = np.cumsum(free, axis=1) if both else free.sum(axis=1, keepdims=True) - np.cumsum(free, axis=1)
     epochs = np.array([[component.max_epochs] for component in mix.selections])
-    needed = asked[:, None] * np.arange(_LEVELS + 2) * (float(top) / _LEVELS)
+    needed = followed[:, None] * np.arange(_LEVELS + 2) * (float(top) / _LEVELS)
     enough = (free * epochs >= needed).all(axis=0)[: _LEVELS + 1]
     return int(np.flatnonzero(enough).max(initial=0) * top // _LEVELS)
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from rephrase.errors import UserError
 from rephrase.mixing import selection
 from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, Draw, Material, Plan, Pool, complete_plan, component_plans, draws
-from rephrase.mixing.targets import targets
+from rephrase.mixing.targets import targets_of
 from rephrase.spark.stages.mix.candidates import pool_numbers
 from rephrase.spark.stages.mix.pairs import largest_paired, left_out_by, preferred
 
@@ -36,8 +36,8 @@ def make_plan(mix: Mix, inputs: Candidates, job: Actions, material: Material | N
     if mix.pairing:
         return _paired_plan(mix, inputs, job)
     material = material or measure(mix, inputs, job)
-    wanted = targets(mix, material.pools, material.available)
-    return complete_plan(mix, material, component_plans(mix, material, wanted, _draws(mix, inputs, job, None, material, wanted))), None
+    targets = targets_of(mix, material.pools, material.available)
+    return complete_plan(mix, material, component_plans(mix, material, targets, _draws(mix, inputs, job, None, material, targets))), None
 
 
 def marks_of(mix: Mix, inputs: Candidates, job: Actions, plan: Plan) -> DataFrame | None:
@@ -56,33 +56,34 @@ def _paired_plan(mix: Mix, inputs: Candidates, job: Actions) -> tuple[Plan, Data
             cached.callback(first_marks.persist().unpersist)
         material = measure(mix, inputs, job, first_marks)
         shrunk = largest_paired(mix, inputs, job, first_marks, material) if mix.all_phases[0].budget is None else None
-        wanted = targets(mix, material.pools, material.available, shrunk)
+        targets = targets_of(mix, material.pools, material.available, shrunk)
         if shrunk == 0:
             raise _unpaired(mix, "no mixture of these shares has texts enough", 0)
-        ends = _draws(mix, inputs, job, first_marks, material, wanted)
+        ends = _draws(mix, inputs, job, first_marks, material, targets)
         marks = left_out_by(mix, inputs, job, first_marks, material.pools, ends[-1]).persist()
         rest = measure(mix, inputs, job, marks, material.pools)
         try:
-            wanted = _targets_of_rest(mix, material, rest, shrunk)
+            targets = _targets_of_rest(mix, material, rest, shrunk)
         except UserError as error:
             marks.unpersist()
             fits = None if mix.phases else largest_paired(mix, inputs, job, first_marks, material, mix.all_phases[0].budget)
             raise _unpaired(mix, error.what, fits) from error
         is_first = [(mix.selections[pool.component].is_original is True) == (mix.pairing == "both") for pool in material.pools]
-        others = _draws(mix, inputs, job, marks, rest, wanted)
+        others = _draws(mix, inputs, job, marks, rest, targets)
     ends = [[a if first else b for a, b, first in zip(*phases, is_first, strict=True)] for phases in zip(ends, others, strict=True)]
-    return complete_plan(mix, rest, component_plans(mix, rest, wanted, ends)), marks
+    return complete_plan(mix, rest, component_plans(mix, rest, targets, ends)), marks
 
 
 def _targets_of_rest(mix: Mix, material: Material, rest: Material, shrunk: int | None) -> list[list[int]]:
     """The targets once pairing has left texts out. A component that it empties is refused, as its share is no one else's."""
     for index, component in enumerate(mix.selections):
         before, after = (
-            sum(there for pool, there in zip(one.pools, one.available, strict=True) if pool.component == index) for one in (material, rest)
+            sum(tokens for pool, tokens in zip(texts.pools, texts.available, strict=True) if pool.component == index)
+            for texts in (material, rest)
         )
         if before and not after:
             raise UserError(f"of the {before:,} tokens of `{component.name}` none fit")
-    return targets(mix, rest.pools, rest.available, shrunk)
+    return targets_of(mix, rest.pools, rest.available, shrunk)
 
 
 def _unpaired(mix: Mix, what: str, fits: int | None) -> UserError:
@@ -155,7 +156,7 @@ def _pools_of(owners: Sequence[tuple[int, str | None]], components: int) -> list
 
 
 def _draws(
-    mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None, material: Material, wanted: Sequence[Sequence[int]]
+    mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None, material: Material, targets: Sequence[Sequence[int]]
 ) -> list[list[Draw]]:
     """The draws of each phase; the texts of the buckets in which they end, about one in BUCKETS of all, come to the driver."""
     components, pools = mix.selections, material.pools
@@ -163,11 +164,11 @@ def _draws(
 
     def keys_in(chosen: Any) -> list[Any]:
         nowhere = np.zeros((len(_REASONS), selection.BUCKETS), np.bool_)
-        wanted_buckets = np.concatenate([chosen, nowhere])
+        chosen_buckets = np.concatenate([chosen, nowhere])
 
         def body(batch: Batch) -> Iterator[pa.RecordBatch]:
             pool = pool_numbers(batch.table, batch.component, pools, components)
-            here = wanted_buckets[pool, selection.buckets_of(batch.keys)]
+            here = chosen_buckets[pool, selection.buckets_of(batch.keys)]
             lengths = batch.table.column("n_tokens").to_numpy()
             counts = [lengths, np.ones(len(lengths)), *_lengths_by_author(batch.table).values()]
             columns = [pa.array(column[here].astype(np.int64)) for column in (pool, batch.keys, *counts)]
@@ -179,4 +180,4 @@ def _draws(
         values = np.stack([rows.column(name).to_numpy() for name in names])
         return [values[1:, values[0] == number] for number in range(len(pools))]
 
-    return draws(material, wanted, keys_in)
+    return draws(material, targets, keys_in)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from rephrase.mixing.plan import Plan
     from rephrase.mixing.settings import Mix
+    from rephrase.spark.runtime.job import Job
     from rephrase.spark.runtime.progress import StageProgress
-    from rephrase.spark.runtime.watched import Job
 
 
 def scatter(
@@ -45,10 +45,10 @@ def scatter(
 def _chosen(pack: Pack, inputs: Inputs, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa.Table]:
     """The pack's rows that the mixture takes, as ROWS and `stretch`."""
     for batch in keyed(pack, inputs, mix, with_text=True):
-        yield from drawn(batch, mix, plan, per_file)
+        yield from rows_drawn(batch, mix, plan, per_file)
 
 
-def drawn(batch: Batch, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa.Table]:
+def rows_drawn(batch: Batch, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa.Table]:
     """The rows of a batch that the mixture takes, phase by phase and epoch by epoch, as ROWS and `stretch`.
 
     Each file of the plan is cut into `per_file` stretches, which are counted over all files. The batch has its texts.
@@ -58,10 +58,10 @@ def drawn(batch: Batch, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa.Tabl
     first = 0  # file of the phase
     for phase, files in enumerate(plan.files):
         start, end = np.zeros(table.num_rows, np.int64), np.zeros(table.num_rows, np.int64)
-        for one in plan.components:
-            if one.phase == phase:
-                mine = pools == one.pool
-                start[mine], end[mine] = one.start.copies(keys[mine]), one.end.copies(keys[mine])
+        for component in plan.components:
+            if component.phase == phase:
+                mine = pools == component.pool
+                start[mine], end[mine] = component.start.copies(keys[mine]), component.end.copies(keys[mine])
         for epoch in range(int(start.min(initial=0)), int(end.max(initial=0))):
             rows = np.flatnonzero((start <= epoch) & (epoch < end))
             place = selection.places(table.column("id").take(pa.array(rows)), mix.seed, epoch)

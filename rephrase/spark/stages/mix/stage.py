@@ -15,8 +15,8 @@ from rephrase import storage
 from rephrase.mixing.plan import Plan
 from rephrase.names import ARROWS, MixtureName
 from rephrase.notes import MixtureNote
+from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.units import Unit, pending
-from rephrase.spark.runtime.watched import watched
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, note_of, replace_other
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
@@ -57,7 +57,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         console.print("mix: the mixture is complete, nothing to do")
         return
     before = plan_of(folder)
-    with watched(spark.get(), folder) as job:
+    with open_job(spark.get(), folder) as job:
         if before:
             plan, marks = before, None
         else:
@@ -88,7 +88,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
 
 def _planned(mix: Mix, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
     """The plan alone. What it says of rows is then found again, as a resumed run does: by frames that outlive the old mixture."""
-    with watched(spark.get(), folder) as job:
+    with open_job(spark.get(), folder) as job:
         plan, marks = make_plan(mix, inputs, job)
         if marks is not None:
             marks.unpersist()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from rephrase.mixing.settings import Mix
+    from rephrase.spark.runtime.job import Job
     from rephrase.spark.runtime.progress import StageProgress
-    from rephrase.spark.runtime.watched import Job
 
 _CHUNK = 8 << 20
 _SUMMED_GROUPS = 100  # row groups whose labels are held until they are summed up
@@ -45,7 +45,7 @@ def write(
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                for path, size, checksum in _written(spans[number], exchange, group_rows):
+                for path, size, checksum in _objects_of(spans[number], exchange, group_rows):
                     yield _fingerprint_batch(path, size, checksum)
 
     return _by_path(job, job.spark.range(0, len(spans), 1, len(spans)).mapInArrow(job.reporting(body), _FINGERPRINT_DDL), progress)
@@ -66,7 +66,7 @@ def _spans(units: Sequence[Unit[int]], most: int) -> list[list[Unit[int]]]:
     return spans
 
 
-def _written(units: Sequence[Unit[int]], exchange: Exchange, group_rows: int) -> Iterator[tuple[str, int, str]]:
+def _objects_of(units: Sequence[Unit[int]], exchange: Exchange, group_rows: int) -> Iterator[tuple[str, int, str]]:
     """Path, bytes and checksum of each object, made where it is not there."""
     try:
         for unit, stretches in zip(units, exchange.read(units[0].payload, units[-1].payload + 1), strict=True):

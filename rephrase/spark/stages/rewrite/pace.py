@@ -18,7 +18,7 @@ class _Reading:
     """A server's counts at a Unix time; see `EngineFigures`."""
 
     at: float
-    written: float
+    tokens: float
     looked_up: float
     cached: float
 
@@ -56,7 +56,7 @@ class Pace:
         return sum(end - start for start, end in self._spans)
 
     @property
-    def written(self) -> int:
+    def tokens_written(self) -> int:
         """Tokens that engines wrote, without those taken from earlier runs."""
         return self.sums.completion_tokens - self.sums.reused_tokens
 
@@ -78,14 +78,14 @@ class Pace:
         for first, last in ((readings[0], readings[-1]) for readings in self._servers.values()):
             seconds = last.at - first.at
             if seconds >= _LEAST and at - last.at < 2 * max(seconds, _WINDOW):  # else it is gone
-                rates.append((last.written - first.written) / seconds)
+                rates.append((last.tokens - first.tokens) / seconds)
         return sum(rates) if rates else None
 
     def describe(self, seconds: float) -> str:
         """A few words for the progress line; `seconds` is how long the stage has been at work."""
         if not self.sums.generations:
             return ""
-        mean = self.written / max(seconds, 0.001)
+        mean = self.tokens_written / max(seconds, 0.001)
         now = self.now(time.time())
         rate = f"{mean:,.0f} tokens/s" if now is None else f"{now:,.0f} tokens/s now, {mean:,.0f} mean"
         parts = [f"{self.sums.generations:,} generations", rate, f"{self.errors:.1%} errors"]

@@ -27,7 +27,7 @@ class RewriteUnit:
     part: tuple[int, int] = (0, 1)
     tokens: int = 0  # of the documents: tells long units from short ones
     round: int = 0  # how often rows with errors were asked for again
-    known: tuple[str, ...] = ()  # objects whose rows without error are kept when the unit is made again
+    kept: tuple[str, ...] = ()  # objects whose rows without error are kept when the unit is made again
 
 
 def weights_of(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
@@ -44,7 +44,7 @@ def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> l
     for number, unit in enumerate(units):
         payload = unit.payload
         prefix = recipes[payload.recipe].steps[payload.step].prefix
-        alone = prefix is None or payload.known or payload.part[1] > 1 or payload.earlier
+        alone = prefix is None or payload.kept or payload.part[1] > 1 or payload.earlier
         together.setdefault((number,) if alone else (payload.documents, payload.row_group, prefix), []).append(unit)
     return sorted(together.values(), key=lambda task: -sum(unit.payload.tokens / unit.payload.part[1] for unit in task))
 
@@ -55,10 +55,10 @@ def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folde
     The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units,
     and stays what it was for objects that are there, whatever `prompts_per_unit` is now.
     """
-    written = by_place(tables.objects(folder)) if level else {}
-    sizes = _prompts_to_come(recipes, level, sources, written)
+    paths_by_place = by_place(tables.objects(folder)) if level else {}
+    sizes = _prompts_to_come(recipes, level, sources, paths_by_place)
     units: list[Unit[RewriteUnit]] = []
-    for source, documents in [(one, footer) for one in sources for footer in one.footers]:
+    for source, documents in ((origin, footer) for origin in sources for footer in origin.footers):
         tokens = documents.note.row_group_tokens or (0,) * len(documents.row_groups)
         for group in range(len(documents.row_groups)):
             for index in source.recipes:
@@ -66,9 +66,9 @@ def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folde
                 if len(recipe.steps) <= level:
                     continue
                 places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:level])]
-                earlier = tuple((step, tuple(written.get(place, ()))) for step, place in places)
+                earlier = tuple((step, tuple(paths_by_place.get(place, ()))) for step, place in places)
                 place = _place(recipe, level, documents.path, group)
-                there = written.get(place)
+                there = paths_by_place.get(place)
                 parts = GenerationsName.of(there[0]).parts if there else max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
                 for part in range(parts):
                     payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts), tokens[group])
@@ -88,15 +88,17 @@ def by_place(paths: Sequence[str]) -> dict[Place, list[str]]:
     return places
 
 
-def _prompts_to_come(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], written: dict[Place, list[str]]) -> dict[Place, int]:
+def _prompts_to_come(
+    recipes: Sequence[Recipe], level: int, sources: Sequence[Source], paths_by_place: dict[Place, list[str]]
+) -> dict[Place, int]:
     before: dict[Place, list[str]] = {}
-    for source, index in [(one, number) for one in sources for number in one.recipes]:
+    for source, index in ((origin, number) for origin in sources for number in origin.recipes):
         recipe = recipes[index]
         if 0 < level < len(recipe.steps) and recipe.steps[level].fans_out:
             for documents in source.footers:
                 for group in range(len(documents.row_groups)):
                     place = _place(recipe, level, documents.path, group)
-                    before[place] = written.get(_place(recipe, level - 1, documents.path, group), [])
+                    before[place] = paths_by_place.get(_place(recipe, level - 1, documents.path, group), [])
     paths = [path for several in before.values() for path in several]
     counts = {footer.path: footer.note.next_prompts for footer in tables.footers(paths, GenerationsNote)}
     return {place: sum(counts[path] for path in several) for place, several in before.items()}

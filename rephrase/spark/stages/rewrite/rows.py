@@ -42,11 +42,11 @@ def sources_of(run: Run, recipes: Sequence[Recipe]) -> list[Source]:
     sources = [Source(tuple(tables.footers(documents_of(run), DocumentsNote)), grounded)] if grounded else []
     for index, recipe in enumerate(recipes):
         if recipe.rows is not None:
-            sources.append(Source((tables.footer(_written(run, recipe), RowsNote),), (index,)))
+            sources.append(Source((tables.footer(_rows_object(run, recipe), RowsNote),), (index,)))
     return sources
 
 
-def _written(run: Run, recipe: Recipe) -> str:
+def _rows_object(run: Run, recipe: Recipe) -> str:
     """The object that holds the rows of a recipe of its own."""
     assert recipe.rows is not None
     name = RowsName(recipe.name, digest(recipe.rows.describe())[:8])

@@ -114,14 +114,14 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
     units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
     there = tables.objects(folder)
     notes = {footer.path: footer.note for footer in tables.footers(there, GenerationsNote)}
-    written = by_place(there)
+    paths_by_place = by_place(there)
     again = []
     for unit in units:
         note = notes[unit.output]
         rounds = sum(notes[path].round for _, paths in unit.payload.earlier for path in paths)
         if note.errors or note.earlier_rounds != rounds:
-            known = tuple(written[GenerationsName.of(unit.output).place])
-            again.append(Unit(unit.output, replace(unit.payload, round=note.round + 1, known=known)))
+            kept = tuple(paths_by_place[GenerationsName.of(unit.output).place])
+            again.append(Unit(unit.output, replace(unit.payload, round=note.round + 1, kept=kept)))
     title = f"{_title(recipes, level, units)}, errors again"
     if not again:
         console.print(f"{title}: no row has one, nothing to do")

@@ -63,14 +63,14 @@ def rewrite_units(
     async def run() -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
         engine: Engine = engine_config.open(executor_gpus(gpu_script), storage.join(output, "logs"))
         try:
-            asked = _with_reuse(engine, settings.reuse, payload.known)
+            reusing = _with_reuse(engine, settings.reuse, payload.kept)
             step_runs = []
             for unit in units:
                 recipe = recipes[unit.payload.recipe]
                 step = recipe.steps[unit.payload.step]
                 first = unit.payload.round * (step.retries + 1)
                 step_runs.append(StepRun(recipe, step, counter, engine.model, first))
-            results = await generate_together(rows, step_runs, asked, part=payload.part, max_engine_errors=settings.max_engine_errors)
+            results = await generate_together(rows, step_runs, reusing, part=payload.part, max_engine_errors=settings.max_engine_errors)
             return results, await engine.figures()
         finally:
             await engine.close()
@@ -101,10 +101,10 @@ def rewrite_units(
             tables.commit(unit.output, table, note)
 
 
-def _with_reuse(engine: Engine, reuse: Sequence[str], known: Sequence[str]) -> Engine:
+def _with_reuse(engine: Engine, reuse: Sequence[str], kept: Sequence[str]) -> Engine:
     if reuse:
         engine = Reuse(engine, [load_recording(path, engine.model) for path in reuse])
-    return Reuse(engine, [Recording(known, model=engine.model, errors=False)], any_attempt=True) if known else engine
+    return Reuse(engine, [Recording(kept, model=engine.model, errors=False)], any_attempt=True) if kept else engine
 
 
 def _attempt() -> int:

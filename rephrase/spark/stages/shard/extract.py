@@ -85,7 +85,7 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
         dropped_short=dropped["short"],
         dropped_long=dropped["long"],
         raw_bytes=raw_bytes,
-        scrubbed=dict(extracted.made.scrubbed),
+        scrubbed=dict(extracted.document_tables.scrubbed),
         errors=len(errors),
         seconds=round(time.perf_counter() - started, 3),
     )
@@ -102,8 +102,8 @@ def _error_table(errors: Sequence[Any]) -> pa.Table:
 class _Extracted:
     """Documents of one file on their way into an object, batch by batch."""
 
-    def __init__(self, made: DocumentTables) -> None:
-        self.made = made
+    def __init__(self, document_tables: DocumentTables) -> None:
+        self.document_tables = document_tables
         self.writer = tables.Writer(DOCUMENT)
         self.documents = self.tokens = 0
         self._batch: list[RawDocument] = []
@@ -123,7 +123,7 @@ class _Extracted:
     def _end_batch(self) -> None:
         if not self._batch:
             return
-        table = self.made.cleaned(self._batch)
+        table = self.document_tables.cleaned(self._batch)
         self.documents += table.num_rows
         self.tokens += sum(table.column("n_tokens").to_pylist())
         self._group.append(table)

@@ -20,8 +20,8 @@ from rephrase.documents import DocumentTables
 from rephrase.notes import DocumentsNote
 from rephrase.readers import RawDocument
 from rephrase.records import DOCUMENT
+from rephrase.spark.runtime.job import Job, open_job
 from rephrase.spark.runtime.progress import StageProgress, Sums
-from rephrase.spark.runtime.watched import Job, watched
 from rephrase.storage import tables
 from rephrase.text.paragraphs import paragraph_keys, without_lines
 
@@ -79,7 +79,7 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
     account = Sums(DocumentsNote, _progress)
     with (
         StageProgress("shard (repeats)", plan.documents, len(plan.files), len(plan.files) - len(todo), account) as progress,
-        watched(session, plan.documents) as job,
+        open_job(session, plan.documents) as job,
     ):
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.
         repeated = _repeated(job, plan, todo, config)
@@ -171,7 +171,7 @@ def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, to
     extracted = plan.between(index)
     note = tables.footer(extracted, DocumentsNote).note
     groups = Groups(config.tokens_per_unit)
-    made = DocumentTables(config, tokenizer) if config.dedup_paragraphs else None
+    document_tables = DocumentTables(config, tokenizer) if config.dedup_paragraphs else None
     first = emptied = paragraphs = 0
     for read in tables.read_row_groups(extracted):
         table = read.cast(DOCUMENT)
@@ -183,7 +183,7 @@ def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, to
             paragraphs += len(lines)
             shortened[row] = text if paragraph_keys(text, config.min_paragraph_characters) else None
         emptied += sum(text is None for text in shortened.values())
-        groups.add(_without(table, here, {row: text for row, text in shortened.items() if text is not None}, made))
+        groups.add(_without(table, here, {row: text for row, text in shortened.items() if text is not None}, document_tables))
     groups.flush()
     note = replace(
         note,
@@ -197,13 +197,13 @@ def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, to
     groups.writer.commit(plan.final(index), note)
 
 
-def _without(table: pa.Table, repeats: Repeats, shortened: dict[int, str], made: DocumentTables | None) -> pa.Table:
+def _without(table: pa.Table, repeats: Repeats, shortened: dict[int, str], document_tables: DocumentTables | None) -> pa.Table:
     """The rows that are no repeats, in order, those in `shortened` with these texts."""
     keep = np.ones(table.num_rows, np.bool_)
     keep[repeats.rows] = False
     if not shortened:
         return table.filter(pa.array(keep))
-    assert made is not None
+    assert document_tables is not None
     changed = table.take(pa.array(list(shortened))).to_pylist()
     documents = [
         RawDocument(
@@ -218,7 +218,7 @@ def _without(table: pa.Table, repeats: Repeats, shortened: dict[int, str], made:
         )
         for row in changed
     ]
-    both = pa.concat_tables([table.filter(pa.array(keep)), made.measured(documents, list(shortened.values()))])
+    both = pa.concat_tables([table.filter(pa.array(keep)), document_tables.measured(documents, list(shortened.values()))])
     places = np.concatenate([np.flatnonzero(keep), np.array(list(shortened))])
     return both.take(pa.array(np.argsort(places)))
 

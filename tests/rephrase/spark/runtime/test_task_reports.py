@@ -13,9 +13,9 @@ import pytest
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.spark.runtime.job import open_job, run_action
 from rephrase.spark.runtime.task_reports import Reports
 from rephrase.spark.runtime.units import run_units
-from rephrase.spark.runtime.watched import run_watched, watched
 from tests.rephrase.spark.standalone import wait_for
 
 EXECUTOR = """
@@ -70,12 +70,12 @@ def test_a_run_ends_only_when_no_executor_that_was_given_a_task_can_start_its_en
         return spark.get().range(0, 1, 1, 1).mapInArrow(busy, "id long").collect
 
     first("failed")
-    run_watched(job(1.5), spark.get(), reports)
+    run_action(job(1.5), spark.get(), reports)
     second("failed")
     with pytest.raises(UserError, match="no memory is left"):
-        run_watched(job(300), spark.get(), reports)
+        run_action(job(300), spark.get(), reports)
     second("done")  # it did start at another try
-    run_watched(job(1), spark.get(), reports)
+    run_action(job(1), spark.get(), reports)
 
 
 def test_a_user_error_of_a_task_ends_its_job_at_the_first_try_and_leaves_nothing(tmp_path, spark):
@@ -89,7 +89,7 @@ def test_a_user_error_of_a_task_ends_its_job_at_the_first_try_and_leaves_nothing
                 raise UserError("no such model", where="engine")
             yield batch
 
-    with pytest.raises(UserError, match="engine: no such model"), watched(spark.get(), str(stage)) as job:
+    with pytest.raises(UserError, match="engine: no such model"), open_job(spark.get(), str(stage)) as job:
         job.run(spark.get().range(0, 2, 1, 2).mapInArrow(job.reporting(body), "id long").repartition(2).count)
     assert log.read_text() == "x"
     assert not stage.exists()
@@ -152,7 +152,7 @@ def test_a_cancelled_task_does_not_take_what_it_got_for_its_whole_input(tmp_path
         ended.write_text("whole")
         yield from ()
 
-    with pytest.raises(UserError, match="enough"), watched(spark.get(), str(tmp_path / "stage")) as job:
+    with pytest.raises(UserError, match="enough"), open_job(spark.get(), str(tmp_path / "stage")) as job:
         job.run(spark.get().range(0, 40_000_000, 1, 2).mapInArrow(job.reporting(body), "id long").count)
     wait_for(ended.exists)
     assert ended.read_text() == "broke off"

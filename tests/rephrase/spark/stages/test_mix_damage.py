@@ -13,8 +13,8 @@ import pytest
 from pyspark import TaskContext
 
 from rephrase.errors import UserError
+from rephrase.spark.runtime.job import Job
 from rephrase.spark.runtime.session import LazySession
-from rephrase.spark.runtime.watched import Job
 from rephrase.spark.stages.mix.stage import mix
 from tests.rephrase.spark.exports import manifest_of
 from tests.rephrase.spark.mixtures import HALVES, run_of, write_inputs

@@ -15,9 +15,9 @@ from rich.console import Console
 from rephrase import storage
 from rephrase.cli.status import print_status
 from rephrase.config.run import Run
+from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.runtime.units import Unit
-from rephrase.spark.runtime.watched import watched
 from rephrase.spark.stages.mix.exchange import ROWS, Exchange
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.manifest import MANIFEST
@@ -117,7 +117,7 @@ def test_a_driver_that_another_one_has_overtaken_ends_well(spark: LazySession, t
     manifest = manifest_of(folder)
     inputs = find_inputs(run)
     units = [Unit(path, number) for number, path in enumerate(tables.objects(folder))]
-    with watched(spark.get(), folder) as job:
+    with open_job(spark.get(), folder) as job:
         plan, _ = make_plan(run.mix, inputs, job)
         prints = write(job, units, Exchange.of(folder, inputs, run.mix, plan), run.mix)  # whose objects are gone
     assert {storage.name_of(path): sha for path, (_, sha) in prints.items()} == {

@@ -10,8 +10,8 @@ import pytest
 
 from rephrase.errors import UserError
 from rephrase.mixing.plan import Plan
+from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.session import LazySession
-from rephrase.spark.runtime.watched import watched
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.planning import make_plan, marks_of
 from tests.rephrase.spark.mixtures import HALVES, LONGEST, check_pairing, documents_and_rewrites, mixture, run_of, tokens, write_inputs
@@ -66,7 +66,7 @@ def test_pairing_resumes_from_its_plan(output: str, spark: LazySession, many_tas
     for pairing in ("both", "instead"):
         run = run_of(output, components=HALVES, pairing=pairing, budget_tokens=4000)
         inputs = find_inputs(run)
-        with watched(spark.get(), output) as job:
+        with open_job(spark.get(), output) as job:
             plan, marks = make_plan(run.mix, inputs, job)
             again = marks_of(run.mix, inputs, job, Plan.from_dict(json.loads(json.dumps(plan.to_dict()))))
             assert marks is not None

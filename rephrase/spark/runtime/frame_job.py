@@ -18,8 +18,8 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Unwatched:
-    """What `watched` gives for a stage's own table, without its folder: an error of a task ends an action after Spark's retries."""
+class FrameJob:
+    """A `Job` without a folder: an error of a task ends an action after Spark's retries."""
 
     spark: SparkSession
 

@@ -30,7 +30,7 @@ _ELSEWHERE = 30.0  # seconds in which another executor may come, or take over a 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Spark actions on frames whose functions report their errors, and the folder that they report to. See `watched`."""
+    """Spark actions on frames whose functions report their errors, and the folder that they report to. Made by `open_job`."""
 
     spark: SparkSession
     folder: JobFolder
@@ -51,11 +51,11 @@ class Job:
         when it starts on no executor that was given a task, and no other executor comes. A task that fails three times by any other
         exception ends it too. Lost workers and executors, and what tasks lack by that, are Spark's to replace.
         """
-        return run_watched(action, self.spark, self.reports, progress)
+        return run_action(action, self.spark, self.reports, progress)
 
 
 @contextlib.contextmanager
-def watched(spark: SparkSession, folder: str, items: Sequence[Any] = ()) -> Iterator[Job]:
+def open_job(spark: SparkSession, folder: str, items: Sequence[Any] = ()) -> Iterator[Job]:
     """A job on a stage's table. What driver and tasks have to tell each other lies below `folder` until the end of the block.
 
     `items`: what tasks find in the job's folder by number. Frames with a function of this job must not outlive it.
@@ -67,7 +67,7 @@ def watched(spark: SparkSession, folder: str, items: Sequence[Any] = ()) -> Iter
         job.folder.remove()
 
 
-def run_watched(action: Callable[[], Result], spark: SparkSession, reports: Reports, progress: StageProgress | None = None) -> Result:
+def run_action(action: Callable[[], Result], spark: SparkSession, reports: Reports, progress: StageProgress | None = None) -> Result:
     """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report.
 
     Raises what `Job.run` raises.

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from rephrase.errors import TaskError, UserError
-from rephrase.spark.runtime.unwatched import Unwatched
+from rephrase.spark.runtime.frame_job import FrameJob
 
 BATCH = pa.RecordBatch.from_pydict({"a": [1]})
 
@@ -22,12 +22,12 @@ def failing(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def test_a_user_error_of_a_task_is_found_again_in_what_spark_says() -> None:
     def action() -> Any:
         try:
-            return list(Unwatched(None).reporting(failing)(iter([BATCH])))
+            return list(FrameJob(None).reporting(failing)(iter([BATCH])))
         except TaskError as error:  # as Spark quotes it
             raise RuntimeError(f"Job aborted due to stage failure:\n  File x.py, line 3\n{error}\n\tat org.apache.spark") from error
 
     with pytest.raises(UserError) as caught:
-        Unwatched(None).run(action)
+        FrameJob(None).run(action)
     assert caught.value.line() == "model.bin: the model does not load (train it)"
     assert caught.value.__suppress_context__, "what is shown holds no internal marker"
 
@@ -37,5 +37,5 @@ def test_what_else_fails_is_left_as_it_is() -> None:
         raise ValueError("the user's own function")
 
     with pytest.raises(ValueError, match="the user's own function"):
-        Unwatched(None).run(action)
-    assert Unwatched(None).run(lambda: 3) == 3
+        FrameJob(None).run(action)
+    assert FrameJob(None).run(lambda: 3) == 3
