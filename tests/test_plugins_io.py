@@ -124,10 +124,8 @@ SCRIPT = """
 import json, sys
 from rephrase import storage
 from rephrase.cli import main as cli
-from rephrase.settings.kinds import load_plugin
 from rephrase.storage import tables
 
-load_plugin("shelf_formats")  # in this process alone: what tasks need of it must come to them
 cli.main(["shard", "run.yaml"])
 rows = tables.read_folder("shelf://run/documents").to_pylist()
 for path in tables.objects("shelf://run/documents"):
@@ -170,6 +168,7 @@ def write_cards(folder: Path) -> None:
 
 def write_run(folder: Path, tokenizer: str, **source: Any) -> None:
     config = {
+        "plugins": ["shelf_formats"],  # imported by the driver alone: what tasks need of it must come to them
         "output": "shelf://run",
         "input": {"paths": ["shelf://raw"], "min_characters": 5, **source},
         "tokenizer": tokenizer,
@@ -228,7 +227,7 @@ for file in storage.expand("shelf://raw"):
     ("form", "message"),
     [
         ("card", "unknown input format `card`"),
-        ({"cards": {"separater": "|"}}, "unknown key `input.format.cards.separater`"),
+        ({"cards": {"separater": "|"}}, "unknown key `input.format.cards.separater` (did you mean `separator`?)"),
         ({"cards": {"separator": 3}}, "`input.format.cards.separator`: Input should be a valid string"),
         ({"cards": {}, "warc": {}}, "it is the name of a format, or one name with settings"),
     ],
@@ -237,9 +236,7 @@ def test_a_wrong_format_is_told_before_anything_runs(package: Path, form: Any, m
     write_run(tmp_path, "tokenizer.json", format=form)
     code = """
 from rephrase.cli import main as cli
-from rephrase.settings.kinds import load_plugin
 
-load_plugin("shelf_formats")
 cli.main(["shard", "run.yaml"])
 """
     done = run(package, code)

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import TypeAdapter
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from rephrase.readers.base import Item
 from rephrase.settings.kinds import Kinds
 from rephrase.settings.section import Section
+from rephrase.settings.validation import fault, nested
 from rephrase.storage.base import FileInfo
 
 if TYPE_CHECKING:
@@ -100,16 +101,14 @@ def _chosen(value: Any, info: ValidationInfo) -> Any:
     elif isinstance(value, str):
         name, settings = value, None
     else:
-        raise _wrong("it is the name of a format, or one name with settings", f"for example {AUTO}")
+        raise fault("it is the name of a format, or one name with settings", f"for example {AUTO}")
     if name not in readers:
-        raise _wrong(f"unknown {readers.noun} `{name}`", readers.cure(name))
+        raise fault(f"unknown {readers.noun} `{name}`", readers.cure(name))
     kind = readers.find(name)
     if settings is None and (missing := _required(kind)):
-        raise _wrong(f"{name} needs `{missing[0]}`", f"write {{{name}: {{{missing[0]}: …}}}}")
-    section: Any = kind.Settings
-    typed: dict[str, Section] = TypeAdapter(dict[str, section]).validate_python({name: settings or {}}, context=info.context)
-    return name if not typed[name].model_dump(exclude_defaults=True) else typed
-
-
-def _wrong(message: str, cure: str) -> PydanticCustomError:
-    return PydanticCustomError("kind_unknown", "{message}", {"message": message, "cure": cure})
+        raise fault(f"{name} needs `{missing[0]}`", f"write {{{name}: {{{missing[0]}: …}}}}")
+    try:
+        typed = kind.Settings.model_validate(settings or {}, context=info.context)
+    except ValidationError as failure:
+        raise nested(failure, kind.Settings, (name,)) from None
+    return {name: typed} if typed.model_dump(exclude_defaults=True) else name
