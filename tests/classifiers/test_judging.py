@@ -18,7 +18,7 @@ class Recorder(Cascade):
     """Keeps every row, and remembers what it was asked."""
 
     def judge(self, batch):
-        self._made["batch"] = batch
+        object.__setattr__(self, "batch", batch)
         return ["keep"] * len(batch), [{} for _ in range(len(batch))]
 
 
@@ -33,8 +33,8 @@ def test_checks_are_told_the_source_of_each_document():
     recorder = Recorder(())
     by_id = documents_by_id(table(DOCUMENT, documents), id="id")
     judged = judged_rows(table(GENERATION, rows), by_id, recorder, Words(), {})
-    assert recorder._made["batch"].origins == [None, "books", None]
-    assert recorder._made["batch"].sources == ["sec", "fir", "sec"]
+    assert recorder.batch.origins == [None, "books", None]
+    assert recorder.batch.sources == ["sec", "fir", "sec"]
     assert judged.column("source").to_pylist() == [None, "books", None]
     assert judged.column("n_tokens").to_pylist() == [2, 2, 2]
 
