@@ -110,6 +110,20 @@ MIXTURE = _schema(
         ("license", pa.string()),
     ]
 )
+MIXTURE_MEANINGS = {
+    "text": "The training text.",
+    "id": "Of the text: a document's, or a generation's.",
+    "origin": "original or synthetic.",
+    "source": "Where the document comes from.",
+    "recipe": "What rewrote the document; none for originals.",
+    "document_id": "The id of the original; for originals their own.",
+    "epoch": "0 the first time a text is used.",
+    "n_tokens": "Tokens of the text by the configured tokenizer.",
+    "synthetic_depth": "How many models the text has passed through.",
+    "model": "The model that wrote the text; none for originals.",
+    "license": "Of the document.",
+}
+"""What is said of each column where a mixture tells of itself."""
 
 ERROR = _schema(
     [

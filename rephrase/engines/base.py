@@ -141,12 +141,6 @@ class Engine(ABC):
     ...
     ...     async def complete(self, requests):
     ...         return [Completion(request.messages[-1].content.upper()) for request in requests]
-    ...
-    ...     async def figures(self):
-    ...         return {}
-    ...
-    ...     async def close(self):
-    ...         pass
     >>> import rephrase
     >>> table = rephrase.rewrite(["The tide rises."], "wrap/easy", Loud(), tokenizer="examples/tokenizer.json")
     >>> table.column("text")[0].as_py().endswith("THE TIDE RISES.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rephrase.records import MIXTURE
+from rephrase.records import MIXTURE, MIXTURE_MEANINGS
 
 _VERSION = "http://mlcommons.org/croissant/1.0"
 _OWN_TERMS = (
@@ -14,19 +14,6 @@ _OWN_TERMS = (
     "parentField path recordSet references regex repeated replace samplingRate separator source subField transform"
 )
 _TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer"}
-_MEANINGS = {
-    "text": "The training text.",
-    "id": "Of the text: a document's, or a generation's.",
-    "origin": "original or synthetic.",
-    "source": "Where the document comes from.",
-    "recipe": "What rewrote the document; none for originals.",
-    "document_id": "The id of the original; for originals their own.",
-    "epoch": "0 the first time a text is used.",
-    "n_tokens": "Tokens of the text by the configured tokenizer.",
-    "synthetic_depth": "How many models the text has passed through.",
-    "model": "The model that wrote the text; none for originals.",
-    "license": "Of the document.",
-}
 
 
 def croissant(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +89,7 @@ def _field(column: pa.Field) -> dict[str, Any]:
         "@type": "cr:Field",
         "@id": f"texts/{column.name}",
         "name": column.name,
-        "description": _MEANINGS[column.name],
+        "description": MIXTURE_MEANINGS[column.name],
         "dataType": _TYPES[column.type],
         "source": {"fileSet": {"@id": "parquet-files"}, "extract": {"column": column.name}},
     }
