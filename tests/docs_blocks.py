@@ -108,6 +108,6 @@ def _anchor(heading: str) -> str:
 
 
 def commands(block: Block) -> list[list[str]]:
-    """The command lines of a block of shell, as words; comments are left out and lines that end in a backslash joined."""
+    """The command lines of a block of shell, as words, without comments and files for their output. Lines may end in a backslash."""
     joined = block.text.replace("\\\n", " ")
-    return [words for line in joined.splitlines() if (words := shlex.split(line, comments=True))]
+    return [words for line in joined.splitlines() if (words := shlex.split(line.partition(" > ")[0], comments=True))]
