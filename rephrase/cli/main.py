@@ -70,10 +70,7 @@ def job(command: str) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Its options hold the function to call as `action`."""
-    from rephrase.cli import classifier as command
-    from rephrase.cli import config as config_command
-    from rephrase.cli import contamination, diversity, export, label, preview, recipes, stages
-    from rephrase.cli import review as review_command
+    from rephrase.cli import classifier, config, contamination, diversity, export, label, preview, recipes, review, stages
     from rephrase.spark.stages.pipeline import commands as stage_commands
 
     style = argparse.RawDescriptionHelpFormatter
@@ -97,11 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show_option(summary)
     summary.set_defaults(action=lambda options: _report(load(options), options.show))
     _add_show(commands)
-    config_command.add_parser(commands)
-    for module in (recipes, preview, label, contamination, export, diversity):
+    for module in (config, recipes, preview, label, contamination, export, diversity, classifier, review):
         module.add_parser(commands)
-    command.add_parser(commands)
-    review_command.add_parser(commands)
     return parser
 
 
