@@ -32,7 +32,10 @@ OTHER_COMMANDS = {"kubectl": "needs a Kubernetes cluster; the settings are built
 
 # Python blocks that this file does not run, by page and first line, and why.
 OTHER_PYTHON = {
-    ("README.md", "from rephrase.spark import rewrite"): "needs a GPU; tests/rephrase/spark/test_dataframes.py calls it with other engines",
+    (
+        "README.md",
+        "from rephrase.spark import rewrite",
+    ): "needs a GPU; tests/rephrase/spark/frames/test_rewrite.py calls it with other engines",
     ("docs/python.md", "from rephrase.spark import judge, mix, rewrite"): "the same; the doctests of these functions run on small frames",
     ("docs/python.md", "from rephrase.spark import run"): "a whole run: the function's doctest has one",
 }

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import override
-
 from rephrase import __version__
 from rephrase.cli.options import add_run_options, load, with_spark
 from rephrase.errors import UserError
@@ -16,7 +14,6 @@ from rephrase.spark.runtime.interrupt import Interrupted, interruptible
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
-    from rephrase.spark.stages.base import Stage
 
 _DESCRIPTION = """\
 Turn a raw web corpus into a pretraining mixture: shard the documents, rewrite them with a language model,
@@ -73,10 +70,7 @@ def job(command: str) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Its options hold the function to call as `action`."""
-    from rephrase.cli import classifier as command
-    from rephrase.cli import config as config_command
-    from rephrase.cli import contamination, diversity, export, label, preview, recipes
-    from rephrase.cli import review as review_command
+    from rephrase.cli import classifier, config, contamination, diversity, export, label, preview, recipes, review, stages
     from rephrase.spark.stages.pipeline import commands as stage_commands
 
     style = argparse.RawDescriptionHelpFormatter
@@ -86,12 +80,10 @@ def build_parser() -> argparse.ArgumentParser:
     whole = commands.add_parser("run", help="all stages: " + ", ".join(stage_commands()), description="Run all stages and print a summary.")
     add_run_options(whole)
     _add_show_option(whole)
-    _add_retry_option(whole)
-    _add_replace_option(whole)
+    stages.add_retry_option(whole)
+    stages.add_replace_option(whole)
     whole.set_defaults(action=_run)
-    stage_parsers = {name: _add_stage(commands, name, stages) for name, stages in stage_commands().items()}
-    _add_dry_run_option(stage_parsers["filter"])
-    _add_mix_options(stage_parsers["mix"])
+    stages.add_parsers(commands)
     status = commands.add_parser("status", help="how far a run is, from any shell", description="Units, rates and the time left.")
     add_run_options(status)
     status.add_argument("--units", metavar="FILE.parquet", help="also write the notes of all rewrite units as a table, a row a unit")
@@ -102,23 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_show_option(summary)
     summary.set_defaults(action=lambda options: _report(load(options), options.show))
     _add_show(commands)
-    config_command.add_parser(commands)
-    for module in (recipes, preview, label, contamination, export, diversity):
+    for module in (config, recipes, preview, label, contamination, export, diversity, classifier, review):
         module.add_parser(commands)
-    command.add_parser(commands)
-    review_command.add_parser(commands)
-    return parser
-
-
-def _add_stage(commands: Any, name: str, stages: Sequence[Stage]) -> argparse.ArgumentParser:
-    purpose = ", and ".join(stage.purpose for stage in stages)
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=purpose, description=f"The {name} stage: {purpose}.")
-    add_run_options(parser)
-    if any(stage.retries_errors for stage in stages):
-        _add_retry_option(parser)
-    if any(stage.table.replaceable for stage in stages):
-        _add_replace_option(parser)
-    parser.set_defaults(action=_stage, stage=name)
     return parser
 
 
@@ -151,70 +128,12 @@ def _add_show_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", type=int, default=0, metavar="N", help="end with N passages of the mixture beside their rewrites")
 
 
-def _add_retry_option(parser: argparse.ArgumentParser) -> None:
-    text = "ask again for all rows that ended in an error; verdicts of those units and the mixture are made again"
-    parser.add_argument("--retry-errors", action="store_true", help=text)
-
-
-def _add_replace_option(parser: argparse.ArgumentParser) -> None:
-    text = "where the config has changed since: remove verdicts and mixture and make them again; documents and completions stay"
-    parser.add_argument("--replace", action="store_true", help=text)
-
-
-def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
-    text = "judge nothing: show what the checks of this config would keep, from the scores of the last run, in seconds"
-    parser.add_argument("--dry-run", action="store_const", const=_dry_run, dest="instead", help=text)
-
-
-def _add_mix_options(parser: argparse.ArgumentParser) -> None:
-    text = "write nothing: show what each component would give, with the rows and tokens that are there, in seconds"
-    parser.add_argument("--plan", action="store_const", const=_plan, dest="instead", help=text)
-    parser.add_argument(
-        "--presets", action=_ShowPresets, nargs=0, help="list the mixtures that `mix: {preset: NAME}` takes, with their papers"
-    )
-
-
-class _ShowPresets(argparse.Action):
-    """Prints the presets and exits: the list needs no config."""
-
-    @override
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from rephrase.cli.mix_tables import print_presets
-
-        print_presets()
-        parser.exit()
-
-
 def _run(options: argparse.Namespace) -> None:
     from rephrase.spark.stages.pipeline import run_all
 
     run = load(options)
     with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors, replace=options.replace))
     _report(run, options.show)
-
-
-def _stage(options: argparse.Namespace) -> None:
-    from rephrase.spark.stages.pipeline import run_stage
-
-    run = load(options)
-    if getattr(options, "instead", None):  # an option that shows something, and leaves the stage alone
-        options.instead(run, options)
-        return
-    again, replace = getattr(options, "retry_errors", False), getattr(options, "replace", False)
-    with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again, replace=replace))
-
-
-def _dry_run(run: Run, options: argparse.Namespace) -> None:
-    from rephrase.cli.dry_run import dry_run
-
-    del options
-    dry_run(run)
-
-
-def _plan(run: Run, options: argparse.Namespace) -> None:
-    from rephrase.cli.mix_plan import show_plan
-
-    with_spark(run, options.master, lambda spark: show_plan(run, spark))
 
 
 def _tune(options: argparse.Namespace) -> None:

@@ -96,6 +96,15 @@ class TokenFormat(Format):
     vocabulary: Vocabulary
 
 
+class UnsignedTokens(TokenFormat):
+    """Tokens as unsigned integers, little-endian: of two bytes where the vocabulary allows it, else of four."""
+
+    def __init__(self, name: str, settings: Section, vocabulary: Vocabulary) -> None:
+        super().__init__(name, settings, vocabulary)
+        self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
+        self.dtype = self._dtype.name
+
+
 formats: Kinds[type[Format]] = Kinds(
     "export format",
     (

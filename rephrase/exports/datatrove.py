@@ -13,25 +13,18 @@ import numpy as np
 import orjson
 from typing_extensions import override
 
-from rephrase.exports.base import Objects, Row, Shard, TokenFormat, formats, joined
+from rephrase.exports.base import Objects, Row, Shard, UnsignedTokens, formats, joined
 from rephrase.exports.shard_note import ShardNote
-from rephrase.exports.vocabulary import Vocabulary
-from rephrase.settings.section import Section
 
 PATHS = "paths.json"
 
 
 @formats.register("datatrove")
-class Datatrove(TokenFormat):
+class Datatrove(UnsignedTokens):
     """datatrove's token files, which nanotron reads too.
 
     `paths.json` names the files and their bytes: what DatatroveFolderDataset takes as `paths_file`.
     """
-
-    def __init__(self, name: str, settings: Section, vocabulary: Vocabulary) -> None:
-        super().__init__(name, settings, vocabulary)
-        self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
-        self.dtype = self._dtype.name
 
     @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:

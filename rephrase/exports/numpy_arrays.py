@@ -13,22 +13,15 @@ from collections.abc import Sequence
 import numpy as np
 from typing_extensions import override
 
-from rephrase.exports.base import Row, Shard, TokenFormat, formats, joined
-from rephrase.exports.vocabulary import Vocabulary
-from rephrase.settings.section import Section
+from rephrase.exports.base import Row, Shard, UnsignedTokens, formats, joined
 
 
 @formats.register("numpy")
-class NumpyArrays(TokenFormat):
+class NumpyArrays(UnsignedTokens):
     """Bare arrays of tokens, as OLMo-core reads them.
 
     The manifest is the index: OLMo-core is given a list of paths.
     """
-
-    def __init__(self, name: str, settings: Section, vocabulary: Vocabulary) -> None:
-        super().__init__(name, settings, vocabulary)
-        self._dtype = np.dtype("<u2" if vocabulary.size <= 1 << 16 else "<u4")
-        self.dtype = self._dtype.name
 
     @override
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers.cascade import build_cascade
-from classifiers.checks.facts import FactCheck, FactsSettings, facts_of
+from classifiers.checks.facts import FactCheck, FactsSettings
+from classifiers.facts import facts_of
 from classifiers.settings import filter_of
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 

@@ -1,8 +1,8 @@
 """The mix stage: originals and kept generations by token shares, globally shuffled, as files that a data loader reads as they are.
 
-Run alone with `rephrase mix run.yaml` or `spark-submit jobs/mix.py run.yaml`. Texts cross the cluster once, in the shuffle that puts
-them in order; before that, two passes over the other columns decide which texts are taken. `_manifest.json` is written last: while it
-is not there, the mixture is incomplete.
+Run alone with `rephrase mix run.yaml` or `spark-submit jobs/mix.py run.yaml`. Two passes over the other columns decide which texts are
+taken; then texts cross the cluster once, in objects that tasks hand on. `_manifest.json` is written last: while it is not there, the
+mixture is incomplete.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from rephrase.readers import RawDocument
 from rephrase.records import DOCUMENT
 from rephrase.spark.runtime.job import Job, open_job
 from rephrase.spark.runtime.progress import StageProgress, Sums
+from rephrase.spark.stages.shard.row_groups import RowGroups
 from rephrase.storage import tables
 from rephrase.text.paragraphs import paragraph_keys, without_lines
 
@@ -170,7 +171,7 @@ def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, to
     """
     extracted = plan.between(index)
     note = tables.footer(extracted, DocumentsNote).note
-    groups = Groups(config.tokens_per_unit)
+    groups = RowGroups(config.tokens_per_unit)
     document_tables = DocumentTables(config, tokenizer) if config.dedup_paragraphs else None
     first = emptied = paragraphs = 0
     for read in tables.read_row_groups(extracted):
@@ -221,35 +222,3 @@ def _without(table: pa.Table, repeats: Repeats, shortened: dict[int, str], docum
     both = pa.concat_tables([table.filter(pa.array(keep)), document_tables.measured(documents, list(shortened.values()))])
     places = np.concatenate([np.flatnonzero(keep), np.array(list(shortened))])
     return both.take(pa.array(np.argsort(places)))
-
-
-class Groups:
-    """Rows on their way into row groups of a given number of tokens; the document that reaches it ends the group."""
-
-    def __init__(self, tokens_per_group: int) -> None:
-        self._limit = tokens_per_group
-        self.writer = tables.Writer(DOCUMENT)
-        self.documents = 0
-        self.tokens: list[int] = []
-        self._open: list[pa.Table] = []
-        self._open_tokens = 0
-
-    def add(self, table: pa.Table) -> None:
-        """Take rows in, and write the groups that they fill."""
-        self.documents += table.num_rows
-        running = np.cumsum(table.column("n_tokens").to_numpy())
-        at = before = 0
-        while at < table.num_rows:
-            end = min(int(np.searchsorted(running, before + self._limit - self._open_tokens)) + 1, table.num_rows)
-            self._open.append(table.slice(at, end - at))
-            self._open_tokens += int(running[end - 1]) - before
-            at, before = end, int(running[end - 1])
-            if self._open_tokens >= self._limit:
-                self.flush()
-
-    def flush(self) -> None:
-        """Write what is left."""
-        if self._open:
-            self.writer.add(pa.concat_tables(self._open))
-            self.tokens.append(self._open_tokens)
-        self._open, self._open_tokens = [], 0

@@ -27,7 +27,8 @@ from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.shard import extract as shard_extract
 from rephrase.spark.stages.shard.plan import ShardPlan, input_files
-from rephrase.spark.stages.shard.repeats import WHOLE, Groups, Repeats, finish_file
+from rephrase.spark.stages.shard.repeats import WHOLE, Repeats, finish_file
+from rephrase.spark.stages.shard.row_groups import RowGroups
 from rephrase.spark.stages.shard.stage import shard
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
@@ -226,7 +227,7 @@ def test_input_without_a_document_is_an_error_that_counts_and_leaves_nothing(tmp
 
 
 def test_row_groups_hold_at_least_their_tokens() -> None:
-    groups = Groups(10)
+    groups = RowGroups(10)
     counts = [3, 3, 3, 3, 25, 1, 9, 4]
     rows = [{"id": str(n), "text": "x", "n_tokens": count} for n, count in enumerate(counts)]
     table = pa.Table.from_pylist(rows, DOCUMENT)
