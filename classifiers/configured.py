@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from classifiers.batch import Check
 from classifiers.checks import checks
+from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.settings.section import Section
 from rephrase.settings.validation import Place, fault, nested, parse_yaml
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 Settings = dict[str, Any]
+_VERDICTS = ("", KEEP, INTERMEDIATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ def configured(value: Any, context: Any = None) -> tuple[ConfiguredCheck, ...]:
         if not isinstance(use, str) or use not in checks:
             at = (*place, "use") if "use" in settings else place
             raise fault(f"unknown check `{use}`", checks.cure(use), at, use)
+        if name in _VERDICTS:
+            cure = f"give it another name, with `use: {use}` in its settings"
+            raise fault(f"a check cannot be called `{name}`: that is a verdict of rows which no check rejects", cure, place, name)
         if name in [check.name for check in configured_checks]:
             cure = f"give one of them another name, with `use: {use}` in its settings"
             raise fault(f"the check `{name}` is listed twice", cure, place, name)

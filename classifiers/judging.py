@@ -62,6 +62,9 @@ def judge(
     ['length', 'length']
     """
     cascade = checks if isinstance(checks, Cascade) else build_cascade(Filter() if checks is None else filter_of(checks))
+    for name, table in (("generations", generations), ("documents", documents)):
+        if not isinstance(table, pa.Table):
+            raise UserError(f"`{name}` is {type(table).__name__}, no Arrow table", where="judge", cure="pyarrow.Table.from_pandas(frame)")
     counter = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
     require_columns(generations.column_names, GENERATION_COLUMNS, "judge, generations")
     by_id = documents_by_id(documents, text, id)
@@ -77,7 +80,7 @@ def documents_by_id(
     require_columns(documents.column_names, [text, id], "judge, documents")
     columns: dict[str, list[Any]] = {name: [None] * documents.num_rows for name in DOCUMENT_COLUMNS}
     columns |= {name: documents.column(name).to_pylist() for name in DOCUMENT_COLUMNS if name in documents.column_names}
-    columns["text"] = [value or "" for value in documents.column(text).to_pylist()]
+    columns["text"] = [value or "" for value in documents.column(text).cast(pa.string()).to_pylist()]
     ids = documents.column(id).cast(pa.string()).to_pylist() if id else [None] * documents.num_rows
     keys = [content_id(value) if key is None else key for key, value in zip(ids, columns["text"], strict=True)]
     return {key: dict(zip(columns, values, strict=True)) for key, values in zip(keys, zip(*columns.values(), strict=True), strict=True)}

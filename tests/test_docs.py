@@ -181,14 +181,18 @@ def runnable_of(page: str) -> list[Block]:
 
 
 @pytest.mark.parametrize("block", [pytest.param(block, id=str(block)) for page in PAGES for block in runnable_of(name_of(page))])
-def test_python_runs(block: Block) -> None:
+def test_python_runs(block: Block, tmp_path: Path) -> None:
     before = [other.text for other in runnable_of(block.page) if other.line < block.line]  # a page is read from its beginning
-    run_python("\n".join([*before, block.text]), ROOT)
+    for text in before:
+        if module := re.match(r'"""(\w+\.py):', text):  # a file of the reader's own, which later blocks import
+            (tmp_path / module[1]).write_text(text)
+    program = [text for text in before if not re.match(r'"""\w+\.py:', text)]
+    run_python("\n".join([*program, block.text]), ROOT, tmp_path)
 
 
-def run_python(code: str, folder: Path) -> None:
-    """Run a program in a folder, from which it can import as well."""
-    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+def run_python(code: str, folder: Path, modules: Path | None = None) -> None:
+    """Run a program in a folder. It can import what lies there, and in the folder `modules`."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [modules or folder, folder, ROOT]))}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )

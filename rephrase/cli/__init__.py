@@ -1,1 +1,1 @@
-"""The command `rephrase`: a file a command, with its options and what it prints."""
+"""The command `rephrase`: the options of its commands, and what they print."""

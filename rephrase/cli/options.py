@@ -47,6 +47,8 @@ def load(options: argparse.Namespace) -> Run:
     from rephrase.config.file import load_run
 
     overrides: dict[str, Any] = {}
+    if options.model == "":  # a variable of the shell that is not set
+        raise UserError("the model is empty", where="--model", cure="name a folder or a hub id")
     if options.model:
         model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
         overrides["engine"] = {"kind": "vllm", "model": model}

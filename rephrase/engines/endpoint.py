@@ -63,9 +63,17 @@ class EndpointSettings(EngineSettings):
     def check(self, *, here: bool = False) -> None:
         """Raise a `UserError` about what is wrong with the settings, without a word to the endpoint."""
         del here
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError("not an http(s) URL", where=self.url, cure="write it like http://localhost:8000/v1")
+        cure = "write it like http://localhost:8000/v1"
+        try:
+            parts = urlsplit(self.url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # of a host or a port that is none
+            usable = False
+        if not usable:
+            raise UserError("not an http(s) URL", where=self.url, cure=cure)
+        if parts.username or parts.password or parts.query:  # it would stand in the manifest of every mixture
+            what = "the URL holds a name, a password or a query, which may be secret"
+            raise UserError(what, where=f"engine.url, {parts.hostname}", cure="put the key into the environment: `api_key_env`")
         local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         # Servers inside a cluster speak plain http and often want no key; anything behind https does.
         if parts.scheme == "https" and not local and not os.environ.get(self.api_key_env):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def rewrite(
-    texts: Sequence[str] | pa.Table | pd.DataFrame,
+    texts: Iterable[str] | pa.Table | pd.DataFrame,
     recipe: str | Mapping[str, Any] | Recipe,
     engine: Mapping[str, Any] | EngineSettings | Engine,
     *,
@@ -56,7 +56,7 @@ def rewrite(
     """
     recipes = find_recipes(recipe)
     refuse_own_rows(recipes)
-    counter = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
+    counter = tokenizer if isinstance(tokenizer, Tokenizer) else Tokenizer.load(str(tokenizer))
     rows = rows_of_texts(known_columns(arrow_table(texts, text), text, id, metadata), recipes, counter, metadata)
     return pa.concat_tables(run_recipes(rows, recipes, _opener(engine), counter))
 
@@ -70,6 +70,9 @@ def refuse_own_rows(recipes: Sequence[Recipe]) -> None:
 
 def _opener(engine: Mapping[str, Any] | EngineSettings | Engine) -> Callable[[], Engine]:
     if not isinstance(engine, Mapping | EngineSettings):
+        if not callable(getattr(engine, "complete", None)) or isinstance(engine, type):
+            cure = 'for example {"kind": "vllm", "model": …}, or an object of a class of yours that extends `rephrase.Engine`'
+            raise UserError(f"{engine!r} is no engine", where="rewrite", cure=cure)
         return lambda: engine
     settings = engine_of(engine)
     settings.check(here=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,15 +19,16 @@ KNOWN = ("source", "url", "language", "license", "n_tokens", "synthetic_depth", 
 """Columns of `DOCUMENT` that documents take over from a table which has them."""
 
 
-def arrow_table(texts: Sequence[str] | pa.Table | pd.DataFrame, text: str) -> pa.Table:
+def arrow_table(texts: Iterable[str] | pa.Table | pd.DataFrame, text: str) -> pa.Table:
     """Strings, an Arrow table or a pandas frame as a table. Raises `UserError` for anything else."""
     if isinstance(texts, pa.Table):
         return texts
     if hasattr(texts, "to_records"):  # a pandas frame; pandas itself is not asked, as it may not be loaded
         return pa.Table.from_pandas(texts, preserve_index=False)
-    if isinstance(texts, str) or not all(isinstance(item, str) for item in texts):
+    listed = None if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable) else list(texts)
+    if listed is None or not all(isinstance(item, str) for item in listed):
         raise UserError("texts are a list of strings, an Arrow table or a pandas frame", where="rewrite", cure="for example [text]")
-    return pa.table({text: pa.array(list(texts), pa.string())})
+    return pa.table({text: pa.array(listed, pa.string())})
 
 
 def known_columns(table: pa.Table, text: str, id: str | None, metadata: Sequence[str]) -> pa.Table:  # noqa: A002  # as in `rewrite`

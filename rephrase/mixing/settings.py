@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
 
 from rephrase.settings.section import Section
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Component(Section):
@@ -21,17 +23,17 @@ class Component(Section):
     language: str | None = None
     license: str | None = None
     """These five select; source, recipe and license may hold wildcards."""
-    min_scores: dict[str, float] = {}
-    max_scores: dict[str, float] = {}
+    min_scores: dict[str, Finite] = {}
+    max_scores: dict[str, Finite] = {}
     """Bounds of scores by name, both included. A text that lacks the score does not fit."""
     share: float | None = Field(default=None, gt=0, le=1)
     """Of the tokens of the mixture, or of the phase."""
     tokens: int | None = Field(default=None, ge=1)
     """So many tokens, whatever the others give."""
-    max_epochs: float = Field(default=1.0, gt=0)
+    max_epochs: Finite = Field(default=1.0, gt=0)
     split_by: Literal["source"] | None = None
     """Draw from each source by itself: its part of the component is in proportion to tokens ** (1 / temperature)."""
-    temperature: float = Field(default=1.0, gt=0)
+    temperature: Finite = Field(default=1.0, gt=0)
     """1 keeps the sources' proportions, more lifts small ones: 1 / alpha of XLM-R (Conneau et al. 2020, arXiv 1911.02116)."""
 
     @property
@@ -144,7 +146,7 @@ class Mix(Section):
             return value
         name = value.get("preset")
         if name is not None:
-            if name not in presets():
+            if not isinstance(name, str) or name not in presets():
                 raise ValueError(f"there is no preset `{name}`; there are {', '.join(presets())}")
             value = {**presets()[name]["mix"], **value}
         if not value.get("components") and not value.get("phases"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from rephrase.errors import UserError
 from rephrase.recipes.family import RecipeFile
 from rephrase.recipes.registry import Entry, Source, recipes
 from rephrase.settings.validation import nearest
@@ -23,13 +24,15 @@ def matching(name: str) -> list[Entry]:
     """
     if is_file(name):
         return list(RecipeFile(name).entries().values())
-    return [
-        entry
-        for key, source in recipes.items()
-        if _may_hold(key, source, name)
-        for full, entry in source.entries().items()
-        if fnmatchcase(full, name) or full.split("/")[0] == name
-    ]
+    entries: dict[str, Entry] = {}
+    for key, source in recipes.items():
+        for full, entry in source.entries().items() if _may_hold(key, source, name) else ():
+            if fnmatchcase(full, name) or full.split("/")[0] == name:
+                if full in entries:  # a family in a file, and a recipe in Python
+                    cure = "give the recipe of the plugin another name"
+                    raise UserError(f"two packages register the recipe `{full}`", where="plugins", cure=cure)
+                entries[full] = entry
+    return list(entries.values())
 
 
 def nearest_recipe(name: str) -> str:

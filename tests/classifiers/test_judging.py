@@ -76,6 +76,11 @@ def test_more_rows_than_are_judged_at_a_time_stay_in_order(texts, generations, m
 def test_mistakes_end_in_one_line(texts, generations):
     with pytest.raises(UserError, match=r"unknown check `lenght`.*did you mean `length`"):
         judge(generations, texts, ["lenght"], text="body")
+    for verdict in ("keep", "intermediate", ""):
+        with pytest.raises(UserError, match=f"a check cannot be called `{verdict}`"):
+            judge(generations, texts, [{verdict: {"use": "length", "min_words": 100_000}}], text="body")
+    with pytest.raises(UserError, match="`documents` is DataFrame, no Arrow table"):
+        judge(generations, texts.to_pandas(), ["length"], text="body")
     with pytest.raises(UserError, match="judge, documents: there is no column `text`"):
         judge(generations, texts, ["length"])
     with pytest.raises(UserError, match="judge, generations: there is no column `span_start`"):

@@ -113,6 +113,13 @@ def test_settings_on_the_command_line_must_be_key_and_value(tmp_path, tokenizer_
     assert "`mix.seed` is not KEY=VALUE" in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--model", "--output"])
+def test_a_variable_of_the_shell_that_is_not_set_is_no_choice(option, tmp_path, tokenizer_file):
+    done = rephrase("run", config(tmp_path, tokenizer_file), option, "")
+    assert done.returncode == 2
+    assert f"{option}: the " in done.stderr
+
+
 def test_the_recipes_are_listed():
     text = rephrase("recipes").stdout
     assert "wrap/easy" in text

@@ -91,6 +91,8 @@ REPLAY = "  kind: replay\n  path: recorded\n"
 
 # What stands in the file, what is put there, the line that must be named, and words of the message with its cure.
 MUTATIONS = [
+    ("  seed: 7", "  preset: [wrap]", 60, "there is no preset"),
+    ("        - origin: original", "        - max_epochs: .inf\n          origin: original", 65, "Input should be a finite number"),
     ("output: out", "outputt: out", 2, "unknown key `outputt`.*did you mean `output`"),
     ("output: out", "output: [out]", 2, "`output`: Input should be a valid string.*`rephrase config output`"),
     ("tokenizer: tokenizer.json\n", "", None, "the key `tokenizer` is missing.*add it"),

@@ -53,6 +53,13 @@ def test_what_is_wrong_with_the_other_engines_is_found_too(tmp_path, monkeypatch
     monkeypatch.delenv("SOME_KEY", raising=False)
     with pytest.raises(UserError, match="SOME_KEY is not set"):
         EndpointSettings(kind="endpoint", url="https://api.example.com/v1", model="m", api_key_env="SOME_KEY").check()
+    for url in ("http://[::1", "ftp://host/v1", "http://host:99999/v1"):
+        with pytest.raises(UserError, match=r"not an http\(s\) URL"):
+            EndpointSettings(kind="endpoint", url=url, model="m").check()
+    for url in ("http://user:hidden@host/v1", "http://host/v1?key=hidden"):
+        with pytest.raises(UserError, match="may be secret") as failure:
+            EndpointSettings(kind="endpoint", url=url, model="m").check()
+        assert "hidden" not in failure.value.line()
     with pytest.raises(UserError, match="no input files found"):
         ReplaySettings(kind="replay", path=str(tmp_path / "none")).check()
 

@@ -101,6 +101,12 @@ def test_a_running_event_loop_is_no_obstacle(tokenizer_file: str) -> None:
     assert asyncio.run(notebook()).equals(rewrite(TEXTS, "wrap/easy", Upper(), tokenizer=tokenizer_file))
 
 
+def test_texts_may_come_one_by_one(tokenizer_file: str) -> None:
+    at_once, one_by_one = (rewrite(texts, "wrap/easy", ECHO, tokenizer=tokenizer_file) for texts in (TEXTS, iter(TEXTS)))
+    assert one_by_one.num_rows > 0
+    assert one_by_one.equals(at_once)
+
+
 def test_mistakes_end_in_one_line(tokenizer_file: str, tmp_path: Any) -> None:
     for texts, recipe, engine, message in (
         (TEXTS, "wrap/eazy", ECHO, "did you mean `wrap/easy`"),
@@ -109,6 +115,10 @@ def test_mistakes_end_in_one_line(tokenizer_file: str, tmp_path: Any) -> None:
         (TEXTS, "wrap/easy", {"kind": "replay", "path": str(tmp_path / "none")}, "none"),
         (pa.table({"body": TEXTS}), "wrap/easy", ECHO, "no column `text`"),
         ("one text", "wrap/easy", ECHO, "texts are a list of strings"),
+        ({"text": TEXTS}, "wrap/easy", ECHO, "texts are a list of strings"),
+        (None, "wrap/easy", ECHO, "texts are a list of strings"),
+        (TEXTS, "wrap/easy", "echo", "'echo' is no engine"),
+        (TEXTS, "wrap/easy", Upper, "is no engine"),
     ):
         with pytest.raises(UserError, match=message):
             rewrite(texts, recipe, engine, tokenizer=tokenizer_file)

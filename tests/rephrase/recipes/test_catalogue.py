@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import pytest
 
 from rephrase.errors import UserError
 from rephrase.recipes.base import Row
-from rephrase.recipes.catalogue import catalogue, recipes_of
+from rephrase.recipes.catalogue import catalogue, find_recipes, recipes_of
+from rephrase.recipes.registry import recipes
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from rephrase.settings.validation import validate
@@ -145,3 +147,10 @@ def test_the_digest_follows_meaning():
     assert warm.steps[0].sampling.temperature == 1.0
     assert few.digest != many.digest
     assert plain.digest == recipes_of([use("wrap/easy")])[0].digest
+
+
+def test_a_recipe_in_python_does_not_take_the_name_of_one_in_a_file(monkeypatch):
+    entry = replace(recipes.find("entigraph/relations"), name="wrap/easy")
+    monkeypatch.setattr(recipes, "items", lambda: iter([("wrap", recipes.find("wrap")), ("wrap/easy", entry)]))
+    with pytest.raises(UserError, match=r"plugins: two packages register the recipe `wrap/easy` .*another name"):
+        find_recipes("wrap/*")
