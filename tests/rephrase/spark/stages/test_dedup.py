@@ -30,7 +30,6 @@ from rephrase.spark.stages.dropped import folders_of, without_dropped
 from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.pipeline import run_all, run_stage
-from rephrase.spark.stages.screen import screening
 from rephrase.storage import tables
 from tests.places import EXAMPLES
 from tests.rephrase.spark.no_spark import NoSpark
@@ -185,11 +184,11 @@ def test_screened_documents_are_out_and_keep_their_scores(tmp_path, spark):
     assert len(left) == 2
 
 
-def test_checks_of_rewrites_are_refused_for_documents(tmp_path):
+def test_checks_of_rewrites_are_refused_for_documents():
     with pytest.raises(UserError, match="`copied` judges a rewrite"):
-        screening(run_of(tmp_path, screen=Screen(checks=["copied"])))
+        validate(Screen, {"checks": ["copied"]}, "screen")
     with pytest.raises(UserError, match="did you mean `repetition`"):
-        screening(run_of(tmp_path, screen=Screen(checks=["repetitions"])))
+        validate(Screen, {"checks": ["repetitions"]}, "screen")
 
 
 def test_a_report_on_benchmarks_needs_a_check_that_looks_for_them(tmp_path):
