@@ -15,7 +15,8 @@ from pydantic_core import CoreSchema, core_schema
 from classifiers.batch import Check
 from classifiers.checks import checks
 from rephrase.settings.section import Section
-from rephrase.settings.validation import Place, fault, nested, parse_yaml
+from rephrase.settings.validation import fault, nested
+from rephrase.settings.yaml_text import Place, parse_yaml
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler, ValidationInfo

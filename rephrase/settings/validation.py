@@ -7,47 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
+from rephrase.settings.yaml_text import Place
 
-Place = tuple[str | int, ...]
-"""Where something stands in a config: keys, and numbers of list items from 0."""
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
 _UNKNOWN_KEY = "extra_forbidden"  # pydantic's name
 _USER_ERROR = "user_error"
 _MISSING_KEY = "add it; `rephrase config` lists the keys"
-
-
-def parse_yaml(text: str, where: str) -> Any:
-    """Parse YAML, or say which line is wrong."""
-    try:
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe one
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"{where}, line {mark.line + 1}" if mark else where
-        raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, cure="mend the line") from error
-
-
-def yaml_places(text: str, where: str) -> dict[Place, str]:
-    """File and line ("run.yaml, line 3") of each key and list item of a valid YAML text."""
-    places: dict[Place, str] = {}
-
-    def visit(node: yaml.Node | None, path: Place) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                places[(*path, key.value)] = f"{where}, line {key.start_mark.line + 1}"
-                visit(value, (*path, key.value))
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                places[(*path, index)] = f"{where}, line {value.start_mark.line + 1}"
-                visit(value, (*path, index))
-
-    visit(yaml.compose(text, Loader=_LOADER) if text.strip() else None, ())
-    return places
 
 
 def validate(
