@@ -11,7 +11,7 @@ class Places(Section):
     file: File = "a"
     model: Model = "b"
     output: OutputFolder = "c"
-    items: list[str] | ListFile = []
+    items: list[str] | ListFile = "d"
 
 
 @pytest.mark.parametrize("key", Places.model_fields)
