@@ -54,7 +54,7 @@ class RecipeFile:
 @lru_cache(maxsize=64)
 def _entries(text: str, where: str) -> Mapping[str, Entry]:
     data, places = read_yaml(text, where)
-    family: FamilyFile = validate(FamilyFile, data, where, places)
+    family: FamilyFile = validate(FamilyFile, data, where, places, cure="`docs/recipes.md` tells the keys of recipe files")
     entries = {}
     for name, style in family.styles.items():
         full = f"{family.family}/{name}"

@@ -16,7 +16,7 @@ from rephrase.settings.yaml_text import Place
 
 _UNKNOWN_KEY = "extra_forbidden"  # pydantic's name
 _USER_ERROR = "user_error"
-_MISSING_KEY = "add it; `rephrase config` lists the keys"
+_KEYS = "`rephrase config` lists the keys"
 
 
 def validate(
@@ -67,7 +67,8 @@ def nearest(name: object, known: Iterable[str], several: str = "there are") -> s
 
 
 def _nearest(key: object, known: Iterable[str]) -> str:
-    return nearest(key, known, "known keys here")
+    keys = list(known)
+    return nearest(key, keys, "known keys here") if keys else "it has no settings"
 
 
 def _user_error(section: type[Any], failure: ValidationError, data: Any, where: str, places: Mapping[Place, str], cure: str) -> UserError:
@@ -82,7 +83,8 @@ def _user_error(section: type[Any], failure: ValidationError, data: Any, where: 
     if error["type"] == _UNKNOWN_KEY:
         return UserError(f"unknown key `{key}`", where=spot, cure=own or _nearest(location[-1], _keys_at(section, error["loc"][:-1])))
     if error["type"] == "missing":
-        return UserError(f"the key `{key}` is missing", where=spot, cure=_MISSING_KEY)
+        told = own or cure.replace("{section}", key.split(".")[0]) or _KEYS
+        return UserError(f"the key `{key}` is missing", where=spot, cure=f"add it; {told}")
     message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
     instead = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""

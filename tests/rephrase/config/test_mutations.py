@@ -206,6 +206,9 @@ MUTATIONS = [
     (REPLAY, '  kind: vllm\n  model: ""\n', 14, "the path is empty"),
     (REPLAY, '  kind: replay\n  path: ""\n', 14, "the path is empty"),
     (REPLAY, '  kind: endpoint\n  url: http://x\n  model: ""\n', 15, "`engine.model`: .*at least 1 character"),
+    ("  min_characters: 300", "  format: {auto: {}}", 5, "`auto` has no settings.*write format: auto"),
+    ("  min_characters: 300", "  format: {jsonl: false}", 5, "the settings of `jsonl` are keys with values.*write format: jsonl"),
+    ("  min_characters: 300", "  format: {jsonl: {a: 1}}", 5, "unknown key `input.format.jsonl.a` .it has no settings"),
     ("rewrite:\n", "output: elsewhere\nrewrite:\n", 54, "the key `output` stands twice, lines 2 and 54.*take one of them out"),
     ("  seed: 7", "  seed: 7\n  seed: 8", 62, "the key `mix.seed` stands twice, lines 61 and 62"),
     (
