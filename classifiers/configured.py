@@ -16,7 +16,8 @@ from classifiers.batch import Check
 from classifiers.checks import checks
 from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.settings.section import Section
-from rephrase.settings.validation import Place, fault, nested, parse_yaml
+from rephrase.settings.validation import fault, nested
+from rephrase.settings.yaml_text import Place, parse_yaml
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler, ValidationInfo

@@ -14,7 +14,8 @@ from importlib import resources
 from operator import itemgetter
 
 from rephrase.settings.section import Section
-from rephrase.settings.validation import parse_yaml, validate
+from rephrase.settings.validation import validate
+from rephrase.settings.yaml_text import parse_yaml
 
 # Each pattern begins with what is rare, and looks behind it only then: that doubles the speed.
 _WORD = re.compile(r"\w+")

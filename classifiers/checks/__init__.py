@@ -24,5 +24,6 @@ checks: Kinds[type[Check]] = Kinds(
         "classifiers.checks.similarity",
         "classifiers.checks.perplexity",
     ],
+    Check,
 )
 """By the name that a config uses."""

@@ -20,7 +20,8 @@ from typing_extensions import override
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
 from classifiers.checks import checks
 from rephrase.settings.section import Section
-from rephrase.settings.validation import parse_yaml, validate
+from rephrase.settings.validation import validate
+from rephrase.settings.yaml_text import parse_yaml
 
 # What may stand between the place and the phrase: spaces and Markdown signs. No quotation marks: those begin speech.
 _DRESS = r"[ \t*#>_\-(]*"

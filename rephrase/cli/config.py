@@ -6,7 +6,7 @@ import argparse
 import difflib
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -27,11 +27,13 @@ class Key:
     path: str
     takes: str
     meaning: str
+    long: str = ""
+    """Its path with the name of the engine that it is a key of: `engine.vllm.args`."""
 
     @property
     def plain(self) -> str:
         """The path as users write it, without the marks of lists and mappings."""
-        return self.path.replace("[]", "").replace(".NAME", "").split(" (")[0]
+        return _plain(self.path).split(" (")[0]
 
 
 def add_parser(commands: Any) -> None:
@@ -52,10 +54,10 @@ def _config(options: argparse.Namespace) -> None:
         print(json.dumps(run_schema(), indent=1, ensure_ascii=False))
         return
     keys = list(all_keys())
-    path = options.key.strip(".").replace("filter.checks", _CHECKS).replace("screen.checks", _CHECKS) if options.key else ""
-    selected = [key for key in keys if f"{key.plain}.".startswith(f"{path}.")] if path else [key for key in keys if "." not in key.plain]
+    asked = (options.key or "").strip(".")
+    selected = keys_at(keys, asked) if asked else [key for key in keys if "." not in key.plain]
     if not selected:
-        near = difflib.get_close_matches(path, [key.plain for key in keys], n=1)
+        near = difflib.get_close_matches(_plain(asked), [key.plain for key in keys], n=1)
         raise UserError(
             f"there is no key `{options.key}`", where="config", cure=f"did you mean `{near[0]}`?" if near else "`rephrase config`"
         )
@@ -63,6 +65,16 @@ def _config(options: argparse.Namespace) -> None:
         print(f"{key.path}  {key.takes}".rstrip())
         if key.meaning:
             print(textwrap.fill(key.meaning, 120, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False))
+
+
+def keys_at(keys: Sequence[Key], asked: str) -> list[Key]:
+    """The key that is asked for, as users write it or as it is printed, and those below it."""
+    path = _plain(asked).replace("filter.checks", _CHECKS).replace("screen.checks", _CHECKS)
+    return [key for key in keys if key.path == asked or any(f"{name}.".startswith(f"{path}.") for name in (key.plain, key.long) if name)]
+
+
+def _plain(path: str) -> str:
+    return path.replace("[]", "").replace(".NAME", "")
 
 
 def all_keys() -> Iterator[Key]:
@@ -95,8 +107,10 @@ def _keys_of(section: type[Section], prefix: str) -> Iterator[Key]:
         for sub in below:
             yield from _keys_of(sub, f"{path}.")
         for kind, settings in kinds.items() if kinds else ():
-            yield Key(f"{path}.kind", kind, _sentence(settings))
-            yield from (Key(f"{path}.{key.path} ({kind})", key.takes, key.meaning) for key in _keys_of(settings, "") if key.path != "kind")
+            yield Key(f"{path}.kind", kind, _sentence(settings), f"{_plain(path)}.{kind}")
+            for key in _keys_of(settings, ""):
+                if key.path != "kind":
+                    yield Key(f"{path}.{key.path} ({kind})", key.takes, key.meaning, f"{_plain(path)}.{kind}.{key.plain}")
 
 
 def _takes(field: Any, *, sub: bool) -> str:

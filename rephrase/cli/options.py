@@ -31,7 +31,7 @@ def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) 
 
 def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, Any]:
     """KEY=VALUE words of an option, with values as YAML. Raises `UserError` for words of another form."""
-    from rephrase.settings.validation import parse_yaml
+    from rephrase.settings.yaml_text import parse_yaml
 
     values: dict[str, Any] = {}
     for setting in settings:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from rephrase.config.run import Run
 from rephrase.errors import UserError
-from rephrase.settings.validation import Place, parse_yaml, validate, yaml_places
+from rephrase.settings.validation import validate
+from rephrase.settings.yaml_text import Place, read_yaml
 
 
 def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
@@ -28,30 +30,32 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
         raise UserError(f"cannot read the config: {error.strerror}", where=path, cure="give the path of a run.yaml") from error
     except UnicodeDecodeError as error:
         raise UserError(f"the config is no text in UTF-8: {error.reason}", where=path, cure="give the path of a run.yaml") from error
-    data = parse_yaml(text, path)
+    data, places = read_yaml(text, path)
     if not isinstance(data, dict):
         raise UserError("a run config is a mapping of keys", where=path, cure="see examples/run.yaml")
-    places = yaml_places(text, path)
     for key, value in (overrides or {}).items():
-        _override(data, key.split("."), value)
-        places = _overridden(places, key)
+        places = _override(data, places, key, value)
     base = Path(path).resolve().parent
     run: Run = validate(Run, data, path, places, cure="`rephrase config {section}` explains the keys", base=base)
     return run
 
 
-def _override(data: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
+def _override(data: dict[str, Any], places: dict[Place, str], dotted: str, value: Any) -> dict[Place, str]:
+    """Put a value into the data. Returns the places once it stands instead of what the file has there. Raises `UserError`."""
+    where, keys = f"--set {dotted}", tuple(dotted.split("."))
+    if not all(keys):
+        raise UserError(f"`{dotted}` has an empty part", where=where, cure="for example --set mix.seed=7")
+    added: dict[Place, str] = {keys: where}
+    for depth, key in enumerate(keys[:-1], 1):
         inner = data.get(key)
-        if isinstance(inner, list):
-            raise UserError(f"`{key}` is a list", where="--set", cure=f"replace it whole: --set '{key}=[…]', with the keys before it")
-        if not isinstance(inner, dict):
+        if inner is None:
             inner = data[key] = {}
+            added[keys[:depth]] = where
+        if not isinstance(inner, dict):
+            whole = ".".join(keys[:depth])
+            what = "a list" if isinstance(inner, list) else "one value"
+            example = "[…]" if isinstance(inner, list) else "…"
+            raise UserError(f"`{whole}` is {what}, without keys below it", where=where, cure=f"replace it whole: --set '{whole}={example}'")
         data = inner
-    data[keys[-1]] = value
-
-
-def _overridden(places: dict[Place, str], key: str) -> dict[Place, str]:
-    """The places once an override stands instead of what the file has there."""
-    at = tuple(key.split("."))
-    return {place: spot for place, spot in places.items() if place[: len(at)] != at} | {at: f"--set {key}"}
+    data[keys[-1]] = deepcopy(value)  # a later override may go into it, and it is the caller's
+    return {place: spot for place, spot in places.items() if place[: len(keys)] != keys} | added

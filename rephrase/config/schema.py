@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -41,11 +40,3 @@ class _Generator(GenerateJsonSchema):
         if function is as_list:
             return {"anyOf": [json_schema["items"], json_schema]}
         return {"anyOf": [{"type": "string"}, json_schema]} if function is as_models else json_schema
-
-    @override
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        json_schema = super().default_schema(schema)
-        default = json_schema.get("default")
-        if isinstance(default, float) and not math.isfinite(default):  # JSON has no word for it
-            del json_schema["default"]
-        return json_schema

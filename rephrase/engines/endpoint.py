@@ -26,7 +26,7 @@ class EndpointSettings(EngineSettings):
     kind: Literal["endpoint"]
     url: str
     """Up to and with /v1."""
-    model: str
+    model: str = Field(min_length=1)
     api_key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key; keys never stand in a config."""
     tokenizer: Model | None = None

@@ -57,6 +57,7 @@ class EngineSettings(Section):
 engines: Kinds[type[EngineSettings]] = Kinds(
     "engine",
     ["rephrase.engines.vllm.settings", "rephrase.engines.endpoint", "rephrase.engines.replay", "rephrase.engines.echo"],
+    EngineSettings,
 )
 """The kinds that `engine.kind` can name."""
 

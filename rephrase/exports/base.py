@@ -116,6 +116,7 @@ formats: Kinds[type[Format]] = Kinds(
         "rephrase.exports.packed",
         "rephrase.exports.jsonl",
     ),
+    Format,
 )
 """All formats; `@formats.register("arrow")` adds one."""
 

@@ -55,7 +55,7 @@ class Reader(ABC):
 
 
 readers: Kinds[type[Reader]] = Kinds(
-    "input format", ("rephrase.readers.warc", "rephrase.readers.wet", "rephrase.readers.jsonl", "rephrase.readers.parquet")
+    "input format", ("rephrase.readers.warc", "rephrase.readers.wet", "rephrase.readers.jsonl", "rephrase.readers.parquet"), Reader
 )
 """All readers; `@readers.register("csv")` adds one."""
 
@@ -102,13 +102,17 @@ def _chosen(value: Any, info: ValidationInfo) -> Any:
         name, settings = value, None
     else:
         raise fault("it is the name of a format, or one name with settings", f"for example {AUTO}")
+    if name == AUTO:
+        raise fault(f"`{AUTO}` has no settings", f"write format: {AUTO}")
     if name not in readers:
         raise fault(f"unknown {readers.noun} `{name}`", readers.cure(name))
     kind = readers.find(name)
     if settings is None and (missing := _required(kind)):
         raise fault(f"{name} needs `{missing[0]}`", f"write {{{name}: {{{missing[0]}: …}}}}")
+    if not isinstance(settings, dict | Section | None):
+        raise fault(f"the settings of `{name}` are keys with values", f"write format: {name}, or {{{name}: {{…}}}}", (name,), settings)
     try:
-        typed = kind.Settings.model_validate(settings or {}, context=info.context)
+        typed = kind.Settings.model_validate({} if settings is None else settings, context=info.context)
     except ValidationError as failure:
         raise nested(failure, kind.Settings, (name,)) from None
     return {name: typed} if typed.model_dump(exclude_defaults=True) else name

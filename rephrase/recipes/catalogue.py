@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -82,5 +83,8 @@ def _document_first(step: Step) -> Step:
 
 
 def _condition(when: When) -> Condition:
-    scores = tuple((name, bounds.min, bounds.max) for name, bounds in when.scores.items())
+    scores = tuple(
+        (name, -math.inf if bounds.min is None else bounds.min, math.inf if bounds.max is None else bounds.max)
+        for name, bounds in when.scores.items()
+    )
     return Condition(when.min_tokens, when.max_tokens, tuple(when.languages), tuple(when.sources), scores)

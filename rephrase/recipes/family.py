@@ -23,7 +23,8 @@ from rephrase.recipes.sections import FamilyFile, RowsSection, SamplingSection, 
 from rephrase.recipes.template import TemplateStep
 from rephrase.settings.paths import SHIPPED_LISTS, ListFile
 from rephrase.settings.section import Section
-from rephrase.settings.validation import parse_yaml, validate, yaml_places
+from rephrase.settings.validation import validate
+from rephrase.settings.yaml_text import read_yaml
 
 _DOCUMENT = {"passage", "lines", "title", "url"}
 
@@ -52,9 +53,8 @@ class RecipeFile:
 
 @lru_cache(maxsize=64)
 def _entries(text: str, where: str) -> Mapping[str, Entry]:
-    data = parse_yaml(text, where)
-    places = yaml_places(text, where)
-    family: FamilyFile = validate(FamilyFile, data, where, places)
+    data, places = read_yaml(text, where)
+    family: FamilyFile = validate(FamilyFile, data, where, places, cure="`docs/recipes.md` tells the keys of recipe files")
     entries = {}
     for name, style in family.styles.items():
         full = f"{family.family}/{name}"

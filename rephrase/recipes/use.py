@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Bounds(Section):
-    """Least and greatest value, both included."""
+    """Least and greatest value, both included; null for none."""
 
-    min: float = float("-inf")
-    max: float = float("inf")
+    min: float | None = None
+    max: float | None = None
 
 
 class When(Section):

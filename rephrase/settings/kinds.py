@@ -8,6 +8,7 @@ listed with their registry, a user's package names its modules as entry points o
 from __future__ import annotations
 
 import importlib
+import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
@@ -35,10 +36,14 @@ _plugins: set[str] = set()  # modules that were imported for what they register
 
 
 class Kinds(Generic[T]):
-    """The kinds of one purpose by name. `noun` names one of them in messages; `shipped` are the modules that register ours."""
+    """The kinds of one purpose by name. `noun` names one of them in messages; `shipped` are the modules that register ours.
 
-    def __init__(self, noun: str, shipped: Sequence[str]) -> None:
+    All kinds are concrete subclasses of `base`, where there is one, with a class `Settings` where it says so.
+    """
+
+    def __init__(self, noun: str, shipped: Sequence[str], base: type | None = None) -> None:
         self.noun = noun
+        self._base = base
         self._shipped: tuple[str, ...] = tuple(shipped)
         self._loaded = False
         self._kinds: dict[str, T] = {}
@@ -56,9 +61,16 @@ class Kinds(Generic[T]):
     def add(self, name: str, kind: Any, place: str = "") -> None:
         """Let configs name a kind. `place` says where it is defined ("module.name"), for what is neither a class nor a function.
 
-        Raises `UserError` for a name that another has.
+        Raises `UserError` for a name that is empty or that another has, and for what is no kind of these.
         """
-        place = place or f"{kind.__module__}.{kind.__qualname__}"
+        module = getattr(kind, "__module__", None) or type(kind).__module__
+        place = place or f"{module}.{getattr(kind, '__qualname__', type(kind).__qualname__)}"
+        if not isinstance(name, str) or not name:
+            raise UserError(f"the {self.noun} {place} has no name, but {name!r}", where="plugins", cure="give it a name, which is text")
+        if self._base and (fault_of_kind := _fault(kind, self._base)):
+            raise UserError(f"the {self.noun} `{name}`, {place}, {fault_of_kind}", where="plugins", cure="`docs/plugins.md` shows one")
+        if place.rpartition(".")[0] not in self._shipped:  # so that the one who comes later, and who is told of a clash, is not us
+            self._import_shipped()
         before = self._places.setdefault(name, place)
         if before != place:  # a module that is imported again registers the same once more
             raise UserError(
@@ -98,10 +110,25 @@ class Kinds(Generic[T]):
         if self._loaded:
             return
         with _LOCK:
-            for module in self._shipped:
-                importlib.import_module(module)
+            self._import_shipped()
             load_installed_plugins()
             self._loaded = True
+
+    def _import_shipped(self) -> None:
+        for module in self._shipped:
+            importlib.import_module(module)
+
+
+def _fault(kind: Any, base: type) -> str:
+    """What a kind lacks to be one; empty where it is one."""
+    if not isinstance(kind, type) or not issubclass(kind, base):
+        return f"is no subclass of {base.__module__}.{base.__qualname__}"
+    if inspect.isabstract(kind):
+        return f"lacks {', '.join(f'`{name}`' for name in sorted(kind.__abstractmethods__))}"  # type: ignore[attr-defined]  # of ABCMeta
+    settings = getattr(kind, "Settings", None)
+    if "Settings" in inspect.get_annotations(base) and not (isinstance(settings, type) and issubclass(settings, Section)):
+        return f"has no class `Settings` that is a {Section.__module__}.{Section.__qualname__}"
+    return ""
 
 
 def load_installed_plugins() -> None:
@@ -117,9 +144,9 @@ def load_plugin(module: str, where: str = "plugins") -> None:
             return
         try:
             importlib.import_module(module)
-        except UserError:
-            raise
-        except Exception as error:  # a foreign module may raise anything
+        except UserError as error:
+            raise UserError(f"the plugin `{module}` cannot be used: {error.what}", where=where, cure=error.cure) from error
+        except (Exception, SystemExit) as error:  # a foreign module may raise anything
             cure = "install its package where this runs, and on the executors; or take it out"
             raise UserError(f"the plugin `{module}` cannot be imported: {type(error).__name__}: {error}", where=where, cure=cure) from error
         _plugins.add(module)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import CoreSchema, core_schema
 
+from rephrase.settings.validation import fault
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, ValidationInfo
 
@@ -36,6 +38,8 @@ class Location:
         return core_schema.with_info_after_validator_function(self._absolute, handler(source))
 
     def _absolute(self, path: str, info: ValidationInfo) -> str:
+        if not path.strip():  # seen from a folder, it would be the folder
+            raise fault("the path is empty", "write where it is, or take the key out", value=path)
         base = (info.context or {}).get("base")
         if base is None or (self.shipped and path.startswith(self.shipped)):
             return path

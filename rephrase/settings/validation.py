@@ -7,47 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
+from rephrase.settings.yaml_text import Place
 
-Place = tuple[str | int, ...]
-"""Where something stands in a config: keys, and numbers of list items from 0."""
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
 _UNKNOWN_KEY = "extra_forbidden"  # pydantic's name
 _USER_ERROR = "user_error"
-_MISSING_KEY = "add it; `rephrase config` lists the keys"
-
-
-def parse_yaml(text: str, where: str) -> Any:
-    """Parse YAML, or say which line is wrong."""
-    try:
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe one
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"{where}, line {mark.line + 1}" if mark else where
-        raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, cure="mend the line") from error
-
-
-def yaml_places(text: str, where: str) -> dict[Place, str]:
-    """File and line ("run.yaml, line 3") of each key and list item of a valid YAML text."""
-    places: dict[Place, str] = {}
-
-    def visit(node: yaml.Node | None, path: Place) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                places[(*path, key.value)] = f"{where}, line {key.start_mark.line + 1}"
-                visit(value, (*path, key.value))
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                places[(*path, index)] = f"{where}, line {value.start_mark.line + 1}"
-                visit(value, (*path, index))
-
-    visit(yaml.compose(text, Loader=_LOADER) if text.strip() else None, ())
-    return places
+_KEYS = "`rephrase config` lists the keys"
 
 
 def validate(
@@ -98,7 +67,8 @@ def nearest(name: object, known: Iterable[str], several: str = "there are") -> s
 
 
 def _nearest(key: object, known: Iterable[str]) -> str:
-    return nearest(key, known, "known keys here")
+    keys = list(known)
+    return nearest(key, keys, "known keys here") if keys else "it has no settings"
 
 
 def _user_error(section: type[Any], failure: ValidationError, data: Any, where: str, places: Mapping[Place, str], cure: str) -> UserError:
@@ -113,7 +83,8 @@ def _user_error(section: type[Any], failure: ValidationError, data: Any, where: 
     if error["type"] == _UNKNOWN_KEY:
         return UserError(f"unknown key `{key}`", where=spot, cure=own or _nearest(location[-1], _keys_at(section, error["loc"][:-1])))
     if error["type"] == "missing":
-        return UserError(f"the key `{key}` is missing", where=spot, cure=_MISSING_KEY)
+        told = own or cure.replace("{section}", key.split(".")[0]) or _KEYS
+        return UserError(f"the key `{key}` is missing", where=spot, cure=f"add it; {told}")
     message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
     instead = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""

@@ -83,7 +83,7 @@ class Store(ABC):
         return buffered(RangedObject(self.read_range, path, self.size_of(path)))
 
 
-stores: Kinds[type[Store]] = Kinds("store", ("rephrase.storage.s3",))
+stores: Kinds[type[Store]] = Kinds("store", ("rephrase.storage.s3",), Store)
 """All stores by their URL schemes; `@stores.register("gs")` adds one. Paths without a scheme are the local file system's."""
 
 

@@ -30,7 +30,10 @@ from tests.rephrase.cli.test_main import config
             "length.max_ratio`: Input should be greater than 0",
             "`rephrase config checks.length` explains the keys",
         ),
-        ("run run.yaml --set recipes.0.use=wrap/qa", "--set: `recipes` is a list", "replace it whole"),
+        ("run run.yaml --set recipes.0.use=wrap/qa", "--set recipes.0.use: `recipes` is a list", "replace it whole"),
+        ("run run.yaml --set mix={seed:2024-99-99}", "--set mix, line 1: not valid YAML: `2024-99-99` is no timestamp", "mend the line"),
+        ("run run.yaml --set mix={seed:1,seed:2}", "--set mix, line 1: the key `seed` stands twice", "take one of them out"),
+        ("run run.yaml --set mix={1:2}", "--set mix, line 1: the key `1` is no text", "quote it"),
         (
             "run run.yaml --set filter.checks=[{quality:{model:no.bin,min:0.5}}]",
             "no.bin: there is no such fastText model",

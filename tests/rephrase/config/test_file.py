@@ -6,6 +6,7 @@ from rephrase.config.file import load_run
 from rephrase.config.run import Run
 from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
+from rephrase.recipes.catalogue import recipes_of
 
 GOOD = """\
 output: out
@@ -82,6 +83,14 @@ def test_overrides_replace_keys_and_sections(tmp_path):
     run = load(tmp_path, GOOD, **{"mix.seed": 9, "engine": {"kind": "replay", "path": "/recorded"}})
     assert run.mix.seed == 9
     assert run.engine.kind == "replay"
+
+
+@pytest.mark.parametrize("bounds", ["{min: 0.5}", "{max: 2}", "{}", "{min: 0.5, max: .inf}"])
+def test_a_run_loads_again_from_its_json(tmp_path, bounds):
+    run = load(tmp_path, f"{GOOD}    when: {{scores: {{edu: {bounds}}}}}\n")
+    again = Run.model_validate_json(run.model_dump_json())
+    assert again.model_dump_json() == run.model_dump_json()
+    assert [recipe.when for recipe in recipes_of(again.recipes)] == [recipe.when for recipe in recipes_of(run.recipes)]
 
 
 @pytest.mark.parametrize(

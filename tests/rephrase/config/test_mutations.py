@@ -88,6 +88,7 @@ spark:
     spark.ui.enabled: false
 """
 REPLAY = "  kind: replay\n  path: recorded\n"
+ALIASES = "plugins: []\nmore0: &more0 [a, a]\n" + "\n".join(f"more{n}: &more{n} [{', '.join([f'*more{n - 1}'] * 30)}]" for n in range(1, 9))
 
 # What stands in the file, what is put there, the line that must be named, and words of the message with its cure.
 MUTATIONS = [
@@ -199,6 +200,39 @@ MUTATIONS = [
     ("    - tokens: 100\n", "    - token: 100\n", 69, "unknown key `mix.phases.1.token`.*did you mean `tokens`"),
     ("    spark.ui.enabled: false", "    spark.ui.enabled: [no]", 74, "`spark.conf.spark.ui.enabled"),
     ("spark:\n  conf:", "spark:\n  config:", 73, "unknown key `spark.config`.*did you mean `conf`"),
+    ("output: out", 'output: ""', 2, "the path is empty.*write where it is"),
+    ("paths: [notes.jsonl]", 'paths: ["", notes.jsonl]', 4, "the path is empty"),
+    ("paths: [notes.jsonl]", 'paths: ""', 4, "the path is empty"),
+    ("tokenizer: tokenizer.json", 'tokenizer: " "', 11, "the path is empty"),
+    ("        model: toxic.bin", '        model: ""', 47, "the path is empty"),
+    (REPLAY, '  kind: vllm\n  model: ""\n', 14, "the path is empty"),
+    (REPLAY, '  kind: replay\n  path: ""\n', 14, "the path is empty"),
+    (REPLAY, '  kind: endpoint\n  url: http://x\n  model: ""\n', 15, "`engine.model`: .*at least 1 character"),
+    ("  min_characters: 300", "  format: {auto: {}}", 5, "`auto` has no settings.*write format: auto"),
+    ("  min_characters: 300", "  format: {jsonl: false}", 5, "the settings of `jsonl` are keys with values.*write format: jsonl"),
+    ("  min_characters: 300", "  format: {jsonl: {a: 1}}", 5, "unknown key `input.format.jsonl.a` .it has no settings"),
+    ("rewrite:\n", "output: elsewhere\nrewrite:\n", 54, "the key `output` stands twice, lines 2 and 54.*take one of them out"),
+    ("  seed: 7", "  seed: 7\n  seed: 8", 62, "the key `mix.seed` stands twice, lines 61 and 62"),
+    (
+        "    - finished",
+        "    - {length: {max_ratio: 3, max_ratio: 2}}",
+        39,
+        "length.max_ratio` stands twice, lines 39 and 39",
+    ),
+    ("  seed: 7", "  seed: 2024-99-99", 61, "not valid YAML: `2024-99-99` is no timestamp.*mend the line"),
+    ("  seed: 7", "  seed: !!int abc", 61, "not valid YAML: `abc` is no int"),
+    ("  seed: 7", "  seed: !!bool perhaps", 61, "not valid YAML: `perhaps` is no bool"),
+    ("  seed: 7", "  seed: !!timestamp soon", 61, "not valid YAML: `soon` is no timestamp"),
+    ("spark:\n  conf:", "spark: &all\n  more: *all\n  conf:", 72, "`spark.more` contains itself.*take the alias out"),
+    ("spark:\n  conf:", f"spark:\n  more: {'[' * 500}{']' * 500}\n  conf:", 73, "nested too deep"),
+    ("  seed: 7", f"  seed: {'[' * 3000}", None, "not valid YAML: |nested too deep"),
+    ("plugins: []", ALIASES, 2, "aliases repeat more than 100,000 items"),
+    ("  seed: 7", "  1: 2", 61, "the key `mix.1` is no text.*quote it: '1'"),
+    ("  kind: replay\n", "  kind: replay\n  7: 8\n", 14, "the key `engine.7` is no text.*quote it: '7'"),
+    ("plugins: []", "on: 2", 1, "the key `on` is no text.*quote it: 'on'"),
+    ("plugins: []", "~: 2", 1, "the key `~` is no text"),
+    ("plugins: []", "? [a]\n: 2", 1, "a key is a list or a mapping"),
+    ("          wrap/*:\n            max_ratio: 2", "          3: {max_ratio: 2}", 43, "`filter.checks.1.length.recipes.3` is no text"),
 ]
 
 
@@ -218,7 +252,7 @@ def test_a_mistake_is_told_with_line_and_cure(before, after, line, message, tmp_
     with pytest.raises(UserError) as failure:
         load(tmp_path, RUN.replace(before, after))
     error = failure.value
-    place = f"{tmp_path}/run.yaml, line {line}: " if line else f"{tmp_path}/run.yaml: "
+    place = f"{tmp_path}/run.yaml, line {line}: " if line else f"{tmp_path}/run.yaml"
     assert error.line().startswith(place), error.line()
     assert "\n" not in error.line()
     assert re.search(message, error.line()), error.line()
@@ -233,11 +267,23 @@ def test_a_mistake_is_told_with_line_and_cure(before, after, line, message, tmp_
         ("recipes", ["wrap/eazy"], "--set recipes: there is no recipe `wrap/eazy`"),
         ("engine", {"kind": "vllm", "model": "m", "sedes": "on"}, "--set engine: unknown key `engine.sedes`.*did you mean `seeds`"),
         ("filter.checks", [{"length": {"maxx": 1}}], "--set filter.checks: unknown key `filter.checks.0.length.maxx`"),
+        ("mixx.seed", 7, r"--set mixx.seed: unknown key `mixx` \(did you mean `mix`"),
+        ("rewrite.executer.gpus", 7, r"--set rewrite.executer.gpus: unknown key `rewrite.executer` \(did you mean `executor`"),
+        ("engine.kind.x", 3, "--set engine.kind.x: `engine.kind` is one value.*replace it whole: --set 'engine.kind=…'"),
+        ("filter.checks.0", "finished", r"--set filter.checks.0: `filter.checks` is a list.*: --set 'filter.checks=\[…\]'"),
+        ("mix..seed", 5, "--set mix..seed: `mix..seed` has an empty part.*for example --set mix.seed=7"),
+        ("", 5, "has an empty part"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_told_with_its_key(key, value, message, tmp_path):
     with pytest.raises(UserError, match=message):
         load(tmp_path, RUN, **{key: value})
+
+
+def test_what_overrides_stays_as_the_caller_has_it(tmp_path):
+    engine = {"kind": "replay", "path": "elsewhere"}
+    load(tmp_path, RUN, **{"engine": engine, "engine.path": "recorded"})
+    assert engine == {"kind": "replay", "path": "elsewhere"}
 
 
 def test_the_rest_of_the_file_keeps_its_lines_where_an_override_stands(tmp_path):

@@ -120,6 +120,12 @@ def test_a_recipe_file_of_the_user(tmp_path, tokenizer):
         ("temperature", "temprature", r"line 4: unknown key `sampling.temprature` \(did you mean `temperature`\?\)"),
         ("prompt:", "promt:", r"unknown key `styles\.\w+\.promt` \(did you mean `prompt`\?\)"),
         ("passage_tokens: 100\n", "", "`passage_tokens` is missing"),
+        ("parser: paraphrase", "parser: paraphrase\nfamily: yours", r"mine.yaml, line 6: the key `family` stands twice, lines 1 and 6"),
+        ("  haiku:", "  1: {}\n  haiku:", r"mine.yaml, line 7: the key `styles.1` is no text .quote it"),
+        ("temperature: 0.2", "temperature: !!float warm", r"mine.yaml, line 4: not valid YAML: `warm` is no float"),
+        ("temperature: 0.2", "temperature: warm", r"line 4: `sampling.temperature`: .*`docs/recipes.md` tells the keys"),
+        ("family: mine\n", "", r"the key `family` is missing .add it; `docs/recipes.md` tells the keys"),
+        ("title: Mine, ", "", r"line 2: the key `paper.title` is missing .add it; `docs/recipes.md` tells the keys"),
     ],
 )
 def test_a_wrong_recipe_file_is_refused_with_line_and_reason(tmp_path, before, after, message):

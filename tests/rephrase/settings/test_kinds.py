@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,9 +12,12 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import SerializeAsAny, ValidationError
 
+from classifiers.batch import Check
+from classifiers.checks import checks
 from rephrase.errors import UserError
 from rephrase.settings.kinds import ByKind, Kinds, load_plugin
 from rephrase.settings.section import Section
+from tests.places import ROOT
 
 SHAPES: Kinds[type[Section]] = Kinds("shape", ())
 
@@ -69,3 +75,44 @@ def test_a_plugin_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     with pytest.raises(UserError, match="the plugin `shapes_of_mine` cannot be imported: ModuleNotFoundError"):
         load_plugin("shapes_of_mine")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise SystemExit(3)", "the plugin `shapes_of_mine` cannot be imported: SystemExit: 3"),
+        ("@engines.register('')\nclass Mine(EngineSettings): ...", "`shapes_of_mine` .*has no name, but ''"),
+        ("engines.add(3, EngineSettings)", "`shapes_of_mine` .*has no name, but 3"),
+        ("@engines.register('mine')\nclass Mine: ...", "the engine `mine`, shapes_of_mine.Mine, is no subclass of .*EngineSettings"),
+        ("engines.add('mine', 'Mine')", "`shapes_of_mine` .*the engine `mine`, .* is no subclass"),
+        ("@engines.register('mine')\nclass Mine(EngineSettings): ...", "shapes_of_mine.Mine, lacks `model_name`, `open`"),
+        ("@readers.register('mine')\nclass Mine(Reader): ...", "the input format `mine`, shapes_of_mine.Mine, lacks `read`"),
+        (
+            "@readers.register('mine')\nclass Mine(Reader):\n  Settings = dict\n  def read(self, file, config): ...",
+            "shapes_of_mine.Mine, has no class `Settings`",
+        ),
+        (
+            "@readers.register('jsonl')\nclass Mine(Reader):\n  def read(self, file, config): ...",
+            "the plugin `shapes_of_mine` .*register the input format `jsonl`: rephrase.readers.jsonl.* and shapes_of_mine.Mine",
+        ),
+    ],
+)
+def test_what_a_plugin_registers_wrongly_is_told_with_its_module(code, message, tmp_path: Path):
+    """In a process of its own, where none of the shipped kinds is loaded yet."""
+    imports = "from rephrase.engines.settings import EngineSettings, engines\nfrom rephrase.readers.registry import Reader, readers\n"
+    (tmp_path / "shapes_of_mine.py").write_text(imports + code)
+    load = "from rephrase.settings.kinds import load_plugin; load_plugin('shapes_of_mine')"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run([sys.executable, "-c", load], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("rephrase.errors.UserError: plugins: "), done.stderr
+    assert re.search(message, last), last
+
+
+def test_a_check_has_a_class_of_settings():
+    class Mine(Check):
+        def score(self, batch): ...
+        def decide(self, scores): ...
+
+    with pytest.raises(UserError, match=r"the check `mine`, .*Mine, has no class `Settings`"):
+        checks.add("mine", Mine)

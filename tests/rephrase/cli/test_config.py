@@ -1,0 +1,40 @@
+"""`rephrase config KEY` takes what it prints itself, and what users write."""
+
+from __future__ import annotations
+
+import pytest
+
+from rephrase.cli.config import all_keys, keys_at
+
+
+def test_every_key_is_taken_as_it_is_printed():
+    keys = list(all_keys())
+    for key in keys:
+        assert key in keys_at(keys, key.path), key.path
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "count"),
+    [
+        ("mix.components[].share", "mix.components[].share", 1),
+        ("mix.components.share", "mix.components[].share", 1),
+        ("engine.args (vllm)", "engine.args (vllm)", 1),
+        ("engine.vllm.args", "engine.args (vllm)", 1),
+        ("input.scores.NAME.combine", "input.scores.NAME.combine", 1),
+        ("filter.checks.length.max_ratio", "checks.length.max_ratio", 1),
+    ],
+)
+def test_one_key_is_asked_for(asked, first, count):
+    keys = keys_at(list(all_keys()), asked)
+    assert (keys[0].path, len(keys)) == (first, count)
+
+
+def test_the_keys_of_one_engine_and_of_no_other():
+    keys = keys_at(list(all_keys()), "engine.vllm")
+    assert (keys[0].path, keys[0].takes) == ("engine.kind", "vllm")
+    assert len(keys) > 5
+    assert all(key.path.endswith(" (vllm)") for key in keys[1:])
+
+
+def test_a_section_of_names_has_all_that_is_below():
+    assert [key.path for key in keys_at(list(all_keys()), "input.scores.NAME")][:2] == ["input.scores.NAME", "input.scores.NAME.models"]
