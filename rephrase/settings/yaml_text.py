@@ -40,6 +40,7 @@ def read_yaml(text: str, where: str) -> tuple[Any, dict[Place, str]]:
     Raises `UserError` with the line for what is no YAML, a key that stands twice or is no text, and what contains itself or is too deep.
     """
     try:
+        _check_depth(text, where)
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
@@ -53,10 +54,21 @@ def read_yaml(text: str, where: str) -> tuple[Any, dict[Place, str]]:
         mark = getattr(error, "problem_mark", None)
         line = f"{where}, line {mark.line + 1}" if mark else where
         raise UserError(f"not valid YAML: {getattr(error, 'problem', error)}", where=line, cure="mend the line") from error
-    except RecursionError as error:
-        raise UserError("the YAML is nested too deep", where=where, cure="take some of its brackets out") from error
     except ValueError as error:  # of the text itself, such as half a character
         raise UserError(f"not valid YAML: {error}", where=where, cure="write it in UTF-8") from error
+
+
+def _check_depth(text: str, where: str) -> None:
+    """Raise `UserError` for what is nested so deep that PyYAML, which builds it by recursion in C, would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_SAFE):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_LEVELS:
+            raise _too_deep(f"{where}, line {event.start_mark.line + 1}")
+
+
+def _too_deep(where: str) -> UserError:
+    return UserError("the YAML is nested too deep", where=where, cure="take some of its brackets out")
 
 
 class _Places:
@@ -76,7 +88,7 @@ class _Places:
         if any(node is above for above in self._above):
             raise UserError(f"`{_dotted(path)}` contains itself", where=self._line(node), cure="take the alias out")
         if len(self._above) == _MOST_LEVELS:
-            raise UserError("the YAML is nested too deep", where=self._line(node), cure="take some of its brackets out")
+            raise _too_deep(self._line(node))  # by aliases
         if id(node) in self._visited:
             self._repeats += len(node.value) + 1
             if self._repeats > _MOST_REPEATS:
