@@ -64,7 +64,7 @@ def _check_depth(text: str, where: str) -> None:
     for event in yaml.parse(text, Loader=_SAFE):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_LEVELS:
-            raise _too_deep(f"{where}, line {event.start_mark.line + 1}")
+            raise _too_deep(f"{where}, line {event.start_mark.line + 1}" if event.start_mark else where)
 
 
 def _too_deep(where: str) -> UserError:
