@@ -253,7 +253,7 @@ def test_a_mistake_is_told_with_line_and_cure(before, after, line, message, tmp_
     with pytest.raises(UserError) as failure:
         load(tmp_path, RUN.replace(before, after))
     error = failure.value
-    place = f"{tmp_path}/run.yaml, line {line}: " if line else f"{tmp_path}/run.yaml"
+    place = f"{tmp_path}/run.yaml, line {line}: " if line else f"{tmp_path}/run.yaml: "
     assert error.line().startswith(place), error.line()
     assert "\n" not in error.line()
     assert re.search(message, error.line()), error.line()
