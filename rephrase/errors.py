@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 
-_MARK = "rephrase-user-error:"
+_PART = "\u2063"  # the invisible separator parts the three parts of an error's line: readers see the line alone
+_MARKED = re.compile(f"{_PART}([^{_PART}]*){_PART}(?:: )?([^{_PART}]*){_PART}(?: \\(([^{_PART}]*)\\))?{_PART}")
 
 
 class UserError(Exception):
     """A fault the user can mend: a wrong key, a missing file, a model that does not load.
 
     The command line prints it as one line and exits with code 2. Raised inside a Spark task it still reaches the user
-    as that line: its text carries a marked JSON form that `from_traceback` finds in Spark's wrapping.
+    as that line, which `from_traceback` finds in Spark's wrapping.
 
     >>> print(UserError("there is no such file", where="run.yaml", cure="check the path").line())
     run.yaml: there is no such file (check the path)
@@ -29,8 +30,9 @@ class UserError(Exception):
         return " ".join(f"{start}{self.what}{end}".split())
 
     def marked(self) -> str:
-        """The form that survives being quoted inside a traceback."""
-        return _MARK + self.json() + ":end"
+        """The line in a form that is found again where it is quoted inside a traceback."""
+        what, where, cure = (part.replace(_PART, "") for part in (self.what, self.where, self.cure))
+        return f"{_PART}{where}{_PART}{': ' if where else ''}{what}{_PART}{f' ({cure})' if cure else ''}{_PART}"
 
     def json(self) -> str:
         """The error as the JSON list of its three parts."""
@@ -57,10 +59,11 @@ class TaskError(RuntimeError):
 
 def from_traceback(text: str) -> UserError | None:
     """The `UserError` that a task raised, found in the text of Spark's exception, or None."""
-    match = re.search(re.escape(_MARK) + r"(\[.*?\]):end", text, flags=re.DOTALL)
+    match = _MARKED.search(text)
     if not match:
         return None
-    return from_json(match.group(1))
+    where, what, cure = match.groups(default="")
+    return UserError(what, where=where, cure=cure)
 
 
 def from_json(text: str) -> UserError:

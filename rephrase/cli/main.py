@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,12 @@ def _run(options: argparse.Namespace) -> None:
     from rephrase.spark.stages.pipeline import run_all
 
     run = load(options)
-    with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors, replace=options.replace))
+    try:
+        with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors, replace=options.replace))
+    except UserError:
+        with contextlib.suppress(UserError):  # nothing was begun, or the fault is one of the tables: the first error is what matters
+            _report(run, 0)
+        raise
     _report(run, options.show)
 
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from rephrase.cli.mix_tables import print_material, print_plan
 from rephrase.errors import UserError
+from rephrase.mixing.targets import NoTextError
 from rephrase.spark.runtime.job import open_job
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.planning import make_plan, measure
+from rephrase.spark.stages.mix.rejections import explained
+from rephrase.spark.stages.pipeline import check_inputs, commands
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -21,12 +24,14 @@ def show_plan(run: Run, spark: LazySession) -> None:
 
     Raises what `mix` would raise; what material there is has then been printed.
     """
+    [stage] = commands()["mix"]
+    check_inputs(stage, run)
     inputs = find_inputs(run)
     with open_job(spark.get(), Tables.MIXTURE.folder(run.output)) as job:
         material = measure(run.mix, inputs, job)
         try:
             plan, _ = make_plan(run.mix, inputs, job, material)
-        except UserError:
+        except UserError as error:
             print_material(run.mix, material)
-            raise
+            raise explained(error, run) if isinstance(error, NoTextError) else error from None
     print_plan(plan)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from rephrase.mixing.plan import ROWS
 from rephrase.mixing.settings import Component, presets
+from rephrase.mixing.shortfall import share_notes
 
 if TYPE_CHECKING:
     from rephrase.mixing.plan import Material, Plan
@@ -40,6 +41,8 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
             counts = [f"{count:,}" for count in (part.available_rows, part.available_tokens, part.rows, part.tokens)]
             table.add_row(part.name, *counts, f"{part.epochs:.3g}", f"{part.tokens / max(tokens, 1):.2%}", f"{part.share:.2%}")
     console.print(table)
+    for note in share_notes(plan.components):
+        console.print(note, soft_wrap=True)
     for reason, count in plan.left_out.items():
         if count["rows"]:
             console.print(f"left out by {reason}: {count['rows']:,} rows, {count['tokens']:,} tokens")

@@ -35,6 +35,8 @@ def print_summary(run: Run, console: Console | None = None) -> None:
         breakdown = stage.breakdown(run)
         if breakdown is not None:
             console.print(breakdown if isinstance(breakdown, str) else _table(breakdown))
+        for remark in getattr(breakdown, "remarks", ()):
+            console.print(remark, soft_wrap=True)
 
 
 def _table(breakdown: Breakdown) -> Table:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from rephrase.mixing.settings import Mix, Phase
 
 
+class NoTextError(UserError):
+    """A component for which no text is there."""
+
+
 def targets_of(mix: Mix, pools: Sequence[Pool], available: Sequence[int], shrunk_to: int | None = None) -> list[list[int]]:
     """The tokens that each pool shall give to each phase, of the tokens that its texts have.
 
     Without a budget, the largest mixture with these shares that the material and `max_epochs` allow, or one of `shrunk_to` tokens. With
-    `skip_empty`, components that have no text give none, and the shares of the others grow in proportion. Raises `UserError` if a component
-    has no text, or too little: with the tokens wanted and there, and what would fit.
+    `skip_empty`, components that have no text give none, and the shares of the others grow in proportion. Raises `NoTextError` if a
+    component has no text, and `UserError` if it has too little: with the tokens wanted and there, and what would fit.
     """
     shares = pool_shares(mix, pools, available)
     capacities = capacities_of(mix, pools, available)
@@ -61,7 +65,7 @@ def _shares_of(
         deep = (
             "" if mix.max_synthetic_depth is None else f", and max_synthetic_depth leaves out texts deeper than {mix.max_synthetic_depth}"
         )
-        raise UserError(
+        raise NoTextError(
             f"no text is there for the component{'s' if len(empty) > 1 else ''} {', '.join(f'`{name}`' for name in empty)}",
             where="mix.components",
             cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it" + deep,

@@ -249,10 +249,15 @@ class Recipe:
         return "\n\n".join(_texts([step.describe() for step in self.steps]))
 
     @property
+    def description(self) -> dict[str, Any]:
+        """All that its rows depend on, as JSON values."""
+        steps = [{"name": s.name, "retries": s.retries, "samples": s.samples, **s.describe()} for s in self.steps]
+        return {"steps": steps} if self.rows is None else {"steps": steps, "rows": self.rows.describe()}
+
+    @property
     def digest(self) -> str:
         """Changes whenever prompts, parsing settings or sampling change."""
-        steps = [{"name": s.name, "retries": s.retries, "samples": s.samples, **s.describe()} for s in self.steps]
-        parts = [self.name, steps] if self.rows is None else [self.name, steps, self.rows.describe()]
+        parts = [self.name, *self.description.values()]
         return content_id(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode())[:16]
 
 

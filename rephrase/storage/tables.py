@@ -65,7 +65,7 @@ def encode(table: pa.Table, note: Note | None = None, row_groups: Sequence[int] 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:
     """Arguments of a Parquet writer: a dictionary or statistics of texts, ids and tokens would be work for nothing."""
     columns = [leaf for field in schema for leaf in _leaves(field) if field.name not in _PLAIN]
-    return {"use_dictionary": columns, "write_statistics": columns}
+    return {"use_dictionary": columns, "write_statistics": columns, "write_page_checksum": True}
 
 
 def _leaves(field: pa.Field) -> list[str]:
@@ -177,10 +177,10 @@ def opened(path: str, cure: str = "remove the file or restore it", columns: Sequ
     try:
         if storage.is_local(path):
             # What is on disk is read by the thread that waits for it.
-            with storage.readable(path), pq.ParquetFile(path, pre_buffer=False) as file:
+            with storage.readable(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
                 yield file
         else:
-            with storage.open_random(path) as stream, pq.ParquetFile(stream) as file:
+            with storage.open_random(path) as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
                 storage.read_ahead(stream, _ranges(file.metadata, columns or []))
                 yield file
     except (pa.ArrowInvalid, OSError) as error:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rephrase.errors import UserError, from_traceback
+from rephrase.errors import UserError
+from rephrase.spark.runtime.failures import readable
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.pyspark_internals import is_connect
@@ -165,21 +166,3 @@ def _has_one_executor(spark: SparkSession) -> bool:
     """Whether the driver's JVM itself is the only executor there can be."""
     master = spark.conf.get("spark.master", None) or ""
     return master == "local" or master.startswith("local[")
-
-
-def readable(error: BaseException) -> BaseException:
-    """A task's `UserError` taken out of Spark's exception, or a short `UserError` that quotes the task's last line."""
-    if isinstance(error, UserError | KeyboardInterrupt):
-        return error
-    if user_error := from_traceback(str(error)):
-        return user_error
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    python = [line for line in lines if _looks_like_python_error(line)]
-    java = [line.removeprefix("Caused by: ") for line in lines if line.startswith(("Caused by: ", ": "))]
-    message = (python or java[-1:] or lines or [repr(error)])[0]
-    return UserError(f"a Spark task failed: {message}", cure="the executor's log has the whole traceback; run again to resume")
-
-
-def _looks_like_python_error(line: str) -> bool:
-    head = line.split(":", 1)[0]
-    return ":" in line and head.replace(".", "").replace("_", "").isalnum() and head.endswith(("Error", "Exception")) and "org." not in head

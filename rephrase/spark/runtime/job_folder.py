@@ -29,13 +29,31 @@ class JobFolder:
     @classmethod
     def create(cls, stage: str, items: Sequence[Any] = ()) -> JobFolder:
         """A new folder with the items of a job, which must be picklable. What drivers that died left in the stage's folder is removed."""
-        _remove_left_over(stage)
+        cls.remove_left_over(stage)
         folder = cls(storage.join(stage, f"{_PREFIX}{uuid.uuid4().hex[:12]}"))
         storage.create(storage.join(folder.path, _DRIVER), orjson.dumps(_this_driver()))
         for number in range(0, len(items), _CHUNK):
             # Each item by itself, as a task takes only its own apart.
             storage.create(folder._chunk(number), pickle.dumps([pickle.dumps(item) for item in items[number : number + _CHUNK]]))
         return folder
+
+    @staticmethod
+    def remove_left_over(stage: str) -> None:
+        """Remove from a stage's folder those of drivers that ran on this machine and are dead. Nobody here can tell of other machines'.
+
+        One that no driver has signed is a task's report after its job's end.
+        """
+        here = _process_table()
+        start = len(stage.rstrip("/")) + 1
+        names = {file.path[start:].split("/", 1)[0] for file in storage.list_files(stage)}
+        for folder in (storage.join(stage, name) for name in sorted(names) if name.startswith(_PREFIX)):
+            try:
+                driver = orjson.loads(storage.read(storage.join(folder, _DRIVER)))
+            except FileNotFoundError:
+                storage.remove_folder(folder)
+                continue
+            if here is not None and driver["table"] == here and not Process(driver["pid"], driver["start"]).alive:
+                storage.remove_folder(folder)
 
     @property
     def reports(self) -> str:
@@ -67,21 +85,3 @@ def _process_table() -> str | None:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return None
-
-
-def _remove_left_over(stage: str) -> None:
-    """Remove the folders of drivers that ran on this machine and are dead. Nobody here can tell of those of other machines.
-
-    One that no driver has signed is a task's report after its job's end.
-    """
-    here = _process_table()
-    start = len(stage.rstrip("/")) + 1
-    names = {file.path[start:].split("/", 1)[0] for file in storage.list_files(stage)}
-    for folder in (storage.join(stage, name) for name in sorted(names) if name.startswith(_PREFIX)):
-        try:
-            driver = orjson.loads(storage.read(storage.join(folder, _DRIVER)))
-        except FileNotFoundError:
-            storage.remove_folder(folder)
-            continue
-        if here is not None and driver["table"] == here and not Process(driver["pid"], driver["start"]).alive:
-            storage.remove_folder(folder)

@@ -27,6 +27,8 @@ _MAX_FAILURES = "100"
 
 _MASTER = re.compile(r"local($|\[)|local-cluster\[|yarn$|[a-z0-9]+://")
 
+_PYTHON = "spark.pyspark.python"
+
 _DEFAULTS: dict[str, str] = {
     # A clear message instead of a failed getInt when a task returns another schema than it declared.
     "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
@@ -53,6 +55,11 @@ _ON_ONE_MACHINE = {
     "spark.shuffle.spill.compress": "false",
     "spark.executor.extraJavaOptions": _JVM,
 }
+
+
+# A driver that has no executors elsewhere need not be reached from other machines.
+_ONE_PROCESS = re.compile(r"local($|\[)")
+_UNHEARD = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 
 class LazySession:
@@ -96,6 +103,8 @@ def _is_running() -> bool:
 def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSession:
     from pyspark.sql import SparkSession
 
+    if _PYTHON in config.conf:  # spark-submit alone would look at it: a session that a program starts takes the variable
+        os.environ["PYSPARK_PYTHON"] = _text(config.conf[_PYTHON])
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     master = master or config.master
     if master and not _MASTER.match(master):  # the JVM would end with a stack trace
@@ -128,6 +137,8 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
 def settings_of(config: Spark, master: str | None) -> dict[str, str]:
     """What a session on this master is started with: our defaults, and the user's own settings, which win."""
     local = _ON_ONE_MACHINE if master and master.startswith("local") else {}
+    if master and _ONE_PROCESS.match(master):
+        local = {**local, **_UNHEARD}
     return {key: _text(value) for key, value in {**_DEFAULTS, **local, **config.conf}.items()}
 
 

@@ -118,6 +118,8 @@ class Breakdown:
     texts: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     total: tuple[str, ...] = ()
+    remarks: Sequence[str] = ()
+    """Sentences below the table."""
 
 
 class Stage(ABC):

@@ -24,7 +24,7 @@ from rephrase.spark.runtime.job import Job, open_job
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Table, Tables
 from rephrase.spark.stages.dropped import DONE, duplicates_of, folders_of, without_dropped
-from rephrase.spark.stages.ledger import claim, replace_other, stage_note
+from rephrase.spark.stages.ledger import claim, described, replace_other, stage_note
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
@@ -96,7 +96,8 @@ def meaning_of(run: Run, table: Table) -> Meaning:
     needed += [Tables.SCREENED] if Tables.SCREENED.is_configured(run) else []
     digests = {source.path: stage_note(source.folder(run.output))["digest"] for source in needed}
     content = {"tables": digests, "dedup": run.dedup.model_dump(mode="json")}
-    return Meaning(content, Defaults(below={"dedup": defaults_of(type(run.dedup))}))
+    explained = {"tables": {source.path: described(source.folder(run.output)) for source in needed}}
+    return Meaning(content, Defaults(below={"dedup": defaults_of(type(run.dedup))}), explained)
 
 
 def _searched(run: Run, settings: Dedup, table: Table) -> _Searched:

@@ -20,7 +20,7 @@ from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.ledger import claim, replace_other, stage_note
+from rephrase.spark.stages.ledger import claim, described, replace_other, stage_note
 from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
@@ -65,7 +65,8 @@ def meaning_of(run: Run, cascade: Cascade, recipes: Sequence[Recipe]) -> Meaning
         "checks": cascade.describe(),
         "tokenizer": storage.name_of(run.tokenizer),
     }
-    return Meaning(content, Defaults(below={"checks": Checks([recipe.name for recipe in recipes])}))
+    explained = {"generations": described(Tables.GENERATIONS.folder(run.output))}
+    return Meaning(content, Defaults(below={"checks": Checks([recipe.name for recipe in recipes])}), explained)
 
 
 def _try(run: Run, units: Sequence[Unit[str]], trial: Callable[[Unit[str]], None], spark: LazySession) -> None:

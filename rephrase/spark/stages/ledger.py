@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import orjson
 
 from rephrase import __version__, storage
 from rephrase.errors import UserError
+from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Table
-from rephrase.spark.stages.meaning import Meaning, plain
+from rephrase.spark.stages.meaning import Meaning, plain, without_digests
 
 Result = TypeVar("Result")
 
 _NAME = "_stage.json"
 _MOST = 6  # differences that are named
+_LONGEST = 80  # characters of a value that differs
 
+_DAMAGED = "restore the file from a copy; or remove the folder that it stands in, and run again"
 _REUSE = "write to another `output`; there `rewrite: {reuse: [<this output>/generations]}` takes over the completions of equal requests"
 _REPLACE = "`--replace` makes it again, and no completion is asked for again; or write to another `output`"
 
@@ -35,12 +38,25 @@ def claim(folder: str, table: Table, meaning: Meaning) -> None:
         "stage_version": table.version,
         "digest": meaning.digest(table.version),
         "meaning": plain(meaning.content),
+        "explained": plain(meaning.explained),
     }
-    if storage.create(storage.join(folder, _NAME), orjson.dumps(note, option=orjson.OPT_INDENT_2)):
+    path, written = storage.join(folder, _NAME), orjson.dumps(note, option=orjson.OPT_INDENT_2)
+    if storage.create(path, written):
         return
     before = stage_note(folder)
-    if not _same(before, table, meaning):
+    if _same(before, table, meaning):
+        return
+    JobFolder.remove_left_over(folder)
+    if any(storage.name_of(file.path) != _NAME for file in storage.list_files(folder)):
         raise _refusal(folder, before, table, meaning)
+    storage.put(path, written)  # nothing was made yet, and no driver is at work: a first attempt that failed binds nobody
+
+
+def check_made_by(folder: str, table: Table, meaning: Callable[[], Meaning]) -> None:
+    """Raise the `UserError` of `claim` where a folder holds the table of another config. Claims nothing."""
+    before = note_of(folder)
+    if before and not _same(before, table, now := meaning()):
+        raise _refusal(folder, before, table, now)
 
 
 def replace_other(folder: str, table: Table, meaning: Meaning, begin: Callable[[], Result]) -> Result | None:
@@ -75,10 +91,29 @@ def stage_note(folder: str) -> dict[str, Any]:
     Raises `UserError` if it holds no stage.
     """
     try:
-        note: dict[str, Any] = orjson.loads(storage.read(storage.join(folder, _NAME)))
+        note = read_json(storage.join(folder, _NAME), ("stage", "version", "digest", "meaning"))
     except FileNotFoundError as error:
         raise UserError("this folder holds no finished stage", where=folder, cure="run the stages in order, or `rephrase run`") from error
-    return {"stage_version": 1, **note}  # version 0.1.0 of rephrase did not write it
+    return {"stage_version": 1, "explained": {}, **note}  # earlier versions of rephrase did not write these
+
+
+def described(folder: str) -> dict[str, Any]:
+    """What a stage's table means, in settings rather than digests as far as it noted them: for the `explained` of later stages."""
+    note = note_of(folder)
+    return without_digests(note["meaning"], note["explained"], note["explained"]) if note else {}
+
+
+def read_json(path: str, keys: Sequence[str]) -> dict[str, Any]:
+    """A mapping with at least these keys that a stage wrote. Raises `UserError` where the file holds something else, FileNotFoundError."""
+    try:
+        value: Any = orjson.loads(storage.read(path))
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"not the file that a stage wrote: {error}", where=path, cure=_DAMAGED) from error
+    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
+    if missing:
+        raise UserError(f"not the file that a stage wrote: there is no `{missing[0]}`", where=path, cure=_DAMAGED)
+    result: dict[str, Any] = value
+    return result
 
 
 def note_of(folder: str) -> dict[str, Any]:
@@ -93,14 +128,13 @@ def _same(before: dict[str, Any], table: Table, meaning: Meaning) -> bool:
 
 def _refusal(folder: str, before: dict[str, Any], table: Table, meaning: Meaning) -> UserError:
     cure = table.cure or (_REPLACE if table.replaceable else _REUSE)
-    if all(storage.name_of(file.path) == _NAME for file in storage.list_files(folder)):
-        # Not done here: a driver of the other config may be starting.
-        cure = "nothing was made yet: unless that config runs now, remove the folder"
     if before["stage_version"] != table.version:
         versions = f"version {before['stage_version']}, here {table.version}"
         what = f"rephrase {before['version']} made this folder, and the rows of its {table.stage} stage mean something else ({versions})"
         return UserError(what, where=folder, cure=f"{cure}; or go on with rephrase {before['version']}")
-    differences = _differences(meaning.spelled_out(before["meaning"]), meaning.spelled_out())
+    was, now, explained = meaning.spelled_out(before["meaning"]), meaning.spelled_out(), plain(meaning.explained)
+    differences = _differences(without_digests(was, before["explained"], explained), without_digests(now, explained, before["explained"]))
+    differences = differences or _differences(was, now)
     changed = "; ".join(differences[:_MOST]) + (f"; and {len(differences) - _MOST} more" if len(differences) > _MOST else "")
     return UserError(f"this folder holds the {table.stage} stage of another config: {changed}", where=folder, cure=cure)
 
@@ -110,7 +144,7 @@ def _differences(before: Any, now: Any, path: str = "") -> list[str]:
         return []
     parts, other = _parts(before), _parts(now)
     if parts is None or other is None:
-        return [f"`{path}` was {_short(before)}, is {_short(now)}"]
+        return [f"`{path}` was {_short(before, now)}, is {_short(now, before)}"]
     if path.startswith("checks.") and parts.get("settings") != other.get("settings"):
         return _differences(parts.get("settings"), other.get("settings"), path)  # those by recipe have changed alike
     differences = [f"`{_below(path, key)}` is new" for key in sorted(other.keys() - parts.keys())]
@@ -130,6 +164,11 @@ def _below(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _short(value: Any) -> str:
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= 80 else text[:77] + "…"
+def _short(value: Any, other: Any) -> str:
+    """A value as JSON; of a long one the part in which it begins to differ from the other."""
+    text, beside = orjson.dumps(value).decode(), orjson.dumps(other).decode()
+    if len(text) <= _LONGEST:
+        return text
+    same = next((place for place, (one, two) in enumerate(zip(text, beside, strict=False)) if one != two), min(len(text), len(beside)))
+    start = max(0, min(same - _LONGEST // 4, len(text) - _LONGEST))
+    return ("…" if start else "") + text[start : start + _LONGEST] + ("…" if start + _LONGEST < len(text) else "")

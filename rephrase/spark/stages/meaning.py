@@ -101,11 +101,13 @@ def _is_mapping(annotation: Any) -> bool:
 class Meaning:
     """All that the rows of a table depend on, as JSON values with every setting spelled out; never scheduling.
 
-    `defaults` are those of the settings among them.
+    `defaults` are those of the settings among them. `explained` is what stands behind digests in `content`, by the same keys: it enters no
+    digest, and lets a refusal name the settings that differ.
     """
 
     content: Mapping[str, Any]
     defaults: Defaults = field(default_factory=Defaults)
+    explained: Mapping[str, Any] = field(default_factory=dict)
 
     def spelled_out(self, content: Mapping[str, Any] | None = None) -> Any:
         """These contents, or others of the same table, with all defaults of today: equal ones give equal rows."""
@@ -114,6 +116,14 @@ class Meaning:
     def digest(self, version: int) -> str:
         """What tells the rows of this meaning from others, where those of the table have this version."""
         return digest({"version": version, **self.defaults.apply(plain(self.content), fill=False)})
+
+
+def without_digests(content: Any, explained: Any, other: Any) -> Any:
+    """Contents with digests replaced by what stands behind them, where that is also known of the `other` side of a comparison."""
+    if not (isinstance(content, dict) and isinstance(explained, dict) and isinstance(other, dict)):
+        return explained
+    there = {key: inner for key, inner in explained.items() if key in content and key in other}
+    return {**content, **{key: without_digests(content[key], inner, other[key]) for key, inner in there.items()}}
 
 
 def digest(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from rephrase import storage
@@ -52,7 +53,17 @@ def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool 
         sections = " and no ".join(f"`{stage.table.section}`" for stage in stages)
         console.print(f"{command}: the config has no {sections}, all texts stay")
     for stage in configured:
+        check_inputs(stage, run)
         stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
+
+
+def check_inputs(stage: Stage, run: Run) -> None:
+    """Raise a `UserError` where a stage would read verdicts, or duplicates among them, of another config: a whole run would refuse them."""
+    from rephrase.spark.stages.ledger import check_made_by
+
+    for earlier in STAGES:
+        if earlier.table in stage.reads and earlier.table.replaceable and earlier.table.is_on(run):
+            check_made_by(earlier.table.folder(run.output), earlier.table, functools.partial(earlier.meaning, run))
 
 
 def fasttext_models(run: Run) -> list[str]:

@@ -20,7 +20,7 @@ from rephrase.records import KEEP, SCREENED
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.ledger import claim, stage_note
+from rephrase.spark.stages.ledger import claim, described, stage_note
 from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
 from rephrase.spark.stages.run_tables import documents_of
 from rephrase.storage import tables
@@ -52,8 +52,9 @@ def screen(run: Run, spark: LazySession) -> None:
 
 def meaning_of(run: Run, cascade: Cascade) -> Meaning:
     """What the verdicts on the documents depend on."""
-    documents = stage_note(Tables.DOCUMENTS.folder(run.output))["digest"]
-    return Meaning({"documents": documents, "checks": cascade.describe()}, Defaults(below={"checks": Checks([ORIGINAL])}))
+    folder = Tables.DOCUMENTS.folder(run.output)
+    content = {"documents": stage_note(folder)["digest"], "checks": cascade.describe()}
+    return Meaning(content, Defaults(below={"checks": Checks([ORIGINAL])}), {"documents": described(folder)})
 
 
 def screening(run: Run) -> Cascade:

@@ -9,7 +9,7 @@ from typing_extensions import override
 from rephrase import storage
 from rephrase.names import PARQUET
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Table, Tables
-from rephrase.spark.stages.declarations.notes import sum_of_notes, units_of
+from rephrase.spark.stages.unit_notes import sum_of_notes, units_of
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run

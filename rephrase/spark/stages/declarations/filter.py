@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from rephrase.spark.stages.base import Breakdown, Redo, Stage, Status, Tables
-from rephrase.spark.stages.declarations.notes import kept_and_rejected, sum_of_notes, unit_notes, units_of
 from rephrase.spark.stages.declarations.rewrite import passages_of
+from rephrase.spark.stages.unit_notes import kept_and_rejected, sum_of_notes, unit_notes, units_of
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run

@@ -10,7 +10,7 @@ from typing_extensions import override
 from rephrase.errors import UserError
 from rephrase.names import ARROWS, PARQUET
 from rephrase.spark.stages.base import Breakdown, Redo, Stage, Status, Tables
-from rephrase.spark.stages.declarations.notes import sum_of_notes
+from rephrase.spark.stages.unit_notes import sum_of_notes
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -71,7 +71,9 @@ class Mix(Stage):
     @override
     def breakdown(self, run: Run) -> Breakdown | str:
         """The shares of the mixture's components."""
+        from rephrase.mixing.shortfall import share_notes
         from rephrase.spark.stages.mix.manifest import is_complete, manifest_of
+        from rephrase.spark.stages.mix.stage import plan_of
 
         folder = self.table.folder(run.output)
         if not is_complete(folder):
@@ -87,4 +89,5 @@ class Mix(Stage):
             rows.append((name, f"{component['rows']:,}", f"{component['tokens']:,}", f"{share:.1%}", f"{component['share']:.1%}"))
         all_of_them = ("all", f"{manifest['rows']:,}", f"{manifest['tokens']:,}", "", "")
         columns = ("component", "rows", "tokens", "share", "asked for")
-        return Breakdown(f"Mixture in {folder}", columns, ("component",), rows, all_of_them)
+        plan = plan_of(folder)
+        return Breakdown(f"Mixture in {folder}", columns, ("component",), rows, all_of_them, share_notes(plan.components) if plan else ())

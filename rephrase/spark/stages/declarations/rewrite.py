@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from rephrase.errors import UserError
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
-from rephrase.spark.stages.declarations.notes import unit_notes
+from rephrase.spark.stages.unit_notes import unit_notes
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -85,7 +85,31 @@ class Rewrite(Stage):
         return [
             Figure("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each"),
             Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written{rate}"),
+            *_errors(sums),
         ]
+
+
+def _errors(sums: GenerationsNote) -> list[Figure]:
+    """Rows without a text, by whose fault: the engine's, the document's length, or the format of what the model wrote."""
+    from rephrase.engines.base import is_engine_error
+    from rephrase.engines.client import PROMPT_TOO_LONG
+
+    too_long = sums.causes.get(PROMPT_TOO_LONG, 0)
+    causes = Counter({cause: count for cause, count in sums.causes.items() if cause != PROMPT_TOO_LONG})
+    of_engine = Counter({cause: count for cause, count in causes.items() if is_engine_error(cause)})
+    figures = []
+    if sums.engine_errors:
+        figures.append(Figure("engine errors", f"{sums.engine_errors:,}", f"{_most(of_engine)}; `--retry-errors` asks again"))
+    if too_long:
+        figures.append(Figure("prompts too long", f"{too_long:,}", "for the model's context; a smaller `passage_tokens` cuts finer"))
+    if sums.parse_errors:
+        text = f"{_most(causes - of_engine)}; see `rephrase show run.yaml --verdict parsed`, `--retry-errors` asks again"
+        figures.append(Figure("parse errors", f"{sums.parse_errors:,}", text))
+    return figures
+
+
+def _most(causes: Counter[str]) -> str:
+    return f"most often {causes.most_common(1)[0][0]}" if causes else "of unknown cause"
 
 
 def passages_of(notes: Sequence[GenerationsNote]) -> Counter[str]:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from rephrase import storage
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
-from rephrase.spark.stages.declarations.notes import sum_of_notes
+from rephrase.spark.stages.unit_notes import sum_of_notes
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run

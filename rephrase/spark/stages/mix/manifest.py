@@ -14,7 +14,7 @@ from rephrase.mixing.croissant import croissant
 from rephrase.mixing.dataset_card import dataset_card
 from rephrase.notes import MixtureNote
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.ledger import note_of
+from rephrase.spark.stages.ledger import note_of, read_json
 from rephrase.spark.stages.mix.write import COUNTED
 from rephrase.storage import tables
 
@@ -31,9 +31,8 @@ def is_complete(folder: str) -> bool:
 
 
 def manifest_of(folder: str) -> dict[str, Any]:
-    """What the manifest of a finished mixture or export says."""
-    manifest: dict[str, Any] = orjson.loads(storage.read(storage.join(folder, MANIFEST)))
-    return manifest
+    """What the manifest of a finished mixture or export says. Raises `UserError` where the file holds something else."""
+    return read_json(storage.join(folder, MANIFEST), ("rows", "tokens", "files"))
 
 
 def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict[str, tuple[int, str]]) -> None:

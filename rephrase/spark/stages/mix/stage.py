@@ -12,25 +12,30 @@ from typing import TYPE_CHECKING
 import orjson
 
 from rephrase import storage
+from rephrase.errors import UserError
 from rephrase.mixing.plan import Plan
+from rephrase.mixing.targets import NoTextError
 from rephrase.names import ARROWS, MixtureName
 from rephrase.notes import MixtureNote
 from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.ledger import claim, note_of, replace_other
+from rephrase.spark.stages.ledger import claim, described, note_of, read_json, replace_other
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.mix.exchange import Exchange
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.manifest import finish, is_complete
 from rephrase.spark.stages.mix.planning import make_plan, marks_of
+from rephrase.spark.stages.mix.rejections import explained
 from rephrase.spark.stages.mix.scatter import scatter
 from rephrase.spark.stages.mix.write import fingerprints, write
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from rephrase.config.run import Run
-    from rephrase.mixing.settings import Mix
+    from rephrase.spark.runtime.job import Job
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.mix.inputs import Inputs
 
@@ -49,7 +54,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     folder = Tables.MIXTURE.folder(run.output)
     inputs = find_inputs(run)
     meaning = meaning_of(run, inputs)
-    if replace and (plan := replace_other(folder, Tables.MIXTURE, meaning, lambda: _planned(run.mix, inputs, spark, folder))):
+    if replace and (plan := replace_other(folder, Tables.MIXTURE, meaning, lambda: _planned(run, inputs, spark, folder))):
         _begin(folder, meaning, plan)
     if note_of(folder):
         claim(folder, Tables.MIXTURE, meaning)  # refuse before any work
@@ -61,7 +66,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         if before:
             plan, marks = before, None
         else:
-            plan, marks = make_plan(run.mix, inputs, job)
+            plan, marks = _plan(run, inputs, job)
             _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
         count = sum(plan.files)
         units = [Unit(storage.join(folder, tables.DATA, str(MixtureName(number, count))), number) for number in range(count)]
@@ -86,10 +91,17 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     finish(run, folder, plan, [unit.output for unit in units], prints)
 
 
-def _planned(mix: Mix, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
+def _plan(run: Run, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame | None]:
+    try:
+        return make_plan(run.mix, inputs, job)
+    except NoTextError as error:
+        raise explained(error, run) from error
+
+
+def _planned(run: Run, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
     """The plan alone. What it says of rows is then found again, as a resumed run does: by frames that outlive the old mixture."""
     with open_job(spark.get(), folder) as job:
-        plan, marks = make_plan(mix, inputs, job)
+        plan, marks = _plan(run, inputs, job)
         if marks is not None:
             marks.unpersist()
     return plan
@@ -97,7 +109,9 @@ def _planned(mix: Mix, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
 
 def meaning_of(run: Run, inputs: Inputs) -> Meaning:
     """What the mixture of these tables depends on."""
-    return Meaning({"mix": run.mix.model_dump(mode="json"), **inputs.meaning}, Defaults(below={"mix": defaults_of(type(run.mix))}))
+    content = {"mix": run.mix.model_dump(mode="json"), **inputs.meaning}
+    explained = {name: {"digest": described(storage.join(run.output, name))} for name in inputs.meaning}
+    return Meaning(content, Defaults(below={"mix": defaults_of(type(run.mix))}), explained)
 
 
 def _begin(folder: str, meaning: Meaning, plan: Plan) -> None:
@@ -108,7 +122,14 @@ def _begin(folder: str, meaning: Meaning, plan: Plan) -> None:
 def plan_of(folder: str) -> Plan | None:
     """The plan of a mixture that was begun in this folder."""
     path = storage.join(folder, _PLAN)
-    return Plan.from_dict(orjson.loads(storage.read(path))) if storage.exists(path) else None
+    if not storage.exists(path):
+        return None
+    content = read_json(path, ("pools", "components", "left_out", "files"))
+    try:
+        return Plan.from_dict(content)
+    except Exception as error:  # whatever a file of another shape makes of it
+        cure = "remove the folder of the mixture and run again"
+        raise UserError(f"not the plan of a mixture: {error!r}", where=path, cure=cure) from error
 
 
 def _progress(sums: MixtureNote, seconds: float) -> str:

@@ -23,7 +23,7 @@ from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require
-from rephrase.spark.stages.ledger import claim, remove_stage, stage_note
+from rephrase.spark.stages.ledger import claim, described, remove_stage, stage_note
 from rephrase.spark.stages.meaning import Defaults, Each, Meaning, defaults_of, plain
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.spark.stages.rewrite.plan import RewriteUnit, by_place, plan, tasks_of, weights_of
@@ -83,7 +83,11 @@ def meaning_of(run: Run, recipes: Sequence[Recipe]) -> Meaning:
         **dropped,
     }
     engine_defaults = {key: value for key, value in defaults_of(type(run.engine)).values.items() if key in run.engine.meaning}
-    return Meaning(content, Defaults(engine_defaults, {"when": Each(Defaults(plain(asdict(Condition()))))}))
+    explained = {
+        "documents": described(Tables.DOCUMENTS.folder(run.output)),
+        "recipes": {recipe.name: recipe.description for recipe in recipes},
+    }
+    return Meaning(content, Defaults(engine_defaults, {"when": Each(Defaults(plain(asdict(Condition()))))}), explained)
 
 
 def planned_units(run: Run) -> list[Unit[RewriteUnit]]:

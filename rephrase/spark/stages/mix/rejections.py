@@ -1,0 +1,28 @@
+"""What to say where a component has no text: what became of the generations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rephrase.errors import UserError
+from rephrase.notes import JudgedNote
+from rephrase.records import KEEP
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.unit_notes import kept_and_rejected, sum_of_notes
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.mixing.targets import NoTextError
+
+
+def explained(error: NoTextError, run: Run) -> UserError:
+    """The error, with what rejected the generations and how to see them, where few enough were kept for that to be the cause."""
+    _, sums = sum_of_notes(run.output, Tables.JUDGED, JudgedNote)
+    kept, rejected = kept_and_rejected(sums.verdicts)
+    if kept == sums.judged:
+        return error
+    most = max((verdict for verdict in sums.verdicts if verdict != KEEP), key=lambda verdict: sums.verdicts[verdict])
+    what = f"{error.what}; the checks kept {kept:,} of {sums.judged:,} generations (rejected by {rejected})"
+    notice = f"; {run.engine.notice}" if not kept and run.engine.notice else ""
+    look = f"`rephrase show run.yaml --verdict {most}` shows what was rejected, `rephrase config checks.{most}` explains the check"
+    return UserError(what, where=error.where, cure=f"{look}{notice}; or {error.cure}")
