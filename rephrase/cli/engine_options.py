@@ -36,3 +36,11 @@ def named_engine(options: argparse.Namespace) -> tuple[EngineSettings | None, st
         raise UserError("no tokenizer to cut and count with", where="tokenizer", cure="give --tokenizer, --model or --config")
     fields = run.input.fields if run and run.input else Fields()
     return engine, tokenizer, fields.model_copy(update={"text": options.text}) if options.text else fields
+
+
+def input_paths(options: argparse.Namespace) -> list[str]:
+    """The input of the run that --config names, if there is one. Raises `UserError` like `load_run`."""
+    from rephrase.config.file import load_run
+
+    run = load_run(options.config) if options.config else None
+    return list(run.input.paths) if run and run.input else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rephrase.cli.engine_options import add_engine_options, named_engine
+from rephrase.cli.engine_options import add_engine_options, input_paths, named_engine
 from rephrase.cli.options import key_values
 
 
@@ -17,7 +17,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--input",
         metavar="FILE",
-        help="documents, in any input format (see `rephrase config input.format`); not needed where a recipe has rows of its own",
+        help="documents, in any input format (see `rephrase config input.format`); default: the input of --config. Recipes with rows of "
+        "their own need none",
     )
     parser.add_argument("--text", metavar="FIELD", help="the field that holds the text (default: that of --config, or text)")
     parser.add_argument("--also", action="append", default=[], metavar="FIELD", help="a field that the recipe needs; repeatable")
@@ -35,6 +36,7 @@ def _preview(options: argparse.Namespace) -> None:
 
     use = {"use": options.recipe, "options": key_values(options.option, "--option", "n=3")}
     engine, tokenizer, fields = named_engine(options)
-    documents = first_documents(options.input, fields.text, [*fields.also, *options.also]) if options.input else []
+    paths = [options.input] if options.input else input_paths(options)
+    documents = first_documents(paths, fields.text, [*fields.also, *options.also]) if paths else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
     preview(checked, documents=documents, tokenizer=tokenizer, engine=engine, number=options.number)

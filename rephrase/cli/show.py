@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from rephrase import storage
+from rephrase.cli.console import harmless
 from rephrase.errors import UserError
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.run_tables import check_begun, objects_of
@@ -19,7 +20,7 @@ from rephrase.storage import tables
 if TYPE_CHECKING:
     from rephrase.config.run import Run
 
-_CHARACTERS = 700  # of each text: enough to see what was done to it
+_CHARACTERS = 700  # of each of several texts: enough to see what was done to it
 _DOCUMENT = ["id", "text", "source", "url", "language", "n_tokens", "license", "metadata"]
 _GENERATION = ["id", "document_id", "span_start", "span_end", "recipe", "step", "model", "model_revision", "sampling", "seed", "error"]
 _MIXTURE = ["id", "origin", "recipe", "epoch", "n_tokens", "synthetic_depth"]
@@ -72,22 +73,24 @@ def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = Fa
         row = generations.get(row_id)
         document = documents[row["document_id"] if row else row_id]
         text = document["text"][row["span_start"] : row["span_end"]] if row else document["text"]
-        console.print(_panel(text, f"original  {document['url'] or document['id']}", _fields(document, "text", "url") if details else ""))
+        title = f"original  {document['url'] or document['id']}"
+        console.print(_panel(text, title, _fields(document, "text", "url") if details else "", whole=details))
         if row:
             verdict = judged.get(row_id, {"verdict": "not judged", "scores": []})
             scores = ", ".join(f"{name} {score:.3g}" for name, score in verdict["scores"])
             notes = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
-            rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}"
+            rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}" + (f": {row['error']}" if row["error"] else "")
             completion = row["text"] if row["text"] is not None else row["completion"]
-            console.print(_panel(completion, f"{row['recipe']}  by {row['model']}{rejection}", notes, "red" if rejection else "green"))
+            style = "red" if rejection else "green"
+            console.print(_panel(completion, f"{row['recipe']}  by {row['model']}{rejection}", notes, style, whole=details))
 
 
-def _panel(text: str, title: str, details: str, style: str = "none") -> Panel:
+def _panel(text: str, title: str, details: str, style: str = "none", *, whole: bool = False) -> Panel:
     # Never as a string: what stands in brackets on a web page would be taken for markup.
-    content = Text(text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…")
+    content = Text(harmless(text if whole or len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"))
     if details:
-        content.append(f"\n\n{details}", style="dim")
-    return Panel(content, title=Text(title), title_align="left", border_style=style)
+        content.append(f"\n\n{harmless(details)}", style="dim")
+    return Panel(content, title=Text(harmless(title)), title_align="left", border_style=style)
 
 
 def _fields(row: dict[str, Any], *without: str) -> str:

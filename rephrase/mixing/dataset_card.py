@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -106,7 +107,8 @@ def _counts(title: str, counts: Sequence[dict[str, Any]], tokens: int) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "(none)" if value is None else " ".join(str(value).split()).replace("|", "\\|")
+    """A value of the documents, such as a source, as text: nothing in it is HTML, a link or the end of a cell."""
+    return "(none)" if value is None else re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(" ".join(str(value).split()), quote=False))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

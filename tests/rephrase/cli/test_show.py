@@ -13,7 +13,7 @@ from rephrase.spark.stages.pipeline import run_all
 from rephrase.storage import tables
 from tests.rephrase.spark.stages.test_pipeline import write_run
 
-PAGE = "A forum post with [b]marks[/b] of its own. [/url] The tide rises twice a day, and falls twice a day. " * 3
+PAGE = "A forum post with [b]marks[/b] of its own. [/url] The tide rises twice a day, and falls twice a day. \\u001b[2J" * 9
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,13 @@ def test_a_rewrite_stands_below_its_passage_whatever_brackets_the_page_has(run):
     assert text.count("[/url]") >= 2  # in the passage, and in what was made of it
     assert "https://forum.example/[1]" in text
     assert "wrap/easy  by echo" in text
+    assert "\x1b" not in text, "a page must not steer the terminal"
+    assert "\\x1b[2J" in text
 
 
 def test_rejected_rows_are_found_by_their_verdict(run):
     text = printed(show_pairs, run, 3, "parsed")
-    assert "wrap/qa  by echo  parsed" in text
+    assert "wrap/qa  by echo  parsed: parse:" in text, "which error it was"
     assert "wrap/easy" not in text
     with pytest.raises(UserError, match="no row has the verdict `copied`"):
         printed(show_pairs, run, 3, "copied")

@@ -272,4 +272,7 @@ def test_the_card_has_a_header_that_the_hub_reads() -> None:
     assert header["size_categories"] == ["1K<n<10K"]
     assert header["configs"][0]["data_files"] == "data/*.parquet"
     assert "a\\|b 0" in card
+    hostile = dataset_card({**manifest, "counts": {**manifest["counts"], "source": counts("<script>x()</script>", "[a](http://b)", "`c`")}})
+    assert "&lt;script&gt;" in hostile
+    assert not {"<script>", "[a](", "| `c`"} & {part for part in ("<script>", "[a](", "| `c`") if part in hostile}
     assert "and 10 more" in card

@@ -70,3 +70,37 @@ def test_what_tasks_exchange_is_compressed_where_it_crosses_a_network_and_the_us
     own = Spark(conf={"spark.shuffle.compress": True, "spark.task.maxFailures": 7})
     found = settings_of(own, "local[*]")
     assert [found[key] for key in [*keys, "spark.task.maxFailures"]] == ["true", "false", "7"]
+
+
+LOCAL = """
+import os, sys
+import psutil
+import pyarrow as pa
+from rephrase.config.run import Spark
+from rephrase.spark.runtime.session import LazySession
+
+def marked(batches):
+    for batch in batches:
+        yield pa.RecordBatch.from_pydict({"mark": [os.environ.get("MARK", "")]})
+
+session = LazySession(Spark(master="local[1]", conf={"spark.pyspark.python": sys.argv[1]}))
+[row] = session.get().range(0, 1, 1, 1).mapInArrow(marked, "mark string").collect()
+mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
+heard = {socket.laddr.ip for process in mine for socket in process.net_connections("inet") if socket.status == "LISTEN"}
+print("MARK", row.mark, "HEARD", *sorted(heard))
+session.stop()
+"""
+
+
+def test_a_local_session_takes_the_python_of_its_settings_and_is_heard_by_this_machine_alone(tmp_path):
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nMARK=here exec {sys.executable} "$@"\n')
+    wrapper.chmod(0o755)
+    script = tmp_path / "script.py"
+    script.write_text(LOCAL)
+    done = subprocess.run([sys.executable, str(script), str(wrapper)], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    _, mark, _, *heard = done.stdout.split()
+    assert mark == "here"
+    assert heard
+    assert all(address.removeprefix("::ffff:").startswith("127.") or address == "::1" for address in heard), heard

@@ -1,0 +1,88 @@
+"""What a run says at its end, and of what went wrong in it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from rephrase import storage
+from rephrase.cli.main import main
+from rephrase.cli.mix_plan import show_plan
+from rephrase.cli.summary import print_summary
+from rephrase.config.file import load_run
+from rephrase.errors import UserError
+from rephrase.notes import GenerationsNote
+from rephrase.records import GENERATION
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.ledger import note_of
+from rephrase.spark.stages.mix.manifest import manifest_of
+from rephrase.spark.stages.mix.stage import plan_of
+from rephrase.spark.stages.pipeline import run_stage
+from rephrase.storage import tables
+from tests.rephrase.cli.test_main import config
+from tests.rephrase.spark.mixtures import HALVES
+from tests.rephrase.spark.no_spark import NoSpark
+
+MIX = {"components": HALVES}
+
+
+def test_where_all_rewrites_are_rejected_the_summary_and_what_rejected_them_are_told(tmp_path, tokenizer_file, spark, capsys) -> None:
+    path = config(tmp_path, tokenizer_file, engine={"kind": "echo"}, filter={"checks": ["parsed", "leaked"]}, mix=MIX)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", path])
+    printed = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "Kept by recipe" in printed.out
+    assert "leaked 1" in printed.out
+    assert printed.err.count("\n") == 1
+    assert "the checks kept 0 of 1 generations (rejected by leaked 1)" in printed.err
+    assert "`rephrase show run.yaml --verdict leaked` shows what was rejected" in printed.err
+    # Verdicts of another config are no material for a mixture of this one.
+    lenient = load_run(path, {"filter": {"checks": ["parsed"]}})
+    with pytest.raises(UserError, match=r"filter stage of another config: `checks.leaked` is gone .*--replace"):
+        show_plan(lenient, spark)
+    with pytest.raises(UserError, match="filter stage of another config"):
+        run_stage("mix", lenient, NoSpark())
+
+
+def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path, tokenizer_file: str) -> None:
+    run = load_run(config(tmp_path, tokenizer_file))
+    causes = {"engine:refused": 3, "prompt_too_long": 2, "parse:no_questions": 4, "parse:no_answer": 1}
+    note = GenerationsNote(generations=10, requests=10, engine_errors=3, parse_errors=5, errors=10, causes=causes, recipe="wrap/easy")
+    tables.commit(storage.join(Tables.GENERATIONS.folder(run.output), "unit.parquet"), GENERATION.empty_table(), note)
+    print_summary(run, console := Console(record=True, width=200))
+    lines = {line.strip("│ ").split("  ")[0]: line for line in console.export_text().splitlines()}
+    assert " 3 " in lines["engine errors"]
+    assert "most often engine:refused; `--retry-errors` asks again" in lines["engine errors"]
+    assert " 2 " in lines["prompts too long"]
+    assert " 5 " in lines["parse errors"]
+    assert "most often parse:no_questions" in lines["parse errors"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"null", b'{"stage": "mix"}', b"\xff\x00"])
+def test_files_that_a_stage_did_not_write_so_are_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+    folder = str(tmp_path)
+    for name, read in (("_stage.json", note_of), ("_manifest.json", manifest_of), ("_plan.json", plan_of)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"{name}: not the (file|plan) .*(restore|remove)"):
+            read(folder)
+    (tmp_path / "_plan.json").write_bytes(orjson.dumps({"pools": 3, "components": [], "left_out": {}, "files": []}))
+    with pytest.raises(UserError, match=r"_plan\.json: not the plan of a mixture"):
+        plan_of(folder)
+
+
+def test_a_bit_that_flips_in_a_table_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    dice = random.Random(5)
+    path.write_bytes(tables.encode(pa.table({"text": [dice.randbytes(60).hex() for _ in range(200)], "n_tokens": list(range(200))})))
+    whole = path.read_bytes()
+    pages = len(whole) - int.from_bytes(whole[-8:-4], "little") - 8
+    for place in range(4, pages, pages // 60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(UserError, match=r"table\.parquet: not a readable Parquet file"):
+            tables.read(str(path))
