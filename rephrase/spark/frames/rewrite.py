@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pyarrow as pa
 
+from rephrase import storage
+from rephrase.engines.keeping import Keeping
 from rephrase.engines.settings import EngineSettings, engine_of
 from rephrase.generation.rewrite import refuse_own_rows, run_recipes
 from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import find_recipes
-from rephrase.records import DOCUMENT, GENERATION, require_columns
+from rephrase.records import DOCUMENT, GENERATION, content_id, require_columns
 from rephrase.spark.runtime.frame_job import FrameJob
 from rephrase.spark.runtime.gpus import discovery_script, executor_gpus
 from rephrase.spark.runtime.pyspark_internals import to_spark_schema
+from rephrase.spark.stages.meaning import plain
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -35,8 +41,14 @@ def rewrite(
     text: str = "text",
     id: str | None = None,  # noqa: A002  # the name of the user's id column
     metadata: Sequence[str] = (),
+    cache: str | None = None,
 ) -> DataFrame:
-    """Rewrite a column of texts. Lazy, as every DataFrame operation: each action asks the engine again, so write the result, or cache it.
+    """Rewrite a column of texts. Lazy, as every DataFrame operation; a further action on the same rows asks the engine for nothing again.
+
+    Answers are kept as they come, by the batches of rows that tasks get (at most 512 rows each), in the folder `cache`: a path that all
+    executors share, or a URL such as s3://bucket/answers; later sessions find them there too. By default each executor keeps them on its
+    own disk until the session ends. Errors of the engine are not kept. What changes the batches, as another filter or partitioning
+    before `rewrite` does, is asked for anew.
 
     frame: any DataFrame with a string column `text`, and, if given, a string column `id` (else ids are made of the texts). Columns
     that are named as in `rephrase.records.DOCUMENT` (source, language, n_tokens …) are the documents' own, as `when:` wants them.
@@ -60,11 +72,16 @@ def rewrite(
     require_columns(frame.columns, [text, id, *metadata], "rewrite")
     script = discovery_script(frame.sparkSession)
 
+    model = content_id(settings.model_name, orjson.dumps(plain(settings.meaning), option=orjson.OPT_SORT_KEYS).decode())
+
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counter = Tokenizer.load(tokenizer)
         for batch in batches:
             rows = rows_of_texts(pa.Table.from_batches([batch]), recipes, counter, metadata)
-            for table in run_recipes(rows, recipes, lambda: settings.open(executor_gpus(script)), counter):
+            place = content_id(model, *(f"{row.document.id} {row.document.text}" for row in rows))
+            folder = storage.join(cache or _session_folder(), place)
+            opener = functools.partial(_open_keeping, settings, script, folder)
+            for table in run_recipes(rows, recipes, opener, counter):
                 yield from table.to_batches()
 
     from pyspark.sql.functions import lit
@@ -74,6 +91,17 @@ def rewrite(
     named = [frame[name].cast("string").alias(metadata_column(number)) for number, name in enumerate(metadata)]
     texts = frame.select(frame[text].cast("string").alias("text"), ids.cast("string").alias("id"), *known, *named)
     return texts.mapInArrow(FrameJob(frame.sparkSession).reporting(body), to_spark_schema(GENERATION))
+
+
+def _open_keeping(settings: EngineSettings, script: str | None, folder: str) -> Keeping:
+    return Keeping(settings.open(executor_gpus(script)), folder)
+
+
+def _session_folder() -> str:
+    """A folder of this executor that goes with the session."""
+    from pyspark import SparkFiles
+
+    return os.path.join(SparkFiles.getRootDirectory(), "rephrase-answers")
 
 
 def _fits(name: str, kind: str) -> bool:

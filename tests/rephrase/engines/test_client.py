@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 
 import pytest
 from aiohttp import web
@@ -54,6 +55,22 @@ async def serving(behave):
         yield server
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def serving_thread(behave) -> Iterator[str]:
+    """The same server in a thread of its own, for callers without an event loop; its URL."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    manager = serving(behave)
+    server = asyncio.run_coroutine_threadsafe(manager.__aenter__(), loop).result()
+    try:
+        yield server.url
+    finally:
+        asyncio.run_coroutine_threadsafe(manager.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 def ask(text: str = "The tide", **fields) -> Request:

@@ -10,9 +10,13 @@ from rephrase import storage
 from rephrase.names import GenerationsName, Place
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
+from rephrase.records import content_id
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.rewrite.rows import Source
 from rephrase.storage import tables
+
+ANSWERS = "answers"
+"""Where, below the output of a run, tasks keep their answers until their units are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,21 @@ def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> l
 
     Steps whose prompts begin with the same passages go through an engine together, to share its prefix cache.
     """
-    together: dict[tuple[object, ...], list[Unit[RewriteUnit]]] = {}
-    for number, unit in enumerate(units):
-        payload = unit.payload
-        prefix = recipes[payload.recipe].steps[payload.step].prefix
-        alone = prefix is None or payload.kept or payload.part[1] > 1 or payload.earlier
-        together.setdefault((number,) if alone else (payload.documents, payload.row_group, prefix), []).append(unit)
+    together: dict[str, list[Unit[RewriteUnit]]] = {}
+    for unit in units:
+        together.setdefault(task_of(unit, recipes), []).append(unit)
     return sorted(together.values(), key=lambda task: -sum(unit.payload.tokens / unit.payload.part[1] for unit in task))
+
+
+def task_of(unit: Unit[RewriteUnit], recipes: Sequence[Recipe]) -> str:
+    """Names the task that a unit belongs to: the same in every run, whichever of the task's units are there already."""
+    payload = unit.payload
+    prefix = recipes[payload.recipe].steps[payload.step].prefix
+    alone = prefix is None or payload.kept or payload.part[1] > 1 or payload.earlier
+    if alone:
+        return content_id(storage.name_of(unit.output), str(payload.round))
+    rows = "/".join(payload.documents.split("/")[-2:])  # recipes with rows of their own have a folder each
+    return content_id(rows, str(payload.row_group), str(prefix))
 
 
 def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str, prompts_per_unit: int) -> list[Unit[RewriteUnit]]:

@@ -26,7 +26,7 @@ from rephrase.spark.stages.dropped import folders_of, require
 from rephrase.spark.stages.ledger import claim, described, remove_stage, stage_note
 from rephrase.spark.stages.meaning import Defaults, Each, Meaning, defaults_of, plain
 from rephrase.spark.stages.rewrite.pace import Pace
-from rephrase.spark.stages.rewrite.plan import RewriteUnit, by_place, plan, tasks_of, weights_of
+from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, by_place, plan, tasks_of, weights_of
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
 from rephrase.spark.stages.rewrite.stats import write_units
 from rephrase.spark.stages.rewrite.task import rewrite_units
@@ -56,6 +56,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
         _run_level(run, spark, recipes, level, sources, folder)
         if retry_errors:
             _retry_level(run, spark, recipes, level, sources, folder)
+    storage.remove_folder(storage.join(run.output, ANSWERS))  # of tasks that another did as well
     _write_stats(run, folder)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.engines.base import Engine
+from rephrase.engines.keeping import Keeping
 from rephrase.engines.recording import Recording, load_recording
 from rephrase.engines.replay import Reuse
 from rephrase.generation.loop import Tally, generate_together
@@ -23,7 +24,7 @@ from rephrase.spark.runtime.gpus import executor_gpus
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import without_dropped
-from rephrase.spark.stages.rewrite.plan import RewriteUnit
+from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, task_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
@@ -59,9 +60,10 @@ def rewrite_units(
     if neighbours := max(recipes[unit.payload.recipe].neighbours for unit in units):
         rows = with_neighbours(rows, neighbours)
     counter = Tokenizer.load(tokenizer)
+    answers = storage.join(output, ANSWERS, task_of(units[0], recipes))
 
     async def run() -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
-        engine: Engine = engine_config.open(executor_gpus(gpu_script), storage.join(output, "logs"))
+        engine: Engine = Keeping(engine_config.open(executor_gpus(gpu_script), storage.join(output, "logs")), answers)
         try:
             reusing = _with_reuse(engine, settings.reuse, payload.kept)
             step_runs = []
@@ -99,6 +101,7 @@ def rewrite_units(
             storage.put(unit.output, tables.encode(table, note))
         else:
             tables.commit(unit.output, table, note)
+    storage.remove_folder(answers)
 
 
 def _with_reuse(engine: Engine, reuse: Sequence[str], kept: Sequence[str]) -> Engine:

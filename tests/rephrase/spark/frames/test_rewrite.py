@@ -11,6 +11,7 @@ from rephrase.recipes.catalogue import catalogue
 from rephrase.records import GENERATION, Document
 from rephrase.spark import rewrite
 from rephrase.text.tokenizer import Tokenizer
+from tests.rephrase.engines.test_client import serving_thread
 
 TEXTS = {"a": "The tide rises twice a day.", "b": "The Moon pulls at the sea.", "c": ""}
 
@@ -47,6 +48,26 @@ def test_a_column_of_the_users_own_dataframe_is_rewritten(spark, recording, toke
     assert rows["a"]["text"] == "Simply: The tide rises twice a day."
     assert (rows["a"]["span_start"], rows["a"]["span_end"]) == (0, len(TEXTS["a"]))
     assert rows["b"]["completion_tokens"] == 7
+
+
+def test_a_further_action_asks_for_nothing_again(spark, tmp_path, tokenizer_file):
+    asked = []
+
+    def behave(body: dict, call: int) -> dict:
+        asked.append(body["messages"][-1]["content"])
+        return {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "It rises."}}], "usage": {}}
+
+    frame = spark.get().createDataFrame([(text,) for text in TEXTS.values() if text], "text string").coalesce(1)
+    with serving_thread(behave) as url:
+        engine = {"kind": "endpoint", "url": url, "model": "m"}
+        kept = {"tokenizer": tokenizer_file, "cache": str(tmp_path / "answers")}
+        for options in ({"tokenizer": tokenizer_file}, kept):
+            out = rewrite(frame, "wrap/easy", engine, **options)
+            assert out.count() == out.count() == 2
+            assert {row["text"] for row in out.collect()} == {"It rises."}
+        assert len(asked) == 4, "two for the session, two for the folder"
+        rewrite(frame, "wrap/easy", {**engine, "model": "other"}, **kept).collect()
+        assert len(asked) == 6, "another model has not answered yet"
 
 
 def test_failed_requests_are_rows_with_an_error(spark, recording, tokenizer_file):

@@ -1,0 +1,154 @@
+"""Answers outlive the process that got them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rephrase import storage
+from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
+from rephrase.engines.keeping import Keeping
+from rephrase.engines.replay import Reuse
+from tests.rephrase.engines.test_client import serving
+
+SAMPLING = Sampling(max_tokens=8)
+
+
+class Counting(Engine):
+    """Answers by the number of the call; words that begin with ! are refused."""
+
+    model, batch_size, concurrency, identity = "counting", 4, 8, Identity("counting 1", "r1", "t1")
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        texts = [request.messages[-1].content for request in requests]
+        self.asked.update(texts)
+        errors = {"!engine": "engine:refused", "!long": "prompt_too_long"}
+        return [Completion(text.upper(), "length", 3, 2, errors.get(text)) for text in texts]
+
+
+def ask(text: str, seed: int = 1) -> Request:
+    return Request((Message("user", text),), SAMPLING, seed=seed)
+
+
+def answers(engine: Engine, *requests: Request, close: bool = True) -> list[Completion]:
+    async def run() -> list[Completion]:
+        completions = [completion for request in requests for completion in await engine.complete([request])]
+        if close:
+            await engine.close()
+        return completions
+
+    return asyncio.run(run())
+
+
+def test_what_was_answered_is_not_asked_again_and_is_the_same(tmp_path: Path) -> None:
+    first, second = Counting(), Counting()
+    before = answers(Keeping(first, str(tmp_path)), ask("a"), ask("b"), ask("a", seed=2))
+    after = answers(Keeping(second, str(tmp_path)), ask("a"), ask("b"), ask("a", seed=2), ask("c"), ask("a", seed=3))
+    assert second.asked == {"c": 1, "a": 1}, "the same words with another seed are another row's"
+    assert [(one.text, one.finish_reason, one.prompt_tokens, one.completion_tokens) for one in after[:3]] == [
+        (one.text, one.finish_reason, one.prompt_tokens, one.completion_tokens) for one in before
+    ]
+    assert after[0].identity == Counting.identity
+    assert [one.reused for one in after] == [True, True, True, False, False]
+
+
+def test_errors_of_the_engine_are_asked_for_again_and_those_of_prompts_are_not(tmp_path: Path) -> None:
+    first, second = Counting(), Counting()
+    answers(Keeping(first, str(tmp_path)), ask("!engine"), ask("!long"))
+    assert [one.error for one in answers(Keeping(second, str(tmp_path)), ask("!engine"), ask("!long"))] == [
+        "engine:refused",
+        "prompt_too_long",
+    ]
+    assert second.asked == {"!engine": 1}
+
+
+def test_a_damaged_piece_costs_its_own_answers_alone(tmp_path: Path) -> None:
+    answers(Keeping(Counting(), str(tmp_path)), ask("a"))
+    (tmp_path / "damaged.jsonl").write_bytes(b'{"request": "x"\xff')
+    (tmp_path / "other.jsonl").write_bytes(b"[1, 2]\nnull\n")
+    engine = Counting()
+    answers(Keeping(engine, str(tmp_path)), ask("a"), ask("b"))
+    assert engine.asked == {"b": 1}
+
+
+def test_answers_are_kept_on_s3_and_below_an_engine_that_reuses(bucket: str) -> None:
+    folder = f"{bucket}/answers"
+    answers(Reuse(Keeping(Counting(), folder), []), ask("a"))
+    engine = Counting()
+    answers(Reuse(Keeping(engine, folder), []), ask("a"))
+    assert engine.asked == {}
+    assert len(list(storage.list_files(folder))) == 1
+
+
+KILLED = """
+import asyncio, sys
+from rephrase.engines.endpoint import Endpoint, EndpointSettings
+from rephrase.engines.keeping import Keeping
+from rephrase.engines.base import Message, Request, Sampling
+
+url, folder = sys.argv[1:]
+requests = [Request((Message("user", f"number {n}"),), Sampling(max_tokens=8), seed=n) for n in range(1500)]
+
+async def run():
+    engine = Keeping(Endpoint(EndpointSettings(kind="endpoint", url=url, model="m", concurrency=8)), folder)
+    turns = asyncio.Semaphore(8)
+
+    async def one(request):
+        async with turns:
+            [completion] = await engine.complete([request])
+            assert completion.error is None, completion
+
+    await asyncio.gather(*map(one, requests))
+    await engine.close()
+
+asyncio.run(run())
+"""
+
+
+@pytest.mark.timeout(300)
+def test_of_a_process_that_is_killed_again_and_again_next_to_nothing_is_asked_for_twice(tmp_path: Path) -> None:
+    script, folder = tmp_path / "script.py", tmp_path / "answers"
+    script.write_text(KILLED)
+    asked: Counter[str] = Counter()
+
+    async def behave(body: dict, number: int) -> dict:
+        asked[body["messages"][-1]["content"]] += 1
+        await asyncio.sleep(0.01)
+        return {
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "so"}}],
+            "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+        }
+
+    async def run() -> int:
+        kills = 0
+        async with serving(behave) as server:
+            while True:
+                process = subprocess.Popen([sys.executable, str(script), server.url, str(folder)])  # noqa: ASYNC220  # starts at once
+                enough = len(asked) + 400
+                while process.poll() is None:
+                    await asyncio.sleep(0.01)
+                    if kills < 3 and len(asked) > enough:
+                        os.kill(process.pid, signal.SIGKILL)
+                        process.wait()
+                        kills += 1
+                if process.returncode == 0:
+                    return kills
+
+    assert asyncio.run(run()) == 3
+    assert len(asked) == 1500
+    # A kill costs what was in flight, and the answers of a fifth of a second where the machine is quiet.
+    assert sum(asked.values()) < 1.3 * len(asked)
+    lines = [json.loads(line)["request"] for path in folder.glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert len(lines) >= 1500
