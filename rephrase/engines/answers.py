@@ -36,12 +36,12 @@ def read_json(data: bytes, charset: str | None) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         detected = json.detect_encoding(data)
-        encoding = charset if charset and detected == "utf-8" and charset.lower() not in ("utf-8", "utf8") else detected
-        text = data.decode(encoding, "replace" if encoding == "utf-8" else "surrogatepass")
+    encoding = charset if charset and detected == "utf-8" and charset.lower() not in ("utf-8", "utf8") else detected
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise AnswerError(f"the answer is not JSON: {read_error(text).message or 'it is empty'}") from error
+        return json.loads(data.decode(encoding, "replace" if encoding == "utf-8" else "strict"))
+    except (ValueError, LookupError) as error:
+        words = read_error(data.decode(errors="replace")).message
+        raise AnswerError(f"the answer is not JSON: {words or 'it is empty'}") from error
 
 
 def choices_of(answer: Any, count: int) -> list[Mapping[str, Any]]:

@@ -84,8 +84,10 @@ class Connection:
             if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
                 raise CallError(0, "no connection in time") from error
             raise CallError(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientConnectionError, OSError) as error:
             raise CallError(0, f"{type(error).__name__} {error}") from error
+        except aiohttp.ClientError as error:  # no HTTP, or a redirect to nowhere
+            raise CallError(HTTPStatus.BAD_GATEWAY, f"the answer is no HTTP answer: {type(error).__name__} {error}") from error
         if response.history and response.method != "POST":  # a redirect that makes another request of ours
             raise CallError(response.history[0].status, f"the address has moved to {response.url}")
         if response.status // 100 != 2:

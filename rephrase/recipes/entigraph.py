@@ -18,7 +18,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import TRUNCATED, Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
@@ -111,8 +111,6 @@ class Entities(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
         reply = read_entities(completion.text)
         return Parsed(text=reply[0]) if reply else Parsed(error="parse:json")
 
