@@ -17,7 +17,7 @@ def test_finished():
     assert result.keep.tolist() == [True, False, True, True]
 
 
-@pytest.mark.parametrize("reason", ["max_tokens", "MAX_TOKENS", "model_length", "SAFETY", "network_error", "abort", "error", "no such reason"])
+@pytest.mark.parametrize("reason", ["max_tokens", "MAX_TOKENS", "model_length", "SAFETY", "network_error", "error", "no such reason"])
 def test_what_was_cut_or_broke_off_is_not_finished_in_any_servers_words(reason):
     result = Finished("finished", FinishedSettings())(batch(["a"], finish_reasons=[reason]))
     assert result.scores["finished"].tolist() == [0]
