@@ -336,9 +336,13 @@ JSON = st.recursive(
     max_leaves=12,
 )
 
+MESSAGE = st.fixed_dictionaries({"content": JSON}, optional={"refusal": JSON, "reasoning_content": JSON})
+CHOICE = st.fixed_dictionaries({"message": MESSAGE | JSON, "finish_reason": JSON}, optional={"index": JSON, "error": JSON, "text": JSON})
+ANSWER = JSON | st.fixed_dictionaries({"choices": st.lists(CHOICE, min_size=1, max_size=1), "usage": JSON})
+
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(JSON, min_size=8, max_size=8))
+@given(st.lists(ANSWER, min_size=8, max_size=8))
 def test_whatever_is_sent_is_a_completion_or_an_error(bodies):
     done, _ = complete(lambda _, call: body(json.dumps(bodies[call % 8])), [ask(str(n)) for n in range(8)], retries=0)
     for completion in done:
