@@ -67,6 +67,11 @@ class TemplateStep(Step):
 
     @property
     @override
+    def chat(self) -> bool:
+        return not self.raw
+
+    @property
+    @override
     def load(self) -> str:
         if self.of is not None:
             load = f"1 for each item of `{self.of}`" if self.each else f"1 for each result of `{self.of}`"
