@@ -337,7 +337,9 @@ JSON = st.recursive(
 )
 
 MESSAGE = st.fixed_dictionaries({"content": JSON}, optional={"refusal": JSON, "reasoning_content": JSON})
-CHOICE = st.fixed_dictionaries({"message": MESSAGE | JSON, "finish_reason": JSON}, optional={"index": JSON, "error": JSON, "text": JSON})
+CHOICE = st.fixed_dictionaries(
+    {"index": st.just(0), "message": MESSAGE | JSON, "finish_reason": JSON | st.just("stop")}, optional={"error": JSON, "text": JSON}
+)
 ANSWER = JSON | st.fixed_dictionaries({"choices": st.lists(CHOICE, min_size=1, max_size=1), "usage": JSON})
 
 

@@ -55,7 +55,7 @@ def test_a_recipe_that_fills_the_context_is_named_with_step_and_key(tmp_path, se
 
 @pytest.mark.parametrize(
     "settings",
-    [{"args": ["--max-model-len", "auto"]}, {"args": ["--hf-overrides", "{}"]}, {"max_model_len": 2049}, {"model": "some/hub-id"}],
+    [{"args": ["--max-model-len", "auto"]}, {"args": ["--hf-overrides", "{}"]}, {"max_model_len": 2049}, {"model": "hub/id"}],
 )
 def test_what_is_not_known_is_not_refused(tmp_path, settings):
     check_fits(wraps(), VllmSettings(**{"kind": "vllm", "model": model(tmp_path, max_position_embeddings=1024), **settings}))
@@ -88,7 +88,7 @@ def test_a_chat_without_a_template_is_found(tmp_path):
     for engine in (VllmSettings(kind="vllm", model=base), endpoint(tokenizer=base), endpoint(tokenizer=f"{base}/tokenizer.json")):
         with pytest.raises(UserError, match=r"recipes, wrap/easy, step `rewrite`.*no chat template in .*instruction-tuned"):
             check_fits(wraps(64), engine)
-        check_fits(recipes_of([RecipeUse.model_validate("noise/*")]), engine)
+        check_fits(recipes_of([RecipeUse.model_validate(use) for use in ("baseline/*", "instruction/urial")]), engine)
     check_fits(wraps(64), VllmSettings(kind="vllm", model=base, args=["--chat-template", "chat.jinja"]))
     (tmp_path / "chat_template.jinja").write_text("{{ messages }}")
     check_fits(wraps(64), VllmSettings(kind="vllm", model=base))
