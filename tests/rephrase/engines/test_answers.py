@@ -8,7 +8,7 @@ import json
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rephrase.engines import connection
@@ -343,7 +343,7 @@ CHOICE = st.fixed_dictionaries(
 ANSWER = JSON | st.fixed_dictionaries({"choices": st.lists(CHOICE, min_size=1, max_size=1), "usage": JSON})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(ANSWER, min_size=8, max_size=8))
 def test_whatever_is_sent_is_a_completion_or_an_error(bodies):
     done, _ = complete(lambda _, call: body(json.dumps(bodies[call % 8])), [ask(str(n)) for n in range(8)], retries=0)
