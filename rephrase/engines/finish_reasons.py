@@ -35,17 +35,18 @@ def ending_of(reason: Any) -> Ending | None:
 def settled(completion: Completion) -> Completion:
     """The completion with "stop" or "length" for its server's word; with an error and no text where it has not even been cut.
 
-    The errors are `engine:content_filter`, `engine:failed` and `engine:unknown_finish_reason`, each with the word.
+    Where no reason is given, nobody knows that the text is whole: it counts as cut. The errors are `engine:content_filter`,
+    `engine:failed` and `engine:unknown_finish_reason`, each with the word.
     """
     if completion.error is not None:
         return completion
-    ending = ending_of(completion.finish_reason)
+    ending = ending_of(completion.finish_reason) if completion.finish_reason else "cut"
     if ending in ("finished", "cut"):
         reason = "stop" if ending == "finished" else "length"
         return completion if completion.finish_reason == reason else replace(completion, finish_reason=reason)
     code = {"filtered": CONTENT_FILTER, "failed": FAILED, None: UNKNOWN}[ending]
     word = _word(completion.finish_reason)
-    shown = "null" if word is None else " ".join(word.split())[:_LONGEST]
+    shown = " ".join((repr(completion.finish_reason) if word is None else word).split())[:_LONGEST]
     error = code if shown == "content_filter" else f"{code}: {shown}"
     return replace(completion, text="", finish_reason="error", error=error)
 

@@ -80,11 +80,11 @@ FINISHED = ["stop", "STOP", "eos_token", "stop_sequence", "end_turn", "COMPLETE"
 CUT = [
     *("length", "max_tokens", "MAX_TOKENS", "maxTokens", "max-tokens", "model_length", "model_context_window_exceeded", "ERROR_LIMIT"),
     *("tool_calls", "function_call", "tool_use", "pause_turn", "time_limit", "repetition", "max_output_tokens", "contextLengthReached"),
-    *("not_finished", {"type": "length", "length": 8}),
+    *("not_finished", {"type": "length", "length": 8}, None, "", [], {}),
 ]
 FILTERED = ["content_filter", "content-filter", "sensitive", "SAFETY", "RECITATION", "PROHIBITED_CONTENT", "refusal", "ERROR_TOXIC"]
 FAILED = ["insufficient_system_resource", "network_error", "timeout", "cancelled", "abort", "aborted", "error", "ERROR", "OTHER"]
-UNKNOWN = [None, "", "interrupted", "no such reason", 1, True, [], {}, {"type": 3}, "finish_reason_unspecified"]
+UNKNOWN = ["interrupted", "no such reason", 1, True, [1], {"type": 3}, " ", "finish_reason_unspecified"]
 
 
 @pytest.mark.parametrize("reason", FINISHED)
@@ -113,10 +113,11 @@ def test_an_answer_that_broke_off_is_an_error_and_has_no_text(reason, code):
     assert completion.error.startswith(code)
 
 
-def test_a_reason_that_is_not_there_is_unknown():
+def test_without_a_reason_nobody_knows_that_a_text_is_whole():
     answer = chat()
     del answer["choices"][0]["finish_reason"]
-    assert one(answer).error == "engine:unknown_finish_reason: null"
+    completion = one(answer)
+    assert (completion.text, completion.finish_reason, completion.error) == (WORDS, "length", None)
 
 
 def test_a_server_that_broke_off_is_asked_again():

@@ -111,9 +111,9 @@ def test_what_was_recorded_as_cut_or_broken_is_not_replayed_as_finished(tmp_path
     rows = [record(request, "The tide", finish_reason=reason) for request, reason in zip(REQUESTS, reasons, strict=True)]
     (tmp_path / "1.jsonl").write_bytes(lines(*rows))
     done = replayed(str(tmp_path))
-    assert [completion.finish_reason for completion in done] == ["length", "stop", "error", "error"]
-    assert [completion.text for completion in done] == ["The tide", "The tide", "", ""]
-    assert done[2].error == "engine:unknown_finish_reason: null"
+    assert [completion.finish_reason for completion in done] == ["length", "stop", "length", "error"]
+    assert [completion.text for completion in done] == ["The tide", "The tide", "The tide", ""]
+    assert done[3].error == "engine:failed: network_error"
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer, error):
         ("network_error", "error", "engine:failed: network_error"),
         ("SAFETY", "error", "engine:content_filter: SAFETY"),
         ("no such reason", "error", "engine:unknown_finish_reason: no such reason"),
-        (None, "error", "engine:unknown_finish_reason: null"),
+        (None, "length", None),
     ],
 )
 def test_no_engine_makes_a_cut_or_broken_answer_a_finished_one(tokenizer, reason, stored, error):
