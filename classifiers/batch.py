@@ -38,7 +38,7 @@ class JudgeBatch:
     recipes: Sequence[str]
     steps: Sequence[str]
     finish_reasons: Sequence[str | None]
-    """ "stop", "length", "error", or None where nobody knows."""
+    """ "stop", "length", "error", a server's own word, or None where nobody knows."""
     errors: Sequence[str | None]
     """None, or the code of what went wrong ("parse:…", "prompt_too_long", "engine:…")."""
     completion_tokens: Sequence[int | None]

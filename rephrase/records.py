@@ -195,3 +195,4 @@ class Generation:
     error: str | None
     synthetic_depth: int
     lineage: Sequence[str] = ()
+    finish_reason: str | None = None

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
 from classifiers.checks import checks
+from rephrase.engines.finish_reasons import ending_of
 from rephrase.settings.section import Section
 
 
@@ -23,7 +24,10 @@ class FinishedSettings(Section):
 @checks.register("finished")
 @dataclass(frozen=True, slots=True)
 class Finished(Check):
-    """Rejects completions that the token limit cut off. Score: `finished`, 1 or 0; NaN where the reason is unknown."""
+    """Rejects completions that did not come to their end: cut by a limit, broken off, or ended for a reason that nobody knows.
+
+    Score: `finished`, 1 or 0; NaN where no reason is given. Servers' own words for it count too.
+    """
 
     name: str
     settings: FinishedSettings
@@ -32,8 +36,11 @@ class Finished(Check):
 
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        values = {"stop": 1.0, "length": 0.0}  # "error" is for `parsed` to judge: the engine never answered
-        return {self.name: np.array([values.get(reason or "", np.nan) for reason in batch.finish_reasons])}
+        reasons = zip(batch.finish_reasons, batch.errors, strict=True)
+        # An error is for `parsed` to judge: the engine never answered.
+        unknown = [not reason or (reason == "error" and error is not None) for reason, error in reasons]
+        finished = [ending_of(reason) == "finished" for reason in batch.finish_reasons]
+        return {self.name: np.where(unknown, np.nan, np.array(finished, np.float64))}
 
     @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:

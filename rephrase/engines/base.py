@@ -109,6 +109,8 @@ class Identity:
 class Completion:
     """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…", "engine_crash"); then `text` is empty.
 
+    An engine may give its server's own word as `finish_reason`: `rephrase.engines.finish_reasons` sorts it.
+
     >>> Completion("The sea rises.", "stop", prompt_tokens=9, completion_tokens=4).error is None
     True
     """
@@ -125,6 +127,7 @@ class Completion:
 
 
 CRASH = "engine_crash"  # the error of a request that kills the engine
+CONTENT_FILTER = "engine:content_filter"  # begins the error of a request that a filter of the server refuses
 
 
 def is_engine_error(code: str) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from rephrase.engines.base import Completion, Request
+from rephrase.engines.answers import AnswerError, choices_of, completion_of, read_json, token_ids_of
+from rephrase.engines.base import CONTENT_FILTER, Completion, Request
 from rephrase.engines.connection import CallError, Connection, Server
+from rephrase.engines.error_body import one_line
+from rephrase.engines.refusals import Refusal, refusal_of
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,9 +29,8 @@ UNAVAILABLE = "engine:unavailable"
 DIED = "engine:died"
 
 _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-_NO_ANSWER = ("content_filter", "abort", "error")  # finish reasons; servers have many names for "stop"
-_TOO_LONG = re.compile(r"context.{0,20}length|maximum context|prompt.{0,20}too long|longer than the (?:max|model)", re.IGNORECASE)
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0  # seconds
+_SECRET = 8  # characters from which on a header may be a key
 _log = logging.getLogger(__name__)
 
 
@@ -101,9 +102,7 @@ class Client:
                 first = await self._batch(requests[:1], prompts[:1]) if self._counts_tokens is None else []
             return first + await self._answer(requests[len(first) :], prompts[len(first) :])
         if len(requests) > 1 and (seeded or not self._counts_tokens):
-            # A call has one seed, and without token ids one usage for all its choices.
-            singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
-            return [completion for single in await asyncio.gather(*singles) for completion in single]
+            return await self._one_by_one(requests, prompts)  # a call has one seed, and without token ids one usage for all its choices
         return await self._batch(requests, prompts)
 
     async def _batch(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
@@ -111,50 +110,104 @@ class Client:
         attempt, guessed = 0, False
         while True:
             try:
-                body, resource = self._body(requests, prompts)
-                completions = self._parse(await self._connection.post(resource, body), requests, prompts)
+                completions = await self._call(requests, prompts)
             except CallError as failure:
-                if failure.transient and self._died is not None and await self._died():
+                refusal = self._refusal(failure, requests)
+                transient = failure.transient and refusal is None
+                if transient and self._died is not None and await self._died():
                     return [Completion("", "error", len(prompt or ()), error=DIED) for prompt in prompts]
-                if failure.transient and attempt < self._retries:
+                if len(requests) > 1 and (refusal or isinstance(failure, AnswerError)):
+                    return await self._one_by_one(requests, prompts)
+                if transient and attempt < self._retries:
                     await asyncio.sleep(_delay(attempt, failure))
                     attempt += 1
                     continue
                 if len(requests) > 1 and failure.status in (*_REFUSED, HTTPStatus.INTERNAL_SERVER_ERROR):
-                    singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
-                    return [completion for single in await asyncio.gather(*singles) for completion in single]
-                if failure.status in _REFUSED and self._counts_tokens is None and "return_token_ids" in body:
-                    self._counts_tokens, guessed = False, True  # perhaps it was that field which the server does not know
+                    return await self._one_by_one(requests, prompts)
+                if refusal is None and failure.status in _REFUSED and self._counts_tokens is None and prompts[0] is not None:
+                    self._counts_tokens, guessed = False, True  # perhaps it was `return_token_ids` which the server does not know
                     continue
                 if guessed:  # it was the prompt; the next one finds out
                     self._counts_tokens = None
-                return self._give_up(failure, prompts)
-            else:
-                self._answered = True
-                return completions
+                return self._give_up(failure, refusal, prompts)
+            self._answered = True
+            broken = [number for number, completion in enumerate(completions) if completion is None]
+            again = await self._one_by_one([requests[n] for n in broken], [prompts[n] for n in broken])
+            answers = iter(again)
+            return [next(answers) if completion is None else completion for completion in completions]
 
-    def _give_up(self, failure: CallError, prompts: list[list[int] | None]) -> list[Completion]:
-        if failure.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    async def _one_by_one(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
+        singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
+        return [completion for single in await asyncio.gather(*singles) for completion in single]
+
+    async def _call(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion | None]:
+        """One completion per request; None for one of several whose choice is broken. Raises `CallError` for whatever the server sends."""
+        body, resource = self._body(requests, prompts)
+        opened = [None if self._prompter is None else self._prompter.opens_thinking(request.messages) for request in requests]
+        try:
+            answer = read_json(*await self._connection.post(resource, body))
+            choices = choices_of(answer, len(requests))
+            if self._counts_tokens is None and prompts[0] is not None:
+                self._counts_tokens = token_ids_of(choices[0]) is not None
+            return [
+                self._read(choice, answer.get("usage"), prompt, inside, alone=len(requests) == 1)
+                for choice, prompt, inside in zip(choices, prompts, opened, strict=True)
+            ]
+        except CallError:
+            raise
+        except Exception as error:  # a server is foreign: nothing that it sends may end a run
+            raise AnswerError(f"the answer cannot be read: {error!r}") from error
+
+    @staticmethod
+    def _read(choice: Mapping[str, Any], usage: Any, prompt: list[int] | None, opened: bool | None, *, alone: bool) -> Completion | None:
+        try:
+            completion = completion_of(choice, usage, None if prompt is None else len(prompt))
+        except AnswerError:
+            if alone:
+                raise
+            return None
+        return replace(completion, text=without_thinking(completion.text, opened=opened))
+
+    @staticmethod
+    def _refusal(failure: CallError, requests: list[Request]) -> Refusal | None:
+        return None if failure.timed_out else refusal_of(failure.status, failure.message, failure.codes, requests[0].sampling.max_tokens)
+
+    def _give_up(self, failure: CallError, refusal: Refusal | None, prompts: list[list[int] | None]) -> list[Completion]:
+        message = self._shown(failure.message)
+        if refusal is None:
+            self._refuse_if_unusable(failure, message)
+        if refusal == "prompt_too_long":
+            error = PROMPT_TOO_LONG
+        elif refusal == "content_filter":
+            error = f"{CONTENT_FILTER}: {message}"
+        elif failure.timed_out:
+            error = TIMEOUT
+        elif failure.status in _REFUSED:
+            error = f"{BAD_REQUEST}: {message}"
+        else:
+            error = f"{UNAVAILABLE}: {message}"
+        _log.warning("%s gave no completion: HTTP %d %s", self._server.url, failure.status, message)
+        return [Completion("", "error", len(prompt or ()), error=error) for prompt in prompts]
+
+    def _refuse_if_unusable(self, failure: CallError, message: str) -> None:
+        """Raise a `UserError` where no request can succeed: the key, the address or the model is wrong, or nobody is there."""
+        if failure.status == HTTPStatus.UNAUTHORIZED or (failure.status == HTTPStatus.FORBIDDEN and not self._answered):
             cure = f"set {self._server.key_name} on the driver and the executors (spark.executorEnv.{self._server.key_name})"
-            raise UserError(f"the endpoint refuses access: {failure.message}", where=self._server.url, cure=cure)
-        if failure.status == HTTPStatus.NOT_FOUND:
+            raise UserError(f"the endpoint refuses access: {message}", where=self._server.url, cure=cure)
+        if failure.status == HTTPStatus.NOT_FOUND and not self._answered:
             raise UserError(
-                f"the endpoint does not know the model `{self._server.model}` or the address: {failure.message}",
+                f"the endpoint does not know the model `{self._server.model}` or the address: {message}",
                 where=self._server.url,
                 cure="check `model`, and that `url` goes up to and with /v1",
             )
         if failure.status == 0 and not failure.timed_out and not self._answered and self._died is None:
-            raise UserError(f"the endpoint does not answer: {failure.message}", where=self._server.url, cure="check `url` and the network")
-        if failure.timed_out:
-            error = TIMEOUT
-        elif failure.status in _REFUSED and _TOO_LONG.search(failure.message):
-            error = PROMPT_TOO_LONG
-        elif failure.status in _REFUSED:
-            error = f"{BAD_REQUEST}: {failure.message}"
-        else:
-            error = f"{UNAVAILABLE}: {failure.message}"
-        _log.warning("%s gave no completion: HTTP %d %s", self._server.url, failure.status, failure.message)
-        return [Completion("", "error", len(prompt or ()), error=error) for prompt in prompts]
+            raise UserError(f"the endpoint does not answer: {message}", where=self._server.url, cure="check `url` and the network")
+
+    def _shown(self, message: str) -> str:
+        """A server's words in one short line, without the key that it may quote."""
+        for key in (value.rpartition(" ")[2] for _, value in self._server.headers):
+            message = message.replace(key, "***") if len(key) >= _SECRET else message
+        return one_line(message)
 
     def _body(self, requests: list[Request], prompts: list[list[int] | None]) -> tuple[dict[str, Any], str]:
         first = requests[0]
@@ -176,33 +229,6 @@ class Client:
             body["seed"] = first.seed
         body.update(self._server.extra_body)
         return {key: value for key, value in body.items() if value is not None}, resource
-
-    def _parse(self, answer: dict[str, Any], requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
-        try:
-            choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
-            usage = answer.get("usage") or {}
-            if self._counts_tokens is None and prompts[0] is not None:
-                self._counts_tokens = choices[0].get("token_ids") is not None
-            completions = [
-                self._completion(choice, usage, request, prompt) for choice, request, prompt in zip(choices, requests, prompts, strict=True)
-            ]
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise CallError(HTTPStatus.BAD_GATEWAY, f"the answer is not a list of completions: {error!r}") from error
-        return completions
-
-    def _completion(self, choice: dict[str, Any], usage: dict[str, Any], request: Request, prompt: list[int] | None) -> Completion:
-        text = choice["message"]["content"] if "message" in choice else choice["text"]
-        ids = choice.get("token_ids")
-        opened = None if self._prompter is None else self._prompter.opens_thinking(request.messages)
-        completion = Completion(
-            text=without_thinking(text or "", opened=opened),
-            finish_reason="length" if choice.get("finish_reason") == "length" else "stop",
-            prompt_tokens=int(usage.get("prompt_tokens") or 0) if prompt is None else len(prompt),
-            completion_tokens=int(usage.get("completion_tokens") or 0) if ids is None else len(ids),
-        )
-        if choice.get("finish_reason") in _NO_ANSWER:
-            return replace(completion, text="", finish_reason="error", error=f"engine:{choice['finish_reason']}")
-        return completion
 
 
 def without_thinking(text: str, *, opened: bool | None) -> str:

@@ -1,9 +1,10 @@
-"""Calls of an OpenAI-compatible server over HTTP: JSON goes in, and JSON or a `CallError` comes out."""
+"""Calls of an OpenAI-compatible server over HTTP: JSON goes in, and bytes or a `CallError` come out."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import math
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
+from rephrase.engines.error_body import read_error
+
 if TYPE_CHECKING:
     import aiohttp
 
 Result = TypeVar("Result")
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 _CONNECT_TIMEOUT, _LONGEST_RETRY_AFTER = 15.0, 300.0  # seconds
+_PIECE, _LARGEST_BODY = 1 << 16, 64 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,16 @@ class Server:
 
 
 class CallError(Exception):
-    """A call that got no completions. `status` is the HTTP status, 0 where the connection failed; `retry_after` is in seconds."""
+    """A call that got no completions. `status` is the HTTP status, 0 where the connection failed; `retry_after` is in seconds.
 
-    def __init__(self, status: int, message: str, *, retry_after: float = 0.0, timed_out: bool = False) -> None:
+    `codes` are what the server calls its error, in lower case.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, retry_after: float = 0.0, timed_out: bool = False, codes: Collection[str] = ()
+    ) -> None:
         super().__init__(message)
-        self.status, self.message, self.retry_after, self.timed_out = status, message, retry_after, timed_out
+        self.status, self.message, self.retry_after, self.timed_out, self.codes = status, message, retry_after, timed_out, codes
 
     @property
     def transient(self) -> bool:
@@ -60,10 +69,10 @@ class Connection:
         self._server, self._timeout, self._queued = server, timeout, queued
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, resource: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The JSON object that answers a POST of `body` to `resource`, a path below the server's URL.
+    async def post(self, resource: str, body: dict[str, Any]) -> tuple[bytes, str | None]:
+        """The body that answers a POST of `body` to `resource`, a path below the server's URL, and what the server calls its charset.
 
-        Raises `CallError` for any other answer, and for none.
+        Raises `CallError` where the connection or the server fails.
         """
         import aiohttp
 
@@ -75,19 +84,17 @@ class Connection:
             if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
                 raise CallError(0, "no connection in time") from error
             raise CallError(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientConnectionError, OSError) as error:
             raise CallError(0, f"{type(error).__name__} {error}") from error
-        if response.status != HTTPStatus.OK:
-            raise CallError(
-                response.status, _message(data) or (response.reason or ""), retry_after=_retry_after(response.headers.get("Retry-After"))
-            )
-        try:
-            answer = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not JSON") from error
-        if not isinstance(answer, dict):
-            raise CallError(HTTPStatus.BAD_GATEWAY, "the answer is not a JSON object")
-        return answer
+        except aiohttp.ClientError as error:  # no HTTP, or a redirect to nowhere
+            raise CallError(HTTPStatus.BAD_GATEWAY, f"the answer is no HTTP answer: {type(error).__name__} {error}") from error
+        if response.history and response.method != "POST":  # a redirect that makes another request of ours
+            raise CallError(response.history[0].status, f"the address has moved to {response.url}")
+        if response.status // 100 != 2:
+            error_body = read_error(data.decode(errors="replace"))
+            wait = _retry_after(response.headers.get("Retry-After"))
+            raise CallError(response.status, error_body.message or (response.reason or ""), retry_after=wait, codes=error_body.codes)
+        return data, response.charset
 
     async def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -97,7 +104,7 @@ class Connection:
 
     async def _exchange(self, session: aiohttp.ClientSession, resource: str, body: dict[str, Any]) -> tuple[aiohttp.ClientResponse, bytes]:
         async with session.post(self._server.url + resource, data=orjson.dumps(body)) as response:
-            return response, await response.read()
+            return response, await _read(response)
 
     async def _in_time(self, exchange: Coroutine[Any, Any, Result]) -> Result:
         """Raises TimeoutError where there is no answer in time."""
@@ -124,8 +131,23 @@ class Connection:
         )
 
 
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body. Raises `CallError` where it breaks off, does not unpack, or has no end."""
+    import aiohttp
+
+    data = bytearray()
+    try:
+        async for piece in response.content.iter_chunked(_PIECE):
+            data += piece
+            if len(data) > _LARGEST_BODY:
+                raise CallError(HTTPStatus.BAD_GATEWAY, f"the answer is larger than {_LARGEST_BODY >> 20} MiB")
+    except aiohttp.ClientPayloadError as error:
+        raise CallError(HTTPStatus.BAD_GATEWAY, f"the answer breaks off: {error}") from error
+    return bytes(data)
+
+
 def _retry_after(value: str | None) -> float:
-    """Seconds of a Retry-After header, which holds seconds or a date."""
+    """Seconds of a Retry-After header, which holds seconds or a date: 0 for anything else, and never more than 300."""
     if not value:
         return 0.0
     try:
@@ -133,19 +155,6 @@ def _retry_after(value: str | None) -> float:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - time()
-        except ValueError:
+        except Exception:  # noqa: BLE001  # whatever the parts of a foreign date bring about
             return 0.0
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
-
-def _message(data: bytes) -> str:
-    """What a server says in the body of an error answer, in one line of at most 300 characters."""
-    text: Any = data.decode(errors="replace")
-    try:
-        text = orjson.loads(data)
-        for key in ("error", "message", "detail"):
-            if isinstance(text, dict) and key in text:
-                text = text[key]
-    except orjson.JSONDecodeError:
-        pass
-    return " ".join(str(text).split())[:300]
+    return 0.0 if math.isnan(seconds) else min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

@@ -14,7 +14,8 @@ from typing_extensions import override
 from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.client import Client
 from rephrase.engines.connection import Server
-from rephrase.engines.settings import EngineSettings, engines
+from rephrase.engines.model_folder import lacks_chat_template
+from rephrase.engines.settings import Context, EngineSettings, engines
 from rephrase.errors import UserError
 from rephrase.settings.paths import Model
 
@@ -48,6 +49,16 @@ class EndpointSettings(EngineSettings):
     def model_name(self) -> str:
         """How rows name the model."""
         return self.model
+
+    @property
+    @override
+    def context(self) -> Context | None:
+        return None if self.max_model_len is None else Context(self.max_model_len, "engine.max_model_len")
+
+    @property
+    @override
+    def without_template(self) -> str | None:
+        return self.tokenizer if self.tokenizer is not None and lacks_chat_template(self.tokenizer) else None
 
     @property
     @override

@@ -18,6 +18,7 @@ import orjson
 
 from rephrase import storage
 from rephrase.engines.base import Completion, Identity, Request, is_engine_error, seed_of
+from rephrase.engines.finish_reasons import settled
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _INDEXED = ["request_digest", "error", "model", "seed", "attempts"]
 _COLUMNS = ["request_digest", "completion", "finish_reason", "prompt_tokens", "completion_tokens", "error"]
 _IDENTITY = ["engine", "model_revision", "template_digest", "seed"]
-_ATTEMPTS = 9  # of recordings that do not say how many they took
+_ATTEMPTS, _MOST_ATTEMPTS = 9, 100  # of recordings that do not say how many they took; that are looked up at most
 _FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 _KEPT_GROUPS = 4  # row groups held at a time
 _INDEX = np.dtype([("key", np.uint64), ("place", np.uint64), ("seed", np.uint32)])  # the place holds row group and row
@@ -83,9 +84,12 @@ class Recording:
             self._groups.append((file, number))
             entries = []
             for row, (digest, error, model, seed, attempts) in enumerate(zip(*columns, strict=True)):
-                if digest and self._is_usable(error, model):
-                    entries.append((_key(digest), place + row, (seed or 0) & 0xFFFFFFFF))
-                    self._attempts = max(self._attempts, attempts or _ATTEMPTS)
+                try:
+                    if digest and self._is_usable(error, model):
+                        entries.append((_key(digest), place + row, (seed or 0) & 0xFFFFFFFF))
+                        self._attempts = max(self._attempts, _attempts(attempts))
+                except Exception as fault:  # a row is foreign
+                    raise _unreadable(f"{fault!r}", f"{file}, row {row} of row group {number}") from fault
             yield np.array(entries, _INDEX)
 
     def _is_usable(self, error: str | None, model: str | None) -> bool:
@@ -98,8 +102,8 @@ class Recording:
             try:
                 if self._is_usable(row.get("error"), row.get("model")):
                     self._lines.setdefault(row["request_digest"], _completion(row))
-                    self._attempts = max(self._attempts, row.get("attempts") or _ATTEMPTS)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                    self._attempts = max(self._attempts, _attempts(row.get("attempts")))
+            except Exception as error:  # a line is foreign
                 raise _unreadable(f"{error!r}", f"{file}, row {number}") from error
 
 
@@ -117,6 +121,11 @@ def files_of(path: str) -> list[str]:
     return files
 
 
+def _attempts(count: Any) -> int:
+    """How many attempts a row may stand for: each is looked up."""
+    return min(int(count), _MOST_ATTEMPTS) if count else _ATTEMPTS
+
+
 def _key(digest: str) -> np.uint64:
     return np.uint64(int(digest[:16], 16))
 
@@ -124,15 +133,19 @@ def _key(digest: str) -> np.uint64:
 def _completion(row: dict[str, Any]) -> Completion:
     error = row.get("error")
     engine = row.get("engine")
-    return Completion(
-        text=row["completion"] or "",
-        finish_reason=row["finish_reason"] or "stop",
+    text = row["completion"] or ""
+    if not isinstance(text, str):
+        raise TypeError("the completion is no text")
+    completion = Completion(
+        text=text,
+        finish_reason=row["finish_reason"],
         prompt_tokens=int(row["prompt_tokens"] or 0),
         completion_tokens=int(row["completion_tokens"] or 0),
         error=error if error == "prompt_too_long" else None,  # other errors are verdicts on a completion that is there
         identity=Identity(engine, row.get("model_revision"), row.get("template_digest")) if engine else None,
         seed=row.get("seed"),
     )
+    return settled(completion)
 
 
 def _unreadable(reason: str, where: str) -> UserError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import SerializeAsAny  # noqa: TC002  # pydantic reads the annotation
@@ -12,6 +13,14 @@ from rephrase.engines.base import Engine
 from rephrase.settings.kinds import ByKind, Kinds
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The tokens that a model has for prompt and output, and the key or file that says so."""
+
+    tokens: int
+    source: str
 
 
 class EngineSettings(Section):
@@ -42,6 +51,16 @@ class EngineSettings(Section):
 
         Starts nothing and asks no server. `here`: tasks run on this machine, so that what they need must be there.
         """
+
+    @property
+    def context(self) -> Context | None:
+        """What is known of the model's context before it is asked."""
+        return None
+
+    @property
+    def without_template(self) -> str | None:
+        """Where a chat template would stand and none does; None where there is one, none is needed, or nobody knows yet."""
+        return None
 
     @property
     def meaning(self) -> dict[str, Any]:

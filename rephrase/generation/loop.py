@@ -12,7 +12,8 @@ from itertools import islice, zip_longest
 
 import pyarrow as pa
 
-from rephrase.engines.base import CRASH, Completion, Engine, Identity, Request, is_engine_error
+from rephrase.engines.base import CONTENT_FILTER, CRASH, Completion, Engine, Identity, Request, is_engine_error
+from rephrase.engines.finish_reasons import settled
 from rephrase.errors import UserError
 from rephrase.generation.step_run import StepRun
 from rephrase.notes import GenerationsNote
@@ -87,7 +88,7 @@ async def generate(
 
     `part` (i, n) takes every n-th prompt of each row from the i-th on, for steps that fan out. Raises `UserError` from the engine, and
     when the share of requests that end in an engine error is above `max_engine_errors`, of all or already of the first 100; the message
-    names the most frequent cause, with a # for each number.
+    names the most frequent cause, with a # for each number. What a server's filter refuses does not count: it is the document's doing.
     """
     [result] = await generate_together(rows, [step_run], engine, part=part, max_engine_errors=max_engine_errors)
     return result
@@ -196,7 +197,7 @@ async def _send(engine: Engine, batch: list[_Ask]) -> list[tuple[_Ask, Completio
     asks = [ask for ask in batch if ask.prompt.ready is None]
     completions = await engine.complete([ask.request for ask in asks]) if asks else []
     ready = [(ask, ask.prompt.ready) for ask in batch if ask.prompt.ready is not None]
-    return [*zip(asks, completions, strict=True), *ready]
+    return [*zip(asks, map(settled, completions), strict=True), *ready]
 
 
 def _take(ask: _Ask, completion: Completion) -> _Ask | None:
@@ -253,8 +254,12 @@ def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) ->
     if tally.engine_errors == tally.causes[CRASH] == 1:
         return  # one bad prompt ends no run, however few others its unit has
     if tally.engine_errors > max_engine_errors * max(requests, first) and (not first or requests <= first):
-        cause, times = next((c, n) for c, n in tally.causes.most_common() if is_engine_error(c))
+        causes = [(c, n) for c, n in tally.causes.most_common() if is_engine_error(c) and not c.startswith(CONTENT_FILTER)]
+        failed = sum(times for _, times in causes)
+        if failed <= max_engine_errors * max(requests, first):
+            return
+        cause, times = causes[0]
         raise UserError(
-            f"{tally.engine_errors} of {requests} requests of a unit failed, most often with `{cause}` ({times} times)",
+            f"{failed} of {requests} requests of a unit failed, most often with `{cause}` ({times} times)",
             cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
         )

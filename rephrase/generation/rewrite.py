@@ -10,6 +10,7 @@ import pyarrow as pa
 from rephrase.engines.settings import EngineSettings, engine_of
 from rephrase.errors import UserError
 from rephrase.generation.event_loop import run_to_end
+from rephrase.generation.fits import check_fits
 from rephrase.generation.loop import generate
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import StepRun
@@ -58,7 +59,7 @@ def rewrite(
     refuse_own_rows(recipes)
     counter = tokenizer if isinstance(tokenizer, Tokenizer) else Tokenizer.load(str(tokenizer))
     rows = rows_of_texts(known_columns(arrow_table(texts, text), text, id, metadata), recipes, counter, metadata)
-    return pa.concat_tables(run_recipes(rows, recipes, _opener(engine), counter))
+    return pa.concat_tables(run_recipes(rows, recipes, _opener(engine, recipes), counter))
 
 
 def refuse_own_rows(recipes: Sequence[Recipe]) -> None:
@@ -68,7 +69,7 @@ def refuse_own_rows(recipes: Sequence[Recipe]) -> None:
         raise UserError(f"the recipe `{alone}` has rows of its own and takes none", where="rewrite", cure=cure)
 
 
-def _opener(engine: Mapping[str, Any] | EngineSettings | Engine) -> Callable[[], Engine]:
+def _opener(engine: Mapping[str, Any] | EngineSettings | Engine, recipes: Sequence[Recipe]) -> Callable[[], Engine]:
     if not isinstance(engine, Mapping | EngineSettings):
         if not callable(getattr(engine, "complete", None)) or isinstance(engine, type):
             cure = 'for example {"kind": "vllm", "model": …}, or an object of a class of yours that extends `rephrase.Engine`'
@@ -76,6 +77,7 @@ def _opener(engine: Mapping[str, Any] | EngineSettings | Engine) -> Callable[[],
         return lambda: engine
     settings = engine_of(engine)
     settings.check(here=True)
+    check_fits(recipes, settings)
     return settings.open
 
 

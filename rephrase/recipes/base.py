@@ -181,6 +181,11 @@ class Step(ABC):
         return "1 for each document"
 
     @property
+    def chat(self) -> bool:
+        """Whether its prompts are chat messages, for which a model needs a chat template."""
+        return True
+
+    @property
     def output_tokens(self) -> int:
         """At most so many tokens a completion."""
         sampling: Sampling | None = getattr(self, "sampling", None)

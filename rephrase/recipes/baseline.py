@@ -90,6 +90,7 @@ class Noise(Step):
     options: Options
     synonyms: dict[str, tuple[str, ...]]
     name = "rewrite"
+    chat = False
 
     @property
     @override

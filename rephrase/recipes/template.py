@@ -67,6 +67,11 @@ class TemplateStep(Step):
 
     @property
     @override
+    def chat(self) -> bool:
+        return not self.raw
+
+    @property
+    @override
     def load(self) -> str:
         if self.of is not None:
             load = f"1 for each item of `{self.of}`" if self.each else f"1 for each result of `{self.of}`"
@@ -91,7 +96,7 @@ class TemplateStep(Step):
                 yield from self._prompts_of_span(row, span, {}, "", (), tokenizer)
             return
         for generation in row.earlier.get(self.of, ()):
-            if generation.error:
+            if generation.error or generation.finish_reason == "length":  # the filter sees only how the last completion ended
                 continue
             fields = fields_of(generation)
             lineage = (generation.id,)
@@ -106,7 +111,7 @@ class TemplateStep(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        # What a later step builds on is dropped here: the filter sees only how the last completion ended.
+        # What only prepares a later step is dropped here.
         if (self.drop_truncated or self.text is None) and completion.finish_reason == "length":
             return Parsed(error=TRUNCATED)
         context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))

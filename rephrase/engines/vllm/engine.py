@@ -19,7 +19,7 @@ from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.server_folder import Launch
-from rephrase.engines.vllm.settings import VllmSettings, check_installed, check_model
+from rephrase.engines.vllm.settings import VllmSettings, argument, check_installed, check_model
 from rephrase.engines.vllm.turns import Turns
 from rephrase.notes import EngineFigures
 from rephrase.records import content_id
@@ -233,13 +233,3 @@ def model_revision(config: VllmSettings) -> str | None:
 
     path = try_to_load_from_cache(config.model, "config.json")
     return os.path.basename(os.path.dirname(path)) if isinstance(path, str) else None  # …/snapshots/COMMIT/config.json
-
-
-def argument(config: VllmSettings, name: str) -> str | None:
-    """The value of one of the configured server arguments, written `--name value` or `--name=value`."""
-    for option, value in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
-        if option == name:
-            return value
-        if option.startswith(f"{name}="):
-            return option[len(name) + 1 :]
-    return None

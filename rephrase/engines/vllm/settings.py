@@ -13,7 +13,8 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Engine
-from rephrase.engines.settings import EngineSettings, engines
+from rephrase.engines.model_folder import context_of, has_tokenizer, lacks_chat_template
+from rephrase.engines.settings import Context, EngineSettings, engines
 from rephrase.errors import UserError
 from rephrase.settings.paths import Model
 
@@ -59,6 +60,25 @@ class VllmSettings(EngineSettings):
 
     @property
     @override
+    def context(self) -> Context | None:
+        length = argument(self, "--max-model-len") or argument(self, "--max_model_len")
+        if length is not None:
+            return Context(int(length), "--max-model-len in engine.args") if length.isdecimal() else None
+        if self.max_model_len is not None:
+            return Context(self.max_model_len, "engine.max_model_len")
+        overridden = any(option.replace("_", "-").startswith("--hf-overrides") for option in self.args)
+        tokens = None if overridden else context_of(self.model)
+        return None if tokens is None else Context(tokens, f"{self.model}/config.json")
+
+    @property
+    @override
+    def without_template(self) -> str | None:
+        tokenizer = argument(self, "--tokenizer") or self.model
+        template = argument(self, "--chat-template") or argument(self, "--chat_template")
+        return tokenizer if template is None and lacks_chat_template(tokenizer) else None
+
+    @property
+    @override
     def meaning(self) -> dict[str, Any]:
         return {"revision": self.revision, "chat_template_args": self.chat_template_args}
 
@@ -72,8 +92,21 @@ class VllmSettings(EngineSettings):
     def check(self, *, here: bool = False) -> None:
         """The model's folder is looked for on this machine; vLLM only where tasks run `here`, too."""
         check_model(self)
+        if os.path.isdir(self.model) and argument(self, "--tokenizer") is None and not has_tokenizer(self.model):
+            cure = "give the model's whole folder, or --tokenizer in the engine's args"
+            raise UserError("the model folder has no tokenizer", where=self.model, cure=cure)
         if here:
             check_installed(self.model)
+
+
+def argument(config: VllmSettings, name: str) -> str | None:
+    """The value of one of the configured server arguments, written `--name value` or `--name=value`."""
+    for option, value in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
+        if option == name:
+            return value
+        if option.startswith(f"{name}="):
+            return option[len(name) + 1 :]
+    return None
 
 
 def check_model(config: VllmSettings) -> None:

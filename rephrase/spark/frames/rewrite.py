@@ -13,6 +13,7 @@ import pyarrow as pa
 from rephrase import storage
 from rephrase.engines.keeping import Keeping
 from rephrase.engines.settings import EngineSettings, engine_of
+from rephrase.generation.fits import check_fits
 from rephrase.generation.rewrite import refuse_own_rows, run_recipes
 from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
 from rephrase.recipes.base import Recipe
@@ -68,6 +69,7 @@ def rewrite(
     recipes = find_recipes(recipe)
     settings = engine_of(engine)
     settings.check()
+    check_fits(recipes, settings)
     refuse_own_rows(recipes)
     require_columns(frame.columns, [text, id, *metadata], "rewrite")
     script = discovery_script(frame.sparkSession)

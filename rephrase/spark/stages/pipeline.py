@@ -80,6 +80,7 @@ def check(run: Run, *, here: bool = False) -> None:
     """
     from classifiers.cascade import build_cascade
     from classifiers.fasttext.model import check_exists
+    from rephrase.generation.fits import check_fits
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.text.tokenizer import Tokenizer
 
@@ -100,3 +101,4 @@ def check(run: Run, *, here: bool = False) -> None:
         screening(run)
     build_cascade(run.filter)
     run.engine.check(here=here)
+    check_fits(recipes, run.engine)

@@ -17,6 +17,18 @@ def test_finished():
     assert result.keep.tolist() == [True, False, True, True]
 
 
+@pytest.mark.parametrize("reason", ["max_tokens", "MAX_TOKENS", "model_length", "SAFETY", "network_error", "error", "no such reason"])
+def test_what_was_cut_or_broke_off_is_not_finished_in_any_servers_words(reason):
+    result = Finished("finished", FinishedSettings())(batch(["a"], finish_reasons=[reason]))
+    assert result.scores["finished"].tolist() == [0]
+    assert result.keep.tolist() == [False]
+
+
+@pytest.mark.parametrize("reason", ["stop", "STOP", "eos_token", "end_turn", "COMPLETE"])
+def test_what_came_to_its_end_is_finished_in_any_servers_words(reason):
+    assert Finished("finished", FinishedSettings())(batch(["a"], finish_reasons=[reason])).scores["finished"].tolist() == [1]
+
+
 def test_parsed():
     rows = batch(["a", None, " \n", "b"], errors=[None, "parse:no_json", None, "parse:odd"])
     assert Parsed("parsed", ParsedSettings())(rows).keep.tolist() == [True, False, False, False]

@@ -18,7 +18,7 @@ from rephrase import storage
 from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
 from rephrase.engines.keeping import Keeping
 from rephrase.engines.replay import Reuse
-from tests.rephrase.engines.test_client import serving
+from tests.rephrase.engines.scripted import serving
 
 SAMPLING = Sampling(max_tokens=8)
 

@@ -106,6 +106,38 @@ def test_a_recording_holds_an_index_and_fetches_texts_as_they_are_asked_for(tmp_
     assert [completion.text for completion in found] == [f"text {number}" for number in range(499, -1, -1)]
 
 
+def test_what_was_recorded_as_cut_or_broken_is_not_replayed_as_finished(tmp_path):
+    reasons = ["max_tokens", "eos_token", None, "network_error"]
+    rows = [record(request, "The tide", finish_reason=reason) for request, reason in zip(REQUESTS, reasons, strict=True)]
+    (tmp_path / "1.jsonl").write_bytes(lines(*rows))
+    done = replayed(str(tmp_path))
+    assert [completion.finish_reason for completion in done] == ["length", "stop", "length", "error"]
+    assert [completion.text for completion in done] == ["The tide", "The tide", "The tide", ""]
+    assert done[3].error == "engine:failed: network_error"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"prompt_tokens": [1]}, {"completion": 5}, {"completion": ["x"]}, {"attempts": [1]}, {"request_digest": ["x"]}, {"error": 5}]
+)
+def test_a_row_of_another_shape_is_named(tmp_path, fields):
+    (tmp_path / "1.jsonl").write_bytes(lines(record(REQUESTS[0], "A"), record(REQUESTS[1], "B") | fields))
+    with pytest.raises(UserError, match=r"1\.jsonl, row 2: not a recorded completion"):
+        replayed(str(tmp_path))
+
+
+@pytest.mark.timeout(60)
+def test_a_count_of_attempts_without_end_is_not_looked_up_to_its_end(tmp_path):
+    (tmp_path / "1.jsonl").write_bytes(lines(record(REQUESTS[0], "A", attempts=10**12)))
+    assert replayed(str(tmp_path))[1].error == "engine:not_recorded"
+
+
+def test_a_table_whose_digests_are_none_is_named(tmp_path):
+    path = tmp_path / "1.parquet"
+    tables.commit(str(path), pa.Table.from_pylist([record(REQUESTS[0], "A") | {"request_digest": "no digest"}], schema=GENERATION))
+    with pytest.raises(UserError, match=r"1\.parquet, row 0 of row group 0: not a recorded completion"):
+        replayed(str(tmp_path))
+
+
 def test_a_recording_on_s3_is_replayed(bucket):
     storage.create(f"{bucket}/recorded/1.jsonl.gz", gzip.compress(lines(record(REQUESTS[0], "A"))))
     assert replayed(f"{bucket}/recorded", REQUESTS[:1])[0].text == "A"

@@ -8,8 +8,8 @@ import pytest
 from rephrase.config.run import Spark
 from rephrase.engines.endpoint import EndpointSettings
 from rephrase.engines.replay import ReplaySettings
-from rephrase.engines.vllm.engine import argument, launch
-from rephrase.engines.vllm.settings import VllmSettings
+from rephrase.engines.vllm.engine import launch
+from rephrase.engines.vllm.settings import VllmSettings, argument
 from rephrase.errors import UserError
 from rephrase.spark.runtime.session import LazySession
 

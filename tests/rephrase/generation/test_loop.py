@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from rephrase.engines.recording import Recording
 from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate, generate_together
+from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import StepRun, generations_of
 from rephrase.notes import EngineFigures
 from rephrase.recipes.base import Row
@@ -130,6 +132,35 @@ def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer, error):
         run(ScriptedEngine(answer), tokenizer, max_engine_errors=share - 0.01)
 
 
+@pytest.mark.parametrize(
+    ("reason", "stored", "error"),
+    [
+        ("eos_token", "stop", None),
+        ("MAX_TOKENS", "length", None),
+        ("network_error", "error", "engine:failed: network_error"),
+        ("SAFETY", "error", "engine:content_filter: SAFETY"),
+        ("no such reason", "error", "engine:unknown_finish_reason: no such reason"),
+        (None, "length", None),
+    ],
+)
+def test_no_engine_makes_a_cut_or_broken_answer_a_finished_one(tokenizer, reason, stored, error):
+    table, tally = run(ScriptedEngine(lambda _: Completion("The tide", reason)), tokenizer)
+    assert set(table["finish_reason"].to_pylist()) == {stored}
+    assert set(table["error"].to_pylist()) == {error}
+    assert set(table["text"].to_pylist()) == {None if error else "The tide"}
+    assert tally.engine_errors == (table.num_rows if error else 0)
+
+
+@pytest.mark.parametrize("error", ["prompt_too_long", "engine:content_filter: flagged"])
+def test_what_is_the_documents_doing_ends_no_run(tokenizer, error):
+    answered = ScriptedEngine(lambda r: Completion("", "error", error=error) if int(r.digest, 16) % 3 else echo(r))
+    table, _ = run(answered, tokenizer, max_engine_errors=0.0)
+    assert error in table["error"].to_pylist()
+    mixed = ScriptedEngine(lambda r: Completion("", "error", error=error if int(r.digest, 16) % 3 else "engine:timeout"))
+    with pytest.raises(UserError, match=r"requests of a unit failed, most often with `engine:timeout`"):
+        run(mixed, tokenizer, max_engine_errors=0.0)
+
+
 def test_an_engine_that_answers_nothing_is_not_asked_for_a_whole_unit(tokenizer):
     rows = [Row(Document(f"doc{n}", "The tide rises at dawn.")) for n in range(2000)]
     dead = ScriptedEngine(lambda _: Completion("", "error", error="engine_crash"))
@@ -214,3 +245,15 @@ def test_rows_made_of_earlier_completions_are_the_earlier_rows_whatever_attempt_
     assert [row for row in after if row["id"] not in wrong] == [row for row in before if row["id"] not in wrong]
     assert sum(map(len, engine.calls)) == len(wrong) == 2
     assert all(str(row["seed"]) in row["text"] for row in after if row["text"]), "a row's seed is the one that drew its completion"
+
+
+@pytest.mark.parametrize(("reason", "prompts"), [("stop", 1), ("length", 0)])
+def test_no_step_builds_on_a_text_that_was_cut(tokenizer, reason, prompts):
+    [wrap] = recipes_of([RecipeUse.model_validate("wrap/easy")])
+    again = replace(wrap.steps[0], name="again", of=wrap.steps[0].name, passage_tokens=0)
+    recipe = replace(wrap, steps=(wrap.steps[0], again))
+    row = Row(Document("d", "The tide rises at dawn."))
+    engine = ScriptedEngine(lambda _: Completion("The sea climbs when the day begins.", reason))
+    table, _ = asyncio.run(generate([row], StepRun(recipe, wrap.steps[0], tokenizer, engine.model), engine))
+    [grown] = with_generations([row], wrap.steps[0].name, table)
+    assert len(list(again.prompts(grown, tokenizer))) == prompts

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.engines.recording import files_of
+from rephrase.generation.fits import check_fits
 from rephrase.names import GenerationsName
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
@@ -45,6 +46,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     """
     recipes = recipes_of(run.recipes)
     run.engine.check(here=spark.is_local)
+    check_fits(recipes, run.engine)
     for path in run.rewrite.reuse:
         files_of(path)
     sources = sources_of(run, recipes)

@@ -11,7 +11,7 @@ from rephrase.recipes.catalogue import catalogue
 from rephrase.records import GENERATION, Document
 from rephrase.spark import rewrite
 from rephrase.text.tokenizer import Tokenizer
-from tests.rephrase.engines.test_client import serving_thread
+from tests.rephrase.engines.scripted import serving_thread
 
 TEXTS = {"a": "The tide rises twice a day.", "b": "The Moon pulls at the sea.", "c": ""}
 

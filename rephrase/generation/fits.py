@@ -1,0 +1,30 @@
+"""Whether an engine's model can answer the steps of recipes at all, as far as settings and the model's files tell before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rephrase.engines.settings import EngineSettings
+from rephrase.errors import UserError
+from rephrase.recipes.base import Recipe
+
+
+def check_fits(recipes: Sequence[Recipe], engine: EngineSettings) -> None:
+    """Raise a `UserError` for a step that no document can pass: its output fills the model's context, or its chat has no template."""
+    context = engine.context
+    for recipe in recipes:
+        for step in recipe.steps:
+            where = f"recipes, {recipe.name}, step `{step.name}`"
+            if context is not None and step.output_tokens >= context.tokens:
+                limit = f"the model's context has only {context.tokens:,} for prompt and output ({context.source})"
+                raise UserError(
+                    f"sampling.max_tokens asks for {step.output_tokens:,} output tokens, but {limit}",
+                    where=where,
+                    cure="raise the engine's max_model_len, if the model has more, or lower the recipe's sampling.max_tokens",
+                )
+            if step.chat and engine.without_template is not None:
+                raise UserError(
+                    f"the step sends chat messages, but there is no chat template in {engine.without_template}",
+                    where=where,
+                    cure="use an instruction-tuned model, --chat-template FILE in the args of vllm, or a recipe for base models",
+                )
