@@ -176,7 +176,9 @@ def _wrong(expression: str, right: str, steps: Sequence[Sequence[str]]) -> Itera
 
 def _says(text: str, value: str) -> bool:
     """Whether a text states the value as a number of its own; a fraction may be rounded."""
-    top, _, bottom = value.partition("/")
-    forms = [value, *([f"{float(Fraction(int(top), int(bottom))):.2f}"] if bottom else [])]
+    forms = [value]
+    if "/" in value:
+        hundredths = round(abs(Fraction(value)) * 100)
+        forms.append(f"{'-' if value.startswith('-') else ''}{hundredths // 100}.{hundredths % 100:02}")
     plain_text = text.replace(",", "")
     return any(re.search(rf"(?<![\d.]){re.escape(form)}(?!\d|\.\d)", plain_text) for form in forms)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rephrase.verifiers.evidence import boxes, gold_answer, statements
 
 _ANSWER_OF_CHOICE = re.compile(
-    r"\b(?:option|choice|letter|alternative|opción|option|opção|opzione|antwortmöglichkeit|вариант)\b[^\S\n]{0,4}[*_]{0,3}(?:is|:|：|=|es|est|ist|é|è)(?![A-Za-z'’])",  # noqa: RUF001
+    r"\b(?:option|choice|letter|alternative|opción|option|opção|opzione|antwortmöglichkeit|вариант)\b[^\S\n]{0,4}[*_]{0,3}(?:is|:|：|=|es|est|ist|é|è)(?![A-Za-z'’])|(?:选项|選項)(?:应该|應該)?(?:是|为|為|[:：])",  # noqa: RUF001
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
@@ -20,7 +20,7 @@ _CALLED_RIGHT = re.compile(
     r"(?:indeed[^\S\n]|clearly[^\S\n]|therefore[^\S\n]|thus[^\S\n])?(?:the[^\S\n]{1,3})?(?:only[^\S\n]|best[^\S\n])?(?:correct|right|true|best|answer)\b",
 )
 _OPENING = re.compile(
-    r"(?:[\s*_(\[{$\"'“:：]|\\(?:text|textbf|mathbf|mathrm|boxed|textit|bf|rm)\b|(?:the|option|choice|letter|answer|alternative|opción|opção|是|选项|選項|选|選)(?![A-Za-z])|\\[(\[])*+",
+    r"(?:[\s*_(\[{$\"'“:：]|\\(?:text|textbf|mathbf|mathrm|boxed|textit|bf|rm)\b|(?:the|option|choice|letter|answer|alternative|opción|opção|la|el|le|die|der|das|letra|lettre|lettera|是|选项|選項|选|選)(?![A-Za-z])|\\[(\[])*+",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"([A-Ja-j])(?![A-Za-z0-9'’])")
@@ -34,6 +34,8 @@ _UNDECIDED = {"or", "oder", "ou", "或", "または", "/"}
 _ALONE = re.compile(r"^[^\S\n]{0,8}[*_(\[]{0,4}([A-J])[*_)\]]{0,4}[.。]?[^\S\n]{0,8}$", re.MULTILINE)
 _AT_A_LINE = re.compile(r"^[^\S\n]{0,8}[*_(\[]{0,4}([A-J])[*_]{0,3}[.):][^\n]?", re.MULTILINE)
 _IN_BRACKETS = re.compile(r"\(([A-J])\)")
+_MARKED = re.compile(r"^[^\S\n]{0,8}####(?!#)[^\S\n]{0,8}([^\n]*)", re.MULTILINE)
+_LONGEST_ALONE = 80  # characters of a line that may be an answer
 _MOST_MENTIONED = 2  # more letters than that are the options themselves
 _REFUSED = re.compile(r"\s*(?:not|neither|none|nor|n['’]t)\b", re.IGNORECASE)
 
@@ -51,6 +53,9 @@ def choice(text: str) -> str | None:
         for stretch in statements(text) if cues is None else statements(text, cues):
             if (letters := _letters(stretch)) is not None:
                 return letters or None
+    for line in reversed(_MARKED.findall(text)):
+        if len(line) <= _LONGEST_ALONE and (letters := _letters(line)):
+            return letters
     if right := _last(_CALLED_RIGHT, text):
         return right
     for stretch in statements(text, _CHOSEN):
@@ -102,6 +107,8 @@ def _is_letter(stretch: str, start: int, letter: re.Match[str]) -> bool:
 
 def _mentioned(text: str) -> str | None:
     """A letter that stands where an answer stands: alone on a line, before the option, or in brackets."""
+    if len(text) <= _LONGEST_ALONE and "\n" not in text.strip() and (letters := _letters(text.strip())):
+        return letters
     if alone := _last(_ALONE, text):
         return alone
     for pattern in (_IN_BRACKETS, _AT_A_LINE):

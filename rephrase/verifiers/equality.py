@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rephrase.verifiers.algebra import same_expression
 from rephrase.verifiers.evidence import boxes
 from rephrase.verifiers.latex import simplify
 from rephrase.verifiers.quantities import read_quantity, read_with_decimal_comma, same_quantity
-from rephrase.verifiers.structures import Structure, read_structure
+from rephrase.verifiers.structures import Structure, read_structure, split_at
 
 _LONGEST = 500  # characters of an answer
 _DEEPEST = 8  # of structures in each other
 _MOST_PARTS = 64
-_ASSIGNED = re.compile(
-    r"(?P<name>(?:[^\W\d_][^=<>+*/^\d(){}\[\],;]{0,40}?|\\[A-Za-z]+)(?:_(?:\{[^{}]{1,12}\}|\w))?'?(?:\s?\([^()=<>]{0,20}\))?"
-    r"|\|?[A-Z]{1,4}\|?|\([A-Za-z](?:\s?,\s?[A-Za-z]){1,3}\))\s?(?:=|\\in(?![A-Za-z]))\s?(?P<value>[^=<>]+)"
-)
+_NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?:[^\d=<>+*/^;,_()-]|_(?:\{[^{}=<>]{1,12}\}|\w)|\([^()=<>]{0,20}\)){1,60}")
 _SYMBOL = re.compile(r"\\?[A-Za-z]+(?:_(?:\{\w+\}|\w))?")
 _SPACE = re.compile(r"(?<![\dA-Za-z])\s+|\s+(?![\dA-Za-z])")
-_IN_A_BASE = re.compile(r"\d\s?_|\\p?mod|(?<![A-Za-z])mod(?![A-Za-z])|\d\s?:\s?\d|\\not|\?")
+_AS_WRITTEN = re.compile(r"\d\s?_|\\p?mod|(?<![A-Za-z])mod(?![A-Za-z])|\d\s?:\s?\d|\\not|\?")
 _RELATION = re.compile(r"[<>]")
 _COMMANDS = re.compile(r"\\[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]{4,}")
@@ -55,28 +53,43 @@ def _same(first: str, second: str, depth: int) -> bool:
         comma = read_with_decimal_comma(other) if number and number.decimals else None
         if number and comma:
             return same_quantity(number, comma)
-    if depth > _DEEPEST or _IN_A_BASE.search(first) or _IN_A_BASE.search(second):
-        return False  # bases, remainders, ratios and times are compared as they are written
-    names = [_assigned(text) for text in (first, second)]
-    if names[0] and names[1]:
-        same_name = _squeezed(names[0][0]) == _squeezed(names[1][0])
-        return (same_name or not all(_SYMBOL.fullmatch(name) for name, _ in names if name)) and _same(names[0][1], names[1][1], depth + 1)
-    if names[0] or names[1]:
-        return _same(names[0][1] if names[0] else first, names[1][1] if names[1] else second, depth + 1)
-    parts, others = (None if _MATRIX.search(text) else read_structure(text) for text in (first, second))
-    if parts or others:
-        return _same_structure(parts, others, first, second, depth)
-    if _is_text(first) or _is_text(second):
+    if depth > _DEEPEST:
         return False
+    parts, others = (None if _MATRIX.search(text) else read_structure(text) for text in (first, second))
+    if parts and others:
+        return _same_structure(parts, others, depth)
+    names = (assigned(first), assigned(second))
+    if any(names):
+        return _same_assigned(first, second, names, depth)
+    if parts or others:
+        return _same_as_whole(first, second, parts, others, depth)
+    if _AS_WRITTEN.search(first) or _AS_WRITTEN.search(second) or _is_text(first) or _is_text(second):
+        return False  # bases, remainders, ratios, times and texts are compared as they are written
     return _same_formula(first, second)
 
 
-def _same_structure(first: Structure | None, second: Structure | None, one: str, other: str, depth: int) -> bool:
-    if first is None or second is None:
-        whole = first or second
-        if whole and whole.kind in ("()", "{}") and len(whole.parts) == 1:  # brackets around one thing
-            return _same(whole.parts[0] if first else one, whole.parts[0] if second else other, depth + 1)
-        return bool(_RELATION.search(one) and _RELATION.search(other)) and _same_formula(one, other)
+def _same_assigned(first: str, second: str, names: tuple[tuple[str, str] | None, tuple[str, str] | None], depth: int) -> bool:
+    """Compare where a name stands before one answer or both: a name may be left out, but is no other name."""
+    left, right = names
+    if left and right:
+        same_name = _squeezed(left[0]) == _squeezed(right[0])
+        symbols = _SYMBOL.fullmatch(left[0]) and _SYMBOL.fullmatch(right[0])
+        return (same_name or not symbols) and _same(left[1], right[1], depth + 1)
+    if "=" in first and "=" in second:
+        return _same_formula(first, second)
+    return _same(left[1] if left else first, right[1] if right else second, depth + 1)
+
+
+def _same_as_whole(first: str, second: str, parts: Structure | None, others: Structure | None, depth: int) -> bool:
+    """Compare a structure with what is none: brackets around one thing may be left out, and inequalities be written in many ways."""
+    whole = parts or others
+    if whole and whole.kind in ("()", "{}") and len(whole.parts) == 1:
+        return _same(whole.parts[0] if parts else first, whole.parts[0] if others else second, depth + 1)
+    return bool(_RELATION.search(first) and _RELATION.search(second)) and _same_formula(first, second)
+
+
+def _same_structure(first: Structure, second: Structure, depth: int) -> bool:
+    first, second = _without_repeats(first), _without_repeats(second)
     if len(first.parts) != len(second.parts) or len(first.parts) > _MOST_PARTS:
         return False
     if first.kind != second.kind:
@@ -86,6 +99,12 @@ def _same_structure(first: Structure | None, second: Structure | None, one: str,
     if first.ordered or second.ordered:
         return all(_same(left, right, depth + 1) for left, right in zip(first.parts, second.parts, strict=True))
     return _same_in_any_order(first.parts, second.parts, depth + 1)
+
+
+def _without_repeats(structure: Structure) -> Structure:
+    """A set, or a list of points, holds each only once; a list of numbers may hold one twice."""
+    several = structure.kind == "{}" or (structure.kind == "list" and all(part.startswith("(") for part in structure.parts))
+    return replace(structure, parts=tuple({_squeezed(part): part for part in structure.parts}.values())) if several else structure
 
 
 def _same_in_any_order(first: Sequence[str], second: Sequence[str], depth: int) -> bool:
@@ -100,27 +119,22 @@ def _same_in_any_order(first: Sequence[str], second: Sequence[str], depth: int) 
 
 
 def _same_formula(first: str, second: str) -> bool:
-    equations = "=" in re.sub("[<>]=", "", first), "=" in re.sub("[<>]=", "", second)
-    if equations[0] != equations[1]:
-        # "3 + 4 = 7" says 7; "2x = 6" is not 6.
-        solved = first if equations[0] else second
-        left, _, value = solved.rpartition("=")
-        if re.search(r"[A-Za-z]", _COMMANDS.sub("", left)) or not value.strip():
-            return False
-        pair = (value.strip(), second) if equations[0] else (first, value.strip())
-        return _same(*pair, _DEEPEST)
-    if any(equations) and not re.search(r"[A-Za-z]", _COMMANDS.sub("", first) + _COMMANDS.sub("", second)):
-        return _same(first.rpartition("=")[2].strip(), second.rpartition("=")[2].strip(), _DEEPEST)
-    return same_expression(first, second)
+    chains = split_at(first, "="), split_at(second, "=")
+    if not any(chains):
+        return same_expression(first, second)
+    # "3 + 4 = 7" says 7, but "2x = 6" is not 6.
+    solved = [chain[-1] if chain and not re.search(r"[A-Za-z]", _COMMANDS.sub("", "".join(chain))) else "" for chain in chains]
+    if any(solved):
+        return _same(solved[0] or first, solved[1] or second, _DEEPEST)
+    return all(chains) and same_expression(first, second)
 
 
-def _assigned(text: str) -> tuple[str, str] | None:
+def assigned(text: str) -> tuple[str, str] | None:
     r"""Name and value of `x = 5`, `f(x) = 2x`, `the area = 12` or `x \in [1, 2]`; the value of a chain is its end."""
-    chain = re.split(r"(?<![<>!])=", text)
-    if len(chain) > 2:
-        text = f"{chain[0].strip()} = {chain[-1].strip()}"
-    match = _ASSIGNED.fullmatch(text)
-    return (match["name"].strip(), match["value"].strip()) if match else None
+    if _RELATION.search(text):
+        return None
+    chain = split_at(text, "=") or split_at(text, "\\in")
+    return (chain[0], chain[-1]) if len(chain) > 1 and _NAME.fullmatch(chain[0]) else None
 
 
 def _squeezed(text: str) -> str:

@@ -12,6 +12,8 @@ _STRETCH = 400  # characters that a statement may take
 _LONGEST_BOX = 1000
 _BOXED = re.compile(r"(?:\\(?:boxed|fbox|framebox)|\x08oxed|(?<![\\A-Za-z])boxed(?=\{))[^\S\n]{0,8}")  # "\b" of an unescaped JSON is \x08
 _TOKEN = re.compile(r"[^\s{}$\\.,;!?]{1,40}(?:[.,]\d{1,40}){0,9}|\\[A-Za-z]{1,20}(?:\s?\{[^{}\n]{0,80}\}){0,2}\d{0,2}")
+_JOINT = re.compile(r"(?:[\s$,;&]|\\[()\[\]]|\\quad|\\text\s?\{\s?(?:and|or)\s?\}|(?:and|or)\b)*+", re.IGNORECASE)
+_LONGEST_JOINT = 40
 _MARKED = re.compile(r"^[^\S\n]{0,8}####(?!#)[^\S\n]{0,8}(\S[^\n]{0,399})", re.MULTILINE)
 _MARKED_ANYWHERE = re.compile(r"####(?!#)\s{0,8}([^\n]{1,400})")
 _HEADING = re.compile(r"\d{1,3}[.):]\s+\S|\d{1,3}[.)]?$(?<=[.)])")
@@ -32,7 +34,7 @@ _ANSWER = re.compile(
     re.IGNORECASE,
 )
 _RESULT = re.compile(
-    rf"\b(?:result|solution|value|total|sum|product)s?\b{_GAP}[^\S\n]{{0,8}}[*_]{{0,3}}{_VERB}"
+    rf"\b(?:result|solution)s?\b{_GAP}[^\S\n]{{0,8}}[*_]{{0,3}}{_VERB}"
     r"|\b(?:resultado|risultato|résultat|ergebnis|lösung|результат|结果)[^\S\n]{0,4}(?:[:：=]|(?<![^\W\d_])(?:es|é|è|est|ist|是|为)(?![A-Za-z]))",
     re.IGNORECASE,
 )
@@ -49,15 +51,32 @@ _NO_ANSWER = re.compile(
     r"unknown|unclear|in the|as|to|whatever|how|why|when|where|if|a matter)\b",
     re.IGNORECASE,
 )
+_REMARK = re.compile(r"(?<=[\w%])\s\((?!mod)[^()]*\)$")
+_PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}\s")
+_IN_WORDS = re.compile(r"\\(?:text\w*|mathrm|mbox|operatorname)\s?\{[^{}]*\}")
 _MATHEMATICS = re.compile(r"[\d$\\=]|[½¼¾∞π√]")
 
 
 def boxes(text: str) -> Iterator[str]:
-    r"""What stands in `\boxed{…}`, the last one first. Boxes that are empty or do not end are left out."""
+    r"""What stands in `\boxed{…}`, the last one first. Boxes that nothing but "and" and commas part are one answer.
+
+    Boxes that are empty or do not end are left out.
+    """
+    following: list[str] = []
+    start_of_following = 0
     for start in reversed(list(_BOXED.finditer(text))):
-        content = braced(text, start.end()) if text.startswith("{", start.end()) else _token(text, start.end())
-        if content and content.strip():
-            yield next(boxes(content), content).strip()
+        in_braces = text.startswith("{", start.end())
+        content = braced(text, start.end()) if in_braces else _token(text, start.end())
+        if not content or not content.strip():
+            continue
+        end = start.end() + len(content) + 2 * in_braces
+        if following and not _JOINT.fullmatch(text[end : min(start_of_following, end + _LONGEST_JOINT)]):
+            yield ", ".join(following)
+            following = []
+        following.insert(0, next(boxes(content), content).strip())
+        start_of_following = start.start()
+    if following:
+        yield ", ".join(following)
 
 
 def braced(text: str, at: int) -> str | None:
@@ -129,7 +148,7 @@ def in_mathematics(text: str) -> tuple[str, str] | None:
         while end > 0 and text[end - 1] == "\\" and closing[0] == "$":  # an escaped dollar
             end = text.find(closing, end + 1)
         inside = text[len(opening) : end]
-        if end > len(opening) and not (opening == "$" and re.search(r"\s$|(?<![\\A-Za-z{])[A-Za-z]{3,}\s", inside)):  # prose: two prices
+        if end > len(opening) and not (opening == "$" and _PROSE.search(_IN_WORDS.sub("", inside))):  # two prices
             return inside.strip(), text[end + len(closing) :]
     return None
 
@@ -155,22 +174,40 @@ def _first_answer(stretch: str) -> str:
     """The answer at the beginning of a stretch, up to where its sentence or its reason begins."""
     formula = in_mathematics(stretch)
     if formula:
-        inside, rest = formula
-        rest = rest.partition("\n")[0]
-        rest = rest[: ending.start()] if (ending := _SENTENCE_END.search(rest)) else rest
-        scale = re.match(r"\s*(\\?%|percent|hundred|thousand|million|billion|trillion|dozen)", rest)
-        if scale:
-            return f"{inside} {scale[1]}"
-        if re.match(r"\s*(?:[=+*/:<>^±-]|\\|,?\s*(?:and|or)\b|,?\s*\$|\d|to\s+\$)", rest):
-            return f"{inside}{_REASON.split(rest)[0]}".replace("$", "").strip()
-        return inside
+        return _with_following(*formula)
     if _NO_ANSWER.match(stretch):
         return ""
     ending = _SENTENCE_END.search(stretch)
     if ending and ending[0] == "?":
         return ""
     sentence = stretch[: ending.start()] if ending else stretch
-    return _REASON.split(sentence)[0].replace("**", "").strip().strip("*_`").strip(" ,:")
+    answer = _REASON.split(sentence)[0].replace("**", "").strip().strip("*_`").strip(" ,:")
+    answer = _REMARK.sub("", answer)
+    wordy = len(answer.split()) > _MOST_WORDS or re.search(r"[A-Za-z$}]\s(?:is|are|equals)\s", answer)
+    return _from_sentence(answer) if wordy else answer
+
+
+def _with_following(formula: str, rest: str) -> str:
+    """A formula with its percent sign or scale, and with the formulas that are listed behind it."""
+    scale = re.match(r"[^\S\n]{0,3}(\\?%|percent|hundred|thousand|million|billion|trillion|dozen)", rest)
+    if scale:
+        return f"{formula} {scale[1]}"
+    while joint := re.match(r"[^\S\n]{0,3}(?:,?\s?(?:and|or)\b|[,=:]|to\b)[^\S\n]{0,3}(?=\$|\\\()", rest):
+        following = in_mathematics(rest[joint.end() :])
+        if following is None:
+            break
+        formula, rest = f"{formula}{joint[0]}{following[0]}", following[1]
+    return formula
+
+
+def _from_sentence(sentence: str) -> str:
+    """What a whole sentence in the place of an answer comes to: what stands behind its last verb, or its one number."""
+    *_, last = re.split(r"\b(?:is|are|was|equals|be)\b|=", sentence)
+    if last != sentence and (answer := last.strip().strip("*").strip()):
+        formula = in_mathematics(answer)
+        return formula[0] if formula else answer
+    numbers = re.findall(r"(?<![\w.\\])[$€£]?\d[\d,]*+(?:\.\d+)?(?![\w])%?", sentence)
+    return str(numbers[0]) if len(numbers) == 1 and "$" not in sentence.replace(numbers[0], "") else sentence
 
 
 def _token(text: str, at: int) -> str | None:

@@ -59,7 +59,7 @@ def simplify(answer: str) -> str:
         text = _LOWERED.sub(lambda run: f"_{{{run[0].translate(_TO_LINE)}}}", text)
         text = _DIGITS.sub(_ascii_digit, text)
     if "\\" in text or "{" in text:
-        text = text.replace("{,}", ",")
+        text = re.sub(r"\s?\{\s?,\s?\}\s?", ",", text)
         if "\\begin" not in text:
             text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)  # escaped twice
         text = _SPACES.sub(" ", _GONE.sub("", text))
@@ -67,6 +67,9 @@ def simplify(answer: str) -> str:
         text = text.replace("\\%", "%").replace("\\$", "$").replace("\\#", "#")
         text = _unwrapped(text)
         text = re.sub(r"\^\s?(?:\{\s?\\circ\s?\}|\\circ(?![A-Za-z]))\s?", " degrees ", text)
+    if text.startswith("{") and braced(text, 0) == text[1:-1]:
+        text = text[1:-1]  # braces that are not written
+    text = re.sub(r"_\{(\w)\}", r"_\1", text.replace("!=", r"\ne "))
     text = re.sub(r"\.\.\.+|…", r"\\ldots ", text.replace("**", "^"))
     text = _PLAIN_NAMES.sub(lambda name: {"infinity": r"\infty", "inf": r"\infty"}.get(name[1], "\\" + name[1]), text)
     if "\\" in text:

@@ -11,10 +11,11 @@ from rephrase.verifiers.quantities import read_quantity
 Kind = Literal["()", "(]", "[)", "[]", "{}", "list", "union", "compound"]
 
 _OPENING, _CLOSING = "([{", ")]}"
-_AND = re.compile(r"\s?,?\s(?:and|und|et|y|e)\s", re.IGNORECASE)
-_OR = re.compile(r"\s?,?\s(?:or|oder|ou|o)\s", re.IGNORECASE)
+_AND = re.compile(r"\s?,?\s(?:and|und|et|y|e)\s|(?<=[\d)\]}])and(?=[(\[\d\\])", re.IGNORECASE)
+_OR = re.compile(r"\s?,?\s(?:or|oder|ou|o)\s|(?<=[\d)\]}])or(?=[A-Za-z(\[\d\\])", re.IGNORECASE)
+_OXFORD = re.compile(r",\s*(?:and|or)\s", re.IGNORECASE)
 _RELATION = re.compile(r"<=|>=|<|>")
-_VARIABLE = re.compile(r"\\?[A-Za-z]+(?:_\{?\w\}?)?")
+_VARIABLE = re.compile(r"\\?[A-Za-z]+(?:_\{?\w\}?)?(?:\([A-Za-z]\))?")
 _PARTS_OF_COMPOUND = re.compile(r"(?<=[A-Za-z])(?:\s?,\s?|\s)(?:and\s)?(?=\d)")
 
 
@@ -35,17 +36,20 @@ def read_structure(text: str) -> Structure | None:
     """The structure of a simplified answer; None where it is one thing."""
     if text.count("\\pm") + text.count("\\mp") > 4:
         return None
-    if union := _split(text, "\\cup"):
+    if union := split_at(text, "\\cup"):
         return Structure("union", tuple(union))
     if interval := _interval(text):
         return interval
     if alternatives := _split_words(text, _OR):
-        intervals = [_interval(part) is not None for part in alternatives]
-        return Structure("union" if all(intervals) else "list", tuple(_expanded(alternatives)))
-    parts = [part for several in _split(text, ",") or _split(text, ";") or [text] for part in _split_words(several, _AND) or [several]]
+        if all(_interval(part) is not None for part in alternatives):
+            return Structure("union", tuple(alternatives))
+        return Structure("list", tuple(_expanded([part for several in alternatives for part in split_at(several, ",") or [several]])))
+    text = _OXFORD.sub(", ", text)
+    separated = split_at(text, ";") or split_at(text, ",") or [text]
+    parts = [part for several in separated for part in _split_words(several, _AND) or [several]]
     if len(parts) == 1 and (enclosed := _enclosed(text)):
         kind, inside = enclosed
-        return Structure(kind, tuple(_expanded(_split(inside, ",") or _split(inside, ";") or [inside])) if inside else ())
+        return Structure(kind, tuple(_expanded(split_at(inside, ",") or split_at(inside, ";") or [inside])) if inside else ())
     parts = _expanded(parts)
     if len(parts) > 1:
         return Structure("list", tuple(parts))
@@ -106,7 +110,7 @@ def _enclosed(text: str) -> tuple[Kind, str] | None:
     return None
 
 
-def _split(text: str, separator: str) -> list[str]:
+def split_at(text: str, separator: str) -> list[str]:
     """The parts between separators that stand in no bracket; none where there is no separator. Groups of digits are not parted."""
     if separator not in text:
         return []
