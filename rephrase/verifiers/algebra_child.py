@@ -45,7 +45,8 @@ def _agree(first: Any, second: Any) -> bool:
     if not all(isinstance(side, sympy.Expr) and side.is_number and not side.has(sympy.Float) for side in (first, second)):
         return True
     difference = (first - second).doit()
-    return bool(difference == 0) or bool(abs(difference.evalf(_DIGITS)) <= sympy.Float(10, _DIGITS) ** (20 - _DIGITS) * max(1, abs(first.evalf(_DIGITS))))
+    size = max(1, abs(first.evalf(_DIGITS)))
+    return bool(difference == 0) or bool(abs(difference.evalf(_DIGITS)) <= size * sympy.Float(10, _DIGITS) ** (20 - _DIGITS))
 
 
 def _normalization() -> Any:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from rephrase.verifiers.equality import assigned, same_answer
-from rephrase.verifiers.evidence import boxes, gold_answer, in_mathematics, marked_answers, stated_answers
+from rephrase.verifiers.evidence import LOOKED_AT, boxes, gold_answer, in_mathematics, marked_answers, stated_answers
 
 __all__ = ["final_answer", "gold_answer", "same_answer"]
 
 _NEAR_THE_END = 4000  # characters in which a mere mention counts
 _LONGEST_ALONE = 200
-_FORMULA = re.compile(r"\$\$([^$]{1,300})\$\$|(?<![\\\w])\$([^$\n]{1,300})(?<!\\)\$(?!\d)|\\\(([^\n]{1,300}?)\\\)|\\\[([^\[\]]{1,300}?)\\\]")
-_NUMBER = re.compile(r"(?<![\w.\\,])[-−]?[$€£]?\d[\d,]*+(?:\.\d+)?+(?:[^\S\n]{0,2}/[^\S\n]{0,2}\d+)?+%?")  # noqa: RUF001
+_FORMULA = re.compile(
+    r"\$\$([^$]{1,300})\$\$|(?<![\\\w])\$([^$\n]{1,300})(?<!\\)\$(?!\d)|\\\(([^\n]{1,300}?)\\\)|\\\[([^\[\]]{1,300}?)\\\]"
+)
+_NUMBER = re.compile(r"(?<![\w.\\,])[-−]?[$€£]?\d[\d,]*+(?:\.\d+)?+(?:[^\S\n]{0,2}/[^\S\n]{0,2}\d+)?+%?")
 _IN_A_FORMULA = re.compile(r"[{^_\\]\s?-?$")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _DENIED = re.compile(r"\b(?:wrong|incorrect|not|never|neither|if|cannot)\b|n['’]t\b", re.IGNORECASE)
@@ -26,6 +29,7 @@ def final_answer(text: str) -> str | None:
     In `\boxed{}`; called the answer ("the answer is", "Answer:", and so in other languages); a number behind `####`; or else the last
     number or formula that is mentioned. Of equal rank, the last one counts.
     """
+    text = text[-LOOKED_AT:]
     for evidence in (boxes, stated_answers, marked_answers):
         answer = next(evidence(text), None)
         if answer:
@@ -45,12 +49,8 @@ def _mentioned(text: str) -> str | None:
         return whole if re.search(r"\w", whole) else None
     if (alone := in_mathematics(whole)) and not alone[1].strip(" ."):
         return _right_side(alone[0])
-    formula = None
-    for formula in _FORMULA.finditer(text):
-        pass
-    number = None
-    for number in _NUMBER.finditer(text):
-        pass
+    formula = _last(_FORMULA, text)
+    number = _last(_NUMBER, text)
     if formula and (number is None or number.start() < formula.end()):
         content = next(group for group in formula.groups() if group is not None).strip().rstrip(".,")
         if content.startswith("\\text") or not (_PROSE.search(content) or content.endswith(("+", "-", "*", "="))):
@@ -60,3 +60,7 @@ def _mentioned(text: str) -> str | None:
     if _DENIED.search(re.split(r"[.!?]\s|\n", text[max(0, number.start() - _SENTENCE) : number.start()])[-1]):
         return None
     return number[0].rstrip(",")
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)

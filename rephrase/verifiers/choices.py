@@ -3,32 +3,40 @@ r"""Letters that answer multiple-choice questions: in `\boxed{}`, after words su
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from rephrase.verifiers.evidence import boxes, gold_answer, statements
+from rephrase.verifiers.evidence import LOOKED_AT, boxes, gold_answer, statements
 
 _ANSWER_OF_CHOICE = re.compile(
-    r"\b(?:option|choice|letter|alternative|opción|option|opção|opzione|antwortmöglichkeit|вариант)\b[^\S\n]{0,4}[*_]{0,3}(?:is|:|：|=|es|est|ist|é|è)(?![A-Za-z'’])|(?:选项|選項)(?:应该|應該)?(?:是|为|為|[:：])",  # noqa: RUF001
+    r"\b(?:option|choice|letter|alternative|opción|opção|opzione|antwortmöglichkeit|вариант)\b[^\S\n]{0,4}[*_]{0,3}"
+    r"(?:is|:|：|=|es|est|ist|é|è)(?![A-Za-z'’])"
+    r"|(?:选项|選項)(?:应该|應該)?(?:是|为|為|[:：])",
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
-    r"\b(?:choose|chose|pick|select|selected|go(?:ing)? with|opt for|choosing|elijo|choisis|wähle)\b|(?:故|所以|因此|应该|應該|应|我|则)?(?:选择|選擇|选|選)(?!项|項)",
+    r"\b(?:choose|chose|pick|select|selected|go(?:ing)? with|opt for|choosing|elijo|choisis|wähle)\b"
+    r"|(?:故|所以|因此|应该|應該|应|我|则)?(?:选择|選擇|选|選)(?!项|項)",
     re.IGNORECASE,
 )
 _CALLED_RIGHT = re.compile(
-    r"(?<![\w'’])(?:option|choice|statement|answer|alternative)?[^\S\n]{0,3}[*_(\[]{0,4}([A-J])[*_)\]]{0,4}[^\S\n]{1,3}(?:is|must be|would be|has to be)[^\S\n]{1,3}"
+    r"(?<![\w'’])(?:option|choice|statement|answer|alternative)?[^\S\n]{0,3}[*_(\[]{0,4}([A-J])[*_)\]]{0,4}[^\S\n]{1,3}"
+    r"(?:is|must be|would be|has to be)[^\S\n]{1,3}"
     r"(?:indeed[^\S\n]|clearly[^\S\n]|therefore[^\S\n]|thus[^\S\n])?(?:the[^\S\n]{1,3})?(?:only[^\S\n]|best[^\S\n])?(?:correct|right|true|best|answer)\b",
 )
 _OPENING = re.compile(
-    r"(?:[\s*_(\[{$\"'“:：]|\\(?:text|textbf|mathbf|mathrm|boxed|textit|bf|rm)\b|(?:the|option|choice|letter|answer|alternative|opción|opção|la|el|le|die|der|das|letra|lettre|lettera|是|选项|選項|选|選)(?![A-Za-z])|\\[(\[])*+",
+    r"(?:[\s*_(\[{$\"'“:：]|\\(?:text|textbf|mathbf|mathrm|boxed|textit|bf|rm)\b|"
+    r"(?:the|option|choice|letter|answer|alternative|opción|opção|la|el|le|die|der|das|letra|lettre|lettera|是|选项|選項|选|選)(?![A-Za-z])|\\[(\[])*+",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"([A-Ja-j])(?![A-Za-z0-9'’])")
 _RUN = re.compile(r"([A-J]{2,6})(?![A-Za-z0-9'’])")
-_NEXT = re.compile(r"[)\]}*\s]{0,4}(?:(,|，|、|/|&|\+|;|;)|(?<![A-Za-z])(and|und|et|y|e|和|与|または|or|oder|ou|或)(?![A-Za-z]))\s?(?:(and|or)\s)?[(\[*]{0,3}")  # noqa: RUF001
+_NEXT = re.compile(
+    r"[)\]}*\s]{0,4}(?:(,|，|、|/|&|\+|;|;)|(?<![A-Za-z])(and|und|et|y|e|和|与|または|or|oder|ou|或)(?![A-Za-z]))\s?(?:(and|or)\s)?"
+    r"[(\[*]{0,3}"
+)
 _AFTER_NEXT = re.compile(r"[)\]}*_]{0,4}\s{0,2}(?:[.,;:!)$]|$|\n|and\b|or\b|&|为|是|。)", re.MULTILINE)
 _AFTER_A_LETTER = re.compile(
-    r"[)\]}*_\"'”$]{0,6}(?:[.,;:!?。，)$]|\s{0,3}$|[^\S\n]{0,3}\n|[^\S\n]{1,3}(?:because|since|as|is|and|or|for|due|with|which|based|given|from|by|[-–—(]|[A-Z0-9$\\])|です|입니다|이다|。)"  # noqa: RUF001
+    r"[)\]}*_\"'”$]{0,6}(?:[.,;:!?。，)$]|\s{0,3}$|[^\S\n]{0,3}\n|"
+    r"[^\S\n]{1,3}(?:because|since|as|is|and|or|for|due|with|which|based|given|from|by|[-–—(]|[A-Z0-9$\\])|です|입니다|이다|。)"
 )
 _UNDECIDED = {"or", "oder", "ou", "或", "または", "/"}
 _ALONE = re.compile(r"^[^\S\n]{0,8}[*_(\[]{0,4}([A-J])[*_)\]]{0,4}[.。]?[^\S\n]{0,8}$", re.MULTILINE)
@@ -37,7 +45,6 @@ _IN_BRACKETS = re.compile(r"\(([A-J])\)")
 _MARKED = re.compile(r"^[^\S\n]{0,8}####(?!#)[^\S\n]{0,8}([^\n]*)", re.MULTILINE)
 _LONGEST_ALONE = 80  # characters of a line that may be an answer
 _MOST_MENTIONED = 2  # more letters than that are the options themselves
-_REFUSED = re.compile(r"\s*(?:not|neither|none|nor|n['’]t)\b", re.IGNORECASE)
 
 
 def choice(text: str) -> str | None:
@@ -46,6 +53,7 @@ def choice(text: str) -> str | None:
     Evidence has ranks: `\boxed{}`, what is called the answer, what is called right or chosen, and a letter that stands where an answer
     stands. Of equal rank, the last one counts. "A" before a word is an article and "I" a pronoun; "B or C" is no answer.
     """
+    text = text[-LOOKED_AT:]
     for box in boxes(text):
         if letters := _letters(box):
             return letters
@@ -75,9 +83,8 @@ def _letters(stretch: str) -> str | None:
     opening = _OPENING.match(stretch)
     start = opening.end() if opening else 0
     if run := _RUN.match(stretch, start):
-        letters = run[1]
-        ordered = len(set(letters)) == len(letters) and letters == "".join(sorted(letters))
-        return letters if ordered and _AFTER_NEXT.match(stretch, run.end()) else None
+        ordered = run[1] == "".join(sorted(set(run[1])))
+        return run[1] if ordered and _AFTER_NEXT.match(stretch, run.end()) else None
     first = _LETTER.match(stretch, start)
     if first is None or not _is_letter(stretch, start, first):
         return None
@@ -112,9 +119,9 @@ def _mentioned(text: str) -> str | None:
     if alone := _last(_ALONE, text):
         return alone
     for pattern in (_IN_BRACKETS, _AT_A_LINE):
-        letters = pattern.findall(text)
-        if letters:
-            return str(letters[-1]) if len(set(letters)) <= (_MOST_MENTIONED if pattern is _IN_BRACKETS else 1) else None
+        mentioned = pattern.findall(text)
+        if mentioned:
+            return str(mentioned[-1]) if len(set(mentioned)) <= (_MOST_MENTIONED if pattern is _IN_BRACKETS else 1) else None
     return None
 
 

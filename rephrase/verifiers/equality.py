@@ -43,7 +43,7 @@ def _simplified(answer: str) -> str:
     return simplify(next(boxes(answer), answer))
 
 
-def _same(first: str, second: str, depth: int) -> bool:
+def _same(first: str, second: str, depth: int) -> bool:  # noqa: PLR0911  # a case for each kind of answer
     if _squeezed(first) == _squeezed(second):
         return True
     left, right = read_quantity(first), read_quantity(second)
@@ -145,4 +145,5 @@ def _squeezed(text: str) -> str:
 def _is_text(text: str) -> bool:
     """Whether an answer is in words, which are no product of their letters."""
     bare = _COMMANDS.sub(" ", _MATRIX.sub(" ", text))
-    return bool(_WORD.search(bare)) or bool(re.fullmatch(r"[^\W\d_]{2,}(?:\s[^\W\d_]+)*", bare.strip())) or not re.search(r"[\dA-Za-z\\]", text)
+    words_alone = _WORD.search(bare) or re.fullmatch(r"[^\W\d_]{2,}(?:\s[^\W\d_]+)*", bare.strip())
+    return bool(words_alone) or not re.search(r"[\dA-Za-z\\]", text)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+LOOKED_AT = 40_000  # characters at the end of a text in which its answer is looked for
 _STRETCH = 400  # characters that a statement may take
-_LONGEST_BOX = 1000
+_LONGEST_GROUP = 1000
 _BOXED = re.compile(r"(?:\\(?:boxed|fbox|framebox)|\x08oxed|(?<![\\A-Za-z])boxed(?=\{))[^\S\n]{0,8}")  # "\b" of an unescaped JSON is \x08
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _TOKEN = re.compile(r"[^\s{}$\\.,;!?]{1,40}(?:[.,]\d{1,40}){0,9}|\\[A-Za-z]{1,20}(?:\s?\{[^{}\n]{0,80}\}){0,2}\d{0,2}")
 _JOINT = re.compile(r"(?:[\s$,;&]|\\[()\[\]]|\\quad|\\text\s?\{\s?(?:and|or)\s?\}|(?:and|or)\b)*+", re.IGNORECASE)
 _LONGEST_JOINT = 40
@@ -20,8 +22,8 @@ _HEADING = re.compile(r"\d{1,3}[.):]\s+\S|\d{1,3}[.)]?$(?<=[.)])")
 _ANSWER_AT_ONCE = re.compile(r"[-+−±(\[{]?\s?[$€£¥₹]?\s?[-+−]?[.]?[\d\\]|\$|[A-Za-z]\s?=\s?\S")
 _MOST_WORDS = 5  # of an answer in words, and of what stands with a number behind a marker
 
-_VERB = r"(?:\b(?:is|are|was|be|equals?|becomes?|comes to)\b(?!['’])|[:：=])"  # noqa: RUF001
-_GAP = r"(?:[^\S\n]{1,4}(?:to|of|for|in|here|we|that|must|would|should|will|can|only|has|as|then|therefore|thus)\b[^.\n:：=?]{0,80}?)?"  # noqa: RUF001
+_VERB = r"(?:\b(?:is|are|was|be|equals?|becomes?|comes to)\b(?!['’])|[:：=])"
+_GAP = r"(?:[^\S\n]{1,4}(?:to|of|for|in|here|we|that|must|would|should|will|can|only|has|as|then|therefore|thus)\b[^.\n:：=?]{0,80}?)?"
 _ANSWER = re.compile(
     rf"\b(?:answers?|ans)\b[*_]{{0,3}}{_GAP}[^\S\n]{{0,8}}(?:\([^()\n]{{0,60}}\)[^\S\n]{{0,8}})?[*_]{{0,3}}{_VERB}"
     # Chinese, Japanese, Korean, Thai
@@ -62,27 +64,46 @@ def boxes(text: str) -> Iterator[str]:
 
     Boxes that are empty or do not end are left out.
     """
+    starts = list(_BOXED.finditer(text))
+    ends = _closing_braces(text) if starts else {}
     following: list[str] = []
-    start_of_following = 0
-    for start in reversed(list(_BOXED.finditer(text))):
-        in_braces = text.startswith("{", start.end())
-        content = braced(text, start.end()) if in_braces else _token(text, start.end())
-        if not content or not content.strip():
+    start_of_following = len(text)
+    for start in reversed(starts):
+        at = start.end()
+        if text.startswith("{", at):
+            end = ends.get(at, 0) + 1
+            content = text[at + 1 : end - 1]
+        else:
+            token = _TOKEN.match(text, at)
+            content, end = (token[0], token.end()) if token else ("", at)
+        if not content.strip():
             continue
-        end = start.end() + len(content) + 2 * in_braces
-        if following and not _JOINT.fullmatch(text[end : min(start_of_following, end + _LONGEST_JOINT)]):
-            yield ", ".join(following)
-            following = []
-        following.insert(0, next(boxes(content), content).strip())
+        if end <= start_of_following:  # else a box around the last one
+            if following and not _JOINT.fullmatch(text[end : min(start_of_following, end + _LONGEST_JOINT)]):
+                yield ", ".join(following)
+                following = []
+            following.insert(0, content.strip())
         start_of_following = start.start()
     if following:
         yield ", ".join(following)
 
 
+def _closing_braces(text: str) -> dict[int, int]:
+    """The place of each opening brace's partner; escaped braces count as none."""
+    places: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif brace[0] == "}" and opened:
+            places[opened.pop()] = brace.start()
+    return places
+
+
 def braced(text: str, at: int) -> str | None:
     """What stands between the brace at a place and its partner; None where that is missing or far."""
     depth, place = 0, at
-    end = min(len(text), at + _LONGEST_BOX)
+    end = min(len(text), at + _LONGEST_GROUP)
     while place < end:
         if text[place] == "\\":
             place += 2  # an escaped brace is no brace
@@ -118,7 +139,10 @@ def stated_answers(text: str) -> Iterator[str]:
 
 
 def marked_answers(text: str) -> Iterator[str]:
-    """Numbers and formulas behind `####`, the last one first: headings are written alike, and are none. Then a few words that end the text so."""
+    """Numbers and formulas behind `####`, the last one first: headings are written alike, and are none.
+
+    Then a few words that end the text so.
+    """
     for match in reversed(list(_MARKED.finditer(text))):
         line = _unmarked(match[1])
         if _is_marked_answer(line):
@@ -208,8 +232,3 @@ def _from_sentence(sentence: str) -> str:
         return formula[0] if formula else answer
     numbers = re.findall(r"(?<![\w.\\])[$€£]?\d[\d,]*+(?:\.\d+)?(?![\w])%?", sentence)
     return str(numbers[0]) if len(numbers) == 1 and "$" not in sentence.replace(numbers[0], "") else sentence
-
-
-def _token(text: str, at: int) -> str | None:
-    token = _TOKEN.match(text, at)
-    return token[0] if token else None

@@ -12,16 +12,19 @@ from functools import lru_cache
 
 from rephrase.verifiers.evidence import braced, in_mathematics
 
-_FRACTIONS = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6)}
-_FRACTIONS |= {"⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅐": (1, 7), "⅑": (1, 9), "⅒": (1, 10)}
+_FRACTIONS = {
+    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
+    "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅐": (1, 7), "⅑": (1, 9), "⅒": (1, 10),
+}  # fmt: skip
 _SIGNS = str.maketrans(
     {
-        **{char: "-" for char in "−‐‑–﹣－"},  # noqa: RUF001
-        **{char: "*" for char in "×·⋅∙✕"},  # noqa: RUF001
-        **{char: " " for char in "\u00a0\u2009\u202f\u2007\u2002\u2003\u3000\u200b\ufeff\t"},
-        "÷": "/", "⁄": "/", "∕": "/", "∞": r"\infty ", "π": r"\pi ", "≤": "<=", "⩽": "<=", "≥": ">=", "⩾": ">=", "∈": r"\in ", "∪": r"\cup ",  # noqa: RUF001
-        "±": r"\pm ", "°": r"^\circ ", "∅": r"\emptyset ", "≈": r"\approx ", "’": "'", "′": "'", "≠": r"\ne ", "θ": r"\theta ",  # noqa: RUF001
-        "，": ",", "、": ",", "：": ":", "；": ";", "（": "(", "）": ")", "％": "%", "＄": "$", "＋": "+", "＝": "=", "∶": ":",  # noqa: RUF001
+        **dict.fromkeys("−‐‑–﹣－", "-"),
+        **dict.fromkeys("×·⋅∙✕", "*"),
+        **dict.fromkeys("\xa0\u2009\u202f\u2007\u2002\u2003\u3000\u200b\ufeff\t", " "),
+        "÷": "/", "⁄": "/", "∕": "/",
+        "∞": r"\infty ", "π": r"\pi ", "≤": "<=", "⩽": "<=", "≥": ">=", "⩾": ">=", "∈": r"\in ", "∪": r"\cup ",
+        "±": r"\pm ", "°": r"^\circ ", "∅": r"\emptyset ", "≈": r"\approx ", "’": "'", "′": "'", "≠": r"\ne ", "θ": r"\theta ",
+        "，": ",", "、": ",", "：": ":", "；": ";", "（": "(", "）": ")", "％": "%", "＄": "$", "＋": "+", "＝": "=", "∶": ":",
         **{char: f"\\frac{{{top}}}{{{bottom}}}" for char, (top, bottom) in _FRACTIONS.items()},
     }
 )  # fmt: skip
@@ -30,18 +33,21 @@ _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _TO_LINE = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻₀₁₂₃₄₅₆₇₈₉", "0123456789+-0123456789")
 _ROOT = re.compile(r"√\s?(?:(\d+(?:\.\d+)?|[A-Za-z])|(?=[({]))")
 _DIGITS = re.compile(r"[^\x00-\x7f]")
-_FONTS = re.compile(r"\\(?:text(?:rm|bf|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|frak)|mbox|hbox|boldsymbol|bm|operatorname\*?|unit|underline)\s?(?=\{)")
+_FONTS = re.compile(
+    r"\\(?:text(?:rm|bf|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|frak)|mbox|hbox|boldsymbol|bm|operatorname\*?|unit|underline)\s?(?=\{)"
+)
 _GONE = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|rm|bf|it|phantom\{[^{}]*\})(?![A-Za-z])\.?|\\[!]\s?"
 )
 _SPACES = re.compile(r"(?<!\\)\\(?:[,;:> ]|q?quad(?![A-Za-z])|thinspace(?![A-Za-z])|enspace(?![A-Za-z]))|~|(?<=\w)\{\s?\}")
 _COMMANDS = {
-    "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "nicefrac": r"\frac", "sfrac": r"\frac", "leq": "<=", "le": "<=", "leqslant": "<=",
-    "geq": ">=", "ge": ">=", "geqslant": ">=", "lt": "<", "gt": ">", "neq": r"\ne ", "cdot": "*", "times": "*", "ast": "*", "div": "/",
-    "degree": r"^\circ ", "varnothing": r"\emptyset ", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
-    "colon": ":", "dots": r"\ldots ", "cdots": r"\ldots ", "dotsc": r"\ldots ", "percent": "%", "pounds": "£", "euro": "€", "textdollar": "$",
-    "textdegree": r"^\circ ", "arcsin": r"\arcsin ", "land": " and ", "lor": " or ", "vee": " or ", "wedge": " and ", "simeq": r"\approx ", "sim": r"\approx ",
-    "infin": r"\infty ", "pmb": "", "rightarrow": r"\to ", "union": r"\cup ",
+    "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "nicefrac": r"\frac", "sfrac": r"\frac", "leq": "<=", "le": "<=",
+    "leqslant": "<=", "geq": ">=", "ge": ">=", "geqslant": ">=", "lt": "<", "gt": ">", "neq": r"\ne ", "cdot": "*", "times": "*",
+    "ast": "*", "div": "/", "degree": r"^\circ ", "varnothing": r"\emptyset ", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[",
+    "rbrack": "]", "lparen": "(", "rparen": ")", "colon": ":", "dots": r"\ldots ", "cdots": r"\ldots ", "dotsc": r"\ldots ",
+    "percent": "%", "pounds": "£", "euro": "€", "textdollar": "$", "textdegree": r"^\circ ", "land": " and ", "lor": " or ",
+    "vee": " or ", "wedge": " and ", "simeq": r"\approx ", "sim": r"\approx ", "infin": r"\infty ", "pmb": "",
+    "rightarrow": r"\to ", "union": r"\cup ",
 }  # fmt: skip
 _COMMAND = re.compile(r"(?<!\\)\\([A-Za-z]+)\s?")
 _PLAIN_NAMES = re.compile(r"(?<![A-Za-z\\])(sqrt|pi|infinity|inf|sin|cos|tan|cot|csc|log|ln|exp|arcsin|arccos|arctan)(?![A-Za-z])")

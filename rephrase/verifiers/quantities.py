@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
+from rephrase.verifiers.units import MONEY, NAMES, read_unit
+
 _FEWEST_DECIMALS = 6  # from which on a decimal may stand for the number that it is rounded from
 _MOST_DIGITS = 400
 
@@ -24,27 +26,10 @@ _QUANTITY = re.compile(
     rf"|\s?/\s?(?P<divisor>-?{_NUMBER}))?)"
     r"(?![\d^_!]|[.,:]\d)(?P<rest>.*)"
 )
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "lakh": 5, "crore": 7, "万": 4, "萬": 4, "亿": 8, "億": 8}
-_SCALE = re.compile(rf"\s?({'|'.join(_SCALES)}|dozen)s?(?![A-Za-z])\s?(?:of\s)?", re.IGNORECASE)
-_PERCENT = re.compile(r"(?:%|percent(?:age)?(?: points?)?|per cent|pct|prozent|por ciento|pour cent)\s*(?P<of>[A-Za-z ]*)", re.IGNORECASE)
-_UNITS = {
-    "mm": "millimeter millimetre", "cm": "centimeter centimetre", "dm": "decimeter", "m": "meter metre", "km": "kilometer kilometre",
-    "in": "inch inche", "ft": "foot feet", "yd": "yard", "mi": "mile", "mg": "milligram", "g": "gram gm gramme", "kg": "kilogram kilo kilogramme", "t": "ton tonne",
-    "lb": "pound lbs", "oz": "ounce", "ml": "milliliter millilitre", "cl": "centiliter", "l": "liter litre", "gal": "gallon", "s": "second sec",
-    "ms": "millisecond", "min": "minute mins", "h": "hour hr hrs", "d": "day", "wk": "week", "mo": "month", "yr": "year yrs", "degree": "deg",
-    "rad": "radian", "c": "celsius", "f": "fahrenheit", "k": "kelvin", "n": "newton", "j": "joule", "kj": "kilojoule", "w": "watt", "kw": "kilowatt", "v": "volt", "a": "ampere amp",
-    "hz": "hertz", "pa": "pascal", "kpa": "kilopascal", "mol": "mole", "ohm": "ω", "mph": "", "kph": "kmh", "cal": "calorie", "kcal": "kilocalorie", "acre": "", "ha": "hectare",
-    "$": "dollar usd us$ us buck", "€": "euro eur", "£": "gbp", "¥": "yen yuan rmb cny jpy 元 円 块", "₹": "rupee rs inr", "₩": "won", "₽": "ruble",
-    "cent": "penny pennie", "unit": "", "square": "sq", "cubic": "cu",
+_SCALES = {
+    "hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "lakh": 5, "crore": 7, "万": 4, "萬": 4, "亿": 8, "億": 8,
 }  # fmt: skip
-_NAMES = {name: short for short, names in _UNITS.items() for name in [short, *names.split()]}
-_MONEY = {"$", "€", "£", "¥", "₹", "₩", "₽", "cent"}
-_UNIT_PART = re.compile(r"\s?(per\b|[/*·]|\^\s?\{?\s?-?[1-9]\s?\}?|[1-9](?![\d.])|[^\W\d_]+|[$€£¥₹₩₽Ω])\.?", re.IGNORECASE)
-_NO_UNIT = frozenset(
-    "and or to than least most more less fewer minus plus times over squared cubed mod modulo not sin cos tan if when for where is are "
-    "factorial choose base e i infinity through until vs versus by divided multiplied".split()
-)
-_LIGHT = frozenset("of the a an in on each per total altogether left away long tall old wide high deep about".split())
+_SCALE = re.compile(rf"\s?({'|'.join(_SCALES)}|dozen)s?(?![A-Za-z])\s?(?:of\s)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +59,12 @@ def read_quantity(text: str) -> Quantity | None:
         value *= 12 if scale[1].lower() == "dozen" else 10 ** _SCALES[scale[1].lower()]
         decimals, rest = None, rest[scale.end() :]
         rest = f" {rest}" if rest else ""
-    unit = _unit(rest)
-    if unit is None or (match["currency"] and unit[0] and unit[0] not in _MONEY):
+    unit = read_unit(rest)
+    if unit is None or (match["currency"] and unit[0] and unit[0] not in MONEY):
         return None
     symbol, words = unit
     if match["currency"]:
-        symbol = _NAMES.get(match["currency"].lower().rstrip("."), "$" if "$" in match["currency"] else match["currency"])
+        symbol = NAMES.get(match["currency"].lower().rstrip("."), "$" if "$" in match["currency"] else match["currency"])
     return Quantity(value, decimals, symbol, words)
 
 
@@ -110,7 +95,7 @@ def same_value(first: Quantity, second: Quantity) -> bool:
         digits = rounded.decimals
         finer = exact.decimals is None or (digits is not None and exact.decimals > digits)
         if digits is not None and digits >= _FEWEST_DECIMALS and finer and exact.value.denominator != 1:
-            return abs(rounded.value - exact.value) * 2 * 10**digits <= 1
+            return abs(rounded.value - exact.value) <= Fraction(1, 2 * 10**digits)
     return False
 
 
@@ -175,69 +160,3 @@ def _number(written: str) -> tuple[Fraction, int | None]:
     digits = digits.replace(",", "")
     decimals = len(digits.partition(".")[2])
     return Fraction(digits.rstrip(".") if not digits.startswith(".") else f"0{digits}"), decimals or None
-
-
-def _unit(rest: str) -> tuple[str, frozenset[str]] | None:
-    """Symbol and words of a unit; None where what follows the number is no unit."""
-    text = rest.strip()
-    if not text:
-        return "", frozenset()
-    if percent := _PERCENT.fullmatch(text):
-        return ("%", frozenset()) if not set(percent["of"].split()) & _NO_UNIT else None
-    apart = rest[0] == " "
-    parts, at = [], 0
-    while at < len(text):
-        part = _UNIT_PART.match(text, at)
-        if part is None:
-            return _with_remark(text)
-        parts.append(part[1].strip())
-        at = part.end()
-    names = [_NAMES.get(part.lower(), _NAMES.get(part.lower().removesuffix("s"), "")) for part in parts]
-    marks = [_mark(part) for part in parts]
-    if all(name or mark for name, mark in zip(names, marks, strict=True)) and names[0]:
-        if not apart and len(parts[0]) == 1 and parts[0].isascii() and parts[0].isalpha() and (len(parts) == 1 or marks[1] not in ("/", "^2", "^3")):
-            return None  # 5m may be five times m
-        return _symbol([name or mark for name, mark in zip(names, marks, strict=True)]), frozenset()
-    words = [part.lower() for part in parts]
-    if any(word in _NO_UNIT or not word.isalpha() for word in words) or (words[0].isascii() and (not apart or len(words[0]) < 3)):
-        return None
-    return "", frozenset(word.removesuffix("s") for word in words if word not in _LIGHT)
-
-
-def _with_remark(text: str) -> tuple[str, frozenset[str]] | None:
-    """The unit before a remark in brackets, where the remark is words alone."""
-    remark = re.fullmatch(r"([^()]*)\(\s?([A-Za-z][A-Za-z ,]*)\)", text)
-    if remark and not set(remark[2].lower().split()) & _NO_UNIT and len(remark[2]) > 2:
-        return _unit(f" {remark[1]}") if remark[1].strip() else ("", frozenset())
-    return None
-
-
-def _mark(part: str) -> str:
-    if part.lower() == "per" or part == "/":
-        return "/"
-    if part in ("*", "·"):
-        return "*"
-    digits = re.sub(r"[\s^{}]", "", part)
-    return f"^{digits}" if re.fullmatch(r"-?[1-9]", digits) else ""
-
-
-def _symbol(parts: list[str]) -> str:
-    """One writing of a unit: square cm, cm^2 and cm2 are one, so are m/s and m s^-1, mph and miles per hour."""
-    factors: list[list[object]] = []
-    power, sign = 1, 1
-    for part in parts:
-        if part == "/":
-            sign = -1
-        elif part == "*":
-            continue
-        elif part.startswith("^"):
-            factors[-1][1] = sign * int(part[1:])
-            sign = 1
-        elif part in ("square", "cubic"):
-            power = 2 if part == "square" else 3
-        else:
-            for name, exponent in {"mph": (("mi", 1), ("h", -1)), "kph": (("km", 1), ("h", -1))}.get(part, ((part, 1),)):
-                factors.append([name, sign * power * exponent])
-            power, sign = 1, 1
-    written = sorted((str(name), exponent) for name, exponent in factors)
-    return "*".join(name if exponent == 1 else f"{name}^{exponent}" for name, exponent in written)

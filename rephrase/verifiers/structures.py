@@ -32,7 +32,7 @@ class Structure:
         return self.kind not in ("{}", "list", "union")
 
 
-def read_structure(text: str) -> Structure | None:
+def read_structure(text: str) -> Structure | None:  # noqa: PLR0911  # a case for each kind of structure
     """The structure of a simplified answer; None where it is one thing."""
     if text.count("\\pm") + text.count("\\mp") > 4:
         return None
@@ -59,7 +59,7 @@ def read_structure(text: str) -> Structure | None:
     return None
 
 
-def _interval(text: str) -> Structure | None:
+def _interval(text: str) -> Structure | None:  # noqa: PLR0911  # a case for each way to write one
     """What an inequality of one variable says: `x > 5` and `5 < x` are `(5, infinity)`."""
     signs = _RELATION.findall(text)
     if not 1 <= len(signs) <= 2:
