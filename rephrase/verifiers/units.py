@@ -20,73 +20,13 @@ _UNITS = {
 NAMES = {name: short for short, names in _UNITS.items() for name in [short, *names.split()]}
 MONEY = {"$", "€", "£", "¥", "₹", "₩", "₽", "cent"}
 _UNIT_PART = re.compile(r"\s?(per\b|[/*·]|\^\s?\{?\s?-?[1-9]\s?\}?|[1-9](?![\d.])|[^\W\d_]+|[$€£¥₹₩₽Ω])\.?", re.IGNORECASE)
-_NO_UNIT = frozenset(
-    [
-        "and",
-        "or",
-        "to",
-        "than",
-        "least",
-        "most",
-        "more",
-        "less",
-        "fewer",
-        "minus",
-        "plus",
-        "times",
-        "over",
-        "squared",
-        "cubed",
-        "mod",
-        "modulo",
-        "not",
-        "sin",
-        "cos",
-        "tan",
-        "if",
-        "when",
-        "for",
-        "where",
-        "is",
-        "are",
-        "factorial",
-        "choose",
-        "base",
-        "e",
-        "i",
-        "infinity",
-        "through",
-        "until",
-        "vs",
-        "versus",
-        "by",
-        "divided",
-        "multiplied",
-    ]
-)  # a list of words is read more easily so
-_LIGHT = frozenset(
-    [
-        "of",
-        "the",
-        "a",
-        "an",
-        "in",
-        "on",
-        "each",
-        "per",
-        "total",
-        "altogether",
-        "left",
-        "away",
-        "long",
-        "tall",
-        "old",
-        "wide",
-        "high",
-        "deep",
-        "about",
-    ]
-)  # a list of words is read more easily so
+_RELATING = (
+    "and or to than least most more less fewer minus plus times over squared cubed mod modulo not sin cos tan if when for "
+    "where is are factorial choose base e i infinity through until vs versus by divided multiplied"
+)
+_NO_UNIT = frozenset(_RELATING.split())
+_REMARKING = "of the a an in on each per total altogether left away long tall old wide high deep about"
+_LIGHT = frozenset(_REMARKING.split())
 
 
 def read_unit(rest: str) -> tuple[str, frozenset[str]] | None:  # noqa: PLR0911  # a case for each kind of unit

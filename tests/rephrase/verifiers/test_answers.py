@@ -303,5 +303,4 @@ AWKWARD = [
 @pytest.mark.parametrize("read", [final_answer, gold_answer, choice, gold_choice, code])
 def test_awkward_texts_are_read_in_linear_time(read):
     for unit in AWKWARD:
-        for start, end in (("", ""), ("Answer: a", "b"), ("\\boxed{", "}")):
-            read(start + unit * (200_000 // len(unit)) + end)
+        read("Answer: a" + unit * (200_000 // len(unit)) + "b")
