@@ -9,6 +9,7 @@ from rephrase.verifiers.evidence import LOOKED_AT, boxes, gold_answer, statement
 _ANSWER_OF_CHOICE = re.compile(
     r"\b(?:option|choice|letter|alternative|opción|opção|opzione|antwortmöglichkeit|вариант)\b[^\S\n]{0,4}[*_]{0,3}"
     r"(?:is|:|：|=|es|est|ist|é|è)(?![A-Za-z'’])"
+    r"|\banswer[^\S\n]{1,3}[-–—](?=[^\S\n])"
     r"|(?:选项|選項)(?:应该|應該)?(?:是|为|為|[:：])",
     re.IGNORECASE,
 )
@@ -35,7 +36,7 @@ _NEXT = re.compile(
 )
 _AFTER_NEXT = re.compile(r"[)\]}*_]{0,4}\s{0,2}(?:[.,;:!)$]|$|\n|and\b|or\b|&|为|是|。)", re.MULTILINE)
 _AFTER_A_LETTER = re.compile(
-    r"[)\]}*_\"'”$]{0,6}(?:[.,;:!?。，)$]|\s{0,3}$|[^\S\n]{0,3}\n|"
+    r"[)\]}*_\"'”$]{0,6}(?:[.,;:!?。，)$<]|\s{0,3}$|[^\S\n]{0,3}\n|"
     r"[^\S\n]{1,3}(?:because|since|as|is|and|or|for|due|with|which|based|given|from|by|[-–—(]|[A-Z0-9$\\])|です|입니다|이다|。)"
 )
 _UNDECIDED = {"or", "oder", "ou", "或", "または", "/"}

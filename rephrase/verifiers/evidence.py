@@ -26,6 +26,7 @@ _VERB = r"(?:\b(?:is|are|was|be|equals?|becomes?|comes to)\b(?!['’])|[:：=])"
 _GAP = r"(?:[^\S\n]{1,4}(?:to|of|for|in|here|we|that|must|would|should|will|can|only|has|as|then|therefore|thus)\b[^.\n:：=?]{0,80}?)?"
 _ANSWER = re.compile(
     rf"\b(?:answers?|ans)\b[*_]{{0,3}}{_GAP}[^\S\n]{{0,8}}(?:\([^()\n]{{0,60}}\)[^\S\n]{{0,8}})?[*_]{{0,3}}{_VERB}"
+    r"|<answer>"
     # Chinese, Japanese, Korean, Thai
     r"|(?:答案|答え|正解|解答|答)(?:应该|應該)?(?:是|为|為|は|等于|选|選|[^\S\n]{0,4}[:：])"
     r"|(?:정답|답)(?:은|는|[^\S\n]{0,4}[:：])|คำตอบ(?:คือ|[^\S\n]{0,4}:)"
@@ -46,7 +47,7 @@ _FILLERS = re.compile(
     r"about|equal to|equals|given by|as follows|the following|also|is|are)\b)*+",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"\n|[.!?](?=[\s\"')\]*]|$)|[。！；;]|\s[-–—]\s(?=[A-Za-z]{2})")
+_SENTENCE_END = re.compile(r"\n|[.!?](?=[\s\"')\]*]|$)|[。！；;]|</|\s[-–—]\s(?=[A-Za-z]{2})")
 _REASON = re.compile(r"(?:,\s?|\s)(?:because|since|so|which|where|as|hence|thus|therefore|but)\b|です|でした|입니다|이다|이며|。")
 _NO_ANSWER = re.compile(
     r"(?:what|that|this|these|it|not|because|obtained|found|computed|calculated|correct|incorrect|wrong|right|based|below|above|shown|clear|"
