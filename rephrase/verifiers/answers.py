@@ -57,7 +57,7 @@ def _mentioned(text: str) -> str | None:
             return _right_side(content)
     if number is None or _IN_A_FORMULA.search(text[max(0, number.start() - 3) : number.start()]):
         return None
-    if _DENIED.search(re.split(r"[.!?]\s|\n", text[max(0, number.start() - _SENTENCE) : number.start()])[-1]):
+    if _DENIED.search(re.split(r"[.!?]\s|[\n\d]", text[max(0, number.start() - _SENTENCE) : number.start()])[-1]):
         return None
     return number[0].rstrip(",")
 
