@@ -23,7 +23,7 @@ from rephrase.recipes.template import fields_of
 from rephrase.records import Document, content_id, unit_interval
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
-from rephrase.verifiers.answers import final_answer, same_answer
+from rephrase.verifiers.answers import gold_answer, same_answer
 from rephrase.verifiers.kinds import code
 from rephrase.verifiers.programs import ProgramError, plain, run_program
 
@@ -91,7 +91,7 @@ class Programs(Step):
             return Parsed(error=f"parse:program:{error}")
         value = plain(result.value)
         expected = prompt.values["expected"]
-        if expected and not same_answer(value, final_answer(expected) or expected):
+        if expected and not same_answer(value, gold_answer(expected)):
             return Parsed(error="rejected:wrong", fields={"answer": value})
         steps = [[name, expression, plain(amount)] for name, expression, amount in result.lines]
         return Parsed(fields={"program": result.annotated, "value": value, "steps": steps})
@@ -176,7 +176,9 @@ def _wrong(expression: str, right: str, steps: Sequence[Sequence[str]]) -> Itera
 
 def _says(text: str, value: str) -> bool:
     """Whether a text states the value as a number of its own; a fraction may be rounded."""
-    top, _, bottom = value.partition("/")
-    forms = [value, *([f"{float(Fraction(int(top), int(bottom))):.2f}"] if bottom else [])]
+    forms = [value]
+    if "/" in value:
+        hundredths = round(abs(Fraction(value)) * 100)
+        forms.append(f"{'-' if value.startswith('-') else ''}{hundredths // 100}.{hundredths % 100:02}")
     plain_text = text.replace(",", "")
     return any(re.search(rf"(?<![\d.]){re.escape(form)}(?!\d|\.\d)", plain_text) for form in forms)

@@ -12,19 +12,13 @@ import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
-from rephrase.verifiers.answers import final_answer, same_answer
+from rephrase.verifiers.answers import final_answer, gold_answer, same_answer
+from rephrase.verifiers.choices import choice, gold_choice
 from rephrase.verifiers.programs import ProgramError, plain, run_program
 from rephrase.verifiers.sandbox import Limits, run_python
 
 Kind = Literal["answer", "choice", "python", "program", "command"]
 
-_LETTER = r"[A-J]"
-_CHOICES = (
-    re.compile(rf"\\boxed\s*\{{\s*(?:\\text\s*\{{)?\s*\(?({_LETTER})\b", re.IGNORECASE),
-    re.compile(rf"(?:answer|option|choice)\s*(?:is|:)?\s*:?\s*\**\s*\(?({_LETTER})\)?(?![a-z'])", re.IGNORECASE),
-    re.compile(rf"\(({_LETTER})\)"),
-    re.compile(rf"^\s*\**({_LETTER})\**(?:[.):]|\s*$)", re.MULTILINE),
-)
 _CODE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _REASON = 300
 
@@ -77,9 +71,9 @@ class Verifier:
         answer = self.extract(candidate)
         if answer is None:
             return Verdict(False, None, "no answer")
-        gold = self.extract(expected) if self.kind != "program" else final_answer(expected)
-        right = self.same(answer, gold or expected.strip())
-        return Verdict(right, answer, "" if right else f"{answer} is not {(gold or expected).strip()}"[:_REASON])
+        gold = (gold_choice(expected) if self.kind == "choice" else gold_answer(expected)) or expected.strip()
+        right = self.same(answer, gold)
+        return Verdict(right, answer, "" if right else f"{answer} is not {gold}"[:_REASON])
 
     def _ask_command(self, candidate: str, expected: str) -> Verdict:
         files = tempfile.TemporaryFile
@@ -109,14 +103,6 @@ class Verifier:
             stdout.seek(max(0, stdout.tell() - _REASON))
             lines = stdout.read().decode(errors="replace").strip().splitlines()
         return Verdict(code == 0, None, "" if code == 0 else (lines[-1] if lines else f"exit code {code}"))
-
-
-def choice(text: str) -> str | None:
-    """The letter that a text answers a multiple-choice question with: the last one that stands where an answer stands."""
-    for pattern in _CHOICES:
-        if letters := pattern.findall(text):
-            return str(letters[-1]).upper()
-    return None
 
 
 def code(text: str) -> str:

@@ -7,10 +7,12 @@ nothing else can happen; numbers are exact fractions, and powers are bounded.
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
 _MOST_LINES = 100
+_DECIMALS = 6  # that a number is written with, where they are all
 _MOST_BITS = 4096  # of a number's numerator and denominator
 
 
@@ -29,6 +31,13 @@ class Run:
 
 def run_program(source: str) -> Run:
     """Run a program. Raises `ProgramError` for whatever is not an assignment of arithmetic."""
+    try:
+        return _run(source)
+    except RecursionError as error:  # what is nested deep can be parsed and not walked
+        raise ProgramError("too_large") from error
+
+
+def _run(source: str) -> Run:
     try:
         body = ast.parse(source.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -69,8 +78,11 @@ def plain(value: Fraction) -> str:
     """A number as people write it: whole, as a decimal where that is short, or as a fraction."""
     if value.denominator == 1:
         return str(value.numerator)
-    decimal = f"{float(value):.6f}".rstrip("0")
-    return decimal if Fraction(decimal) == value else f"{value.numerator}/{value.denominator}"
+    millionths = value * 10**_DECIMALS
+    if millionths.denominator != 1:
+        return f"{value.numerator}/{value.denominator}"
+    whole, rest = divmod(abs(millionths.numerator), 10**_DECIMALS)
+    return f"{'-' if value < 0 else ''}{whole}.{rest:0{_DECIMALS}}".rstrip("0")
 
 
 def _value(node: ast.expr, names: dict[str, Fraction]) -> Fraction:
@@ -87,6 +99,8 @@ def _value(node: ast.expr, names: dict[str, Fraction]) -> Fraction:
 
 def _compute(node: ast.expr, names: dict[str, Fraction]) -> Fraction:  # noqa: PLR0911  # a case for each kind of node
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        if node.value in (math.inf, -math.inf):
+            raise ProgramError("too_large")  # 1e999
         return Fraction(str(node.value))
     if isinstance(node, ast.Name):
         if node.id not in names:

@@ -99,6 +99,9 @@ def test_programs_are_run_annotated_and_told_as_conversations(tokenizer):
         (PROGRAM.replace("boxes = 4", "boxes = 9 ** 9 ** 9"), "parse:program:expression"),
         (PROGRAM.replace("boxes = 4", "for boxes in (4,): pass"), "parse:program:statement"),
         (PROGRAM.replace("solution()", "solution(n)"), "parse:program:arguments"),
+        (PROGRAM.replace("boxes = 4", "boxes = " + "+".join("1" * 400)), "parse:program:too_large"),
+        (PROGRAM.replace("boxes = 4", "boxes = 1e999"), "parse:program:too_large"),
+        (PROGRAM.replace("boxes = 4", "boxes = 1e300 / 7"), "rejected:wrong"),
         (REFUSAL, "parse:program:syntax"),
         (cut(PROGRAM), "parse:truncated"),
     ],
@@ -107,6 +110,20 @@ def test_only_assignments_that_come_to_the_answer_pass(program, error, tokenizer
     played = play("tinygsm/mind", PROBLEM, {"program": program}, tokenizer)
     assert played.errors("program") == [error]
     assert played.prompts["conversation"] == []
+
+
+def test_the_right_answer_is_no_text_to_look_for_a_number_in(tokenizer):
+    half = Document("p", "Half of it?", metadata={"answer": r"\frac{1}{2}"})
+    played = play("tinygsm/mind", half, {"program": ["part = 2", "part = 1 / 2"], "conversation": TALK}, tokenizer, samples=2)
+    assert played.errors("program") == ["rejected:wrong"]
+    assert [fields["value"] for fields in played.fields("program") if fields.get("program")] == ["0.5"]
+
+
+def test_results_of_any_size_are_told(tokenizer):
+    large = Document("p", "How much?")
+    program = f"share = {10**320} / 3"
+    told = TALK.replace("12", f"{10**320}/3")
+    assert play("tinygsm/mind", large, {"program": program, "conversation": told}, tokenizer).texts("conversation") == [told] * 2
 
 
 def test_some_conversations_make_a_mistake_and_mend_it(tokenizer):
