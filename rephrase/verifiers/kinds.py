@@ -70,7 +70,7 @@ class Verifier:
         Raises `UserError` where this machine has no sandbox for kind `python`.
         """
         if self.kind == "python":
-            outcome = run_python(f"{code(candidate)}\n\n{expected}\n", Limits(seconds=self.seconds, memory_mib=self.memory_mib))
+            outcome = run_python(code(candidate), expected, Limits(seconds=self.seconds, memory_mib=self.memory_mib))
             return Verdict(outcome.passed, None, outcome.reason)
         if self.kind == "command":
             return self._ask_command(candidate, expected)

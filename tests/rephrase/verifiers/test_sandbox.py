@@ -18,7 +18,7 @@ LIMITS = Limits(seconds=4, cpu_seconds=2, memory_mib=256, output_bytes=1 << 20)
 
 @pytest.mark.parametrize("program", ["print(sum(range(10)))", "import json, math, re, random, datetime\nprint(math.pi)", "x = '\\x00'"])
 def test_programs_that_compute_pass(program):
-    outcome = run_python(program, LIMITS)
+    outcome = run_python(program, limits=LIMITS)
     assert outcome.passed, outcome.reason
 
 
@@ -64,7 +64,7 @@ def test_what_breaks_out_fails(name, tmp_path):
     secret.write_text("mine")
     before, started = secret.stat(), time.monotonic()
     limits = replace(LIMITS, seconds=30) if name == "infinite loop" else LIMITS  # on a busy machine processor time is slow to come
-    outcome = run_python(program.replace("FILE", repr(str(secret))), limits)
+    outcome = run_python(program.replace("FILE", repr(str(secret))), limits=limits)
     assert not outcome.passed
     assert reason in outcome.reason, outcome
     assert "mine" not in outcome.output
@@ -78,7 +78,7 @@ def test_what_breaks_out_fails(name, tmp_path):
 
 def test_nothing_of_our_environment_is_seen(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
-    outcome = run_python("import os; print(dict(os.environ))", LIMITS)
+    outcome = run_python("import os; print(dict(os.environ))", limits=LIMITS)
     assert outcome.passed
     assert "hidden" not in outcome.output
 
