@@ -10,8 +10,6 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from typing_extensions import Buffer, override
-
 from rephrase.verifiers.mirrors import plain
 from rephrase.verifiers.peers import Peer
 
@@ -143,12 +141,10 @@ class _Printed(io.RawIOBase):
         self._peer = peer
         self.waiting = bytearray()
 
-    @override
     def writable(self) -> bool:
         return True
 
-    @override
-    def write(self, data: Buffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         self.waiting += (text := bytes(data))
         if len(self.waiting) > _PRINTED_AT_ONCE:
             self.hand_over()
@@ -168,7 +164,6 @@ class _Typed(io.RawIOBase):
         self._peer = peer
         self._left = b""
 
-    @override
     def readable(self) -> bool:
         return True
 

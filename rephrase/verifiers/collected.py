@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import json
+import os
 import sys
 import types
 from collections.abc import Iterable
@@ -113,11 +113,22 @@ def run_pytest(module: types.ModuleType) -> int:
                 self.failure = self.failure or str(getattr(report.longrepr, "reprcrash", report.longrepr)).strip()
 
     plugin = Plugin()
-    options = ["-q", "-c/dev/null", "--rootdir=/", "--noconftest", "-pno:cacheprovider", "--capture=sys", "--assert=plain", "--import-mode=importlib"]
+    options = [
+        "-q",
+        "-c/dev/null",
+        f"--rootdir={os.path.dirname(io.__file__)}",
+        f"--confcutdir={os.path.dirname(io.__file__)}",
+        "--noconftest",
+        "-pno:cacheprovider",
+        "-pno:logging",
+        "--capture=sys",
+        "--assert=plain",
+        "--import-mode=importlib",
+    ]
     before = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = io.StringIO()
     try:
-        status = pytest.main([*options, inspect.__file__], plugins=[plugin])
+        status = pytest.main([*options, io.__file__], plugins=[plugin])
         report = sys.stdout.getvalue()
     finally:
         sys.stdout, sys.stderr = before
@@ -139,6 +150,8 @@ def _run_case(case: type) -> int:
 
 
 def _run_function(function: Any, *first: object) -> int:
+    import inspect
+
     if len(inspect.signature(function).parameters) > len(first):
         raise TestsFailed(f"{function.__name__} takes arguments: fixtures are known where the tests import pytest")
     function(*first)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rephrase.verifiers.answers import final_answer, same_answer
+from rephrase.verifiers.blocks import code
 from rephrase.verifiers.programs import ProgramError, plain, run_program
 from rephrase.verifiers.sandbox import Limits, run_python
 
@@ -25,7 +26,6 @@ _CHOICES = (
     re.compile(rf"\(({_LETTER})\)"),
     re.compile(rf"^\s*\**({_LETTER})\**(?:[.):]|\s*$)", re.MULTILINE),
 )
-_CODE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _REASON = 300
 
 
@@ -117,9 +117,3 @@ def choice(text: str) -> str | None:
         if letters := pattern.findall(text):
             return str(letters[-1]).upper()
     return None
-
-
-def code(text: str) -> str:
-    """The program in a text: its last code block, or all of it."""
-    blocks = _CODE.findall(text)
-    return str(blocks[-1]) if blocks else text

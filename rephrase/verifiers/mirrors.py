@@ -10,10 +10,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import make_dataclass
 from typing import Any, Protocol
-
-from typing_extensions import Self, override
 
 from rephrase.verifiers.values import STANDARD
 
@@ -26,7 +23,7 @@ _ARITHMETIC = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift 
 _BESIDE = ["lt", "le", "gt", "ge", *(f"{side}{name}" for name in _ARITHMETIC for side in ("", "r", "i"))]
 SPECIALS = [f"__{name}__" for name in (*_ALONE, *_BESIDE, "eq", "contains", "await", "get")]
 _PLAIN = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_PROTOCOLS = "__array"  # by which NumPy has an object compute and compare
 
 
 class Asked(Protocol):
@@ -49,7 +46,7 @@ class Mirror(type):
 
     __peer__: Asked
 
-    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> Self:
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> Mirror:
         """A class statement here whose base is there: made on both sides, its functions stay here."""
         peers = [base.__peer__ for base in bases if isinstance(base, Mirror) and hasattr(base, "__peer__")]
         if not peers:
@@ -67,6 +64,8 @@ class Mirror(type):
         body: dict[str, Any] = {name: _special(name, plain=description["plain"]) for name in specials - {"__await__", "__get__"}}
         body |= {name: _method(name) for name in description["methods"]}
         body |= {"__peer__": peer, "__module__": description["module"], "__doc__": description["doc"]}
+        if "__call__" in specials:
+            body |= {"__call__": _call, "__signature__": property(_signature)}
         if "__eq__" in specials and "__hash__" not in specials:
             body["__hash__"] = None
         if "__get__" in specials and "__call__" in specials:
@@ -74,6 +73,8 @@ class Mirror(type):
         if description["awaitable"]:
             body |= {"__await__": _wait, "send": _send, "throw": _throw, "close": lambda _: None}
         if description["fields"]:
+            from dataclasses import make_dataclass
+
             body["__dataclass_fields__"] = make_dataclass("Fields", description["fields"]).__dataclass_fields__  # type: ignore[attr-defined]
         bases = tuple(base for base in description["bases"] if isinstance(base, type))
         for some in ((*bases, Mirrored), (Mirrored, *bases), (Mirrored, *[base for base in bases if issubclass(base, BaseException)][:1])):
@@ -83,16 +84,14 @@ class Mirror(type):
                 continue
         return type.__new__(cls, description["name"], (Mirrored,), body)
 
-    @override
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls.__peer__.request("call", cls, args, kwargs)
 
     def __getattr__(cls, name: str) -> Any:
-        if name == "__peer__":
+        if name == "__peer__" or name.startswith(_PROTOCOLS):
             raise AttributeError(name)
         return cls.__peer__.get(cls, name)
 
-    @override
     def __setattr__(cls, name: str, value: Any) -> None:
         cls.__peer__.request("set", cls, name, value)
 
@@ -113,21 +112,20 @@ class Mirrored(metaclass=Mirror):
     """An object of the other side."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith(_PROTOCOLS):
+            raise AttributeError(name)
         return type(self).__peer__.get(self, name)
 
-    @override
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("__") and isinstance(self, BaseException) and hasattr(BaseException, name):
             object.__setattr__(self, name, value)  # of how it was raised here
         else:
             type(self).__peer__.request("set", self, name, value)
 
-    @override
     def __delattr__(self, name: str) -> None:
         type(self).__peer__.request("delete", self, name)
 
     @property
-    @override
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         return dict(type(self).__peer__.get(self, "__dict__"))
 
@@ -192,6 +190,30 @@ def _throw(self: Mirrored, error: BaseException, *_: object) -> None:
     raise error
 
 
+def _call(self: Mirrored, /, *args: Any, **kwargs: Any) -> Any:
+    return type(self).__peer__.request("call", self, args, kwargs)
+
+
+def signature(function: Any) -> list[tuple[str, int, bool, Any]]:
+    """The parameters of a function: name, kind, whether it has a default, and that."""
+    import inspect
+
+    parameters = inspect.signature(function).parameters.values()
+    return [
+        (one.name, int(one.kind), one.default is not one.empty, None if one.default is one.empty else one.default) for one in parameters
+    ]
+
+
+def _signature(self: Mirrored) -> Any:
+    import inspect
+
+    parameters = type(self).__peer__.request("signature", self)
+    kinds, empty = list(inspect._ParameterKind), inspect.Parameter.empty
+    return inspect.Signature(
+        [inspect.Parameter(name, kinds[kind], default=value if has else empty) for name, kind, has, value in parameters]
+    )
+
+
 def _method(name: str) -> Callable[..., Any]:
     def method(self: Mirrored, /, *args: Any, **kwargs: Any) -> Any:
         owner = next(kind for kind in type(self).__mro__ if vars(kind).get(name) is method)
@@ -223,13 +245,15 @@ def _special(name: str, *, plain: bool) -> Callable[..., Any]:
     def equal(self: Mirrored, other: Any) -> Any:
         peer = type(self).__peer__
         answer = ask_beside(self, other)
+        answer = bool(answer) if isinstance(answer, Mirrored) else answer
         if peer.trusted is not None and answer is True and any(_says_equal(self, another) for another in _others(other)):
             return False
         return answer
 
     def _says_equal(self: Mirrored, other: Any) -> bool:
         try:
-            return ask_beside(self, other) is True
+            answer = ask_beside(self, other)
+            return answer is True or (isinstance(answer, Mirrored) and bool(answer))
         except Exception:  # noqa: BLE001  # it compares with nothing of that kind
             return False
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from rephrase.verifiers.mirrors import Mirror, describe
+from rephrase.verifiers.mirrors import Mirror, describe, signature
 from rephrase.verifiers.values import Containers, Values, dump, find_standard, is_container, load, standard_class
 
 _MOST_BYTES = 64 << 20  # of a message
@@ -32,7 +32,7 @@ class Peer:
         operations: dict[str, Callable[..., Any]] | None = None,
         trusted: Callable[[Mirror], bool] | None = None,
     ) -> None:
-        self.operations = {"describe": lambda number: describe(self._ours[number]), **(operations or {})}
+        self.operations = {"describe": lambda number: describe(self._ours[number]), "signature": signature, **(operations or {})}
         self.trusted = trusted
         self.lost = lost
         self.hand_over: Callable[[], None] = lambda: None  # what this side has to say first
@@ -48,8 +48,9 @@ class Peer:
     def request(self, operation: str, *arguments: Any) -> Any:
         """Have the other side do something, and serve what it asks for meanwhile. Raises what that raises."""
         with self._lock:
-            self.hand_over()
-            self._write_back()
+            if operation != "printed":
+                self.hand_over()
+                self._write_back()
             containers = Containers()
             self._send({"do": operation, "with": [self._values.encode(value, containers) for value in arguments]})
             while "do" in (message := self._receive()):

@@ -23,7 +23,9 @@ from typing import IO
 from rephrase.errors import UserError
 
 _ROOT = str(Path(__file__).parents[2])
-_CHILD = "import sys; sys.path.insert(0, sys.argv[1]); from rephrase.verifiers.sandbox_child import main; del sys.path[0]; main(sys.argv[2:])"
+_CHILD = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from rephrase.verifiers.sandbox_child import main; del sys.path[0]; main(sys.argv[2:])"
+)
 _CHUNK = 1 << 16
 
 

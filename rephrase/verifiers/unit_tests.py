@@ -44,6 +44,8 @@ def run_tests(tests: str, reading: int, writing: int, lost: Callable[[str], NoRe
         return
     tree = _parsed(tests)
     words, own = set(_WORD.findall(tests)), set(_bound(tree)) if tree else set()
+    if "testmod" in words:
+        words |= {name for name, _, _ in names}
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = sys.modules["solution"] = module
     functions = _take(peer, vars(module), names, words, own)
@@ -88,9 +90,7 @@ def _bound(tree: ast.Module) -> Iterator[str]:
             yield from (one.id for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name))
 
 
-def _take(
-    peer: Peer, namespace: dict[str, Any], names: list[tuple[str, str, bool]], words: set[str], own: set[str]
-) -> dict[str, Any]:
+def _take(peer: Peer, namespace: dict[str, Any], names: list[tuple[str, str, bool]], words: set[str], own: set[str]) -> dict[str, Any]:
     """Put what the tests use of the program into their namespace. Returns the functions and classes that the program defines."""
     tested = {name for name, kind, _ in names if kind in ("function", "class") and name in words - own - _TOOLS}
     defined = {}

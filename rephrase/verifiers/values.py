@@ -14,21 +14,18 @@ import fractions
 import json
 import operator
 import sys
-import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
 _SCALARS = (type(None), bool, int, float, str)
-_CONTAINERS: dict[str, type] = {
-    kind.__name__: kind for kind in (list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter)
-}
+_CONTAINERS: dict[str, type] = {kind.__name__: kind for kind in (list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter)}
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 _VIEWS = {"dict_keys": type({}.keys()), "dict_values": type({}.values()), "dict_items": type({}.items())}
 _REBUILT: dict[str, type] = {  # immutable, and made again by a call with plain arguments
     kind.__name__: kind
     for kind in (
-        *(complex, range, slice, decimal.Decimal, fractions.Fraction, uuid.UUID),
+        *(complex, range, slice, decimal.Decimal, fractions.Fraction),
         *(datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone),
     )
 }
@@ -228,7 +225,7 @@ def _arguments(value: Any) -> list[Any]:
         return [value.real, value.imag]
     if isinstance(value, fractions.Fraction):
         return [value.numerator, value.denominator]
-    if isinstance(value, (decimal.Decimal, uuid.UUID)):
+    if isinstance(value, decimal.Decimal):
         return [str(value)]
     return list(value.__reduce__()[1]) if not isinstance(value, datetime.timezone) else list(value.__getinitargs__())  # type: ignore[attr-defined]
 
