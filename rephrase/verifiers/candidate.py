@@ -23,7 +23,7 @@ class Candidate:
     def __init__(self, source: str, reading: int, writing: int) -> None:
         self._source = source
         self._module = types.ModuleType(_SOLUTION)
-        operations = (self.load, self.take, self.play, call, method, special, item, get, set_, delete, restore, subclass, run)
+        operations = (self.load, self.take, self.play, call, special, item, get, set_, delete, restore, subclass, run)
         self.peer = Peer(reading, writing, _leave, {operation.__name__.strip("_"): operation for operation in operations})
         self.peer.operations["plain"] = plain
         _talk_by(self.peer)
@@ -64,11 +64,6 @@ class Candidate:
 def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call something."""
     return function(*args, **kwargs)
-
-
-def method(owner: Any, name: str, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a method of a class, as found by that class."""
-    return getattr(owner, name)(instance, *args, **kwargs)
 
 
 def special(owner: Any, name: str, args: tuple[Any, ...]) -> Any:

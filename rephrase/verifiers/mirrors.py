@@ -17,11 +17,11 @@ from rephrase.verifiers.values import STANDARD
 # What an operation on one object asks, and what it asks with a value beside it.
 _ALONE = """
     len length_hint iter next getitem setitem delitem reversed call bool int float complex index str repr format hash bytes fspath
-    abs neg pos invert round trunc floor ceil enter exit aenter aexit aiter anext copy deepcopy
+    abs neg pos invert round trunc floor ceil enter exit aenter aexit aiter anext
 """.split()
 _ARITHMETIC = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
 _BESIDE = ["lt", "le", "gt", "ge", *(f"{side}{name}" for name in _ARITHMETIC for side in ("", "r", "i"))]
-SPECIALS = [f"__{name}__" for name in (*_ALONE, *_BESIDE, "eq", "contains", "await", "get")]
+SPECIALS = [f"__{name}__" for name in (*_ALONE, *_BESIDE, "copy", "deepcopy", "eq", "contains", "await", "get")]
 _PLAIN = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 _PROTOCOLS = "__array"  # by which NumPy has an object compute and compare
 
@@ -62,7 +62,7 @@ class Mirror(type):
         """The mirror of a class that `describe` told of."""
         specials = set(description["specials"]) & set(SPECIALS)
         body: dict[str, Any] = {name: _special(name, plain=description["plain"]) for name in specials - {"__await__", "__get__"}}
-        body |= {name: _method(name) for name in description["methods"]}
+        body |= {name: function for name, function in description["methods"].items() if name == "__init__" or not name.startswith("__")}
         body |= {"__peer__": peer, "__module__": description["module"], "__doc__": description["doc"]}
         if "__call__" in specials:
             body |= {"__call__": _call, "__signature__": property(_signature)}
@@ -71,18 +71,17 @@ class Mirror(type):
         if "__get__" in specials and "__call__" in specials:
             body |= {"__get__": _bind, "__doc__": property(lambda self: peer.request("get", self, "__doc__"))}
         if description["awaitable"]:
-            body |= {"__await__": _wait, "send": _send, "throw": _throw, "close": lambda _: None}
+            body["__await__"] = _wait
         if description["fields"]:
             from dataclasses import make_dataclass
 
             body["__dataclass_fields__"] = make_dataclass("Fields", description["fields"]).__dataclass_fields__  # type: ignore[attr-defined]
-        bases = tuple(base for base in description["bases"] if isinstance(base, type))
-        for some in ((*bases, Mirrored), (Mirrored, *bases), (Mirrored, *[base for base in bases if issubclass(base, BaseException)][:1])):
-            try:
-                return type.__new__(cls, description["name"], some, body)
-            except TypeError:  # an order of bases that Python does not take
-                continue
-        return type.__new__(cls, description["name"], (Mirrored,), body)
+        bases = tuple(base for base in description["bases"] if isinstance(base, Mirror) or issubclass(base, BaseException))
+        mixed = bases if any(isinstance(base, Mirror) for base in bases) else (Mirrored, *bases)
+        try:
+            return type.__new__(cls, description["name"], mixed, body)
+        except TypeError:  # an order of bases that Python does not take without those that have no mirrors
+            return type.__new__(cls, description["name"], (Mirrored, *[base for base in bases if not isinstance(base, Mirror)][:1]), body)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls.__peer__.request("call", cls, args, kwargs)
@@ -94,6 +93,8 @@ class Mirror(type):
 
     def __setattr__(cls, name: str, value: Any) -> None:
         cls.__peer__.request("set", cls, name, value)
+        if name in vars(cls):
+            type.__setattr__(cls, name, value)
 
     def __iter__(cls) -> Iterator[Any]:
         return iter(cls.__peer__.request("special", cls, "__iter__", ()))
@@ -125,6 +126,12 @@ class Mirrored(metaclass=Mirror):
     def __delattr__(self, name: str) -> None:
         type(self).__peer__.request("delete", self, name)
 
+    def __copy__(self) -> Any:
+        return type(self).__peer__.request("special", self, "__copy__", ())
+
+    def __deepcopy__(self, _: object) -> Any:
+        return type(self).__peer__.request("special", self, "__deepcopy__", ())
+
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         return dict(type(self).__peer__.get(self, "__dict__"))
@@ -138,14 +145,14 @@ def describe(kind: type) -> dict[str, Any]:
     """What the other side must know of a class to make a mirror of it."""
     bases = [base for base in kind.__bases__ if issubclass(base, BaseException) or not _standard(base)]
     fields = getattr(kind, "__dataclass_fields__", {})
-    methods = [] if _standard(kind) else [name for name, value in vars(kind).items() if type(value) is types.FunctionType]
+    methods = {} if _standard(kind) else {name: value for name, value in vars(kind).items() if type(value) is types.FunctionType}
     return {
         "name": kind.__name__,
         "module": str(kind.__module__),
         "doc": kind.__doc__ if type(kind.__doc__) is str else None,
         "bases": bases,
         "specials": [name for name in SPECIALS if _has(kind, name)],
-        "methods": [name for name in methods if name == "__init__" or not name.startswith("__")],
+        "methods": {name: value for name, value in methods.items() if name == "__init__" or not name.startswith("__")},
         "fields": [str(name) for name in fields] if type(fields) is dict else [],
         "plain": issubclass(kind, _PLAIN),
         "awaitable": hasattr(kind, "__await__"),
@@ -182,12 +189,32 @@ def _wait(self: Mirrored) -> Iterator[Any]:
     yield
 
 
-def _send(self: Mirrored, _: object) -> None:
-    raise StopIteration(type(self).__peer__.request("run", self))
+def in_form(mirror: Any) -> Any:
+    """A mirror of a generator or coroutine as one of this side, which gives what that gives."""
+    form = type(mirror).__name__ if type(mirror).__module__ == "builtins" else ""
+    if form == "generator":
+        return _generate(mirror)
+    return _await(mirror) if form == "coroutine" else mirror
 
 
-def _throw(self: Mirrored, error: BaseException, *_: object) -> None:
-    raise error
+def _generate(mirror: Any) -> Any:
+    step, argument = "send", None
+    while True:
+        try:
+            item = getattr(mirror, step)(argument)
+        except StopIteration as end:
+            return end.value
+        try:
+            step, argument = "send", (yield item)
+        except GeneratorExit:
+            mirror.close()
+            raise
+        except BaseException as error:  # noqa: BLE001  # thrown into this generator, and so into that one
+            step, argument = "throw", error
+
+
+async def _await(mirror: Any) -> Any:
+    return await mirror
 
 
 def _call(self: Mirrored, /, *args: Any, **kwargs: Any) -> Any:
@@ -212,14 +239,6 @@ def _signature(self: Mirrored) -> Any:
     return inspect.Signature(
         [inspect.Parameter(name, kinds[kind], default=value if has else empty) for name, kind, has, value in parameters]
     )
-
-
-def _method(name: str) -> Callable[..., Any]:
-    def method(self: Mirrored, /, *args: Any, **kwargs: Any) -> Any:
-        owner = next(kind for kind in type(self).__mro__ if vars(kind).get(name) is method)
-        return type(self).__peer__.request("method", owner, name, self, args, kwargs)
-
-    return method
 
 
 def _special(name: str, *, plain: bool) -> Callable[..., Any]:

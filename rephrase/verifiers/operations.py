@@ -17,7 +17,7 @@ _CLOSED = (
     *(type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.GeneratorType),
     *(types.CoroutineType, types.AsyncGeneratorType, types.FrameType, types.TracebackType, types.CodeType),
 )
-_OPEN = ("__name__", "__qualname__", "__doc__", "__module__")
+_OPEN = ("__name__", "__qualname__", "__doc__", "__module__", "send", "throw", "close")
 
 
 def serving(lost: Callable[[str], NoReturn], most_printed: int) -> dict[str, Callable[..., Any]]:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from rephrase.verifiers.mirrors import Mirror, describe, signature
+from rephrase.verifiers.mirrors import Mirror, describe, in_form, signature
 from rephrase.verifiers.values import Containers, Values, dump, find_standard, is_container, load, standard_class
 
 _MOST_BYTES = 64 << 20  # of a message
@@ -43,6 +43,7 @@ class Peer:
         self._numbers: dict[int, int] = {}
         self._mirrors: dict[int, Any] = {}  # what we have mirrors of, by the other side's number
         self._mirrored: dict[int, int] = {}
+        self._asked: list[Any] = []  # mirrors stay, as they are known by their identity
         self._read: deque[tuple[Any, str, Any, Any]] = deque(maxlen=_WRITTEN_BACK)  # attributes: owner, name, value, how it was
 
     def request(self, operation: str, *arguments: Any) -> Any:
@@ -163,7 +164,9 @@ class Peer:
         mirror = kind.__new__(kind)
         if isinstance(mirror, BaseException):
             object.__setattr__(mirror, "args", tuple(self._values.decode(part, containers) for part in rest[1]))
-        return self._keep(number, mirror)
+        self._keep(number, mirror)
+        self._asked.append(mirror)
+        return self._keep(number, in_form(mirror))
 
     def _export(self, value: Any) -> int:
         if id(value) not in self._numbers:

@@ -23,7 +23,7 @@ from rephrase.verifiers.peers import Peer
 
 _WORD = re.compile(r"[^\W\d]\w*")
 # Names that the tests do not take from the program, though it has them, unless nothing else of it is tested.
-_TOOLS = frozenset(dir(builtins)) | sys.stdlib_module_names | {"isclose"}
+_TOOLS = frozenset(dir(builtins)) | sys.stdlib_module_names | {"isclose", "np", "numpy", "pd", "pandas", "pytest"}
 
 
 def run_tests(tests: str, reading: int, writing: int, lost: Callable[[str], NoReturn], most_printed: int) -> None:
@@ -38,6 +38,7 @@ def run_tests(tests: str, reading: int, writing: int, lost: Callable[[str], NoRe
             collected.compare(peer, given, expected)
         return
     left, names = peer.request("load", "solution" if tests else "__main__")
+    names = [name for name in names if not name[0].startswith("__")]
     if not tests:
         if left:
             raise collected.TestsFailed(f"{left} before its last line")
