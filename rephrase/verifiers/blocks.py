@@ -34,7 +34,8 @@ def code(text: str) -> str:
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
     """Language and content of each code block. One that is not closed goes to the end."""
-    fence, language, lines = "", "", []
+    fence, language = "", ""
+    lines: list[str] = []
     for line in text.splitlines():
         if not fence:
             start, fence = max((line.rfind(one), one) for one in _FENCES)

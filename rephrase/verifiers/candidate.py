@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from rephrase.verifiers.mirrors import plain
+from rephrase.verifiers.descriptions import plain
 from rephrase.verifiers.peers import Peer
 
 _SOLUTION = "solution"

@@ -13,12 +13,12 @@ from typing import Any
 from rephrase.verifiers.peers import Peer
 
 
-class TestsFailed(Exception):
+class TestsFailed(Exception):  # noqa: N818  # what it says is how tests end, not an error
     """The tests do not pass, or check nothing. The message says why."""
 
 
 def pairs(tests: str) -> list[tuple[str, str]]:
-    """What programs read and print, if the tests are such pairs as JSON: `{"inputs": […], "outputs": […]}` or a list of inputs and outputs."""
+    """What programs read and print, where the tests are that as JSON: `{"inputs": […], "outputs": […]}`, or a list."""
     try:
         told = json.loads(tests)
     except (ValueError, RecursionError):
@@ -31,7 +31,7 @@ def pairs(tests: str) -> list[tuple[str, str]]:
 
 
 def compare(peer: Peer, given: str, expected: str) -> None:
-    """Run the program on an input. Raises `TestsFailed` if it prints something else than is expected; space at the ends of lines is no matter."""
+    """Run the program on an input. Raises `TestsFailed` if it prints something else than expected, but for space at the ends of lines."""
     before = sys.stdin, sys.stdout
     sys.stdin, sys.stdout = io.StringIO(given), io.StringIO()
     try:
@@ -51,7 +51,7 @@ def keep_unittest_from_leaving(module: types.ModuleType) -> None:
         suite = unittest.defaultTestLoader.loadTestsFromModule(module)
         return types.SimpleNamespace(result=unittest.TextTestRunner(io.StringIO()).run(suite))
 
-    unittest.main = main  # type: ignore[misc, assignment]
+    unittest.main = main  # type: ignore[assignment]
 
 
 def run_doctests(module: types.ModuleType, text: str, functions: dict[str, Any]) -> int:

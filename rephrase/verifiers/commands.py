@@ -64,7 +64,7 @@ def ask_command(command: str, candidate: str, expected: str, seconds: float) -> 
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, str]:
-    """Wait for the end, which is that of the command and not of what it leaves behind. Returns the end of the output, and why it was stopped."""
+    """Wait until the command ends, not what it leaves behind. Returns the end of the output, and why it was stopped."""
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     end, size = b"", 0

@@ -1,28 +1,22 @@
 """Objects of another process as objects of this one: each attribute, call and operator is asked for over there.
 
-Whether two things are equal is what verdicts are made of, so a mirrored object is not simply believed. Where `Peer.trusted` does not name its
-class, it equals a value of this side only as the plain data it is (a named tuple is a tuple), and no operator shows it that value. And what
-says that it equals something is asked about other things too: who says yes to all of them is equal to none.
+Whether two things are equal is what verdicts are made of, so a mirrored object is not simply believed. Where `Peer.trusted` does not know
+its class, it equals a value of this side only as the plain data it is (a named tuple is a tuple), and no operator shows it that value.
+What says that it equals something is asked about other things too: who says yes to those equals nothing.
 """
 
 from __future__ import annotations
 
-import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
-from rephrase.verifiers.values import STANDARD
-
-# What an operation on one object asks, and what it asks with a value beside it.
-_ALONE = """
-    len length_hint iter next getitem setitem delitem reversed call bool int float complex index str repr format hash bytes fspath
-    abs neg pos invert round trunc floor ceil enter exit aenter aexit aiter anext
-""".split()
-_ARITHMETIC = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
-_BESIDE = ["lt", "le", "gt", "ge", *(f"{side}{name}" for name in _ARITHMETIC for side in ("", "r", "i"))]
-SPECIALS = [f"__{name}__" for name in (*_ALONE, *_BESIDE, "copy", "deepcopy", "eq", "contains", "await", "get")]
-_PLAIN = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
+# What an operation asks of one object, and what it asks with a value beside it.
+_ALONE = """len length_hint iter next getitem setitem delitem reversed call bool int float complex index str repr format hash bytes fspath
+    abs neg pos invert round trunc floor ceil enter exit aenter aexit aiter anext"""
+_ARITHMETIC = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or"
+_BESIDE = frozenset(["lt", "le", "gt", "ge", *(f"{side}{name}" for name in _ARITHMETIC.split() for side in ("", "r", "i"))])
+SPECIALS = [f"__{name}__" for name in (*_ALONE.split(), *sorted(_BESIDE), "copy", "deepcopy", "eq", "contains", "await", "get")]
 _PROTOCOLS = "__array"  # by which NumPy has an object compute and compare
 
 
@@ -84,6 +78,7 @@ class Mirror(type):
             return type.__new__(cls, description["name"], (Mirrored, *[base for base in bases if not isinstance(base, Mirror)][:1]), body)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make an object over there."""
         return cls.__peer__.request("call", cls, args, kwargs)
 
     def __getattr__(cls, name: str) -> Any:
@@ -141,52 +136,14 @@ class Stranger:
     """What nothing equals."""
 
 
-def describe(kind: type) -> dict[str, Any]:
-    """What the other side must know of a class to make a mirror of it."""
-    bases = [base for base in kind.__bases__ if issubclass(base, BaseException) or not _standard(base)]
-    fields = getattr(kind, "__dataclass_fields__", {})
-    methods = {} if _standard(kind) else {name: value for name, value in vars(kind).items() if type(value) is types.FunctionType}
-    return {
-        "name": kind.__name__,
-        "module": str(kind.__module__),
-        "doc": kind.__doc__ if type(kind.__doc__) is str else None,
-        "bases": bases,
-        "specials": [name for name in SPECIALS if _has(kind, name)],
-        "methods": {name: value for name, value in methods.items() if name == "__init__" or not name.startswith("__")},
-        "fields": [str(name) for name in fields] if type(fields) is dict else [],
-        "plain": issubclass(kind, _PLAIN),
-        "awaitable": hasattr(kind, "__await__"),
-    }
-
-
-def plain(value: Any) -> Any:
-    """The plain data that an object of a derived class holds, whatever that class says."""
-    kind = next(kind for kind in _PLAIN if isinstance(value, kind))
-    if kind in (int, float, complex):
-        return kind.__add__(value, kind())  # type: ignore[attr-defined]
-    if kind in (str, bytes):
-        return kind.__getitem__(value, slice(None))  # type: ignore[attr-defined]
-    return kind(dict.items(value) if kind is dict else kind.__iter__(value))  # type: ignore[attr-defined]
-
-
-def _standard(kind: type) -> bool:
-    return str(kind.__module__).partition(".")[0] in STANDARD - {"__main__"} and kind.__module__ in sys.modules
-
-
-def _has(kind: type, name: str) -> bool:
-    """Whether a class says something of its own about an operator: not what every object or standard exception says."""
-    owner = next((one for one in kind.__mro__ if name in vars(one)), object)
-    return vars(owner).get(name) is not None and owner is not object and not (_standard(owner) and issubclass(owner, BaseException))
-
-
-def _bind(self: Mirrored, owner: Any, kind: type | None = None) -> Any:
+def _bind(self: Any, owner: Any, _: type | None = None) -> Any:
     return self if owner is None else types.MethodType(self, owner)
 
 
-def _wait(self: Mirrored) -> Iterator[Any]:
+def _wait(self: Mirrored) -> Generator[Any, Any, Any]:
     """A coroutine there runs to its end at once."""
+    yield from ()
     return type(self).__peer__.request("run", self)
-    yield
 
 
 def in_form(mirror: Any) -> Any:
@@ -221,28 +178,18 @@ def _call(self: Mirrored, /, *args: Any, **kwargs: Any) -> Any:
     return type(self).__peer__.request("call", self, args, kwargs)
 
 
-def signature(function: Any) -> list[tuple[str, int, bool, Any]]:
-    """The parameters of a function: name, kind, whether it has a default, and that."""
-    import inspect
-
-    parameters = inspect.signature(function).parameters.values()
-    return [
-        (one.name, int(one.kind), one.default is not one.empty, None if one.default is one.empty else one.default) for one in parameters
-    ]
-
-
 def _signature(self: Mirrored) -> Any:
     import inspect
 
     parameters = type(self).__peer__.request("signature", self)
-    kinds, empty = list(inspect._ParameterKind), inspect.Parameter.empty
-    return inspect.Signature(
-        [inspect.Parameter(name, kinds[kind], default=value if has else empty) for name, kind, has, value in parameters]
-    )
+    kind_of: Any = type(inspect.Parameter.KEYWORD_ONLY)
+    empty = inspect.Parameter.empty
+    made = [inspect.Parameter(name, kind_of(kind), default=value if has else empty) for name, kind, has, value in parameters]
+    return inspect.Signature(made)
 
 
 def _special(name: str, *, plain: bool) -> Callable[..., Any]:
-    beside = name.strip("_") in _BESIDE
+    beside = name.strip("_") in _BESIDE or name == "__contains__"
 
     def ask(self: Mirrored, *others: Any) -> Any:
         return type(self).__peer__.request("special", self, name, others)
@@ -252,7 +199,7 @@ def _special(name: str, *, plain: bool) -> Callable[..., Any]:
         if plain:
             return getattr(type(self).__peer__.request("plain", self), name, lambda *_: NotImplemented)(other, *rest)
         if name == "__contains__":
-            return any(item is other or item == other for item in self)  # type: ignore[attr-defined]
+            return any(item is other or item == other for item in iter(self))
         return NotImplemented
 
     def ask_beside(self: Mirrored, other: Any, *rest: Any) -> Any:
@@ -276,7 +223,7 @@ def _special(name: str, *, plain: bool) -> Callable[..., Any]:
         except Exception:  # noqa: BLE001  # it compares with nothing of that kind
             return False
 
-    return equal if name == "__eq__" else ask_beside if beside or name == "__contains__" else ask
+    return equal if name == "__eq__" else ask_beside if beside else ask
 
 
 def _others(value: Any) -> Iterator[Any]:
@@ -286,6 +233,6 @@ def _others(value: Any) -> Iterator[Any]:
         yield -value - 1.5
         yield value + 1 if value + 1 != value else 0
     elif isinstance(value, (str, bytes, list, tuple)):
-        yield value + value if value else [None] if isinstance(value, list) else "?"  # type: ignore[operator]
+        yield [*value, *value, None] if isinstance(value, list) else value * 2 if value else "?"
     elif type(value) in (dict, set, frozenset):
         yield {*value, "another"} if type(value) is not dict else {**value, "another": None}

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from rephrase.verifiers.mirrors import Mirror, describe, in_form, signature
+from rephrase.verifiers.descriptions import describe, signature
+from rephrase.verifiers.mirrors import Mirror, in_form
 from rephrase.verifiers.values import Containers, Values, dump, find_standard, is_container, load, standard_class
 
 _MOST_BYTES = 64 << 20  # of a message
@@ -19,7 +20,7 @@ _WRITTEN_BACK = 8  # containers that are attributes and were read last
 
 
 class Peer:
-    """This side of the pair. `operations` are what the other side may ask for by name; `lost` is called when it is gone or talks nonsense.
+    """One side of the pair. `operations` are what the other side may ask for by name; `lost` is called when it is gone or talks nonsense.
 
     `trusted`: whether a mirrored class decides how its objects compare and compute with values of this side; None: they all do.
     """
@@ -99,6 +100,7 @@ class Peer:
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
             self.lost(f"a request that is none: {error}")
         before = containers.snapshot()
+        result: Any
         raised = False
         try:
             result = operation(*arguments)

@@ -1,8 +1,8 @@
-"""The inside of the sandbox: two processes, of which one runs the program and the other its tests. Standard library only.
+"""The inside of the sandbox: two processes, of which one runs the program and the other its tests.
 
-Run by `sandbox.py` with CPU_SECONDS, MEMORY_MIB, MOST_OUTPUT, PARENT and the descriptors of two pipes, or with `--check` to see whether this
-machine can do it. The program comes by stdin and goes to a fork, which has nothing else. The tests come by the first pipe, after the fork;
-the verdict goes to the second one, from the process of the tests, which the program cannot reach but by answering its questions.
+Run by `sandbox.py` with CPU_SECONDS, MEMORY_MIB, MOST_OUTPUT, PARENT and the descriptors of two pipes, or with `--check` to see whether
+this machine can do it. The program comes by stdin and goes to a fork, which has nothing else. The tests come by the first pipe, after the
+fork; the verdict goes to the second one, from the process of the tests, which the program cannot reach but by answering its questions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The side of the tests: they run with their own builtins and modules, and with mirrors of what the program defines.
 
-Known as tests: whatever raises (bare asserts), functions `test_…` and classes `Test…` as pytest collects them, `unittest.TestCase`, doctests,
-`check(candidate)` of HumanEval (Chen et al. 2021, arXiv 2107.03374), and pairs of inputs and outputs of APPS (Hendrycks et al. 2021, arXiv
-2105.09938). All that is defined is run, whether the tests run it themselves or not.
+Known as tests: whatever raises (bare asserts), functions `test_…` and classes `Test…` as pytest collects them, `unittest.TestCase`,
+doctests, `check(candidate)` of HumanEval (Chen et al. 2021, arXiv 2107.03374), and pairs of inputs and outputs as in APPS (Hendrycks et
+al. 2021, arXiv 2105.09938). All that is defined is run, whether the tests run it themselves or not.
 """
 
 from __future__ import annotations

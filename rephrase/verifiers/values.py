@@ -8,7 +8,7 @@ Tilevich and Smaragdakis 2003, "NRMI: Natural and Efficient Middleware").
 from __future__ import annotations
 
 import builtins
-import datetime
+import datetime as dt
 import decimal
 import fractions
 import json
@@ -26,7 +26,7 @@ _REBUILT: dict[str, type] = {  # immutable, and made again by a call with plain 
     kind.__name__: kind
     for kind in (
         *(complex, range, slice, decimal.Decimal, fractions.Fraction),
-        *(datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone),
+        *(dt.date, dt.time, dt.datetime, dt.timedelta, dt.timezone),
     )
 }
 _SINGLETONS = {"...": ..., "NotImplemented": NotImplemented}
@@ -85,7 +85,8 @@ class Values:
             return ["singleton", "..." if value is ... else "NotImplemented"]
         if isinstance(value, type) and (name := standard_class(value)):
             return ["standard", *name]
-        return self._array(value, containers) or self._refer(value, containers)
+        array = self._array(value, containers)
+        return self._refer(value, containers) if array is None else array
 
     def decode(self, code: Any, containers: Containers) -> Any:  # noqa: PLR0911  # a case for each kind of value
         """The value that `encode` gave on the other side. Raises whatever it may if that side made it up."""
@@ -101,7 +102,7 @@ class Values:
         if tag == "same":
             return containers.objects[rest[0]]
         if tag == "container":
-            return self._filled(*rest, containers=containers)
+            return self._filled(rest, containers)
         if tag == "new":
             return _REBUILT[rest[0]](*self._every(rest[1], containers))
         if tag == "view":
@@ -131,14 +132,15 @@ class Values:
         content = [bytes(value).hex()] if type(value) is bytearray else self._all(_content(value), containers)
         return ["container", type(value).__name__, number, self.encode(extra, containers), content]
 
-    def _filled(self, name: str, number: int, extra: Any, content: list[Any], containers: Containers) -> Any:
+    def _filled(self, code: list[Any], containers: Containers) -> Any:
+        name, number, extra, content = code
         kind = _CONTAINERS[name]
         if number in containers.objects:
             value = containers.objects[number]
             if type(value) is not kind:
                 raise TypeError(f"container {number} is a {type(value).__name__}")
         else:
-            value = kind(self.decode(extra, containers)) if kind is defaultdict else deque([], extra) if kind is deque else kind()
+            value = kind(self.decode(extra, containers)) if kind is defaultdict else deque(maxlen=extra) if kind is deque else kind()
             containers.add(value, number)
         if kind is bytearray:
             value[:] = bytes.fromhex(content[0])
@@ -154,7 +156,7 @@ class Values:
             value.extend(items)
         return value
 
-    def _array(self, value: Any, containers: Containers) -> list[Any] | None:
+    def _array(self, value: Any, containers: Containers) -> Any:
         numpy = sys.modules.get("numpy")
         if numpy is None:
             return None
@@ -227,7 +229,7 @@ def _arguments(value: Any) -> list[Any]:
         return [value.numerator, value.denominator]
     if isinstance(value, decimal.Decimal):
         return [str(value)]
-    return list(value.__reduce__()[1]) if not isinstance(value, datetime.timezone) else list(value.__getinitargs__())  # type: ignore[attr-defined]
+    return list(value.__reduce__()[1]) if not isinstance(value, dt.timezone) else list(value.__getinitargs__())  # type: ignore[attr-defined]
 
 
 def _view(name: str, items: list[Any]) -> Any:
