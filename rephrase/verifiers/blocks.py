@@ -36,7 +36,7 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
     """Language and content of each code block. One that is not closed goes to the end."""
     fence, language = "", ""
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in text.replace("\r\n", "\n").split("\n"):
         if not fence:
             start, fence = max((line.rfind(one), one) for one in _FENCES)
             if start < 0:
@@ -44,12 +44,17 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
             else:
                 language, lines = (line[start + 3 :].split() or [""])[0].lower().strip("{}."), []
         elif (end := line.find(fence)) >= 0:
-            yield language, textwrap.dedent("\n".join([*lines, line[:end]]))
+            yield language, _content([*lines, line[:end]])
             fence = ""
         else:
             lines.append(line)
     if fence and lines:
-        yield language, textwrap.dedent("\n".join(lines))
+        yield language, _content(lines)
+
+
+def _content(lines: list[str]) -> str:
+    text = "\n".join(lines).strip("\n")
+    return textwrap.dedent(text) if text[:1].isspace() else text
 
 
 def _names(block: str) -> tuple[set[str], set[str]] | None:
