@@ -59,7 +59,9 @@ class CommandOptions(Options):
         try:
             split_command(command)
         except ValueError as error:
-            raise fault(str(error), "write it as for a shell: words with spaces in them in quotation marks") from error
+            raise fault(
+                f"`command` of `verified/command`: {error}", "write it as for a shell: words with spaces in them in quotation marks"
+            ) from error
         return command
 
 

@@ -43,6 +43,5 @@ def test_what_cannot_stand_in_the_environment_is_no_error_of_the_run():
 
 @pytest.mark.parametrize(("command", "what"), [("prover 'x", "No closing quotation"), ("   ", "without words")])
 def test_the_words_of_a_command_are_read_with_the_config(command, what):
-    with pytest.raises(UserError, match=rf"options\.command.*{what}") as caught:
+    with pytest.raises(UserError, match=rf"`command` of `verified/command`: .*{what}"):
         validate(RecipeUse, {"use": "verified/command", "options": {"command": command}}, "recipe `verified/command`")
-    assert "verified/command" in caught.value.where
