@@ -23,7 +23,7 @@ class Candidate:
     def __init__(self, source: str, reading: int, writing: int) -> None:
         self._source = source
         self._module = types.ModuleType(_SOLUTION)
-        operations = (self.load, self.take, self.play, call, special, item, get, set_, delete, restore, subclass, run)
+        operations = (self.load, self.take, self.play, call, special, item, get, set_, delete, subclass, run)
         self.peer = Peer(reading, writing, _leave, {operation.__name__.strip("_"): operation for operation in operations})
         self.peer.operations["plain"] = plain
         _talk_by(self.peer)
@@ -91,16 +91,6 @@ def set_(owner: Any, name: str, value: Any) -> None:
 def delete(owner: Any, name: str) -> None:
     """Delete an attribute."""
     delattr(owner, name)
-
-
-def restore(owner: Any, name: str, value: Any) -> None:
-    """Give the container that is an attribute the content that the other side gave it."""
-    container = getattr(owner, name)
-    if isinstance(container, (list, bytearray)):
-        container[:] = value
-    else:
-        container.clear()
-        (container.extend if hasattr(container, "extend") else container.update)(value)
 
 
 def subclass(name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:

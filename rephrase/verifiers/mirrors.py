@@ -28,9 +28,6 @@ class Asked(Protocol):
     def request(self, operation: str, *arguments: Any) -> Any:
         """Have the other side do something."""
 
-    def get(self, owner: Any, name: str) -> Any:
-        """An attribute of an object there."""
-
     def adopt(self, there: Any, here: Any) -> None:
         """Let an object stand for what a mirror stood for."""
 
@@ -84,7 +81,7 @@ class Mirror(type):
     def __getattr__(cls, name: str) -> Any:
         if name == "__peer__" or name.startswith(_PROTOCOLS):
             raise AttributeError(name)
-        return cls.__peer__.get(cls, name)
+        return cls.__peer__.request("get", cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         cls.__peer__.request("set", cls, name, value)
@@ -110,7 +107,7 @@ class Mirrored(metaclass=Mirror):
     def __getattr__(self, name: str) -> Any:
         if name.startswith(_PROTOCOLS):
             raise AttributeError(name)
-        return type(self).__peer__.get(self, name)
+        return type(self).__peer__.request("get", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("__") and isinstance(self, BaseException) and hasattr(BaseException, name):
@@ -129,7 +126,7 @@ class Mirrored(metaclass=Mirror):
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        return dict(type(self).__peer__.get(self, "__dict__"))
+        return dict(type(self).__peer__.request("get", self, "__dict__"))
 
 
 class Stranger:

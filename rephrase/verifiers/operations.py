@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from rephrase.verifiers.candidate import restore, special
+from rephrase.verifiers.candidate import special
 from rephrase.verifiers.mirrors import SPECIALS
 from rephrase.verifiers.values import standard_class
 
@@ -56,9 +56,6 @@ def serving(lost: Callable[[str], NoReturn], most_printed: int) -> dict[str, Cal
     def delete(owner: Any, name: str) -> None:
         delattr(owner, _open(owner, name, to_change=True))
 
-    def give_back(owner: Any, name: str, value: Any) -> None:
-        restore(owner, _open(owner, name, to_change=True), value)
-
     return {
         "printed": printed,
         "line": line,
@@ -68,7 +65,6 @@ def serving(lost: Callable[[str], NoReturn], most_printed: int) -> dict[str, Cal
         "get": get,
         "set": set_,
         "delete": delete,
-        "restore": give_back,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from rephrase.verifiers.descriptions import describe, signature
@@ -16,7 +16,15 @@ from rephrase.verifiers.mirrors import Mirror, in_form
 from rephrase.verifiers.values import Containers, Values, dump, find_standard, is_container, load, standard_class
 
 _MOST_BYTES = 64 << 20  # of a message
-_WRITTEN_BACK = 8  # containers that are attributes and were read last
+_SHARED, _MOST_SHARED = 8, 1000  # how many containers are kept alike on both sides after a call, and how long one may be
+_SHARING = ("call", "special", "get", "item")  # not those that decoding asks for, which come in between
+
+
+class _Shared:
+    """A container that both sides have, and its content as both know it."""
+
+    def __init__(self, number: int, value: Any, content: Any) -> None:
+        self.number, self.value, self.content = number, value, content
 
 
 class Peer:
@@ -45,47 +53,35 @@ class Peer:
         self._mirrors: dict[int, Any] = {}  # what we have mirrors of, by the other side's number
         self._mirrored: dict[int, int] = {}
         self._asked: list[Any] = []  # mirrors stay, as they are known by their identity
-        self._read: deque[tuple[Any, str, Any, Any]] = deque(maxlen=_WRITTEN_BACK)  # attributes: owner, name, value, how it was
+        self._shared: deque[_Shared] = deque(maxlen=_SHARED)
+        self._shared_so_far = 0
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Have the other side do something, and serve what it asks for meanwhile. Raises what that raises."""
         with self._lock:
             if operation != "printed":
                 self.hand_over()
-                self._write_back()
             containers = Containers()
-            self._send({"do": operation, "with": [self._values.encode(value, containers) for value in arguments]})
+            self._send(
+                {"do": operation, "with": [self._values.encode(value, containers) for value in arguments]}, _passed(operation, arguments)
+            )
             while "do" in (message := self._receive()):
                 self._serve(message)
             try:
                 for code in message["changed"]:
                     self._values.decode(code, containers)
                 result = self._values.decode(message["gives"], containers)
+                self._share([] if message["raised"] or operation not in _SHARING else [result])
             except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
                 self.lost(f"an answer that is none: {error}")
-        if message.get("raised"):
+        if message["raised"]:
             object.__setattr__(result, "from_other_side", True)
             raise result
         return result
 
-    def get(self, owner: Any, name: str) -> Any:
-        """An attribute of a mirrored object. A container that is changed here is changed there before the next request."""
-        value = self.request("get", owner, name)
-        if is_container(value):
-            self._read.append((owner, name, value, self._values.encode(value, Containers())))
-        return value
-
     def adopt(self, there: Any, here: Any) -> None:
         """Let an object stand for what a mirror stood for."""
         self._keep(self._mirrored[id(there)], here)
-
-    def _write_back(self) -> None:
-        read, self._read = self._read, deque(maxlen=_WRITTEN_BACK)
-        for owner, name, value, before in read:
-            now = self._values.encode(value, Containers())
-            if now != before:
-                self.request("restore", owner, name, value)
-            self._read.append((owner, name, value, now))
 
     def serve(self) -> None:
         """Do what the other side asks for until it is gone."""
@@ -97,6 +93,7 @@ class Peer:
         try:
             operation = self.operations[message["do"]]
             arguments = [self._values.decode(code, containers) for code in message["with"]]
+            self._share(_passed(message["do"], arguments))
         except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
             self.lost(f"a request that is none: {error}")
         before = containers.snapshot()
@@ -104,7 +101,6 @@ class Peer:
         raised = False
         try:
             result = operation(*arguments)
-            self._write_back()
             self.hand_over()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the other side shall see it
             result, raised = error.with_traceback(None), True
@@ -112,14 +108,40 @@ class Peer:
             answer = self._answer(result, containers, before)
         except (RecursionError, MemoryError, UnicodeError) as error:
             answer, raised = {"changed": [], "gives": self._refer(error, containers)}, True
-        self._send({**answer, "raised": raised})
+        self._send({**answer, "raised": raised}, [] if raised or message["do"] not in _SHARING else [result])
 
     def _answer(self, result: Any, containers: Containers, before: dict[int, list[Any]]) -> dict[str, Any]:
         changed = [self._values.encode(value, containers, known=False) for value in containers.changed(before)]
         return {"changed": changed, "gives": self._values.encode(result, containers)}
 
-    def _send(self, message: dict[str, Any]) -> None:
-        line = dump(message)
+    def _share(self, values: Iterable[Any]) -> None:
+        """Keep containers alike on both sides after they went over: each may be changed later by who has it."""
+        for value in values:
+            if is_container(value) and len(value) <= _MOST_SHARED:
+                self._shared_so_far += 1
+                self._shared.append(_Shared(self._shared_so_far, value, self._values.encode(value, Containers())))
+
+    def _changes(self) -> list[Any]:
+        changes = []
+        for shared in self._shared:
+            now = self._values.encode(shared.value, Containers())
+            if now != shared.content:
+                shared.content = now
+                changes.append([shared.number, now])
+        return changes
+
+    def _take_changes(self, changes: list[Any]) -> None:
+        by_number = {shared.number: shared for shared in self._shared}
+        for number, code in changes:
+            if shared := by_number.get(number):
+                containers = Containers()
+                containers.add(shared.value)
+                self._values.decode(code, containers)
+                shared.content = self._values.encode(shared.value, Containers())
+
+    def _send(self, message: dict[str, Any], passed: Iterable[Any]) -> None:
+        line = dump({**message, "later": self._changes()})
+        self._share(passed)
         try:
             self._to.write(line)
             self._to.flush()
@@ -131,9 +153,11 @@ class Peer:
         if not line.endswith(b"\n"):
             self.lost(f"a message of more than {_MOST_BYTES >> 20} MiB" if line else "")
         try:
-            return load(line)
-        except (ValueError, RecursionError) as error:
+            message = load(line)
+            self._take_changes(message["later"])
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
             self.lost(f"no message: {error}")
+        return message
 
     def _refer(self, value: Any, containers: Containers) -> list[Any]:
         """A value that stays here, as a reference; standard exceptions travel as their arguments."""
@@ -179,6 +203,13 @@ class Peer:
     def _keep(self, number: int, mirror: Any) -> Any:
         self._mirrors[number], self._mirrored[id(mirror)] = mirror, number
         return mirror
+
+
+def _passed(operation: str, arguments: Sequence[Any]) -> list[Any]:
+    """What a request hands over to be kept: arguments of calls, and values of attributes."""
+    if operation == "call":
+        return [*arguments[1], *arguments[2].values()]
+    return list(arguments[2]) if operation == "special" else [arguments[2]] if operation == "set" else []
 
 
 def _exception(kind: type[BaseException], arguments: list[Any], attributes: dict[str, Any]) -> BaseException:
