@@ -65,7 +65,7 @@ class Verifier:
         Raises `UserError` where this machine has no sandbox for kind `python`.
         """
         if self.kind == "python":
-            outcome = run_python(code(candidate), expected, Limits(seconds=self.seconds, memory_mib=self.memory_mib))
+            outcome = run_python(code(candidate), Limits(seconds=self.seconds, memory_mib=self.memory_mib), expected)
             return Verdict(outcome.passed, None, outcome.reason)
         if self.kind == "command":
             right, reason = ask_command(self.command, candidate, expected, self.seconds)

@@ -48,7 +48,7 @@ class Outcome:
     reason: str = ""
 
 
-def run_python(program: str, tests: str = "", limits: Limits | None = None) -> Outcome:
+def run_python(program: str, limits: Limits | None = None, tests: str = "") -> Outcome:
     """Run a program in the sandbox, and its tests in another process there. Never raises for what they do.
 
     Without tests, a program passes that runs to its last line. Raises `UserError` where this machine has no such sandbox: nothing is ever

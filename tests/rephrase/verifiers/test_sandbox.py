@@ -16,7 +16,7 @@ LIMITS = Limits(seconds=4, cpu_seconds=2, memory_mib=256, output_bytes=1 << 20)
 
 @pytest.mark.parametrize("program", ["print(sum(range(10)))", "import json, math, re, random, datetime\nprint(math.pi)", "x = '\\x00'"])
 def test_programs_that_compute_pass(program):
-    outcome = run_python(program, limits=LIMITS)
+    outcome = run_python(program, LIMITS)
     assert outcome.passed, outcome.reason
 
 
@@ -62,7 +62,7 @@ def test_what_breaks_out_fails(name, tmp_path):
     secret.write_text("mine")
     before, started = secret.stat(), time.monotonic()
     limits = replace(LIMITS, seconds=30) if name == "infinite loop" else LIMITS  # on a busy machine processor time is slow to come
-    outcome = run_python(program.replace("FILE", repr(str(secret))), limits=limits)
+    outcome = run_python(program.replace("FILE", repr(str(secret))), limits)
     assert not outcome.passed
     assert reason in outcome.reason, outcome
     assert "mine" not in outcome.output
@@ -78,25 +78,25 @@ def test_what_breaks_out_fails(name, tmp_path):
 def test_what_breaks_out_when_the_tests_call_it_fails(name):
     program, reason = ESCAPES[name]
     body = "".join(f"    {line}\n" for line in program.replace("FILE", repr(__file__)).splitlines())
-    outcome = run_python(f"def f():\n{body}", "f()", LIMITS)
+    outcome = run_python(f"def f():\n{body}", LIMITS, "f()")
     assert not outcome.passed
     assert reason in outcome.reason, outcome
 
 
 def test_tests_are_shut_in_as_well():
-    assert "PermissionError" in run_python("x = 1", f"open({__file__!r})", LIMITS).reason
-    assert "more than" in run_python("x = 1", "while True: print('x' * 10**6)", LIMITS).reason
-    assert run_python("x = 1", "import time; time.sleep(100)", replace(LIMITS, seconds=1)).reason.startswith("timeout")
+    assert "PermissionError" in run_python("x = 1", LIMITS, f"open({__file__!r})").reason
+    assert "more than" in run_python("x = 1", LIMITS, "while True: print('x' * 10**6)").reason
+    assert run_python("x = 1", replace(LIMITS, seconds=1), "import time; time.sleep(100)").reason.startswith("timeout")
 
 
 def test_a_program_that_leaves_its_group_ends_with_its_verdict():
-    outcome = run_python("import os\ndef f(): os.setsid()", "f()", LIMITS)
+    outcome = run_python("import os\ndef f(): os.setsid()", LIMITS, "f()")
     assert "PermissionError" in outcome.reason
 
 
 def test_nothing_of_our_environment_is_seen(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
-    outcome = run_python("import os; print(dict(os.environ))", limits=LIMITS)
+    outcome = run_python("import os; print(dict(os.environ))", LIMITS)
     assert outcome.passed
     assert "hidden" not in outcome.output
 
