@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
@@ -18,7 +18,9 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.settings.section import Section
+from rephrase.settings.validation import fault
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.verifiers.commands import split_command
 from rephrase.verifiers.kinds import Kind, Verifier
 
 _CHECKED_AT_ONCE = 4  # sandboxes and commands; each may use a processor
@@ -50,6 +52,17 @@ class CommandOptions(Options):
     """Options of `verified/command`, where a program of the user's verifies."""
 
     command: str = Field(min_length=1)
+
+    @field_validator("command")
+    @classmethod
+    def _words(cls, command: str) -> str:
+        try:
+            split_command(command)
+        except ValueError as error:
+            raise fault(
+                f"`command` of `verified/command`: {error}", "write it as for a shell: words with spaces in them in quotation marks"
+            ) from error
+        return command
 
 
 class MajorityOptions(Section):

@@ -24,7 +24,7 @@ from rephrase.records import Document, content_id, unit_interval
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.answers import gold_answer, same_answer
-from rephrase.verifiers.kinds import code
+from rephrase.verifiers.blocks import code
 from rephrase.verifiers.programs import ProgramError, plain, run_program
 
 

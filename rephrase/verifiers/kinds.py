@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import shlex
-import signal
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
 from rephrase.verifiers.answers import final_answer, gold_answer, same_answer
+from rephrase.verifiers.blocks import code
 from rephrase.verifiers.choices import choice, gold_choice
+from rephrase.verifiers.commands import ask_command
 from rephrase.verifiers.programs import ProgramError, plain, run_program
 from rephrase.verifiers.sandbox import Limits, run_python
 
 Kind = Literal["answer", "choice", "python", "program", "command"]
 
-_CODE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _REASON = 300
 
 
@@ -64,48 +58,14 @@ class Verifier:
         Raises `UserError` where this machine has no sandbox for kind `python`.
         """
         if self.kind == "python":
-            outcome = run_python(f"{code(candidate)}\n\n{expected}\n", Limits(seconds=self.seconds, memory_mib=self.memory_mib))
+            outcome = run_python(code(candidate), Limits(seconds=self.seconds, memory_mib=self.memory_mib), expected)
             return Verdict(outcome.passed, None, outcome.reason)
         if self.kind == "command":
-            return self._ask_command(candidate, expected)
+            right, reason = ask_command(self.command, candidate, expected, self.seconds)
+            return Verdict(right, None, reason)
         answer = self.extract(candidate)
         if answer is None:
             return Verdict(False, None, "no answer")
         gold = (gold_choice(expected) if self.kind == "choice" else gold_answer(expected)) or expected.strip()
         right = self.same(answer, gold)
         return Verdict(right, answer, "" if right else f"{answer} is not {gold}"[:_REASON])
-
-    def _ask_command(self, candidate: str, expected: str) -> Verdict:
-        files = tempfile.TemporaryFile
-        with tempfile.TemporaryDirectory(prefix="verifier-") as folder, files() as stdin, files() as stdout:
-            stdin.write(candidate.encode(errors="replace"))
-            stdin.seek(0)
-            try:
-                process = subprocess.Popen(  # noqa: S603  # the user's own command
-                    shlex.split(self.command),
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=subprocess.STDOUT,
-                    cwd=folder,
-                    env={"PATH": "/usr/local/bin:/usr/bin:/bin", "EXPECTED": expected},
-                    start_new_session=True,
-                )
-            except OSError as error:
-                return Verdict(False, None, f"the verifier does not start: {error}")
-            try:
-                code = process.wait(self.seconds)
-            except subprocess.TimeoutExpired:
-                return Verdict(False, None, f"timeout: not done after {self.seconds:g} s")
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # provers start others, which would go on
-                process.wait()
-            stdout.seek(max(0, stdout.tell() - _REASON))
-            lines = stdout.read().decode(errors="replace").strip().splitlines()
-        return Verdict(code == 0, None, "" if code == 0 else (lines[-1] if lines else f"exit code {code}"))
-
-
-def code(text: str) -> str:
-    """The program in a text: its last code block, or all of it."""
-    blocks = _CODE.findall(text)
-    return str(blocks[-1]) if blocks else text

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
-import secrets
 import select
 import signal
 import subprocess
@@ -18,10 +18,14 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from rephrase.errors import UserError
 
-_CHILD = Path(__file__).with_name("sandbox_child.py")
+_ROOT = str(Path(__file__).parents[2])
+_CHILD = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from rephrase.verifiers.sandbox_child import main; del sys.path[0]; main(sys.argv[2:])"
+)
 _CHUNK = 1 << 16
 
 
@@ -37,33 +41,41 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a program ended. `passed`: it ran to its last line. `reason` says what stopped it if not."""
+    """How a program ended. `passed`: its tests passed; without tests, it ran to its last line. `reason` says what stopped it if not."""
 
     passed: bool
     output: str
     reason: str = ""
 
 
-def run_python(program: str, limits: Limits | None = None) -> Outcome:
-    """Run a program in the sandbox. Never raises for what the program does.
+def run_python(program: str, limits: Limits | None = None, tests: str = "") -> Outcome:
+    """Run a program in the sandbox, and its tests in another process there. Never raises for what they do.
 
-    Raises `UserError` where this machine has no such sandbox: nothing is ever run outside one.
+    Without tests, a program passes that runs to its last line. Raises `UserError` where this machine has no such sandbox: nothing is ever
+    run outside one.
     """
     limits = limits or Limits()
     _check_machine()
-    token = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
-        process = subprocess.Popen(  # noqa: S603  # our own script, by its path
-            [sys.executable, "-I", "-B", str(_CHILD), str(limits.cpu_seconds), str(limits.memory_mib), str(os.getpid())],
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder, contextlib.ExitStack() as pipes:
+        for_tests, to_tests = _pipe(pipes)
+        verdict, for_verdict = _pipe(pipes)
+        bounds = [limits.cpu_seconds, limits.memory_mib, limits.output_bytes, os.getpid(), for_tests.fileno(), for_verdict.fileno()]
+        process = subprocess.Popen(  # noqa: S603  # our own code
+            [*_python(), *map(str, bounds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            pass_fds=(for_tests.fileno(), for_verdict.fileno()),
             env={"PATH": "/nonexistent", "PYTHONHASHSEED": "0"},
             cwd=folder,
             start_new_session=True,
         )
         try:
-            output, reason = _talk(process, token, program, limits)
+            for_tests.close()
+            for_verdict.close()
+            _hand_over(process.stdin, program)
+            _hand_over(to_tests, tests)
+            told, output, reason = _listen(process, verdict, limits)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -73,47 +85,64 @@ def run_python(program: str, limits: Limits | None = None) -> Outcome:
                     with contextlib.suppress(OSError):
                         pipe.close()
     text = output.decode(errors="replace")
-    printed, finished, _ = text.rpartition(token)
-    if not reason and not finished:
-        reason = _reason(text, code)
-    return Outcome(not reason, printed if finished else text, reason)
+    return _outcome(told, text, reason, code)
 
 
-def _talk(process: subprocess.Popen[bytes], token: str, program: str, limits: Limits) -> tuple[bytes, str]:
-    """Hand the program over and read what it prints. Returns the output, and why the program was stopped."""
-    assert process.stdin is not None
+def _pipe(pipes: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
+    reading, writing = os.pipe()
+    return pipes.enter_context(os.fdopen(reading, "rb", 0)), pipes.enter_context(os.fdopen(writing, "wb", 0))
+
+
+def _python() -> list[str]:
+    return [sys.executable, "-I", "-c", _CHILD, _ROOT]
+
+
+def _hand_over(pipe: IO[bytes] | None, text: str) -> None:
+    assert pipe is not None
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(text.encode(errors="surrogatepass"))
+
+
+def _listen(process: subprocess.Popen[bytes], verdict: IO[bytes], limits: Limits) -> tuple[bytes, bytes, str]:
+    """Read until the verdict. Returns it, what was printed, and why the program was stopped before."""
     assert process.stdout is not None
     deadline = time.monotonic() + limits.seconds
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(token.encode() + b"\n" + program.encode(errors="surrogatepass"))
-        process.stdin.close()
-    output = bytearray()
-    while True:
+    parts = {verdict.fileno(): bytearray(), (printed := process.stdout.fileno()): bytearray()}
+    waiting = set(parts)
+    reason = ""
+    while waiting:
         left = deadline - time.monotonic()
-        if left <= 0:
-            return bytes(output), f"timeout: not done after {limits.seconds:g} s"
-        ready, _, _ = select.select([process.stdout], [], [], left)
-        if ready:
-            chunk = os.read(process.stdout.fileno(), _CHUNK)
+        ready, _, _ = select.select(list(waiting), [], [], max(left, 0))
+        if not ready:
+            reason = f"timeout: not done after {limits.seconds:g} s" if verdict.fileno() in waiting else ""
+            break
+        for descriptor in ready:
+            chunk = os.read(descriptor, _CHUNK)
+            parts[descriptor] += chunk
             if not chunk:
-                return bytes(output), ""
-            output += chunk
-            if len(output) > limits.output_bytes:
-                return bytes(output[: limits.output_bytes]), f"output: more than {limits.output_bytes} bytes"
+                waiting.discard(descriptor)
+        if verdict.fileno() not in waiting:
+            deadline = min(deadline, time.monotonic())  # takes what is in the pipe, and waits for no more
+        if len(parts[printed]) > limits.output_bytes:
+            reason = f"output: more than {limits.output_bytes} bytes"
+            break
+    return bytes(parts[verdict.fileno()]), bytes(parts[printed][: limits.output_bytes]), reason
 
 
-def _reason(text: str, code: int) -> str:
+def _outcome(told: bytes, text: str, reason: str, code: int) -> Outcome:
+    if not reason and told:
+        verdict = json.loads(told)
+        return Outcome(verdict["passed"], text, verdict["reason"])
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return lines[-1][:300] if lines else f"ended with code {code} before its last line"
+    killed = f"killed by {signal.Signals(-code).name}" if code < 0 else ""
+    return Outcome(False, text, reason or killed or (lines[-1][:300] if lines else f"ended with code {code} before a verdict"))
 
 
 @functools.cache
 def _check_machine() -> None:
     """Raise a `UserError` where the kernel cannot hold a program in."""
     check = subprocess.run(  # noqa: S603  # our own script, by its path
-        [sys.executable, "-I", "-B", str(_CHILD), "--check"], capture_output=True, text=True, check=False, timeout=60
+        [*_python(), "--check"], capture_output=True, text=True, check=False, timeout=60
     )
     if check.returncode:
         reason = check.stderr.strip().splitlines()[-1] if check.stderr.strip() else "unknown"
