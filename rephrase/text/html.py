@@ -17,6 +17,8 @@ class Page:
 
     text: str
     title: str
+    is_stripped: bool = False
+    """Whether its tags were only left out, as it is nested too deep for more."""
 
 
 def decode(data: bytes, charset: str | None, *, html: bool = True) -> str:
