@@ -88,8 +88,7 @@ class Zstd(Codec):
 
     def begins(self, head: bytes) -> bool:
         """See `Codec`."""
-        # A dictionary's own first bytes may be damaged: without it nothing can be read.
-        return self._any_frame.match(head) is not None or (self._may_have_dictionary and head[8:12] in (_DICTIONARY_CONTENT, _ZSTD_FRAME))
+        return self._any_frame.match(head) is not None or (self._may_have_dictionary and _holds_dictionary(head))
 
     def decoder(self, head: bytes) -> Decoder:
         """See `Codec`."""
@@ -100,7 +99,7 @@ class Zstd(Codec):
             decoder: Decoder = zstandard.ZstdDecompressor(self._dictionary, max_window_size=_LARGEST_WINDOW).decompressobj()
             return decoder
         size = int.from_bytes(head[4:8], "little")
-        if self._may_have_dictionary and (head.startswith(_DICTIONARY_FRAME) or not self._any_frame.match(head)):
+        if self._may_have_dictionary and (head.startswith(_DICTIONARY_FRAME) or _holds_dictionary(head)):
             return _DictionaryFrame(size, self)
         return _SkippableFrame(size)
 
@@ -112,6 +111,11 @@ class Zstd(Codec):
             plain = zstandard.ZstdDecompressor().decompressobj()
             dictionary = plain.decompress(dictionary)
         self._dictionary = zstandard.ZstdCompressionDict(dictionary)
+
+
+def _holds_dictionary(head: bytes) -> bool:
+    """Whether a frame holds a dictionary, though its first four bytes may be damaged: without it nothing else can be read."""
+    return head[8:12] in (_DICTIONARY_CONTENT, _ZSTD_FRAME)
 
 
 class _SkippableFrame:

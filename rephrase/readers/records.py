@@ -15,7 +15,7 @@ MAX_CONTENT_BYTES = 1 << 26
 
 _MAX_HEAD_BYTES = 1 << 20
 _AFTER = 1 << 7  # bytes behind a record that tell whether the next one begins there
-_START = re.compile(rb"WARC/\d{1,3}\.\d{1,3}[ \t]{0,8}\r?\n(?=[!-9;-~]{1,64}[ \t]{0,8}:)")
+_START = re.compile(rb"WARC/\d{1,3}\.\d{1,3}[ \t]{0,8}\r?\n(?=[!-9;-~]{1,64}[ \t]{0,8}:)", re.IGNORECASE)
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 _PADDING = re.compile(rb"[\r\n \0]*")
 _NUMBER = re.compile(r"[0-9]{1,18}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rephrase.errors import UserError
+from rephrase.text.intricacy import is_intricate
+from rephrase.text.stripping import strip
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -48,8 +50,11 @@ def check_extractor(extractor: Literal["resiliparse", "trafilatura"]) -> None:
 def extract(html: str, extractor: Literal["resiliparse", "trafilatura"] = "resiliparse", *, main_content: bool = True) -> Page:
     """The text of an HTML page. `main_content` leaves out navigation, banners, footers and comments.
 
-    Raises whatever the extractor raises on pages that it cannot take.
+    A page whose markup would keep the extractor busy for long is stripped of its tags instead. Raises whatever the extractor raises on
+    pages that it cannot take.
     """
+    if is_intricate(html):
+        return Page(*strip(html), is_stripped=True)
     from resiliparse.parse.html import HTMLTree
 
     tree = HTMLTree.parse(html)

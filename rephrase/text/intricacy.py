@@ -1,0 +1,82 @@
+"""How much work a page's markup makes, counted without parsing it.
+
+Parsers and extractors take time in the square of how deep a page is nested, how many options a list has and attributes a tag. The counts
+here are linear, and all but free for pages that have few tags.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MOST_CHARACTERS = 1 << 24
+_FEW_TAGS = 1_000  # take no time however they are nested
+_TAGS = 4_000  # nor do these, but for formatting elements that are left open
+_UNCLOSED = 500  # of these; breaks and images are counted too
+_MOST_WORK = 5_000_000  # some 0.8 s
+_MOST_WORK_A_TAG = 50  # of large pages: some 20 levels are usual
+_MOST_ATTRIBUTES = 10_000  # of a tag
+
+# What parsers and extractors were measured to take, in units of visiting one ancestor of one element (150 ns).
+_FORMATTING_WORK = 25  # an open formatting element is made anew in every block that follows
+_OPTION_WORK = 0.1  # an option is compared with each before it
+
+_TAG = re.compile(r"<(/?)([a-z][^\s/>]*+)")
+_ATTRIBUTES = re.compile(r"""<[a-zA-Z][^\s/>]*+((?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+)""")
+_ATTRIBUTE = re.compile(r"""[^\s=/]++\s*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"']++)?+)?+""")
+_FLAT = (
+    *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"),  # without content
+    *("p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option", "rt", "rp"),  # ended by the next of their kind
+)
+_FORMATTING = ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u")
+_WEIGHTS = dict.fromkeys(_FLAT, 0) | dict.fromkeys(_FORMATTING, _FORMATTING_WORK)  # of all others 1
+
+
+def is_intricate(html: str) -> bool:
+    """Whether a page is so large, so deeply nested, or has so many attributes on a tag that its extraction would take several seconds."""
+    if len(html) > _MOST_CHARACTERS:
+        return True
+    return (_may_be_deep(html) and _is_deep(html)) or (_may_have_many_attributes(html) and _has_many_attributes(html))
+
+
+def _may_be_deep(html: str) -> bool:
+    starts = html.count("<")
+    return starts > _FEW_TAGS and (starts > _TAGS or starts - 2 * html.count("</") > _UNCLOSED)
+
+
+def _is_deep(html: str) -> bool:
+    """By the ancestors of all elements, summed."""
+    tags = _TAG.findall(html.lower())
+    limit = max(_MOST_WORK, _MOST_WORK_A_TAG * len(tags))
+    depth = work = 0
+    is_open: dict[str, int] = {}
+    for slash, name in tags:
+        weight = _WEIGHTS.get(name, 1)
+        if weight and not slash:
+            is_open[name] = is_open.get(name, 0) + 1
+            depth += weight
+        elif weight and is_open.get(name):
+            is_open[name] -= 1
+            depth -= weight
+        work += depth
+        if work > limit:
+            return True
+    options = tags.count(("", "option"))
+    return work + _OPTION_WORK * options**2 > limit
+
+
+def _may_have_many_attributes(html: str) -> bool:
+    """Whether there are as many equals signs, or so long a stretch that ends no tag."""
+    if html.count("=") > _MOST_ATTRIBUTES:
+        return True
+    start, stretch = 0, 4 * _MOST_ATTRIBUTES
+    while start + stretch < len(html):
+        end = html.rfind(">", start, start + stretch)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
+
+
+def _has_many_attributes(html: str) -> bool:
+    longest = max((match[1] for match in _ATTRIBUTES.finditer(html)), key=len, default="")
+    return len(longest) > _MOST_ATTRIBUTES and len(_ATTRIBUTE.findall(longest)) > _MOST_ATTRIBUTES
