@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rephrase.errors import UserError
-from rephrase.text.intricacy import is_intricate
+from rephrase.text.intricacy import RESILIPARSE, TRAFILATURA, is_intricate
 from rephrase.text.stripping import strip
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -53,7 +53,7 @@ def extract(html: str, extractor: Literal["resiliparse", "trafilatura"] = "resil
     A page whose markup would keep the extractor busy for long is stripped of its tags instead. Raises whatever the extractor raises on
     pages that it cannot take.
     """
-    if is_intricate(html):
+    if is_intricate(html, RESILIPARSE if extractor == "resiliparse" else TRAFILATURA):
         return Page(*strip(html), is_stripped=True)
     from resiliparse.parse.html import HTMLTree
 

@@ -7,16 +7,29 @@ here are linear, and all but free for pages that have few tags.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an extractor gets through in some seconds."""
+
+    work: int
+    """Ancestors of all elements, summed."""
+    tags: int
+
+
+RESILIPARSE = Limits(5_000_000, 2_000_000)
+TRAFILATURA = Limits(500_000, 20_000)
 
 _MOST_CHARACTERS = 1 << 24
 _FEW_TAGS = 1_000  # take no time however they are nested
 _TAGS = 4_000  # nor do these, but for formatting elements that are left open
 _UNCLOSED = 500  # of these; breaks and images are counted too
-_MOST_WORK = 5_000_000  # some 0.8 s
 _MOST_WORK_A_TAG = 50  # of large pages: some 20 levels are usual
 _MOST_ATTRIBUTES = 10_000  # of a tag
 
-# What parsers and extractors were measured to take, in units of visiting one ancestor of one element (150 ns).
+# What else parsers were measured to do, in the same unit of work: some 150 ns, the visit of an ancestor by resiliparse.
 _FORMATTING_WORK = 25  # an open formatting element is made anew in every block that follows
 _OPTION_WORK = 0.1  # an option is compared with each before it
 
@@ -31,11 +44,11 @@ _FORMATTING = ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small",
 _WEIGHTS = dict.fromkeys(_FLAT, 0) | dict.fromkeys(_FORMATTING, _FORMATTING_WORK)  # of all others 1
 
 
-def is_intricate(html: str) -> bool:
+def is_intricate(html: str, limits: Limits = RESILIPARSE) -> bool:
     """Whether a page is so large, so deeply nested, or has so many attributes on a tag that its extraction would take several seconds."""
-    if len(html) > _MOST_CHARACTERS:
+    if len(html) > _MOST_CHARACTERS or html.count("<") > limits.tags:
         return True
-    return (_may_be_deep(html) and _is_deep(html)) or (_may_have_many_attributes(html) and _has_many_attributes(html))
+    return (_may_be_deep(html) and _is_deep(html, limits.work)) or (_may_have_many_attributes(html) and _has_many_attributes(html))
 
 
 def _may_be_deep(html: str) -> bool:
@@ -43,10 +56,10 @@ def _may_be_deep(html: str) -> bool:
     return starts > _FEW_TAGS and (starts > _TAGS or starts - 2 * html.count("</") > _UNCLOSED)
 
 
-def _is_deep(html: str) -> bool:
+def _is_deep(html: str, most_work: int) -> bool:
     """By the ancestors of all elements, summed."""
     tags = _TAG.findall(html.lower())
-    limit = max(_MOST_WORK, _MOST_WORK_A_TAG * len(tags))
+    limit = max(most_work, _MOST_WORK_A_TAG * len(tags))
     depth = work = 0
     is_open: dict[str, int] = {}
     for slash, name in tags:
