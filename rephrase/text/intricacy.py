@@ -24,8 +24,7 @@ TRAFILATURA = Limits(500_000, 20_000)
 
 _MOST_CHARACTERS = 1 << 24
 _FEW_TAGS = 1_000  # take no time however they are nested
-_TAGS = 4_000  # nor do these, but for formatting elements that are left open
-_UNCLOSED = 500  # of these; breaks and images are counted too
+_UNCLOSED = 500  # elements that may be left open, breaks and images among them
 _MOST_WORK_A_TAG = 50  # of large pages: some 20 levels are usual
 _MOST_ATTRIBUTES = 10_000  # of a tag
 
@@ -48,12 +47,15 @@ def is_intricate(html: str, limits: Limits = RESILIPARSE) -> bool:
     """Whether a page is so large, so deeply nested, or has so many attributes on a tag that its extraction would take several seconds."""
     if len(html) > _MOST_CHARACTERS or html.count("<") > limits.tags:
         return True
-    return (_may_be_deep(html) and _is_deep(html, limits.work)) or (_may_have_many_attributes(html) and _has_many_attributes(html))
+    return (_may_be_deep(html, limits.work) and _is_deep(html, limits.work)) or (
+        _may_have_many_attributes(html) and _has_many_attributes(html)
+    )
 
 
-def _may_be_deep(html: str) -> bool:
+def _may_be_deep(html: str, most_work: int) -> bool:
     starts = html.count("<")
-    return starts > _FEW_TAGS and (starts > _TAGS or starts - 2 * html.count("</") > _UNCLOSED)
+    # As many would have to be nested one in the other; with formatting elements that are left open it takes fewer.
+    return starts > _FEW_TAGS and (starts**2 > 3 * most_work or starts - 2 * html.count("</") > _UNCLOSED)
 
 
 def _is_deep(html: str, most_work: int) -> bool:
