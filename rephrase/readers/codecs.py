@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 _LARGEST_WINDOW = 1 << 31  # what `zstd --long=31` writes; the decoder touches no more of it than the frame has content
 _LARGEST_DICTIONARY = 1 << 27
+_LARGEST_SKIPPABLE = 1 << 24  # of a larger one the size is taken for damaged, so that it hides no other
 _DICTIONARY_FRAME = b"\x5d\x2a\x4d\x18"  # https://iipc.github.io/warc-specifications/specifications/warc-zstd
 _DICTIONARY_CONTENT = b"\x37\xa4\x30\xec"
 _TEXT = 64  # bytes without a control character that no compression begins with
@@ -53,7 +54,7 @@ class Codec:
         return self.member.match(head) is not None
 
     def decoder(self, head: bytes) -> Decoder:
-        """For the member that begins with these bytes."""
+        """For the member that begins with these bytes. Raises ValueError where no such member can be meant."""
         raise NotImplementedError
 
 
@@ -101,6 +102,8 @@ class Zstd(Codec):
         size = int.from_bytes(head[4:8], "little")
         if self._may_have_dictionary and (head.startswith(_DICTIONARY_FRAME) or _holds_dictionary(head)):
             return _DictionaryFrame(size, self)
+        if size > _LARGEST_SKIPPABLE:
+            raise ValueError(f"a skippable frame of {size:,} bytes")
         return _SkippableFrame(size)
 
     def use(self, dictionary: bytes) -> None:
@@ -166,7 +169,7 @@ def codec_of(path: str, head: bytes, accepts: Callable[[bytes], bool]) -> Codec 
     for codec in codecs:
         if codec.begins(start):
             return codec
-    if _is_text(start[:_TEXT]):
+    if start and _is_text(start[:_TEXT]):
         return None
     named = (codec for codec in codecs if path.lower().endswith(codec.ending))
     return next(named, None) or next((codec for codec in codecs if _holds_member(codec, head, accepts)), None)

@@ -70,16 +70,9 @@ def _account(sums: DocumentsNote) -> list[Figure]:
     if not sums.records:
         return []
     dropped = sum(sums.dropped.values())
-    outcomes = f"{sums.documents:,} documents + {dropped:,} dropped + {sums.errors:,} read errors"
+    text = f"{sums.records:,} records in = {sums.documents:,} documents + {dropped:,} dropped + {sums.errors:,} read errors"
     uncounted = sums.documents + dropped + sums.errors - sums.records
-    return [
-        Figure(
-            "",
-            "",
-            f"{sums.records:,} records in = {outcomes}"
-            + (f", {uncounted:,} of them from files that an earlier version read" if uncounted else ""),
-        )
-    ]
+    return [Figure("", "", f"{text}, {uncounted:,} of them from files that an earlier version read" if uncounted else text)]
 
 
 def _flaws(sums: DocumentsNote) -> list[Figure]:

@@ -16,8 +16,6 @@ _WORDS = {
 
 
 def dropped_in_words(note: DocumentsNote, *always: str) -> str:
-    """Counts with reasons, of which readers of plugins may have their own; those of length and these `always`, the others where there are
-    some.
-    """
+    """Counts with reasons: those of length and these `always`, the others where there are some. Readers of plugins may have their own."""
     named = ("short", "long", *always)
     return ", ".join(f"{count:,} {_WORDS.get(reason, reason)}" for reason, count in note.dropped.items() if count or reason in named)
