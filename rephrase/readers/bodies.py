@@ -61,6 +61,8 @@ def _members(body: bytes, limit: int, codec: Codec) -> tuple[bytes, bool]:
             decoder = codec.decoder(head)
             while size < limit and not decoder.eof:
                 piece = body[at : at + codec.piece]
+                if not piece and not size:
+                    raise EOFError("it ends before any of it")  # noqa: TRY301
                 if not piece:
                     return b"".join(parts), True
                 parts.append(decoder.decompress(piece))
@@ -107,5 +109,5 @@ def _undo_brotli(body: bytes, limit: int) -> bytes:
     except OSError as error:
         if is_text(body):
             return body
-        raise ValueError(f"damaged brotli body: {error}") from error
+        raise ValueError(f"damaged br body: {error}") from error
     return b"".join(parts)

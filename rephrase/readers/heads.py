@@ -22,10 +22,10 @@ class Head:
             if line[:1] in (" ", "\t") and values:
                 values[-1] = f"{values[-1]} {line.strip()}"
                 continue
-            name, colon, value = line.partition(":")
-            if colon:
-                values = self._values.setdefault(name.strip().lower(), [])
-                values.append(value.strip())
+            colon = line.find(":", 1)  # HTTP/2 has fields whose names begin with one
+            if colon > 0:
+                values = self._values.setdefault(line[:colon].strip().lower(), [])
+                values.append(line[colon + 1 :].strip())
 
     def get(self, name: str) -> str:
         """The first value of a field, named in small letters; empty if it has none."""
