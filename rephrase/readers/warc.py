@@ -51,12 +51,20 @@ def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
     content = Content(stream, file, is_start)
     is_resumed = False
     while content.next_run():
+        held: Item | None = None
         for record in records(content, is_resumed=is_resumed):
+            if held:
+                yield held
+                held = None
             content.forget(record.position)
-            if content.damage and record.end > content.whole:  # told below
-                continue
             item = _read(record, config)
-            yield ReadError(file, content.stored_offset(record.position), "byte", item) if isinstance(item, str) else item
+            if isinstance(item, str):
+                item = ReadError(file, content.stored_offset(record.position), "byte", item)
+            # The last one before damage is not to be trusted: what follows it, and its member's checksum, are not known.
+            if content.damage and record.end > content.whole:
+                held = item
+            else:
+                yield item
         if content.damage:
             yield ReadError(file, content.damage.offset, "byte", content.damage.reason)
         is_resumed = content.damage is not None

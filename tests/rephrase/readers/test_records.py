@@ -88,6 +88,14 @@ def test_an_absurd_length_hides_none_of_many_records() -> None:
     assert [item.offset for item in items if isinstance(item, ReadError)] == [len(BEFORE)]
 
 
+def test_a_wrong_length_in_a_member_that_was_cut_off_hides_none() -> None:
+    """Everything up to the cut has been read when the length is found to be wrong; what was read counts all the same."""
+    zipped = gzip.compress(BEFORE + with_length(b"60000000") + AFTER + random.Random(6).randbytes(100_000))[:-50_000]
+    titles, errors = read(zipped)
+    assert titles == OTHERS
+    assert errors[0].reason.startswith("the file ends inside a record")
+
+
 def lf_head(page: bytes) -> bytes:
     head, blank, content = page.partition(b"\r\n\r\n")
     return (head + blank).replace(b"\r\n", b"\n") + content
