@@ -95,6 +95,18 @@ class DocumentsNote(Note):
     """Lines that stand elsewhere."""
     documents_emptied: Count = 0
     """Documents of which such lines left nothing."""
+    records: Count = 0
+    """Of the input file: its records, lines or rows, and places that hold none. Each is a document, was left out, or is an error."""
+    left_out: Counts = field(default_factory=dict)
+    """Further records without a document, by the reason that the reader gives."""
+    flaws: Counts = field(default_factory=dict)
+    """Documents whose text may not be all that their page shows, by the reason; repeats among them."""
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Records that gave no document and no error, by reason."""
+        repeats = {"duplicate": self.duplicates, "emptied": self.documents_emptied}
+        return {"short": self.dropped_short, "long": self.dropped_long, **self.left_out, **repeats}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ import orjson
 from classifiers.fasttext.model import normalise
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.readers.compressed import Members, Peeked, codec_of
+from rephrase.readers.content import Content
 from rephrase.records import content_id
 
 _POSITIVE = ("1", "true", "good", "hq", "high", "positive", "yes", "keep", "__label__1", "__label__good", "__label__hq")
@@ -150,18 +150,14 @@ def _lines(path: str) -> Iterator[bytes]:
 def _pieces(path: str) -> Iterator[bytes]:
     """The plain content of a file, compressed or not. Damage is an error: a model of a part of the labels would be a wrong one."""
     with storage.open_stream(path) as stream:
-        peeked = Peeked(stream)
-        codec = codec_of(peeked.head)
-        if codec is None:
-            while data := peeked.read(_READ):
+        content = Content(stream, path)
+        while content.next_run():
+            while data := content.read(_READ):
                 yield data
-            return
-        members = Members(peeked, codec)
-        while members.next_member():
-            while data := members.read():
-                yield data
-            if members.damage:
-                raise UserError(members.damage, where=f"{path}, byte {members.offset}", cure="compress or copy the file again")
+            if content.damage:
+                raise UserError(
+                    content.damage.reason, where=f"{path}, byte {content.damage.offset}", cure="compress or copy the file again"
+                )
 
 
 def _json(line: bytes, place: str) -> Any:

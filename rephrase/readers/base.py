@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+DropReason = Literal["short", "long", "kind", "status", "type"]
+"""Too short or too long a text; a record of another kind than pages are; a response of another status, or another type."""
+Flaw = Literal["cut", "stripped"]
+"""Why a text may not be all that its page shows: its body ends early, or it was too intricate for more than leaving out its tags."""
+
 
 @dataclass(slots=True)  # not frozen: there are millions of them, and freezing makes each three times as slow to build
 class RawDocument:
@@ -19,13 +24,14 @@ class RawDocument:
     synthetic_depth: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
     raw_bytes: int = 0
+    flaws: tuple[Flaw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A document that was left out because its text is too short or too long."""
+    """What a reader left out on purpose."""
 
-    reason: Literal["short", "long"]
+    reason: DropReason
     raw_bytes: int = 0
 
 

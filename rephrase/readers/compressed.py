@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from rephrase.readers.codecs import TRIAL, Codec, Decoder, decodes
 
 _READ = 1 << 18  # bytes asked of the stored file at a time
-_FEED = 1 << 15  # compressed bytes given to the decoder at a time: bounds what one step can inflate to
 _KEPT = 1 << 24  # compressed bytes of the current member that are kept to search for the next one after damage
-_TRIAL = 1 << 10  # compressed bytes that must decode for a place to count as the start of a member
+_LOOK = 1 << 20  # compressed bytes in which a better start is looked for than the first that decodes
 
 
 class Readable(Protocol):
@@ -21,41 +20,12 @@ class Readable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """A compression format whose files are one or more members in a row, each beginning with the same bytes."""
-
-    name: str
-    magic: bytes
-    decoder: Callable[[], Any]
-
-
-def _zstd_decoder() -> Any:
-    import zstandard
-
-    return zstandard.ZstdDecompressor().decompressobj()
-
-
-GZIP = Codec("gzip", b"\x1f\x8b\x08", lambda: zlib.decompressobj(31))
-ZSTD = Codec("zstd", b"\x28\xb5\x2f\xfd", _zstd_decoder)
-
-
-def codec_of(head: bytes) -> Codec | None:
-    """The codec of a file that begins with these bytes, or None for a plain file."""
-    return next((codec for codec in (GZIP, ZSTD) if head.startswith(codec.magic)), None)
-
-
-def and_compressed(*endings: str) -> tuple[str, ...]:
-    """Endings of file names, each also with those of the codecs after it."""
-    return tuple(f"{ending}{codec}" for ending in endings for codec in ("", ".gz", ".zst"))
-
-
 class Members:
     """The members of a compressed file, one after another.
 
     `next_member` moves to the next one, `read` gives its content and `b""` at its end. When `damage` is set then, the member is damaged or
-    cut off, what was read of it is not to be trusted, and `next_member` goes on at the next place where a member starts whose
-    content `accepts` allows. Holds at most 16 MiB of the file.
+    cut off, what was read of it is not to be trusted, and `next_member` goes on at the next place where a member starts: one whose
+    content `accepts` likes, if there is one within 1 MiB, or else the first that decodes. Holds some 16 MiB of the file.
     """
 
     def __init__(self, stream: Readable, codec: Codec, accepts: Callable[[bytes], bool] = bool) -> None:
@@ -65,29 +35,34 @@ class Members:
         self._at = 0  # index in `_raw` of the first byte that the decoder has not seen
         self._plain = b""
         self._plain_at = 0
-        self._decoder: Any = None
+        self._decoder: Decoder | None = None
         self.offset = 0
         """Where the current member starts, in bytes of the stored file."""
         self.damage: str | None = None
         """What is wrong with the current member; known at its end."""
 
     def next_member(self) -> bool:
-        """Move to the next member; False at the end of the file."""
+        """Move to the next member; False at the end of the file. Zeros between members are damage, those after the last one padding."""
         self._plain, self._plain_at = b"", 0
         if self.damage:
             self.damage = None
             if not self._resync():
                 return False
-        elif not self._skip_padding():
-            return False
         self._forget(self._at)
         self.offset = self._base
-        self._fill(len(self._codec.magic))
-        if self._raw.startswith(self._codec.magic):
-            self._decoder = self._codec.decoder()
-        else:
-            self._decoder = None
-            self.damage = f"not the start of a {self._codec.name} member"
+        if not self._skip_zeros():
+            return False
+        if self._base + self._at > self.offset:
+            self.damage = f"{self._base + self._at - self.offset:,} zero bytes"
+            return True
+        self._fill(self._codec.head_bytes)
+        head = bytes(self._raw[: self._codec.head_bytes])
+        try:
+            self._decoder = self._codec.decoder(head) if self._codec.begins(head) else None
+        except ValueError as error:
+            self._decoder, self.damage = None, f"damaged {self._codec.name} data: {error}"
+        if self._decoder is None:
+            self.damage = self.damage or f"not the start of a {self._codec.name} member"
         return True
 
     def read(self, size: int = -1) -> bytes:
@@ -95,29 +70,29 @@ class Members:
         while self._plain_at >= len(self._plain):
             if self._decoder is None:
                 return b""
-            self._plain, self._plain_at = self._decode(), 0
+            self._plain, self._plain_at = self._decode(self._decoder), 0
         end = len(self._plain) if size < 0 else self._plain_at + size
         data = self._plain if self._plain_at == 0 and end >= len(self._plain) else self._plain[self._plain_at : end]
         self._plain_at += len(data)
         return data
 
-    def _decode(self) -> bytes:
+    def _decode(self, decoder: Decoder) -> bytes:
         if not self._fill(1):
             self._decoder = None
             self.damage = f"the file ends inside a {self._codec.name} member"
             return b""
         if self._at > _KEPT:
             self._forget(self._at - _KEPT // 2)
-        piece = bytes(self._raw[self._at : self._at + _FEED])
+        piece = bytes(self._raw[self._at : self._at + self._codec.piece])
         try:
-            plain: bytes = self._decoder.decompress(piece)
+            plain = decoder.decompress(piece)
         except Exception as error:  # noqa: BLE001  # zlib and zstandard have errors of their own
             self._decoder = None
             self.damage = f"damaged {self._codec.name} data: {error}"
             return b""
         self._at += len(piece)
-        if self._decoder.eof:
-            self._at -= len(self._decoder.unused_data)
+        if decoder.eof:
+            self._at -= len(decoder.unused_data)
             self._decoder = None
         return plain
 
@@ -135,7 +110,8 @@ class Members:
         self._base += count
         self._at -= count
 
-    def _skip_padding(self) -> bool:
+    def _skip_zeros(self) -> bool:
+        """Move to the next byte that is none; False if there is none."""
         while self._fill(1):
             if self._raw[self._at]:
                 return True
@@ -147,26 +123,37 @@ class Members:
     def _resync(self) -> bool:
         # Damage can hide a member's end, and a decoder can run on into the next member: search all that was read of this one.
         self._at = max(self.offset + 1 - self._base, 0)
-        magic = self._codec.magic
-        while True:
-            start = self._raw.find(magic, self._at)
-            if start < 0:
-                self._forget(max(len(self._raw) - len(magic) + 1, self._at))
-                self._at = 0
-                if not self._fill(len(magic)) or len(self._raw) < len(magic):
-                    return False
-                continue
+        first = -1  # offset of the first place that decodes
+        while (start := self._next_start(first)) >= 0:
             self._at = start
-            self._fill(_TRIAL)
-            if self._begins_here():
+            self._fill(TRIAL)
+            plain = decodes(self._codec, bytes(self._raw[start : start + TRIAL]))
+            if plain and self._accepts(plain):
                 return True
+            if plain and first < 0:
+                first = self._base + start
             self._at = start + 1
+        self._at = first - self._base
+        return first >= 0
 
-    def _begins_here(self) -> bool:
-        try:
-            return self._accepts(self._codec.decoder().decompress(bytes(self._raw[self._at : self._at + _TRIAL])))
-        except Exception:  # noqa: BLE001  # zlib and zstandard have errors of their own
-            return False
+    def _next_start(self, first: int) -> int:
+        """The index in `_raw` of what looks like a member's start, from `_at` on; -1 at the end, or 1 MiB after `first`."""
+        while True:
+            match = self._codec.member.search(self._raw, self._at)
+            start = match.start() if match else -1
+            del match  # a match keeps `_raw` from growing
+            here = self._base + (start if start >= 0 else len(self._raw))
+            if first >= 0 and here > first + _LOOK:
+                return -1
+            if start >= 0:
+                return start
+            self._at = max(len(self._raw) - self._codec.head_bytes, self._at)
+            if first < 0:
+                self._forget(self._at)
+            size = len(self._raw)
+            self._fill(size - self._at + 1)
+            if len(self._raw) == size:
+                return -1
 
 
 class Peeked:

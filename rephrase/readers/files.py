@@ -7,9 +7,11 @@ from contextlib import closing
 
 from rephrase import storage
 from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, clean
-from rephrase.readers.compressed import Members, Peeked, codec_of
+from rephrase.readers.content import Content
 from rephrase.readers.registry import Reader, readers_of, titles_of
 from rephrase.readers.settings import Input
+
+_HEAD_BYTES = 1 << 16
 
 
 def read_documents(file: storage.FileInfo, config: Input, readers: Sequence[Reader] | None = None) -> Iterator[Item]:
@@ -44,12 +46,11 @@ def reader_of(path: str, readers: Sequence[Reader]) -> Reader | None:
 def _head(path: str) -> bytes:
     """The first bytes of a file's content, which may be compressed."""
     with closing(storage.open_stream(path)) as stream:
-        peeked = Peeked(stream)
-        codec = codec_of(peeked.head)
-        if codec is None:
-            return peeked.head
-        members = Members(peeked, codec)
-        return members.read() if members.next_member() else b""
+        content = Content(stream, path)
+        while content.next_run():
+            if head := content.read(_HEAD_BYTES):
+                return head
+        return b""
 
 
 def _finished(document: RawDocument, form: str, config: Input) -> RawDocument | Dropped:

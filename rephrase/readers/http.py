@@ -1,88 +1,64 @@
-"""Bodies of archived HTTP responses, freed from their transfer and content encodings."""
+"""Archived HTTP responses: their heads in all the spellings that crawlers store, and bodies freed from their encodings."""
 
 from __future__ import annotations
 
-import io
-import zlib
+import re
+from dataclasses import dataclass
+
+from rephrase.readers.bodies import join_chunks, undo
+from rephrase.readers.heads import BLANK_LINE, Head
+
+_MAX_HEAD_BYTES = 1 << 20
+_STATUS_LINE = re.compile(r"(?:HTTP/?[\d.]*|ICY)\s+(\d{3})\b", re.IGNORECASE)
+_FIELD = re.compile(rb":?[!#-'*+.^_`|~\w-]+[ \t]*:")
+_MAX_LAYERS = 4  # encodings, one within the other
 
 
-def decode_body(body: bytes, transfer_encoding: str, content_encoding: str, limit: int) -> bytes:
-    """The body without its encodings, cut off after about `limit` bytes.
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response as it is stored. `status` is 0 where its head has none."""
 
-    Crawlers often store a body decoded and keep its headers, so a body that does not look encoded is left as it is. Raises ValueError for
-    one that begins well and is damaged further on, and for encodings that are not known.
+    status: int
+    head: Head
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """As the server stated it, with its parameters."""
+        return self.head.get("content-type")
+
+
+def parse_response(content: bytes) -> Response:
+    """The response that a record holds: with a status line, with fields only, or the body alone, as HTTP/0.9 and some crawlers have it.
+
+    Raises ValueError for what begins like none of these.
     """
-    if "chunked" in transfer_encoding.lower():
-        body = _join_chunks(body)
-    for encoding in reversed([name.strip().lower() for name in content_encoding.split(",") if name.strip()]):
-        if encoding in ("gzip", "x-gzip"):
-            if body.startswith(b"\x1f\x8b"):
-                body = _inflate(body, 16 + zlib.MAX_WBITS, limit)
-        elif encoding == "deflate":
-            body = _undo_deflate(body, limit)
-        elif encoding == "br":
-            body = _undo_brotli(body, limit)
-        elif encoding == "zstd":
-            if body.startswith(b"\x28\xb5\x2f\xfd"):
-                body = _undo_zstd(body, limit)
-        elif encoding not in ("identity", "none", "utf-8"):  # the last is a common mistake of servers
-            raise ValueError(f"unknown content encoding `{encoding}`")
-    return body
+    content = content.lstrip(b"\r\n")
+    blank = BLANK_LINE.search(content, 0, _MAX_HEAD_BYTES)
+    end, start = (blank.start(), blank.end()) if blank else (min(len(content), _MAX_HEAD_BYTES), len(content))
+    first_line = content[: content.find(b"\n", 0, end) if b"\n" in content[:end] else end].decode("latin-1").strip()
+    if status := _STATUS_LINE.match(first_line):
+        return Response(int(status[1]), Head(content[:end]), content[start:])
+    if content.lstrip()[:1] == b"<":
+        return Response(0, Head(b""), content)
+    if _FIELD.match(content):
+        head = Head(content[:end], has_first_line=False)
+        stated = head.get(":status")  # HTTP/2 has it as a field
+        return Response(int(stated) if stated.isdecimal() else 0, head, content[start:])
+    raise ValueError(f"no head of an HTTP response: `{first_line[:40]}`")
 
 
-def _join_chunks(body: bytes) -> bytes:
-    parts: list[bytes] = []
-    at = 0
-    while at < len(body):
-        end = body.find(b"\r\n", at, at + 64)
-        try:
-            size = int(body[at:end].split(b";")[0], 16) if end > at else -1
-        except ValueError:
-            size = -1
-        if size < 0:
-            # The first line is no chunk size: the crawler has joined them already. Later on it is damage: keep what was whole.
-            return body if at == 0 else b"".join(parts)
-        if size == 0:
-            break
-        parts.append(body[end + 2 : end + 2 + size])
-        at = end + 2 + size + 2
-    return b"".join(parts)
+def decode_body(response: Response, limit: int) -> tuple[bytes, bool]:
+    """The body without its encodings, cut off after about `limit` bytes; and whether it ends early: then it is what can be had.
 
-
-def _inflate(body: bytes, window: int, limit: int) -> bytes:
-    try:
-        return zlib.decompressobj(window).decompress(body, limit)
-    except zlib.error as error:
-        raise ValueError(f"damaged compressed body: {error}") from error
-
-
-def _undo_deflate(body: bytes, limit: int) -> bytes:
-    if body.lstrip().startswith(b"<"):
-        return body
-    try:
-        return _inflate(body, zlib.MAX_WBITS, limit)
-    except ValueError:
-        return _inflate(body, -zlib.MAX_WBITS, limit)  # many servers send raw deflate
-
-
-def _undo_brotli(body: bytes, limit: int) -> bytes:
-    from fastwarc.stream_io import BrotliReader
-
-    if body.lstrip().startswith(b"<"):  # brotli has no magic bytes, but HTML has
-        return body
-    try:
-        plain: bytes = BrotliReader(io.BytesIO(body)).read(limit)
-    except OSError as error:
-        raise ValueError(f"damaged brotli data: {error}") from error
-    return plain
-
-
-def _undo_zstd(body: bytes, limit: int) -> bytes:
-    import zstandard
-
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(body) as reader:
-            plain: bytes = reader.read(limit)
-    except zstandard.ZstdError as error:
-        raise ValueError(f"damaged zstd data: {error}") from error
-    return plain
+    Crawlers often store a body decoded and keep its head, so a body that does not look encoded is left as it is, and so is one whose
+    encoding is not known. One that is gzip though nobody says so is decoded. Raises ValueError for one that is damaged.
+    """
+    body, is_cut = response.body, False
+    if "chunked" in ",".join(response.head.all("transfer-encoding")).lower():
+        body, is_cut = join_chunks(body)
+    names = [name.strip(" \t\"'").lower() for value in response.head.all("content-encoding") for name in value.split(",")]
+    for name in [*reversed(names[:_MAX_LAYERS]), *["gzip"] * 2]:
+        body, ends_early = undo(name, body, limit)
+        is_cut = is_cut or ends_early
+    return body, is_cut

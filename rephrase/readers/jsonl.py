@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from rephrase import storage
 from rephrase.readers.base import Dropped, Item, ReadError, reason_of
-from rephrase.readers.compressed import Members, Peeked, and_compressed, codec_of
+from rephrase.readers.codecs import and_compressed
+from rephrase.readers.content import Content
 from rephrase.readers.fields import FieldReader
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
@@ -77,21 +78,14 @@ def _parse(line: bytes) -> Any:
 
 
 def _lines(stream: BinaryIO, file: str) -> Iterator[bytes | Dropped | ReadError]:
-    peeked = Peeked(stream)
-    codec = codec_of(peeked.head)
+    content = Content(stream, file)
     tail = _Tail()
-    if codec is None:
-        while data := peeked.read(_READ):
+    while content.next_run():
+        while data := content.read(_READ):
             yield from tail.split(data)
-        yield from tail.end()
-        return
-    members = Members(peeked, codec)
-    while members.next_member():
-        while data := members.read():
-            yield from tail.split(data)
-        if members.damage:
+        if content.damage:
             tail.clear()  # the line that damage cut in two
-            yield ReadError(file, members.offset, "byte", members.damage)
+            yield ReadError(file, content.damage.offset, "byte", content.damage.reason)
     yield from tail.end()
 
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 from typing_extensions import override
 
 from rephrase import storage
-from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_of
-from rephrase.readers.compressed import Members, Peeked, Readable, and_compressed, codec_of
-from rephrase.readers.http import decode_body
+from rephrase.readers.base import Dropped, Flaw, Item, RawDocument, ReadError, reason_of
+from rephrase.readers.codecs import and_compressed
+from rephrase.readers.content import Content
+from rephrase.readers.heads import Head
+from rephrase.readers.http import decode_body, parse_response
+from rephrase.readers.records import MAX_CONTENT_BYTES, BadRecord, Record, is_start, records
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
-from rephrase.readers.window import RECORD_END, Window
+from rephrase.readers.sniffing import PLAIN, charset_of, essence, may_be_page, page_type
 from rephrase.text.html import decode, extract
 
 MAGIC = b"WARC/"
-MAX_PAGE_BYTES = 1 << 26
+MAX_PAGE_BYTES = MAX_CONTENT_BYTES
 """Larger pages are dropped as too long before they are parsed: a DOM takes about ten times the memory of its page."""
-
-_NEXT_RECORD = RECORD_END + MAGIC
-_HTML_TYPES = ("text/html", "application/xhtml+xml")
-_TEXT_TYPES = (*_HTML_TYPES, "text/plain")
-_HTML_START = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
 @readers.register("warc")
@@ -46,163 +43,101 @@ class Warc(Reader):
 
 
 def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
-    """The pages of one archive: text of HTML and plain-text responses with a 2xx status, and of `conversion` records.
+    """What each record of an archive is, in order: a document, dropped, or an error; damage that hides records is one error.
 
-    Damage loses the record or the compressed member that it is in; the place is yielded as a `ReadError` in bytes of the stored file.
+    Documents are HTML and plain-text responses with a 2xx status or none, and `conversion` records. Damage loses the record or the
+    compressed member that it is in; the place is yielded as a `ReadError` in bytes of the stored file.
     """
-    peeked = Peeked(stream)
-    codec = codec_of(peeked.head)
-    if codec is None:
-        yield from _Archive(peeked, file, config, member=None).items()
-        return
-    members = Members(peeked, codec, lambda plain: plain.startswith(MAGIC))
-    while members.next_member():
-        yield from _Archive(members, file, config, member=members).items()
+    content = Content(stream, file, is_start)
+    is_resumed = False
+    while content.next_run():
+        held: Item | None = None
+        for record in records(content, is_resumed=is_resumed):
+            if held:
+                yield held
+                held = None
+            content.forget(record.position)
+            item = _read(record, config)
+            if isinstance(item, str):
+                item = ReadError(file, content.stored_offset(record.position), "byte", item)
+            # The last one before damage is not to be trusted: what follows it, and its member's checksum, are not known.
+            if content.damage and record.end > content.whole:
+                held = item
+            else:
+                yield item
+        if content.damage:
+            yield ReadError(file, content.damage.offset, "byte", content.damage.reason)
+        is_resumed = content.damage is not None
 
 
-class _Archive:
-    """The records of a plain stream: a whole uncompressed file, or one member of a compressed one."""
+def _read(record: Record | BadRecord, config: Input) -> Item | str:
+    """What a record is, or why it cannot be read."""
+    if isinstance(record, BadRecord):
+        return record.reason
+    try:
+        return _item(record, config)
+    except ValueError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001  # foreign parsers on foreign bytes: the page is lost, not the file
+        return reason_of(error)
 
-    def __init__(self, plain: Readable, file: str, config: Input, member: Members | None) -> None:
-        self._window, self._file, self._config, self._member = Window(plain), file, config, member
-        # A page is held back until what follows it has been seen: only then it is known to be whole.
-        self._pending: Item | None = None
-        self._record_at = 0
-        self._damage_at = 0  # where damage begins if no record follows the last one
-        self._record_end = -1  # of the last record's content; -1 before the first since reading began or was resumed
 
-    def items(self) -> Iterator[Item]:
-        start: int | None = 0
-        while start is not None:
-            try:
-                for record in self._records(start):
-                    if self._pending is not None:
-                        yield self._pending
-                    self._pending = self._item(record)
-                start = self._after_end()
-            except OSError as error:
-                if self._window.failure:
-                    raise self._window.failure from None
-                items, start = self._after_damage(start or 0, reason_of(error))
-                yield from items
-        if self._member is not None and self._member.damage:
-            self._pending = self._error(0, self._member.damage)
-        if self._pending is not None:
-            yield self._pending
+def _item(record: Record, config: Input) -> Item:
+    """What a record is. Raises ValueError for one that cannot be read, and whatever parsers raise."""
+    kind = record.head.get("warc-type").lower()
+    if not kind:
+        raise ValueError("the record has no WARC-Type")
+    if kind not in ("response", "conversion"):
+        return Dropped("kind")
+    if not record.is_kept:
+        return Dropped("long", record.length)
+    if kind == "conversion":
+        return _document(record.head, record.content(), PLAIN, "utf-8", config)
+    if essence(record.head.get("content-type")) not in ("application/http", ""):
+        return Dropped("kind")  # an answer of DNS or FTP
+    return _page(record, config)
 
-    def _records(self, start: int) -> Iterator[Any]:
-        from fastwarc.warc import ArchiveIterator
 
-        self._window.move_to(start)
-        self._record_end = -1
-        for record in ArchiveIterator(cast("BinaryIO", self._window), parse_http=False):
-            self._record_at = record.stream_pos
-            self._window.forget_before(self._record_at)
-            length_known = (record.headers.get("Content-Length") or "").strip().isdigit()
-            self._record_end = self._window.end_of_head(self._record_at) + record.content_length
-            self._damage_at = self._record_end + len(RECORD_END)
-            if not length_known:  # fastwarc takes it for 0, and then finds no record where the content is
-                self._damage_at = self._record_at
-            yield record
+def _page(record: Record, config: Input) -> Item:
+    response = parse_response(record.content())
+    if response.status and not 200 <= response.status < 300:
+        return Dropped("status")
+    identified_type = record.head.get("warc-identified-payload-type")
+    stated, identified = essence(response.content_type), essence(identified_type)
+    if not may_be_page(stated, identified):
+        return Dropped("type")
+    body, is_cut = decode_body(response, MAX_PAGE_BYTES + 1)
+    if len(body) > MAX_PAGE_BYTES:
+        return Dropped("long", len(body))
+    kind = page_type(body, stated, identified)
+    if kind is None:
+        return Dropped("type")
+    charset = charset_of(response.content_type) or charset_of(identified_type)
+    return _document(record.head, body, kind, charset, config, is_cut=is_cut)
 
-    def _error(self, position: int, reason: str) -> ReadError:
-        offset = position if self._member is None else self._member.offset
-        return ReadError(self._file, offset, "byte", reason)
 
-    def _after_end(self) -> int | None:
-        """At the end of the stream: where to go on because the last record claimed more than there was and hides others; or None."""
-        missing = self._record_end - self._window.end
-        if missing <= 0 or (self._member is not None and self._member.damage):
-            return None
-        self._pending = self._error(self._record_at, f"the file ends inside a record, {missing} bytes early")
-        return self._next_record(self._record_at + 1)
-
-    def _next_record(self, start: int) -> int | None:
-        """Where the first record begins whose beginning is looked for from `start`; None if there is none."""
-        mark = self._window.find(_NEXT_RECORD, start)
-        return mark + len(RECORD_END) if mark >= 0 else None
-
-    def _after_damage(self, start: int, reason: str) -> tuple[list[Item], int | None]:
-        """After fastwarc gave up: what can be said of the records so far, and where the next one starts (None: nowhere)."""
-        if self._member is not None and self._member.damage:
-            return [], None  # `items` reports the member as a whole
-        pending = [self._pending] if self._pending is not None else []
-        self._pending = None
-        if self._record_end < 0:
-            return [*pending, self._error(start, reason)], self._next_record(start)
-        end = self._record_end + len(RECORD_END)
-        following = self._next_record(self._record_at + 1)
-        if following is None or following > end:
-            return [*pending, self._error(self._damage_at, reason)], following
-        if following == end:  # the next record is where it should be and cannot be read: resuming there says why
-            return pending, following
-        return [self._error(self._record_at, "the record is longer or shorter than it says")], following
-
-    def _item(self, record: Any) -> Item | None:
-        from fastwarc.warc import WarcRecordType
-
-        if record.record_type == WarcRecordType.conversion:
-            body = self._body(record)
-            return self._document(record, body, "text/plain", "utf-8") if isinstance(body, bytes) else body
-        if record.record_type != WarcRecordType.response or not record.is_http:
-            return None
-        try:
-            record.parse_http(auto_decode="none")
-            return self._response(record, record.http_headers)
-        except (OSError, ValueError) as error:
-            if self._window.failure:
-                raise
-            return self._error(self._record_at, reason_of(error))
-
-    def _response(self, record: Any, headers: Any) -> Item | None:
-        if headers is None or not 200 <= (headers.status_code or 0) < 300:
-            return None
-        kind = (record.http_content_type or record.headers.get("WARC-Identified-Payload-Type") or "").lower()
-        if kind and kind not in _TEXT_TYPES:
-            return None
-        body = self._body(record)
-        if not isinstance(body, bytes):
-            return body
-        body = decode_body(body, headers.get("Transfer-Encoding") or "", headers.get("Content-Encoding") or "", MAX_PAGE_BYTES + 1)
-        if not kind:
-            if not _HTML_START.match(body[:512]):
-                return None
-            kind = "text/html"
-        return self._document(record, body, kind, record.http_charset)
-
-    def _body(self, record: Any) -> bytes | Item:
-        length: int = record.content_length
-        if length > MAX_PAGE_BYTES:
-            return Dropped("long", length)
-        body: bytes = record.reader.read(length)
-        if len(body) < length:
-            return self._error(self._record_at, f"the record ends {length - len(body)} bytes early")
-        return body
-
-    def _document(self, record: Any, body: bytes, kind: str, charset: str | None) -> Item:
-        if len(body) > MAX_PAGE_BYTES:
-            return Dropped("long", len(body))
-        is_html = kind in _HTML_TYPES
-        headers = record.headers
-        title = ""
-        try:
-            text = decode(body, charset, html=is_html)
-            if is_html:
-                page = extract(text, self._config.extractor, main_content=self._config.main_content)
-                text, title = page.text, page.title
-        except Exception as error:  # noqa: BLE001  # foreign parsers on foreign bytes: the page is lost, not the file
-            return self._error(self._record_at, f"no text could be extracted: {reason_of(error)}")
-        about = {
-            "title": title,
-            "content_type": kind,
-            "warc_date": headers.get("WARC-Date"),
-            "warc_record_id": headers.get("WARC-Record-ID"),
-            "content_language": headers.get("WARC-Identified-Content-Language"),
-        }
-        url = headers.get("WARC-Target-URI")
-        return RawDocument(
-            text,
-            url=url.strip("<> ") if url else None,  # Wget writes the URL in angle brackets
-            metadata={key: value.strip("<>") if key == "warc_record_id" else value for key, value in about.items() if value},
-            raw_bytes=len(body),
-        )
+def _document(head: Head, body: bytes, kind: str, charset: str, config: Input, *, is_cut: bool = False) -> RawDocument:
+    is_html = kind != PLAIN
+    title = ""
+    flaws: list[Flaw] = ["cut"] if is_cut else []
+    text = decode(body, charset, html=is_html)
+    if is_html:
+        page = extract(text, config.extractor, main_content=config.main_content)
+        text, title = page.text, page.title
+        if page.is_stripped:
+            flaws.append("stripped")
+    about = {
+        "title": title,
+        "content_type": kind,
+        "warc_date": head.get("warc-date"),
+        "warc_record_id": head.get("warc-record-id").strip("<>"),
+        "content_language": head.get("warc-identified-content-language"),
+        "flaws": ",".join(flaws),
+    }
+    return RawDocument(
+        text,
+        url=head.get("warc-target-uri").strip("<> ") or None,  # Wget writes the URL in angle brackets
+        metadata={key: value for key, value in about.items() if value},
+        raw_bytes=len(body),
+        flaws=tuple(flaws),
+    )

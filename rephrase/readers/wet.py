@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from rephrase.readers.compressed import and_compressed
+from rephrase.readers.codecs import and_compressed
 from rephrase.readers.registry import readers
 from rephrase.readers.warc import MAGIC, Warc
 

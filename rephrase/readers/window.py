@@ -1,76 +1,67 @@
-"""A web archive's stream that can be gone back in, to look for the next record after damage."""
+"""A part of a stream that can be searched and gone back in, to look for the next record after damage."""
 
 from __future__ import annotations
 
+import re
+
 from rephrase.readers.compressed import Readable
 
-RECORD_END = b"\r\n\r\n"
-"""Ends the head of a record, and its content once more."""
-
-_KEPT = 1 << 25  # plain bytes kept of the current record to search for the next one after damage
+_READ = 1 << 16
+_OVERLAP = 1 << 8  # bytes of what a pattern matches, at most
 
 
 class Window:
-    """A stream that remembers what it gave, from a mark on, so that reading can go on elsewhere after damage."""
+    """The bytes of a stream from where they were let go of to where it has been read. Positions count from the stream's beginning."""
 
     def __init__(self, plain: Readable) -> None:
         self._plain = plain
         self._kept = bytearray()
         self._base = 0  # position of the first kept byte
-        self._at = 0  # position of the next byte to give
-        self.failure: BaseException | None = None
-        """What the stream below raised: a fault of the disk or the network, never to be taken for damage of the file."""
-
-    def tell(self) -> int:
-        """The position of the next byte that `read` gives."""
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` next bytes (what is there at once if negative); `b""` at the end."""
-        ahead = self._base + len(self._kept) - self._at
-        if ahead:
-            start = self._at - self._base
-            data = bytes(self._kept[start : start + size] if size >= 0 else self._kept[start:])
-        else:
-            try:
-                data = self._plain.read(size)
-            except BaseException as error:
-                self.failure = error
-                raise
-            self._kept += data
-            if len(self._kept) > _KEPT:
-                self.forget_before(self._base + len(self._kept) - _KEPT // 2)
-        self._at += len(data)
-        return data
-
-    def forget_before(self, position: int) -> None:
-        """Let go of what was kept before a position, which cannot be moved back to any more."""
-        count = min(position, self._at) - self._base
-        if count > 0:
-            del self._kept[:count]
-            self._base += count
 
     @property
     def end(self) -> int:
         """The position after the last byte that was read from the stream."""
         return self._base + len(self._kept)
 
-    def move_to(self, position: int) -> None:
-        """Go on reading at a position that is still kept."""
-        self._at = position
+    def fill(self, position: int) -> bool:
+        """Read up to a position; False if the stream ends before it."""
+        while self.end < position:
+            data = self._plain.read(_READ)
+            if not data:
+                return False
+            self._kept += data
+        return True
 
-    def find(self, mark: bytes, start: int) -> int:
-        """The first position of `mark` at or after `start`; -1 if there is none up to the end of the stream."""
+    def forget_before(self, position: int) -> None:
+        """Let go of what stands before a position."""
+        count = min(position - self._base, len(self._kept))
+        if count > 0:
+            del self._kept[:count]
+            self._base += count
+
+    def between(self, start: int, end: int) -> bytes:
+        """What is kept between two positions."""
+        return bytes(self._kept[start - self._base : end - self._base])
+
+    def match(self, pattern: re.Pattern[bytes], start: int) -> int:
+        """Where a match that begins at `start` ends; -1 if there is none."""
+        match = pattern.match(self._kept, start - self._base)
+        return self._base + match.end() if match else -1
+
+    def search(self, pattern: re.Pattern[bytes], start: int, end: int) -> int:
+        """The first position from `start` to before `end` at which a match begins in what was read; -1 if there is none."""
+        match = pattern.search(self._kept, start - self._base, end - self._base)
+        return self._base + match.start() if match else -1
+
+    def find(self, pattern: re.Pattern[bytes], start: int, end: int | None = None, *, forget: bool = True) -> int:
+        """As `search`, in what is yet to be read too, up to `end` or the stream's; -1 if there is none. Lets go of what was searched."""
         while True:
-            index = self._kept.find(mark, max(start - self._base, 0))
-            if index >= 0:
-                return self._base + index
-            self._at = self._base + len(self._kept)
-            self.forget_before(self._at - len(mark) + 1)
-            if not self.read(1 << 16):
+            last = self.end if end is None else min(self.end, end)
+            position = self.search(pattern, start, last)
+            if position >= 0 or last == end:
+                return position
+            start = max(start, last - _OVERLAP)
+            if forget:
+                self.forget_before(start)
+            if not self.fill(self.end + 1):
                 return -1
-
-    def end_of_head(self, start: int) -> int:
-        """Where the header of the record that starts at `start` ends, as far as it is known; else `start`."""
-        index = self._kept.find(RECORD_END, start - self._base) if start >= self._base else -1
-        return self._base + index + len(RECORD_END) if index >= 0 else start

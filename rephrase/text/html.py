@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rephrase.errors import UserError
+from rephrase.text.intricacy import RESILIPARSE, TRAFILATURA, is_intricate
+from rephrase.text.stripping import strip
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -17,6 +19,8 @@ class Page:
 
     text: str
     title: str
+    is_stripped: bool = False
+    """Whether its tags were only left out, as it is nested too deep for more."""
 
 
 def decode(data: bytes, charset: str | None, *, html: bool = True) -> str:
@@ -46,8 +50,11 @@ def check_extractor(extractor: Literal["resiliparse", "trafilatura"]) -> None:
 def extract(html: str, extractor: Literal["resiliparse", "trafilatura"] = "resiliparse", *, main_content: bool = True) -> Page:
     """The text of an HTML page. `main_content` leaves out navigation, banners, footers and comments.
 
-    Raises whatever the extractor raises on pages that it cannot take.
+    A page whose markup would keep the extractor busy for long is stripped of its tags instead. Raises whatever the extractor raises on
+    pages that it cannot take.
     """
+    if is_intricate(html, RESILIPARSE if extractor == "resiliparse" else TRAFILATURA):
+        return Page(*strip(html), is_stripped=True)
     from resiliparse.parse.html import HTMLTree
 
     tree = HTMLTree.parse(html)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,13 +28,13 @@ class JobFolder:
 
     @classmethod
     def create(cls, stage: str, items: Sequence[Any] = ()) -> JobFolder:
-        """A new folder with the items of a job, which must be picklable. What drivers that died left in the stage's folder is removed."""
+        """A new folder with the items of a job: values of JSON, and dataclasses of such. What drivers that died left here is removed."""
         cls.remove_left_over(stage)
         folder = cls(storage.join(stage, f"{_PREFIX}{uuid.uuid4().hex[:12]}"))
         storage.create(storage.join(folder.path, _DRIVER), orjson.dumps(_this_driver()))
         for number in range(0, len(items), _CHUNK):
-            # Each item by itself, as a task takes only its own apart.
-            storage.create(folder._chunk(number), pickle.dumps([pickle.dumps(item) for item in items[number : number + _CHUNK]]))
+            # Not by orjson: names of files may hold halves of surrogate pairs.
+            storage.create(folder._chunk(number), json.dumps(items[number : number + _CHUNK], default=asdict).encode())
         return folder
 
     @staticmethod
@@ -61,9 +61,8 @@ class JobFolder:
         return storage.join(self.path, "reports")
 
     def item(self, number: int) -> Any:
-        """In a task: one of the items."""
-        chunk = pickle.loads(storage.read(self._chunk(number)))  # noqa: S301  # written by the driver
-        return pickle.loads(chunk[number % _CHUNK])  # noqa: S301
+        """In a task: one of the items, as JSON has it. Whoever can write into the store can write it: it is data, and no program."""
+        return json.loads(storage.read(self._chunk(number)))[number % _CHUNK]
 
     def remove(self) -> None:
         """Remove all of it, and the stage's folder where nothing else is in it."""
@@ -72,7 +71,7 @@ class JobFolder:
 
     def _chunk(self, number: int) -> str:
         # The items do not travel with the function: every task would read all of them.
-        return storage.join(self.path, f"items-{number // _CHUNK:06d}.pickle")
+        return storage.join(self.path, f"items-{number // _CHUNK:06d}.json")
 
 
 def _this_driver() -> dict[str, Any]:

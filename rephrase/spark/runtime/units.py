@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
 
 from rephrase import storage
 from rephrase.spark.runtime.job import open_job
@@ -47,22 +49,25 @@ def run_units(
 ) -> None:
     """Run `work` on every item, each in a Spark task of its own; it must create what the item stands for.
 
-    Items and `work` must be picklable. Tasks start in the order of the items. `folder` is the stage's: what driver and tasks have to tell
-    each other lies below it for as long as the job runs. `profile` says what a task needs of its executor.
+    Items are values of JSON, `Unit`s, other dataclasses of such, or lists of one of these, all alike; `work` must be picklable. Tasks
+    start in the order of the items. `folder` is the stage's: what driver and tasks have to tell each other lies below it for as long as the
+    job runs. `profile` says what a task needs of its executor.
 
     Raises what `Job.run` raises.
     """
     if not tasks:
         return
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
+    kind = _kind_of(tasks[0])
     with open_job(spark, folder, tasks) as job:
         items, reports = job.folder, job.reports
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            read = TypeAdapter(kind)
             for batch in batches:
                 for number in batch.column(0).to_pylist():
                     reports.began()
-                    work(items.item(number))
+                    work(read.validate_python(items.item(number)))
                     reports.done()
                 yield batch
 
@@ -71,3 +76,10 @@ def run_units(
         # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a lost
         # executor would have all of its finished tasks run again.
         job.run(frame.write.format("noop").mode("overwrite").save, progress)
+
+
+def _kind_of(item: Any) -> Any:
+    """The type that an item has again when it is read."""
+    if isinstance(item, Unit):
+        return Unit[type(item.payload)]  # type: ignore[misc]
+    return list[_kind_of(item[0])] if isinstance(item, list) else type(item)  # type: ignore[misc]

@@ -35,8 +35,7 @@ def errors(items: list[RawDocument | Dropped | ReadError]) -> list[ReadError]:
 def test_pages_become_documents_without_their_navigation(tmp_path: Path) -> None:
     items = read(tmp_path / "a.warc", b"".join(pages(3)))
     assert titles(items) == ["Page 0", "Page 1", "Page 2"]
-    first = items[0]
-    assert isinstance(first, RawDocument)
+    first = next(item for item in items if isinstance(item, RawDocument))
     assert first.url == "http://lamps.example/0"
     assert first.source == "warc"
     assert first.metadata["warc_date"] == "2024-01-02T03:04:05Z"
@@ -282,7 +281,7 @@ def test_faults_of_the_disk_are_not_taken_for_damage() -> None:
 
 def test_trailing_zeros_and_rubbish() -> None:
     data, _ = compressed(pages(2))
-    assert len(list(read_warc(io.BytesIO(data + bytes(100)), "a", CONFIG))) == 2
+    assert list(read_warc(io.BytesIO(data + bytes(100)), "a", CONFIG)) == list(read_warc(io.BytesIO(data), "a", CONFIG))
     *_, last = read_warc(io.BytesIO(data + b"rubbish"), "a", CONFIG)
     assert isinstance(last, ReadError)
     assert last.offset == len(data)

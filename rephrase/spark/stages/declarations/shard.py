@@ -12,8 +12,11 @@ from rephrase.spark.stages.unit_notes import sum_of_notes
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
+    from rephrase.notes import DocumentsNote
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.meaning import Meaning
+
+_FLAWS = {"cut": "whose body ends early", "stripped": "too intricate for the extractor, stripped of their tags"}
 
 
 class Shard(Stage):
@@ -48,16 +51,33 @@ class Shard(Stage):
 
     @override
     def figures(self, run: Run) -> list[Figure]:
-        """Documents, what was dropped, and what could not be read."""
+        """Documents, what was dropped, what could not be read, and that these are all records."""
         from rephrase.notes import DocumentsNote
+        from rephrase.spark.stages.shard.dropped import dropped_in_words
 
         _, sums = sum_of_notes(run.output, self.table, DocumentsNote)
-        left_out = f"{sums.dropped_short:,} too short, {sums.dropped_long:,} too long, {sums.duplicates:,} exact duplicates"
         return [
             Figure("documents", f"{sums.documents:,}", f"{sums.tokens:,} tokens"),
-            Figure("", "", f"dropped: {left_out}"),
+            Figure("", "", f"dropped: {dropped_in_words(sums, 'duplicate')}"),
+            *_account(sums),
+            *_flaws(sums),
             *_read_errors(storage.join(run.output, "errors")),
         ]
+
+
+def _account(sums: DocumentsNote) -> list[Figure]:
+    """What became of the records, which earlier versions did not count."""
+    if not sums.records:
+        return []
+    dropped = sum(sums.dropped.values())
+    text = f"{sums.records:,} records in = {sums.documents:,} documents + {dropped:,} dropped + {sums.errors:,} read errors"
+    uncounted = sums.documents + dropped + sums.errors - sums.records
+    return [Figure("", "", f"{text}, {uncounted:,} of them from files that an earlier version read" if uncounted else text)]
+
+
+def _flaws(sums: DocumentsNote) -> list[Figure]:
+    flaws = [f"{count:,} {_FLAWS.get(reason, reason)}" for reason, count in sums.flaws.items()]
+    return [Figure("", "", f"read in part: {', '.join(flaws)}")] if flaws else []
 
 
 def _read_errors(folder: str) -> list[Figure]:

@@ -57,11 +57,13 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
     started = time.perf_counter()
     extracted = _Extracted(DocumentTables(config, tokenizer))
     dropped: Counter[str] = Counter()
-    raw_bytes = 0
+    flaws: Counter[str] = Counter()
+    raw_bytes = records = 0
     errors: list[ReadError] = []
     file = plan.files[unit.payload]
     try:
         for item in read_documents(file, config, readers):
+            records += 1
             if isinstance(item, ReadError):
                 errors.append(item)
                 continue
@@ -70,6 +72,7 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
                 dropped[item.reason] += 1
             else:
                 assert isinstance(item, RawDocument)
+                flaws.update(item.flaws)
                 extracted.add(item)
     except FileNotFoundError as error:
         raise UserError(
@@ -82,8 +85,11 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
         input_file=file.path,
         documents=extracted.documents,
         tokens=extracted.tokens,
-        dropped_short=dropped["short"],
-        dropped_long=dropped["long"],
+        dropped_short=dropped.pop("short", 0),
+        dropped_long=dropped.pop("long", 0),
+        left_out=dict(dropped),
+        flaws=dict(flaws),
+        records=records,
         raw_bytes=raw_bytes,
         scrubbed=dict(extracted.document_tables.scrubbed),
         errors=len(errors),

@@ -20,6 +20,7 @@ from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
+from rephrase.spark.stages.shard.dropped import dropped_in_words
 from rephrase.spark.stages.shard.extract import extract
 from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
 from rephrase.spark.stages.shard.repeats import drop_repeats
@@ -80,7 +81,7 @@ def _check_not_empty(plan: ShardPlan) -> None:
             if footer.note.documents:
                 return
             counts += footer.note
-    left_out = f"{counts.dropped_short:,} too short, {counts.dropped_long:,} too long, {counts.errors:,} read errors"
+    left_out = f"{dropped_in_words(counts)}, {counts.errors:,} read errors"
     reasons: Counter[str] = Counter()
     for path in tables.objects(storage.join(plan.output, "errors")):
         reasons.update(str(reason) for reason in tables.read(path, ["reason"]).column("reason").to_pylist())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
 import orjson
+from pydantic import TypeAdapter
 
 from rephrase import storage
 from rephrase.spark.runtime.job_folder import JobFolder
+from rephrase.spark.runtime.units import Unit
+from rephrase.spark.stages.rewrite.plan import RewriteUnit
 
 DRIVER = """
 import sys
@@ -39,3 +43,16 @@ def test_a_job_takes_away_what_dead_drivers_left_and_nothing_of_a_living_one(tmp
     mine.remove()
     assert not os.path.exists(mine.path)
     drivers[1].communicate()
+
+
+def test_what_tasks_read_is_data_and_no_program(tmp_path):
+    units = [
+        [Unit("out\udc80", RewriteUnit("documents", 1, 2, 0, (("step", ("object",)),), (0, 2)))],
+        [Unit("b", RewriteUnit("d", 0, 0, 0, ()))],
+    ]
+    folder = JobFolder.create(str(tmp_path), units)
+    (items,) = (file.path for file in storage.list_files(folder.path) if "items" in file.path)
+    stored = json.loads(storage.read(items))
+    assert stored[1][0]["payload"]["documents"] == "d"
+    adapter = TypeAdapter(list[Unit[RewriteUnit]])
+    assert [adapter.validate_python(folder.item(number)) for number in range(2)] == units

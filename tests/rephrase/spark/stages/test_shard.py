@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import zstandard
+from rephrase.spark.stages.declarations.notes import sum_of_notes
 
 from rephrase import storage
 from rephrase.config.run import Run
@@ -25,6 +28,8 @@ from rephrase.recipes.use import RecipeUse
 from rephrase.records import DOCUMENT, ERROR, content_id
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.runtime.units import Unit
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.declarations.shard import Shard
 from rephrase.spark.stages.shard import extract as shard_extract
 from rephrase.spark.stages.shard.plan import ShardPlan, input_files
 from rephrase.spark.stages.shard.repeats import WHOLE, Repeats, finish_file
@@ -33,7 +38,7 @@ from rephrase.spark.stages.shard.stage import shard
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 from tests.places import ROOT
-from tests.rephrase.readers.archives import body_text, compressed, html, pages, response
+from tests.rephrase.readers.archives import body_text, compressed, html, pages, record, response
 from tests.rephrase.spark.no_spark import NoSpark
 
 
@@ -123,6 +128,58 @@ def test_documents_errors_and_notes(tmp_path: Path, spark: LazySession, tokenize
     capfd.readouterr()
     shard(run, NoSpark())
     assert "nothing to do" in capfd.readouterr().err
+
+
+def odd_files(folder: Path) -> int:
+    """Damaged and odd files of every format; returns how many records, lines, rows and places without one they hold."""
+    folder.mkdir()
+    members, starts = compressed(
+        [
+            *pages(3),  # each after its request
+            response(html(0)),
+            response(html(4), status="404 Not Found"),
+            response(b"\x89PNG\r\n\x1a\n", headers="Content-Type: text/html"),
+            response("<p>short</p>"),
+            response(html(5)[:-50].encode(), headers="Content-Type: text/html\r\nTransfer-Encoding: chunked\r\nContent-Encoding: utf8"),
+            response(
+                gzip.compress(html(6, extra=str(range(9))).encode())[:-30], headers="Content-Type: text/html\r\nContent-Encoding: gzip"
+            ),
+            response(html(7, extra="<div>" * 5000)),
+            response(html(8)),
+        ]
+    )
+    damaged = bytearray(members)
+    damaged[starts[3] + 1] ^= 1
+    (folder / "a.warc.gz").write_bytes(damaged)
+    plain = [response(html(number)) for number in range(10, 15)]
+    (folder / "b.warc").write_bytes(b"junk" + b"".join(plain[:2]) + plain[2][:-300] + b"".join(plain[3:]))
+    frame = zstandard.ZstdCompressor(write_checksum=True).compress(lines(range(20, 22)))
+    (folder / "c.jsonl.zst").write_bytes(frame + zstandard.compress(lines(range(22, 24)))[:-20])
+    (folder / "d.jsonl").write_bytes(lines(range(20, 25)) + b'\n{bad\n{"text": null}\n[1]\n{"text": "short"}\n')
+    pq.write_table(pa.table({"text": [body_text(30), None, body_text(31), "short"]}), folder / "e.parquet")
+    (folder / "f.wet").write_bytes(record("warcinfo", b"x") + record("conversion", body_text(40).encode(), content_type="text/plain"))
+    (folder / "g.bin").write_bytes(bytes(range(256)))
+    return 14 + (1 + 5) + (2 + 1) + 9 + 4 + 2 + 1
+
+
+def test_every_record_of_damaged_and_odd_files_is_accounted_for(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+    records = odd_files(tmp_path / "in")
+    run = config(tmp_path / "out", tmp_path / "in", tokenizer)
+    shard(run, spark)
+    _, note = sum_of_notes(run.output, Tables.DOCUMENTS, DocumentsNote)
+    errors = tables.read_folder(str(tmp_path / "out" / "errors"))
+    assert note.records == records
+    assert note.documents == documents(run.output).num_rows
+    assert note.errors == errors.num_rows
+    assert note.records == note.documents + sum(note.dropped.values()) + note.errors
+    assert note.left_out == {"kind": 4, "status": 1, "type": 1}
+    assert note.flaws == {"cut": 1, "stripped": 1}
+    assert (note.dropped_short, note.duplicates) == (3, 3)
+    text = " ".join(figure.text for figure in Shard().figures(run))
+    counts = f"{note.documents} documents + {sum(note.dropped.values())} dropped + {note.errors} read errors"
+    assert f"{records} records in = {counts}" in text
+    assert "1 whose body ends early, 1 too intricate for the extractor" in text
+    assert "4 records of other kinds than pages, 1 responses without success, 1 of other types than text" in text
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, 3])
