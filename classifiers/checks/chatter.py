@@ -1,12 +1,13 @@
-"""What an assistant says around a text: lead-ins, refusals, offers of more help, remains of the prompt.
+"""What an assistant says around a text: lead-ins, refusals, offers of more help, remains of the prompt and of its reasoning.
 
-The rules are data, in chatter.yaml beside this file, with their sources.
+The rules are data, in chatter.yaml beside this file, with their sources; those of reasoning are in rephrase/text/reasoning.yaml.
 """
 
 from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,17 +23,22 @@ from classifiers.checks import checks
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml
+from rephrase.text.reasoning import marks_pattern
 
 # What may stand between the place and the phrase: spaces and Markdown signs. No quotation marks: those begin speech.
 _DRESS = r"[ \t*#>_\-(]*"
 _KINDS = ("opening", "refusal", "closing", "leak")
 _HEAD = 400  # characters at the start, and at the end, that openings and endings are looked for in
+_MOST_PHRASES = 200  # different ones of a rule that are looked for in the source
+# A sentence begins behind a mark, a line break or bold type, and a run of these, of spaces and of Markdown signs is one beginning. It is
+# tried from its first character alone: small models write such runs without end, and each try reads all of it.
+_SENTENCE = r"(?:[.!?:]|(?<![\s*#>_\-(])[ \t#>_\-(]*+[\n*])[\s*#>_\-(]*"
 _PLACES = {
     "start": r"\A\s*" + _DRESS,
     "line": r"\n" + _DRESS,
     "last_line": r"\A" + _DRESS,
     "ending": r"(?:\A|[.!?]\s+)" + _DRESS,
-    "sentence": r"[\n.!?:*]\s*" + _DRESS,
+    "sentence": _SENTENCE,
     "anywhere": "",
 }
 
@@ -65,17 +71,17 @@ class _Rules(Section):
 
 @functools.cache
 def default_rules() -> tuple[Rule, ...]:
-    """The rules of chatter.yaml."""
+    """The rules of chatter.yaml, and `reasoning`."""
     text = resources.files(__package__).joinpath("chatter.yaml").read_text("utf-8")
     rules: _Rules = validate(_Rules, parse_yaml(text, "chatter.yaml"), "chatter.yaml")
-    return rules.rules
+    return (*rules.rules, Rule(name="reasoning", kind="leak", where="anywhere", pattern=marks_pattern()))
 
 
 class ChatterSettings(Section):
     """Which rules apply."""
 
     skip: tuple[str, ...] = ()
-    """Names of rules in chatter.yaml that do not apply."""
+    """Names of rules in chatter.yaml, or `reasoning`, that do not apply."""
     extra: tuple[Rule, ...] = Field(default=())
     """Further rules, for example for other languages."""
 
@@ -123,12 +129,15 @@ class Chatter(Check):
         text = _plain(text.strip())
         parts = {"start": text[:_HEAD], "last": text[-_HEAD:].rsplit("\n", 1)[-1], "all": f"\n{text}"}
         kinds: list[str] = []
+        plain_source: str | None = None
         for search in self._searches:
             part = parts[search.part]
             if not search.gate.search(part):
                 continue
+            plain_source = _plain(source) if plain_source is None else plain_source
             for rule, regex in search.rules:
-                if any(hit["phrase"] not in _plain(source) for hit in regex.finditer(part)):
+                phrases = dict.fromkeys(hit["phrase"] for hit in regex.finditer(part))
+                if any(phrase not in plain_source for phrase in itertools.islice(phrases, _MOST_PHRASES)):
                     kinds.append(rule.kind)
         return kinds
 
