@@ -15,7 +15,7 @@ from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 from tests.classifiers.texts import BAD, GOOD
 
-DEFAULT = ["finished", "parsed", "chatter", "leaked", "length", "repetition", "copied", "facts"]
+DEFAULT = ["finished", "parsed", "chatter", "commentary", "leaked", "length", "repetition", "copied", "facts"]
 
 
 def test_the_default_cascade():
