@@ -37,7 +37,7 @@ _ACRONYM = re.compile(r"[A-Z](?<!\w[A-Z])[A-Z][A-Z\d]{0,4}\b")
 # No mark opens a quotation that another opens again: so a row of them is not read anew from each.
 _QUOTE = re.compile(r'"(?<!\w")(?=\S)([^"\n]{0,600})"|“([^“”\n]{0,600})”|«([^«»\n]{0,600})»|„([^„“”\n]{0,600})[“”]')
 _QUOTE_WORDS = 3
-_MOST_QUOTES = 1000  # the first ones of a text: each is looked for in the whole source
+_MOST_QUOTES = 256  # the first ones of a text: each is looked for in the whole source
 _LARGEST = 10**40  # as many digits as numbers have: "million million million …" ends there
 
 
@@ -96,7 +96,7 @@ def _stems(words: Iterable[str]) -> frozenset[str]:
 def _digits(text: str) -> set[Decimal]:
     scales = _lexicon().scales
     numbers = set()
-    for digits, following in _DIGITS.findall(text):
+    for digits, following in set(_DIGITS.findall(text)):
         scale = scales.get(following, 1)
         # In "1.234 million" the point is no separator of thousands.
         is_plain = digits.isdecimal() or (scale > 1 and digits.replace(".", "", 1).isdecimal())

@@ -19,7 +19,7 @@ _MOST_PHRASES = 200  # different ones of a rule that are looked for in the sourc
 _DRESS = r"[ \t*#>_\-(]*"
 # A sentence begins behind a mark, a line break or bold type, and a run of these, of spaces and of Markdown signs is one beginning. It is
 # tried from its first character alone: small models write such runs without end, and each try reads all of it.
-_SENTENCE = r"(?:[.!?:。！？：]|(?<![\s*#>_\-(])[ \t#>_\-(]*+[\n*])[\s*#>_\-(]*"
+_SENTENCE = r"(?:[.!?:。！？：]|(?<![\s*#>_\-(])[ \t#>_\-(]*+[\n*])[\s*#>_\-(]*+(?![.!?:。！？：])"
 _PLACES = {
     "start": r"\A\s*" + _DRESS,
     "line": r"\n" + _DRESS,
@@ -38,7 +38,8 @@ class Phrase(Section):
     name: str
     where: Literal["start", "line", "last_line", "ending", "sentence", "anywhere"]
     pattern: str
-    """A regular expression over the text in lower case, with straight apostrophes. Its lines are joined."""
+    """A regular expression over the text in lower case, with straight apostrophes. Its lines are joined. It begins with a letter: spaces and
+    Markdown signs before it are read already."""
 
     @field_validator("pattern")
     @classmethod
