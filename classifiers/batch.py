@@ -150,8 +150,8 @@ class Check(ABC):
         return self.decide(scores)
 
     def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch and decide on its rows."""
-        scores = self.score(batch)
+        """Score the batch and decide on its rows. An infinite score is the largest number, so that what is stored can be compared again."""
+        scores = {name: np.nan_to_num(values, nan=np.nan) for name, values in self.score(batch).items()}
         return CheckResult(scores, self.keep(scores, batch.origins))
 
 

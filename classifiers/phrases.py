@@ -38,8 +38,8 @@ class Phrase(Section):
     name: str
     where: Literal["start", "line", "last_line", "ending", "sentence", "anywhere"]
     pattern: str
-    """A regular expression over the text in lower case, with straight apostrophes. Its lines are joined. It begins with a letter: spaces and
-    Markdown signs before it are read already."""
+    """A regular expression over the text in lower case, with straight apostrophes. Its lines are joined. It begins with a letter: spaces
+    and Markdown signs before it are read already."""
 
     @field_validator("pattern")
     @classmethod

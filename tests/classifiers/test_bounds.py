@@ -41,7 +41,7 @@ def test_checks_that_do_not_run_by_default_state_nothing():
 
 INVENTED = (
     "The lighthouse and the reef act on each other in the account. The tower stood 47 metres high, cost 3,250 pounds, and was tended by "
-    "12 men for 88 years, so that the rocks were feared by nobody any more. The reef wore the tower down, and the tower made the reef known."
+    "12 men for 88 years, so that the rocks were feared by nobody any more. The reef wore the tower down, and the tower made it known."
 )
 
 
