@@ -44,7 +44,7 @@ class JudgeBatch:
     completion_tokens: Sequence[int | None]
     """Tokens of the raw completion, by the engine's count."""
     languages: Sequence[str | None]
-    """ISO codes of the documents' languages."""
+    """The documents' languages, in any spelling that `rephrase.text.languages` knows."""
     origins: Sequence[str | None]
     """Names of the sources of the documents, such as a crawl or a site; None where the input has none."""
     fields: Sequence[str | None]
