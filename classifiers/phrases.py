@@ -17,9 +17,11 @@ _HEAD = 400  # characters at the start, and at the end, that openings and ending
 _MOST_PHRASES = 200  # different ones of a rule that are looked for in the source
 # What may stand between the place and the phrase: spaces and Markdown signs. No quotation marks: those begin speech.
 _DRESS = r"[ \t*#>_\-(]*"
-# A sentence begins behind a mark, a line break or bold type, and a run of these, of spaces and of Markdown signs is one beginning. It is
-# tried from its first character alone: small models write such runs without end, and each try reads all of it.
-_SENTENCE = r"(?:[.!?:。！？：]|(?<![\s*#>_\-(])[ \t#>_\-(]*+[\n*])[\s*#>_\-(]*+(?![.!?:。！？：])"
+# A sentence begins behind a mark, a line break or bold type. Patterns begin with a set of characters: Python's engine skips to the next.
+_SENTENCE = r"[\n.!?:*。！？：][\s*#>_\-(]*+(?![.!?:。！？：])"
+# Small models write line breaks and signs without end. A sentence is looked for from each of them: so of a longer run the middle goes.
+_LONG_RUN = re.compile(r"[\s*#>_\-(]{65,}")
+_KEPT_OF_RUN = 32
 _PLACES = {
     "start": r"\A\s*" + _DRESS,
     "line": r"\n" + _DRESS,
@@ -82,8 +84,9 @@ class Finder(Generic[Rule]):
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._searches: list[_Search[Rule]] = []
         for place, before in _PLACES.items():
-            chosen = [rule for rule in rules if rule.where == place]
-            if chosen:
+            of_place = [rule for rule in rules if rule.where == place]
+            # Without a place before them, rules are searched one by one: each for the characters that it begins with.
+            for chosen in [[rule] for rule in of_place] if place == "anywhere" else [of_place] if of_place else []:
                 gate = re.compile(before + "(?:" + "|".join(f"(?:{rule.pattern})" for rule in chosen) + ")")
                 patterns = tuple((rule, re.compile(f"{before}(?P<phrase>{rule.pattern})")) for rule in chosen)
                 self._searches.append(_Search(_PART_OF.get(place, "all"), gate, patterns))
@@ -107,4 +110,8 @@ class Finder(Generic[Rule]):
 
 
 def _plain(text: str) -> str:
-    return text.lower().replace("’", "'")
+    return _LONG_RUN.sub(_ends, text.lower().replace("’", "'"))
+
+
+def _ends(run: re.Match[str]) -> str:
+    return run[0][:_KEPT_OF_RUN] + ("\n" if "\n" in run[0] else "") + run[0][-_KEPT_OF_RUN:]

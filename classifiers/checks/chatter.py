@@ -6,6 +6,7 @@ The rules are data, in chatter.yaml beside this file, with their sources; those 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -21,7 +22,7 @@ from classifiers.phrases import Finder, Phrase, known_rules
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml
-from rephrase.text.reasoning import marks_pattern
+from rephrase.text.reasoning import marks_pattern, spellings
 
 _KINDS = ("opening", "refusal", "closing", "leak")
 
@@ -38,17 +39,24 @@ class _Rules(Section):
 
 @functools.cache
 def default_rules() -> tuple[Rule, ...]:
-    """The rules of chatter.yaml, and `reasoning`."""
+    """The rules of chatter.yaml, and those of reasoning."""
     text = resources.files(__package__).joinpath("chatter.yaml").read_text("utf-8")
     rules: _Rules = validate(_Rules, parse_yaml(text, "chatter.yaml"), "chatter.yaml")
-    return (*rules.rules, Rule(name="reasoning", kind="leak", where="anywhere", pattern=marks_pattern()))
+    table = spellings()
+    sentences = "|".join(re.escape(sentence.lower()) for pair in table.sentences for sentence in pair)
+    return (
+        *rules.rules,
+        Rule(name="reasoning", kind="leak", where="anywhere", pattern=marks_pattern()),
+        Rule(name="reasoning_sentence", kind="leak", where="line", pattern=sentences),
+        Rule(name="reasoning_residue", kind="leak", where="anywhere", pattern="|".join(map(re.escape, table.residues))),
+    )
 
 
 class ChatterSettings(Section):
     """Which rules apply."""
 
     skip: tuple[str, ...] = ()
-    """Names of rules in chatter.yaml, or `reasoning`, that do not apply."""
+    """Names of rules in chatter.yaml, or `reasoning`, `reasoning_sentence` and `reasoning_residue`, that do not apply."""
     extra: tuple[Rule, ...] = Field(default=())
     """Further rules, for example for other languages."""
 

@@ -17,6 +17,7 @@ class Spellings(Section):
     elements: tuple[str, ...]
     brackets: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
+    sentences: tuple[tuple[str, str], ...]
     residues: tuple[str, ...]
 
 
@@ -30,17 +31,15 @@ def spellings() -> Spellings:
 
 @functools.cache
 def marks_pattern() -> str:
-    """A regular expression of each tag and phrase that opens or closes reasoning. It has no groups, and is to be matched in any case.
+    """A regular expression of each tag that opens or closes reasoning. It has no groups, and is for a text in lower case.
 
     Tags count as they are typed too: `< think >`, `&lt;think&gt;`, `＜think＞`.
     """
     table = spellings()
     names = "|".join(sorted(map(re.escape, table.elements), key=len, reverse=True))
-    words = "|".join(map(re.escape, table.brackets))
-    # Quantifiers are bounded or possessive: a text of nothing but brackets takes linear time.
-    element = rf"(?:<|&lt;|＜)\s?[/／]?\s?(?:{names})(?:\s[^<>\n]{{0,100}})?\s?/?(?:>|&gt;|＞)"
-    bracket = rf"\[\s?/?\s?(?:{words})\s?\]"
+    # Quantifiers are bounded: a text of nothing but brackets takes linear time. Each alternative begins with a sign of its own.
+    element = rf"\s?[/／]?\s?(?:{names})(?:\s[^<>\n]{{0,100}})?\s?/?(?:>|&gt;|＞)"
+    bracket = rf"\[\s?/?\s?(?:{'|'.join(map(re.escape, table.brackets))})\s?\]"
     # Ends that other elements share are no marks of reasoning by themselves.
-    shared = {"<|end|>", "<|eom|>"}
-    phrases = sorted({phrase for pair in table.pairs for phrase in pair} - shared | set(table.residues), key=len, reverse=True)
-    return "|".join([element, bracket, *(re.escape(phrase.lower()) for phrase in phrases)])
+    signs = sorted({sign for pair in table.pairs for sign in pair} - {"<|end|>", "<|eom|>"}, key=len, reverse=True)
+    return "|".join([*(f"{sign}{element}" for sign in ("<", "&lt;", "＜")), bracket, *(re.escape(sign.lower()) for sign in signs)])
