@@ -44,7 +44,7 @@ class JudgeBatch:
     completion_tokens: Sequence[int | None]
     """Tokens of the raw completion, by the engine's count."""
     languages: Sequence[str | None]
-    """ISO codes of the documents' languages."""
+    """The documents' languages, in any spelling that `rephrase.text.languages` knows."""
     origins: Sequence[str | None]
     """Names of the sources of the documents, such as a crawl or a site; None where the input has none."""
     fields: Sequence[str | None]
@@ -150,8 +150,8 @@ class Check(ABC):
         return self.decide(scores)
 
     def __call__(self, batch: JudgeBatch) -> CheckResult:
-        """Score the batch and decide on its rows."""
-        scores = self.score(batch)
+        """Score the batch and decide on its rows. An infinite score is the largest number, so that what is stored can be compared again."""
+        scores = {name: np.nan_to_num(values, nan=np.nan) for name, values in self.score(batch).items()}
         return CheckResult(scores, self.keep(scores, batch.origins))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from classifiers.batch import Check, JudgeBatch
 from classifiers.configured import ConfiguredCheck, configured, defaults
+from classifiers.guard import failures, guarded, verdict_of_failure
 from classifiers.settings import Filter, Screen
 from rephrase.records import INTERMEDIATE, KEEP
 
@@ -51,8 +52,9 @@ class Cascade:
     def judge(self, batch: JudgeBatch) -> tuple[list[str], list[dict[str, float]]]:
         """The verdict and the scores of each row.
 
-        The verdict is "keep", the name of the first failing check, or "intermediate" for rows that have neither text nor error.
-        Every check scores every row that it can, whatever the verdict; scores that a row does not have are left out.
+        The verdict is "keep", the name of the first check that rejects the row, "error:NAME" where that check could not judge it, or
+        "intermediate" for rows that have neither text nor error. Every check scores every row that it can, whatever the verdict; scores
+        that a row does not have are left out, and `NAME.error.EXCEPTION` tells of a check that failed.
         Raises `UserError` where a check's model cannot be loaded.
         """
         verdicts = [KEEP] * len(batch)
@@ -64,20 +66,20 @@ class Cascade:
 
     def _judge_block(self, block: JudgeBatch, indices: Sequence[int], verdicts: list[str], scores: list[dict[str, float]]) -> None:
         intermediate = np.array([text is None and error is None for text, error in zip(block.texts, block.errors, strict=True)])
-        names = [*self.names, UNPARSED]
-        failed = np.full(len(block), len(names))  # the place of the first failing check
-        for place, check in enumerate(self.checks(block.recipes[0])):
-            result = check(block)
-            failed[~result.keep] = np.minimum(failed[~result.keep], place)
+        rejected_by = [""] * len(block)  # the first failing check
+        for check in self.checks(block.recipes[0]):
+            result = guarded(check, block)
+            failed = failures(check.name, result.scores, len(block))
+            for row in np.flatnonzero(~result.keep):
+                rejected_by[row] = rejected_by[row] or (verdict_of_failure(check.name) if failed[row] else check.name)
             for name, values in result.scores.items():
                 for row in np.flatnonzero(~np.isnan(values) & ~intermediate):
                     scores[indices[row]][name] = float(values[row])
-        failed[~block.has_text] = np.minimum(failed[~block.has_text], len(names) - 1)
         for row, index in enumerate(indices):
             if intermediate[row]:
                 verdicts[index] = INTERMEDIATE
-            elif failed[row] < len(names):
-                verdicts[index] = names[failed[row]]
+            elif rejected_by[row] or not block.has_text[row]:
+                verdicts[index] = rejected_by[row] or UNPARSED
 
 
 def build_cascade(config: Filter | Screen) -> Cascade:

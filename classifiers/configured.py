@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +34,8 @@ class Layer:
     base: Settings
     recipes: dict[str, Settings]
     """By name or pattern of the recipes for which they replace others."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Of the defaults alone: where they come from, or why there is no bound, by pattern; those of all recipes at ""."""
 
     def for_recipe(self, recipe: str) -> Settings:
         """The settings for one recipe; of several patterns that fit, later ones win."""
@@ -103,7 +105,15 @@ class ConfiguredCheck:
 def defaults() -> dict[str, Layer]:
     """The settings of defaults.yaml, by check, in the order of the default checks."""
     data = parse_yaml(resources.files(__package__).joinpath("defaults.yaml").read_text("utf-8"), "defaults.yaml")
-    return {name: _layer(settings, ()) for _, name, settings in _items(data["checks"])}
+    return {name: _with_reasons(_layer(settings, ())) for _, name, settings in _items(data["checks"])}
+
+
+def _with_reasons(layer: Layer) -> Layer:
+    """The layer with its keys `why` apart: they are no settings, and a pattern that has no other key changes none."""
+    stated = {"": layer.base, **layer.recipes}
+    settings = {pattern: {key: value for key, value in keys.items() if key != "why"} for pattern, keys in stated.items()}
+    reasons = {pattern: " ".join(keys["why"].split()) for pattern, keys in stated.items() if "why" in keys}
+    return Layer(settings.pop(""), {pattern: keys for pattern, keys in settings.items() if keys}, reasons)
 
 
 def configured(value: Any, context: Any = None) -> tuple[ConfiguredCheck, ...]:

@@ -6,6 +6,7 @@ No model runs, and what is found is a sample of the facts. Where spelling leaves
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from rephrase.settings.yaml_text import parse_yaml
 # Each pattern begins with what is rare, and looks behind it only then: that doubles the speed.
 _WORD = re.compile(r"\w+")
 # "1.", "- 2)", "**3.**", "Step 4:" at the start of a line: they count and state nothing.
-_MARKER = re.compile(r"\n[ \t>*#_-]*(?:\w+ )?\(?(\d{1,2})[.):](?![\w.,])")
+_MARKER = re.compile(r"\n[ \t>*#_-]*+(?:\w+ )?\(?(\d{1,2})[.):](?![\w.,])")
 # Digits, but for those of "H2O" and for longer rows than numbers have; and the word after them, which may be a scale.
 _DIGITS = re.compile(r"(\d(?<![A-Za-z\d]\d)\d{0,39}(?:[.,\u00a0\u2009\u202f]\d{1,40})*)(?!\d)(?:[ -]([a-z]+))?")
 _GROUPED = re.compile(r"([1-9]\d{0,2}(?:(?P<mark>[.,\u00a0\u2009\u202f])\d{3})(?:(?P=mark)\d{3})*)(?:[.,](\d{1,2}))?")
@@ -33,8 +34,11 @@ _ENDS = (*'.!?…:;,"”’»。！？',)
 # after them its capital.
 _INNER = re.compile(r" (?<=[\w,;)] )([^a-z\W\d_]\w+)")
 _ACRONYM = re.compile(r"[A-Z](?<!\w[A-Z])[A-Z][A-Z\d]{0,4}\b")
-_QUOTE = re.compile(r'"(?<!\w")(?=\S)([^"\n]{0,600})"|“([^”\n]{0,600})”|«([^»\n]{0,600})»|„([^“”\n]{0,600})[“”]')
+# No mark opens a quotation that another opens again: so a row of them is not read anew from each.
+_QUOTE = re.compile(r'"(?<!\w")(?=\S)([^"\n]{0,600})"|“([^“”\n]{0,600})”|«([^«»\n]{0,600})»|„([^„“”\n]{0,600})[“”]')
 _QUOTE_WORDS = 3
+_MOST_QUOTES = 256  # the first ones of a text: each is looked for in the whole source
+_LARGEST = 10**40  # as many digits as numbers have: "million million million …" ends there
 
 
 class _Lexicon(Section):
@@ -74,7 +78,7 @@ def facts_of(text: str) -> Facts:
     markers = _MARKER.findall(text)
     numbers, hints = _spelled(words)
     numbers |= _digits(_MARKER.sub("\n", text) if markers else text)
-    quotes = (_WORD.findall("".join(groups).lower()) for groups in _QUOTE.findall(text))
+    quotes = (_WORD.findall("".join(quote.groups("")).lower()) for quote in itertools.islice(_QUOTE.finditer(text), _MOST_QUOTES))
     return Facts(
         numbers=frozenset(numbers),
         mentioned=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
@@ -92,7 +96,7 @@ def _stems(words: Iterable[str]) -> frozenset[str]:
 def _digits(text: str) -> set[Decimal]:
     scales = _lexicon().scales
     numbers = set()
-    for digits, following in _DIGITS.findall(text):
+    for digits, following in set(_DIGITS.findall(text)):
         scale = scales.get(following, 1)
         # In "1.234 million" the point is no separator of thousands.
         is_plain = digits.isdecimal() or (scale > 1 and digits.replace(".", "", 1).isdecimal())
@@ -125,7 +129,7 @@ def _spelled(words: Sequence[str]) -> tuple[set[Decimal], set[Decimal]]:
         if is_fact and value >= 20 and 0 < known.get(_at(words, after), 0) < 10:
             value += known[words[after]]
             after += 1
-        while _at(words, after) in lexicon.scales:
+        while value < _LARGEST and _at(words, after) in lexicon.scales:
             value *= lexicon.scales[words[after]]
             after += 1
             is_fact = True

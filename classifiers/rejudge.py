@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from classifiers.batch import Scores
 from classifiers.cascade import UNPARSED, Cascade
+from classifiers.guard import failures, verdict_of_failure
 from rephrase.records import INTERMEDIATE, KEEP
 
 
@@ -29,6 +30,7 @@ def rejudged(judged: pa.Table, cascade: Cascade) -> np.ndarray[Any, Any]:
             part = _ScoresOfRows({name: values[rows] for name, values in scores.items()}, len(rows))
             keep = check.keep(part, [origins[row] for row in rows])
             verdicts[rows[~keep]] = check.name
+            verdicts[rows[failures(check.name, part, len(rows))]] = verdict_of_failure(check.name)
     # No threshold gives a text to rows that have none.
     blank = (before == UNPARSED) | (scores.get(UNPARSED, np.ones(len(before))) == 0)
     verdicts[blank & (verdicts == KEEP)] = UNPARSED

@@ -10,6 +10,7 @@ checks: Kinds[type[Check]] = Kinds(
     [
         "classifiers.checks.completion",
         "classifiers.checks.chatter",
+        "classifiers.checks.commentary",
         "classifiers.checks.leaked",
         "classifiers.checks.length",
         "classifiers.checks.repetition",

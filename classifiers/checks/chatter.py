@@ -1,11 +1,10 @@
-"""What an assistant says around a text: lead-ins, refusals, offers of more help, remains of the prompt.
+"""What an assistant says around a text: lead-ins, refusals, offers of more help, remains of the prompt and of its reasoning.
 
-The rules are data, in chatter.yaml beside this file, with their sources.
+The rules are data, in chatter.yaml beside this file, with their sources; those of reasoning are in rephrase/text/reasoning.yaml.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Mapping
@@ -19,44 +18,19 @@ from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores
 from classifiers.checks import checks
+from classifiers.phrases import Finder, Phrase, known_rules
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml
+from rephrase.text.reasoning import marks_pattern, spellings
 
-# What may stand between the place and the phrase: spaces and Markdown signs. No quotation marks: those begin speech.
-_DRESS = r"[ \t*#>_\-(]*"
 _KINDS = ("opening", "refusal", "closing", "leak")
-_HEAD = 400  # characters at the start, and at the end, that openings and endings are looked for in
-_PLACES = {
-    "start": r"\A\s*" + _DRESS,
-    "line": r"\n" + _DRESS,
-    "last_line": r"\A" + _DRESS,
-    "ending": r"(?:\A|[.!?]\s+)" + _DRESS,
-    "sentence": r"[\n.!?:*]\s*" + _DRESS,
-    "anywhere": "",
-}
 
 
-class Rule(Section):
-    """A phrase, and where it counts."""
+class Rule(Phrase):
+    """A phrase, what it is, and where it counts."""
 
-    name: str
     kind: Literal["opening", "refusal", "closing", "leak"]
-    where: Literal["start", "line", "last_line", "ending", "sentence", "anywhere"]
-    pattern: str
-    """A regular expression over the text in lower case, with straight apostrophes. Its lines are joined."""
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        pattern = "".join(line.strip() for line in pattern.splitlines())
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        if groups:  # rules are joined into one expression, where the numbers of groups would shift
-            raise ValueError("write groups as (?:…)")
-        return pattern
 
 
 class _Rules(Section):
@@ -65,93 +39,60 @@ class _Rules(Section):
 
 @functools.cache
 def default_rules() -> tuple[Rule, ...]:
-    """The rules of chatter.yaml."""
+    """The rules of chatter.yaml, and those of reasoning."""
     text = resources.files(__package__).joinpath("chatter.yaml").read_text("utf-8")
     rules: _Rules = validate(_Rules, parse_yaml(text, "chatter.yaml"), "chatter.yaml")
-    return rules.rules
+    table = spellings()
+    sentences = "|".join(re.escape(sentence.lower()) for pair in table.sentences for sentence in pair)
+    return (
+        *rules.rules,
+        Rule(name="reasoning", kind="leak", where="anywhere", pattern=marks_pattern()),
+        Rule(name="reasoning_sentence", kind="leak", where="line", pattern=sentences),
+        Rule(name="reasoning_residue", kind="leak", where="anywhere", pattern="|".join(map(re.escape, table.residues))),
+    )
 
 
 class ChatterSettings(Section):
     """Which rules apply."""
 
     skip: tuple[str, ...] = ()
-    """Names of rules in chatter.yaml that do not apply."""
+    """Names of rules in chatter.yaml, or `reasoning`, `reasoning_sentence` and `reasoning_residue`, that do not apply."""
     extra: tuple[Rule, ...] = Field(default=())
     """Further rules, for example for other languages."""
 
     @field_validator("skip")
     @classmethod
     def _known(cls, skip: tuple[str, ...]) -> tuple[str, ...]:
-        known = [rule.name for rule in default_rules()]
-        for name in skip:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-                raise ValueError(f"there is no rule `{name}`; did you mean `{near[0]}`?")
-        return skip
+        return known_rules(skip, default_rules())
 
 
 @checks.register("chatter")
 @dataclass(frozen=True, slots=True)
 class Chatter(Check):
-    """Rejects texts that a rule finds. Scores: `chatter.opening`, `.refusal`, `.closing`, `.leak`: rules that found something."""
+    """Rejects texts that a rule finds. Scores: `chatter.opening`, `.refusal`, `.closing`, `.leak`: rules that found something.
+
+    A leak is also the model's reasoning, in its tags or without.
+    """
 
     name: str
     settings: ChatterSettings
     Settings = ChatterSettings
     scored_by = ("skip", "extra")
-    _searches: tuple[_Search, ...] = field(init=False, repr=False, compare=False)
+    _finder: Finder[Rule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         rules = [rule for rule in default_rules() if rule.name not in self.settings.skip]
-        object.__setattr__(self, "_searches", _searches((*rules, *self.settings.extra)))
+        object.__setattr__(self, "_finder", Finder((*rules, *self.settings.extra)))
 
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         counts = {kind: np.zeros(len(batch)) for kind in _KINDS}
         for row in np.flatnonzero(batch.has_text):
-            for kind in self._kinds_in(batch.texts[row] or "", batch.sources[row]):
-                counts[kind][row] += 1
+            for rule in self._finder.find(batch.texts[row] or "", batch.sources[row]):
+                counts[rule.kind][row] += 1
         return {f"{self.name}.{kind}": np.where(batch.has_text, values, np.nan) for kind, values in counts.items()}
 
     @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
         keep: Flags = ~np.any([scores[f"{self.name}.{kind}"] > 0 for kind in _KINDS], axis=0)
         return keep
-
-    def _kinds_in(self, text: str, source: str) -> list[str]:
-        """The kind of each rule that finds something in the text."""
-        text = _plain(text.strip())
-        parts = {"start": text[:_HEAD], "last": text[-_HEAD:].rsplit("\n", 1)[-1], "all": f"\n{text}"}
-        kinds: list[str] = []
-        for search in self._searches:
-            part = parts[search.part]
-            if not search.gate.search(part):
-                continue
-            for rule, regex in search.rules:
-                if any(hit["phrase"] not in _plain(source) for hit in regex.finditer(part)):
-                    kinds.append(rule.kind)
-        return kinds
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """The rules of one part of the text. The gate is all of them in one expression: most texts need no more than that."""
-
-    part: Literal["start", "last", "all"]
-    gate: re.Pattern[str]
-    rules: tuple[tuple[Rule, re.Pattern[str]], ...]
-
-
-def _searches(rules: tuple[Rule, ...]) -> tuple[_Search, ...]:
-    searches = []
-    for place, before in _PLACES.items():
-        chosen = [rule for rule in rules if rule.where == place]
-        if chosen:
-            part: Literal["start", "last", "all"] = "start" if place == "start" else "last" if place in ("last_line", "ending") else "all"
-            gate = re.compile(before + "(?:" + "|".join(f"(?:{rule.pattern})" for rule in chosen) + ")")
-            searches.append(_Search(part, gate, tuple((rule, re.compile(f"{before}(?P<phrase>{rule.pattern})")) for rule in chosen)))
-    return tuple(searches)
-
-
-def _plain(text: str) -> str:
-    return text.lower().replace("’", "'")

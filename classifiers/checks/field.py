@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class FieldSettings(Section):
 @checks.register("field")
 @dataclass(frozen=True, slots=True)
 class FieldCheck(Check):
-    """Rejects rows by a number among their parts. Score: the check's name; NaN where there is no such part, or it is no number."""
+    """Rejects rows by a number among their parts. Score: the check's name; NaN where there is no such part, or it is no finite number."""
 
     name: str
     settings: FieldSettings
@@ -45,10 +46,11 @@ class FieldCheck(Check):
 
 
 def _number(fields: str | None, name: str) -> float:
-    value = orjson.loads(fields) if fields else None
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
     try:
-        return float(value) if value is not None else np.nan
-    except (TypeError, ValueError):
-        return np.nan
+        value = orjson.loads(fields) if fields else None
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        number = float(value) if value is not None else math.nan
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan

@@ -16,6 +16,7 @@ from classifiers.fasttext.card import card_digest
 from classifiers.fasttext.model import load_model
 from rephrase.settings.paths import FastTextModel
 from rephrase.settings.section import Section
+from rephrase.text.languages import UNKNOWN, language_tag, same_language
 
 
 class LanguageSettings(Section):
@@ -32,7 +33,8 @@ class LanguageSettings(Section):
 class Language(Check):
     """Rejects texts that have changed language. Score: `language`, the probability of the document's language.
 
-    It is 0 where another language is likelier, and NaN where the document's language is not known.
+    It is 0 where another language is likelier, and NaN where the document's language is not known. The model's labels and the documents'
+    tags may be spelled in different ways: `eng_Latn`, `en` and `English` are one language.
     """
 
     name: str
@@ -47,8 +49,8 @@ class Language(Check):
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         labels, scores = load_model(self.settings.model).labels(batch.texts)
-        known = np.array([language is not None for language in batch.languages], np.bool_)
-        same = np.array([a == b for a, b in zip(labels, batch.languages, strict=True)], np.bool_)
+        known = np.array([language_tag(language or "") != UNKNOWN for language in batch.languages], np.bool_)
+        same = np.array([same_language(a, b) for a, b in zip(labels, batch.languages, strict=True)], np.bool_)
         return {self.name: np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)}
 
     @override

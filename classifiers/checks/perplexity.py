@@ -23,6 +23,8 @@ from rephrase.errors import UserError
 from rephrase.settings.paths import File
 from rephrase.settings.section import Section
 
+_LARGEST_POWER = 300  # of ten, below the largest number
+
 
 class PerplexitySettings(Section):
     """A model and the bounds of its score. Not among the default checks: `checks: [..., {perplexity: {model: en.binary, max: 2000}}]`.
@@ -75,7 +77,7 @@ def _perplexity(model: Any, text: str) -> float:
         if parts := line.split():
             logarithm += model.score(" ".join(parts))
             count += len(parts) + 1
-    return float(10 ** (-logarithm / count)) if count else np.nan
+    return float(10 ** min(-logarithm / count, _LARGEST_POWER)) if count else np.nan
 
 
 def _clean(text: str) -> str:

@@ -22,7 +22,7 @@ examples:
   rephrase classifier calibrate models/quality.bin corpus.jsonl --keep-rate 0.1 --per-source
 
 Use it in a run.yaml, with the threshold of its card or with `min: 0.8`:
-  filter: {checks: [finished, parsed, chatter, length, repetition, copied, quality: {model: models/quality.bin}]}"""
+  filter: {checks: [finished, parsed, chatter, commentary, length, repetition, copied, quality: {model: models/quality.bin}]}"""
 
 
 def add_parser(commands: Any) -> None:

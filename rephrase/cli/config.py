@@ -93,6 +93,18 @@ def all_keys() -> Iterator[Key]:
     for name, kind in checks.items():
         yield Key(f"{_CHECKS}.{name}", "", _sentence(kind))
         yield from _keys_of(kind.Settings, f"{_CHECKS}.{name}.")
+        yield from _bounds_of(name)
+
+
+def _bounds_of(check: str) -> Iterator[Key]:
+    """What a default check holds against the texts of each recipe, and why."""
+    from classifiers.bounds import bounds_of
+
+    stated = bounds_of(check)
+    for bounds in stated:
+        recipes = bounds.pattern or ("all other recipes" if len(stated) > 1 else "all recipes")
+        values = ", ".join(f"{key}: {json.dumps(value)}" for key, value in bounds.settings.items())
+        yield Key(f"{_CHECKS}.{check} ({recipes})", f"by default {{{values}}}" if values else "", bounds.reason)
 
 
 def _keys_of(section: type[Section], prefix: str) -> Iterator[Key]:

@@ -15,7 +15,7 @@ from rephrase.errors import UserError
 from tests.classifiers.batches import REWRITE, SOURCE, batch
 from tests.classifiers.texts import BAD, GOOD
 
-DEFAULT = ["finished", "parsed", "chatter", "leaked", "length", "repetition", "copied", "facts"]
+DEFAULT = ["finished", "parsed", "chatter", "commentary", "leaked", "length", "repetition", "copied", "facts"]
 
 
 def test_the_default_cascade():
@@ -160,6 +160,25 @@ def test_language(tmp_path):
     assert verdicts == ["keep", "language", "keep", "keep"]
     assert scores[1] == {"language": 0.0}
     assert scores[3] == {}
+    spelled = ["eng_Latn", "en-US", "English", "eng", "EN", "de", "deu_Latn", "und", "", "unknown"]
+    rows = batch(["the old sea"] * len(spelled), languages=spelled)
+    assert cascade.judge(rows)[0] == ["keep"] * 5 + ["language"] * 2 + ["keep"] * 3
+    assert all(scores == {} for scores in cascade.judge(rows)[1][-3:])
+
+
+@pytest.mark.parametrize(
+    ("label", "tag"), [("eng_Latn", "en"), ("en", "eng"), ("zho_Hans", "zh"), ("cmn_Hans", "zh-CN"), ("nob_Latn", "no")]
+)
+def test_the_labels_of_a_language_model_are_spelled_in_any_way(label, tag, tmp_path):
+    import fasttext
+
+    lines = [f"__label__{label} the old tower and the sea {n}\n__label__xho_Latn der alte turm und das meer {n}\n" for n in range(50)]
+    (tmp_path / "train.txt").write_text("".join(lines))
+    fasttext.train_supervised(str(tmp_path / "train.txt"), dim=5, epoch=50, lr=1.0, thread=1, verbose=0).save_model(
+        str(tmp_path / "lid.bin")
+    )
+    cascade = build_cascade(filter_of([{"language": {"model": str(tmp_path / "lid.bin"), "min": 0.6}}]))
+    assert cascade.judge(batch(["the old sea", "das alte meer"], languages=[tag, tag]))[0] == ["keep", "language"]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,14 @@ REFUSALS = [
     "I’m sorry, but I cannot rewrite this text as it holds personal data.",
     "I am unable to help. As an AI language model, I do not have access to the passage.",
     "As an AI language model, I cannot provide medical advice.",
+    "As an AI developed by a lab, I cannot say more.",
+    "Als KI-Sprachmodell kann ich dazu nichts sagen.",
+    "En tant que modèle de langage, je ne peux pas.",
+    "Como modelo de lenguaje, no puedo hacerlo.",
+    "Como uma inteligência artificial, não posso.",
+    "作为一个人工智能语言模型，我不能这样做。",
+    "AI言語モデルとして、お答えできません。",
+    "Как языковая модель, я не могу этого сделать.",
     "I apologize, but the text provided is incomplete.",
     "Unfortunately, I am unable to complete this request.",
     "It seems the passage is cut off, so nothing can be said.",
@@ -64,6 +72,50 @@ LEAKS = [
     "The tower fell. The text has been rewritten in simple words.",
     "The tower fell. I have paraphrased the passage to be easy to read.",
 ]
+REASONING = [
+    "<think>The reader is a child.</think> The tower fell.",
+    "<thinking>short words</thinking>The tower fell.",
+    "<THINK>",
+    "< think > The tower fell.",
+    '<think lang="en">',
+    "&lt;think&gt; The tower fell.",
+    "＜think＞",
+    "The tower fell.\n</think>\n\nThe tower fell.",
+    "The tower fell. </reasoning> The tower fell.",
+    "<thought>\nshort words\n</thought>The tower fell.",
+    "<reasoning>short words",
+    "[THINK]short words[/THINK]The tower fell.",
+    "◁think▷short words◁/think▷The tower fell.",
+    "<seed:think>short words</seed:think>The tower fell.",
+    "<|channel|>analysis<|message|>short words<|end|>",
+    "<|channel>thought\nshort words<channel|>The tower fell.",
+    "analysisThe user wants short words.assistantfinalThe tower fell.",
+    "The tower fell, as was said.assistantfinalThe tower fell.",
+    "Thinking...\nshort words\n...done thinking.\n\nThe tower fell.",
+    "<｜Assistant｜>The tower fell.",
+    "Here's my thought process: short words.",
+    "**Thinking Process:**\n\n1. Read the passage.",
+    "Okay, so the user wants me to rewrite this passage for a child. The tower",
+    "Okay, I need to rewrite the passage in short words.",
+    "Hmm, the user has given me a long passage about towers.",
+    "Alright, let's tackle this rewrite. The passage is about a tower.",
+    "The user wants a paraphrase of the passage.",
+    "So the user provided a text about towers and I",
+    "First, I need to understand the passage that was given.",
+    "We need to rewrite the passage in plain words.",
+    "The tower fell in 1703. Wait, the user wants short words.",
+    "好的，用户希望我改写这段文字。",
+    "Okay, der Benutzer möchte, dass ich den Text umschreibe.",
+    "D'accord, l'utilisateur veut que je reformule le texte.",
+    "Vale, el usuario quiere que reescriba el texto.",
+    "Хорошо, пользователь просит меня перефразировать текст.",
+    "ユーザーは文章を書き換えることを求めています。",
+]
+
+
+@pytest.mark.parametrize("reasoning", REASONING)
+def test_reasoning_in_any_spelling(reasoning):
+    assert "leak" in fired(reasoning)
 
 
 @pytest.mark.parametrize("opening", OPENINGS)
@@ -102,6 +154,8 @@ ORDINARY = [
     "Here are five questions that readers ask about compost, with answers from our gardeners.",
     "Large language models are trained on text. As an AI system grows, it needs more data, and as an AI researcher, Chen knows the cost.",
     "Language models often refuse: asked for advice, ChatGPT answered that it was only an AI and could not help with the request.",
+    "Als Sprachmodell dient ein Netz. Comme une IA qui apprend, l'enfant lit. Como modelo de lenguaje se usó el latín.",
+    "作为一个老师，我喜欢灯塔。AI と言語モデルの歴史。",
     "The assistant's reply began with “As an AI language model, I cannot”, which readers found funny.",
     "Note: the ferry does not run in winter. Note that I-95 is closed.",
     "The poem has been rewritten many times. The document has been signed.",
@@ -111,6 +165,16 @@ ORDINARY = [
     "Please provide two copies of the form and the receipt. Would you like me to come along? she had asked.",
     "I hope this letter finds you well. The roof is mended and the goats are back.",
     "If a < b and b < c then a < c; see [instructions] in the annex.",
+    "The user wants to log in, so the server sends a form. The user asked for a refund and got it.",
+    "The user needs to enter text into the box below the document.",
+    "We need to rewrite the equation before we solve it. I need to write the list of guests.",
+    "Let me think. If the ship leaves at noon, it is there at four. Let's break it down into steps: first the distance.",
+    "[thinking] ANNA: Wait, I need my coat. (thinks) The reasoning is sound.",
+    "A SOAP fault has a <reason> element, and the feed a <channel> one.",
+    "Critical thinking: a guide for teachers. Analysis of the user interface follows.",
+    "L'utilisateur peut résumer un document en un clic. Der Benutzer gibt ein Passwort ein.",
+    "用户可以在设置中修改密码。我需要一把雨伞。",
+    "Okay, the storm is over, and the keepers row back. Hmm, said the boy.",
 ]
 
 

@@ -24,3 +24,11 @@ def test_rows_below_the_bound_are_rejected_and_rows_without_the_number_are_not()
 @pytest.mark.parametrize(("field", "first"), [("judge.style", 2.0), ("judge.nothing", np.nan), ("score.style", np.nan)])
 def test_a_dot_goes_into_an_object(field, first):
     np.testing.assert_array_equal(run(field=field)[0], [first] + [np.nan] * (len(FIELDS) - 1))
+
+
+@pytest.mark.parametrize(
+    "fields", ['{"score": "inf"}', '{"score": "-Infinity"}', '{"score": "nan"}', '{"score": "1e999"}', '{"score":', "[" * 3000]
+)
+def test_what_is_no_finite_number_is_no_score(fields):
+    result = FieldCheck("judge", FieldSettings(min=4))(batch([REWRITE], fields=[fields]))
+    assert np.isnan(result.scores["judge"]).all()

@@ -38,3 +38,12 @@ def test_the_keys_of_one_engine_and_of_no_other():
 
 def test_a_section_of_names_has_all_that_is_below():
     assert [key.path for key in keys_at(list(all_keys()), "input.scores.NAME")][:2] == ["input.scores.NAME", "input.scores.NAME.models"]
+
+
+def test_a_default_check_is_told_with_its_bounds_by_recipe_and_why():
+    keys = {key.path: key for key in keys_at(list(all_keys()), "checks.facts")}
+    assert keys["checks.facts (entigraph/*)"].takes == "by default {new_number_share: 0.5, new_name_share: 0.5}"
+    assert keys["checks.facts (mind/*)"].takes == ""
+    assert keys["checks.facts (mind/*)"].meaning.startswith("No bound: speakers")
+    assert "checks.facts (all other recipes)" in keys
+    assert "checks.leaked (all recipes)" in {key.path for key in keys_at(list(all_keys()), "checks.leaked")}
