@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+Unit = Literal["byte", "line", "row"]
+"""What places in files are counted in: bytes of the stored file from 0, lines from 1, or rows from 0."""
+
 
 @dataclass(slots=True)  # not frozen: there are millions of them, and freezing makes each three times as slow to build
 class RawDocument:
-    """One document as it stands in its file. `raw_bytes` is the size of the page, line or text that it was taken from."""
+    """One document as it stands in its file.
+
+    `raw_bytes` is the size of the page, line or text that it was taken from, `offset` its place in the file, counted in `unit`s.
+    """
 
     text: str
     url: str | None = None
@@ -19,6 +25,8 @@ class RawDocument:
     synthetic_depth: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
     raw_bytes: int = 0
+    offset: int = field(default=0, compare=False)
+    unit: Unit = field(default="row", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +39,11 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class ReadError:
-    """A part of a file that could not be read.
-
-    `offset` counts bytes of the stored file from 0, lines from 1 or rows from 0, as `unit` says ("byte", "line" or "row").
-    """
+    """A part of a file that could not be read, from `offset` on, counted in `unit`s."""
 
     file: str
     offset: int
-    unit: Literal["byte", "line", "row"]
+    unit: Unit
     reason: str
 
 
@@ -63,4 +68,8 @@ def clean(text: str) -> str:
 
 def reason_of(error: BaseException) -> str:
     """An error as one short line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    try:
+        words = f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # a foreign error may not even have a text
+        words = type(error).__name__
+    return clean(" ".join(words.split())[:300])
