@@ -12,9 +12,9 @@ import orjson
 
 from rephrase.readers.base import RawDocument, ReadError, Unit, reason_of
 from rephrase.readers.settings import Fields
+from rephrase.records import MAX_DEPTH
 
 _LISTED = 8  # fields that a row has instead of the one that is looked for
-_MAX_DEPTH = 2**31 - 1  # what the column of the documents table holds
 
 
 class BadRowError(ValueError):
@@ -77,9 +77,9 @@ class FieldReader:
         text = self._text_of(row)
         values = {name: path.value_in(row) for name, path in self._paths.items()}
         metadata = _as_strings(self._metadata.value_in(row), self._mapped) if self._metadata else {}
-        metadata |= {name: _as_string(value) for name, path in self._also.items() if (value := path.value_in(row)) is not None}
+        metadata |= {name: as_string(value) for name, path in self._also.items() if (value := path.value_in(row)) is not None}
         if values.get("id") is not None:
-            metadata.setdefault("id", _as_string(values["id"]))
+            metadata.setdefault("id", as_string(values["id"]))
         return RawDocument(
             text,
             url=_optional(values.get("url")),
@@ -145,7 +145,7 @@ def _object(value: Any) -> dict[Any, Any] | None:
     if isinstance(value, dict):
         return value
     if isinstance(value, list) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
-        return {key if isinstance(key, str) else _as_string(key): item for key, item in value}
+        return {key if isinstance(key, str) else as_string(key): item for key, item in value}
     return _parsed(value) if isinstance(value, str) and value.lstrip()[:1] == "{" else None
 
 
@@ -178,11 +178,11 @@ def _as_strings(value: Any, left_out: set[str]) -> dict[str, str]:
         return {}
     fields = _object(value)
     if fields is None:
-        return {"metadata": _as_string(value)}
-    return {str(key): _as_string(item) for key, item in fields.items() if item is not None and key not in left_out}
+        return {"metadata": as_string(value)}
+    return {str(key): as_string(item) for key, item in fields.items() if item is not None and key not in left_out}
 
 
-def _as_string(value: Any) -> str:
+def as_string(value: Any) -> str:
     """A value as text: a string as it is, numbers and what holds several as JSON."""
     if isinstance(value, str):
         return value
@@ -198,7 +198,7 @@ def _plain(value: Any) -> str:
 
 
 def _optional(value: Any) -> str | None:
-    return None if value is None else _as_string(value)
+    return None if value is None else as_string(value)
 
 
 def _number(value: Any, kind: type[float | int]) -> Any:
@@ -210,6 +210,6 @@ def _number(value: Any, kind: type[float | int]) -> Any:
 
 def _depth(value: Any) -> int:
     depth = _number(value, int) or 0
-    if abs(depth) > _MAX_DEPTH:
+    if abs(depth) > MAX_DEPTH:
         raise BadRowError(f"`{str(value)[:40]}` is no depth: models that a text has passed through are few")
     return int(depth)

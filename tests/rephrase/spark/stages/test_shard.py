@@ -244,7 +244,7 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     monkeypatch.setattr(shard_extract, "_EXTRACTED_CHARACTERS", 8000)
     (tmp_path / "a.jsonl").write_bytes(lines(range(50)))
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer)
-    plan = ShardPlan(run.output, input_files(run.input.paths))
+    plan = ShardPlan(run.output, input_files(run.input.paths, run.output))
     readers = readers_of(run.input.format)
     shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
     assert pq.ParquetFile(plan.between(0)).num_row_groups > 3
