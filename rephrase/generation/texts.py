@@ -66,10 +66,12 @@ def known_columns(table: pa.Table, text: str, id: str | None, metadata: Sequence
 def _strings(column: pa.ChunkedArray[Any]) -> Any:
     """A column as text, whatever it holds."""
     try:
-        return column.cast(pa.string())
+        if not isinstance(column.type, pa.BaseExtensionType):  # which would give their storage
+            return column.cast(pa.string())
     except pa.ArrowException:  # lists, objects, bytes that are not UTF-8, unknown time zones
-        values = (value_of(value) for value in column)
-        return pa.array([None if value is None else clean(as_string(value)) for value in values], pa.string())
+        pass
+    values = (value_of(value) for value in column)
+    return pa.array([None if value is None else clean(as_string(value)) for value in values], pa.string())
 
 
 def _as(column: pa.ChunkedArray[Any], name: str) -> Any:

@@ -17,6 +17,7 @@ _SAME = {"s3a": "s3", "s3n": "s3"}
 """What Hadoop calls the schemes of stores."""
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/.*)", re.DOTALL)  # of one letter are Windows' drives
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+_MAX_LENGTH = 4096  # what systems take
 _MAX_SHOWN = 200
 
 
@@ -30,6 +31,8 @@ def location(path: str) -> str:
     """
     if "\0" in path:
         raise UserError("the path holds a NUL character", where=_shown(path), cure="write it without")
+    if len(path) > _MAX_LENGTH:
+        raise UserError(f"the path is longer than {_MAX_LENGTH:,} characters", where=_shown(path), cure="write a shorter one")
     url = _URL.fullmatch(path)
     if url is None:
         if _WINDOWS.match(path) and not os.path.exists(path):

@@ -58,10 +58,11 @@ def _fitting(store: Store, folder: str, regex: str) -> list[FileInfo]:
     """The files below a folder whose paths, seen from it, match; without markers of folders."""
     start = len(folder.rstrip("/"))
     matcher = re.compile(regex, re.DOTALL)
-    files = [file for file in store.list_files(folder) if matcher.fullmatch(file.path, start) and not file.path.endswith(_FOLDER_MARKER)]
-    if any(not file.size for file in files):
-        folders = {file.path[: slash.start()] for file in files for slash in re.finditer("/", file.path)}
-        files = [file for file in files if file.size or file.path not in folders]
+    listed = [file for file in store.list_files(folder) if not file.path.endswith(("/", _FOLDER_MARKER))]
+    if any(not file.size for file in listed):  # which may stand for folders
+        folders = {file.path[: slash.start()] for file in listed for slash in re.finditer("/", file.path)}
+        listed = [file for file in listed if file.size or file.path not in folders]
+    files = [file for file in listed if matcher.fullmatch(file.path, start)]
     return [FileInfo(file.path.removeprefix("./"), file.size, file.modified) for file in files] if folder == "." else files
 
 

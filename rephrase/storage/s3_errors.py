@@ -70,7 +70,7 @@ def _unanswered(error: Exception, path: str) -> UserError:
         return UserError("no AWS credentials found", where=path, cure=cure)
     if isinstance(error, exceptions.ParamValidationError):
         return UserError(f"`{bucket}` is not a valid bucket name", where=path, cure="write s3://bucket/key")
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return UserError(f"S3 does not answer: {error}", where=path, cure="check AWS_ENDPOINT_URL and the network")
     return UserError(f"S3 cannot be asked: {error}", where=path, cure="check the AWS credentials, profile and region")
 
