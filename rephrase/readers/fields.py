@@ -113,8 +113,13 @@ class FieldReader:
 
 def _with_names(what: str, name: str, present: Iterable[str]) -> str:
     """The words with the fields that are there, those of a name like this one first."""
+    return what + _nearest_first(name, tuple(present))
+
+
+@functools.lru_cache(maxsize=64)  # often all rows of a file lack the same
+def _nearest_first(name: str, present: tuple[str, ...]) -> str:
     there = sorted((other for other in present if other != name), key=lambda other: -_likeness(name, other))[:_LISTED]
-    return what + (f"; there are: {', '.join(there)}" if there else "")
+    return f"; there are: {', '.join(there)}" if there else ""
 
 
 class _Path:

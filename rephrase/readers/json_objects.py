@@ -13,7 +13,7 @@ _BLANK = b" \t\r\n,\x1e\x00"
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?P<end>"|\\?\Z)|[{}]', re.DOTALL)
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+(?P<end>"|\\?\Z)', re.DOTALL)
 _OPENING = re.compile(rb'\{\s*+"[^"\\]{0,100}+"')
-_AGAIN = 1 << 24  # bytes that may be gone through again, besides as many as were read
+_AGAIN = 1 << 22  # bytes that may be gone through again, besides as many as were read
 
 
 class Row(NamedTuple):
