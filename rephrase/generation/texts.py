@@ -100,9 +100,23 @@ def _fits(theirs: pa.DataType, ours: pa.DataType) -> bool:
     return any(is_alike(theirs) for is_alike in alike)
 
 
+def _values(column: pa.ChunkedArray[Any]) -> list[Any]:
+    """The values of a column, with bytes that are no UTF-8 replaced: Spark takes them for strings."""
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        return [_decoded(value_of(value)) for value in column]
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):  # the pairs of a map
+        return [(_decoded(key), _decoded(item)) for key, item in value]
+    return clean(value.decode(errors="replace")) if isinstance(value, bytes) else value
+
+
 def rows_of_texts(table: pa.Table, recipes: Sequence[Recipe], tokenizer: Tokenizer, metadata: Sequence[str]) -> list[Row]:
     """The rows of a table as `known_columns` gives it. Tokens are counted where the table has none and a recipe asks for them."""
-    values = table.to_pydict()
+    values = {name: _values(table.column(name)) for name in table.column_names}
     size = table.num_rows
     texts = [text or "" for text in values["text"]]
     counts = values.get("n_tokens")

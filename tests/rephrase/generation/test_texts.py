@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from rephrase import UserError
-from rephrase.generation.texts import arrow_table, known_columns, metadata_column
+from rephrase.generation.texts import arrow_table, known_columns, metadata_column, rows_of_texts
+from rephrase.text.tokenizer import Tokenizer
 
 ODD: dict[str, tuple[pa.Array[Any], str]] = {
     "a list": (pa.array([["a", "b"]]), '["a","b"]'),
@@ -43,6 +44,14 @@ def test_metadata_and_ids_may_be_of_any_kind(name: str) -> None:
 def test_what_cannot_be_used_is_told_with_its_column(table: pa.Table, what: str) -> None:
     with pytest.raises(UserError, match=what):
         known_columns(table, "text", None, [])
+
+
+def test_strings_of_spark_may_be_no_utf8(tokenizer_file: str) -> None:
+    bad = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff")])
+    pairs = pa.MapArray.from_arrays(pa.array([0, 1], pa.int32()), bad, bad)
+    table = pa.table({"text": bad, "id": ["k"], "source": bad, "metadata": pairs})
+    [row] = rows_of_texts(table, [], Tokenizer.load(tokenizer_file), [])
+    assert (row.document.text, row.document.source, row.document.metadata) == ("a\ufffd", "a\ufffd", {"a\ufffd": "a\ufffd"})
 
 
 def test_frames_and_lists_may_hold_what_arrow_refuses() -> None:
