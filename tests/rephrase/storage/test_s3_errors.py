@@ -62,10 +62,16 @@ CALLS: dict[str, Callable[[str], object]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
+def test_any_call_tells_of_a_refusal(answers: Callable[..., None], call: str) -> None:
+    answers(400, "ExpiredToken", "These are the words.")
+    with pytest.raises(UserError, match="no longer valid") as refused:
+        CALLS[call]("s3://bucket/key")
+    assert refused.value.line().startswith("s3://bucket/key: S3 refuses (ExpiredToken): These are the words.")
+
+
 @pytest.mark.parametrize(
     ("status", "code", "cure"),
     [
-        (400, "ExpiredToken", "no longer valid"),
         (403, "AccessDenied", "credentials"),
         (403, "RequestTimeTooSkewed", "clock"),
         (403, "InvalidObjectState", "restore"),
@@ -76,14 +82,12 @@ CALLS: dict[str, Callable[[str], object]] = {
         (418, "SomethingNew", "AWS_ENDPOINT_URL"),
     ],
 )
-def test_a_refusal_is_one_line(answers: Callable[..., None], call: str, status: int, code: str, cure: str) -> None:
+def test_a_refusal_is_one_line_with_a_cure(answers: Callable[..., None], status: int, code: str, cure: str) -> None:
     answers(status, code, "These are the words.")
     with pytest.raises(UserError) as refused:
-        CALLS[call]("s3://bucket/key")
-    line = refused.value.line()
-    assert line.startswith("s3://bucket/key: ")
-    assert cure in line
-    assert code == "NoSuchBucket" or f"({code}): These are the words." in line
+        storage.read("s3://bucket/key")
+    assert cure in refused.value.cure
+    assert code == "NoSuchBucket" or f"({code}): These are the words." in refused.value.what
 
 
 @pytest.mark.parametrize("status", [400, 403, 301])
