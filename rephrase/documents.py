@@ -16,6 +16,7 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.readers import RawDocument, ReadError
 from rephrase.readers import read_documents as read_file
+from rephrase.readers.base import reason_of
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, content_id
 from rephrase.settings.validation import validate
@@ -49,7 +50,9 @@ def read_documents(source: str | Sequence[str] | Mapping[str, Any] | Input, toke
         reason = next((f": {item.reason}" for item in items if isinstance(item, ReadError)), "")
         cure = "texts shorter than `min_characters` are left out; `fields` names the field that holds them"
         raise UserError(f"no documents were found{reason}", where=", ".join(settings.paths), cure=cure)
-    table = DocumentTables(settings, tokenizer).cleaned(raw)
+    table, refused = DocumentTables(settings, tokenizer).kept(raw)
+    if not table.num_rows:
+        raise UserError(f"no document can become a row: {refused[0][1]}", where=", ".join(settings.paths), cure="mend `input.formatters`")
     first = {key: row for row, key in reversed(list(enumerate(table.column("id").to_pylist())))}
     return table.take(sorted(first.values()))
 
@@ -80,6 +83,22 @@ class DocumentTables:
             for kinds in stand_ins:
                 self.scrubbed.update(kinds)
         return self.measured(batch, texts)
+
+    def kept(self, batch: Sequence[RawDocument]) -> tuple[pa.Table, list[tuple[RawDocument, str]]]:
+        """The rows of documents as they were read, and the documents that cannot become rows, each with what it raised."""
+        import pyarrow as pa
+
+        before = self.scrubbed.copy()
+        try:
+            return self.cleaned(batch), []
+        except UserError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a formatter, a model or the tokenizer may raise anything
+            self.scrubbed = before
+            if len(batch) == 1:
+                return DOCUMENT.empty_table(), [(batch[0], reason_of(error))]
+        parts = [self.kept([document]) for document in batch]  # its neighbours are not lost with it
+        return pa.concat_tables(table for table, _ in parts), [refused for _, several in parts for refused in several]
 
     def measured(self, batch: Sequence[RawDocument], texts: list[str]) -> pa.Table:
         """The rows of documents with these texts as they stand."""

@@ -135,14 +135,19 @@ ERROR = _schema(
     ]
 )
 
+MAX_DEPTH = 1_000_000
+"""Models that a text may have passed through; more is no such number, and the next model's would not fit the column."""
+
 KEEP = "keep"
 INTERMEDIATE = "intermediate"
 
 
 def require_columns(columns: Sequence[str], required: Sequence[str | None], where: str) -> None:
-    """Raise a `UserError` for the first required column that a user's table does not have; None stands for a column that nobody needs."""
+    """Raise a `UserError` for the first required column that a user's table lacks or has twice; None stands for one that nobody needs."""
     if missing := next((name for name in required if name and name not in columns), None):
         raise UserError(f"there is no column `{missing}`", where=where, cure=f"the columns are: {', '.join(columns)}")
+    if twice := next((name for name in required if name and list(columns).count(name) > 1), None):
+        raise UserError(f"there are two columns `{twice}`", where=where, cure="rename one of them")
 
 
 def content_id(*parts: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
@@ -75,6 +75,7 @@ def _export(options: argparse.Namespace) -> None:
     from rephrase.exports.base import formats
     from rephrase.exports.catalogue import make_format
     from rephrase.exports.vocabulary import find_vocabulary
+    from rephrase.settings.paths import resolve_path
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.export import export
 
@@ -87,7 +88,7 @@ def _export(options: argparse.Namespace) -> None:
     tokenizer = options.tokenizer or (run.tokenizer if run and kind.takes_vocabulary == "required" else None)
     vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
     form = make_format(options.format, vocabulary, settings_of(options))
-    source, to = (os.path.abspath(path) if storage.is_local(path) else path for path in (source, to))  # tasks may run elsewhere
+    source, to = (resolve_path(path, Path.cwd()) for path in (source, to))  # tasks may run elsewhere
     spark = LazySession(run.spark if run else Spark(), options.master)
     try:
         export(source, to, form, spark)

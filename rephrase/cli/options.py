@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rephrase.errors import UserError
@@ -45,6 +46,7 @@ def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, 
 def load(options: argparse.Namespace) -> Run:
     """The run that the options name, with what they replace. Raises `UserError` like `load_run`."""
     from rephrase.config.file import load_run
+    from rephrase.settings.paths import resolve_path
 
     overrides: dict[str, Any] = {}
     if options.model == "":  # a variable of the shell that is not set
@@ -56,7 +58,7 @@ def load(options: argparse.Namespace) -> Run:
     if options.output == "":  # a variable of the shell that is not set
         raise UserError("the output is empty", where="--output", cure="name a folder or an s3:// URL")
     if options.output:
-        overrides["output"] = options.output if "://" in options.output else os.path.abspath(options.output)
+        overrides["output"] = resolve_path(options.output, Path.cwd())
     return load_run(options.config, overrides)
 
 

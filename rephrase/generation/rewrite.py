@@ -58,7 +58,8 @@ def rewrite(
     recipes = find_recipes(recipe)
     refuse_own_rows(recipes)
     counter = tokenizer if isinstance(tokenizer, Tokenizer) else Tokenizer.load(str(tokenizer))
-    rows = rows_of_texts(known_columns(arrow_table(texts, text), text, id, metadata), recipes, counter, metadata)
+    table = arrow_table(texts, text)
+    rows = rows_of_texts(known_columns(table, text, id, metadata), recipes, counter, metadata)
     return pa.concat_tables(run_recipes(rows, recipes, _opener(engine, recipes), counter))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from rephrase import storage
-from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, clean
+from rephrase.errors import UserError
+from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, clean, reason_of
 from rephrase.readers.content import Content
 from rephrase.readers.registry import Reader, readers_of, titles_of
 from rephrase.readers.settings import Input
 
 _HEAD_BYTES = 1 << 16
+_MAX_OFFSET = 2**63 - 1
 
 
 def read_documents(file: storage.FileInfo, config: Input, readers: Sequence[Reader] | None = None) -> Iterator[Item]:
@@ -19,16 +22,29 @@ def read_documents(file: storage.FileInfo, config: Input, readers: Sequence[Read
 
     `readers` are those that may read it, by default what `config.format` allows: a task is given them, as it may not know a user's.
     Streams: no more than a page, a line or a batch of rows is in memory at a time. Raises FileNotFoundError, and `UserError` for a store
-    that refuses; a file that is no known format is a `ReadError`.
+    that refuses; a file that is no known format is a `ReadError`, and so is whatever else a file makes its reader raise.
     """
     candidates = readers or readers_of(config.format)
     reader = reader_of(file.path, candidates)
     if reader is None:
         yield ReadError(file.path, 0, "byte", f"not a {titles_of(candidates)} file")
         return
-    name = reader.name
-    for item in reader.read(file, config):
-        yield _finished(item, name, config) if isinstance(item, RawDocument) else item
+    last: Item | None = None
+    try:
+        for item in reader.read(file, config):
+            last = item if not isinstance(item, Dropped) else last
+            if isinstance(item, RawDocument):
+                yield _finished(item, file.path, reader.name, config)
+            else:
+                yield _in_bounds(item) if isinstance(item, ReadError) else item
+    except (UserError, FileNotFoundError):
+        raise
+    except Exception as error:  # noqa: BLE001  # a damaged file may make a reader raise anything
+        title = reader.title or reader.name
+        if isinstance(last, RawDocument | ReadError):
+            yield ReadError(file.path, last.offset, last.unit, f"what follows cannot be read as {title}: {reason_of(error)}")
+        else:
+            yield ReadError(file.path, 0, "byte", f"not a readable {title} file: {reason_of(error)}")
 
 
 def reader_of(path: str, readers: Sequence[Reader]) -> Reader | None:
@@ -53,16 +69,24 @@ def _head(path: str) -> bytes:
         return b""
 
 
-def _finished(document: RawDocument, form: str, config: Input) -> RawDocument | Dropped:
-    text = clean(document.text)
-    if len(text) < config.min_characters or not text.strip():
-        return Dropped("short", document.raw_bytes)
-    if len(text) > config.max_characters:
-        return Dropped("long", document.raw_bytes)
-    document.text = text
-    document.url = clean(document.url) if document.url else None
-    document.source = clean(document.source or config.source or form)
-    document.language = clean(document.language) if document.language else None
-    document.license = clean(document.license) if document.license else config.license
-    document.metadata = {clean(key): clean(value) for key, value in document.metadata.items()}
+def _in_bounds(error: ReadError) -> ReadError:
+    """The error in what a table can hold, whatever a damaged file made of it."""
+    return dataclasses.replace(error, offset=max(0, min(error.offset, _MAX_OFFSET)), reason=clean(error.reason))
+
+
+def _finished(document: RawDocument, file: str, form: str, config: Input) -> RawDocument | Dropped | ReadError:
+    try:
+        text = clean(document.text)
+        if len(text) < config.min_characters or not text.strip():
+            return Dropped("short", document.raw_bytes)
+        if len(text) > config.max_characters:
+            return Dropped("long", document.raw_bytes)
+        document.text = text
+        document.url = clean(document.url) if document.url else None
+        document.source = clean(document.source or config.source or form)
+        document.language = clean(document.language) if document.language else None
+        document.license = clean(document.license) if document.license else config.license
+        document.metadata = {clean(key): clean(value) for key, value in document.metadata.items()}
+    except Exception as error:  # noqa: BLE001  # readers of packages may give anything
+        return ReadError(file, document.offset, document.unit, reason_of(error))
     return document

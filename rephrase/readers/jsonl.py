@@ -1,10 +1,13 @@
-"""JSON lines, plain or compressed by gzip or zstd."""
+"""JSON lines, plain or compressed by gzip or zstd; also objects in an array or over several lines."""
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from typing import Any, BinaryIO
 
 import orjson
@@ -14,25 +17,39 @@ from rephrase import storage
 from rephrase.readers.base import Dropped, Item, ReadError, reason_of
 from rephrase.readers.codecs import and_compressed
 from rephrase.readers.content import Content
-from rephrase.readers.fields import FieldReader
+from rephrase.readers.fields import BadRowError, FieldReader
+from rephrase.readers.json_objects import Fault, ObjectSplitter, Row, are_objects_over_lines
+from rephrase.readers.partitions import partitions_of
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
 
 MAX_LINE_BYTES = 1 << 28
-"""Longer lines are dropped as too long and never held in memory."""
+"""Longer lines, and objects of an array, are dropped as too long and never held in memory."""
 _READ = 1 << 20
+_HEAD = 1 << 16  # that tells whether objects stand one a line
+_BEGINNING = re.compile(rb"[\s\x1e]*(\[\s*)?\{")
+_STRING_OR_COMMA = re.compile(rb'("(?:[^"\\]++|\\.)*+")|,(?=\s*+[}\]])', re.DOTALL)
+_ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16's, which it begins with
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 
 
 @readers.register("jsonl")
 class Jsonl(Reader):
-    """JSON lines, plain or compressed by gzip or zstd. `input.fields` says what is in which field."""
+    """JSON lines or an array, plain or compressed by gzip or zstd. `input.fields` says what is in which field."""
 
     title = "JSONL"
-    endings = and_compressed(".jsonl", ".json", ".ndjson")
+    endings = and_compressed(".jsonl", ".json", ".ndjson", ".jsonlines", ".json-seq")
 
     @override
     def begins(self, head: bytes) -> bool:
-        return head.lstrip().startswith(b"{")
+        mark, encoding = _encoding_of(head)
+        plain = head[len(mark) :]
+        return bool(_BEGINNING.match(plain if encoding == "utf-8" else plain.decode(encoding, "replace").encode(errors="replace")))
 
     @override
     def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
@@ -41,51 +58,125 @@ class Jsonl(Reader):
 
 
 def read_jsonl(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
-    """The documents of one file, a line each. A bad line is a `ReadError` with its number, from 1; blank lines are skipped.
+    """The documents of one file. A bad line is a `ReadError` with its number, from 1; blank lines are skipped.
 
-    Where a compressed file is damaged, that place is a `ReadError` in bytes, and reading goes on at the next member; line numbers then
-    count the lines that could be read.
+    So are objects that stand in an array or go over several lines, by the number of their first line. Where a compressed file is damaged,
+    that place is a `ReadError` in bytes, and reading goes on at the next member; line numbers then count the lines that could be read.
     """
-    fields = FieldReader(config.fields)
+    fields = FieldReader(config.fields, partitions_of(file))
+    for row in _rows(_as_utf8(_pieces(stream, file))):
+        if isinstance(row, Row):
+            yield fields.item(row.value, file, row.line, "line", row.size)
+        elif isinstance(row, Fault):
+            yield ReadError(file, row.line, "line", row.reason)
+        else:
+            yield row
+
+
+def _rows(pieces: Iterator[bytes | ReadError]) -> Iterator[Row | Fault | Dropped | ReadError]:
+    head: list[bytes | ReadError] = []
+    plain = b""
+    for piece in pieces:
+        head.append(piece)
+        plain += b"" if isinstance(piece, ReadError) else piece
+        if len(plain) >= _HEAD:
+            break
+    everything = chain(head, pieces)
+    return _objects(everything) if are_objects_over_lines(plain) else _lines(everything)
+
+
+def _objects(pieces: Iterator[bytes | ReadError]) -> Iterator[Row | Fault | Dropped | ReadError]:
+    splitter = ObjectSplitter(_parse, MAX_LINE_BYTES)
+    for piece in pieces:
+        if isinstance(piece, ReadError):
+            splitter.lose()
+            yield piece
+        else:
+            yield from splitter.split(piece)
+    yield from splitter.end()
+
+
+def _lines(pieces: Iterator[bytes | ReadError]) -> Iterator[Row | Fault | Dropped | ReadError]:
     number = 0
-    for line in _lines(stream, file):
+    for line in _cut(pieces):
         if isinstance(line, ReadError):
             yield line
             continue
         number += 1
         if isinstance(line, Dropped):
             yield line
-            continue
-        if not line or line.isspace():
-            continue
-        try:
-            row = _parse(line)
-            if not isinstance(row, dict):
-                raise ValueError("the line is no JSON object")  # noqa: TRY004, TRY301
-            yield fields.document(row, len(line))
-        except ValueError as error:
-            yield ReadError(file, number, "line", reason_of(error))
-        except RecursionError:
-            yield ReadError(file, number, "line", "the JSON is nested too deeply")
+        elif line and not line.isspace():
+            try:
+                yield Row(number, _parse(line), len(line))
+            except ValueError as error:
+                yield Fault(number, str(error))
 
 
 def _parse(line: bytes) -> Any:
+    """The value of a line. Raises `BadRowError`."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        # Stricter than Python: it refuses halves of surrogate pairs and NaN, which scraped data is full of.
-        return json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        pass
+    # Stricter than Python: it refuses halves of surrogate pairs and NaN, which scraped data is full of.
+    line = line.strip(b"\x1e\x00 \t\r\n,").removeprefix(codecs.BOM_UTF8)
+    try:
+        try:
+            return json.loads(line, strict=False)
+        except json.JSONDecodeError:
+            if not _STRING_OR_COMMA.search(line):
+                raise
+            return json.loads(_STRING_OR_COMMA.sub(rb"\1", line), strict=False)
+    except RecursionError as error:
+        raise BadRowError("the JSON is nested too deeply") from error
+    except Exception as error:  # a foreign line may raise anything
+        raise BadRowError(reason_of(error)) from error
 
 
-def _lines(stream: BinaryIO, file: str) -> Iterator[bytes | Dropped | ReadError]:
+def _pieces(stream: BinaryIO, file: str) -> Iterator[bytes | ReadError]:
+    """The plain content of a file, with the places where it is damaged."""
     content = Content(stream, file)
-    tail = _Tail()
     while content.next_run():
         while data := content.read(_READ):
-            yield from tail.split(data)
+            yield data
         if content.damage:
-            tail.clear()  # the line that damage cut in two
             yield ReadError(file, content.damage.offset, "byte", content.damage.reason)
+
+
+def _as_utf8(pieces: Iterator[bytes | ReadError]) -> Iterator[bytes | ReadError]:
+    """The pieces without a byte order mark, and recoded where they are UTF-16 or UTF-32."""
+    decoder: codecs.IncrementalDecoder | None = None
+    begun = False
+    for piece in pieces:
+        if isinstance(piece, ReadError):
+            yield piece
+            continue
+        data = piece
+        if not begun:
+            begun = True
+            mark, encoding = _encoding_of(piece)
+            data = piece[len(mark) :]
+            decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("surrogatepass")
+        yield data if decoder is None else decoder.decode(data).encode("utf-8", "surrogatepass")
+
+
+def _encoding_of(head: bytes) -> tuple[bytes, str]:
+    """The byte order mark that a file begins with, and its encoding."""
+    mark = next((mark for mark in _ENCODINGS if head.startswith(mark)), b"")
+    if mark:
+        return mark, _ENCODINGS[mark]
+    wide = {b"{\0": "utf-16-le", b"\0{": "utf-16-be", b"[\0": "utf-16-le", b"\0[": "utf-16-be"}
+    return b"", wide.get(head[:2], "utf-8")
+
+
+def _cut(pieces: Iterator[bytes | ReadError]) -> Iterator[bytes | Dropped | ReadError]:
+    tail = _Tail()
+    for piece in pieces:
+        if isinstance(piece, ReadError):
+            tail.clear()  # the line that damage cut in two
+            yield piece
+        else:
+            yield from tail.split(piece)
     yield from tail.end()
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.readers.arrow_values import rows_of
 from rephrase.readers.base import Item, ReadError, reason_of
 from rephrase.readers.fields import FieldReader
+from rephrase.readers.partitions import partitions_of
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BATCH_ROWS = 256  # texts are long; a batch is turned into Python objects as a whole
 
@@ -33,33 +41,50 @@ class Parquet(Reader):
 
 def _rows(file: str, config: Input) -> Iterator[Item]:
     """The documents of one file, a row each. What cannot be read of a row group, and a bad row, is a `ReadError` with its row, from 0."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    fields = FieldReader(config.fields)
-    with storage.open_random(file) as stream:
+    with storage.open_random(file) as stream, contextlib.ExitStack() as stack:
         try:
-            source = pq.ParquetFile(stream)
-        except pa.ArrowException as error:
+            source = stack.enter_context(pq.ParquetFile(stream))
+            schema = source.schema_arrow
+        except (UserError, FileNotFoundError):
+            raise
+        except Exception as error:  # noqa: BLE001  # a damaged footer makes Arrow raise many things
             yield ReadError(file, 0, "row", f"not a readable Parquet file: {reason_of(error)}")
             return
-        with source:
-            present = set(source.schema_arrow.names)
-            columns = [name for name in fields.columns if name in present]
-            first = 0
-            for group in range(source.num_row_groups):
-                row = first
-                first += source.metadata.row_group(group).num_rows
-                try:
-                    for batch in source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
-                        for values in batch.to_pylist():
-                            try:
-                                yield fields.document(values)
-                            except ValueError as error:
-                                yield ReadError(file, row, "row", str(error))
-                            row += 1
-                # Arrow says OSError for damaged pages and ValueError for text that is not UTF-8.
-                except (pa.ArrowException, OSError, ValueError) as error:
-                    if isinstance(error, ConnectionError):
-                        raise
-                    yield ReadError(file, row, "row", f"rows {row} to {first - 1} are damaged: {reason_of(error)}")
+        fields = FieldReader(config.fields, partitions_of(file), _names_in(schema))
+        columns = [name for name in fields.columns if name in schema.names]
+        fault = next((f"there are two columns `{name}`" for name in columns if schema.names.count(name) > 1), "")
+        if not set(columns).intersection(fields.text_columns):
+            fault = fields.missing(_names_in(schema))
+        if fault:
+            yield ReadError(file, 0, "row", fault)
+            return
+        first = 0
+        for group in range(source.num_row_groups):
+            row, first = first, first + source.metadata.row_group(group).num_rows
+            try:
+                for batch in source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):
+                    for values in rows_of(batch):
+                        if isinstance(values, Exception):
+                            yield ReadError(file, row, "row", reason_of(values))
+                        else:
+                            yield fields.item(values, file, row, "row")
+                        row += 1
+            except (UserError, FileNotFoundError):
+                raise
+            except Exception as error:  # noqa: BLE001  # damaged pages make Arrow raise many things
+                yield ReadError(file, row, "row", f"rows {row} to {first - 1} (row group {group}) are damaged: {reason_of(error)}")
+            else:
+                if row < first:
+                    yield ReadError(file, row, "row", f"rows {row} to {first - 1} (row group {group}) are not there")
+
+
+def _names_in(schema: pa.Schema) -> list[str]:
+    """The columns, and the fields of those that are objects."""
+    import pyarrow as pa
+
+    names: list[str] = []
+    for column in schema:
+        names += [f"{column.name}.{inner.name}" for inner in column.type] if pa.types.is_struct(column.type) else [column.name]
+    return names

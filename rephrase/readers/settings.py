@@ -13,7 +13,10 @@ from rephrase.settings.section import Section, as_list
 
 
 class Fields(Section):
-    """Names of the columns or JSON fields of the input. Dolma's layout is the default; a dot goes into an object."""
+    """Names of the columns or JSON fields of the input. Dolma's layout is the default; a dot goes into an object.
+
+    Objects may be written as a JSON text, names may hold dots themselves, and folders such as `language=de/` name fields too.
+    """
 
     text: str = "text"
     id: str | None = "id"

@@ -42,8 +42,7 @@ class Kinds(Generic[T]):
     """
 
     def __init__(self, noun: str, shipped: Sequence[str], base: type | None = None) -> None:
-        self.noun = noun
-        self._base = base
+        self.noun, self.base = noun, base
         self._shipped: tuple[str, ...] = tuple(shipped)
         self._loaded = False
         self._kinds: dict[str, T] = {}
@@ -67,7 +66,7 @@ class Kinds(Generic[T]):
         place = place or f"{module}.{getattr(kind, '__qualname__', type(kind).__qualname__)}"
         if not isinstance(name, str) or not name:
             raise UserError(f"the {self.noun} {place} has no name, but {name!r}", where="plugins", cure="give it a name, which is text")
-        if self._base and (fault_of_kind := _fault(kind, self._base)):
+        if self.base and (fault_of_kind := _fault(kind, self.base)):
             raise UserError(f"the {self.noun} `{name}`, {place}, {fault_of_kind}", where="plugins", cure="`docs/plugins.md` shows one")
         if place.rpartition(".")[0] not in self._shipped:  # so that the one who comes later, and who is told of a clash, is not us
             self._import_shipped()

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import CoreSchema, core_schema
 
+from rephrase.errors import UserError
+from rephrase.settings.schemes import is_url, location
 from rephrase.settings.validation import fault
 
 if TYPE_CHECKING:
@@ -40,10 +42,13 @@ class Location:
     def _absolute(self, path: str, info: ValidationInfo) -> str:
         if not path.strip():  # seen from a folder, it would be the folder
             raise fault("the path is empty", "write where it is, or take the key out", value=path)
-        base = (info.context or {}).get("base")
-        if base is None or (self.shipped and path.startswith(self.shipped)):
+        if self.shipped and path.startswith(self.shipped):
             return path
-        absolute = resolve_path(path, base)
+        base = (info.context or {}).get("base")
+        try:
+            absolute = location(path) if base is None else resolve_path(path, base)
+        except UserError as error:
+            raise fault(f"`{error.where}`: {error.what}", error.cure, value=path) from error
         # A model is a path if it looks like one or exists there, else a hub id.
         is_hub_id = self.hub and not path.startswith((".", "/", "~")) and not os.path.exists(absolute)
         return path if is_hub_id else absolute
@@ -65,10 +70,9 @@ ListFile = Annotated[str, Location("list", shipped=SHIPPED_LISTS)]
 
 
 def resolve_path(path: str, base: Path) -> str:
-    """An absolute path or URL: as it is. A relative path: below `base`."""
-    if "://" in path or os.path.isabs(path):
-        return path
-    return os.path.normpath(os.path.join(base, os.path.expanduser(path)))
+    """An absolute path or URL: as `location` gives it. A relative path: below `base`. Raises `UserError` as `location` does."""
+    path = location(path)
+    return path if is_url(path) or os.path.isabs(path) else os.path.normpath(os.path.join(base, path))
 
 
 def paths_in(section: BaseModel, path_type: Any) -> list[str]:

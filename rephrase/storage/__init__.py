@@ -6,10 +6,8 @@ The promise that the pipeline rests on is `create`: an object appears whole or n
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import functools
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,7 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from rephrase.errors import UserError
+from rephrase.settings.schemes import is_url, location
 from rephrase.storage.base import FileInfo, Store, join, name_of, stores
+from rephrase.storage.globs import input_files
 from rephrase.storage.local import Local, readable
 from rephrase.storage.ranged import RangedObject
 
@@ -45,21 +45,19 @@ __all__ = [
     "store_of",
 ]
 
-_MAGIC = re.compile(r"[*?\[]")
 _REMOVERS = 16  # requests at a time
 _LOCAL = Local()
 
 
 def store_of(path: str) -> Store:
     """The store that a location is of. Raises `UserError` for a URL of a scheme that no store is registered for."""
-    scheme, separator, _ = path.partition("://")
-    if not separator or "/" in scheme:
-        return _LOCAL
-    if scheme not in stores:
-        schemes = ", ".join(f"{name}://" for name in stores.names())
-        cure = f"write a path, or a URL of {schemes}; a package can add a store"
-        raise UserError(f"there is no store for {scheme}://", where=path, cure=cure)
-    return _store(scheme)
+    return _located(path)[0]
+
+
+def _located(path: str) -> tuple[Store, str]:
+    """The store of a location, and the location as the store knows it."""
+    path = location(path)
+    return (_store(path.partition("://")[0]), path) if is_url(path) else (_LOCAL, path)
 
 
 @functools.cache
@@ -78,17 +76,20 @@ def create(path: str, *data: bytes | memoryview, durable: bool = True) -> bool:
     True: this call stored it. False: it was there, complete, and is untouched. Of many callers at once exactly one succeeds. What is not
     `durable` may be cut off if the machine of a file system stops. Raises `UserError` where the place cannot be written.
     """
-    return store_of(path).create(path, data, durable=durable)
+    store, path = _located(path)
+    return store.create(path, data, durable=durable)
 
 
 def create_from(path: str, local: str) -> bool:
     """Store a local file's content as `create` does. A `path` on disk must be of the same file system: both are then names of one file."""
-    return store_of(path).create_from(path, local)
+    store, path = _located(path)
+    return store.create_from(path, local)
 
 
 def put(path: str, data: bytes) -> None:
     """Store `data`, replacing what was there at once. For notes beside the tables; tables are only ever created."""
-    store_of(path).put(path, data)
+    store, path = _located(path)
+    store.put(path, data)
 
 
 def read(path: str) -> bytes:
@@ -99,23 +100,27 @@ def read(path: str) -> bytes:
 
 def read_into(path: str, start: int, buffer: memoryview) -> None:
     """Fill the buffer with what the file or the object has from `start`. Raises FileNotFoundError, and EOFError where it is too short."""
-    if store_of(path).read_into(path, start, buffer) < len(buffer):
+    store, path = _located(path)
+    if store.read_into(path, start, buffer) < len(buffer):
         raise EOFError(f"{path} ends before byte {start + len(buffer)}")
 
 
 def exists(path: str) -> bool:
     """Whether a file or an object is there; on disk also a folder."""
-    return store_of(path).exists(path)
+    store, path = _located(path)
+    return store.exists(path)
 
 
 def open_stream(path: str) -> BinaryIO:
     """A binary stream for reading from start to end. Raises FileNotFoundError where there is none."""
-    return store_of(path).open_stream(path)
+    store, path = _located(path)
+    return store.open_stream(path)
 
 
 def open_random(path: str) -> BinaryIO:
     """A binary stream that can seek, for Parquet. Raises FileNotFoundError where there is none."""
-    return store_of(path).open_random(path)
+    store, path = _located(path)
+    return store.open_random(path)
 
 
 def read_ahead(stream: BinaryIO, ranges: Sequence[tuple[int, int]]) -> None:
@@ -127,7 +132,8 @@ def read_ahead(stream: BinaryIO, ranges: Sequence[tuple[int, int]]) -> None:
 
 def delete(path: str) -> None:
     """Remove a file or an object, if it is there."""
-    store_of(path).delete(path)
+    store, path = _located(path)
+    store.delete(path)
 
 
 def remove_folder(folder: str, *, last: str = "") -> None:
@@ -151,20 +157,19 @@ def remove_empty_folder(folder: str) -> None:
 
 def list_files(folder: str) -> Iterator[FileInfo]:
     """All files below a folder, sorted by path; none where the folder is not there. Hidden and temporary ones are left out."""
-    return store_of(folder).list_files(folder)
+    store, folder = _located(folder)
+    return store.list_files(folder)
 
 
 def expand(pattern: str) -> list[FileInfo]:
-    """The files that a path, a folder or a glob (`*`, `?`, `[…]`, `**`) names, sorted. Raises `UserError` if there are none."""
-    if magic := _MAGIC.search(pattern):
-        base = pattern[: magic.start()].rsplit("/", 1)[0]
-        matcher = re.compile(_glob_regex(pattern))
-        files = [f for f in list_files(base or ("/" if pattern.startswith("/") else ".")) if matcher.fullmatch(f.path)]
-    elif not pattern.endswith("/") and (size := store_of(pattern).size_of(pattern)) is not None:
-        files = [FileInfo(pattern, size)]
-    else:
-        # Notes on a table are no input. In other stores they count: what began with them there goes on with them.
-        files = [f for f in list_files(pattern) if not (is_local(pattern) and name_of(f.path).startswith("_"))]
+    """The files that a path, a folder or a glob (`*`, `?`, `[…]`, `**`) names, sorted; those of the folders where a glob names folders.
+
+    What is there under the very name is taken, whatever signs it holds. Below it, in globs too, names that begin with `_` or `.` are notes
+    and drafts, no data, and so are the markers that stores have for folders. Raises `UserError` if there are none.
+    """
+    store, pattern = _located(pattern)
+    pattern = pattern if is_url(pattern) else os.path.normpath(pattern)
+    files = input_files(store, pattern)
     if not files:
         raise UserError("no input files found", where=pattern, cure="check the path; globs and folders are allowed")
     return files
@@ -178,9 +183,3 @@ def check_writable(folder: str) -> None:
     except UserError as error:
         raise UserError(error.what, where=folder, cure=error.cure) from error
     delete(probe)
-
-
-def _glob_regex(pattern: str) -> str:
-    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]*\])", pattern)
-    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(special.get(p) or (fnmatch.translate(p)[4:-3] if p.startswith("[") else re.escape(p)) for p in parts)

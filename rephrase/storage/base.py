@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
+from rephrase.settings import schemes
 from rephrase.settings.kinds import Kinds
 from rephrase.storage.ranged import RangedObject
 
@@ -83,8 +84,9 @@ class Store(ABC):
         return buffered(RangedObject(self.read_range, path, self.size_of(path)))
 
 
-stores: Kinds[type[Store]] = Kinds("store", ("rephrase.storage.s3",), Store)
+stores: Kinds[type[Store]] = schemes.stores
 """All stores by their URL schemes; `@stores.register("gs")` adds one. Paths without a scheme are the local file system's."""
+stores.base = Store
 
 
 def buffered(raw: io.RawIOBase) -> BinaryIO:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
+import stat
 import uuid
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from typing_extensions import override
 
@@ -15,6 +17,7 @@ from rephrase.errors import UserError
 from rephrase.storage.base import FileInfo, Store, name_of
 
 _PARTS = 1024  # that Linux writes with one call
+_BUFFER = 1 << 17
 
 
 class Local(Store):
@@ -68,7 +71,7 @@ class Local(Store):
     @override
     def open_stream(self, path: str) -> BinaryIO:
         with readable(path):
-            return open(path, "rb")
+            return io.BufferedReader(_File(path), _BUFFER)
 
     @override
     def open_random(self, path: str) -> BinaryIO:
@@ -83,17 +86,37 @@ class Local(Store):
     def list_files(self, folder: str) -> Iterator[FileInfo]:
         """Raises `UserError` for a folder that may not be read."""
         files = []
-        with readable(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            os.scandir(folder).close()  # the walk passes over what it cannot read
-        for parent, folders, names in os.walk(folder):
+        for parent, folders, names in os.walk(folder, onerror=_tell):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 if not name.startswith("."):
                     path = os.path.join(parent, name)
                     with contextlib.suppress(FileNotFoundError):
                         about = os.stat(path)
-                        files.append(FileInfo(path, about.st_size, about.st_mtime))
+                        if stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+                            files.append(FileInfo(path, about.st_size, about.st_mtime))
         yield from sorted(files)
+
+
+class _File(io.FileIO):
+    """A file for reading, which tells the failures of its disk from those of who makes something of its content."""
+
+    @override
+    def readinto(self, buffer: Any, /) -> int | None:
+        with readable(str(self.name)):
+            return super().readinto(buffer)
+
+    @override
+    def readall(self) -> bytes:
+        with readable(str(self.name)):
+            return super().readall() or b""
+
+
+def _tell(error: OSError) -> None:
+    """Raise what a walk passes over, but where a folder is not there, or no more."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        with readable(error.filename):
+            raise error
 
 
 @contextlib.contextmanager
@@ -101,7 +124,9 @@ def readable(path: str) -> Iterator[None]:
     """Say as a `UserError` that what is read in the block is there and no file that may be read."""
     try:
         yield
-    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or error.errno is None:  # Arrow's own, about what is in a file
+            raise
         what = os.strerror(error.errno or 0)  # Arrow's own words repeat the path
         raise UserError(f"cannot read: {what}", where=path, cure="check the path and its permissions") from error
 

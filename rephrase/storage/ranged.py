@@ -10,6 +10,8 @@ from typing import Any
 
 from typing_extensions import override
 
+from rephrase.errors import UserError
+
 _READERS = 16  # requests at a time
 
 
@@ -25,7 +27,7 @@ class RangedObject(io.RawIOBase):
     def read_ahead(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Ask for byte ranges (start, end), many at once. What is read of them later is there."""
         with ThreadPoolExecutor(_READERS) as pool:
-            contents = pool.map(lambda span: self._read_range(self._path, *span), ranges)
+            contents = pool.map(lambda span: self._bytes(*span), ranges)
             self._ahead = [(start, content) for (start, _), content in zip(ranges, contents, strict=True)]
 
     @override
@@ -51,7 +53,17 @@ class RangedObject(io.RawIOBase):
         if end <= self._at:
             return 0
         there = (content[self._at - start : end - start] for start, content in self._ahead if start <= self._at < start + len(content))
-        body = next(there, None) or self._read_range(self._path, self._at, end)
+        body = next(there, None) or self._bytes(self._at, end)
         buffer[: len(body)] = body
         self._at += len(body)
         return len(body)
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        """What a store raises of its own is no fault of the content, for which who reads it would take it."""
+        try:
+            return self._read_range(self._path, start, end)
+        except (UserError, FileNotFoundError):
+            raise
+        except Exception as error:
+            what = f"the store does not give the object: {type(error).__name__}: {error}"
+            raise UserError(what, where=self._path, cure="run again; it goes on where it was") from error

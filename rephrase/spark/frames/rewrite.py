@@ -18,7 +18,7 @@ from rephrase.generation.rewrite import refuse_own_rows, run_recipes
 from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import find_recipes
-from rephrase.records import DOCUMENT, GENERATION, content_id, require_columns
+from rephrase.records import DOCUMENT, GENERATION, MAX_DEPTH, content_id, require_columns
 from rephrase.spark.runtime.frame_job import FrameJob
 from rephrase.spark.runtime.gpus import discovery_script, executor_gpus
 from rephrase.spark.runtime.pyspark_internals import to_spark_schema
@@ -26,7 +26,7 @@ from rephrase.spark.stages.meaning import plain
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
@@ -71,7 +71,7 @@ def rewrite(
     settings.check()
     check_fits(recipes, settings)
     refuse_own_rows(recipes)
-    require_columns(frame.columns, [text, id, *metadata], "rewrite")
+    require_columns(frame.columns, [text, id, *metadata, *(name for name in KNOWN if name in frame.columns)], "rewrite")
     script = discovery_script(frame.sparkSession)
 
     model = content_id(settings.model_name, orjson.dumps(plain(settings.meaning), option=orjson.OPT_SORT_KEYS).decode())
@@ -88,10 +88,10 @@ def rewrite(
 
     from pyspark.sql.functions import lit
 
-    known = [frame[name].cast(_ddl(name)).alias(name) for name, kind in frame.dtypes if _fits(name, kind) and name != text]
-    ids = frame[id] if id else lit(None)
-    named = [frame[name].cast("string").alias(metadata_column(number)) for number, name in enumerate(metadata)]
-    texts = frame.select(frame[text].cast("string").alias("text"), ids.cast("string").alias("id"), *known, *named)
+    known = [_known(frame, name).alias(name) for name, kind in frame.dtypes if _fits(name, kind) and name != text]
+    ids = _column(frame, id) if id else lit(None)
+    named = [_column(frame, name).cast("string").alias(metadata_column(number)) for number, name in enumerate(metadata)]
+    texts = frame.select(_column(frame, text).cast("string").alias("text"), ids.cast("string").alias("id"), *known, *named)
     return texts.mapInArrow(FrameJob(frame.sparkSession).reporting(body), to_spark_schema(GENERATION))
 
 
@@ -104,6 +104,20 @@ def _session_folder() -> str:
     from pyspark import SparkFiles
 
     return os.path.join(SparkFiles.getRootDirectory(), "rephrase-answers")
+
+
+def _column(frame: DataFrame, name: str) -> Column:
+    """The column of this very name, which may hold dots."""
+    return frame["`" + name.replace("`", "``") + "`"]
+
+
+def _known(frame: DataFrame, name: str) -> Column:
+    from pyspark.sql.functions import greatest, least, lit
+
+    column = _column(frame, name)
+    if name == "synthetic_depth":  # a number that is too large for its type would end the job
+        column = greatest(least(column, lit(MAX_DEPTH)), lit(-MAX_DEPTH))
+    return column.cast(_ddl(name))
 
 
 def _fits(name: str, kind: str) -> bool:

@@ -37,7 +37,7 @@ class Shard(Stage):
         from rephrase.spark.stages.shard.plan import input_files, input_of
         from rephrase.spark.stages.shard.stage import meaning_of
 
-        return meaning_of(run, input_files(input_of(run).paths))
+        return meaning_of(run, input_files(input_of(run).paths, run.output))
 
     @override
     def status(self, run: Run) -> Status:

@@ -6,6 +6,7 @@ import functools
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rephrase.documents import DocumentTables
@@ -79,6 +80,7 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
             "the input file has gone", where=file.path, cure="put it back, or list the input again in another output"
         ) from error
     extracted.flush()
+    errors += [ReadError(file.path, document.offset, document.unit, reason) for document, reason in extracted.refused]
     if errors:
         tables.commit(plan.errors(unit.payload), _error_table(errors), ErrorsNote(errors=len(errors)))
     note = DocumentsNote(
@@ -112,6 +114,8 @@ class _Extracted:
         self.document_tables = document_tables
         self.writer = tables.Writer(DOCUMENT)
         self.documents = self.tokens = 0
+        self.refused: list[tuple[RawDocument, str]] = []
+        """Documents that could not become rows, without their texts, each with the reason."""
         self._batch: list[RawDocument] = []
         self._batch_characters = self._group_characters = 0
         self._group: list[pa.Table] = []
@@ -129,7 +133,8 @@ class _Extracted:
     def _end_batch(self) -> None:
         if not self._batch:
             return
-        table = self.document_tables.cleaned(self._batch)
+        table, refused = self.document_tables.kept(self._batch)
+        self.refused += [(replace(document, text="", metadata={}), reason) for document, reason in refused]
         self.documents += table.num_rows
         self.tokens += sum(table.column("n_tokens").to_pylist())
         self._group.append(table)

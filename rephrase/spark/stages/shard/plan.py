@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rephrase.readers.settings import Input
 
 
+_BESIDE_TABLES = ("errors", "exports", "logs", "rows", "stats")
+"""Folders of a run's output besides those of its tables."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShardPlan:
     """Where the objects of the stage lie, by the index of their input file."""
@@ -53,6 +57,21 @@ def input_of(run: Run) -> Input:
     return run.input
 
 
-def input_files(paths: Sequence[str]) -> tuple[storage.FileInfo, ...]:
-    """The files that the patterns name; one that two patterns name comes once."""
-    return tuple(dict.fromkeys(file for path in paths for file in storage.expand(path)))
+def input_files(paths: Sequence[str], output: str) -> tuple[storage.FileInfo, ...]:
+    """The files that the patterns name; one that two patterns name comes once.
+
+    What a run has written is no input of it: neither what lies below its output, unless a pattern begins there, nor, in any case, what
+    stages keep there. Raises `UserError` where nothing is left.
+    """
+    files = dict.fromkeys(file for path in paths for file in _not_made(storage.expand(path), path, output.rstrip("/")))
+    if not files:
+        raise UserError("all input files lie in the output", where=output, cure="name another `output`, or other paths under `input`")
+    return tuple(files)
+
+
+def _not_made(files: Sequence[storage.FileInfo], pattern: str, output: str) -> list[storage.FileInfo]:
+    if pattern.rstrip("/") != output and not pattern.startswith(f"{output}/"):
+        return [file for file in files if not file.path.startswith(f"{output}/")]
+    made = {table.path.partition("/")[0] for table in Tables.all()}
+    folders = tuple(f"{storage.join(output, name)}/" for name in (*made, *_BESIDE_TABLES))
+    return [file for file in files if not file.path.startswith(folders)]

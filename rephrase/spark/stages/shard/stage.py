@@ -7,6 +7,7 @@ as well go too.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote
+from rephrase.readers.named_fields import missing_fields
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
@@ -28,6 +30,7 @@ from rephrase.storage import tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
+    from rephrase.readers.settings import Input
     from rephrase.spark.runtime.session import LazySession
 
 _FOOTERS = 16  # read at a time to see whether there is any document
@@ -41,18 +44,25 @@ def shard(run: Run, spark: LazySession) -> None:
     go on in the same folder.
     """
     config = input_of(run)
-    plan = ShardPlan(run.output, input_files(config.paths))
+    plan = ShardPlan(run.output, input_files(config.paths, run.output))
     claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, plan.files))
     units = [Unit(plan.final(index), index) for index in range(len(plan.files))]
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
         DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
+        _tell_missing_fields(config, plan.files[todo[0]])
         extract(config, run.tokenizer, spark, plan, todo)
         drop_repeats(config, run.tokenizer, spark, plan, todo)
     else:
         console.print(f"shard: all {len(units)} units are there already, nothing to do")
     _remove_extracted(plan)
     _check_not_empty(plan)
+
+
+def _tell_missing_fields(config: Input, file: storage.FileInfo) -> None:
+    with contextlib.suppress(FileNotFoundError):  # which the task tells
+        for what in missing_fields(file, config):
+            console.print(f"shard: {file.path}: {what} (see `input.fields`)", markup=False, soft_wrap=True)
 
 
 def _remove_extracted(plan: ShardPlan) -> None:

@@ -77,6 +77,18 @@ def test_failed_requests_are_rows_with_an_error(spark, recording, tokenizer_file
     assert row["text"] is None
 
 
+def test_odd_columns_are_read_by_their_names_and_made_safe(spark, tokenizer_file):
+    values = [("The tide rises.", "k1", 99_999_999_999, ["a", "b"], bytearray(b"a\xff"))]
+    kinds = "`body.text` string, `a.key` string, synthetic_depth bigint, tags array<string>, raw binary"
+    frame = spark.get().createDataFrame(values, kinds)
+    engine = {"kind": "echo"}
+    out = rewrite(frame, "wrap/easy", engine, tokenizer=tokenizer_file, text="body.text", id="a.key", metadata=["tags", "raw"]).collect()
+    assert [row["document_id"] for row in out] == ["k1"]
+    twice = frame.select("tags", "tags", frame["`body.text`"].alias("text"))
+    with pytest.raises(UserError, match="two columns `tags`"):
+        rewrite(twice, "wrap/easy", engine, tokenizer=tokenizer_file, metadata=["tags"])
+
+
 def test_mistakes_are_found_before_any_task_runs(spark, recording, tokenizer_file):
     frame = spark.get().createDataFrame([("x",)], "text string")
     engine = {"kind": "replay", "path": recording}

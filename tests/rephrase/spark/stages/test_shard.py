@@ -301,7 +301,7 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     monkeypatch.setattr(shard_extract, "_EXTRACTED_CHARACTERS", 8000)
     (tmp_path / "a.jsonl").write_bytes(lines(range(50)))
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer)
-    plan = ShardPlan(run.output, input_files(run.input.paths))
+    plan = ShardPlan(run.output, input_files(run.input.paths, run.output))
     readers = readers_of(run.input.format)
     shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
     assert pq.ParquetFile(plan.between(0)).num_row_groups > 3
@@ -310,6 +310,54 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     assert tables.row_groups(plan.final(0)) == (47,)
     kept = tables.read(plan.final(0)).column("text").to_pylist()
     assert kept == [body_text(n) for n in range(50) if n not in (0, 17, 49)]
+
+
+def test_a_document_that_cannot_become_a_row_is_an_error_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: str
+) -> None:
+    whole = Tokenizer.count
+
+    def count(self: Tokenizer, texts: list[str]) -> list[int]:
+        if any(body_text(3) in text for text in texts):
+            raise ArithmeticError("no such text")
+        return whole(self, texts)
+
+    monkeypatch.setattr(Tokenizer, "count", count)
+    odd = b'{"text": "x", "synthetic_depth": 1e999}\n'
+    (tmp_path / "a.jsonl").write_bytes(lines(range(5)) + odd)
+    run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer, scrub=True)
+    plan = ShardPlan(run.output, input_files(run.input.paths, run.output))
+    readers = readers_of(run.input.format)
+    shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
+    assert tables.read(plan.between(0)).column("text").to_pylist() == [body_text(n) for n in (0, 1, 2, 4)]
+    told = tables.read(plan.errors(0)).to_pylist()
+    assert {(row["file"], row["offset"], row["unit"]) for row in told} == {(str(tmp_path / "a.jsonl"), n, "line") for n in (4, 6)}
+    assert any("ArithmeticError: no such text" in row["reason"] for row in told)
+
+
+def test_what_a_run_has_written_is_no_input(tmp_path: Path) -> None:
+    inside = ("documents/a.parquet", "errors/e.parquet", "duplicates/judged/d.parquet", "crawl/c.jsonl")
+    for name in ("a.jsonl", *(f"out/{name}" for name in inside), "output/b.jsonl"):
+        storage.create(str(tmp_path / name), b"x")
+
+    def names(*paths: str, output: str = "out") -> list[str]:
+        files = input_files([str(tmp_path / path) for path in paths], str(tmp_path / output))
+        return sorted(file.path.removeprefix(f"{tmp_path}/") for file in files)
+
+    assert names("", output="out/") == names("") == names("**") == ["a.jsonl", "output/b.jsonl"]
+    assert names("out/crawl") == names("out") == names("out/**/*") == ["out/crawl/c.jsonl"]
+    with pytest.raises(UserError, match="all input files lie in the output"):
+        names("out/documents")
+
+
+def test_fields_that_are_never_there_are_told_before_spark_starts(
+    tmp_path: Path, tokenizer: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": body_text(1), "link": "http://lamps.example/"}))
+    run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer, fields={"url": "lnk", "metadata": None})
+    with pytest.raises(AssertionError):
+        shard(run, NoSpark())
+    assert "a.jsonl: the field `lnk` is missing; there are: link, text" in capfd.readouterr().err
 
 
 def test_personal_data_is_scrubbed_before_ids_are_made(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:

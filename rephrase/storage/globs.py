@@ -1,0 +1,87 @@
+"""Which files a path, a folder or a glob names, in any store alike."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+
+from rephrase.errors import UserError
+from rephrase.storage.base import FileInfo, Store
+
+_MAGIC = re.compile(r"[*?\[]")
+_TOKEN = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]]*\]|/)")
+_SHOWN = r"(?![._])"
+"""Before the name of a file or a folder: it is no note and no draft."""
+_BELOW = rf"(?:/{_SHOWN}[^/]+)+"
+_FOLDER_MARKER = "_$folder$"
+"""Ends the names of the objects by which Hadoop marks folders."""
+
+
+def input_files(store: Store, pattern: str) -> list[FileInfo]:
+    """The data that a pattern names, sorted by path: see `rephrase.storage.expand`. Raises `UserError` where a name is no text."""
+    files = _literal(store, pattern)
+    if not files and _MAGIC.search(pattern):
+        files = _matching(store, pattern)
+    for file in files:
+        if not file.path.isprintable() and not _is_text(file.path):
+            raise UserError("the name of a file is not UTF-8", where=ascii(file.path)[1:-1], cure="rename it")
+    return files
+
+
+def _literal(store: Store, path: str) -> list[FileInfo]:
+    """The file or the folder of this very name."""
+    size = None if path.endswith("/") else store.size_of(path)
+    if size:
+        return [FileInfo(path, size)]
+    files = _fitting(store, path, _BELOW)
+    return [FileInfo(path, size)] if size == 0 and not files else files
+
+
+def _matching(store: Store, pattern: str) -> list[FileInfo]:
+    """The files that match, or all below the folders that do."""
+    parts = pattern.split("/")
+    last = next((n for n, part in enumerate(parts) if _MAGIC.search(part) and not _is_folder(store, "/".join(parts[: n + 1]))), None)
+    if last is None:
+        return []
+    if "://" in pattern and last < 3:  # the bucket's name
+        raise UserError("a pattern stands below a bucket", where=pattern, cure="name the bucket in full")
+    base = "/".join(parts[:last]) or ("/" if pattern.startswith("/") else ".")
+    regex = _regex("/" + "/".join(parts[last:]))
+    return _fitting(store, base, regex) or _fitting(store, base, regex + _BELOW)
+
+
+def _is_folder(store: Store, path: str) -> bool:
+    return next(iter(store.list_files(path)), None) is not None
+
+
+def _fitting(store: Store, folder: str, regex: str) -> list[FileInfo]:
+    """The files below a folder whose paths, seen from it, match; without markers of folders."""
+    start = len(folder.rstrip("/"))
+    matcher = re.compile(regex, re.DOTALL)
+    listed = [file for file in store.list_files(folder) if not file.path.endswith(("/", _FOLDER_MARKER))]
+    if any(not file.size for file in listed):  # which may stand for folders
+        folders = {file.path[: slash.start()] for file in listed for slash in re.finditer("/", file.path)}
+        listed = [file for file in listed if file.size or file.path not in folders]
+    files = [file for file in listed if matcher.fullmatch(file.path, start)]
+    return [FileInfo(file.path.removeprefix("./"), file.size, file.modified) for file in files] if folder == "." else files
+
+
+def _regex(pattern: str) -> str:
+    """A glob as a regular expression. Signs that stand for any name stand for none that begins with `_` or `.`."""
+    special = {"**/": f"(?:{_SHOWN}[^/]+/)*", "**": f"(?:[^/]|/{_SHOWN})*", "*": "[^/]*", "?": "[^/]", "/": "/"}
+    regex, at_start = "", True
+    for part in _TOKEN.split(pattern):
+        if not part:
+            continue
+        regex += _SHOWN if at_start and part in ("**", "*", "?") else ""
+        regex += special.get(part) or (fnmatch.translate(part)[4:-3] if part.startswith("[") else re.escape(part))
+        at_start = part in ("/", "**/")
+    return regex
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
