@@ -16,6 +16,7 @@ import orjson
 from rephrase.engines.base import Completion, Request
 from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.errors import UserError
+from rephrase.text.reasoning import without_reasoning
 
 if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter
@@ -195,7 +196,7 @@ class Client:
         ids = choice.get("token_ids")
         opened = None if self._prompter is None else self._prompter.opens_thinking(request.messages)
         completion = Completion(
-            text=without_thinking(text or "", opened=opened),
+            text=without_reasoning(text or "", opened=opened),
             finish_reason="length" if choice.get("finish_reason") == "length" else "stop",
             prompt_tokens=int(usage.get("prompt_tokens") or 0) if prompt is None else len(prompt),
             completion_tokens=int(usage.get("completion_tokens") or 0) if ids is None else len(ids),
@@ -203,18 +204,6 @@ class Client:
         if choice.get("finish_reason") in _NO_ANSWER:
             return replace(completion, text="", finish_reason="error", error=f"engine:{choice['finish_reason']}")
         return completion
-
-
-def without_thinking(text: str, *, opened: bool | None) -> str:
-    """The answer after a leading `<think>…</think>` block; empty if the block does not end.
-
-    `opened`: whether the prompt itself ended with `<think>`, so that the text begins inside the block; None if nobody knows.
-    """
-    inside = bool(opened) or text.lstrip().startswith("<think>")
-    reasoning, closed, answer = text.partition("</think>")
-    if closed and (inside or (opened is None and "<think>" not in reasoning)):
-        return answer.lstrip()
-    return "" if inside else text
 
 
 def _delay(attempt: int, failure: CallError) -> float:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe, Row
 from rephrase.records import DOCUMENT, Document, content_id, require_columns
+from rephrase.text.foreign import without_surrogates
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def arrow_table(texts: Iterable[str] | pa.Table | pd.DataFrame, text: str) -> pa
     listed = None if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable) else list(texts)
     if listed is None or not all(isinstance(item, str) for item in listed):
         raise UserError("texts are a list of strings, an Arrow table or a pandas frame", where="rewrite", cure="for example [text]")
-    return pa.table({text: pa.array(listed, pa.string())})
+    return pa.table({text: pa.array([without_surrogates(item) for item in listed], pa.string())})
 
 
 def known_columns(table: pa.Table, text: str, id: str | None, metadata: Sequence[str]) -> pa.Table:  # noqa: A002  # as in `rewrite`
