@@ -55,7 +55,7 @@ def apply_edits(program: str, passage: str, max_removed: float, operations: Sequ
 
 def _calls(program: str, operations: Sequence[str]) -> list[tuple[str, tuple]] | None:  # type: ignore[type-arg]  # as in `_call`
     """The operations of a program, by name and arguments; None for what is no program of these operations."""
-    lines = [line for line in program.splitlines() if line.strip()]
+    lines = [line for line in program.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not lines or len(lines) > _MOST:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The escapes in strings of JSON that models write: `\\frac` is LaTeX there, not a form feed and "rac"."""
+r"""The escapes in strings of JSON that models write: `\frac` is LaTeX there, not a form feed and "rac"."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from rephrase.text.foreign import readable
 # The commands of LaTeX whose first letter JSON takes for an escape, and that a line break or a tab before a word would not give by chance.
 # `\b`, `\f` and `\r` before a letter are always LaTeX: nobody writes a backspace, a form feed or a lone carriage return.
 _LATEX = frozenset(
-    """nabla nabla natural ncong nearrow neg neq newcommand nexists ngeq nleq nmid nolimits nonumber notin nparallel nprec nrightarrow
-    nsim nsubseteq nsucc nu nwarrow
-    tan tanh tau tbinom text textbf textit textrm textsf textstyle texttt textup tfrac therefore theta thicksim tilde times to top
-    triangle triangleleft triangleq triangleright""".split()
+    re.findall(
+        r"\w+",
+        """nabla natural ncong nearrow neg neq newcommand nexists ngeq nleq nmid nolimits nonumber notin nparallel nprec nrightarrow nsim
+        nsubseteq nsucc nu nwarrow
+        tan tanh tau tbinom text textbf textit textrm textsf textstyle texttt textup tfrac therefore theta thicksim tilde times to top
+        triangle triangleleft triangleq triangleright""",
+    )
 )
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([A-Za-z]++)|(.))", re.DOTALL)
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "", "f": ""}

@@ -19,10 +19,13 @@ _MARKS = r"[*_`~]{0,4}+"  # bold, italics
 # What may stand before a label: quotation and list signs, the marks of headings, a number of its own.
 _BEFORE = (
     r"[\s>|]{0,40}+(?P<heading>\#{1,6}+)?[ \t]{0,8}+(?:[-*+•–—▪●◦][ \t]{1,8}+)?"
-    r"(?P<number>(?:[*_]{0,3}+\(?\d{1,3}[.):、][ \t]{0,8}+))?+(?P<open>[*_`~]{0,4}+)(?P<bracket>[\[(<【「])?+"
+    r"(?P<number>(?:[*_]{0,3}+\(?\d{1,3}[.):、][ \t]{0,8}+){0,2}+)(?P<open>[*_`~]{0,4}+)(?P<bracket>[\[(<【「])?+"
 )
 # What may stand behind its name: a number, a remark in brackets, the end of bold type, and a sign.
-_COUNT = r"(?:(?P<dotted>\.(?=\d))?+[ \t]{0,4}+(?:\#|№|no\.?|nr\.?|n[°º])?[ \t]{0,4}+(?P<count>\(\d{1,4}\)|\d{1,4}|[ivx]{1,4}(?![\w]))(?:[ \t]?(?:of|/)[ \t]?\d{1,4})?)?+"
+_COUNT = (
+    r"(?:(?P<dotted>\.(?=\d))?+[ \t]{0,4}+(?:\#|№|no\.?|nr\.?|n[°º])?[ \t]{0,4}+"
+    r"(?P<count>\(\d{1,4}\)|\d{1,4}|[ivx]{1,4}(?![\w]))(?:[ \t]?(?:of|/)[ \t]?\d{1,4})?)?+"
+)
 _REMARK = r"(?:[ \t]{0,4}+[(\[（][^()\[\]（）\n]{1,60}[)\]）])?+"
 _SIGN = (
     r"(?P<close>[*_`~]{0,4}+[\]>】」]?+[*_`~]{0,4}+)[ \t]{0,8}+(?P<sign>[:：﹕︰]|[.)、。|=]|(?P<dash>[-–—](?=[ \t]))|→)?+"
@@ -128,7 +131,7 @@ def _without_end(rest: str, match: re.Match[str]) -> str:
     return _END_TAG.sub("", rest) if match["bracket"] == "<" else rest
 
 
-def sections(text: str, labels: Labels) -> list[tuple[str, str]]:
+def sections_of(text: str, labels: Labels) -> list[tuple[str, str]]:
     """The labelled parts of a text in order, each with its name and what it says. What stands before the first label is left out.
 
     Labels in code fences do not count.

@@ -35,11 +35,11 @@ class _WrongError(Exception):
 
 
 def read_json(text: str, fits: Callable[[Any], bool]) -> Any:
-    """The first list or object of a text that fits, else the list of all objects that stand in it one after the other; None if neither does.
+    r"""The first list or object of a text that fits, else the list of all objects in it, one after the other; None if neither does.
 
     `fits` is asked for each value that can be read. What a list holds that does not end is left out.
 
-    >>> read_json('Here [as asked]: [{"genre": "tale",}, // a child\\n {"genre": "ode"', lambda value: isinstance(value[0], dict))
+    >>> read_json('Here [as asked]: [{"genre": "tale",}, // a child\n {"genre": "ode"', lambda value: isinstance(value[0], dict))
     [{'genre': 'tale'}, {'genre': 'ode'}]
     """
     objects = []
@@ -161,7 +161,7 @@ class _Reader:
             return True
         return self._peek() in "]}"
 
-    def _comma(self, bracket: str, may_be_missing: bool) -> None:  # noqa: FBT001  # private
+    def _comma(self, bracket: str, may_be_missing: bool) -> None:  # private
         self._skip_blank()
         character = self._peek()
         if character in ",;，、":
@@ -171,7 +171,7 @@ class _Reader:
 
     def _string(self) -> str:
         quote = self.text[self.position]
-        special, ends = _SPECIAL[quote], _QUOTES[quote]
+        special = _SPECIAL[quote]
         start = at = self.position + 1
         while match := special.search(self.text, at):
             at = match.end()

@@ -102,7 +102,9 @@ def _start_of_answer(block: _Block) -> int | None:
             return number
         if label and label.is_letter:
             letters.append(number)
-    later = {_plain(match["sign"]) for line, _ in block.lines[letters[0] + 1 :] if (match := _SECOND_OPTION.match(line))} if letters else set()
+    later = (
+        {_plain(match["sign"]) for line, _ in block.lines[letters[0] + 1 :] if (match := _SECOND_OPTION.match(line))} if letters else set()
+    )
     return next((number for number in letters if (label := block.lines[number][1]) and label.sign not in later), None)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-import re
 
 from rephrase.recipes.base import Parsed
-from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_lead_in, without_markdown
+from rephrase.recipes.parsing.common import Context, Parser, at_least, own_text, without_markdown
 from rephrase.recipes.parsing.pairs import read_pairs
+from rephrase.recipes.parsing.speakers import speakers
 from rephrase.settings.section import Section
-
-_TURN = re.compile(r"^[ \t>*_#-]*([A-Z][\w.'’ -]{0,38}?)[ \t*_]*:[ \t*_]*\S", re.MULTILINE)
+from rephrase.text.lead_in import without_epilogue
+from rephrase.text.lists import BULLET
 
 
 class QuestionsSettings(Section):
@@ -27,7 +27,7 @@ def questions(settings: QuestionsSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
-        pairs = read_pairs(completion)
+        pairs = read_pairs(without_epilogue(completion))
         if len(pairs) < settings.min_pairs:
             return Parsed(error="parse:no_questions")
         return at_least("\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in pairs), settings.min_tokens, context)
@@ -51,7 +51,9 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
-        pairs = read_pairs("\n".join(BULLET.sub("", line) for line in without_markdown(completion).splitlines()))[: settings.max_pairs]
+        pairs = read_pairs("\n".join(BULLET.sub("", line) for line in without_markdown(without_epilogue(completion)).splitlines()))[
+            : settings.max_pairs
+        ]
         if not pairs:
             return Parsed(error="parse:no_questions")
         passage = str(context.values.get("passage", ""))
@@ -82,9 +84,9 @@ def dialogue(settings: DialogueSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
-        text = without_lead_in(completion)
-        speakers = [turn.group(1).strip().lower() for turn in _TURN.finditer(text)]
-        if len(set(speakers)) < settings.min_speakers or len(speakers) < settings.min_turns:
+        text = own_text(completion, str(context.values.get("passage", "")))
+        turns = speakers(text)
+        if len(set(turns)) < settings.min_speakers or len(turns) < settings.min_turns:
             return Parsed(error="parse:no_dialogue")
         return at_least(text, settings.min_tokens, context)
 
