@@ -5,6 +5,7 @@ The names, in many languages, are in labels.yaml beside this file.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
 from collections.abc import Iterator, Sequence
@@ -14,11 +15,9 @@ from typing import Any
 
 from rephrase.settings.yaml_text import parse_yaml
 
-_LONGEST_LABEL = 120  # characters of a line in which its label ends
-_MARKS = r"[*_`~]{0,4}+"  # bold, italics
 # What may stand before a label: quotation and list signs, the marks of headings, a number of its own.
 _BEFORE = (
-    r"[\s>|]{0,40}+(?P<heading>\#{1,6}+)?[ \t]{0,8}+(?:[-*+•–—▪●◦][ \t]{1,8}+)?"
+    r"[ \t\xa0　>|]{0,40}+(?P<heading>\#{1,6}+)?[ \t]{0,8}+(?:[-*+•–—▪●◦][ \t]{1,8}+)?"
     r"(?P<number>(?:[*_]{0,3}+\(?\d{1,3}[.):、][ \t]{0,8}+){0,2}+)(?P<open>[*_`~]{0,4}+)(?P<bracket>[\[(<【「])?+"
 )
 # What may stand behind its name: a number, a remark in brackets, the end of bold type, and a sign.
@@ -31,7 +30,8 @@ _SIGN = (
     r"(?P<close>[*_`~]{0,4}+[\]>】」]?+[*_`~]{0,4}+)[ \t]{0,8}+(?P<sign>[:：﹕︰]|[.)、。|=]|(?P<dash>[-–—](?=[ \t]))|→)?+"
     r"(?P<after>[ \t]{0,4}+[*_`~]{0,4}+(?=\s|$)|[*_`~]{0,4}+)"
 )
-_END_TAG = re.compile(r"[ \t]*+</[\w ]{1,40}>$")
+_END_TAG = re.compile(r"</[\w ]{1,40}>\Z")
+_FENCE = re.compile(r"^[ \t]*+(?:```|~~~)", re.MULTILINE)
 _BRACKETS = {"[": "]", "(": ")", "<": ">", "【": "】", "「": "」"}
 _COLONS = ":：﹕︰"
 
@@ -71,29 +71,53 @@ class Labels:
                 self._parts.setdefault(spelling, name)
         for name, letter in (letters or {}).items():
             self._parts.setdefault(letter.casefold(), name)
-        written = "|".join(re.escape(part).replace(r"\ ", r"[ \t_]") for part in sorted(self._parts, key=len, reverse=True))
-        full, short = (
-            "|".join(re.escape(part) for part in sorted(self._parts, key=len, reverse=True) if (len(part) > 1) is long) or "(?!)"
-            for long in (True, False)
-        )
+        several = sorted(self._parts, key=len, reverse=True)
+        full = "|".join(re.escape(part) for part in several if len(part) > 1)
+        short = "|".join(re.escape(part) for part in several if len(part) == 1) or "(?!)"
+        # A letter alone is no label: a sign or a number follows.
+        written = rf"{full.replace(chr(92) + ' ', '[ _]')}|(?:{short})(?=[ \t]?[^\w\s]|[ \t]?[\d_]|$)"
         self._inline = re.compile(
             rf"(?<=[.?!。？！\"”*_])[ \t]++(?=[*_]{{0,3}}+(?:{full})[*_ ]{{0,4}}+\d{{0,3}}+[*_ ]{{0,4}}+[:：])"
             rf"|(?:(?<=[?？])|(?<=[?？][*_])|(?<=[?？][*_][*_]))[ \t]++(?=[*_]{{0,3}}+(?:{short})\d{{0,3}}+[*_]{{0,3}}+[:：])",
             re.IGNORECASE,
         )
-        self._pattern = re.compile(rf"{_BEFORE}(?P<name>{written})(?![^\W\d_]){_COUNT}{_REMARK}{_SIGN}", re.IGNORECASE)
+        self._pattern = re.compile(
+            rf"^(?=[ \t]*+\S){_BEFORE}(?P<name>{written})(?![^\W\d_]){_COUNT}{_REMARK}{_SIGN}", re.IGNORECASE | re.MULTILINE
+        )
 
     def read(self, line: str) -> Label | None:
         """The label that a line begins with, if it is clear that it is one."""
-        head = line[:_LONGEST_LABEL]
-        match = self._pattern.match(head)
-        if match is None:
-            return None
+        match = self._pattern.match(line)
+        return self._label(match, line[match.end() :]) if match else None
+
+    def find(self, text: str) -> list[tuple[int, int, Label]]:
+        """The labels of a text, each with the start and the end of its line in characters. Those in code fences do not count."""
+        fences = [match.start() for match in _FENCE.finditer(text)]
+        if len(fences) % 2:  # a fence that does not end is none
+            fences.pop()
+        labels = []
+        for match in self._pattern.finditer(text):
+            end = text.find("\n", match.end())
+            end = len(text) if end < 0 else end
+            in_code = bisect.bisect_right(fences, match.start()) % 2
+            if not in_code and (label := self._label(match, text[match.end() : end])):
+                labels.append((match.start(), end, label))
+        return labels
+
+    def lines(self, text: str) -> Iterator[tuple[str, Label | None]]:
+        """The lines of a text, each with the label that it begins with."""
+        labels = {start: label for start, _, label in self.find(text)}
+        start = 0
+        for line in text.split("\n"):
+            yield line, labels.get(start)
+            start += len(line) + 1
+
+    def _label(self, match: re.Match[str], behind: str) -> Label | None:
         written = re.sub(r"[ \t_]", " ", match["name"]).casefold()
         name = self._parts.get(written)
         if name is None:  # letters that match without being the same, as "ı" and "i"
             return None
-        rest = line[match.end() :].strip()
+        rest = behind.strip()
         sign = ":" if match["sign"] and match["sign"] in _COLONS else match["sign"] or ""
         counted = bool(match["count"])
         if not _is_clear(match, sign, rest, counted=counted):
@@ -128,35 +152,14 @@ def _without_end(rest: str, match: re.Match[str]) -> str:
     opening = match["open"]
     if opening and not match["close"] and not match["after"].strip() and rest.endswith(opening[::-1]) and rest.count(opening) == 1:
         return rest[: -len(opening)].rstrip()
-    return _END_TAG.sub("", rest) if match["bracket"] == "<" else rest
+    end_tag = _END_TAG.search(rest, max(0, len(rest) - 50)) if match["bracket"] == "<" else None
+    return rest[: end_tag.start()].rstrip() if end_tag else rest
 
 
 def sections_of(text: str, labels: Labels) -> list[tuple[str, str]]:
-    """The labelled parts of a text in order, each with its name and what it says. What stands before the first label is left out.
-
-    Labels in code fences do not count.
-    """
-    parts: list[tuple[str, list[str]]] = []
-    for line, in_code in lines_with_code(text):
-        label = None if in_code else labels.read(line)
-        if label:
-            parts.append((label.name, [label.rest]))
-        elif parts:
-            parts[-1][1].append(line)
-    return [(name, "\n".join(content).strip()) for name, content in parts]
-
-
-def lines_with_code(text: str) -> Iterator[tuple[str, bool]]:
-    """The lines of a text, and whether each stands in a code fence; a fence that does not end is none."""
-    lines = text.splitlines()
-    fences = [number for number, line in enumerate(lines) if line.lstrip()[:3] in ("```", "~~~")]
-    if len(fences) % 2:
-        fences.pop()
-    edges = iter([*fences, -1])
-    edge, inside = next(edges), False
-    for number, line in enumerate(lines):
-        if number == edge:
-            yield line, True
-            inside, edge = not inside, next(edges)
-        else:
-            yield line, inside
+    """The labelled parts of a text in order, each with its name and what it says. What stands before the first label is left out."""
+    places = labels.find(text)
+    ends = [*(start for start, _, _ in places[1:]), len(text)]
+    return [
+        (label.name, f"{label.rest}{text[line_end:end]}".strip()) for (_, line_end, label), end in zip(places, ends, strict=False)
+    ]  # no labels, no ends

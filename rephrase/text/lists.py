@@ -19,6 +19,12 @@ _COUNTED = re.compile(r"[ \t]*+(?:\*\*|__)?([^\W\d_]{2,20})[ \t]\d{1,3}(?:\*\*|_
 _LEAST = 2  # headings, bold lines or numbered words that make a list
 
 
+def without_bullet(line: str) -> str:
+    """A line without the bullet or number that it begins with."""
+    match = BULLET.match(line)
+    return line[match.end() :] if match else line
+
+
 def list_items(text: str, min_words: int = 1) -> list[str]:
     """The items of a list with their Markdown, in order, of at least so many words each.
 
@@ -32,7 +38,7 @@ def list_items(text: str, min_words: int = 1) -> list[str]:
     headings = _long_enough([match[1].strip() for line in lines if (match := _HEADING.fullmatch(line))], min_words)
     bullets = _long_enough(_bullets(lines), min_words)
     if headings and (len(headings) >= _LEAST or not bullets):
-        return [_without_number(heading) for heading in headings]
+        return [without_bullet(heading) for heading in headings]
     if bullets:
         return bullets
     for pattern in (_BOLD, _COUNTED):
@@ -65,11 +71,6 @@ def _bullets(lines: list[str]) -> list[str]:
         else:
             open_item = False
     return items
-
-
-def _without_number(heading: str) -> str:
-    match = BULLET.match(heading)
-    return heading[match.end() :] if match else heading
 
 
 def _long_enough(items: list[str], min_words: int) -> list[str]:

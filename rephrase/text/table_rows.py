@@ -18,28 +18,35 @@ def without_tables(text: str, labels: Labels) -> str:
     """
     if "|" not in text:
         return text
-    return "\n".join(_lines(text.splitlines(), labels))
+    return "\n".join(_lines(text.split("\n"), labels))
 
 
 def _lines(lines: list[str], labels: Labels) -> Iterator[str]:
     columns: list[str | None] = []
+    inside = False  # a table, below its first row
     for line in lines:
         cells = _cells(line)
         if not cells:
-            columns = []
+            columns, inside = [], False
             yield line
             continue
         if _RULE.fullmatch(line) and columns:
             continue
-        names = [label.name if (label := labels.read(f"{cell}:")) and not label.rest else None for cell in cells]
+        names = [_name(cell, labels) for cell in cells] if not inside else []
+        inside = True
         if sum(name is not None for name in names) > 1:
             columns = names
         elif columns and len(columns) == len(cells):
             yield from (f"{name}: {cell}" for name, cell in zip(columns, cells, strict=True) if name)
-        elif names[0] and len(cells) == 2:
-            yield f"{names[0]}: {cells[1]}"
+        elif len(cells) == 2 and (name := _name(cells[0], labels)):  # a label and what it says
+            yield f"{name}: {cells[1]}"
         else:
             yield line
+
+
+def _name(cell: str, labels: Labels) -> str | None:
+    label = labels.read(f"{cell}:")
+    return label.name if label and not label.rest else None
 
 
 def _cells(line: str) -> list[str]:

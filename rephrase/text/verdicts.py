@@ -12,7 +12,8 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
-    r"(?:\b(?:not|never|neither|nor|hardly|rather than|instead of)|n['’]t)(?:\W+(?:a|an|the|really|exactly|quite|strictly|clearly|say|be))*\W*$"
+    r"(?:\b(?:not|never|neither|nor|hardly|rather than|instead of)|n['’]t)"
+    r"(?:\W+(?:a|an|the|really|exactly|quite|strictly|clearly|say|be))*\W*$"
 )
 _FOLLOWS = re.compile(r"[\s*_`\"'”’)\]}>]*+(?:[.,;:!?。，、！—–-]|\n|\Z|\()")
 _REASON = re.compile(r"\s++(?:because|since|as|it|this|that|the|there|they|he|she|i|for)\b")

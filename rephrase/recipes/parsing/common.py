@@ -21,6 +21,9 @@ class Context:
     seed: str = ""  # for random choices: the same for the same prompt and completion on any machine
 
 
+LONGEST = 200_000
+"""Characters of a completion whose parts are told by labels or bullets; a longer one repeats itself without end: `parse:too_long`."""
+
 Parser = Callable[[str, Context], Parsed]
 
 _MARKDOWN = re.compile(r"(?m)^[ \t]*+#{1,6}[ \t]++|\*\*(?=\S)|(?<=\S)\*\*|^[ \t]*+(?:[-*_][ \t]*+){3,}+$")
@@ -38,10 +41,11 @@ def without_markdown(text: str) -> str:
     return _MANY_BREAKS.sub("\n\n", _MARKDOWN.sub("", text)).strip()
 
 
-def without_fence(text: str) -> str:
-    """What stands inside the one code fence of a text; the text where it has none or several."""
+def without_fence(text: str, *, in_prose: bool = False) -> str:
+    """What stands inside the code fence that a text is; with `in_prose` also inside its only one, whatever stands around it."""
     fences = list(_FENCE.finditer(text))
-    if len(fences) != 2 or fences[1][0].strip("`~ \t\n"):  # its beginning and its end
+    is_one = len(fences) == 2 and not fences[1][0].strip("`~ \t")  # its beginning and its end
+    if not is_one or not (in_prose or not (text[: fences[0].start()] + text[fences[1].end() :]).strip()):
         return text
     return text[fences[0].end() : fences[1].start()].strip("\n")
 

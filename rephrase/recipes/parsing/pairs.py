@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rephrase.text.labels import Label, Labels, lines_with_code
+from rephrase.text.labels import Label, Labels
 from rephrase.text.loose_json import read_json
 from rephrase.text.table_rows import without_tables
 
@@ -39,8 +39,7 @@ def read_pairs(text: str) -> list[Pair]:
 
 
 def _lines(text: str) -> Iterator[tuple[str, Label | None]]:
-    for line, in_code in lines_with_code(text):
-        label = None if in_code else _LABELS.read(line)
+    for line, label in _LABELS.lines(text):
         if label and label.name == "question":
             first, *more = _LABELS.apart(line).splitlines()  # the answer on the question's own line
             yield first, _LABELS.read(first) if more else label

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rephrase.recipes.base import Parsed
-from rephrase.recipes.parsing.common import Context, Parser, without_fence, without_markdown
+from rephrase.recipes.parsing.common import LONGEST, Context, Parser, without_fence, without_markdown
 from rephrase.settings.section import Section
 from rephrase.text.labels import Labels, sections_of
 from rephrase.text.lists import list_items
@@ -31,6 +31,8 @@ def items(settings: ItemsSettings) -> Parser:
     """A list that prepares a later step: the field `items` holds one text for each bullet, number or heading, without repeats."""
 
     def parse(completion: str, _: Context) -> Parsed:
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
         texts = dict.fromkeys(without_markdown(item).strip(" .:*") for item in list_items(completion, settings.min_words))
         entries = [item for item in texts if item][: settings.max_items]
         return Parsed(fields={"items": entries}) if entries and len(entries) >= settings.min_items else Parsed(error="parse:no_items")
@@ -91,21 +93,27 @@ def sections(settings: SectionsSettings) -> Parser:
     """
     names = [*settings.fields, *settings.optional]
     words = Labels(names)
-    letters = Labels(names, {name: letter for name, letter in _LETTERS.items() if name in names})
+    short = {name: letter for name, letter in _LETTERS.items() if name in names}
+    letters = Labels(names, short) if short else None
+
+    def readings(text: str, completion: str) -> Iterator[dict[str, str]]:
+        yield _first_round(sections_of(text, words))
+        yield _first_round(sections_of(words.apart(text), words))
+        if letters:
+            yield _first_round(sections_of(letters.apart(text), letters))
+        yield _from_json(completion, settings.fields)
 
     def parse(completion: str, _: Context) -> Parsed:
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
         text = without_tables(without_fence(completion.strip()), words)
-        first: dict[str, str] = {}
-        for labels, written in ((words, text), (words, words.apart(text)), (letters, letters.apart(text))):
-            fields = _first_round(sections_of(written, labels))
-            first = first or fields
-            if not _faults(fields, settings.fields):
-                break
-        else:
-            fields = _from_json(completion, settings.fields) or first
-        if error := _faults(fields, settings.fields):
-            return Parsed(error=error)
-        return Parsed(fields={**dict.fromkeys(settings.optional, ""), **fields})
+        error = None
+        for fields in readings(text, completion):
+            fault = _faults(fields, settings.fields)
+            if fault is None:
+                return Parsed(fields={**dict.fromkeys(settings.optional, ""), **fields})
+            error = error or fault
+        return Parsed(error=error)
 
     return parse
 
@@ -128,12 +136,12 @@ def _faults(fields: dict[str, str], required: Sequence[str]) -> str | None:
     return None if order == list(required) else "parse:order"
 
 
-def _from_json(completion: str, required: Sequence[str]) -> dict[str, str] | None:
+def _from_json(completion: str, required: Sequence[str]) -> dict[str, str]:
     def is_text(value: Any) -> bool:
         return isinstance(value, str) and bool(value.strip())
 
     data = read_json(completion, lambda value: isinstance(value, dict) and all(is_text(value.get(name)) for name in required))
-    return {name: data[name].strip() for name in required} if data else None
+    return {name: data[name].strip() for name in required} if data else {}
 
 
 class ScoreSettings(Section):

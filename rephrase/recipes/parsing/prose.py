@@ -11,7 +11,7 @@ from rephrase.recipes.parsing.common import Context, Parser, at_least, own_text,
 from rephrase.settings.section import Section
 from rephrase.text.labels import Labels
 from rephrase.text.lead_in import without_epilogue
-from rephrase.text.lists import BULLET
+from rephrase.text.lists import BULLET, without_bullet
 
 
 class ParaphraseSettings(Section):
@@ -107,7 +107,7 @@ def bullets(settings: BulletsSettings) -> Parser:
         lines = [line for line in text.splitlines() if line.strip()]
         if lines and not BULLET.match(lines[0]):
             lines = lines[1:]
-        return at_least("\n".join(BULLET.sub("", line).strip() for line in lines), settings.min_tokens, context)
+        return at_least("\n".join(without_bullet(line).strip() for line in lines), settings.min_tokens, context)
 
     return parse
 
@@ -152,6 +152,7 @@ def edits(settings: EditsSettings) -> Parser:
     """A program of edits on the passage's numbered lines, applied to the passage: see `rephrase.recipes.edits`."""
 
     def parse(completion: str, context: Context) -> Parsed:
-        return apply_edits(without_fence(completion.strip()), str(context.values["passage"]), settings.max_removed, settings.operations)
+        program = without_fence(completion, in_prose=True)
+        return apply_edits(program, str(context.values["passage"]), settings.max_removed, settings.operations)
 
     return parse

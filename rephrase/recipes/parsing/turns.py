@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 
 from rephrase.recipes.base import Parsed
-from rephrase.recipes.parsing.common import Context, Parser, at_least, own_text, without_markdown
+from rephrase.recipes.parsing.common import LONGEST, Context, Parser, at_least, own_text, without_markdown
 from rephrase.recipes.parsing.pairs import read_pairs
 from rephrase.recipes.parsing.speakers import speakers
 from rephrase.settings.section import Section
 from rephrase.text.lead_in import without_epilogue
-from rephrase.text.lists import BULLET
+from rephrase.text.lists import without_bullet
 
 
 class QuestionsSettings(Section):
@@ -27,6 +27,8 @@ def questions(settings: QuestionsSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
         pairs = read_pairs(without_epilogue(completion))
         if len(pairs) < settings.min_pairs:
             return Parsed(error="parse:no_questions")
@@ -51,7 +53,9 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
-        pairs = read_pairs("\n".join(BULLET.sub("", line) for line in without_markdown(without_epilogue(completion)).splitlines()))[
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
+        pairs = read_pairs("\n".join(without_bullet(line) for line in without_markdown(without_epilogue(completion)).splitlines()))[
             : settings.max_pairs
         ]
         if not pairs:
