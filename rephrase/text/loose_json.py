@@ -86,6 +86,7 @@ class _Reader:
 
     def __init__(self, text: str, position: int) -> None:
         self.text, self.position, self.furthest = text, position, position
+        self._cut = False  # whether the text ended inside of what was read: that may have gone on
 
     def value(self, depth: int = 0) -> Any:
         """The value that begins here. Raises `_WrongError` or `_CutError` where there is none."""
@@ -121,6 +122,7 @@ class _Reader:
         except _CutError:
             if not items:
                 raise
+            self._cut = True
         return items
 
     def _object(self, depth: int) -> dict[str, Any]:
@@ -132,23 +134,23 @@ class _Reader:
                 self._comma("}", may_be_missing=True)
         except _CutError:
             # Only the bracket may be missing: an object whose last member is cut is not whole.
-            if not members or self.text[self.position :].strip():
-                raise
-            if self._cut_member:
+            if not members or self._cut:
                 raise
         return members
 
-    _cut_member = False
-
     def _member(self, members: dict[str, Any], depth: int) -> None:
-        self._cut_member = True
-        key = self._string() if self._peek() in _QUOTES else self._key()
-        self._skip_blank()
-        if self._peek() not in ":：=":
-            raise _WrongError
-        self.position += 1
-        members[key] = self.value(depth + 1)
-        self._cut_member = False
+        try:
+            key = self._string() if self._peek() in _QUOTES else self._key()
+            self._skip_blank()
+            if self._peek() not in ":：=":
+                raise _WrongError
+            self.position += 1
+            members[key] = self.value(depth + 1)
+        except _CutError:
+            self._cut = True
+            raise
+        if self._cut:
+            raise _CutError
 
     def _closes(self, bracket: str) -> bool:
         """Whether the list or object ends here; where another's bracket stands instead, its own is missing."""

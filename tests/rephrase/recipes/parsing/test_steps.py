@@ -54,6 +54,8 @@ def test_entities_with_a_flaw_in_their_json():
     reply = 'Here it is [as JSON]:\n```json\n{"summary": "Half is \\frac{1}{2}.", "entities": ["Moon", "sea",], // all\n}\n```'
     assert read_entities(reply) == ("Half is \\frac{1}{2}.", ["Moon", "sea"])
     assert read_entities('{"summary": "x", "entities": ["Moon", "se') is None  # cut
+    assert read_entities('{"summary": "x", "entities": ["Moon", "sea"') is None  # perhaps more would follow
+    assert read_entities('{"summary": "x", "entities": ["Moon", "sea"]') == ("x", ["Moon", "sea"])
 
 
 @pytest.mark.timeout(120)
