@@ -43,7 +43,7 @@ def default_rules() -> tuple[Rule, ...]:
     text = resources.files(__package__).joinpath("chatter.yaml").read_text("utf-8")
     rules: _Rules = validate(_Rules, parse_yaml(text, "chatter.yaml"), "chatter.yaml")
     table = spellings()
-    sentences = "|".join(re.escape(sentence.lower()) for pair in table.sentences for sentence in pair)
+    sentences = "|".join(re.escape(words.lower()) for pair in table.phrases for words in (pair.open, pair.close) if " " in words)
     return (
         *rules.rules,
         Rule(name="reasoning", kind="leak", where="anywhere", pattern=marks_pattern()),

@@ -166,7 +166,7 @@ class Client:
             if alone:
                 raise
             return None
-        return replace(completion, text=without_thinking(completion.text, opened=opened))
+        return replace(completion, text=without_reasoning(completion.text, opened=opened))
 
     @staticmethod
     def _refusal(failure: CallError, requests: list[Request]) -> Refusal | None:
@@ -229,18 +229,6 @@ class Client:
             body["seed"] = first.seed
         body.update(self._server.extra_body)
         return {key: value for key, value in body.items() if value is not None}, resource
-
-
-def without_thinking(text: str, *, opened: bool | None) -> str:
-    """The answer after a leading `<think>…</think>` block; empty if the block does not end.
-
-    `opened`: whether the prompt itself ended with `<think>`, so that the text begins inside the block; None if nobody knows.
-    """
-    inside = bool(opened) or text.lstrip().startswith("<think>")
-    reasoning, closed, answer = text.partition("</think>")
-    if closed and (inside or (opened is None and "<think>" not in reasoning)):
-        return answer.lstrip()
-    return "" if inside else text
 
 
 def _delay(attempt: int, failure: CallError) -> float:

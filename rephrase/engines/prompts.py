@@ -15,6 +15,7 @@ from rephrase.engines.base import Message
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
+from rephrase.text.reasoning import opens_reasoning
 
 _CUTS = ("\ue000", "\ue001", "\ue002", "\ue003")  # private-use characters: one that a prompt lacks marks where it is cut
 
@@ -93,7 +94,7 @@ class ChatPrompter:
         return self._cut_ids(messages, shape)
 
     def opens_thinking(self, messages: Sequence[Message]) -> bool:
-        """Whether the prompt ends inside a `<think>` block, so that the completion begins with reasoning."""
+        """Whether the prompt ends inside reasoning, so that the completion begins with reasoning."""
         return not _is_text(messages) and self._shape(messages).opens_thinking
 
     def _shape(self, messages: Sequence[Message]) -> _Shape:
@@ -102,7 +103,7 @@ class ChatPrompter:
         if shape is None:
             rendered = self._render(messages, ["x"] * len(messages))
             ids = self._controls_in(self._encode(rendered))
-            shape = self._shapes[roles] = _Shape(ids, rendered.rstrip().endswith("<think>"))
+            shape = self._shapes[roles] = _Shape(ids, opens_reasoning(rendered))
         return shape
 
     def _cut_ids(self, messages: Sequence[Message], shape: _Shape) -> list[int]:

@@ -20,6 +20,7 @@ from rephrase import storage
 from rephrase.engines.base import Completion, Identity, Request, is_engine_error, seed_of
 from rephrase.engines.finish_reasons import settled
 from rephrase.errors import UserError
+from rephrase.text.reasoning import without_reasoning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +102,10 @@ class Recording:
         for number, row in enumerate(_json_rows(file), start=1):
             try:
                 if self._is_usable(row.get("error"), row.get("model")):
-                    self._lines.setdefault(row["request_digest"], _completion(row))
+                    completion = _completion(row)
+                    # Lines may come from anywhere, with reasoning that nobody has taken off yet; tables are ours.
+                    completion = replace(completion, text=without_reasoning(completion.text, opened=None))
+                    self._lines.setdefault(row["request_digest"], completion)
                     self._attempts = max(self._attempts, _attempts(row.get("attempts")))
             except Exception as error:  # a line is foreign
                 raise _unreadable(f"{error!r}", f"{file}, row {number}") from error

@@ -15,7 +15,7 @@ import pyarrow as pa
 from rephrase.engines.base import CONTENT_FILTER, CRASH, Completion, Engine, Identity, Request, is_engine_error
 from rephrase.engines.finish_reasons import settled
 from rephrase.errors import UserError
-from rephrase.generation.step_run import StepRun
+from rephrase.generation.step_run import StepRun, cleaned
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
@@ -204,7 +204,8 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     """Parse and file one answer. Returns the ask to send next: the same again if this one did not parse, or the one that follows it."""
     request, step_run, tally = ask.request, ask.work.step_run, ask.work.tally
     tally.requests += 1
-    parsed = Parsed(error=completion.error) if completion.error else step_run.step.parse(ask.prompt, completion, step_run.tokenizer)
+    completion = cleaned(completion)
+    parsed = Parsed(error=completion.error) if completion.error else step_run.parse(ask.prompt, completion)
     tokens = (ask.tokens_before[0] + completion.prompt_tokens, ask.tokens_before[1] + completion.completion_tokens)
     if parsed.error and not completion.error and request.attempt < step_run.first_attempt + step_run.step.retries:
         tally.retried += 1
@@ -222,9 +223,11 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     if parsed.error:
         tally.causes[_NUMBER.sub("#", parsed.error)] += 1
     answer = Answer(ask.prompt, request.sample, completion, parsed)
+    prompt = step_run.follow(ask.pending.row, answer)
+    if isinstance(prompt, Parsed):
+        answer, prompt = replace(answer, parsed=prompt), None
     ask.pending.waiting -= 1
     ask.pending.answers.append((ask.number, answer, request))
-    prompt = step_run.step.follow(ask.pending.row, answer, step_run.tokenizer)
     if prompt is None:
         return None
     ask.pending.waiting += 1
@@ -242,7 +245,7 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
     assert pending.waiting == 0, "every request is answered before rows are made"
     answers = sorted(pending.answers, key=lambda item: item[0])
     requests = {id(answer): request for _, answer, request in answers}
-    for output in work.step_run.step.outputs(pending.row, [answer for _, answer, _ in answers]):
+    for output in work.step_run.outputs(pending.row, [answer for _, answer, _ in answers]):
         work.tally.generations += 1
         work.tally.errors += output.parsed.error is not None
         yield work.step_run.record(pending.row, output, requests[id(output.answer)], identity)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import orjson
 
-from rephrase.engines.base import Identity, Request, seed_of
-from rephrase.recipes.base import Output, Prompt, Recipe, Row, Step
+from rephrase.engines.base import Completion, Identity, Request, seed_of
+from rephrase.errors import UserError
+from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import Generation, content_id
+from rephrase.text.foreign import readable, readable_values
+from rephrase.text.reasoning import without_reasoning
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 NO_MODEL = "none"  # stands for the model where none was asked
+_log = logging.getLogger(__name__)
+
+
+def cleaned(completion: Completion) -> Completion:
+    """The completion as it is parsed and stored: without reasoning, control characters and lone surrogates, whatever engine wrote it."""
+    text = readable(completion.text)
+    return replace(completion, text=without_reasoning(text, opened=False))
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,36 @@ class StepRun:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self.recipe.digest)  # asked for once a row
+
+    # What a completion makes a recipe's own code do is foreign: no exception of it may end the run, and its neighbours live on.
+
+    def parse(self, prompt: Prompt, completion: Completion) -> Parsed:
+        """What the step reads in a cleaned completion. An exception of the step is the error `parse:exception:NAME`."""
+        try:
+            return _storable(self.step.parse(prompt, completion, self.tokenizer))
+        except Exception as error:  # noqa: BLE001  # whatever it is, it costs this row only
+            return self._fault(error)
+
+    def follow(self, row: Row, answer: Answer) -> Prompt | Parsed | None:
+        """The prompt to ask next; or an error, instead of what was parsed, where the step raised an exception."""
+        try:
+            return self.step.follow(row, answer, self.tokenizer)
+        except Exception as error:  # noqa: BLE001  # as above
+            return self._fault(error)
+
+    def outputs(self, row: Row, answers: Sequence[Answer]) -> list[Output]:
+        """The step's rows. Where it raises an exception, in a verifier for example, all answers of the row are errors."""
+        try:
+            return [replace(output, parsed=_storable(output.parsed)) for output in self.step.outputs(row, answers)]
+        except Exception as error:  # noqa: BLE001  # as above
+            fault = self._fault(error)
+            return [Output(answer, answer.parsed if answer.parsed.error else fault) for answer in answers]
+
+    def _fault(self, error: Exception) -> Parsed:
+        if isinstance(error, UserError):  # the settings are wrong, not the completion
+            raise error
+        _log.warning("%s, step %s: %r", self.recipe.name, self.step.name, error)
+        return Parsed(error=f"parse:exception:{type(error).__name__}")
 
     def request(self, row: Row, prompt: Prompt, sample: int, attempt: int) -> Request:
         """What asks for a sample of a prompt; `attempt` counts those before it that gave nothing."""
@@ -79,6 +122,14 @@ class StepRun:
         place = f"{start}:{end}"
         numbers = (str(sample), str(part))
         return content_id(row.document.id, self.digest, self.step.name, place, prompt.key, *numbers, self.model, *prompt.lineage)
+
+
+def _storable(parsed: Parsed) -> Parsed:
+    """What was parsed as it can be written: JSON escapes, for example, may have brought in lone surrogates."""
+    text = None if parsed.text is None else readable(parsed.text)
+    fields = readable_values(dict(parsed.fields))
+    orjson.dumps(fields)
+    return Parsed(text, None if parsed.error is None else readable(parsed.error), fields)
 
 
 def generations_of(table: pa.Table) -> list[tuple[str, Generation]]:

@@ -14,6 +14,7 @@ from rephrase.readers.base import clean
 from rephrase.readers.fields import as_string
 from rephrase.recipes.base import Recipe, Row
 from rephrase.records import DOCUMENT, MAX_DEPTH, Document, content_id, require_columns
+from rephrase.text.foreign import without_surrogates
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def arrow_table(texts: Iterable[str] | pa.Table | pd.DataFrame, text: str) -> pa
     listed = None if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable) else list(texts)
     if listed is None or not all(isinstance(item, str) for item in listed):
         raise UserError("texts are a list of strings, an Arrow table or a pandas frame", where="rewrite", cure="for example [text]")
-    return pa.table({text: _array(listed)})
+    return pa.table({text: _array([without_surrogates(item) for item in listed])})
 
 
 def _array(values: Any) -> pa.Array[Any]:

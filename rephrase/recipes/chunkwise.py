@@ -12,7 +12,7 @@ from typing_extensions import override
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
 from rephrase.recipes.parsers import parser_of
-from rephrase.recipes.parsing.common import Context, without_lead_in
+from rephrase.recipes.parsing.common import Context, own_text
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
@@ -83,7 +83,7 @@ class Chunks(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        parsed = whole_text(completion, without_lead_in)
+        parsed = whole_text(completion, own_text)
         return parsed if parsed.text is None else Parsed(fields={"written": parsed.text})
 
     @override
@@ -132,8 +132,7 @@ class Fidelity(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         parser: Callable[[str, Context], Parsed] = parser_of("label", {"labels": ["yes", "no"], "reject": ["no"]}, self.name)
-        text = completion.text.rpartition(":")[2]
-        return parser(text, Context(tokenizer, prompt.values))
+        return parser(completion.text, Context(tokenizer, prompt.values))
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:

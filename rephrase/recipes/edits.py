@@ -13,6 +13,8 @@ from rephrase.recipes.base import Parsed
 
 _MOST = 200  # operations of one program
 _LONGEST = 2000  # characters of one operation
+_MOST_GROWN = 2  # times the passage: a program cleans, and one that doubles the text asks for ever more
+_ROOM = 1000  # characters that a short passage may grow by all the same
 
 
 def numbered(text: str) -> str:
@@ -24,34 +26,44 @@ def apply_edits(program: str, passage: str, max_removed: float, operations: Sequ
     """The passage after the program.
 
     Errors: `parse:program` for anything but these operations, `rejected:drop`, and `rejected:removed` where more than `max_removed` of the
-    characters would go: a model that deletes so much has not understood.
+    characters would go: a model that deletes so much has not understood. `rejected:grown` where the text would become more than twice as
+    long, and by over 1,000 characters.
     """
-    try:
-        calls = [_call(line) for line in program.splitlines() if line.strip()]
-    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: what nests without end
+    calls = _calls(program, operations)
+    if calls is None:
         return Parsed(error="parse:program")
-    names = [name for name, _ in calls]
-    if not calls or len(calls) > _MOST or not set(names) <= set(operations):
-        return Parsed(error="parse:program")
-    if "drop_doc" in names:
-        return Parsed(error="rejected:drop") if len(calls) == 1 else Parsed(error="parse:program")
+    if calls[0][0] == "drop_doc":
+        return Parsed(error="rejected:drop")
     lines: list[str | None] = list(passage.splitlines())
-    replaced: list[tuple[str, str]] = []
     for name, arguments in calls:
         if name == "remove_lines":
             first, last = arguments
             if not 0 <= first <= last < len(lines):
                 return Parsed(error="parse:program")
             lines[first : last + 1] = [None] * (last + 1 - first)
-        elif name == "normalize":
-            replaced.append(arguments)
     text = "\n".join(line for line in lines if line is not None)
-    for source, target in replaced:
+    most = max(_MOST_GROWN * len(passage), len(passage) + _ROOM)
+    for source, target in (arguments for name, arguments in calls if name == "normalize"):
+        if len(text) + text.count(source) * (len(target) - len(source)) > most:
+            return Parsed(error="rejected:grown")
         text = text.replace(source, target)
     text = text.strip()
     if len(text) < (1 - max_removed) * len(passage.strip()):
         return Parsed(error="rejected:removed")
     return Parsed(text=text, fields={"operations": len(calls)}) if text else Parsed(error="parse:empty")
+
+
+def _calls(program: str, operations: Sequence[str]) -> list[tuple[str, tuple]] | None:  # type: ignore[type-arg]  # as in `_call`
+    """The operations of a program, by name and arguments; None for what is no program of these operations."""
+    lines = [line for line in program.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not lines or len(lines) > _MOST:
+        return None
+    try:
+        calls = [_call(line) for line in lines]
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # the last two: what nests without end
+        return None
+    names = [name for name, _ in calls]
+    return calls if set(names) <= set(operations) and ("drop_doc" not in names or len(names) == 1) else None
 
 
 def _call(line: str) -> tuple[str, tuple]:  # type: ignore[type-arg]  # two numbers, two strings, or nothing

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import random
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -24,6 +22,7 @@ from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document
 from rephrase.settings.section import Section
+from rephrase.text.loose_json import read_json
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
@@ -36,8 +35,6 @@ _SCHEMA = orjson.dumps(
     },
     option=orjson.OPT_SORT_KEYS,
 ).decode()
-_FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
-
 
 _ABOUT = ("title", "author", "year")  # what the paper puts before a document, where the metadata know it
 
@@ -176,25 +173,21 @@ class Relations(Step):
 
 def read_entities(completion: str) -> tuple[str, list[str]] | None:
     """Summary and entities of a reply, or None if it is not the JSON object asked for. Repeated names count once."""
-    text = completion.strip()
-    fenced = _FENCE.match(text)
-    try:
-        data = json.loads(fenced.group(1) if fenced else text)
-    except ValueError:
-        return None
-    if not isinstance(data, dict):
-        return None
-    summary, entities = data.get("summary"), data.get("entities")
-    if not isinstance(summary, str) or not summary.strip() or not isinstance(entities, list):
+
+    def fits(value: Any) -> bool:
+        return isinstance(value["summary"], str) and bool(value["summary"].strip()) and isinstance(value["entities"], list)
+
+    data = read_json(completion, fits)
+    if data is None:
         return None
     names: dict[str, str] = {}
-    for name in entities:
+    for name in data["entities"]:
         if not isinstance(name, str):
             return None
         clean = " ".join(name.split())
         if clean:
             names.setdefault(clean.casefold(), clean)
-    return summary.strip(), list(names.values())
+    return data["summary"].strip(), list(names.values())
 
 
 def combinations(entities: list[str], options: Options) -> list[tuple[str, ...]]:

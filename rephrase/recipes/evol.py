@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Numbered, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.parsing.common import without_lead_in
+from rephrase.recipes.parsing.common import own_text
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
@@ -21,6 +21,7 @@ from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.text.verdicts import read_verdict
 
 _FEWEST_WORDS = 80  # of an answer that says "sorry"
 _STOP_WORDS = frozenset(
@@ -83,7 +84,7 @@ class Evolve(Numbered):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        parsed = whole_text(completion, without_lead_in)
+        parsed = whole_text(completion, own_text)
         if parsed.text is None:
             return parsed
         text = parsed.text
@@ -118,10 +119,10 @@ class Gain(Numbered):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        match = re.search(r"\b(not equal|different|equal)\b", completion.text.lower())
-        if not match:
+        verdict = read_verdict(completion.text, ("not equal", "different", "equal"))
+        if verdict is None:
             return Parsed(error="parse:no_label")
-        return Parsed(error="rejected:no_gain") if match.group(1) == "equal" else Parsed(fields=dict(prompt.values))
+        return Parsed(error="rejected:no_gain") if verdict == "equal" else Parsed(fields=dict(prompt.values))
 
     @override
     def describe(self) -> dict[str, Any]:

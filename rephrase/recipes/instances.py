@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +13,11 @@ from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.template import fields_of
+from rephrase.text.labels import Labels, sections_of
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.text.verdicts import read_verdict
 
-_PART = re.compile(r"^\s*(input|output)\s*:\s*", re.IGNORECASE | re.MULTILINE)
+_PARTS = Labels(("input", "output"))
 _MOST_INSTANCES = 5
 NO_INPUT = ("", "none", "<noinput>", "n/a")
 
@@ -47,10 +48,10 @@ class Kinds(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        match = re.search(r"\b(yes|no)\b", completion.text.rpartition(":")[2].lower())
-        if not match:
+        verdict = read_verdict(completion.text, ("yes", "no"))
+        if verdict is None:
             return Parsed(error="parse:no_label")
-        return Parsed(fields={**prompt.values, "classification": match.group(1) == "yes"})
+        return Parsed(fields={**prompt.values, "classification": verdict == "yes"})
 
     @override
     def describe(self) -> dict[str, Any]:
@@ -106,11 +107,7 @@ class Instances(Step):
 
 def instances(text: str, *, output_first: bool) -> list[tuple[str, str]]:
     """Pairs of input and output of a completion, in order."""
-    starts = list(_PART.finditer(text))
-    parts = [
-        (start.group(1).lower(), text[start.end() : end].strip())
-        for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(text)], strict=False)  # no starts, no ends
-    ]
+    parts = sections_of(text, _PARTS)
     first, second = ("output", "input") if output_first else ("input", "output")
     pairs = []
     for (kind, value), (next_kind, next_value) in itertools.pairwise(parts):

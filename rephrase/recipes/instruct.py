@@ -21,11 +21,12 @@ from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.settings.paths import File
 from rephrase.settings.section import Section
+from rephrase.text.labels import Labels
 from rephrase.text.tokenizer import Tokenizer
 
-_TASK_LINE = re.compile(r"^\s*(?:task\s*)?(\d{1,3})[.:)]\s*(.*\S)", re.IGNORECASE)
-_ALPACA = re.compile(r"(?:^|\s+)\d+\.\s+(?:\d+\.\s+)?(Instruction|Input|Output):")
-_ALPACA_PARTS = 7  # what the split at the three headings gives, as in Alpaca's code
+_TASK_LINE = re.compile(r"[\s*_#>]{0,12}+(?:task\s{0,4})?(\d{1,3})[*_]{0,3}[.:)][\s*_]{0,8}(\S.*)", re.IGNORECASE)
+_PARTS = ("instruction", "input", "output")
+_ALPACA = Labels(_PARTS)
 
 
 class Options(Section):
@@ -132,7 +133,7 @@ class TaskRound(_Round):
         del prompt, tokenizer
         if completion.finish_reason == "length":
             return Parsed(error=TRUNCATED)
-        instructions = [match.group(2) for line in completion.text.splitlines() if (match := _TASK_LINE.match(line))]
+        instructions = [match.group(2).rstrip() for line in completion.text.splitlines() if (match := _TASK_LINE.match(line))]
         return Parsed(fields={"instructions": instructions}) if instructions else Parsed(error="parse:no_items")
 
     @override
@@ -183,10 +184,18 @@ def _as_alpaca(number: int, task: SeedTask) -> str:
 
 
 def _from_alpaca(block: str) -> dict[str, str] | None:
-    parts = _ALPACA.split(f"\n{block.strip()}")
-    if len(parts) != _ALPACA_PARTS or [name.lower() for name in parts[1::2]] != ["instruction", "input", "output"]:
+    parts: list[list[str]] = []
+    for line in block.splitlines():
+        label = _ALPACA.read(line)
+        if label and len(parts) < len(_PARTS) and label.name == _PARTS[len(parts)]:
+            parts.append([label.rest])
+        elif label and label.name == _PARTS[0]:
+            return None  # another task, and no sign between the two
+        elif parts:
+            parts[-1].append(line)
+    if len(parts) != len(_PARTS):
         return None
-    instruction, input_text, output = (part.strip() for part in parts[2::2])
+    instruction, input_text, output = ("\n".join(lines).strip() for lines in parts)
     return (
         {"instruction": instruction, "input": "" if input_text.lower() in NO_INPUT else input_text, "output": output}
         if instruction and output

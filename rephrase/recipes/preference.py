@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,17 +14,20 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.parsers import parser_of
-from rephrase.recipes.parsing.common import Context, without_fence
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Generation, content_id
 from rephrase.settings.section import Section
+from rephrase.text.labels import Labels, sections_of
+from rephrase.text.loose_json import read_json
+from rephrase.text.scores import read_score
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.text.verdicts import read_verdict
 
 _LOW, _HIGH = 1, 5  # grades
+_BETTER = Labels(("better",))
 
 
 class Options(Section):
@@ -121,15 +123,13 @@ class Grades(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        text = without_fence(completion.text.strip())
-        try:
-            data = json.loads(text[text.find("{") : text.rfind("}") + 1])
-            grades = {aspect: float(data[aspect]) for aspect in self.aspects}
-        except (ValueError, TypeError, KeyError):
+        data = read_json(completion.text, lambda value: isinstance(value, dict) and all(aspect in value for aspect in self.aspects))
+        if data is None:
             return Parsed(error="parse:json")
-        if not all(_LOW <= grade <= _HIGH for grade in grades.values()):
+        grades = {aspect: read_score(str(data[aspect]), _LOW, _HIGH) for aspect in self.aspects}
+        if None in grades.values():
             return Parsed(error="parse:no_score")
-        return Parsed(fields={**grades, "score": sum(grades.values()) / len(grades)})
+        return Parsed(fields={**grades, "score": sum(grade or 0 for grade in grades.values()) / len(grades)})
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
@@ -191,10 +191,10 @@ class Pairs(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        parser = parser_of("label", {"labels": ["first", "second", "neither"]}, self.name)
-        if "better:" not in completion.text.lower():
-            return Parsed(error="parse:no_label")
-        return parser(completion.text.lower().rpartition("better:")[2], Context(tokenizer, prompt.values))
+        del prompt, tokenizer
+        verdicts = [content for _, content in sections_of(completion.text, _BETTER)]
+        label = read_verdict(verdicts[-1], ("first", "second", "neither")) if verdicts else None
+        return Parsed(error="parse:no_label") if label is None else Parsed(fields={"label": label})
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:

@@ -1,45 +1,219 @@
-"""How models spell the reasoning before an answer: the data of reasoning.yaml, and a pattern of all its marks."""
+"""Reasoning that a model writes around its answer: how it is marked, by reasoning.yaml beside this file, and how it is cut off."""
 
 from __future__ import annotations
 
 import functools
 import re
+from collections import defaultdict
+from dataclasses import dataclass
 from importlib import resources
+from typing import Literal
 
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml
 
+# OpenAI's Harmony format: messages, each behind its channel. The answer is what stands in the channel `final`.
+_MESSAGE = re.compile(
+    r"<\|channel\|>\s{0,4}(\w{1,20})(?:(?!<\|)[^\n]){0,200}(?:<\|constrain\|>\w{0,20})?\s{0,4}<\|message\|>", re.IGNORECASE
+)
+_MESSAGE_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>", re.IGNORECASE)
+_SPACE = re.compile(r"\s*+")
+_NEAR = 80  # characters of a line that are looked at beside a mark
+_HARMONY_START = re.compile(r"\s*+(?:<\|start\|>\s{0,4}\w{0,20}\s{0,4})?<\|channel\|>", re.IGNORECASE)
+
+
+class Pair(Section):
+    """What opens reasoning, and what ends it."""
+
+    open: str
+    close: str
+
 
 class Spellings(Section):
-    """The spellings of reasoning; see reasoning.yaml."""
+    """The data of reasoning.yaml."""
 
-    elements: tuple[str, ...]
-    brackets: tuple[str, ...]
-    pairs: tuple[tuple[str, str], ...]
-    sentences: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]
+    opening_brackets: tuple[str, ...]
+    closing_brackets: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    phrases: tuple[Pair, ...]
+    answer_marks: tuple[str, ...]
     residues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place where reasoning begins or ends, in characters; `void` is a mark that opens and closes at once."""
+
+    kind: Literal["open", "close", "void"]
+    start: int
+    end: int
+    family: int  # marks of one family close each other: -1 for bracketed names, else the number of the pair
+    sure: bool  # an opening mark that counts even where nothing closes it
 
 
 @functools.cache
 def spellings() -> Spellings:
-    """Those of reasoning.yaml."""
+    """How reasoning is marked."""
     text = resources.files(__package__).joinpath("reasoning.yaml").read_text("utf-8")
-    loaded: Spellings = validate(Spellings, parse_yaml(text, "reasoning.yaml"), "reasoning.yaml")
-    return loaded
+    table: Spellings = validate(Spellings, parse_yaml(text, "reasoning.yaml"), "reasoning.yaml")
+    return table
+
+
+def _any_of(texts: tuple[str, ...]) -> str:
+    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+
+
+@functools.cache
+def _pattern() -> re.Pattern[str]:
+    table = spellings()
+    opening, closing = _any_of(table.opening_brackets), _any_of(table.closing_brackets)
+    bracketed = (
+        rf"(?P<bracket>{opening})[ \t]?(?P<slash>/?)[ \t]?(?:\w{{1,20}}:)?(?P<name>{_any_of(table.names)})"
+        rf"(?:[ \t][^<>\[\]\n]{{0,200}}?)?(?P<void>/?)[ \t]?(?:{closing})"
+    )
+    opens, closes = _any_of(tuple(pair.open for pair in table.pairs)), _any_of(tuple(pair.close for pair in table.pairs))
+    return re.compile(rf"{bracketed}|(?P<opens>{opens})|(?P<closes>{closes})", re.IGNORECASE)
+
+
+@functools.cache
+def _families() -> dict[str, int]:
+    return {mark.lower(): number for number, pair in enumerate(spellings().pairs) for mark in (pair.open, pair.close)}
 
 
 @functools.cache
 def marks_pattern() -> str:
-    """A regular expression of each tag that opens or closes reasoning. It has no groups, and is for a text in lower case.
+    """A regular expression of each mark that opens or closes reasoning. It has no groups, and is for a text in lower case.
 
-    Tags count as they are typed too: `< think >`, `&lt;think&gt;`, `＜think＞`.
+    Of names in square brackets only `[think]` is one: others are rather stage directions.
     """
     table = spellings()
-    names = "|".join(sorted(map(re.escape, table.elements), key=len, reverse=True))
     # Quantifiers are bounded: a text of nothing but brackets takes linear time. Each alternative begins with a sign of its own.
-    element = rf"\s?[/／]?\s?(?:{names})(?:\s[^<>\n]{{0,100}})?\s?/?(?:>|&gt;|＞)"
-    bracket = rf"\[\s?/?\s?(?:{'|'.join(map(re.escape, table.brackets))})\s?\]"
-    # Ends that other elements share are no marks of reasoning by themselves.
-    signs = sorted({sign for pair in table.pairs for sign in pair} - {"<|end|>", "<|eom|>"}, key=len, reverse=True)
-    return "|".join([*(f"{sign}{element}" for sign in ("<", "&lt;", "＜")), bracket, *(re.escape(sign.lower()) for sign in signs)])
+    element = rf"\s?\|?[/／]?\s?(?:\w{{1,20}}:)?(?:{_any_of(table.names)})(?:\s[^<>\n]{{0,100}})?\s?/?\|?(?:>|&gt;|＞|▷)"
+    signs = sorted({mark.lower() for pair in table.pairs for mark in (pair.open, pair.close)}, key=len, reverse=True)
+    harmony = r"<\|channel\|>\s{0,4}(?:analysis|commentary)"
+    elements = [f"{sign}{element}" for sign in ("<", "&lt;", "＜", "◁")]
+    return "|".join([*elements, r"\[\s?/?\s?think\s?\]", harmony, *map(re.escape, signs)])
+
+
+def marks(text: str) -> list[Mark]:
+    """All places of a text that are spelled like the beginning or the end of reasoning."""
+    return [_mark(match) for match in _pattern().finditer(text)]
+
+
+def _mark(match: re.Match[str]) -> Mark:
+    if not match["name"]:
+        return Mark("open" if match["opens"] else "close", *match.span(), _families()[match[0].lower()], sure=True)
+    kind: Literal["open", "close", "void"] = "close" if match["slash"] else "void" if match["void"] else "open"
+    # Square brackets around a lower-case word are rather a stage direction: "[thinking] Well …".
+    return Mark(kind, *match.span(), -1, sure=match["bracket"] != "[" or match["name"].isupper())
+
+
+def opens_reasoning(prompt: str) -> bool:
+    """Whether a rendered prompt ends inside reasoning, so that the completion begins there."""
+    text = prompt.rstrip()
+    last = next(iter(reversed(marks(text[-200:]))), None)
+    return last is not None and last.kind == "open" and last.sure and last.end == len(text[-200:])
+
+
+def without_reasoning(text: str, *, opened: bool | None) -> str:
+    r"""The answer of a completion without reasoning before it, and without such of its later parts that are clearly reasoning.
+
+    Empty where the reasoning before it does not end. Blocks may nest and may come again; a text that only mentions a mark stays whole.
+    opened: whether the prompt itself ended inside reasoning, so that the text begins in it; None if nobody knows, and then a closing mark
+    alone says so.
+
+    >>> without_reasoning("<think>The sea …</think>\n\nThe tide rises.", opened=False)
+    'The tide rises.'
+    """
+    if (answer := _final_channel(text)) is not None:
+        return answer
+    places = marks(text)
+    if not places:
+        return "" if opened else text
+    inside = bool(opened) or (opened is None and places[0].kind == "close")
+    blocks = _blocks(text, places, inside=inside)
+    if not blocks:
+        return text
+    kept = [
+        text[end:start] for end, start in zip([0, *(end for _, end in blocks)], [*(start for start, _ in blocks), len(text)], strict=True)
+    ]
+    answer = "".join(kept)
+    for mark in spellings().answer_marks:
+        answer = answer.replace(mark, "")
+    return answer.lstrip() if not kept[0].strip() else answer
+
+
+def _final_channel(text: str) -> str | None:
+    """What stands in the final channel of a text in the Harmony format, or behind a phrase; None for texts of neither kind."""
+    start = text.lstrip()
+    for phrase in spellings().phrases:
+        if start.startswith(phrase.open) and phrase.close in start:
+            return start.rpartition(phrase.close)[2].strip()
+    messages = list(_MESSAGE.finditer(text))
+    finals = [message for message in messages if message[1].lower() == "final"]
+    if not finals and not _HARMONY_START.match(text):
+        return None
+    parts = []
+    for message in finals:
+        end = _MESSAGE_END.search(text, message.end())
+        parts.append(text[message.end() : end.start() if end else len(text)].strip())
+    return "\n\n".join(parts)
+
+
+def _blocks(text: str, places: list[Mark], *, inside: bool) -> list[tuple[int, int]]:
+    """The spans to cut, in order and apart."""
+    partners = _partners(places, inside=inside)
+    blocks: list[tuple[int, int]] = []
+    end, thinks = 0, inside  # of the last block; whether the text has begun with reasoning
+    if inside:
+        if -1 not in partners:
+            return [(0, len(text))]
+        end = places[partners[-1]].end
+        blocks.append((0, end))
+    leading = _SPACE.match(text, end).end()  # type: ignore[union-attr]  # matches anything
+    for number, place in enumerate(places):
+        if place.start < end or place.kind == "close":
+            continue
+        leads = place.start <= leading and (end == 0 or thinks)
+        span = _span(text, places, number, partners.get(number), leads=leads, thinks=thinks)
+        if span:
+            blocks.append(span)
+            end, thinks = span[1], thinks or leads
+            leading = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+    return blocks
+
+
+def _span(text: str, places: list[Mark], number: int, close: int | None, *, leads: bool, thinks: bool) -> tuple[int, int] | None:
+    """What to cut at an opening mark, if it is clear that reasoning stands there."""
+    place = places[number]
+    if place.kind == "void":
+        return (place.start, place.end) if leads or thinks else None
+    if close is None and leads and places[-1].kind == "close" and places[-1].start > place.start:
+        close = len(places) - 1  # the reasoning itself mentioned an opening mark
+    begins_line = not text[max(0, place.start - _NEAR) : place.start].rpartition("\n")[2].strip()
+    if close is not None:
+        after = places[close].end
+        ends_line = not text[after : after + _NEAR].partition("\n")[0].strip()
+        return (place.start, after) if leads or thinks or (begins_line and ends_line) else None
+    own_line = begins_line and not text[place.end : place.end + 1].strip()
+    return (place.start, len(text)) if place.sure and (leads or (begins_line and (thinks or own_line))) else None
+
+
+def _partners(places: list[Mark], *, inside: bool) -> dict[int, int]:
+    """Which closing mark ends which opening one, by their places in the list; -1 is the prompt's own."""
+    partners: dict[int, int] = {}
+    stacks: dict[int, list[int]] = defaultdict(list)
+    first = next((place.family for place in places if place.kind == "close"), -1)
+    if inside:
+        stacks[first].append(-1)
+    for number, place in enumerate(places):
+        if place.kind == "open":
+            stacks[place.family].append(number)
+        elif place.kind == "close" and stacks[place.family]:
+            partners[stacks[place.family].pop()] = number
+    closes = [number for number, place in enumerate(places) if place.kind == "close"]
+    if inside and -1 not in partners and closes:
+        partners[-1] = closes[-1]
+    return partners

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rephrase.recipes.base import Parsed
+from rephrase.text.lead_in import without_epilogue, without_lead_in
 from rephrase.text.tokenizer import Tokenizer
 
 
@@ -20,35 +21,33 @@ class Context:
     seed: str = ""  # for random choices: the same for the same prompt and completion on any machine
 
 
+LONGEST = 200_000
+"""Characters of a completion whose parts are told by labels or bullets; a longer one repeats itself without end: `parse:too_long`."""
+
 Parser = Callable[[str, Context], Parsed]
 
-# A lead-in announces the text: an optional "Sure!", then a short line such as "Here is a simplified version of the passage:".
-_AGREEMENT = r"(?:\W{0,4}(?:sure|certainly|of course|okay|ok|absolutely|great)\b[^\n]{0,120}?[:!.]\s*)?"
-_ANNOUNCEMENT = r"\W{0,4}(?:here(?:'s|’s| is| are)|below is|the following is|this is)\b[^\n]{0,160}?:[ \t*]*\n+"
-_LABEL = r"\W{0,4}(?:paraphrase|paraphrased (?:text|version)|rewritten (?:text|version|passage)|simplified version)\s*:[ \t*]*\n*"
-_LEAD_IN = re.compile(rf"\A{_AGREEMENT}(?:{_ANNOUNCEMENT}|{_LABEL})", re.IGNORECASE)
-BULLET = re.compile(r"^[ \t]*(?:[-*•–+]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
-HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+(.*\S)", re.MULTILINE)
-_FENCE = re.compile(r"\A\s*```\w*\s*\n?(.*?)\n?```\s*\Z", re.DOTALL)
-_MARKDOWN = re.compile(r"(?m)^[ \t]*#{1,6}[ \t]+|\*\*(?=\S)|(?<=\S)\*\*|^[ \t]*(?:[-*_][ \t]*){3,}$")
+_MARKDOWN = re.compile(r"(?m)^[ \t]*+#{1,6}[ \t]++|\*\*(?=\S)|(?<=\S)\*\*|^[ \t]*+(?:[-*_][ \t]*+){3,}+$")
+_FENCE = re.compile(r"(?m)^[ \t]*+(?:```|~~~)[^\n]*+")
+_MANY_BREAKS = re.compile(r"\n{3,}+")
 
 
-def without_lead_in(completion: str) -> str:
-    """The completion without a lead-in and without white space at its ends."""
-    text = completion.strip() + "\n"  # a lead-in that nothing follows is one too
-    lead = _LEAD_IN.match(text)
-    return text[lead.end() if lead else 0 :].strip()
+def own_text(completion: str, source: str = "") -> str:
+    """What a completion says without what an assistant says before and after it; `source` is the text that was shown."""
+    return without_epilogue(without_lead_in(completion), source)
 
 
 def without_markdown(text: str) -> str:
     """The text without headings' marks, bold type and rules; bullets stay."""
-    return re.sub(r"\n{3,}", "\n\n", _MARKDOWN.sub("", text)).strip()
+    return _MANY_BREAKS.sub("\n\n", _MARKDOWN.sub("", text)).strip()
 
 
-def without_fence(text: str) -> str:
-    """What stands inside a code fence, where the whole text is one."""
-    fenced = _FENCE.match(text)
-    return fenced.group(1) if fenced else text
+def without_fence(text: str, *, in_prose: bool = False) -> str:
+    """What stands inside the code fence that a text is; with `in_prose` also inside its only one, whatever stands around it."""
+    fences = list(_FENCE.finditer(text))
+    is_one = len(fences) == 2 and not fences[1][0].strip("`~ \t")  # its beginning and its end
+    if not is_one or not (in_prose or not (text[: fences[0].start()] + text[fences[1].end() :]).strip()):
+        return text
+    return text[fences[0].end() : fences[1].start()].strip("\n")
 
 
 def at_least(text: str, min_tokens: int, context: Context) -> Parsed:

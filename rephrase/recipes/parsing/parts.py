@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rephrase.recipes.base import Parsed
-from rephrase.recipes.parsing.common import BULLET, HEADING, Context, Parser, without_fence, without_markdown
+from rephrase.recipes.parsing.common import LONGEST, Context, Parser, without_fence, without_markdown
 from rephrase.settings.section import Section
+from rephrase.text.labels import Labels, sections_of
+from rephrase.text.lists import list_items
+from rephrase.text.loose_json import read_json
+from rephrase.text.scores import read_score
+from rephrase.text.table_rows import without_tables
+from rephrase.text.verdicts import read_verdict
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_LETTERS = {"question": "q", "answer": "a"}
 
 
 class ItemsSettings(Section):
@@ -25,10 +31,11 @@ def items(settings: ItemsSettings) -> Parser:
     """A list that prepares a later step: the field `items` holds one text for each bullet, number or heading, without repeats."""
 
     def parse(completion: str, _: Context) -> Parsed:
-        lines = HEADING.findall(completion) or [BULLET.sub("", line).strip() for line in completion.splitlines() if BULLET.match(line)]
-        texts = dict.fromkeys(without_markdown(item).strip(" .:*") for item in lines)
-        entries = [item for item in texts if len(item.split()) >= settings.min_words][: settings.max_items]
-        return Parsed(fields={"items": entries}) if len(entries) >= settings.min_items else Parsed(error="parse:no_items")
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
+        texts = dict.fromkeys(without_markdown(item).strip(" .:*") for item in list_items(completion, settings.min_words))
+        entries = [item for item in texts if item][: settings.max_items]
+        return Parsed(fields={"items": entries}) if entries and len(entries) >= settings.min_items else Parsed(error="parse:no_items")
 
     return parse
 
@@ -42,32 +49,33 @@ class ObjectsSettings(Section):
 
 
 def objects(settings: ObjectsSettings) -> Parser:
-    """A JSON list of objects, each with these text fields: a later step has a prompt for each. Repeats count once."""
+    """A JSON list of objects, each with these text fields: a later step has a prompt for each. Repeats count once.
+
+    What the list holds beside is left out; a completion without any such object is the error `parse:json`.
+    """
+
+    def read(entry: Any) -> dict[str, str] | None:
+        texts = {name: _plain(entry.get(name)) for name in settings.fields} if isinstance(entry, dict) else {}
+        return texts if texts and all(texts.values()) else None
 
     def parse(completion: str, _: Context) -> Parsed:
-        data = _json(completion, "[", "]")
-        if not isinstance(data, list):
+        data = read_json(completion, lambda value: isinstance(value, list) and any(read(entry) for entry in value))
+        if data is None:
             return Parsed(error="parse:json")
-        entries = []
-        for entry in data:
-            if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) and entry[name].strip() for name in settings.fields):
-                return Parsed(error="parse:json")
-            fields = {name: " ".join(entry[name].split()) for name in settings.fields}
-            if fields not in entries:
-                entries.append(fields)
-        entries = entries[: settings.max_items]
+        entries: list[dict[str, str]] = []
+        for entry in map(read, data):
+            if entry and entry not in entries and len(entries) < settings.max_items:
+                entries.append(entry)
         return Parsed(fields={"items": entries}) if len(entries) >= settings.min_items else Parsed(error="parse:no_items")
 
     return parse
 
 
-def _json(completion: str, first: str, last: str) -> Any:
-    text = without_fence(completion.strip())
-    start, end = text.find(first), text.rfind(last)
-    try:
-        return json.loads(text[start : end + 1]) if 0 <= start < end else None
-    except ValueError:
-        return None
+def _plain(value: Any) -> str:
+    """A text or a number of JSON as a line of text; empty for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return " ".join(str(value).split())
 
 
 class SectionsSettings(Section):
@@ -79,32 +87,61 @@ class SectionsSettings(Section):
 
 
 def sections(settings: SectionsSettings) -> Parser:
-    """Sections that begin with their names ("Question: …", "Answer: …"), each a field by its name in lower case.
+    """Sections that begin with their names ("Question: …", "**Answer**"), each a field by its name in lower case.
 
-    A section that is missing, empty or out of order is the error `parse:no_NAME`.
+    Also an object of JSON with these fields. A section that is missing, empty or out of order is the error `parse:no_NAME`.
     """
     names = [*settings.fields, *settings.optional]
-    labels = "|".join(re.escape(name.replace("_", " ")) for name in sorted(names, key=len, reverse=True))
-    pattern = re.compile(rf"^[ \t>*_#-]*({labels})[ \t*_]*:[ \t*_]*", re.IGNORECASE | re.MULTILINE)
+    words = Labels(names)
+    short = {name: letter for name, letter in _LETTERS.items() if name in names}
+    letters = Labels(names, short) if short else None
+
+    def readings(text: str, completion: str) -> Iterator[dict[str, str]]:
+        yield _first_round(sections_of(text, words))
+        yield _first_round(sections_of(words.apart(text), words))
+        if letters:
+            yield _first_round(sections_of(letters.apart(text), letters))
+        yield _from_json(completion, settings.fields)
 
     def parse(completion: str, _: Context) -> Parsed:
-        text = without_fence(completion.strip())
-        starts = list(pattern.finditer(text))
-        fields: dict[str, str] = {}
-        for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(text)], strict=False):  # no starts, no ends
-            name = start.group(1).lower().replace(" ", "_")
-            if name in fields:  # a second round of sections is another item, which was not asked for
-                break
-            fields[name] = text[start.end() : end].strip().strip("*").strip()
-        for name in settings.fields:
-            if not fields.get(name):
-                return Parsed(error=f"parse:no_{name}")
-        order = [name for name in fields if name in settings.fields]
-        if order != settings.fields:
-            return Parsed(error="parse:order")
-        return Parsed(fields={**dict.fromkeys(settings.optional, ""), **fields})
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
+        text = without_tables(without_fence(completion.strip()), words)
+        error = None
+        for fields in readings(text, completion):
+            fault = _faults(fields, settings.fields)
+            if fault is None:
+                return Parsed(fields={**dict.fromkeys(settings.optional, ""), **fields})
+            error = error or fault
+        return Parsed(error=error)
 
     return parse
+
+
+def _first_round(parts: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The sections up to the first that comes again: a second round is another item, which was not asked for."""
+    fields: dict[str, str] = {}
+    for name, content in parts:
+        if name.lower() in fields:
+            break
+        fields[name.lower()] = content.strip("*").strip()
+    return fields
+
+
+def _faults(fields: dict[str, str], required: Sequence[str]) -> str | None:
+    for name in required:
+        if not fields.get(name):
+            return f"parse:no_{name}"
+    order = [name for name in fields if name in required]
+    return None if order == list(required) else "parse:order"
+
+
+def _from_json(completion: str, required: Sequence[str]) -> dict[str, str]:
+    def is_text(value: Any) -> bool:
+        return isinstance(value, str) and bool(value.strip())
+
+    data = read_json(completion, lambda value: isinstance(value, dict) and all(is_text(value.get(name)) for name in required))
+    return {name: data[name].strip() for name in required} if data else {}
 
 
 class ScoreSettings(Section):
@@ -116,13 +153,14 @@ class ScoreSettings(Section):
 
 
 def score(settings: ScoreSettings) -> Parser:
-    """A grade: the number after the last "Score:", as the field `score`. Out of bounds or missing is `parse:no_score`."""
-    pattern = re.compile(rf"{re.escape(settings.label)}[ \t*_]*[:=]?[ \t*_]*({_NUMBER.pattern})(?:\s*/\s*\d+)?", re.IGNORECASE)
+    """A grade: the last one behind "Score:", as the field `score`.
+
+    One that is missing, out of bounds, a range, or on another scale is the error `parse:no_score`.
+    """
 
     def parse(completion: str, _: Context) -> Parsed:
-        numbers = pattern.findall(completion) or ([completion.strip()] if _NUMBER.fullmatch(completion.strip()) else [])
-        value = float(numbers[-1]) if numbers else settings.low - 1
-        return Parsed(fields={"score": value}) if settings.low <= value <= settings.high else Parsed(error="parse:no_score")
+        value = read_score(completion, settings.low, settings.high, settings.label)
+        return Parsed(error="parse:no_score") if value is None else Parsed(fields={"score": value})
 
     return parse
 
@@ -135,15 +173,13 @@ class LabelSettings(Section):
 
 
 def label(settings: LabelSettings) -> Parser:
-    """One of a few words, as the field `label`; those in `reject` are the error `rejected:WORD`."""
-    by_length = sorted(settings.labels, key=len, reverse=True)
-    pattern = re.compile(rf"\b({'|'.join(re.escape(word) for word in by_length)})\b", re.IGNORECASE)
+    """One of a few words, as the field `label`; those in `reject` are the error `rejected:WORD`. None, or several, is `parse:no_label`."""
+    labels = tuple(settings.labels)
 
     def parse(completion: str, _: Context) -> Parsed:
-        match = pattern.search(completion)
-        if not match:
+        word = read_verdict(completion, labels)
+        if word is None:
             return Parsed(error="parse:no_label")
-        word = next(word for word in settings.labels if word.casefold() == match.group(1).casefold())
         return Parsed(error=f"rejected:{word}") if word in settings.reject else Parsed(fields={"label": word})
 
     return parse

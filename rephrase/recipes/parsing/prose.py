@@ -7,8 +7,11 @@ from typing import Literal
 
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.edits import apply_edits
-from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_fence, without_lead_in, without_markdown
+from rephrase.recipes.parsing.common import Context, Parser, at_least, own_text, without_fence, without_markdown
 from rephrase.settings.section import Section
+from rephrase.text.labels import Labels
+from rephrase.text.lead_in import without_epilogue
+from rephrase.text.lists import BULLET, without_bullet
 
 
 class ParaphraseSettings(Section):
@@ -26,8 +29,8 @@ def paraphrase(settings: ParaphraseSettings) -> Parser:
     phrases = [phrase.casefold() for phrase in settings.flagged]
 
     def parse(completion: str, context: Context) -> Parsed:
-        text = without_lead_in(completion)
-        passage = str(context.values.get("passage", "")).casefold()
+        source = str(context.values.get("passage", ""))
+        text, passage = own_text(completion, source), source.casefold()
         if any(phrase in text.casefold() and phrase not in passage for phrase in phrases):
             return Parsed(error="rejected:flagged")
         return at_least(text if settings.markdown else without_markdown(text), settings.min_tokens, context)
@@ -49,12 +52,17 @@ def marked(settings: MarkedSettings) -> Parser:
 
     A completion without it is the error `parse:no_marker`, as in Nemotron-CC's code (arXiv 2412.02595).
     """
+    labels = Labels([settings.marker.rstrip(" :")])
 
     def parse(completion: str, context: Context) -> Parsed:
-        text = without_markdown(completion)
-        if not text.casefold().startswith(settings.marker.casefold()):
-            return Parsed(error="parse:no_marker" if text else "parse:empty")
-        text = text[len(settings.marker) :].strip()
+        first, _, rest = completion.strip().partition("\n")
+        label = labels.read(first)
+        text = without_markdown(f"{label.rest}\n{rest}" if label else completion)
+        if not label:
+            if not text.casefold().startswith(settings.marker.casefold()):
+                return Parsed(error="parse:no_marker" if text else "parse:empty")
+            text = text[len(settings.marker) :].strip()
+        text = without_epilogue(text, str(context.values.get("passage", "")))
         if len(text) > 1 and text[0] in "\"“'" and text[-1] in "\"”'":
             text = text[1:-1].strip()
         return at_least(_without_lines(text, settings.strip_lines), settings.min_tokens, context)
@@ -73,7 +81,8 @@ def plain(settings: PlainSettings) -> Parser:
     """Text without Markdown, and without lines that begin with one of `strip_lines`."""
 
     def parse(completion: str, context: Context) -> Parsed:
-        return at_least(_without_lines(without_markdown(completion), settings.strip_lines), settings.min_tokens, context)
+        text = without_epilogue(without_markdown(completion), str(context.values.get("passage", "")))
+        return at_least(_without_lines(text, settings.strip_lines), settings.min_tokens, context)
 
     return parse
 
@@ -94,10 +103,11 @@ def bullets(settings: BulletsSettings) -> Parser:
     """A list of statements, one a line without its bullet. A first line that is no bullet is dropped (Nemotron-CC's knowledge list)."""
 
     def parse(completion: str, context: Context) -> Parsed:
-        lines = [line for line in without_markdown(completion).splitlines() if line.strip()]
+        text = without_epilogue(without_markdown(completion), str(context.values.get("passage", "")))
+        lines = [line for line in text.splitlines() if line.strip()]
         if lines and not BULLET.match(lines[0]):
             lines = lines[1:]
-        return at_least("\n".join(BULLET.sub("", line).strip() for line in lines), settings.min_tokens, context)
+        return at_least("\n".join(without_bullet(line).strip() for line in lines), settings.min_tokens, context)
 
     return parse
 
@@ -111,11 +121,16 @@ class TagSettings(Section):
 
 def tag(settings: TagSettings) -> Parser:
     """What stands between `<name>` and `</name>`; reasoning before it is left out. Of several the last counts."""
-    pattern = re.compile(rf"<{re.escape(settings.name)}>(.*?)</{re.escape(settings.name)}>", re.DOTALL | re.IGNORECASE)
+    pattern = re.compile(rf"<(/?)[ \t]?{re.escape(settings.name)}(?:[ \t][^<>\n]{{0,200}})?>", re.IGNORECASE)
 
     def parse(completion: str, context: Context) -> Parsed:
-        contents = pattern.findall(completion)
-        return at_least(contents[-1].strip(), settings.min_tokens, context) if contents else Parsed(error="parse:no_tag")
+        content, start = None, None
+        for mark in pattern.finditer(completion):
+            if not mark[1]:
+                start = mark.end() if start is None else start
+            elif start is not None:
+                content, start = completion[start : mark.start()], None
+        return Parsed(error="parse:no_tag") if content is None else at_least(content.strip(), settings.min_tokens, context)
 
     return parse
 
@@ -137,6 +152,7 @@ def edits(settings: EditsSettings) -> Parser:
     """A program of edits on the passage's numbered lines, applied to the passage: see `rephrase.recipes.edits`."""
 
     def parse(completion: str, context: Context) -> Parsed:
-        return apply_edits(without_fence(completion.strip()), str(context.values["passage"]), settings.max_removed, settings.operations)
+        program = without_fence(completion, in_prose=True)
+        return apply_edits(program, str(context.values["passage"]), settings.max_removed, settings.operations)
 
     return parse

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-import re
 
 from rephrase.recipes.base import Parsed
-from rephrase.recipes.parsing.common import BULLET, Context, Parser, at_least, without_lead_in, without_markdown
+from rephrase.recipes.parsing.common import LONGEST, Context, Parser, at_least, own_text, without_markdown
+from rephrase.recipes.parsing.pairs import read_pairs
+from rephrase.recipes.parsing.speakers import speakers
 from rephrase.settings.section import Section
-
-_QUESTION = re.compile(r"^[ \t>*_#-]*(?:question|q)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.+?)\s*$", re.IGNORECASE)
-_ANSWER = re.compile(r"^[ \t>*_#-]*(?:answer|a)[ \t]*\d*[ \t*_]*[:.][ \t*_]*(.*?)\s*$", re.IGNORECASE)
-_TURN = re.compile(r"^[ \t>*_#-]*([A-Z][\w.'’ -]{0,38}?)[ \t*_]*:[ \t*_]*\S", re.MULTILINE)
+from rephrase.text.lead_in import without_epilogue
+from rephrase.text.lists import without_bullet
 
 
 class QuestionsSettings(Section):
@@ -28,7 +27,9 @@ def questions(settings: QuestionsSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
-        pairs = _pairs(completion)
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
+        pairs = read_pairs(without_epilogue(completion))
         if len(pairs) < settings.min_pairs:
             return Parsed(error="parse:no_questions")
         return at_least("\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in pairs), settings.min_tokens, context)
@@ -52,7 +53,11 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
-        pairs = _pairs("\n".join(BULLET.sub("", line) for line in without_markdown(completion).splitlines()))[: settings.max_pairs]
+        if len(completion) > LONGEST:
+            return Parsed(error="parse:too_long")
+        pairs = read_pairs("\n".join(without_bullet(line) for line in without_markdown(without_epilogue(completion)).splitlines()))[
+            : settings.max_pairs
+        ]
         if not pairs:
             return Parsed(error="parse:no_questions")
         passage = str(context.values.get("passage", ""))
@@ -65,24 +70,6 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
         return Parsed(text=parsed.text, fields={"pairs": len(selection)}) if parsed.text else parsed
 
     return parse
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, list[str]]] = []
-    answering = False
-    for line in text.splitlines():
-        if question := _QUESTION.match(line):
-            pairs.append((question.group(1), []))
-            answering = False
-        elif pairs and (answer := _ANSWER.match(line)):
-            pairs[-1][1].append(answer.group(1))
-            answering = True
-        elif pairs and line.strip():
-            if answering:
-                pairs[-1][1].append(line.rstrip())
-            else:
-                pairs[-1] = (f"{pairs[-1][0]} {line.strip()}", pairs[-1][1])
-    return [(question, "\n".join(lines).strip()) for question, lines in pairs if "\n".join(lines).strip()]
 
 
 class DialogueSettings(Section):
@@ -101,9 +88,9 @@ def dialogue(settings: DialogueSettings) -> Parser:
     """
 
     def parse(completion: str, context: Context) -> Parsed:
-        text = without_lead_in(completion)
-        speakers = [turn.group(1).strip().lower() for turn in _TURN.finditer(text)]
-        if len(set(speakers)) < settings.min_speakers or len(speakers) < settings.min_turns:
+        text = own_text(completion, str(context.values.get("passage", "")))
+        turns = speakers(text)
+        if len(set(turns)) < settings.min_speakers or len(turns) < settings.min_turns:
             return Parsed(error="parse:no_dialogue")
         return at_least(text, settings.min_tokens, context)
 

@@ -7,7 +7,6 @@ from aiohttp import web
 
 from rephrase.engines import client as client_module
 from rephrase.engines.base import Completion, Message, Request
-from rephrase.engines.client import without_thinking
 from rephrase.engines.endpoint import Endpoint, EndpointSettings
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.errors import UserError
@@ -199,24 +198,6 @@ def test_seeds_go_one_a_call_and_only_where_asked(folder):
     assert sorted(body["seed"] for _, body, _ in server.calls) == [1, 2]
     _, server = complete(echo, requests, tokenizer=folder, batch_size=2, seeds=False)
     assert not any("seed" in body for _, body, _ in server.calls)
-
-
-@pytest.mark.parametrize(
-    ("text", "opened", "answer"),
-    [
-        ("<think>hm</think>\n\nYes", False, "Yes"),
-        ("\n<think>\nhm</think>Yes </think> no", None, "Yes </think> no"),
-        ("<think>hm without end", False, ""),
-        ("hm</think>\nYes", True, "Yes"),
-        ("hm without end", True, ""),
-        ("hm</think>\nYes", None, "Yes"),
-        ("hm</think>\nYes", False, "hm</think>\nYes"),
-        ("Use <think> and </think>", None, "Use <think> and </think>"),
-        (" Yes", None, " Yes"),
-    ],
-)
-def test_reasoning_is_taken_off(text, opened, answer):
-    assert without_thinking(text, opened=opened) == answer
 
 
 def test_settings_are_checked_without_the_endpoint(monkeypatch):

@@ -3,12 +3,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pytest
 
-from rephrase.engines.base import Completion, Identity, Request
+from rephrase.engines.base import Completion, Identity, Request, Sampling
 from rephrase.engines.recording import Recording
 from rephrase.engines.replay import Reuse
 from rephrase.errors import UserError
@@ -16,7 +16,7 @@ from rephrase.generation.loop import generate, generate_together
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import StepRun, generations_of
 from rephrase.notes import EngineFigures
-from rephrase.recipes.base import Row
+from rephrase.recipes.base import Output, Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import GENERATION, Document
@@ -257,3 +257,95 @@ def test_no_step_builds_on_a_text_that_was_cut(tokenizer, reason, prompts):
     table, _ = asyncio.run(generate([row], StepRun(recipe, wrap.steps[0], tokenizer, engine.model), engine))
     [grown] = with_generations([row], wrap.steps[0].name, table)
     assert len(list(again.prompts(grown, tokenizer))) == prompts
+
+
+@dataclass(frozen=True)
+class Fragile(Step):
+    """Fails on some completions, wherever its code sees them."""
+
+    place: str
+    name = "rewrite"
+    sampling = Sampling(max_tokens=64)
+
+    def prompts(self, row, tokenizer):
+        del tokenizer
+        yield Prompt.from_user(row.document.text, row.span, self.sampling)
+
+    def parse(self, prompt, completion, tokenizer):
+        del prompt, tokenizer
+        if self.place == "parse" and completion.text == "bad":
+            raise RecursionError
+        return Parsed(text=completion.text, fields={"n": 2**70} if self.place == "fields" and completion.text == "bad" else {})
+
+    def follow(self, row, answer, tokenizer):
+        del row, tokenizer
+        if self.place == "follow" and answer.completion.text == "bad":
+            raise MemoryError
+
+    def outputs(self, row, answers):
+        del row
+        if self.place == "outputs" and answers[0].completion.text == "bad":
+            raise ZeroDivisionError
+        return [Output(answer, answer.parsed) for answer in answers]
+
+    def describe(self):
+        return {"place": self.place}
+
+
+def run_fragile(place: str, answer: Callable[[Request], Completion], tokenizer):
+    recipe = Recipe("mine/fragile", Paper("None yet", ""), (Fragile(place),))
+    return asyncio.run(generate(DOCUMENTS, StepRun(recipe, recipe.steps[0], tokenizer, "scripted"), ScriptedEngine(answer)))
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [("parse", "RecursionError"), ("fields", "ValueError"), ("follow", "MemoryError"), ("outputs", "ZeroDivisionError")],
+)
+def test_an_exception_over_one_completion_costs_its_row_only(place, error, tokenizer):
+    def answer(request: Request) -> Completion:
+        return Completion("bad" if "number 2" in request.messages[0].content else "good")
+
+    table, tally = run_fragile(place, answer, tokenizer)
+    errors = table.column("error").to_pylist()
+    assert errors == [None, None, f"parse:exception:{error}", None, None, None]
+    assert tally.errors == 1
+
+
+def test_wrong_settings_are_no_fault_of_a_completion(tokenizer):
+    class Wrong(Fragile):
+        def parse(self, prompt, completion, tokenizer):
+            del prompt, completion, tokenizer
+            raise UserError("no such parser")
+
+    recipe = Recipe("mine/wrong", Paper("None yet", ""), (Wrong("parse"),))
+    with pytest.raises(UserError, match="no such parser"):
+        asyncio.run(generate(DOCUMENTS, StepRun(recipe, recipe.steps[0], tokenizer, "scripted"), ScriptedEngine(echo)))
+
+
+@pytest.mark.parametrize(
+    ("completion", "text"),
+    [
+        ("The \ud83d tide\x00 rises.\x1b[0m", "The \ufffd tide rises.[0m"),
+        ("<thinking>The user wants it short.</thinking>\nThe tide rises.", "The tide rises."),
+    ],
+)
+def test_completions_are_clean_before_they_are_parsed_whatever_engine_wrote_them(completion, text, tokenizer):
+    table, _ = run_fragile("", lambda _: Completion(completion), tokenizer)
+    assert set(table.column("text").to_pylist()) == set(table.column("completion").to_pylist()) == {text}
+
+
+def test_a_lone_surrogate_in_a_json_escape_is_replaced(tokenizer):
+    reply = '{"summary": "half \\ud83d", "entities": ["A \\ud83d", "B"]}'
+    table, _ = run(ScriptedEngine(lambda _: Completion(reply)), tokenizer, "entigraph")
+    assert set(table.column("text").to_pylist()) == {"half \ufffd"}
+
+
+@pytest.mark.parametrize("recipe", ["entigraph/relations", "mga/reformulate", "active_reading/strategies", "prox/chunk", "wrap/qa"])
+def test_a_completion_that_nests_without_end_is_an_error_row(recipe, tokenizer):
+    def answer(request: Request) -> Completion:
+        del request
+        return Completion("[" * 2000)
+
+    table, tally = run(ScriptedEngine(answer), tokenizer, recipe, step=0)
+    assert tally.documents == len(DOCUMENTS)
+    assert table.num_rows

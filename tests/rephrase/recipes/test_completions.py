@@ -206,7 +206,7 @@ self_instruct/*             kind         on parse:no_label     on       parse:no
 self_instruct/*             instances    keep      parse:no_items     parse:no_items  parse:no_items     leaked   language
 alpaca/*                    *            keep      parse:no_items     keep            parse:no_items     leaked   language
 evol/*                      evolve*      on parse:empty        parse:truncated on          rejected:leak on
-evol/*                      gain*        on parse:no_label     on       parse:no_label     rejected:no_gain on
+evol/*                      gain*        on parse:no_label     on       parse:no_label     on on
 evol/*                      answer*      keep      rejected:empty     parse:truncated rejected:sorry     leaked   language
 preference/*                answers      on parse:empty        parse:truncated on          on on
 preference/grades           judge        keep+on parse:json         finished+on parse:json         keep+on keep+on

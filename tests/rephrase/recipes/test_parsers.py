@@ -67,3 +67,10 @@ def test_unknown_parsers_and_settings_are_user_errors():
         parser_of("qa", {}, "x.yaml")
     with pytest.raises(UserError, match=r"unknown key `min_turn` \(did you mean `min_turns`\?\)"):
         parser_of("dialogue", {"min_turn": 3}, "x.yaml")
+
+
+def test_a_program_of_edits_may_not_grow_the_text_without_end(tokenizer):
+    program = "\n".join(['normalize("e", "' + "e" * 40 + '")'] * 5)
+    context = Context(tokenizer, {"passage": "The tide rises where the sea meets the land."})
+    assert parser_of("edits", {}, "test")(program, context).error == "rejected:grown"
+    assert parser_of("edits", {}, "test")('normalize("tide", "sea tide")', context).text.startswith("The sea tide rises")
