@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,6 @@ from rephrase.engines.base import Message
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
-
-_CUTS = ("\ue000", "\ue001", "\ue002", "\ue003")  # private-use characters: one that a prompt lacks marks where it is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +105,7 @@ class ChatPrompter:
         return shape
 
     def _cut_ids(self, messages: Sequence[Message], shape: _Shape) -> list[int]:
-        cut = next((c for c in _CUTS if not any(c in message.content for message in messages)), None)
-        if cut is None:
-            raise UserError(
-                "a message holds all private-use characters from U+E000 to U+E003", where=self._name, cure="remove one from the text"
-            )
+        cut = _cut_mark(messages)
         parts = [self._harmless_parts(message.content) for message in messages]
         ids: list[int] = []
         # Cuts inside messages do, unless a message and the template together spell a control token: then the seams
@@ -164,6 +159,12 @@ class ChatPrompter:
 
 def _is_text(messages: Sequence[Message]) -> bool:
     return len(messages) == 1 and messages[0].role == "text"
+
+
+def _cut_mark(messages: Sequence[Message]) -> str:
+    """A string that no message holds: a number between two private-use characters, so that it cannot begin in one message's text."""
+    marks = (f"\ue000{number}\ue001" for number in itertools.count())
+    return next(mark for mark in marks if not any(mark in message.content for message in messages))
 
 
 def _with_seams(content: str, cut: str) -> str:
