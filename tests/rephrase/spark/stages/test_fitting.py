@@ -44,12 +44,12 @@ DUTCH = {"use": "wrap/hard", "when": {"languages": "nl"}}
 def test_a_recipe_that_fits_no_document_is_told(run, capsys):
     config = run({"use": "wrap/easy", "when": {"languages": "en"}}, DUTCH)
     tell_unfit(config, recipes_of(config.recipes))
-    line = capsys.readouterr().out
+    line = capsys.readouterr().err
     assert "`wrap/hard` takes none of 2 documents: its `when` has languages: nl; they have languages eng_Latn (1), none (1)" in line
     assert "wrap/easy" not in line
 
 
 def test_a_run_whose_recipes_fit_no_document_ends_before_a_model_is_asked(run):
     config = run(DUTCH)
-    with pytest.raises(UserError, match="no recipe fits any document: .*wrap/hard.*languages: nl.*eng_Latn"):
+    with pytest.raises(UserError, match=r"no recipe fits any document: .*wrap/hard.*languages: nl.*eng_Latn"):
         tell_unfit(config, recipes_of(config.recipes))
