@@ -11,7 +11,7 @@ _PARAGRAPH_END = re.compile(r"\n\r*\n")  # sentencex treats what lies between th
 # Quotes and stops, from each of which the library may look to an end of the paragraph. Not the marks from which it does not, nor the signs
 # of Indian scripts and Thai, which are no letters to Python.
 _MARK = re.compile(r"[^\w\s,;:/|*#&%$+=@~^()\[\]{}<>.\\\-\u0300-\u036f\u0900-\u0963\u0966-\u0d7f\u0e00-\u0e4e]")
-_MAX_MARKS = 300  # of a paragraph at once
+_MAX_MARKS = 400  # of a paragraph at once
 
 Span = tuple[int, int]
 
