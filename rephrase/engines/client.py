@@ -18,6 +18,7 @@ from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.engines.error_body import one_line
 from rephrase.engines.refusals import Refusal, refusal_of
 from rephrase.errors import UserError
+from rephrase.text.reasoning import without_reasoning
 
 if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,6 @@ from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
 from rephrase.text.reasoning import opens_reasoning
-
-_CUTS = ("\ue000", "\ue001", "\ue002", "\ue003")  # private-use characters: one that a prompt lacks marks where it is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +106,7 @@ class ChatPrompter:
         return shape
 
     def _cut_ids(self, messages: Sequence[Message], shape: _Shape) -> list[int]:
-        cut = next((c for c in _CUTS if not any(c in message.content for message in messages)), None)
-        if cut is None:
-            raise UserError(
-                "a message holds all private-use characters from U+E000 to U+E003", where=self._name, cure="remove one from the text"
-            )
+        cut = _cut_mark(messages)
         parts = [self._harmless_parts(message.content) for message in messages]
         ids: list[int] = []
         # Cuts inside messages do, unless a message and the template together spell a control token: then the seams
@@ -165,6 +160,12 @@ class ChatPrompter:
 
 def _is_text(messages: Sequence[Message]) -> bool:
     return len(messages) == 1 and messages[0].role == "text"
+
+
+def _cut_mark(messages: Sequence[Message]) -> str:
+    """A string that no message holds: a number between two private-use characters, so that it cannot begin in one message's text."""
+    marks = (f"\ue000{number}\ue001" for number in itertools.count())
+    return next(mark for mark in marks if not any(mark in message.content for message in messages))
 
 
 def _with_seams(content: str, cut: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from rephrase.generation.step_run import StepRun
 from rephrase.generation.texts import arrow_table, known_columns, rows_of_texts
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import find_recipes
+from rephrase.recipes.fitting import Fitting
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.text.tokenizer import Tokenizer
 
@@ -48,8 +50,8 @@ def rewrite(
     the process. tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id.
 
     Returns a table with the columns of `rephrase.records.GENERATION`, a row a completion, in the order of the recipe's steps, the texts
-    and the prompts. Failed requests are rows with an `error`. Raises `UserError` for unknown names, settings and columns, and for an engine
-    that cannot work.
+    and the prompts. Failed requests are rows with an `error`. Warns of a recipe whose `when` fits none of the texts. Raises `UserError` for
+    unknown names, settings and columns, and for an engine that cannot work.
 
     >>> rows = rewrite(["The tide rises twice a day."], "wrap/easy", {"kind": "echo"}, tokenizer="examples/tokenizer.json")
     >>> rows.select(["recipe", "model", "finish_reason"]).to_pylist()
@@ -60,7 +62,16 @@ def rewrite(
     counter = tokenizer if isinstance(tokenizer, Tokenizer) else Tokenizer.load(str(tokenizer))
     table = arrow_table(texts, text)
     rows = rows_of_texts(known_columns(table, text, id, metadata), recipes, counter, metadata)
+    _warn_unfit(rows, recipes)
     return pa.concat_tables(run_recipes(rows, recipes, _opener(engine, recipes), counter))
+
+
+def _warn_unfit(rows: Sequence[Row], recipes: Sequence[Recipe]) -> None:
+    fitting = Fitting.of(recipes)
+    for row in rows if fitting.unfit else ():
+        fitting.look(row.document)
+    for reason in fitting.reasons():
+        warnings.warn(reason, stacklevel=3)
 
 
 def refuse_own_rows(recipes: Sequence[Recipe]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from rephrase.text.languages import UNKNOWN, primary_language
+
 # Identifiers that the hub knows; other licences are listed as "other" with their name in the text.
 _HUB_LICENSES = re.compile(
     r"apache-2\.0|mit|bsd-[23]-clause|cc|cc0-1\.0|cc-by(-nc)?(-nd|-sa)?-[2-4]\.[05]|cdla-(permissive|sharing)-[12]\.0|gfdl"
@@ -51,10 +53,10 @@ def dataset_card(manifest: dict[str, Any]) -> str:
     """The card, in Markdown with a YAML header, of the mixture that a manifest describes."""
     counts = manifest["counts"]
     licenses = [str(count["value"]).lower() if count["value"] else "unknown" for count in counts["license"]]
-    languages = {str(count["value"]).replace("-", "_").split("_")[0] for count in counts["language"] if count["value"]}
+    languages = {primary_language(count["value"]) for count in counts["language"] if count["value"]}
     header = {
         "license": sorted({name if _HUB_LICENSES.fullmatch(name) else "other" for name in licenses}),
-        "language": sorted(languages),
+        "language": sorted(languages - {UNKNOWN}),
         "task_categories": ["text-generation"],
         "size_categories": [_SIZES[min(max(len(str(manifest["rows"])) - 3, 0), len(_SIZES) - 1)]],
         "configs": [{"config_name": "default", "data_files": "data/*.parquet"}],

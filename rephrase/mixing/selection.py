@@ -12,7 +12,9 @@ import fnmatch
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
+from operator import eq
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rephrase.records import KEEP
+from rephrase.text.languages import same_language
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,18 +85,27 @@ def assign(table: pa.Table, components: Sequence[Component], max_depth: int | No
 
 def _selected(table: pa.Table, component: Component) -> NDArray[np.bool_]:
     mask = np.ones(table.num_rows, np.bool_)
-    for column in ("origin", "source", "recipe", "language", "license"):
+    for column, matches in _MATCHES.items():
         pattern = getattr(component, column)
         if pattern is not None:
-            mask &= _matches(table.column(column), _matcher(pattern, wildcards=column in ("source", "recipe", "license")))
+            mask &= _matches(table.column(column), partial(matches, pattern))
     for name in {*component.min_scores, *component.max_scores}:
         scores = _score(table.column("scores"), name)  # not-a-number where the score is missing, which no bound admits
         mask &= (scores >= component.min_scores.get(name, -math.inf)) & (scores <= component.max_scores.get(name, math.inf))
     return mask
 
 
-def _matcher(pattern: str, *, wildcards: bool) -> Callable[[str], bool]:
-    return lambda value: fnmatch.fnmatchcase(value, pattern) if wildcards else value == pattern
+def _by_wildcards(pattern: str, value: str) -> bool:
+    return fnmatch.fnmatchcase(value, pattern)
+
+
+_MATCHES: dict[str, Callable[[str, str], bool]] = {
+    "origin": eq,
+    "source": _by_wildcards,
+    "recipe": _by_wildcards,
+    "language": same_language,
+    "license": _by_wildcards,
+}
 
 
 def _matches(column: pa.ChunkedArray, accept: Callable[[str], bool]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ class Component(Section):
     recipe: str | None = None
     language: str | None = None
     license: str | None = None
-    """These five select; source, recipe and license may hold wildcards."""
+    """These five select; source, recipe and license may hold wildcards, and a language is the same in any spelling (`en`, `eng_Latn`)."""
     min_scores: dict[str, Finite] = {}
     max_scores: dict[str, Finite] = {}
     """Bounds of scores by name, both included. A text that lacks the score does not fit."""

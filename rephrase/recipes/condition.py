@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from rephrase.records import Document
+from rephrase.text.languages import same_language
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Condition:
 
     min_tokens: int = 0
     max_tokens: int | None = None
-    languages: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()  # in any spelling
     sources: tuple[str, ...] = ()  # names or patterns with wildcards
     scores: tuple[tuple[str, float, float], ...] = ()  # key of the metadata, least and greatest value; a document without it does not fit
 
@@ -24,7 +25,7 @@ class Condition:
         tokens = document.n_tokens
         if tokens < self.min_tokens or (self.max_tokens is not None and tokens > self.max_tokens):
             return False
-        if self.languages and document.language not in self.languages:
+        if self.languages and not any(same_language(language, document.language) for language in self.languages):
             return False
         if self.sources and not any(fnmatchcase(document.source or "", pattern) for pattern in self.sources):
             return False

@@ -34,6 +34,7 @@ class When(Section):
     min_tokens: int = Field(default=0, ge=0)
     max_tokens: int | None = Field(default=None, ge=0)
     languages: Annotated[list[str], BeforeValidator(as_list)] = []
+    """Codes, tags or English names: `en` fits `eng_Latn` and `en-US`, `zh` both `zho_Hans` and `zho_Hant`; `und` fits what has none."""
     sources: Annotated[list[str], BeforeValidator(as_list)] = []
     """Names or patterns with wildcards."""
     scores: dict[str, Bounds] = {}

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
+from rephrase.text.sentences import Span, sentence_spans
 from rephrase.text.tokenizer import Tokenizer
+
+_SPACE = re.compile(r"\s*")
+_MARGIN = 16  # tokens or characters beyond a piece, so that the end of what is looked at is not that of its last word
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +24,15 @@ class Passage:
     n_tokens: int
 
 
-def sentence_spans(text: str, language: str | None = None) -> list[tuple[int, int]]:
-    """Start and end of each sentence, in characters; together they cover the text."""
-    import sentencex
-
-    starts = [boundary["start_index"] for boundary in sentencex.get_sentence_boundaries(language or "en", text)]
-    starts = [0, *starts[1:]]  # white space that the library leaves out belongs to the sentence before it
-    return [(start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True) if end > start]
-
-
 def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None = None) -> list[Passage]:
     """Cut a text into passages of at most `max_tokens` tokens that end where sentences end.
 
-    A single sentence above the limit is cut between words, or inside a word where there is no other way. The text is spread evenly over as
-    few passages as the limit allows: packing each to the brim would leave a short rest that makes a poor prompt. Text that is only white
-    space gives none.
+    A single sentence above the limit is cut where its lines end, as lists have no full stops, then between words, or inside a word where
+    there is no other way. The text is spread evenly over as few passages as the limit allows: packing each to the brim would leave a short
+    rest that makes a poor prompt. Text that is only white space gives none.
     """
     spans = _within_limit(text, sentence_spans(text, language), tokenizer, max_tokens)
-    counts = tokenizer.count([text[start:end] for start, end in spans])
+    counts = _counts([text[start:end] for start, end in spans], tokenizer)
     passages: list[Passage] = []
     first, left = 0, sum(counts)
     while first < len(spans):
@@ -46,7 +44,7 @@ def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: s
         # Tokens of the joined text can differ from the sum over sentences: the limit holds for what is sent.
         passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer)
         while passage.n_tokens > max_tokens and last > first + 1:
-            last -= 1
+            last = max(last - _step(passage.n_tokens - max_tokens), first + 1)
             passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer)
         if passage.end > passage.start:
             passages.append(passage)
@@ -62,31 +60,65 @@ def _passage(text: str, start: int, end: int, tokenizer: Tokenizer) -> Passage:
     return Passage(start, start + len(piece), tokenizer.count([piece])[0] if piece else 0)
 
 
-def _within_limit(text: str, spans: list[tuple[int, int]], tokenizer: Tokenizer, max_tokens: int) -> list[tuple[int, int]]:
-    counts = tokenizer.count([text[start:end].strip() for start, end in spans])  # white space at the ends is not sent, and may be a saving
-    pieces: list[tuple[int, int]] = []
-    for (start, end), count in zip(spans, counts, strict=True):
-        pieces.extend([(start, end)] if count <= max_tokens else _cut(text, start, end, tokenizer, max_tokens))
+def _counts(pieces: Sequence[str], tokenizer: Tokenizer) -> list[int]:
+    """The tokens of each piece; many are the same where a text is little but line breaks."""
+    distinct = list(dict.fromkeys(pieces))
+    tokens = dict(zip(distinct, tokenizer.count(distinct), strict=True))
+    return [tokens[piece] for piece in pieces]
+
+
+def _within_limit(text: str, spans: list[Span], tokenizer: Tokenizer, max_tokens: int) -> list[Span]:
+    pieces: list[Span] = []
+    for span, count in zip(spans, _sent_counts(text, spans, tokenizer), strict=True):
+        if count <= max_tokens:
+            pieces.append(span)
+            continue
+        lines = list(pairwise(accumulate(map(len, text[slice(*span)].splitlines(keepends=True)), initial=span[0])))
+        for line, tokens in zip(lines, _sent_counts(text, lines, tokenizer), strict=True):
+            pieces.extend([line] if tokens <= max_tokens else _cut(text, line, tokens, tokenizer, max_tokens))
     return pieces
 
 
-def _cut(text: str, start: int, end: int, tokenizer: Tokenizer, max_tokens: int) -> list[tuple[int, int]]:
-    pieces = []
-    while start < end:
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-        starts = tokenizer.token_starts(text[start:end])
-        if tokenizer.count([text[start:end].strip()])[0] <= max_tokens:
+def _sent_counts(text: str, spans: Sequence[Span], tokenizer: Tokenizer) -> list[int]:
+    """The tokens of each span without the white space at its ends, which is not sent, and may be a saving."""
+    return _counts([text[start:end].strip() for start, end in spans], tokenizer)
+
+
+def _cut(text: str, span: Span, count: int, tokenizer: Tokenizer, max_tokens: int) -> list[Span]:
+    """A line of `count` tokens in pieces. Looks little farther than a piece at a time: a long line costs no more than many short ones."""
+    start, end = span
+    pieces: list[Span] = []
+    ahead = max_tokens * (end - start) // count + _MARGIN
+    while (start := _SPACE.match(text, start, end).end()) < end:  # type: ignore[union-attr]  # it matches anywhere
+        stop = min(start + ahead, end)
+        starts = tokenizer.token_starts(text[start:stop])
+        while stop < end and len(starts) <= max_tokens + _MARGIN:
+            stop = min(start + 2 * (stop - start), end)
+            starts = tokenizer.token_starts(text[start:stop])
+        if stop == end and tokenizer.count([text[start:end].strip()])[0] <= max_tokens:
             pieces.append((start, end))
             break
-        size = min(max_tokens, len(starts) - 1)
-        while True:
-            stop = start + max(starts[size], 1)
-            space = max(text.rfind(" ", start, stop), text.rfind("\n", start, stop))
-            cut = space + 1 if space > start + (stop - start) // 2 else stop
-            # A cut inside a character or a word can change its tokens: step back until the piece itself is within the limit.
-            if size <= 1 or tokenizer.count([text[start:cut].strip()])[0] <= max_tokens:
-                break
-            size -= 1
+        cut = _piece_end(text, start, starts, tokenizer, max_tokens)
         pieces.append((start, cut))
+        ahead = (cut - start) * 3 // 2 + _MARGIN
         start = cut
     return pieces
+
+
+def _piece_end(text: str, start: int, starts: Sequence[int], tokenizer: Tokenizer, max_tokens: int) -> int:
+    """Where the piece that begins at `start` ends. starts: of the tokens from there on, more than `max_tokens`."""
+    size = min(max_tokens, len(starts) - 1)
+    while True:
+        stop = start + max(starts[size], 1)
+        space = max(text.rfind(" ", start, stop), text.rfind("\n", start, stop))
+        cut = space + 1 if space > start + (stop - start) // 2 else stop
+        # A cut inside a character or a word can change its tokens: step back until the piece itself is within the limit.
+        excess = tokenizer.count([text[start:cut].strip()])[0] - max_tokens
+        if size <= 1 or excess <= 0:
+            return cut
+        size = max(size - _step(excess), 1)
+
+
+def _step(excess: int) -> int:
+    """How much to take back where something has so many tokens too many: one at a time, unless that would be a long way."""
+    return max(1, excess // _MARGIN)

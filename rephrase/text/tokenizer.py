@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
-from rephrase.text.counting import fast_encoder
+from rephrase.text.counting import fast_encoder, fast_starts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +35,10 @@ class Tokenizer:
         unknown = _unknown_id(inner)  # what stands for characters outside the vocabulary is no control token
         added = inner.get_added_tokens_decoder().items()
         self._control_ids = np.array([number for number, token in added if is_control(token) and number != unknown], np.uint32)
+
+    @functools.cached_property
+    def _fast_starts(self) -> Callable[[str], list[int] | None] | None:
+        return fast_starts(self._inner, self._encode_fast) if self._encode_fast else None
 
     @staticmethod
     def load(name: str) -> Tokenizer:
@@ -82,7 +86,8 @@ class Tokenizer:
 
     def token_starts(self, text: str) -> list[int]:
         """The character at which each token of the text starts."""
-        return [start for start, _ in self._inner.encode(text, add_special_tokens=False).offsets]
+        places = self._fast_starts(text) if self._fast_starts else None
+        return places if places is not None else [start for start, _ in self._inner.encode(text, add_special_tokens=False).offsets]
 
 
 def _unknown_id(inner: Any) -> int | None:

@@ -204,6 +204,12 @@ def test_the_first_component_that_matches_takes_a_text() -> None:
     assert assigned(originals, mix).tolist() == [2, selection.NO_COMPONENT]
 
 
+def test_a_component_has_a_language_in_any_spelling() -> None:
+    mix = mixture(Component(language="en", share=0.5), Component(language="zho_Hans", share=0.5))
+    rows = documents(id=list("abcdefg"), language=["eng_Latn", "en-GB", "English", "zh", "zho_Hant", None, "de"])
+    assert assigned(selection.candidates(rows), mix).tolist() == [0, 0, 0, 1, -1, -1, -1]
+
+
 def test_scores_of_originals_are_numbers_in_their_metadata() -> None:
     mix = mixture(Component(origin="original", min_scores={"edu": 3}, share=1))
     rows = documents(id=list("abcd"), metadata=[[("edu", "3.5")], [("edu", "2")], [("edu", "high")], []])
@@ -268,7 +274,7 @@ def test_the_card_has_a_header_that_the_hub_reads() -> None:
     card = dataset_card(manifest)
     header = yaml.safe_load(card.split("---")[1])
     assert header["license"] == ["cc-by-4.0", "other", "unknown"]
-    assert header["language"] == ["deu", "en"]
+    assert header["language"] == ["de", "en"]
     assert header["size_categories"] == ["1K<n<10K"]
     assert header["configs"][0]["data_files"] == "data/*.parquet"
     assert "a\\|b 0" in card

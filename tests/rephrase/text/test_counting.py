@@ -4,11 +4,11 @@ import random
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, processors, trainers
 from tokenizers import pre_tokenizers as split
 
 from rephrase.text import tokenizer as text_tokenizer
-from rephrase.text.counting import fast_encoder
+from rephrase.text.counting import fast_encoder, fast_starts
 from tests.rephrase.readers.archives import body_text
 
 LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -33,7 +33,7 @@ def llama_split(pattern: str) -> Any:
     return split.Sequence([split.Split(Regex(pattern), "isolated"), split.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-@pytest.mark.parametrize(
+byte_level = pytest.mark.parametrize(
     "tokenizer",
     [
         pytest.param(lambda: trained(split.ByteLevel(add_prefix_space=False)), id="gpt-2"),
@@ -42,6 +42,9 @@ def llama_split(pattern: str) -> Any:
         pytest.param(lambda: trained(llama_split(LLAMA_3.replace(r"\p{N}{1,3}", r"\p{N}")), normalizers.NFC()), id="qwen"),
     ],
 )
+
+
+@byte_level
 def test_fast_tokens_are_the_tokenizers_own(tokenizer: Any) -> None:
     pytest.importorskip("gigatoken")
     slow = tokenizer()
@@ -51,6 +54,26 @@ def test_fast_tokens_are_the_tokenizers_own(tokenizer: Any) -> None:
     texts = ["".join(dice.choice(PIECES) for _ in range(dice.randrange(60))) for _ in range(3000)] + [body_text(n) for n in range(50)]
     expected = [encoding.ids for encoding in slow.encode_batch_fast(texts, add_special_tokens=False)]
     assert [encode(text).tolist() for text in texts] == expected
+
+
+@byte_level
+@pytest.mark.parametrize("processor", [None, {"add_prefix_space": True}, {"add_prefix_space": False}, {"trim_offsets": False}], ids=str)
+def test_fast_tokens_start_where_the_tokenizers_own_do(tokenizer: Any, processor: dict[str, bool] | None) -> None:
+    pytest.importorskip("gigatoken")
+    slow = tokenizer()
+    if processor:
+        slow.post_processor = processors.ByteLevel(**processor)
+    encode = fast_encoder(slow)
+    assert encode is not None
+    starts = fast_starts(slow, encode)
+    assert starts is not None
+    dice = random.Random(6)
+    texts = ["".join(dice.choice(PIECES) for _ in range(dice.randrange(60))) for _ in range(500)]
+    places = {text: starts(text) for text in texts}
+    answered = [text for text in texts if places[text] is not None]  # not where a space was put before it, or it was normalized
+    assert answered
+    expected = [encoding.offsets for encoding in slow.encode_batch(answered, add_special_tokens=False)]
+    assert [places[text] for text in answered] == [[start for start, _ in offsets] for offsets in expected]
 
 
 def test_tokenizers_of_other_kinds_are_left_to_their_own_library() -> None:

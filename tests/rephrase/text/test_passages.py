@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rephrase.text.passages import sentence_spans, split_passages
+from rephrase.text.passages import split_passages
+from rephrase.text.sentences import sentence_spans
 
 TEXT = (
     "Tides are the rise and fall of the sea. They are caused by the Moon, e.g. by its gravity. "
@@ -57,3 +59,49 @@ def test_white_space_gives_no_passage(tokenizer):
 
 def test_control_tokens_count_as_text(tokenizer):
     assert tokenizer.count(["<|endoftext|>"])[0] > 1
+
+
+def test_lines_end_where_a_list_has_no_full_stops(tokenizer):
+    text = "".join(f"item {number} of the long list\n" for number in range(200))
+    passages = split_passages(text, tokenizer, 100)
+    assert all(text[p.end] == "\n" for p in passages)
+    assert min(p.n_tokens for p in passages) > 80
+
+
+AWKWARD = {
+    "a list without full stops": "item and more words\n",
+    "Chinese with line breaks only": "天地玄黄宇宙洪荒日月盈昃\n",
+    "Thai": "สวัสดีครับผมชื่อสมชาย",
+    "one word": "a",
+    "one number": "1234567890",
+    "line breaks": "\n",
+    "spaces": "a" + " " * 500,
+    "emoji": "😀",
+    "combining marks": "e\u0301",
+    "code in one line": "x(a, b); ",
+}
+
+
+class Counting:
+    """A tokenizer that counts the characters that it is given."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer, self.characters = tokenizer, 0
+
+    def count(self, texts):
+        self.characters += sum(map(len, texts))
+        return self.tokenizer.count(texts)
+
+    def token_starts(self, text):
+        self.characters += len(text)
+        return self.tokenizer.token_starts(text)
+
+
+@pytest.mark.parametrize("kind", AWKWARD)
+def test_the_tokenizer_sees_each_character_a_few_times_however_long_the_text(tokenizer, kind):
+    text = AWKWARD[kind] * (40_000 // len(AWKWARD[kind]))
+    counting = Counting(tokenizer)
+    passages = split_passages(text, counting, 50)
+    assert counting.characters < 10 * len(text)
+    assert "".join("".join(text[p.start : p.end] for p in passages).split()) == "".join(text.split())
+    assert all(p.n_tokens <= 50 for p in passages)

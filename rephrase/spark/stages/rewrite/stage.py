@@ -26,6 +26,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require
 from rephrase.spark.stages.ledger import claim, described, remove_stage, stage_note
 from rephrase.spark.stages.meaning import Defaults, Each, Meaning, defaults_of, plain
+from rephrase.spark.stages.rewrite.fitting import tell_unfit
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, by_place, plan, tasks_of, weights_of
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
@@ -42,7 +43,8 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     """Make `<output>/generations` from `<output>/documents`. Resumes; returns at once where all is there.
 
     `retry_errors` also asks again for all rows that ended in an error; what was judged and mixed of those units is removed.
-    Raises `UserError` for a missing documents table, an engine that does not start, and a folder that belongs to another config.
+    Raises `UserError` for a missing documents table, recipes that fit no document, an engine that does not start, and a folder that belongs
+    to another config.
     """
     recipes = recipes_of(run.recipes)
     run.engine.check(here=spark.is_local)
@@ -51,7 +53,9 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
         files_of(path)
     sources = sources_of(run, recipes)
     folder = Tables.GENERATIONS.folder(run.output)
-    claim(folder, Tables.GENERATIONS, meaning_of(run, recipes))
+    meaning = meaning_of(run, recipes)
+    tell_unfit(run, recipes)
+    claim(folder, Tables.GENERATIONS, meaning)
     if run.engine.notice:
         console.print(f"rewrite: {run.engine.notice}")
     for level in range(max(len(recipe.steps) for recipe in recipes)):

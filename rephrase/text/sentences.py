@@ -1,0 +1,78 @@
+"""Where sentences begin and end, in time that grows with the text alone, whatever stands in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rephrase.text.languages import UNKNOWN, primary_language
+
+_PARAGRAPH_END = re.compile(r"\n\r*\n")  # sentencex treats what lies between them each by itself
+# Quotes and stops, from each of which the library may look to an end of the paragraph. Not the marks from which it does not, nor the signs
+# of Indian scripts and Thai, which are no letters to Python.
+_MARK = re.compile(r"[^\w\s,;:/|*#&%$+=@~^()\[\]{}<>.\\\-\u0300-\u036f\u0900-\u0963\u0966-\u0d7f\u0e00-\u0e4e]")
+_MAX_MARKS = 400  # of a paragraph at once
+
+Span = tuple[int, int]
+
+
+def sentence_spans(text: str, language: str | None = None) -> list[Span]:
+    """Start and end of each sentence, in characters; together they cover the text.
+
+    language: any tag or name of it. Paragraphs with very many quotes and stops are looked at in parts, each of which begins
+    with the sentence that the part before it did not end.
+    """
+    name = primary_language(language)
+    starts = [0]
+    for start, end, hard in _blocks(text):
+        if hard:
+            starts += _starts_in_parts(text, start, end, name)
+        else:
+            starts += _starts(text, start, end, name)
+    starts = sorted(set(starts))
+    return [(start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True) if end > start]
+
+
+def _starts(text: str, start: int, end: int, language: str) -> list[int]:
+    import sentencex
+
+    # White space that the library leaves out belongs to the sentence before it.
+    boundaries = sentencex.get_sentence_boundaries("en" if language == UNKNOWN else language, text[start:end])
+    return [start, *(start + boundary["start_index"] for boundary in boundaries[1:])]
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
+    """The text in as few blocks as possible: hard paragraphs alone, and what lies between them."""
+    if len(text) <= _MAX_MARKS:
+        yield 0, len(text), False
+        return
+    begun = start = 0
+    for end in (*(gap.end() for gap in _PARAGRAPH_END.finditer(text)), len(text)):
+        if end - start > _MAX_MARKS and _is_hard(text, start, end):
+            if start > begun:
+                yield begun, start, False
+            yield start, end, True
+            begun = end
+        start = end
+    if begun < len(text):
+        yield begun, len(text), False
+
+
+def _is_hard(text: str, start: int, end: int) -> bool:
+    return any(number == _MAX_MARKS for number, _ in enumerate(_MARK.finditer(text, start, end)))
+
+
+def _starts_in_parts(text: str, start: int, end: int, language: str) -> Iterator[int]:
+    marks = [mark.end() for mark in _MARK.finditer(text, start, end)]
+    first = 0  # how many marks stand before the part
+    while start < end:
+        stop = end if first + _MAX_MARKS >= len(marks) else marks[first + _MAX_MARKS]
+        middle = start + (stop - start) // 2  # a part that gives no more than half of it would be looked at again and again
+        starts = _starts(text, start, stop, language)
+        if stop < end and starts[-1] <= middle:
+            stop = text.rfind("\n", middle, stop) + 1 or text.rfind(" ", middle, stop) + 1 or stop
+            starts = [*(place for place in starts if place < stop), stop]
+        yield from starts
+        start = starts[-1] if stop < end else end
+        while first < len(marks) and marks[first] <= start:
+            first += 1

@@ -1,0 +1,51 @@
+"""Tries inputs on one target after the other: what raises, takes over five seconds, or loses a neighbour is a failure."""
+
+from __future__ import annotations
+
+import random
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tests.fuzz.targets import TARGETS
+
+SECONDS = 5.0
+
+
+class Hang(BaseException):
+    """Not an Exception, so that no guard takes it for a damaged input."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Hang(f"not done in {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def run(name: str, inputs: int, seed: int) -> list[str]:
+    """What broke: a line for each such input, with the seed that makes it again."""
+    failures = []
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        target = TARGETS[name](folder)
+        for number in range(inputs):
+            dice = random.Random(f"{name} {seed} {number}")
+            try:
+                with time_limit(SECONDS):
+                    target(dice)
+            except BaseException as error:  # a panic of a Rust library is no Exception
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+                failures.append(f"{name} --seed {seed}, input {number}: {type(error).__name__}: {error}"[:300])
+    return failures
