@@ -8,6 +8,7 @@ from rephrase.cli.mix_tables import print_material, print_plan
 from rephrase.errors import UserError
 from rephrase.mixing.targets import NoTextError
 from rephrase.spark.runtime.job import open_job
+from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.planning import make_plan, measure
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
 def show_plan(run: Run, spark: LazySession) -> None:
     """Print the mixture that `mix` would make, from ids, tokens and labels alone, and leave nothing behind.
 
+    Verdicts of another config are planned with, and told.
+
     Raises what `mix` would raise; what material there is has then been printed.
     """
     [stage] = commands()["mix"]
-    check_inputs(stage, run)
+    try:
+        check_inputs(stage, run)
+    except UserError as error:  # what the checks as they are now would keep is known when they have judged
+        console.print(f"mix: planned from verdicts of another config: {error.line()}", soft_wrap=True)
     inputs = find_inputs(run)
     with open_job(spark.get(), Tables.MIXTURE.folder(run.output)) as job:
         material = measure(run.mix, inputs, job)
