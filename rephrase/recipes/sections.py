@@ -114,7 +114,9 @@ class FamilyFile(Shared):
     """A recipe file: a family with its styles."""
 
     family: str
-    paper: PaperSection
+    """The part of the recipes' names before the slash."""
+    paper: PaperSection | None = None
+    """Where the method comes from; recipes of your own may do without."""
     options: dict[str, Any] = {}
     neighbours: int = Field(default=0, ge=0, le=1)
     """1: each prompt also shows another document that names the same things, as `{neighbour}`; documents without one are left out."""

@@ -11,7 +11,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.lookup import is_file, matching, nearest_recipe
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
-from rephrase.settings.paths import resolve_path
+from rephrase.settings.paths import check_path, resolve_path
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.validation import fault, nearest, nested
 
@@ -61,6 +61,7 @@ class RecipeUse(Section):
     @field_validator("use")
     @classmethod
     def _known(cls, use: str, info: ValidationInfo) -> str:
+        check_path(use)
         if is_file(use):
             base = (info.context or {}).get("base")
             return resolve_path(use, base) if base is not None else use
