@@ -44,6 +44,8 @@ class RecipeUse(Section):
     """One recipe of the run: a name of the catalogue (`wrap/easy`, `mind/*`), or a YAML file of the user's."""
 
     use: str
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    """Tells several entries of one recipe apart: tables, checks and components know `wrap/qa` with `name: short` as `wrap/qa@short`."""
     options: dict[str, Any] = Field(default={}, validate_default=True)
     """Options of the recipe itself, such as EntiGraph's `triples`."""
     sampling: SamplingSection = SamplingSection()
