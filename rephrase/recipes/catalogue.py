@@ -51,11 +51,8 @@ def recipes_of(uses: Sequence[RecipeUse]) -> list[Recipe]:
     chosen = [recipe for use in uses for recipe in _built(use)]
     names = [recipe.name for recipe in chosen]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(
-            f"the recipe `{repeated[0]}` is named twice",
-            where="recipes",
-            cure="name it once, or give its entries names of their own: {use: …, name: short}",
-        )
+        cure = "name it once, or give its entries names of their own: {use: …, name: short}"
+        raise UserError(f"the recipe `{repeated[0]}` is named twice", where="recipes", cure=cure)
     return chosen
 
 

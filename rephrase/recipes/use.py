@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,13 @@ class Bounds(Section):
     min: float | None = None
     max: float | None = None
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Bounds:
+        least, greatest = (-math.inf if self.min is None else self.min), (math.inf if self.max is None else self.max)
+        if not least <= greatest:  # also where one is no number
+            raise ValueError(f"`min` is {least:g} and `max` {greatest:g}: nothing is between them")
+        return self
+
 
 class When(Section):
     """Which documents a recipe takes: those that fit every key that is given."""
@@ -38,6 +46,12 @@ class When(Section):
     """Names or patterns with wildcards."""
     scores: dict[str, Bounds] = {}
     """Numbers in the documents' metadata, by key. A document that lacks the key does not fit."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> When:
+        if self.max_tokens is not None and self.min_tokens > self.max_tokens:
+            raise ValueError(f"`min_tokens` is {self.min_tokens} and `max_tokens` {self.max_tokens}: no document fits")
+        return self
 
 
 class RecipeUse(Section):

@@ -50,11 +50,14 @@ def validate(
 def nested(failure: ValidationError, section: type[BaseModel], place: Place = (), cure: str = "") -> ValidationError:
     """The errors of a section that a validator has chosen itself, to be raised by it: below `place`, each with its cure.
 
+    Values of keys that the section names as `secret` are not shown.
+
     `cure` is for wrong values; for unknown keys it is the nearest one of the section.
     """
     details: list[InitErrorDetails] = []
     for error in failure.errors(include_url=False):
-        context: dict[str, Any] = {"message": error["msg"], "cure": cure, **error.get("ctx", {})}
+        hidden = error["loc"] and error["loc"][0] in {"api_key_env", *getattr(section, "secret", ())}
+        context: dict[str, Any] = {"message": error["msg"], "cure": cure, "hidden": bool(hidden), **error.get("ctx", {})}
         if error["type"] == _UNKNOWN_KEY:
             context["cure"] = error.get("ctx", {}).get("cure") or _nearest(error["loc"][-1], _keys_at(section, error["loc"][:-1]))
         kind = PydanticCustomError(error["type"], "{message}", context)
@@ -98,7 +101,11 @@ def _user_error(section: type[Any], failure: ValidationError, data: Any, where: 
         told = own or cure.replace("{section}", key.split(".")[0]) or _KEYS
         return UserError(f"the key `{key}` is missing", where=spot, cure=f"add it; {told}")
     value = error.get("input")
-    instead = f", not {shortened(str(value) if isinstance(value, date) else repr(value))}" if isinstance(value, _SCALARS) else ""
+    instead = (
+        f", not {shortened(str(value) if isinstance(value, date) else repr(value))}"
+        if isinstance(value, _SCALARS) and not error.get("ctx", {}).get("hidden")
+        else ""
+    )
     what = f"`{key}`: {message}{instead}" if key else message
     return UserError(what, where=spot, cure=own or cure.replace("{section}", key.split(".")[0]))
 

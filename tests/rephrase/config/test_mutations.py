@@ -229,6 +229,12 @@ MUTATIONS = [
     ("  seed: 7", f"  seed: {'[' * 3000}", 61, "nested more than 100 levels deep"),
     ("  seed: 7", f"  seed: {'[' * 100_000}", 61, "nested more than 100 levels deep"),
     ("plugins: []", ALIASES, 2, "more than 30,000 keys and values, with those that aliases repeat.*write less by aliases"),
+    ("min_tokens: 50", "min_tokens: 50\n      max_tokens: 49", 28, "`min_tokens` is 50 and `max_tokens` 49: no document fits"),
+    ("edu: {min: 0.5}", "edu: {min: 0.5, max: 0.4}", 31, "`min` is 0.5 and `max` 0.4"),
+    ("edu: {min: 0.5}", "edu: {min: .nan}", 31, "`min` is nan and `max` inf"),
+    ("temperature: 0.7", "top_k: -2", 27, "sampling.top_k`: .*greater than or equal to -1"),
+    ("temperature: 0.7", "min_p: 2", 27, "sampling.min_p`: .*less than or equal to 1"),
+    ("temperature: 0.7", "repetition_penalty: 0", 27, "sampling.repetition_penalty`: .*greater than 0"),
     ("  seed: 7", f"  seed: {'9' * 5000}", 61, "`9{80}…` is a number of more than 400 characters"),
     ("  seed: 7", f"  seed: 0x{'f' * 5000}", 61, "`0xf+…` is a number of more than 400 characters"),
     ("  seed: 7", f"  seed: 1{':59' * 5000}", 61, "is a number of more than 400 characters"),
@@ -308,6 +314,21 @@ def test_what_overrides_stays_as_the_caller_has_it(tmp_path):
     engine = {"kind": "replay", "path": "elsewhere"}
     load(tmp_path, RUN, **{"engine": engine, "engine.path": "recorded"})
     assert engine == {"kind": "replay", "path": "elsewhere"}
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"kind": "vllm", "model": "m", "env": {"HF_TOKEN": 1234567}},
+        {"kind": "vllm", "model": "m", "env": "1234567"},
+        {"kind": "endpoint", "model": "m", "url": "http://x", "extra_body": "1234567"},
+        {"kind": "endpoint", "model": "m", "url": "http://x", "api_key_env": 1234567},
+    ],
+)
+def test_secrets_are_not_shown(engine, tmp_path):
+    with pytest.raises(UserError, match="Input should be a valid") as failure:
+        load(tmp_path, RUN, engine=engine)
+    assert "1234567" not in failure.value.line()
 
 
 def test_a_config_that_never_ends_or_has_no_path_is_refused():
