@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from classifiers.configured import defaults
+from rephrase.recipes.naming import fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +32,5 @@ def bounds_of(check: str) -> list[Bounds]:
 
 def bounds_for(check: str, recipe: str) -> Bounds:
     """The last of them that fits a recipe, with all settings that are in force there."""
-    *_, last = (bounds for bounds in bounds_of(check) if not bounds.pattern or fnmatchcase(recipe, bounds.pattern))
+    *_, last = (bounds for bounds in bounds_of(check) if not bounds.pattern or fits(recipe, bounds.pattern))
     return Bounds(last.pattern, defaults()[check].for_recipe(recipe), last.reason)

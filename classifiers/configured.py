@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from classifiers.batch import Check
 from classifiers.checks import checks
+from rephrase.recipes.naming import fits
 from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.settings.section import Section
 from rephrase.settings.validation import fault, nested
@@ -41,7 +41,7 @@ class Layer:
         """The settings for one recipe; of several patterns that fit, later ones win."""
         merged = dict(self.base)
         for pattern, settings in self.recipes.items():
-            if fnmatchcase(recipe, pattern):
+            if fits(recipe, pattern):
                 merged |= settings
         return merged
 

@@ -42,6 +42,14 @@ def configuration() -> Iterator[str]:
         yield ""
 
 
+def recipe_file() -> Iterator[str]:
+    """A table of the keys of a recipe file, and of the parsers with their settings."""
+    from rephrase.cli.config import recipe_keys
+
+    yield "| key | takes | |\n|---|---|---|"
+    yield from (_row(f"`{key.path.removeprefix('recipe.')}`", key.takes, key.meaning) for key in list(recipe_keys())[1:])
+
+
 def recipes() -> Iterator[str]:
     """A table of recipes for each family."""
     from rephrase.recipes.catalogue import catalogue, options_of
@@ -97,7 +105,7 @@ _TABLES = {
     "MIXTURE": "mixture",
     "ERROR": "errors",
 }
-_PARTS: dict[str, Callable[[], Iterator[str]]] = {part.__name__: part for part in (configuration, recipes, commands, tables)}
+_PARTS: dict[str, Callable[[], Iterator[str]]] = {part.__name__: part for part in (configuration, recipe_file, recipes, commands, tables)}
 
 
 def fill(markdown: str) -> str:

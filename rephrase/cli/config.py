@@ -1,4 +1,4 @@
-"""The command `rephrase config`: every key of a run.yaml and of the checks, as the code itself defines and explains them."""
+"""The command `rephrase config`: the keys of a run.yaml, of checks and of recipe files, as the code itself defines and explains them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import difflib
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -18,6 +18,7 @@ from rephrase.settings.validation import sections_of
 
 _CHECKS = "checks"  # stands for `filter.checks` and `screen.checks`, whose settings are the checks' own
 _FORMAT = "input.format"
+_RECIPE = "recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,11 @@ class Key:
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
     description = (
-        "What a run.yaml may hold: the keys below KEY with types, defaults and meanings; without KEY the sections. `checks`: all checks."
+        "What a run.yaml may hold: the keys below KEY with types, defaults and meanings; without KEY the sections. "
+        "`checks`: all checks. `recipe`: what a recipe file may hold."
     )
     parser = commands.add_parser("config", help="the keys of a run.yaml, explained", description=description)
-    parser.add_argument("key", nargs="?", metavar="KEY", help="for example input, input.fields, engine, mix.components, checks.length")
+    parser.add_argument("key", nargs="?", metavar="KEY", help="for example input.fields, engine, mix.components, checks.length, recipe")
     parser.add_argument("--schema", action="store_true", help="print a JSON schema of run.yaml, for editors")
     parser.set_defaults(action=_config)
 
@@ -53,7 +55,7 @@ def _config(options: argparse.Namespace) -> None:
 
         print(json.dumps(run_schema(), indent=1, ensure_ascii=False))
         return
-    keys = list(all_keys())
+    keys = [*all_keys(), *recipe_keys()]
     asked = (options.key or "").strip(".")
     selected = keys_at(keys, asked) if asked else [key for key in keys if "." not in key.plain]
     if not selected:
@@ -107,8 +109,24 @@ def _bounds_of(check: str) -> Iterator[Key]:
         yield Key(f"{_CHECKS}.{check} ({recipes})", f"by default {{{values}}}" if values else "", bounds.reason)
 
 
-def _keys_of(section: type[Section], prefix: str) -> Iterator[Key]:
-    about_keys = meanings(section)
+def recipe_keys() -> Iterator[Key]:
+    """The keys of a recipe file below `recipe`, each at the outermost place that takes it, and the settings of parsers."""
+    from rephrase.recipes.parsers import PARSERS
+    from rephrase.recipes.sections import FamilyFile, Shared, StepFields
+
+    yield Key(_RECIPE, "a recipe file of your own; `rephrase config recipe`", "")
+    inner = {"styles": Shared.model_fields, "steps": StepFields.model_fields}
+    for key in _keys_of(FamilyFile, f"{_RECIPE}.", inner):
+        yield key
+        if key.path == f"{_RECIPE}.parser":
+            for name, (settings, make) in PARSERS.items():
+                yield Key(f"{key.path}.{name}", "", _sentence(make))
+                yield from _keys_of(settings, f"{key.path}.{name}.")
+
+
+def _keys_of(section: type[Section], prefix: str, without: Mapping[str, Collection[str]] | None = None) -> Iterator[Key]:
+    """The keys of a section and of those below it. `without`: keys that sections below a key leave out, as they are told elsewhere."""
+    about_keys, without = meanings(section), without or {}
     for name, field in section.model_fields.items():
         kinds = next((mark.kinds for mark in field.metadata if isinstance(mark, ByKind)), None)
         origin, below = get_origin(field.annotation), [] if kinds else sections_of(field.annotation)
@@ -117,7 +135,10 @@ def _keys_of(section: type[Section], prefix: str) -> Iterator[Key]:
         about = about_keys.get(name) or (_sentence(below[0]) if below else "")
         yield Key(path, _takes(field, sub=bool(below)), about)
         for sub in below:
-            yield from _keys_of(sub, f"{path}.")
+            elsewhere = without.get(name, ())
+            yield from (
+                key for key in _keys_of(sub, f"{path}.", without) if key.path.removeprefix(f"{path}.").split(".")[0] not in elsewhere
+            )
         for kind, settings in kinds.items() if kinds else ():
             yield Key(f"{path}.kind", kind, _sentence(settings), f"{_plain(path)}.{kind}")
             for key in _keys_of(settings, ""):

@@ -45,7 +45,7 @@ def show(name: str) -> None:
     """A recipe's prompts, parameters and source. `name` is one of the catalogue or a recipe file. Raises `UserError`."""
     console = wide_console(_WIDTH)
     for recipe in recipes_named(name):
-        facts = [f"paper     {recipe.paper.title}", f"          {recipe.paper.url}"]
+        facts = [f"paper     {recipe.paper.title}", f"          {recipe.paper.url}"] if recipe.paper.title else []
         if recipe.rows is not None:
             facts.append("rows      of its own; no documents are needed")
         if options := options_of(recipe.name):

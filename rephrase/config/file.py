@@ -9,7 +9,7 @@ from typing import Any
 from rephrase.config.run import Run
 from rephrase.errors import UserError
 from rephrase.settings.validation import validate
-from rephrase.settings.yaml_text import Place, read_yaml
+from rephrase.settings.yaml_text import MOST_BYTES, MOST_LEVELS, Place, read_yaml, shortened, too_long
 
 
 def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
@@ -23,14 +23,7 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
     >>> run.engine.kind, run.mix.seed
     ('replay', 8)
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise UserError(f"cannot read the config: {error.strerror}", where=path, cure="give the path of a run.yaml") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"the config is no text in UTF-8: {error.reason}", where=path, cure="give the path of a run.yaml") from error
-    data, places = read_yaml(text, path)
+    data, places = read_yaml(_text(path), path)
     if not isinstance(data, dict):
         raise UserError("a run config is a mapping of keys", where=path, cure="see examples/run.yaml")
     for key, value in (overrides or {}).items():
@@ -40,11 +33,27 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
     return run
 
 
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)  # a device never ends
+        if len(content) > MOST_BYTES:
+            raise too_long(path)
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"the config is no text in UTF-8: {error.reason}", where=path, cure="give the path of a run.yaml") from error
+    except (OSError, ValueError) as error:  # such as a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read the config: {reason}", where=path, cure="give the path of a run.yaml") from error
+
+
 def _override(data: dict[str, Any], places: dict[Place, str], dotted: str, value: Any) -> dict[Place, str]:
     """Put a value into the data. Returns the places once it stands instead of what the file has there. Raises `UserError`."""
-    where, keys = f"--set {dotted}", tuple(dotted.split("."))
+    where, keys = f"--set {shortened(dotted)}", tuple(dotted.split("."))
     if not all(keys):
-        raise UserError(f"`{dotted}` has an empty part", where=where, cure="for example --set mix.seed=7")
+        raise UserError(f"`{shortened(dotted)}` has an empty part", where=where, cure="for example --set mix.seed=7")
+    if len(keys) > MOST_LEVELS:
+        raise UserError(f"the key has more than {MOST_LEVELS} parts", where=where, cure="for example --set mix.seed=7")
     added: dict[Place, str] = {keys: where}
     for depth, key in enumerate(keys[:-1], 1):
         inner = data.get(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
@@ -11,6 +10,7 @@ from classifiers.settings import Filter, Screen
 from rephrase.engines.settings import EngineSettings, engines
 from rephrase.mixing.settings import Mix
 from rephrase.readers.settings import Input
+from rephrase.recipes.naming import fits, own_name
 from rephrase.recipes.use import RecipeUse, entries_at_hand
 from rephrase.settings.kinds import ByKind, Plugin
 from rephrase.settings.paths import Model, OutputFolder, Recording
@@ -95,10 +95,10 @@ class Run(Section):
         entries = [entries_at_hand(use.use) for use in self.recipes]
         if not all(entries):  # names stand in a file that cannot be read yet
             return self
-        names = [entry.name for several in entries for entry in several]
+        names = [own_name(entry.name, use.name) for use, several in zip(self.recipes, entries, strict=True) for entry in several]
         for check in self.filter.checks or ():
             for pattern in check.given.recipes:
-                if not any(fnmatchcase(name, pattern) for name in names):
+                if not any(fits(name, pattern) for name in names):
                     place = ("filter", "checks", *check.place, "recipes", pattern)
                     raise fault(f"no recipe of this run fits `{pattern}`", nearest(pattern, names, "recipes"), place)
         return self

@@ -224,6 +224,11 @@ class RowSource(ABC):
     def describe(self) -> Any:
         """All that the rows depend on, as JSON values."""
 
+    def named(self, recipe: str) -> RowSource:
+        """The rows of the same recipe under another name. Override it where rows depend on the name."""
+        del recipe
+        return self
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -11,6 +11,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe, Step
 from rephrase.recipes.condition import Condition
 from rephrase.recipes.lookup import matching, nearest_recipe
+from rephrase.recipes.naming import own_name
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import TemplateStep
@@ -50,7 +51,8 @@ def recipes_of(uses: Sequence[RecipeUse]) -> list[Recipe]:
     chosen = [recipe for use in uses for recipe in _built(use)]
     names = [recipe.name for recipe in chosen]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"the recipe `{repeated[0]}` is named twice", where="recipes", cure="name each recipe once")
+        cure = "name it once, or give its entries names of their own: {use: …, name: short}"
+        raise UserError(f"the recipe `{repeated[0]}` is named twice", where="recipes", cure=cure)
     return chosen
 
 
@@ -75,7 +77,13 @@ def _built(use: RecipeUse) -> list[Recipe]:
         if any(recipe.steps[0].prefix is None for recipe in changed):
             raise UserError("this recipe has no passage to begin with", where=f"recipe `{use.use}`", cure="remove `document_first`")
         chosen = changed
+    if use.name:
+        chosen = [_named(recipe, own_name(recipe.name, use.name)) for recipe in chosen]
     return [replace(recipe, when=_condition(use.when)) for recipe in chosen] if use.when else chosen
+
+
+def _named(recipe: Recipe, name: str) -> Recipe:
+    return replace(recipe, name=name, rows=recipe.rows.named(name) if recipe.rows is not None else None)
 
 
 def _document_first(step: Step) -> Step:

@@ -19,12 +19,12 @@ from rephrase.recipes.list_rows import ListRows, read_list
 from rephrase.recipes.parsers import fields_of_parser, parser_of
 from rephrase.recipes.prompts import check, names_in
 from rephrase.recipes.registry import Entry
-from rephrase.recipes.sections import FamilyFile, RowsSection, SamplingSection, Shared, StepFields, StepSection, Style
+from rephrase.recipes.sections import FamilyFile, PaperSection, RowsSection, SamplingSection, Shared, StepFields, StepSection, Style
 from rephrase.recipes.template import TemplateStep
 from rephrase.settings.paths import SHIPPED_LISTS, ListFile
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
-from rephrase.settings.yaml_text import read_yaml
+from rephrase.settings.yaml_text import MOST_BYTES, read_yaml, too_long
 
 _DOCUMENT = {"passage", "lines", "title", "url"}
 
@@ -44,11 +44,18 @@ class RecipeFile:
         if self.package is not None:
             return files(self.package).joinpath(self.path).read_text(encoding="utf-8")
         try:
-            return storage.read(self.path).decode()
+            with storage.open_stream(self.path) as stream:
+                content = stream.read(MOST_BYTES + 1)
+            if len(content) > MOST_BYTES:
+                raise too_long(self.path)
+            return content.decode()
         except FileNotFoundError as error:
             raise UserError("there is no such recipe file", where=self.path, cure="check the path") from error
         except UnicodeDecodeError as error:
             raise UserError(f"the recipe file is no text in UTF-8: {error.reason}", where=self.path, cure="check the path") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"cannot read the recipe file: {reason}", where=self.path, cure="check the path") from error
 
 
 @lru_cache(maxsize=64)
@@ -88,7 +95,7 @@ def _build(options: Section, sampling: SamplingSection, *, full: str, family: Fa
 
 
 def _recipe(full: str, family: FamilyFile, style: Style, options: Mapping[str, Any], spot: str) -> Recipe:
-    source = style.paper or family.paper
+    source = style.paper or family.paper or PaperSection(title="", url="")
     if style.steps and (style.prompt or style.examples or style.choose or style.text or style.keep):
         raise UserError("a recipe has either `steps` or a `prompt` of its own", where=spot, cure="put the prompt into a step")
     if not style.steps and not style.prompt:

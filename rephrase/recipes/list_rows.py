@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -44,6 +44,10 @@ class ListRows(RowSource):
                 values[name] = "; ".join(subset or [rng.choice(pool)])
             text = fill(self.text, values)
             yield Document(content_id(self.recipe, str(number), text), text, source=f"rows:{self.recipe}", metadata=values)
+
+    @override
+    def named(self, recipe: str) -> ListRows:
+        return replace(self, recipe=recipe)
 
     @override
     def describe(self) -> Any:

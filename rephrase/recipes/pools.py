@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 
@@ -42,6 +42,10 @@ class PoolRows(RowSource):
         text = "\n".join(seed.instruction for seed in self.seeds)
         for number in range(self.pools):
             yield Document(content_id(self.recipe, str(number), text), text, source=f"rows:{self.recipe}", metadata={"pool": str(number)})
+
+    @override
+    def named(self, recipe: str) -> PoolRows:
+        return replace(self, recipe=recipe)
 
     @override
     def describe(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.lookup import is_file, matching, nearest_recipe
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
-from rephrase.settings.paths import resolve_path
+from rephrase.settings.paths import check_path, resolve_path
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.validation import fault, nearest, nested
 
@@ -27,6 +28,13 @@ class Bounds(Section):
     min: float | None = None
     max: float | None = None
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Bounds:
+        least, greatest = (-math.inf if self.min is None else self.min), (math.inf if self.max is None else self.max)
+        if not least <= greatest:  # also where one is no number
+            raise ValueError(f"`min` is {least:g} and `max` {greatest:g}: nothing is between them")
+        return self
+
 
 class When(Section):
     """Which documents a recipe takes: those that fit every key that is given."""
@@ -40,11 +48,19 @@ class When(Section):
     scores: dict[str, Bounds] = {}
     """Numbers in the documents' metadata, by key. A document that lacks the key does not fit."""
 
+    @model_validator(mode="after")
+    def _ordered(self) -> When:
+        if self.max_tokens is not None and self.min_tokens > self.max_tokens:
+            raise ValueError(f"`min_tokens` is {self.min_tokens} and `max_tokens` {self.max_tokens}: no document fits")
+        return self
+
 
 class RecipeUse(Section):
     """One recipe of the run: a name of the catalogue (`wrap/easy`, `mind/*`), or a YAML file of the user's."""
 
     use: str
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    """Tells several entries of one recipe apart: tables, checks and components know `wrap/qa` with `name: short` as `wrap/qa@short`."""
     options: dict[str, Any] = Field(default={}, validate_default=True)
     """Options of the recipe itself, such as EntiGraph's `triples`."""
     sampling: SamplingSection = SamplingSection()
@@ -62,6 +78,7 @@ class RecipeUse(Section):
     @field_validator("use")
     @classmethod
     def _known(cls, use: str, info: ValidationInfo) -> str:
+        check_path(use)
         if is_file(use):
             base = (info.context or {}).get("base")
             return resolve_path(use, base) if base is not None else use

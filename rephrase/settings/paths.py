@@ -19,9 +19,14 @@ from pydantic_core import CoreSchema, core_schema
 from rephrase.errors import UserError
 from rephrase.settings.schemes import is_url, location
 from rephrase.settings.validation import fault
+from rephrase.settings.yaml_text import shortened
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, ValidationInfo
+
+_MOST_CHARACTERS = 4096  # Linux
+_MOST_BYTES_OF_A_NAME = 255
+_WILDCARDS = frozenset("*?[{")
 
 SHIPPED_LISTS = "lists/"
 """Begins the names of lists that recipes bring along."""
@@ -40,8 +45,7 @@ class Location:
         return core_schema.with_info_after_validator_function(self._absolute, handler(source))
 
     def _absolute(self, path: str, info: ValidationInfo) -> str:
-        if not path.strip():  # seen from a folder, it would be the folder
-            raise fault("the path is empty", "write where it is, or take the key out", value=path)
+        check_path(path)
         if self.shipped and path.startswith(self.shipped):
             return path
         base = (info.context or {}).get("base")
@@ -67,6 +71,18 @@ FastTextModel = Annotated[str, Location("fasttext")]
 """A fastText model. Executors load it before their workers part, so that these share its memory."""
 ListFile = Annotated[str, Location("list", shipped=SHIPPED_LISTS)]
 """A text file with an item on each line, or one that is shipped: `lists/…`."""
+
+
+def check_path(path: str) -> None:
+    """Raise the `fault` of a path that no file system takes: it is empty, holds a NUL, or is too long."""
+    if not path.strip():  # seen from a folder, it would be the folder
+        raise fault("the path is empty", "write where it is, or take the key out", value=path)
+    if "\0" in path:
+        raise fault("the path holds a NUL character", "write it without", value=path)
+    is_file = "://" not in path and not _WILDCARDS.intersection(path)
+    longest = max(len(name.encode(errors="replace")) for name in path.split("/"))
+    if len(path) > _MOST_CHARACTERS or (is_file and longest > _MOST_BYTES_OF_A_NAME):
+        raise fault(f"the path, `{shortened(path)}`, is longer than file systems allow", "write where it is", value=path)
 
 
 def resolve_path(path: str, base: Path) -> str:

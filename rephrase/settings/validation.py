@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -12,10 +13,12 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
-from rephrase.settings.yaml_text import Place
+from rephrase.settings.yaml_text import Place, shortened
 
 _UNKNOWN_KEY = "extra_forbidden"  # pydantic's name
 _USER_ERROR = "user_error"
+_MOST_SHOWN = 1000  # characters of a message, which may hold a name of the user's
+_SCALARS = (str, int, float, bool, date)
 _KEYS = "`rephrase config` lists the keys"
 
 
@@ -33,19 +36,28 @@ def validate(
     stands for the first of their keys. Relative paths are seen from the folder `base`.
     """
     try:
-        return section.model_validate(data, context={"base": base})
-    except ValidationError as failure:
-        raise _user_error(section, failure, data, where, places or {}, cure) from None
+        try:
+            return section.model_validate(data, context={"base": base})
+        except ValidationError as failure:
+            raise _user_error(section, failure, data, where, places or {}, cure) from None
+    except UserError:
+        raise
+    except Exception as error:  # the values are foreign, and so may be the kind that they name: of a plugin
+        what = f"this cannot be taken as settings: {type(error).__name__}: {shortened(str(error))}"
+        raise UserError(what, where=where, cure=_KEYS) from error
 
 
 def nested(failure: ValidationError, section: type[BaseModel], place: Place = (), cure: str = "") -> ValidationError:
     """The errors of a section that a validator has chosen itself, to be raised by it: below `place`, each with its cure.
 
+    Values of keys that the section names as `secret` are not shown.
+
     `cure` is for wrong values; for unknown keys it is the nearest one of the section.
     """
     details: list[InitErrorDetails] = []
     for error in failure.errors(include_url=False):
-        context: dict[str, Any] = {"message": error["msg"], "cure": cure, **error.get("ctx", {})}
+        hidden = error["loc"] and error["loc"][0] in {"api_key_env", *getattr(section, "secret", ())}
+        context: dict[str, Any] = {"message": error["msg"], "cure": cure, "hidden": bool(hidden), **error.get("ctx", {})}
         if error["type"] == _UNKNOWN_KEY:
             context["cure"] = error.get("ctx", {}).get("cure") or _nearest(error["loc"][-1], _keys_at(section, error["loc"][:-1]))
         kind = PydanticCustomError(error["type"], "{message}", context)
@@ -62,7 +74,7 @@ def fault(what: str, cure: str, place: Place = (), value: Any = None) -> Validat
 def nearest(name: object, known: Iterable[str], several: str = "there are") -> str:
     """The cure for a name that is not known: the one that was meant, or all that there are."""
     names = list(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(shortened(str(name)), names, n=1, cutoff=0.5)
     return f"did you mean `{near[0]}`?" if near else f"{several}: {', '.join(names)}"
 
 
@@ -78,16 +90,22 @@ def _user_error(section: type[Any], failure: ValidationError, data: Any, where: 
     spot = next((places[location[:n]] for n in range(len(location), 0, -1) if location[:n] in places), where)
     key = ".".join(map(str, location))
     own: str = error.get("ctx", {}).get("cure", "")
+    message = shortened(error["msg"].removeprefix("Value error, "), _MOST_SHOWN)
     if error["type"] == _USER_ERROR:
-        return UserError(error["msg"], where=spot, cure=own)
+        return UserError(message, where=spot, cure=own)
     if error["type"] == _UNKNOWN_KEY:
-        return UserError(f"unknown key `{key}`", where=spot, cure=own or _nearest(location[-1], _keys_at(section, error["loc"][:-1])))
+        return UserError(
+            f"unknown key `{shortened(key)}`", where=spot, cure=own or _nearest(location[-1], _keys_at(section, error["loc"][:-1]))
+        )
     if error["type"] == "missing":
         told = own or cure.replace("{section}", key.split(".")[0]) or _KEYS
         return UserError(f"the key `{key}` is missing", where=spot, cure=f"add it; {told}")
-    message = error["msg"].removeprefix("Value error, ")
     value = error.get("input")
-    instead = f", not {value!r}" if isinstance(value, str | int | float | bool) else ""
+    instead = (
+        f", not {shortened(str(value) if isinstance(value, date) else repr(value))}"
+        if isinstance(value, _SCALARS) and not error.get("ctx", {}).get("hidden")
+        else ""
+    )
     what = f"`{key}`: {message}{instead}" if key else message
     return UserError(what, where=spot, cure=own or cure.replace("{section}", key.split(".")[0]))
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import orjson
 from typing_extensions import override
 
+from rephrase.recipes.naming import fits
 from rephrase.records import content_id
 from rephrase.settings.validation import sections_of
 
@@ -76,7 +76,7 @@ class Checks(Defaults):
         return {**check, "settings": settings, "recipes": Each(defaults).apply(recipes, fill=fill)}
 
     def _fits(self, pattern: str) -> bool:
-        return any(fnmatchcase(recipe, pattern) for recipe in self.recipes)
+        return any(fits(recipe, pattern) for recipe in self.recipes)
 
 
 def defaults_of(section: type[Section]) -> Defaults:

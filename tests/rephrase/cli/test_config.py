@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rephrase.cli.config import all_keys, keys_at
+from rephrase.cli.config import all_keys, keys_at, recipe_keys
+from rephrase.cli.main import main
 
 
 def test_every_key_is_taken_as_it_is_printed():
@@ -47,3 +48,30 @@ def test_a_default_check_is_told_with_its_bounds_by_recipe_and_why():
     assert keys["checks.facts (mind/*)"].meaning.startswith("No bound: speakers")
     assert "checks.facts (all other recipes)" in keys
     assert "checks.leaked (all recipes)" in {key.path for key in keys_at(list(all_keys()), "checks.leaked")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("recipe", "recipe"),
+        ("recipe.passage_tokens", "recipe.passage_tokens"),
+        ("recipe.parser.dialogue", "recipe.parser.dialogue"),
+        ("recipe.styles.prompt", "recipe.styles.NAME.prompt"),
+        ("recipe.styles.steps.of", "recipe.styles.NAME.steps[].of"),
+    ],
+)
+def test_the_keys_of_a_recipe_file_are_explained(asked, first):
+    assert keys_at([*all_keys(), *recipe_keys()], asked)[0].path == first
+
+
+def test_every_key_of_a_recipe_file_says_what_it_means_at_one_place():
+    keys = [key for key in recipe_keys() if ".sampling." not in key.path and ".parser." not in key.path and ".paper." not in key.path]
+    assert [key.path for key in keys[1:] if not key.meaning] == []
+    paths = [key.path for key in keys]
+    assert len(set(paths)) == len(paths)
+    assert "recipe.styles.NAME.parser" not in paths
+
+
+def test_the_command_prints_them(capsys):
+    main(["config", "recipe.styles.prompt"])
+    assert capsys.readouterr().out.startswith("recipe.styles.NAME.prompt  str\n")

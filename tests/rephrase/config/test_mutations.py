@@ -87,6 +87,7 @@ spark:
   conf:
     spark.ui.enabled: false
 """
+KEYS = "".join(f"    k{n}: 1\n" for n in range(100_000))
 REPLAY = "  kind: replay\n  path: recorded\n"
 ALIASES = "plugins: []\nmore0: &more0 [a, a]\n" + "\n".join(f"more{n}: &more{n} [{', '.join([f'*more{n - 1}'] * 30)}]" for n in range(1, 9))
 
@@ -224,10 +225,37 @@ MUTATIONS = [
     ("  seed: 7", "  seed: !!bool perhaps", 61, "not valid YAML: `perhaps` is no bool"),
     ("  seed: 7", "  seed: !!timestamp soon", 61, "not valid YAML: `soon` is no timestamp"),
     ("spark:\n  conf:", "spark: &all\n  more: *all\n  conf:", 72, "`spark.more` contains itself.*take the alias out"),
-    ("spark:\n  conf:", f"spark:\n  more: {'[' * 500}{']' * 500}\n  conf:", 73, "nested too deep"),
-    ("  seed: 7", f"  seed: {'[' * 3000}", 61, "nested too deep"),
-    ("  seed: 7", f"  seed: {'[' * 100_000}", 61, "nested too deep"),
-    ("plugins: []", ALIASES, 2, "aliases repeat more than 100,000 items"),
+    ("spark:\n  conf:", f"spark:\n  more: {'[' * 500}{']' * 500}\n  conf:", 73, "nested more than 100 levels deep"),
+    ("  seed: 7", f"  seed: {'[' * 3000}", 61, "nested more than 100 levels deep"),
+    ("  seed: 7", f"  seed: {'[' * 100_000}", 61, "nested more than 100 levels deep"),
+    ("plugins: []", ALIASES, 2, "more than 30,000 keys and values, with those that aliases repeat.*write less by aliases"),
+    ("min_tokens: 50", "min_tokens: 50\n      max_tokens: 49", 28, "`min_tokens` is 50 and `max_tokens` 49: no document fits"),
+    ("edu: {min: 0.5}", "edu: {min: 0.5, max: 0.4}", 31, "`min` is 0.5 and `max` 0.4"),
+    ("edu: {min: 0.5}", "edu: {min: .nan}", 31, "`min` is nan and `max` inf"),
+    ("temperature: 0.7", "top_k: -2", 27, "sampling.top_k`: .*greater than or equal to -1"),
+    ("temperature: 0.7", "min_p: 2", 27, "sampling.min_p`: .*less than or equal to 1"),
+    ("temperature: 0.7", "repetition_penalty: 0", 27, "sampling.repetition_penalty`: .*greater than 0"),
+    ("  seed: 7", f"  seed: {'9' * 5000}", 61, "`9{80}…` is a number of more than 400 characters"),
+    ("  seed: 7", f"  seed: 0x{'f' * 5000}", 61, "`0xf+…` is a number of more than 400 characters"),
+    ("  seed: 7", f"  seed: 1{':59' * 5000}", 61, "is a number of more than 400 characters"),
+    ("  seed: 7", f"  seed: {2**64}", 61, "`18446744073709551616` is a number of more than 64 bits"),
+    ("  seed: 7", "  seed: !!int ''", 61, "not valid YAML: `` is no int"),
+    ("  seed: 7", "  seed: !!python/object/apply:os.system [ls]", 61, "could not determine a constructor"),
+    ("  seed: 7", "  seed: 2024-12-05", 61, "`mix.seed`: .*valid integer, not 2024-12-05"),
+    ("output: out", 'output: "\\ud800"', 2, "not valid YAML: found invalid Unicode character"),
+    ("output: out", 'output: "a\\0b"', 2, "the path holds a NUL character.*write it without"),
+    ("output: out", f"output: {'a' * 5000}", 2, "the path, `a{80}…`, is longer than file systems allow"),
+    ("- wrap/easy", f"- {'a' * 300}.yaml", 16, "the path, `a{80}…`, is longer than file systems allow"),
+    ("- wrap/easy", '- "a\\0b.yaml"', 16, "the path holds a NUL character"),
+    (
+        "spark:\n  conf:",
+        "spark:\n  conf:\n" + "".join(f"    k{n}: 1\n" for n in range(100_000)),
+        14_988,
+        "more than 30,000 keys and values",
+    ),
+    ("  seed: 7", f"  seed: 7 # {'x' * 2_000_000}", None, "the YAML has more than 2,000,000 characters"),
+    ("output: out", f"output: out\nx: &x {'x' * 100_000}\ny: [{'*x, ' * 100}]", 3, "the YAML has more than 2,000,000 characters"),
+    ("plugins: []", f"{'k' * 1000}: 1", 1, "unknown key `k{80}…`"),
     ("  seed: 7", "  1: 2", 61, "the key `mix.1` is no text.*quote it: '1'"),
     ("  kind: replay\n", "  kind: replay\n  7: 8\n", 14, "the key `engine.7` is no text.*quote it: '7'"),
     ("plugins: []", "on: 2", 1, "the key `on` is no text.*quote it: 'on'"),
@@ -247,6 +275,7 @@ def test_the_run_that_is_mutated_is_right(tmp_path):
     load(tmp_path, RUN)
 
 
+@pytest.mark.timeout(60)  # none of these takes long to refuse
 @pytest.mark.parametrize(("before", "after", "line", "message"), MUTATIONS, ids=[after.strip()[:40] for _, after, _, _ in MUTATIONS])
 def test_a_mistake_is_told_with_line_and_cure(before, after, line, message, tmp_path):
     assert RUN.count(before) == 1, before
@@ -285,6 +314,34 @@ def test_what_overrides_stays_as_the_caller_has_it(tmp_path):
     engine = {"kind": "replay", "path": "elsewhere"}
     load(tmp_path, RUN, **{"engine": engine, "engine.path": "recorded"})
     assert engine == {"kind": "replay", "path": "elsewhere"}
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"kind": "vllm", "model": "m", "env": {"HF_TOKEN": 1234567}},
+        {"kind": "vllm", "model": "m", "env": "1234567"},
+        {"kind": "endpoint", "model": "m", "url": "http://x", "extra_body": "1234567"},
+        {"kind": "endpoint", "model": "m", "url": "http://x", "api_key_env": 1234567},
+    ],
+)
+def test_secrets_are_not_shown(engine, tmp_path):
+    with pytest.raises(UserError, match="Input should be a valid") as failure:
+        load(tmp_path, RUN, engine=engine)
+    assert "1234567" not in failure.value.line()
+
+
+def test_a_config_that_never_ends_or_has_no_path_is_refused():
+    with pytest.raises(UserError, match=r"/dev/zero: the YAML has more than 2,000,000 characters"):
+        load_run("/dev/zero")
+    with pytest.raises(UserError, match="cannot read the config: embedded null byte"):
+        load_run("a\0b.yaml")
+
+
+def test_a_key_of_thousands_of_parts_ends_in_one_line(tmp_path):
+    with pytest.raises(UserError) as failure:
+        load(tmp_path, RUN, **{".".join(["mix"] * 50_000): 1})
+    assert failure.value.where == f"--set {'mix.' * 20}…"
 
 
 def test_the_rest_of_the_file_keeps_its_lines_where_an_override_stands(tmp_path):

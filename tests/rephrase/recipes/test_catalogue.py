@@ -8,6 +8,7 @@ import pytest
 from rephrase.errors import UserError
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue, find_recipes, recipes_of
+from rephrase.recipes.naming import fits
 from rephrase.recipes.registry import recipes
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
@@ -160,3 +161,32 @@ def test_a_recipe_in_python_does_not_take_the_name_of_one_in_a_file(monkeypatch)
     monkeypatch.setattr(recipes, "items", lambda: iter([("wrap", recipes.find("wrap")), ("wrap/easy", entry)]))
     with pytest.raises(UserError, match=r"plugins: two packages register the recipe `wrap/easy` .*another name"):
         find_recipes("wrap/*")
+
+
+def test_a_recipe_comes_several_times_in_a_run_under_names_of_its_own():
+    uses = [{"use": "domain_qa/edge_cases", "options": {"questions": n}, "name": name} for n, name in ((3, "few"), (9, "many"))]
+    plain, few, many = recipes_of([RecipeUse.model_validate(use) for use in ("domain_qa/edge_cases", *uses)])
+    assert [plain.name, few.name, many.name] == ["domain_qa/edge_cases", "domain_qa/edge_cases@few", "domain_qa/edge_cases@many"]
+    assert few.family == "domain_qa"
+    assert len({plain.digest, few.digest, many.digest}) == 3
+
+
+def test_rows_of_a_recipe_under_a_name_of_its_own_are_its_own():
+    uses = [{"use": "tinystories/story", "options": {"count": 1}, "name": name} for name in (None, "more")]
+    ids = [next(iter(recipe.rows.documents())).id for use in uses for recipe in recipes_of([RecipeUse.model_validate(use)])]
+    assert len(set(ids)) == 2
+
+
+def test_two_entries_without_names_of_their_own_are_refused_with_the_cure():
+    uses = [RecipeUse.model_validate(use) for use in ("wrap/qa", {"use": "wrap/*", "sampling": {"temperature": 0.5}})]
+    with pytest.raises(UserError, match=r"`wrap/qa` is named twice .*names of their own: {use: …, name: short}"):
+        recipes_of(uses)
+    named = RecipeUse.model_validate({"use": "wrap/*", "name": "cool"})
+    assert [recipe.name for recipe in recipes_of([uses[0], named])][:2] == ["wrap/qa", "wrap/easy@cool"]
+
+
+def test_checks_hold_the_bounds_of_the_recipe_against_each_of_its_names():
+    assert fits("wrap/qa@short", "wrap/qa")
+    assert fits("wrap/qa@short", "wrap/qa@*")
+    assert fits("wrap/qa@short", "wrap/*")
+    assert not fits("wrap/qa", "wrap/qa@short")

@@ -1,0 +1,63 @@
+"""Recipe files of users: what they may leave out, and what is wrong with them in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from rephrase.errors import UserError
+from rephrase.recipes.catalogue import catalogue, recipes_named
+
+MINE = """\
+family: mine
+passage_tokens: 300
+options: {form: a sonnet}
+styles:
+  poem:
+    prompt: "Write {form} on this. {passage}"
+"""
+
+
+def write(folder, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_recipe_file_needs_no_paper(tmp_path):
+    [recipe] = recipes_named(write(tmp_path, MINE))
+    assert (recipe.name, recipe.paper.title) == ("mine/poem", "")
+
+
+def test_every_shipped_recipe_names_its_paper():
+    assert [name for name, recipe in catalogue().items() if not (recipe.paper.title and recipe.paper.url)] == []
+
+
+def test_a_paper_is_no_part_of_a_recipes_digest(tmp_path):
+    [without] = recipes_named(write(tmp_path, MINE))
+    [with_paper] = recipes_named(write(tmp_path, MINE + "paper: {title: A paper, url: https://example.org}\n"))
+    assert without.digest == with_paper.digest
+    assert with_paper.paper.title == "A paper"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("before", "after", "line", "message"),
+    [
+        ("passage_tokens: 300", f"passage_tokens: {'9' * 5000}", 2, "is a number of more than 400 characters"),
+        ("passage_tokens: 300", f"passage_tokens: {'[' * 10_000}", 2, "nested more than 100 levels deep"),
+        ("passage_tokens: 300", "passage_tokens: !!int ''", 2, "not valid YAML: `` is no int"),
+        ("{form: a sonnet}", "{form: a sonnet}\na: &a [*a]", 4, "`a.0` contains itself"),
+        ("{form: a sonnet}", "\n" + "".join(f"  k{n}: 1\n" for n in range(100_000)), 15_000, "more than 30,000 keys and values"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(before, after, line, message, tmp_path):
+    path = write(tmp_path, MINE.replace(before, after))
+    with pytest.raises(UserError, match=message) as failure:
+        recipes_named(path)
+    assert failure.value.where == f"{path}, line {line}"
+
+
+@pytest.mark.parametrize(("name", "message"), [("a\0b.yaml", "embedded null byte"), (f"{'a' * 300}.yaml", "File name too long")])
+def test_a_path_that_cannot_be_is_told_in_one_line(name, message):
+    with pytest.raises(UserError, match=f"cannot read.*{message}"):
+        recipes_named(name)
