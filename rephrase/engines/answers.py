@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,8 +14,9 @@ from rephrase.engines.base import Completion
 from rephrase.engines.connection import CallError
 from rephrase.engines.error_body import ErrorBody, read_error
 from rephrase.engines.finish_reasons import ending_of, settled
+from rephrase.text.foreign import without_surrogates
 
-_REASONING = {"thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_text", "summary_text"}
+_REASONING = re.compile(r"think|reason|thought|analysis|summary", re.IGNORECASE)  # in the type of a part that is no answer
 _LARGEST_COUNT = 2**40  # tokens; a count above it is none
 _NO_STATUS = int(HTTPStatus.BAD_GATEWAY)
 
@@ -86,7 +88,7 @@ def completion_of(choice: Mapping[str, Any], usage: Any, prompt_tokens: int | No
     ids = token_ids_of(choice)
     text = _text_of(choice)
     completion = Completion(
-        text=text.encode("utf-8", "replace").decode() if not text.isascii() else text,  # a lone surrogate is no text
+        text=without_surrogates(text),
         finish_reason=_reason_of(choice),
         prompt_tokens=_count(counts.get("prompt_tokens")) if prompt_tokens is None else prompt_tokens,
         completion_tokens=_count(counts.get("completion_tokens")) if ids is None else len(ids),
@@ -124,19 +126,26 @@ def _joined(content: Any) -> str:
         return ""
     if isinstance(content, str):
         return content
+    if isinstance(content, Mapping) and isinstance(content.get("parts"), list):  # Gemini's own API
+        content = content["parts"]
     parts = content if isinstance(content, list) else [content]
     return "".join(_text_of_part(part) for part in parts)
 
 
 def _text_of_part(part: Any) -> str:
-    if isinstance(part, str):
-        return part
-    if isinstance(part, Mapping) and isinstance(part.get("type", "text"), str):
-        if part.get("type") in _REASONING:
+    if part is None or isinstance(part, str):
+        return part or ""
+    if isinstance(part, Mapping) and isinstance(kind := part.get("type", "text"), str):
+        if _REASONING.search(kind) or part.get("thought") is True:  # Gemini marks them so
             return ""
-        if isinstance(text := part.get("text"), str):
+        if isinstance(refusal := part.get("refusal"), str) and refusal.strip():
+            raise AnswerError(refusal, ErrorBody(refusal, frozenset(["content_filter"])))
+        text = part.get("text", part.get("content"))
+        if isinstance(text, Mapping):  # OpenAI's assistants
+            text = text.get("value")
+        if isinstance(text, str):
             return text
-        if part.get("type", "text") not in ("text", "output_text"):  # a reference, a picture, a tool's call
+        if kind not in ("text", "output_text") or (text is None and "text" in part):  # a reference, a picture, a tool's call
             return ""
     raise AnswerError(f"the answer is not a completion: its content is no text: {read_error(part).message}")
 
@@ -147,4 +156,4 @@ def _count(value: Any, otherwise: int = 0) -> int:
         value = int(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
-    return value if isinstance(value, int) and 0 <= value < _LARGEST_COUNT else otherwise
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT else otherwise

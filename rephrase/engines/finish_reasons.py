@@ -58,8 +58,8 @@ def _word(reason: Any) -> str | None:
 
 
 def _key(word: str) -> str:
-    # Enumerations are sometimes sent with their class: FinishReason.MAX_TOKENS.
-    return _SEPARATORS.sub("", word.rpartition(".")[2]).casefold()
+    # Enumerations are sometimes sent with their class: FinishReason.MAX_TOKENS, FINISH_REASON_MAX_TOKENS.
+    return _SEPARATORS.sub("", word.rpartition(".")[2]).casefold().removeprefix("finishreason")
 
 
 @functools.cache

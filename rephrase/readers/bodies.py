@@ -11,6 +11,7 @@ from rephrase.readers.sniffing import is_text
 
 _CHUNK = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
+_ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _READ = 1 << 18
 _SHORT = 64  # bytes of a compressed body that may be text by chance
 
@@ -21,12 +22,12 @@ def join_chunks(body: bytes) -> tuple[bytes, bool]:
     Where a chunk is damaged, those before it are what can be had.
     """
     parts: list[bytes] = []
-    at = 0
+    at = len(body) - len(body.lstrip(b"\r\n"))
     while chunk := _CHUNK.match(body, at):
         start, size = chunk.end(), int(chunk[1], 16)
         if size == 0:
             return b"".join(parts), False
-        end = _LINE_END.match(body, start + size)
+        end = _LINE_END.match(body, start + size) if start + size <= len(body) else None
         if not end and start + size < len(body):  # its size is wrong, or no size
             break
         parts.append(body[start : start + size])
@@ -41,13 +42,14 @@ def undo(encoding: str, body: bytes, limit: int) -> tuple[bytes, bool]:
 
     One that is not so encoded, or by an encoding that is not known, is left as it is. Raises ValueError for damage.
     """
-    if encoding in ("gzip", "x-gzip"):
+    encoding = encoding.removeprefix("x-")
+    if encoding in ("gzip", "deflate") and Gzip().begins(body):  # servers confuse the two
         return _members(body, limit, Gzip())
-    if encoding == "zstd":
+    if encoding in ("zstd", "zst"):
         return _members(body, limit, Zstd())
-    if encoding == "deflate":
+    if encoding == "deflate" or (encoding == "gzip" and _ZLIB.match(body) and not is_text(body)):
         return _undo_deflate(body, limit)
-    if encoding == "br":
+    if encoding in ("br", "brotli"):
         return _undo_brotli(body, limit), False
     return body, False
 

@@ -9,7 +9,7 @@ from rephrase.readers.bodies import join_chunks, undo
 from rephrase.readers.heads import BLANK_LINE, Head
 
 _MAX_HEAD_BYTES = 1 << 20
-_STATUS_LINE = re.compile(r"(?:HTTP/?[\d.]*|ICY)\s+(\d{3})\b", re.IGNORECASE)
+_STATUS_LINE = re.compile(rb"[ \t]*(?:HTTP/?[\d.]*|ICY)[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
 _FIELD = re.compile(rb":?[!#-'*+.^_`|~\w-]+[ \t]*:")
 _MAX_LAYERS = 4  # encodings, one within the other
 
@@ -33,11 +33,10 @@ def parse_response(content: bytes) -> Response:
 
     Raises ValueError for what begins like none of these.
     """
-    content = content.lstrip(b"\r\n")
+    content = _last_answer(content.lstrip(b"\r\n"))
     blank = BLANK_LINE.search(content, 0, _MAX_HEAD_BYTES)
     end, start = (blank.start(), blank.end()) if blank else (min(len(content), _MAX_HEAD_BYTES), len(content))
-    first_line = content[: content.find(b"\n", 0, end) if b"\n" in content[:end] else end].decode("latin-1").strip()
-    if status := _STATUS_LINE.match(first_line):
+    if status := _STATUS_LINE.match(content):
         return Response(int(status[1]), Head(content[:end]), content[start:])
     if content.lstrip()[:1] == b"<":
         return Response(0, Head(b""), content)
@@ -45,7 +44,18 @@ def parse_response(content: bytes) -> Response:
         head = Head(content[:end], has_first_line=False)
         stated = head.get(":status")  # HTTP/2 has it as a field
         return Response(int(stated) if stated.isdecimal() else 0, head, content[start:])
+    first_line = content[:end].partition(b"\n")[0].decode("latin-1").strip()
     raise ValueError(f"no head of an HTTP response: `{first_line[:40]}`")
+
+
+def _last_answer(content: bytes) -> bytes:
+    """The content without heads that only announce another one, such as `100 Continue` and a proxy's `200 Connection established`."""
+    at = 0
+    while _STATUS_LINE.match(content, at) and (blank := BLANK_LINE.search(content, at, at + _MAX_HEAD_BYTES)):
+        if not _STATUS_LINE.match(content, blank.end()) or Head(content[at : blank.start()]).get("content-type"):
+            break
+        at = blank.end()
+    return content[at:]
 
 
 def decode_body(response: Response, limit: int) -> tuple[bytes, bool]:

@@ -36,6 +36,12 @@ _ENCODINGS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+_WIDE = {  # of what JSON begins with, without a byte order mark
+    "utf-32-le": re.compile(rb"[{\[\s\x1e]\0\0\0"),
+    "utf-32-be": re.compile(rb"\0\0\0[{\[\s\x1e]"),
+    "utf-16-le": re.compile(rb"[{\[\s\x1e]\0"),
+    "utf-16-be": re.compile(rb"\0[{\[\s\x1e]"),
+}
 
 
 @readers.register("jsonl")
@@ -165,8 +171,7 @@ def _encoding_of(head: bytes) -> tuple[bytes, str]:
     mark = next((mark for mark in _ENCODINGS if head.startswith(mark)), b"")
     if mark:
         return mark, _ENCODINGS[mark]
-    wide = {b"{\0": "utf-16-le", b"\0{": "utf-16-be", b"[\0": "utf-16-le", b"\0[": "utf-16-be"}
-    return b"", wide.get(head[:2], "utf-8")
+    return b"", next((encoding for encoding, pattern in _WIDE.items() if pattern.match(head)), "utf-8")
 
 
 def _cut(pieces: Iterator[bytes | ReadError]) -> Iterator[bytes | Dropped | ReadError]:

@@ -32,6 +32,7 @@ _HTML_START = re.compile(  # section 7.1, after what XHTML begins with
     rb"<(?:!--|(?:!doctype\s+html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>])",
     re.IGNORECASE,
 )
+_WIDE_HTML_START = re.compile(rb"[\s\0]{0,512}(?:<\0[!?a-zA-Z]\0|\0<\0[!?a-zA-Z])")  # of UTF-16 without a byte order mark
 _HTML_TAG = re.compile(rb"<(?:html|head|body|meta|div|p|br|h[1-6]|table|span|center|ul|ol|a\s+href)[\s/>]", re.IGNORECASE)
 _DATA_START = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,512}(?:[\[{<])")
 _XML_START = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,512}(?:[\[{]|<\?xml|<rss|<feed|<svg)", re.IGNORECASE)
@@ -79,11 +80,12 @@ def page_type(body: bytes, stated: str, identified: str) -> str | None:
         kind = PLAIN
     else:
         kind = None
-    return None if kind == PLAIN and is_binary(body) else kind
+    return None if is_binary(body) and (kind == PLAIN or not (_has_html(body) or _WIDE_HTML_START.match(body))) else kind
 
 
 def is_media(body: bytes) -> bool:
     """Whether it begins like an image, audio, video, a font, an archive, a program, or a document that is no web page."""
+    body = body.removeprefix(_BYTE_ORDER_MARKS[0])
     if body.startswith(_MAGIC) or _MAGIC_FURTHER_ON.match(body):
         return True
     return body.startswith(_MAGIC_OF_BINARY) and is_binary(body)

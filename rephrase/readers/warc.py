@@ -58,8 +58,11 @@ def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
                 held = None
             content.forget(record.position)
             item = _read(record, config)
+            place = content.stored_offset(record.position)
             if isinstance(item, str):
-                item = ReadError(file, content.stored_offset(record.position), "byte", item)
+                item = ReadError(file, place, "byte", item)
+            elif isinstance(item, RawDocument):
+                item.offset, item.unit = place, "byte"
             # The last one before damage is not to be trusted: what follows it, and its member's checksum, are not known.
             if content.damage and record.end > content.whole:
                 held = item

@@ -19,7 +19,7 @@ from pathlib import Path
 from rephrase.errors import UserError
 
 _CHILD = Path(__file__).with_name("algebra_child.py")
-_SECONDS = 5.0  # for a pair; most take milliseconds
+_SECONDS = 2.0  # for a pair; most take milliseconds
 _START_SECONDS = 120.0  # to import sympy on a busy machine
 
 _idle: list[_Child] = []

@@ -51,6 +51,10 @@ def body(data: bytes | str, content_type: str = "application/json", status: int 
         ([{"type": "redacted_thinking", "data": "…"}, WORDS], WORDS),
         ([{"type": "text", "text": WORDS}, {"type": "reference", "reference_ids": [1]}], WORDS),
         ([{"text": WORDS}], WORDS),
+        ([{"text": "hm", "thought": True}, {"text": WORDS}], WORDS),
+        ([{"type": "reasoning.text", "text": "hm"}, {"type": "think", "content": "hm"}, {"type": "text", "content": WORDS}], WORDS),
+        ([None, {"type": "text", "text": None}, {"type": "text", "text": {"value": WORDS, "annotations": []}}], WORDS),
+        ({"role": "model", "parts": [{"text": WORDS}]}, WORDS),
         ({"type": "text", "text": WORDS}, WORDS),
         ([], ""),
         (None, ""),
@@ -76,11 +80,23 @@ def test_reasoning_in_a_field_of_its_own_is_left_out(field):
     assert one(answer).text == WORDS
 
 
-FINISHED = ["stop", "STOP", "eos_token", "stop_sequence", "end_turn", "COMPLETE", "eos", "eosFound", "FinishReason.STOP", {"type": "stop"}]
+FINISHED = [
+    "stop",
+    "STOP",
+    "eos_token",
+    "stop_sequence",
+    "end_turn",
+    "COMPLETE",
+    "eos",
+    "eosFound",
+    "FinishReason.STOP",
+    "FINISH_REASON_STOP",
+]
+FINISHED += [{"type": "stop"}]
 CUT = [
     *("length", "max_tokens", "MAX_TOKENS", "maxTokens", "max-tokens", "model_length", "model_context_window_exceeded", "ERROR_LIMIT"),
     *("tool_calls", "function_call", "tool_use", "pause_turn", "time_limit", "repetition", "max_output_tokens", "contextLengthReached"),
-    *("not_finished", {"type": "length", "length": 8}, None, "", [], {}),
+    *("not_finished", "FINISH_REASON_MAX_TOKENS", {"type": "length", "length": 8}, None, "", [], {}),
 ]
 FILTERED = ["content_filter", "content-filter", "sensitive", "SAFETY", "RECITATION", "PROHIBITED_CONTENT", "refusal", "ERROR_TOXIC"]
 FAILED = ["insufficient_system_resource", "network_error", "timeout", "cancelled", "abort", "aborted", "error", "ERROR", "OTHER"]
@@ -260,7 +276,7 @@ def test_letters_in_the_charset_that_the_server_names_are_read():
 
 def test_half_a_character_is_replaced():
     data = '{"choices": [{"message": {"content": "A wave \\ud83c"}, "finish_reason": "stop"}]}'
-    assert one(body(data)).text == "A wave ?"
+    assert one(body(data)).text == "A wave �"
 
 
 @pytest.mark.parametrize(
@@ -276,10 +292,13 @@ def test_no_content_is_an_empty_one(answer):
     assert one(answer) == Completion("", "stop")
 
 
-def test_a_models_refusal_is_its_filters():
-    answer = chat(None)
-    answer["choices"][0]["message"]["refusal"] = "I cannot help with that."
-    assert one(answer).error == "engine:content_filter: I cannot help with that."
+@pytest.mark.parametrize("part", [False, True])
+def test_a_models_refusal_is_its_filters(part):
+    refusal = "I cannot help with that."
+    answer = chat([{"type": "refusal", "refusal": refusal}] if part else None)
+    if not part:
+        answer["choices"][0]["message"]["refusal"] = refusal
+    assert one(answer).error == f"engine:content_filter: {refusal}"
 
 
 @pytest.mark.parametrize(
@@ -289,6 +308,7 @@ def test_a_models_refusal_is_its_filters():
         ({"prompt_tokens": "9", "completion_tokens": 4.0}, (9, 4)),
         ({"prompt_tokens": -9, "completion_tokens": 4.5}, (0, 0)),
         ({"prompt_tokens": 2**64, "completion_tokens": 1e300}, (0, 0)),
+        ({"prompt_tokens": True, "completion_tokens": False}, (0, 0)),
         ({"prompt_tokens": None, "completion_tokens": "many"}, (0, 0)),
         ({"prompt_tokens": [9], "completion_tokens": {"total": 4}}, (0, 0)),
         *((usage, (0, 0)) for usage in ([], [1, 2], "9", 9, None, {})),

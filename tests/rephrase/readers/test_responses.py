@@ -45,6 +45,11 @@ def outcome(content: bytes, identified: str = "") -> str:
     [
         *(b"HTTP/1.1 200 OK\nContent-Type: text/html\n\n", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\n\r\n"),
         *(b"http/1.1 200 ok\r\ncontent-type: text/html\r\n\r\n", b"HTTP/2 200\r\ncontent-type: text/html\r\n\r\n"),
+        *(
+            b"HTTP/1.1 200OK\r\nContent-Type: text/html\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\nContent-Type: text/html\r\n\r\n",
+        ),
+        b"HTTP/1.0 200 Connection established\r\nVia: proxy\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
         *(b"HTTP/2.0 200 \r\nContent-Type: text/html\r\n\r\n", b"HTTP/3 200\r\nContent-Type: text/html\r\n\r\n"),
         *(b"HTTP 200 OK\r\nContent-Type: text/html\r\n\r\n", b"ICY 200 OK\r\nContent-Type: text/html\r\n\r\n"),
         *(b":status: 200\r\ncontent-type: text/html\r\n\r\n", b"Content-Type: text/html\r\nServer: x\r\n\r\n"),
@@ -125,6 +130,8 @@ NOISE = random.Random(4).randbytes(1500)
 MEDIA = {
     "pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + TEXT,
     "pdf without binary": b"%PDF-1.4\n1 0 obj\n(" + TEXT + b")",
+    "pdf after a byte order mark": b"\xef\xbb\xbf%PDF-1.4\n" + TEXT,
+    "nothing that is known": NOISE,
     "pdf after a line": b"\r\n%PDF-1.4\n" + TEXT,
     "postscript": b"%!PS-Adobe-3.0\n" + TEXT,
     "png": b"\x89PNG\r\n\x1a\n" + NOISE,
@@ -158,6 +165,12 @@ MEDIA = {
 def test_what_is_served_as_html_and_is_no_text_is_dropped(name: str, identified: str) -> None:
     for stated in ("text/html; charset=utf-8", "text/plain", "application/xhtml+xml"):
         assert outcome(f"HTTP/1.1 200 OK\r\nContent-Type: {stated}\r\n\r\n".encode() + MEDIA[name], identified) == "type"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_html_in_wide_characters_without_a_byte_order_mark_is_no_binary(encoding: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset={encoding}\r\n\r\n"
+    assert outcome(head.encode() + html(7).encode(encoding)) == "text/html"
 
 
 @pytest.mark.parametrize(
@@ -201,6 +214,13 @@ def encoded(encoding: str, body: bytes, further: str = "") -> bytes:
         *(("gzip", gzip.compress(b"") + gzip.compress(PAGE)), ("gzip, gzip", gzip.compress(gzip.compress(PAGE)))),
         *(("gzip, gzip", gzip.compress(PAGE)), ("gzip", gzip.compress(gzip.compress(PAGE)))),
         *(("deflate", zlib.compress(PAGE)), ("deflate", raw_deflate(PAGE)), ("deflate, gzip", gzip.compress(raw_deflate(PAGE)))),
+        *(
+            ("deflate", gzip.compress(PAGE)),
+            ("gzip", zlib.compress(PAGE)),
+            ("x-deflate", zlib.compress(PAGE)),
+            ("deflate", in_members(PAGE)),
+        ),
+        *(("zst", zstandard.compress(PAGE)), ("x-zstd", zstandard.compress(PAGE))),
         *(("zstd", zstandard.compress(PAGE)), ("zstd", zstandard.compress(PAGE[:500]) + zstandard.compress(PAGE[500:]))),
         ("zstd", (0x184D2A50).to_bytes(4, "little") + b"\2\0\0\0ab" + zstandard.compress(PAGE)),
         *(("gzip, zstd", zstandard.compress(gzip.compress(PAGE))), ("utf-8, gzip", gzip.compress(PAGE))),
@@ -262,8 +282,10 @@ def chunks(body: bytes, line_end: bytes = b"\r\n", extension: bytes = b"") -> by
         (chunks(PAGE, extension=b";name=value"), ()),
         (chunks(PAGE, extension=b"   "), ()),
         (chunks(PAGE).replace(b"\r\n0\r\n", b"\r\n000\r\nTrailer: x\r\n"), ()),
+        (b"\r\n" + chunks(PAGE), ()),
         (PAGE, ()),
         (b"ab\r\n" + PAGE, ()),
+        (b"ffffffffffffffff\r\n" + PAGE, ("cut",)),
         (chunks(PAGE)[: -len(b"0\r\n\r\n")], ("cut",)),
         (chunks(PAGE + b" " * 300)[:-400], ("cut",)),
         (chunks(PAGE).replace(b"\r\n0\r\n\r\n", b"\r\n-5\r\nrest"), ("cut",)),

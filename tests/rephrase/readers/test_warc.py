@@ -56,6 +56,15 @@ def test_compression_is_told_by_content(tmp_path: Path, name: str) -> None:
     assert titles(read(tmp_path / name, data)) == ["Page 0", "Page 1", "Page 2"]
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pages_know_their_places(tmp_path: Path, zipped: bool) -> None:
+    members, starts = compressed(pages(3))
+    data = members if zipped else b"".join(pages(3))
+    starts = starts if zipped else [data.index(content) for content in pages(3)]
+    documents = [item for item in read(tmp_path / "a.warc.gz", data) if isinstance(item, RawDocument)]
+    assert [(document.offset, document.unit) for document in documents] == [(start, "byte") for start in starts[1::2]]
+
+
 def test_the_whole_page_is_taken_when_asked(tmp_path: Path) -> None:
     (item,) = read(tmp_path / "a.warc", pages(1)[1], main_content=False)
     assert isinstance(item, RawDocument)
