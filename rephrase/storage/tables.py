@@ -119,6 +119,18 @@ def footers(paths: Iterable[str], kind: type[SomeNote]) -> Iterator[Footer[SomeN
     return _side_by_side(lambda path: footer(path, kind), paths)
 
 
+def footers_there(paths: Iterable[str], kind: type[SomeNote]) -> Iterator[Footer[SomeNote]]:
+    """As `footers`, without those of objects that have gone since they were listed: another driver may remove what lies between passes."""
+
+    def read_one(path: str) -> Footer[SomeNote] | None:
+        try:
+            return footer(path, kind)
+        except FileNotFoundError:
+            return None
+
+    return (there for there in _side_by_side(read_one, paths) if there is not None)
+
+
 def row_groups(path: str) -> tuple[int, ...]:
     """Rows of each row group of a Parquet file of anyone."""
     with opened(path) as file:
@@ -183,7 +195,7 @@ def opened(path: str, cure: str = "remove the file or restore it", columns: Sequ
             with storage.open_random(path) as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
                 storage.read_ahead(stream, _ranges(file.metadata, columns or []))
                 yield file
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):  # the file system's, or the network's
             raise
         raise UserError(f"not a readable Parquet file: {error}", where=path, cure=cure) from error

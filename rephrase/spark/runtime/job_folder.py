@@ -41,7 +41,7 @@ class JobFolder:
     def remove_left_over(stage: str) -> None:
         """Remove from a stage's folder those of drivers that ran on this machine and are dead. Nobody here can tell of other machines'.
 
-        One that no driver has signed is a task's report after its job's end.
+        One that no driver has signed, or not readably, is a task's report after its job's end.
         """
         here = _process_table()
         start = len(stage.rstrip("/")) + 1
@@ -49,10 +49,11 @@ class JobFolder:
         for folder in (storage.join(stage, name) for name in sorted(names) if name.startswith(_PREFIX)):
             try:
                 driver = orjson.loads(storage.read(storage.join(folder, _DRIVER)))
-            except FileNotFoundError:
+                table, process = driver["table"], Process(driver["pid"], driver["start"])
+            except (FileNotFoundError, ValueError, TypeError, KeyError):
                 storage.remove_folder(folder)
                 continue
-            if here is not None and driver["table"] == here and not Process(driver["pid"], driver["start"]).alive:
+            if here is not None and table == here and not process.alive:
                 storage.remove_folder(folder)
 
     @property

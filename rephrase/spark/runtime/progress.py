@@ -126,7 +126,7 @@ class StageProgress:
             for path in new:
                 self._add(path)
         else:
-            for footer in tables.footers(new, self._account.kind):
+            for footer in tables.footers_there(new, self._account.kind):
                 if footer.note != self._replaced.get(footer.path):
                     self._add(footer.path)
                     self._account.add(footer.note)

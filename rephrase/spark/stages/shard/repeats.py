@@ -6,6 +6,7 @@ never shuffled.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.notes import DocumentsNote
 from rephrase.readers import RawDocument
@@ -125,8 +127,9 @@ def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> 
                 for index in range(task, count, tasks):
                     place = place_of.get(index, -1)
                     path = plan.final(index) if place < 0 else plan.between(index)
-                    for rows in _keys(path, min_characters):
-                        yield rows.append_column("file", _same(index, rows)).append_column("place", _same(place, rows))
+                    with _unless_made(plan, index):
+                        for rows in _keys(path, min_characters):
+                            yield rows.append_column("file", _same(index, rows)).append_column("place", _same(place, rows))
 
     numbers = job.spark.range(0, tasks, 1, tasks)
     frame = numbers.mapInArrow(job.reporting(keys), "key binary, row long, line int, file int, place int")
@@ -167,8 +170,24 @@ def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, to
     """Write one file's final object from what was extracted, without the repeats.
 
     A document that lost paragraphs is measured anew and has a new id; the former one stays in its metadata as `whole_id`. It goes
-    if no paragraph is left that could have been a repeat, because short lines alone may say the same as those of another page.
+    if no paragraph is left that could have been a repeat, because short lines alone may say the same as those of another page. Nothing is
+    done where another driver has made the object meanwhile, and removed what was extracted.
     """
+    with _unless_made(plan, index):
+        _finish_file(plan, index, repeats, config, tokenizer)
+
+
+@contextlib.contextmanager
+def _unless_made(plan: ShardPlan, index: int) -> Iterator[None]:
+    """Let what was extracted of a file be missing, if its final object is there: another driver was at work too, and has done it all."""
+    try:
+        yield
+    except FileNotFoundError:
+        if not storage.exists(plan.final(index)):
+            raise
+
+
+def _finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, tokenizer: str) -> None:
     extracted = plan.between(index)
     note = tables.footer(extracted, DocumentsNote).note
     groups = RowGroups(config.tokens_per_unit)

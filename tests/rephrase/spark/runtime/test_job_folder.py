@@ -36,6 +36,7 @@ def test_a_job_takes_away_what_dead_drivers_left_and_nothing_of_a_living_one(tmp
     started = orjson.loads(storage.read(storage.join(dead, "started-by.json")))
     storage.create(storage.join(elsewhere, "started-by.json"), orjson.dumps({**started, "table": "of another machine"}))
     storage.create(storage.join(stage, "_run-ended", "reports", "fatal"), b"")  # said by a task after its job had gone
+    storage.create(storage.join(stage, "_run-damaged", "started-by.json"), b"[]")
     mine = JobFolder.create(stage, list(range(600)))
     assert sorted(os.listdir(stage)) == sorted(storage.name_of(path) for path in (living, elsewhere, mine.path))
     assert [mine.item(number) for number in (0, 255, 256, 599)] == [0, 255, 256, 599]

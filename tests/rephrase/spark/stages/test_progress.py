@@ -99,3 +99,11 @@ def test_what_is_said_of_a_stage_comes_from_the_sum_of_its_notes(tmp_path, capsy
             verdicts = {"keep": 2, f"check {number}": 1}
             tables.commit(str(tmp_path / f"{number}.parquet"), pa.table({"id": ["x"]}), JudgedNote(judged=3, verdicts=verdicts))
     assert "6 judged: {'keep': 4, 'check 0': 1, 'check 1': 1}" in capsys.readouterr().err
+
+
+def test_an_object_that_another_driver_has_removed_meanwhile_is_passed_over(tmp_path, monkeypatch):
+    there = commit(tmp_path, 0, note(0.0, 10.0))
+    gone = storage.FileInfo(str(tmp_path / "part-1.parquet"), 7)
+    with StageProgress("shard", str(tmp_path / "not yet"), 2, 0, Pace()) as progress:
+        monkeypatch.setattr(storage, "list_files", lambda _folder: iter([storage.FileInfo(there, 7), gone]))
+    assert progress.done == 1

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from rephrase.spark.stages.declarations.notes import sum_of_notes
 
 from rephrase import storage
 from rephrase.config.run import Run
@@ -35,6 +34,7 @@ from rephrase.spark.stages.shard.plan import ShardPlan, input_files
 from rephrase.spark.stages.shard.repeats import WHOLE, Repeats, finish_file
 from rephrase.spark.stages.shard.row_groups import RowGroups
 from rephrase.spark.stages.shard.stage import shard
+from rephrase.spark.stages.unit_notes import sum_of_notes
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 from tests.places import ROOT
@@ -310,6 +310,11 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     assert tables.row_groups(plan.final(0)) == (47,)
     kept = tables.read(plan.final(0)).column("text").to_pylist()
     assert kept == [body_text(n) for n in range(50) if n not in (0, 17, 49)]
+    os.remove(plan.between(0))
+    finish_file(plan, 0, Repeats.of([rows]), run.input, tokenizer)  # of another driver, which has found all done
+    assert tables.row_groups(plan.final(0)) == (47,)
+    with pytest.raises(FileNotFoundError):
+        finish_file(plan, 1, Repeats.of([rows]), run.input, tokenizer)
 
 
 def test_a_document_that_cannot_become_a_row_is_an_error_with_its_place(
