@@ -19,6 +19,7 @@ TOO_LONG = {
     "OpenAI, configured": "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 330000 tokens.",
     "OpenAI, string": "Invalid 'messages[0].content': string too long. Expected a string with maximum length 1048576, but got 2000000.",
     "vLLM": "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input tokens.",
+    "vLLM, newer": "You passed 5001 input tokens and requested 8 output tokens. However, the model's context length is only 4096 tokens",
     "vLLM, decoder": "The decoder prompt (length 5000) is longer than the maximum model length of 4096. Make sure that",
     "vLLM, input": "Input length (5000) exceeds model's maximum context length (4096).",
     "vLLM, output": (
@@ -39,6 +40,7 @@ TOO_LONG = {
     "Gemini": "The input token count (1200293) exceeds the maximum number of tokens allowed (1048576).",
     "Vertex": "Unable to submit request because the input token count is 1200293 but model only supports up to 1048576.",
     "Bedrock": "An error occurred (ValidationException): Input is too long for requested model.",
+    "Bedrock, tokens": "Input Tokens Exceeded: Number of input tokens exceeds maximum length. Please update the input to try again.",
     "Bedrock, characters": "Malformed input request: expected maxLength: 42000, actual: 46735, please reformat your input and try again.",
     "DashScope": "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",
     "Anthropic": "prompt is too long: 213462 tokens > 200000 maximum",
