@@ -48,7 +48,7 @@ def _patterns() -> _Patterns:
             rf"{announced}[^\n]{{0,200}}?{_COLON}|{announced}[^\n:：]{{0,80}}?{work}(?:{end}|{thing}[^\n:：.]{{0,80}}?{end})", re.IGNORECASE
         ),
         inline=re.compile(rf"{announced}[^\n.:：]{{0,120}}?{work}[^\n.:：]{{0,80}}?{_COLON}", re.IGNORECASE),
-        label=re.compile(rf"{named}{_COLON}", re.IGNORECASE),
+        label=re.compile(rf"{named}(?:(?<!ing){_COLON}|{_COLON}$)", re.IGNORECASE),
         heading=re.compile(rf"[ \t]*(?:#{{1,6}}[ \t]|\*\*|__){named}[ \t*_]{{0,4}}", re.IGNORECASE),
         epilogue=re.compile(rf"{_DRESS}({any_of('epilogues')})", re.IGNORECASE),
     )

@@ -20,6 +20,7 @@ _IN_A_FORMULA = re.compile(r"[{^_\\]\s?-?$")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _DENIED = re.compile(r"\b(?:wrong|incorrect|not|never|neither|if|cannot)\b|n['’]t\b", re.IGNORECASE)
 _SENTENCE = 200
+_LETTER_OF_ANSWER = re.compile(r"[*_]{0,3}A[*_]{0,3}[:：][*_ ]{0,4}")
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}")
 
 
@@ -44,7 +45,7 @@ def _right_side(formula: str) -> str:
 
 
 def _mentioned(text: str) -> str | None:
-    whole = text.strip()
+    whole = _LETTER_OF_ANSWER.sub("", text.strip())
     if len(whole) <= _LONGEST_ALONE and not _PROSE.search(whole) and "=" not in whole and "\n" not in whole:
         return whole if re.search(r"\w", whole) else None
     if (alone := in_mathematics(whole)) and not alone[1].strip(" ."):
@@ -56,6 +57,8 @@ def _mentioned(text: str) -> str | None:
         if content.startswith("\\text") or not (_PROSE.search(content) or content.endswith(("+", "-", "*", "="))):
             return _right_side(content)
     if number is None or _IN_A_FORMULA.search(text[max(0, number.start() - 3) : number.start()]):
+        return None
+    if re.match(r"[^\n.!?]{0,60}\?", text[number.end() :]):  # asked, not answered
         return None
     if _DENIED.search(re.split(r"[.!?]\s|[\n\d]", text[max(0, number.start() - _SENTENCE) : number.start()])[-1]):
         return None
