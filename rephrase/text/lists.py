@@ -10,7 +10,8 @@ from rephrase.text.loose_json import read_json
 _NUMBER = r"(?:[(（\[]?\d{1,3}(?:[)）\]]|\\?[.．:](?!\d)|、|[ \t][-–—](?=[ \t])))|[①-⑳]|\d️?⃣"
 _PICTURES = "\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff"  # arrows, boxes, stars, check marks, emoji
 BULLET = re.compile(
-    rf"[ \t　]*+(?:>[ \t]?)?+(?:(?:[-*–—+][ \t]++|[•◦‣·・･{_PICTURES}]\uFE0F?+[ \t　]*+)(?:\[[ xX]\][ \t]++)?|(?:{_NUMBER})(?:[ \t　]++|(?=[^\W\d_]))"
+    rf"[ \t　]*+(?:>[ \t]?)?+(?:(?:[-*–—+][ \t]++|[•◦‣·・･{_PICTURES}]\uFE0F?+[ \t　]*+)(?:\[[ xX]\][ \t]++)?"
+    rf"|(?:{_NUMBER})(?:[ \t　]++|(?=[^\W\d_]))"
     rf"|(?P<bold>\*\*|__)(?:{_NUMBER})(?:(?P=bold)[ \t]*+|[ \t]++))(?=\S)"
 )
 _NUMBERED = re.compile(rf"[ \t　]*+(?:\*\*|__)?(?:{_NUMBER})")

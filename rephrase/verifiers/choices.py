@@ -71,12 +71,9 @@ def choice(text: str) -> str | None:
     for line in reversed(_MARKED.findall(text)):
         if len(line) <= _LONGEST_ALONE and (letters := _letters(line)):
             return letters
-    if right := _last(_CALLED_RIGHT, text):
-        return right
-    if several := _last(_SEVERAL_RIGHT, text):
-        return "".join(sorted(set(re.findall("[A-J]", several))))
-    if chinese := _last(_CHINESE_RIGHT, text):
-        return chinese
+    for pattern in (_CALLED_RIGHT, _SEVERAL_RIGHT, _CHINESE_RIGHT):
+        if right := _last(pattern, text):
+            return "".join(sorted(set(re.findall("[A-J]", right))))
     for stretch in statements(text, _CHOSEN):
         if (letters := _letters(stretch)) is not None:
             return letters or None

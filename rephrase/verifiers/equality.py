@@ -60,7 +60,7 @@ def _same(first: str, second: str, depth: int) -> bool:  # noqa: PLR0911  # a ca
     parts, others = (None if _MATRIX.search(text) else read_structure(text) for text in (first, second))
     if parts and others:
         return _same_structure(parts, others, depth)
-    names = (assigned(first), assigned(second))
+    names = (None if parts else assigned(first), None if others else assigned(second))  # several values are no one's
     if any(names):
         return _same_assigned(first, second, names, depth)
     if parts or others:
@@ -95,7 +95,7 @@ def _same_with_units(
         one[0] if one else str(number.value) if number else text
         for one, number, text in zip(expressions, numbers, (first, second), strict=True)
     ]
-    return units_go_together(*units) and _same(*bare, depth + 1)
+    return units_go_together(*units) and _same(bare[0], bare[1], depth + 1)
 
 
 def _same_as_whole(first: str, second: str, parts: Structure | None, others: Structure | None, depth: int) -> bool:
@@ -141,7 +141,12 @@ def _same_formula(first: str, second: str) -> bool:
     if not any(chains):
         return same_expression(first, second)
     # "3 + 4 = 7" says 7, but "2x = 6" is not 6.
-    solved = [chain[-1] if chain and not re.search(r"[A-Za-z]", _COMMANDS.sub("", "".join(chain))) else "" for chain in chains]
+    solved = [
+        chain[-1]
+        if chain and not _RELATION.search("".join(chain)) and not re.search(r"[A-Za-z]", _COMMANDS.sub("", "".join(chain)))
+        else ""
+        for chain in chains
+    ]
     if any(solved):
         return _same(solved[0] or first, solved[1] or second, _DEEPEST)
     return all(chains) and same_expression(first, second)

@@ -48,7 +48,10 @@ _FILLERS = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"\n|[.!?](?=[\s\"')\]*]|$)|[。！；;]|</|\s[-–—]\s(?=[A-Za-z]{2})")
-_REASON = re.compile(r"(?:,\s?|\s)(?:because|since|so|which|where|as|hence|thus|therefore|but|rather than|instead of|and not)\b|,\s?not\b|です|でした|입니다|이다|이며|。")
+_REASON = re.compile(
+    r"(?:,\s?|\s)(?:because|since|so|which|where|as|hence|thus|therefore|but|rather than|instead of|and not)\b|,\s?not\b"
+    r"|です|でした|입니다|이다|이며|。"
+)
 _NO_ANSWER = re.compile(
     r"(?:what|that|this|these|it|not|because|obtained|found|computed|calculated|correct|incorrect|wrong|right|based|below|above|shown|clear|"
     r"unknown|unclear|in the|as|to|whatever|how|why|when|where|if|a matter)\b",

@@ -64,6 +64,7 @@ def simplify(answer: str) -> str:
     r"""An answer in the one way of writing: `$\tfrac12\,$` and `½` become `\frac{1}{2}`."""
     text = _REALS.sub(r"(-\\infty,\\infty)", _undelimited(answer.strip().strip("*`").strip()))
     if not text.isascii():
+        text = re.sub(r"(?<=\d)–(?=\d)", " to ", text)
         text = _ROOT.sub(lambda root: rf"\sqrt{{{root[1]}}}" if root[1] else r"\sqrt", text.translate(_SIGNS))
         text = _RAISED.sub(lambda run: f"^{{{run[0].translate(_TO_LINE)}}}", text)
         text = _LOWERED.sub(lambda run: f"_{{{run[0].translate(_TO_LINE)}}}", text)
