@@ -82,8 +82,6 @@ def test_a_lead_in_may_stand_on_the_line_of_the_text(lead_in, tokenizer):
         "希望这对你有帮助！",
         "Note: I kept the facts of the original passage.",
         "(Note: This paraphrase keeps the meaning of the original.)",
-        "This paraphrase maintains the original meaning in simpler words.",
-        "In this rewrite, I have kept the facts.",
         "If you need anything else, just ask!",
         "Would you like another version?",
     ],
