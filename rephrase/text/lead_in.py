@@ -12,6 +12,7 @@ from rephrase.settings.yaml_text import parse_yaml
 
 _LONGEST_LINE = 400  # characters of a lead-in, or of an epilogue
 _MOST_LINES = 5  # that are lead-ins one after the other: "Sure!", "Here is …:", "**Paraphrase:**"
+_LEAST_OF_SOURCE = 20  # characters of a line that is no lead-in where the source has it: shorter ones are there by chance
 _DRESS = r"[\s*_#>`~\"'“”‘’(\[¡!-]{0,12}+"
 _COLON = r"[ \t*_]{0,5}[:：][ \t*_~`]{0,8}+"
 _CJK = "\u2e80"  # from here on characters of scripts without spaces
@@ -48,7 +49,7 @@ def _patterns() -> _Patterns:
             rf"{announced}[^\n]{{0,200}}?{_COLON}|{announced}[^\n:：]{{0,80}}?{work}(?:{end}|{thing}[^\n:：.]{{0,80}}?{end})", re.IGNORECASE
         ),
         inline=re.compile(rf"{announced}[^\n.:：]{{0,120}}?{work}[^\n.:：]{{0,80}}?{_COLON}", re.IGNORECASE),
-        label=re.compile(rf"{named}{_COLON}", re.IGNORECASE),
+        label=re.compile(rf"{named}(?:(?<!ing){_COLON}|{_COLON}$)", re.IGNORECASE),
         heading=re.compile(rf"[ \t]*(?:#{{1,6}}[ \t]|\*\*|__){named}[ \t*_]{{0,4}}", re.IGNORECASE),
         epilogue=re.compile(rf"{_DRESS}({any_of('epilogues')})", re.IGNORECASE),
     )
@@ -60,8 +61,8 @@ def _whole_word(word: str) -> str:
     return f"{first}{re.escape(word)}{last}"
 
 
-def without_lead_in(text: str) -> str:
-    r"""The text without lead-ins before it, and without white space at its ends.
+def without_lead_in(text: str, source: str = "") -> str:
+    r"""The text without lead-ins before it, and without white space at its ends. Lines that the source has stay.
 
     >>> without_lead_in("Sure, here's a paraphrase:\n\nThe tide rises.")
     'The tide rises.'
@@ -69,6 +70,7 @@ def without_lead_in(text: str) -> str:
     'Here is where the river begins: a spring.'
     """
     rest = text.strip()
+    source = _straight(source).casefold()
     patterns = _patterns()
     for number in range(_MOST_LINES):
         line, _, after = rest.partition("\n")
@@ -76,13 +78,15 @@ def without_lead_in(text: str) -> str:
             line = line[:_LONGEST_LINE]  # only what follows on the line may be cut off
             whole = None
         else:
-            plain = line.replace("’", "'").rstrip()
+            plain = _straight(line).rstrip()
+            if len(plain) >= _LEAST_OF_SOURCE and plain.casefold() in source:
+                break
             whole = patterns.announcement.fullmatch(plain) or patterns.heading.fullmatch(plain)
             whole = whole or (patterns.agreement.fullmatch(plain) if after else None) or (_RULE.fullmatch(plain) if number else None)
         if whole:
             rest = after.strip()
             continue
-        begins = patterns.inline.match(line.replace("’", "'")) or patterns.label.match(line.replace("’", "'"))
+        begins = patterns.inline.match(_straight(line)) or patterns.label.match(_straight(line))
         if not begins:
             break
         rest = rest[begins.end() :].strip()

@@ -7,15 +7,21 @@ import re
 from rephrase.text.loose_json import read_json
 
 # A space follows the sign, but after a number a letter may follow at once: "1.Ships", "2、船".
-_NUMBER = r"(?:[(（\[]?\d{1,3}(?:[)）\]]|[.．:](?!\d)|、|[ \t][-–—](?=[ \t])))|[①-⑳]|\d️?⃣"
+_NUMBER = r"(?:[(（\[]?\d{1,3}(?:[)）\]]|\\?[.．:](?!\d)|、|[ \t][-–—](?=[ \t])))|[①-⑳]|\d️?⃣"
+_PICTURES = "\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff"  # arrows, boxes, stars, check marks, emoji
 BULLET = re.compile(
-    rf"[ \t　]*+(?:[-*•–—+◦‣▪▫■□●○◆▶►➢➤→✓✔✅·・][ \t]++(?:\[[ xX]\][ \t]++)?|(?:{_NUMBER})(?:[ \t　]++|(?=[^\W\d_]))"
+    rf"[ \t　]*+(?:>[ \t]?)?+(?:(?:[-*–—+][ \t]++|[•◦‣·・･{_PICTURES}]\uFE0F?+[ \t　]*+)(?:\[[ xX]\][ \t]++)?"
+    rf"|(?:{_NUMBER})(?:[ \t　]++|(?=[^\W\d_]))"
     rf"|(?P<bold>\*\*|__)(?:{_NUMBER})(?:(?P=bold)[ \t]*+|[ \t]++))(?=\S)"
 )
 _NUMBERED = re.compile(rf"[ \t　]*+(?:\*\*|__)?(?:{_NUMBER})")
 _HEADING = re.compile(r"[ \t]*+#{1,6}[ \t]++(\S.*)")
 _BOLD = re.compile(r"[ \t]*+(?:\*\*|__)(\S[^*_\n]{0,300})(?:\*\*|__)[ \t]*+:?[ \t]*+")
-_COUNTED = re.compile(r"[ \t]*+(?:\*\*|__)?([^\W\d_]{2,20})[ \t]\d{1,3}(?:\*\*|__)?[ \t]*+[:.)–-][ \t*_]*+(?=\S)")
+_COUNTED = re.compile(
+    r"[ \t]*+(?:\*\*|__)?(?:([^\W\d_]{2,20})\.?[ \t]\d{1,3}(?:\*\*|__)?[ \t]*+[:.)–-]|(\#)\d{1,3}[:.)]?(?=[ \t*_]))[ \t*_]*+(?=\S)"
+)
+_LETTERED = re.compile(r"[ \t]*+\(?([A-Za-z]|[IVX]{2,4}|[ivx]{2,4})[.)][ \t]++(?=\S)")
+_DASHED = re.compile(r"[ \t]*+([-–—])(?=[^\W\d_])")
 _LEAST = 2  # headings, bold lines or numbered words that make a list
 
 
@@ -31,9 +37,9 @@ def list_items(text: str, min_words: int = 1) -> list[str]:
     Several headings are items themselves; one heading, or headings of fewer words, stand above the bullets that are.
     """
     if text.lstrip()[:1] in ("[", "{", "`"):
-        values = read_json(text, lambda value: isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value))
-        if values:
-            return _long_enough([" ".join(item.split()) for item in values], min_words)
+        items = _from_json(text, min_words)
+        if items:
+            return items
     lines = text.splitlines()
     headings = _long_enough([match[1].strip() for line in lines if (match := _HEADING.fullmatch(line))], min_words)
     bullets = _long_enough(_bullets(lines), min_words)
@@ -41,12 +47,24 @@ def list_items(text: str, min_words: int = 1) -> list[str]:
         return [without_bullet(heading) for heading in headings]
     if bullets:
         return bullets
-    for pattern in (_BOLD, _COUNTED):
+    for pattern in (_COUNTED, _BOLD, _LETTERED, _DASHED):
         matches = [(line, match) for line in lines if (match := pattern.match(line))]
-        same = pattern is _BOLD or len({match[1].casefold() for _, match in matches}) == 1
-        if len(matches) >= _LEAST and same:
-            return _long_enough([match[1] if pattern is _BOLD else line[match.end() :] for line, match in matches], min_words)
-    return []
+        signs = [(match[1] or match[2] if pattern is _COUNTED else match[1]).casefold() for _, match in matches]
+        fits = {_COUNTED: len(set(signs)) == 1, _LETTERED: signs[:2] in (["a", "b"], ["i", "ii"])}.get(pattern, True)
+        if len(matches) >= _LEAST and fits:
+            texts = [match[1] if pattern is _BOLD else _closed(line[match.end() :].rstrip()) for line, match in matches]
+            return _long_enough(texts, min_words)
+    return _from_json(text, min_words)
+
+
+def _from_json(text: str, min_words: int) -> list[str]:
+    values = read_json(text, lambda value: isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value))
+    return _long_enough([" ".join(item.split()) for item in values or []], min_words)
+
+
+def _closed(item: str) -> str:
+    """An item without the end of bold type that began before it."""
+    return item[:-2].rstrip() if item.endswith("**") and item.count("**") == 1 else item
 
 
 def _bullets(lines: list[str]) -> list[str]:

@@ -15,14 +15,19 @@ from rephrase.text.json_escapes import unescaped
 _DEEPEST = 40  # levels; nothing that a prompt of ours asks for has more than three
 _MOST_STARTS = 200  # brackets that are tried
 _MOST_CHARACTERS = 200_000  # of a text that are looked at
-_BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/)){0,2000}+\*/|\#[^\n]*+)*+")
+_BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/)){0,2000}+\*/|\#[^\n]*+|\.\.\.|…)*+")
 _NUMBER = re.compile(r"[-+]?(?:\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})(?:[eE][-+]?\d{1,3})?(?![\w.])")
 _WORD = re.compile(r"[A-Za-z_$][\w$-]{0,100}+")
 _NAMED = {"true": True, "false": False, "null": None, "none": None, "nan": None, "undefined": None}
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "”": "”", "`": "`", "«": "»"}
 _SPECIAL = {quote: re.compile(rf"[\\{re.escape(ends)}]") for quote, ends in _QUOTES.items()}
-# What follows the end of a string; other quotes stand inside of it. The last: the next member's name, where the comma is missing.
-_AFTER_STRING = re.compile(r"\s*+(?:[,:}\]]|\Z|//|/\*|\#|[：，]\s*+[\"“'\[{]|[\"“'][\w -]{1,60}[\"”']\s*+[:：])")
+# What follows the end of a string; other quotes stand inside of it, as do those before a comma and a mere word. The last: the next
+# member's name, where the comma is missing.
+_BARE_WORD = r"\s*+(?!(?:true|false|null|none|nan|undefined)(?!\w))[^\W\d_][\w'’-]{0,60}+(?!\s*+[:：=])"
+_AFTER_STRING = re.compile(
+    rf"\s*+(?:[:}}\]]|,(?!{_BARE_WORD})|;\s*+[\"“'\[{{]|\Z|//|/\*|\#|[：，]\s*+[\"“'\[{{]|[\"“'][\w -]{{1,60}}[\"”']\s*+[:：])",
+    re.IGNORECASE,
+)
 _START = re.compile(r"[\[{]")
 
 

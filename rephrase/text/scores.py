@@ -13,12 +13,12 @@ _STARS = r"(?:points?|stars?|pts?\.?|punkte?|puntos?|分|点|점)?"
 # A number, perhaps a sum that comes to it, and its scale: "4", "1 + 1 + 2 = 4", "4/5", "4 out of 5", "4 stars of 5".
 _VALUE = (
     rf"(?P<terms>(?:{_NUMBER}\s?\+\s?){{1,12}}{_NUMBER}\s?(?:=\s?[*_]{{0,3}})?)?(?P<number>{_NUMBER})?{_CLOSE}{_STARS}{_CLOSE}"
-    r"(?:(?:/|\(?out of|\(?of|von|sur|su|de|из|／)[ \t*_]{0,4}"
+    r"(?:(?:/|\(?out of|\(?of|\(?on a scale (?:of|from) \d{1,3}\s?(?:to|-|–)|von|sur|su|de|из|／)[ \t*_]{0,4}"
     rf"(?P<scale>\d{{1,4}}(?:\.0)?)(?![\d.]*\d){_CLOSE}{_STARS})?{_CLOSE}(?P<percent>%|percent)?"
 )
 # What may not follow: the other end of a range, another operation, letters that make it a different thing.
 _NO_END = re.compile(
-    r"\s{0,3}(?:[-–—~+*/×x=^]\s?\d|(?:to|or|and|bis|oder|a|ou|o|y|или|到|至|或)\s?\d|[^\W\d_]{1,3}\d|(?:th|st|nd|rd)\b|e[+-]?\d|[.,:]\d)",
+    r"\s{0,3}(?:[-–—~+*/×x=^]\s?\d|(?:to|or|and|bis|oder|a|ou|o|y|или|到|至|或)\s?\d|[^\W\d_]{1,3}\d|(?:th|st|nd|rd)\b|e[+-]?\d|(?<=\d)[A-Za-z]|[.,:]\d)",
     re.IGNORECASE,
 )
 _HIDDEN = re.compile(rf"(?:\\boxed\{{|\[\[)\s{{0,4}}({_NUMBER})\s{{0,4}}(?:\}}|\]\])", re.IGNORECASE)
@@ -33,7 +33,7 @@ def read_score(text: str, low: float, high: float, label: str = "score") -> floa
     names = (label, *spellings().get(label.casefold(), ()))
     written = "|".join(re.escape(name) for name in sorted(set(names), key=len, reverse=True))
     scale = r"(?:[ \t]?[(\[][^()\[\]\n]{0,40}[)\]])?"  # "Score (1-5):"
-    between = r"[ \t*_`\"'|]{0,8}+(?:[:：=→|-]|is|of|ist|est|es|é|[ \t])?[ \t*_`\"'|]{0,8}+(?:(?P<line>\n{1,3})[ \t#*_>-]{0,8})?"
+    between = r"[ \t*_`\"'|]{0,8}+(?:[:：=→|>–—-]|is|of|ist|est|es|é|[ \t])?[ \t*_`\"'|]{0,8}+(?:(?P<line>\n{1,3})[ \t#*_>-]{0,8})?"
     labelled = re.compile(rf"(?<![^\W_])(?:{written})(?![^\W\d_]){scale}{between}{_OPEN}{_VALUE}", re.IGNORECASE)
     readings = [match for match in labelled.finditer(text) if (match["number"] or match["terms"]) and _stands_alone(match, text)]
     if readings:

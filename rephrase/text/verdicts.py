@@ -97,7 +97,7 @@ def _sentence_words(text: str, pattern: re.Pattern[str]) -> set[str]:
             words.add(word)
             rest = re.match(r"\W{0,6}(?:and |or |but )?", start[len(word) :])
             other = pattern.match(start, len(word) + (rest.end() if rest else 0))
-            if other and other[0] != word:
+            if other and other[0] != word and (other[0] not in _DETERMINERS or _FOLLOWS.match(start, other.end())):
                 words.add(other[0])
     return words
 

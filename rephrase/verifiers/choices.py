@@ -7,14 +7,16 @@ import re
 from rephrase.verifiers.evidence import LOOKED_AT, boxes, gold_answer, statements
 
 _ANSWER_OF_CHOICE = re.compile(
-    r"\b(?:option|choice|letter|alternative|opción|opção|opzione|antwortmöglichkeit|вариант)\b[^\S\n]{0,4}[*_]{0,3}"
+    r"\b(?:option|choice|letter|alternative|opción|alternativa|opção|opzione|antwortmöglichkeit|вариант)\b"
+    r"(?:[^\S\n](?:correcta|correta|corretta|verdadera|verdadeira|adecuada))?[^\S\n]{0,4}[*_]{0,3}"
     r"(?:is|:|：|=|es|est|ist|é|è)(?![A-Za-z'’])"
     r"|\banswer[^\S\n]{1,3}[-–—](?=[^\S\n])"
     r"|(?:选项|選項)(?:应该|應該)?(?:是|为|為|[:：])",
     re.IGNORECASE,
 )
 _CHOSEN = re.compile(
-    r"\b(?:choose|chose|pick|select|selected|go(?:ing)? with|opt for|choosing|elijo|choisis|wähle)\b"
+    r"\b(?:choose|chose|pick|select|selected|go(?:ing)? with|opt for|choosing|leaves|elijo|choisis|wähle)\b"
+    r"|\bit(?:['’]s|[^\S\n]is|[^\S\n]must be)(?=[^\S\n][*_(]{0,4}[A-J][)*_]{0,4}(?:[.,;!]|\s*$|[^\S\n]because))"
     r"|(?:故|所以|因此|应该|應該|应|我|则)?(?:选择|選擇|选|選)(?!项|項)",
     re.IGNORECASE,
 )
@@ -23,20 +25,24 @@ _CALLED_RIGHT = re.compile(
     r"(?:is|must be|would be|has to be)[^\S\n]{1,3}"
     r"(?:indeed[^\S\n]|clearly[^\S\n]|therefore[^\S\n]|thus[^\S\n])?(?:the[^\S\n]{1,3})?(?:only[^\S\n]|best[^\S\n])?(?:correct|right|true|best|answer)\b",
 )
+_SEVERAL_RIGHT = re.compile(
+    r"(?<![\w'’])([A-J](?:,[^\S\n]?[A-J]){0,6},?[^\S\n](?:and|&)[^\S\n][A-J])[^\S\n]are[^\S\n](?:both[^\S\n]|all[^\S\n])?(?:correct|right|true)\b"
+)
+_CHINESE_RIGHT = re.compile(r"(?<![A-Za-z])([A-J])(?:项|項|选项)?(?:是|为)?(?:正确|正確|对的|對的)")
 _OPENING = re.compile(
-    r"(?:[\s*_(\[{$\"'“:：]|\\(?:text|textbf|mathbf|mathrm|boxed|textit|bf|rm)\b|"
+    r"(?:[\s*_(\[{$\"'“‘:：>✅✔☑👉➡→]|\\(?:text|textbf|mathbf|mathrm|boxed|textit|bf|rm)\b|"
     r"(?:the|option|choice|letter|answer|alternative|opción|opção|la|el|le|die|der|das|letra|lettre|lettera|是|选项|選項|选|選)(?![A-Za-z])|\\[(\[])*+",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"([A-Ja-j])(?![A-Za-z0-9'’])")
-_RUN = re.compile(r"([A-J]{2,6})(?![A-Za-z0-9'’])")
+_LETTER = re.compile(r"([A-Ja-j])(?![A-Za-z0-9]|['’-][A-Za-z])")
+_RUN = re.compile(r"([A-J]{2,6})(?![A-Za-z0-9]|['’-][A-Za-z])")
 _NEXT = re.compile(
     r"[)\]}*\s]{0,4}(?:(,|，|、|/|&|\+|;|;)|(?<![A-Za-z])(and|und|et|y|e|和|与|または|or|oder|ou|或)(?![A-Za-z]))\s?(?:(and|or)\s)?"
     r"[(\[*]{0,3}"
 )
 _AFTER_NEXT = re.compile(r"[)\]}*_]{0,4}\s{0,2}(?:[.,;:!)$]|$|\n|and\b|or\b|&|为|是|。)", re.MULTILINE)
 _AFTER_A_LETTER = re.compile(
-    r"[)\]}*_\"'”$]{0,6}(?:[.,;:!?。，)$<]|\s{0,3}$|[^\S\n]{0,3}\n|"
+    r"[)\]}*_\"'”’`$]{0,6}(?:[.,;:!?。，)$<]|\s{0,3}$|[^\S\n]{0,3}\n|"
     r"[^\S\n]{1,3}(?:because|since|as|is|and|or|for|due|with|which|based|given|from|by|[-–—(]|[A-Z0-9$\\])|です|입니다|이다|。)"
 )
 _UNDECIDED = {"or", "oder", "ou", "或", "または", "/"}
@@ -65,8 +71,9 @@ def choice(text: str) -> str | None:
     for line in reversed(_MARKED.findall(text)):
         if len(line) <= _LONGEST_ALONE and (letters := _letters(line)):
             return letters
-    if right := _last(_CALLED_RIGHT, text):
-        return right
+    for pattern in (_CALLED_RIGHT, _SEVERAL_RIGHT, _CHINESE_RIGHT):
+        if right := _last(pattern, text):
+            return "".join(sorted(set(re.findall("[A-J]", right))))
     for stretch in statements(text, _CHOSEN):
         if (letters := _letters(stretch)) is not None:
             return letters or None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from rephrase.verifiers.algebra import same_expression
 from rephrase.verifiers.evidence import boxes
 from rephrase.verifiers.latex import simplify
-from rephrase.verifiers.quantities import read_quantity, read_with_decimal_comma, same_quantity
+from rephrase.verifiers.quantities import Quantity, read_quantity, read_with_decimal_comma, same_quantity, unit_apart, units_go_together
 from rephrase.verifiers.structures import Structure, read_structure, split_at
 
 _LONGEST = 500  # characters of an answer
@@ -19,6 +20,7 @@ _NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?:[^\d=<>+*/^;,_()-]|_(?:\{[^{}=<>]{
 _SYMBOL = re.compile(r"\\?[A-Za-z]+(?:_(?:\{\w+\}|\w))?")
 _SPACE = re.compile(r"(?<![\dA-Za-z])\s+|\s+(?![\dA-Za-z])")
 _AS_WRITTEN = re.compile(r"\d\s?_|\\p?mod|(?<![A-Za-z])mod(?![A-Za-z])|\d\s?:\s?\d|\\not|\?")
+_NO_UNIT = Quantity(Fraction(0))
 _RELATION = re.compile(r"[<>]")
 _COMMANDS = re.compile(r"\\[A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]{4,}")
@@ -58,11 +60,14 @@ def _same(first: str, second: str, depth: int) -> bool:  # noqa: PLR0911  # a ca
     parts, others = (None if _MATRIX.search(text) else read_structure(text) for text in (first, second))
     if parts and others:
         return _same_structure(parts, others, depth)
-    names = (assigned(first), assigned(second))
+    names = (None if parts else assigned(first), None if others else assigned(second))  # several values are no one's
     if any(names):
         return _same_assigned(first, second, names, depth)
     if parts or others:
         return _same_as_whole(first, second, parts, others, depth)
+    expressions = unit_apart(first), unit_apart(second)
+    if any(expressions):
+        return _same_with_units(first, second, expressions, depth)
     if _AS_WRITTEN.search(first) or _AS_WRITTEN.search(second) or _is_text(first) or _is_text(second):
         return False  # bases, remainders, ratios, times and texts are compared as they are written
     return _same_formula(first, second)
@@ -80,10 +85,23 @@ def _same_assigned(first: str, second: str, names: tuple[tuple[str, str] | None,
     return _same(left[1] if left else first, right[1] if right else second, depth + 1)
 
 
+def _same_with_units(
+    first: str, second: str, expressions: tuple[tuple[str, Quantity] | None, tuple[str, Quantity] | None], depth: int
+) -> bool:
+    """Compare where a unit follows one expression or both: it may be left out, but is no other unit."""
+    numbers = read_quantity(first), read_quantity(second)
+    units = [one[1] if one else number or _NO_UNIT for one, number in zip(expressions, numbers, strict=True)]
+    bare = [
+        one[0] if one else str(number.value) if number else text
+        for one, number, text in zip(expressions, numbers, (first, second), strict=True)
+    ]
+    return units_go_together(*units) and _same(bare[0], bare[1], depth + 1)
+
+
 def _same_as_whole(first: str, second: str, parts: Structure | None, others: Structure | None, depth: int) -> bool:
     """Compare a structure with what is none: brackets around one thing may be left out, and inequalities be written in many ways."""
     whole = parts or others
-    if whole and whole.kind in ("()", "{}") and len(whole.parts) == 1:
+    if whole and whole.kind in ("()", "[]", "{}") and len(whole.parts) == 1:
         return _same(whole.parts[0] if parts else first, whole.parts[0] if others else second, depth + 1)
     return bool(_RELATION.search(first) and _RELATION.search(second)) and _same_formula(first, second)
 
@@ -123,7 +141,12 @@ def _same_formula(first: str, second: str) -> bool:
     if not any(chains):
         return same_expression(first, second)
     # "3 + 4 = 7" says 7, but "2x = 6" is not 6.
-    solved = [chain[-1] if chain and not re.search(r"[A-Za-z]", _COMMANDS.sub("", "".join(chain))) else "" for chain in chains]
+    solved = [
+        chain[-1]
+        if chain and not _RELATION.search("".join(chain)) and not re.search(r"[A-Za-z]", _COMMANDS.sub("", "".join(chain)))
+        else ""
+        for chain in chains
+    ]
     if any(solved):
         return _same(solved[0] or first, solved[1] or second, _DEEPEST)
     return all(chains) and same_expression(first, second)

@@ -22,13 +22,13 @@ _HEADING = re.compile(r"\d{1,3}[.):]\s+\S|\d{1,3}[.)]?$(?<=[.)])")
 _ANSWER_AT_ONCE = re.compile(r"[-+−±(\[{]?\s?[$€£¥₹]?\s?[-+−]?[.]?[\d\\]|\$|[A-Za-z]\s?=\s?\S")
 _MOST_WORDS = 5  # of an answer in words, and of what stands with a number behind a marker
 
-_VERB = r"(?:\b(?:is|are|was|be|equals?|becomes?|comes to)\b(?!['’])|[:：=])"
+_VERB = r"(?:\b(?:is|are|was|be|equals?|becomes?|comes to)\b(?!['’])|[:：=]>?|[→⇒➔]|->)"
 _GAP = r"(?:[^\S\n]{1,4}(?:to|of|for|in|here|we|that|must|would|should|will|can|only|has|as|then|therefore|thus)\b[^.\n:：=?]{0,80}?)?"
 _ANSWER = re.compile(
-    rf"\b(?:answers?|ans)\b[*_]{{0,3}}{_GAP}[^\S\n]{{0,8}}(?:\([^()\n]{{0,60}}\)[^\S\n]{{0,8}})?[*_]{{0,3}}{_VERB}"
+    rf"(?<![^\W_])(?:answers?|ans)(?![^\W_])[*_]{{0,3}}{_GAP}[^\S\n]{{0,8}}(?:\([^()\n]{{0,60}}\)[^\S\n]{{0,8}})?[*_]{{0,3}}{_VERB}"
     r"|<answer>"
     # Chinese, Japanese, Korean, Thai
-    r"|(?:答案|答え|正解|解答|答)(?:应该|應該)?(?:是|为|為|は|等于|选|選|[^\S\n]{0,4}[:：])"
+    r"|(?:答案|答え|正解|解答|答)(?:应该|應該)?(?:是|为|為|は|等于|选|選|[】\]〕]|[^\S\n]{0,4}[:：])"
     r"|(?:정답|답)(?:은|는|[^\S\n]{0,4}[:：])|คำตอบ(?:คือ|[^\S\n]{0,4}:)"
     # Languages with a verb of their own; up to two words between, such as "final" and "correct"
     r"|\b(?:respuesta|resposta|risposta|r[ée]ponse|antwort|antwoord|svaret|svar|odpowied[źz]|odpověď|odpoveď|răspunsul|răspuns|vastaus|válasz|"
@@ -41,14 +41,17 @@ _RESULT = re.compile(
     r"|\b(?:resultado|risultato|résultat|ergebnis|lösung|результат|结果)[^\S\n]{0,4}(?:[:：=]|(?<![^\W\d_])(?:es|é|è|est|ist|是|为)(?![A-Za-z]))",
     re.IGNORECASE,
 )
-_DOUBTED = re.compile(r"(?:\b(?:if|whether|suppose|not|never|incorrect|wrong|false)|n['’]t)\b[^.\n]*$", re.IGNORECASE)
+_DOUBTED = re.compile(r"(?:\b(?:if|whether|suppose|not|never|incorrect|wrong|false)|n['’]t)\b[^.,;\n]*$", re.IGNORECASE)
 _FILLERS = re.compile(
-    r"(?:[\s*_`:：=,]|(?:therefore|thus|then|hence|indeed|simply|clearly|just|so|now|actually|really|exactly|definitely|approximately|roughly|"
+    r"(?:[\s*_`:：=,]|(?<=\n)[-•][^\S\n]++|(?:therefore|thus|then|hence|indeed|simply|clearly|just|so|now|actually|really|exactly|definitely|approximately|roughly|"
     r"about|equal to|equals|given by|as follows|the following|also|is|are)\b)*+",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"\n|[.!?](?=[\s\"')\]*]|$)|[。！；;]|</|\s[-–—]\s(?=[A-Za-z]{2})")
-_REASON = re.compile(r"(?:,\s?|\s)(?:because|since|so|which|where|as|hence|thus|therefore|but)\b|です|でした|입니다|이다|이며|。")
+_REASON = re.compile(
+    r"(?:,\s?|\s)(?:because|since|so|which|where|as|hence|thus|therefore|but|rather than|instead of|and not)\b|,\s?not\b"
+    r"|です|でした|입니다|이다|이며|。"
+)
 _NO_ANSWER = re.compile(
     r"(?:what|that|this|these|it|not|because|obtained|found|computed|calculated|correct|incorrect|wrong|right|based|below|above|shown|clear|"
     r"unknown|unclear|in the|as|to|whatever|how|why|when|where|if|a matter)\b",
@@ -207,9 +210,17 @@ def _first_answer(stretch: str) -> str:
         return ""
     sentence = stretch[: ending.start()] if ending else stretch
     answer = _REASON.split(sentence)[0].replace("**", "").strip().strip("*_`").strip(" ,:")
-    answer = _REMARK.sub("", answer)
+    answer = _without_open_end(_REMARK.sub("", answer))
     wordy = len(answer.split()) > _MOST_WORDS or re.search(r"[A-Za-z$}]\s(?:is|are|equals)\s", answer)
     return _from_sentence(answer) if wordy else answer
+
+
+def _without_open_end(answer: str) -> str:
+    """An answer without a bracket that opened before it: "(Answer: 7)"."""
+    for opening, closing in ("()", "[]", "<>"):
+        if answer.endswith(closing) and opening not in answer and answer.count(closing) == 1:
+            return answer[:-1].rstrip("*_` .")
+    return answer.removeprefix("<").removesuffix(">") if re.fullmatch(r"<[^<>=]+>", answer) else answer
 
 
 def _with_following(formula: str, rest: str) -> str:

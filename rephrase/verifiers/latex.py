@@ -36,6 +36,7 @@ _DIGITS = re.compile(r"[^\x00-\x7f]")
 _FONTS = re.compile(
     r"\\(?:text(?:rm|bf|it|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|frak)|mbox|hbox|boldsymbol|bm|operatorname\*?|unit|underline)\s?(?=\{)"
 )
+_FONT_OF_ONE = re.compile(r"(?<=\\math[a-z]{2})\s+([A-Za-z0-9])(?![A-Za-z0-9])")
 _GONE = re.compile(
     r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|rm|bf|it|phantom\{[^{}]*\})(?![A-Za-z])\.?|\\[!]\s?"
 )
@@ -55,17 +56,22 @@ _ARGUMENTS = re.compile(r"\\(frac|sqrt)(?![A-Za-z])\s?")
 _ARGUMENT = re.compile(r"\\[A-Za-z]+|\d|[A-Za-z]")
 
 
+_REALS = re.compile(r"\\mathbb\s?(?:\{\s?R\s?\}|R)(?![\^_A-Za-z])|ℝ(?![\^_²³ⁿ])|\A(?:the set of )?all reals?(?: numbers)?\Z", re.IGNORECASE)
+
+
 @lru_cache(maxsize=4096)
 def simplify(answer: str) -> str:
     r"""An answer in the one way of writing: `$\tfrac12\,$` and `½` become `\frac{1}{2}`."""
-    text = _undelimited(answer.strip().strip("*`").strip())
+    text = _REALS.sub(r"(-\\infty,\\infty)", _undelimited(answer.strip().strip("*`").strip()))
     if not text.isascii():
+        text = re.sub(r"(?<=\d)–(?=\d)", " to ", text)
         text = _ROOT.sub(lambda root: rf"\sqrt{{{root[1]}}}" if root[1] else r"\sqrt", text.translate(_SIGNS))
         text = _RAISED.sub(lambda run: f"^{{{run[0].translate(_TO_LINE)}}}", text)
         text = _LOWERED.sub(lambda run: f"_{{{run[0].translate(_TO_LINE)}}}", text)
         text = _DIGITS.sub(_ascii_digit, text)
     if "\\" in text or "{" in text:
         text = re.sub(r"\s?\{\s?,\s?\}\s?", ",", text)
+        text = _FONT_OF_ONE.sub(r"{\1}", text)
         if "\\begin" not in text:
             text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)  # escaped twice
         text = _SPACES.sub(" ", _GONE.sub("", text))

@@ -30,6 +30,9 @@ _SCALES = {
     "hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "lakh": 5, "crore": 7, "万": 4, "萬": 4, "亿": 8, "億": 8,
 }  # fmt: skip
 _SCALE = re.compile(rf"\s?({'|'.join(_SCALES)}|dozen)s?(?![A-Za-z])\s?(?:of\s)?", re.IGNORECASE)
+_EXPRESSION_WITH_UNIT = re.compile(r"(.*\\(?:pi|sqrt|frac)(?![A-Za-z]).*?)\s+(?<![+*/=-]\s)([A-Za-z].*)")
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_VARIABLE = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def same_quantity(first: Quantity, second: Quantity) -> bool:
         return same_value(first, second) or same_value(_hundredth(first), second)
     if second.unit == "%" and not first.unit and not first.words:
         return same_quantity(second, first)
-    return _units_go_together(first, second) and same_value(first, second)
+    return units_go_together(first, second) and same_value(first, second)
 
 
 def same_value(first: Quantity, second: Quantity) -> bool:
@@ -99,11 +102,24 @@ def same_value(first: Quantity, second: Quantity) -> bool:
     return False
 
 
+def unit_apart(expression: str) -> tuple[str, Quantity] | None:
+    r"""An expression without variables, and its unit with the number 0: `3\sqrt{2} cm`; None where no unit follows it.
+
+    A lone letter is rather a variable.
+    """
+    match = _EXPRESSION_WITH_UNIT.fullmatch(expression)
+    if match is None or len(match[2].strip()) < 2 or _VARIABLE.search(_COMMAND.sub("", match[1])):
+        return None
+    unit = read_unit(f" {match[2]}")
+    return (match[1], Quantity(Fraction(0), None, *unit)) if unit else None
+
+
 def _hundredth(quantity: Quantity) -> Quantity:
     return replace(quantity, value=quantity.value / 100, decimals=None if quantity.decimals is None else quantity.decimals + 2)
 
 
-def _units_go_together(first: Quantity, second: Quantity) -> bool:
+def units_go_together(first: Quantity, second: Quantity) -> bool:
+    """Whether the units are one, or one of them was left out."""
     if first.unit and second.unit:
         one, other = first.unit, second.unit
         return one == other or (one.startswith("degree") and other.startswith("degree") and "degree" in (one, other))

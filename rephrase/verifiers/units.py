@@ -19,7 +19,7 @@ _UNITS = {
 }  # fmt: skip
 NAMES = {name: short for short, names in _UNITS.items() for name in [short, *names.split()]}
 MONEY = {"$", "€", "£", "¥", "₹", "₩", "₽", "cent"}
-_UNIT_PART = re.compile(r"\s?(per\b|[/*·]|\^\s?\{?\s?-?[1-9]\s?\}?|[1-9](?![\d.])|[^\W\d_]+|[$€£¥₹₩₽Ω])\.?", re.IGNORECASE)
+_UNIT_PART = re.compile(r"\s?(per\b|[/*·]|\^\s?\{?\s?-?[1-9]\s?\}?|(?<!\s)[1-9](?![\d.])|[^\W\d_]+|[$€£¥₹₩₽Ω])\.?", re.IGNORECASE)
 _RELATING = (
     "and or to than least most more less fewer minus plus times over squared cubed mod modulo not sin cos tan if when for "
     "where is are factorial choose base e i infinity through until vs versus by divided multiplied"

@@ -33,7 +33,7 @@ _MANY_BREAKS = re.compile(r"\n{3,}+")
 
 def own_text(completion: str, source: str = "") -> str:
     """What a completion says without what an assistant says before and after it; `source` is the text that was shown."""
-    return without_epilogue(without_lead_in(completion), source)
+    return without_epilogue(without_lead_in(completion, source), source)
 
 
 def without_markdown(text: str) -> str:

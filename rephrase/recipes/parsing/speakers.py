@@ -8,10 +8,13 @@ from collections import Counter
 
 _LONGEST = 160  # characters of a line in which its speaker is named
 _MOST_WORDS = 6
-_NAME = r"[^\W\d_][\w.'’&/#\- ]{0,38}?"
+_SIGNS = "\u0300-\u036f\u064b-\u0652\u0900-\u0963\u0980-\u0eff\u1000-\u109f\u1780-\u17ff"  # of vowels and tones, no word characters
+_PICTURES = "\u2600-\u27bf\U0001f300-\U0001faff\u200d\ufe0f"
+_NAME = rf"[^\W\d_][\w.'’&/#\- {_SIGNS}]{{0,38}}?"
 # The name, perhaps bold, in brackets or behind a number; how it is said in brackets; a colon; something said, there or below.
 _NAMED = re.compile(
-    r"[ \t　>*_#\-•]{0,12}+(?:\d{1,3}[.)][ \t]{1,4}+)?(?:\[\d{1,2}:\d{2}(?::\d{2})?\][ \t]?)?"
+    rf"[ \t　>*_#\-•{_PICTURES}]{{0,12}}+(?:\d{{1,3}}[.)][ \t]{{1,4}}+)?"
+    r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?[\])]?[ \t]{0,2}(?:[–-][ \t])?)?"
     rf"[*_\[<(【「]{{0,4}}+(?P<name>{_NAME})"
     r"[ \t*_]{0,6}(?:[(\[（][^()\[\]（）\n]{1,60}[)\]）])?[\]>)】」*_ \t]{0,6}(?:(?<!\d)[:：]|[:：](?!\d))(?!//)[ \t*_]{0,8}(?P<said>\S?)"
 )

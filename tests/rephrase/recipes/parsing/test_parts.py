@@ -49,13 +49,29 @@ def parse(name: str, completion: str, tokenizer, **settings):
         '["Draw a timeline of it", "Teach it to a child",]',
         '```json\n["Draw a timeline of it",\n "Teach it to a child"]\n```',
         "Here are two ways:\n\n- Draw a timeline of it\n- Teach it to a child\n\nI hope this helps!",
+        "a) Draw a timeline of it\nb) Teach it to a child",
+        "A. Draw a timeline of it\nB. Teach it to a child",
+        "I. Draw a timeline of it\nII. Teach it to a child",
+        "**Strategy 1:** Draw a timeline of it\n**Strategy 2:** Teach it to a child",
+        "**Strategy 1: Draw a timeline of it**\nSome words.\n\n**Strategy 2: Teach it to a child**",
+        "#1 Draw a timeline of it\n#2 Teach it to a child",
+        "No. 1: Draw a timeline of it\nNo. 2: Teach it to a child",
+        "1\\. Draw a timeline of it\n2\\. Teach it to a child",
+        "> - Draw a timeline of it\n> - Teach it to a child",
+        "-Draw a timeline of it\n-Teach it to a child",
+        "🔹 Draw a timeline of it\n⭐ Teach it to a child",
+        "・Draw a timeline of it\n•Teach it to a child",
+        'Sure! ["Draw a timeline of it", "Teach it to a child"]',
+        'Here they are:\n\n```json\n["Draw a timeline of it", "Teach it to a child"]\n```',
     ],
 )
 def test_items_of_every_kind_of_list(completion, tokenizer):
     assert parse("items", completion, tokenizer, min_words=2).fields.get("items") == LIST
 
 
-@pytest.mark.parametrize("completion", ["Read it twice.", "", "# Strategies", "I'm sorry, but I cannot help with that."])
+@pytest.mark.parametrize(
+    "completion", ["Read it twice.", "", "# Strategies", "I'm sorry, but I cannot help with that.", "A. Lincoln was tall.\nHe ruled."]
+)
 def test_what_is_no_list_is_an_error(completion, tokenizer):
     assert parse("items", completion, tokenizer, min_words=2).error == "parse:no_items"
 
@@ -89,6 +105,8 @@ TALES = [{"genre": "tale"}, {"genre": "ode"}]
         '[{"genre": "tale"}, {"genre": "ode"}, {"other": "x"}, null, ...]',
         '[{"genre": "tale", "age": None, "good": True}, {"genre": "ode"}]',
         '[{"genre"： "tale"}，{"genre"： "ode"}]',
+        '[{"genre": "tale"; "age": "old"}, {"genre": "ode"}]',
+        '[{"genre": "tale", ...}, {"genre": "ode"}, …]',
     ],
 )
 def test_one_flaw_in_json_does_not_lose_the_list(completion, tokenizer):
@@ -105,6 +123,7 @@ def test_one_flaw_in_json_does_not_lose_the_list(completion, tokenizer):
         (r"a line\nnext line\tTab", "a line next line Tab"),
         ("a line\nbreak", "a line break"),
         ('he said "yes" to it', 'he said "yes" to it'),
+        ('he said "no", then left', 'he said "no", then left'),
         (r"caf\u00e9 \ud83c\udf0a \ud83d", "café 🌊 \ufffd"),
         ("see http://a.example/#b", "see http://a.example/#b"),
         ("it's [one] {two}, “three”", "it's [one] {two}, “three”"),
@@ -192,6 +211,9 @@ def test_labels_in_code_are_no_sections(tokenizer):
                 r"Score: $\boxed{4}$",
                 "Score: 1 + 1 + 2 = 4",
                 "| Score | 4 |",
+                "<score>4</score>",
+                "Score — 4",
+                "Score: 4 on a scale of 1 to 5",
             ],
         ),
         (4.5, ["Score: 4.5/5", "4.5/5", "Score: 4,5", "Rating: 4.5 out of 5"]),
@@ -216,6 +238,8 @@ def test_labels_in_code_are_no_sections(tokenizer):
                 "perhaps",
                 "",
                 "Score: 4th",
+                "Score: 4a",
+                "Score: 4 on a scale from 1 to 10",
                 "[[9]]",
             ],
         ),
@@ -247,6 +271,7 @@ def test_grades(value, completions, tokenizer):
                 r"Final answer: \boxed{yes}",
                 "I would say yes.",
                 "Yes. There is no mistake.",
+                "Yes, no problem.",
                 "No errors were there. Verdict: Yes, no fact is missing",
             ],
         ),

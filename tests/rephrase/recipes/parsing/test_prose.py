@@ -40,6 +40,9 @@ def parse(name: str, completion: str, tokenizer, passage: str = "", /, **setting
         "The rewritten text:",
         "Simplified version:",
         "Sure!\n\nHere is the paraphrase:\n\n**Paraphrase:**",
+        "Here you go!",
+        "I'd be happy to help! Here's the paraphrase:",
+        "Let me rewrite this passage for you:",
         "Here is a paraphrase of the text:\n\n---",
         "Hier ist die umformulierte Fassung:",
         "Natürlich! Hier ist der Text:",
@@ -77,6 +80,10 @@ def test_a_lead_in_may_stand_on_the_line_of_the_text(lead_in, tokenizer):
         "Would you like me to make it shorter?",
         "Ich hoffe, das hilft!",
         "希望这对你有帮助！",
+        "Note: I kept the facts of the original passage.",
+        "(Note: This paraphrase keeps the meaning of the original.)",
+        "If you need anything else, just ask!",
+        "Would you like another version?",
     ],
 )
 def test_offers_at_the_end_are_cut_off(epilogue, tokenizer):
@@ -96,13 +103,19 @@ def test_offers_at_the_end_are_cut_off(epilogue, tokenizer):
         "This is the rewritten constitution of 1820, and it held.\nMore.",
         "Claro que la marea sube.\nBaja.",
         "Great!",
+        "Rewriting: the craft of editing\n\nIt is hard.",
+        "Tides.\n\nLet me know if the moon is up, she said.",
+        "He asked.\n\nIs there anything else in the cave?",
+        "Tides.\n\nFeel free to roam the park.",
     ],
 )
 def test_prose_that_begins_alike_stays(prose, tokenizer):
     assert parse("paraphrase", prose, tokenizer).text == prose
 
 
-def test_the_last_words_of_the_passage_stay(tokenizer):
+def test_the_first_and_last_words_of_the_passage_stay(tokenizer):
+    rivers = "Below is a list of the rivers:\n\n- Rhine\n- Elbe"
+    assert parse("paraphrase", rivers, tokenizer, "Below is a list of the rivers: Rhine, Elbe.").text == rivers
     letter = "The harbour is open.\nLet me know if you can come."
     assert parse("paraphrase", letter, tokenizer, "Let me know if you can come to the harbour.").text == letter
 
