@@ -26,10 +26,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint docs bench lock clean
+.PHONY: help demo test test-long lint docs bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample crawl, from recorded completions; MODEL=folder or hub id: with a real vLLM
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
@@ -37,6 +37,9 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample cr
 
 test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## the tests that take minutes, and 10,000 inputs of each fuzzer
+	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile -m long $(ARGS) && python -m tests.fuzz --inputs 10000
 
 lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/ruff check

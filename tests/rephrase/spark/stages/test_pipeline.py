@@ -115,7 +115,7 @@ def test_another_config_in_the_same_folder_is_refused(tmp_path, spark, tokenizer
     run = load_run(str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, documents=2)))
     run_all(run, spark)
     warmer = load_run(str(tmp_path / "out.yaml"), {"recipes": [{"use": "wrap/*", "sampling": {"max_tokens": 24, "temperature": 0.1}}]})
-    with pytest.raises(UserError, match=r"holds the rewrite stage of another config: `recipes\.wrap/easy` was"):
+    with pytest.raises(UserError, match=r"of another config: `recipes\.wrap/easy\.\S+\.temperature` was 0\.7, is 0\.1"):
         run_all(warmer, spark)
     more = load_run(str(tmp_path / "out.yaml"), {"recipes": ["wrap/*", "mind/debate"]})
     with pytest.raises(UserError, match=r"`recipes\.mind/debate` is new.*reuse: \["):
