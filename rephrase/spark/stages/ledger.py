@@ -53,9 +53,16 @@ def claim(folder: str, table: Table, meaning: Meaning) -> None:
 
 
 def check_made_by(folder: str, table: Table, meaning: Callable[[], Meaning]) -> None:
-    """Raise the `UserError` of `claim` where a folder holds the table of another config. Claims nothing."""
+    """Raise the `UserError` of `claim` where a folder holds the table of another config. Claims nothing.
+
+    Where the tables that it was made from are gone, nobody can tell.
+    """
     before = note_of(folder)
-    if before and not _same(before, table, now := meaning()):
+    try:
+        now = meaning() if before else None
+    except UserError:
+        return
+    if now is not None and not _same(before, table, now):
         raise _refusal(folder, before, table, now)
 
 

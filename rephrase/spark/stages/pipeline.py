@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.settings.paths import FastTextModel, InputFiles, paths_in
-from rephrase.spark.stages.base import Redo, Stage
+from rephrase.spark.stages.base import Redo, Stage, Tables
 from rephrase.spark.stages.declarations.dedup import Dedup, DedupDocuments
 from rephrase.spark.stages.declarations.filter import Filter
 from rephrase.spark.stages.declarations.mix import Mix
@@ -53,7 +53,8 @@ def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool 
         sections = " and no ".join(f"`{stage.table.section}`" for stage in stages)
         console.print(f"{command}: the config has no {sections}, all texts stay")
     for stage in configured:
-        check_inputs(stage, run)
+        if stage.table is Tables.MIXTURE:
+            check_inputs(stage, run)
         stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
 
 

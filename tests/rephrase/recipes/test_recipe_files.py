@@ -57,7 +57,9 @@ def test_a_mistake_is_told_with_its_line(before, after, line, message, tmp_path)
     assert failure.value.where == f"{path}, line {line}"
 
 
-@pytest.mark.parametrize(("name", "message"), [("a\0b.yaml", "embedded null byte"), (f"{'a' * 300}.yaml", "File name too long")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("a\0b.yaml", "the path holds a NUL"), (f"{'a' * 300}.yaml", "cannot read.*File name too long")]
+)
 def test_a_path_that_cannot_be_is_told_in_one_line(name, message):
-    with pytest.raises(UserError, match=f"cannot read.*{message}"):
+    with pytest.raises(UserError, match=message):
         recipes_named(name)
