@@ -28,9 +28,8 @@ def readable(error: BaseException) -> BaseException:
             return UserError(f"no Python worker starts: {match.group(0 if match.group(1).startswith('Cannot') else 1)}", cure=cure)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     python = [line for line in lines if _looks_like_python_error(line)]
-    java = [
-        line.removeprefix("Caused by").removeprefix(": ") for line in lines if line.startswith(("Caused by: ", ": ")) and not _is_bare(line)
-    ]
+    causes = [line for line in lines if line.startswith(("Caused by: ", ": ")) and not _is_bare(line)]
+    java = [cause.removeprefix("Caused by").removeprefix(": ") for cause in causes]
     message = (python or java[-1:] or lines or [repr(error)])[0]
     return UserError(f"a Spark task failed: {message}", cure=_LOG)
 

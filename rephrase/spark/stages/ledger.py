@@ -98,7 +98,7 @@ def stage_note(folder: str) -> dict[str, Any]:
     Raises `UserError` if it holds no stage.
     """
     try:
-        note = read_json(storage.join(folder, _NAME), ("stage", "version", "digest", "meaning"))
+        note = read_json(storage.join(folder, _NAME), ("digest", "meaning"))
     except FileNotFoundError as error:
         raise UserError("this folder holds no finished stage", where=folder, cure="run the stages in order, or `rephrase run`") from error
     return {"stage_version": 1, "explained": {}, **note}  # earlier versions of rephrase did not write these

@@ -32,7 +32,7 @@ def is_complete(folder: str) -> bool:
 
 def manifest_of(folder: str) -> dict[str, Any]:
     """What the manifest of a finished mixture or export says. Raises `UserError` where the file holds something else."""
-    return read_json(storage.join(folder, MANIFEST), ("rows", "tokens", "files"))
+    return read_json(storage.join(folder, MANIFEST), ("files",))
 
 
 def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict[str, tuple[int, str]]) -> None:
