@@ -10,7 +10,7 @@ from rephrase.config.run import Run
 from rephrase.errors import UserError
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Table, Tables
-from rephrase.spark.stages.mix.manifest import manifest_of
+from rephrase.spark.stages.mix.manifest import mixture_manifest
 from rephrase.spark.stages.pipeline import fasttext_models, run_all
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
@@ -45,7 +45,7 @@ class RunTables:
     @property
     def manifest(self) -> dict[str, Any]:
         """What the mixture says of itself: rows, tokens and shares of its components, counts, files, and what made them."""
-        return manifest_of(Tables.MIXTURE.folder(self.output))
+        return mixture_manifest(Tables.MIXTURE.folder(self.output))
 
 
 def run(run: str | Run, spark: SparkSession | None = None, *, retry_errors: bool = False, replace: bool = False) -> RunTables:

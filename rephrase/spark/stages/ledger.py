@@ -116,8 +116,9 @@ def read_json(path: str, keys: Sequence[str]) -> dict[str, Any]:
         value: Any = orjson.loads(storage.read(path))
     except orjson.JSONDecodeError as error:
         raise UserError(f"not the file that a stage wrote: {error}", where=path, cure=_DAMAGED) from error
-    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
-    if missing:
+    if not isinstance(value, dict):
+        raise UserError("not the file that a stage wrote: no mapping", where=path, cure=_DAMAGED)
+    if missing := [key for key in keys if key not in value]:
         raise UserError(f"not the file that a stage wrote: there is no `{missing[0]}`", where=path, cure=_DAMAGED)
     result: dict[str, Any] = value
     return result

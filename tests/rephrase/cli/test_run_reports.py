@@ -20,7 +20,7 @@ from rephrase.notes import GenerationsNote
 from rephrase.records import GENERATION
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import note_of
-from rephrase.spark.stages.mix.manifest import manifest_of
+from rephrase.spark.stages.mix.manifest import mixture_manifest
 from rephrase.spark.stages.mix.stage import plan_of
 from rephrase.spark.stages.pipeline import run_stage
 from rephrase.storage import tables
@@ -68,7 +68,7 @@ def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path,
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"null", b'{"stage": "mix"}', b"\xff\x00"])
 def test_files_that_a_stage_did_not_write_so_are_told_in_one_line(tmp_path: Path, content: bytes) -> None:
     folder = str(tmp_path)
-    for name, read in (("_stage.json", note_of), ("_manifest.json", manifest_of), ("_plan.json", plan_of)):
+    for name, read in (("_stage.json", note_of), ("_manifest.json", mixture_manifest), ("_plan.json", plan_of)):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=rf"{name}: not the (file|plan) .*(restore|remove)"):
             read(folder)

@@ -72,13 +72,13 @@ class Mix(Stage):
     def breakdown(self, run: Run) -> Breakdown | str:
         """The shares of the mixture's components."""
         from rephrase.mixing.shortfall import share_notes
-        from rephrase.spark.stages.mix.manifest import is_complete, manifest_of
+        from rephrase.spark.stages.mix.manifest import is_complete, mixture_manifest
         from rephrase.spark.stages.mix.stage import plan_of
 
         folder = self.table.folder(run.output)
         if not is_complete(folder):
             return "there is no finished mixture yet: `rephrase run run.yaml` goes on"
-        manifest = manifest_of(folder)
+        manifest = mixture_manifest(folder)
         tokens_of: dict[int, int] = {}
         for component in manifest["components"]:
             tokens_of[component["phase"]] = tokens_of.get(component["phase"], 0) + component["tokens"]

@@ -30,9 +30,14 @@ def is_complete(folder: str) -> bool:
     return storage.exists(storage.join(folder, MANIFEST))
 
 
-def manifest_of(folder: str) -> dict[str, Any]:
-    """What the manifest of a finished mixture or export says. Raises `UserError` where the file holds something else."""
-    return read_json(storage.join(folder, MANIFEST), ("files",))
+def manifest_of(folder: str, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """What the manifest of a finished mixture or export says. Raises `UserError` where the file holds something else, or lacks a key."""
+    return read_json(storage.join(folder, MANIFEST), keys)
+
+
+def mixture_manifest(folder: str) -> dict[str, Any]:
+    """The same of a mixture."""
+    return manifest_of(folder, ("rows", "tokens", "components", "files"))
 
 
 def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict[str, tuple[int, str]]) -> None:
