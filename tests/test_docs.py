@@ -100,7 +100,7 @@ def parse(words: list[str]) -> None:
 
 @pytest.mark.parametrize("block", of("sh"))
 def test_commands_are_known(block: Block) -> None:
-    targets = set(re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for words in commands(block):
         if words[0] == "rephrase":
             parse(words[1:])
@@ -116,7 +116,8 @@ def test_commands_are_known(block: Block) -> None:
             assert path.is_file(), f"{block}: {path}"
             parse([path.stem, *words[job + 1 :]])
         elif words[0] == "python":
-            assert (ROOT / words[1]).is_file(), f"{block}: {words[1]}"
+            path = ROOT / (words[2].replace(".", "/") if words[1] == "-m" else words[1])
+            assert path.is_file() or (path / "__main__.py").is_file(), f"{block}: {words[1]}"
         else:
             assert words[0] in OTHER_COMMANDS, f"{block}: nobody knows `{' '.join(words)}`"
 

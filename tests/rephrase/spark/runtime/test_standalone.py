@@ -61,6 +61,7 @@ def notes(run: Run) -> list[dict]:
     return [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")), GenerationsNote)]
 
 
+@pytest.mark.long
 def test_a_node_that_is_about_to_go_finishes_its_units_and_none_is_made_twice(config, cluster, tmp_path, spark, request):
     path = config(documents=16, STAND_IN_SECONDS="0.4", spark={"conf": EXECUTOR})
     run = load_run(str(path))

@@ -34,7 +34,7 @@ def many_tasks() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("pairing", ["both", "instead"])
-@pytest.mark.parametrize("original", [0.3, 0.7])
+@pytest.mark.parametrize("original", [0.3, pytest.param(0.7, marks=pytest.mark.long)])
 def test_pairing_without_a_budget_takes_what_fits(output: str, spark: LazySession, many_tasks: None, pairing: str, original: float) -> None:
     components = [HALVES[0] | {"share": original}, HALVES[1] | {"share": 1 - original}]
     plan, rows = mixture(output, spark, components=components, pairing=pairing)

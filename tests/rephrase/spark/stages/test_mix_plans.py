@@ -54,7 +54,7 @@ def random_settings(dice: random.Random) -> dict[str, Any]:
     return {"seed": dice.randint(0, 9), "pairing": pairing, "budget_tokens": small * 4, "components": components}
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", [*range(6), *(pytest.param(number, marks=pytest.mark.long) for number in range(6, 20))])
 def test_targets_are_met_within_a_document(output: str, spark: LazySession, number: int) -> None:
     settings = random_settings(random.Random(number))
     plan, rows = mixture(output, spark, **settings)

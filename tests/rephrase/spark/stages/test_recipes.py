@@ -153,6 +153,7 @@ def test_a_preview_takes_fields_along(tmp_path, tokenizer_file, capsys):
     assert "the field `text` is missing; there are: answer, question" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_the_fan_out_of_one_document_is_spread_over_all_executors(config, tmp_path, spark):
     spark.stop()  # a process has one Spark, and this test needs its own
     from rephrase.config.run import Spark
