@@ -126,6 +126,7 @@ class Completion:
     seed: int | None = field(default=None, compare=False)
 
 
+PROMPT_TOO_LONG = "prompt_too_long"  # the error of a prompt that is longer than the model's context allows
 CRASH = "engine_crash"  # the error of a request that kills the engine
 CONTENT_FILTER = "engine:content_filter"  # begins the error of a request that a filter of the server refuses
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from rephrase.engines.answers import AnswerError, choices_of, completion_of, read_json, token_ids_of
-from rephrase.engines.base import CONTENT_FILTER, Completion, Request
+from rephrase.engines.base import CONTENT_FILTER, PROMPT_TOO_LONG, Completion, Request
 from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.engines.error_body import one_line
 from rephrase.engines.refusals import Refusal, refusal_of
@@ -23,7 +23,6 @@ from rephrase.text.reasoning import without_reasoning
 if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter
 
-PROMPT_TOO_LONG = "prompt_too_long"
 BAD_REQUEST = "engine:bad_request"
 TIMEOUT = "engine:timeout"
 UNAVAILABLE = "engine:unavailable"

@@ -91,8 +91,7 @@ class Rewrite(Stage):
 
 def _errors(sums: GenerationsNote) -> list[Figure]:
     """Rows without a text, by whose fault: the engine's, the document's length, or the format of what the model wrote."""
-    from rephrase.engines.base import is_engine_error
-    from rephrase.engines.client import PROMPT_TOO_LONG
+    from rephrase.engines.base import PROMPT_TOO_LONG, is_engine_error
 
     too_long = sums.causes.get(PROMPT_TOO_LONG, 0)
     causes = Counter({cause: count for cause, count in sums.causes.items() if cause != PROMPT_TOO_LONG})
