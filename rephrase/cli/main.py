@@ -112,16 +112,22 @@ def _add_show(commands: Any) -> None:
 
 def _add_tune(commands: Any) -> None:
     text = (
-        "Try a handful of vLLM settings on a sample of this run's own requests, on GPUs (or the CPU) of this machine, as many as an "
-        "executor has where the config says it, and tell which is fastest, as a ratio to the engine as it is configured. The best is tried "
-        "twice, and so is the engine as it is. The shard stage must have run."
+        "Try vLLM settings on a sample of this run's own requests, on GPUs (or the CPU) of this machine, as many as an executor has where "
+        "the config says it, and tell which is fastest, as a ratio to the engine as it is configured. Each is tried for a while under a "
+        "full queue; the better half is combined and tried longer, and the best two longer again, beside the engine as it is. "
+        "The shard stage must have run."
     )
     parser = commands.add_parser("tune", help="find the engine settings that are fastest for a run", description=text)
     add_run_options(parser)
     parser.add_argument("--minutes", type=float, default=20, help="bound on the whole; what is not tried by then is skipped (default: 20)")
-    parser.add_argument("--sample", type=int, metavar="N", help="requests that each setting answers (default: 512, on GPUs all in flight)")
+    parser.add_argument("--sample", type=int, metavar="N", help="requests that go round (default: 512, on GPUs four times those in flight)")
+    parser.add_argument("--seconds", type=float, default=20, help="length of a trial in the first round (default: 20)")
     parser.add_argument("--write", action="store_true", help="write the best into run.yaml, as engine.args")
-    parser.add_argument("--allow-fp8", action="store_true", help="also try 8-bit weights, which change what the model writes")
+    parser.set_defaults(allow=[])
+    allow = {"action": "append_const", "dest": "allow"}
+    parser.add_argument("--allow-fp8", **allow, const="fp8", help="also try 8-bit weights and cache, which change what the model writes")
+    about = "also try passages in front of the instructions, which changes the prompts"
+    parser.add_argument("--allow-document-first", **allow, const="document_first", help=about)
     parser.set_defaults(action=_tune)
 
 
@@ -146,7 +152,8 @@ def _tune(options: argparse.Namespace) -> None:
     from rephrase.cli.tune import tune
 
     run = load(options)
-    tune(run, options.config, minutes=options.minutes, sample=options.sample, write=options.write, allow_fp8=options.allow_fp8)
+    limits = {"minutes": options.minutes, "sample": options.sample, "seconds": options.seconds}
+    tune(run, options.config, **limits, write=options.write, changes=options.allow)
 
 
 def _status(options: argparse.Namespace) -> None:

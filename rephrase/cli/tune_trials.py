@@ -7,10 +7,10 @@ import contextlib
 import importlib.util
 import math
 import os
+import statistics
 import subprocess
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any, Literal
@@ -18,7 +18,8 @@ from typing import Any, Literal
 import yaml
 from rich.console import Console
 
-from rephrase.engines.base import Completion, Request
+from rephrase.cli.tune_load import steady_rates
+from rephrase.engines.base import Request
 from rephrase.engines.processes import Process
 from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.engine import Vllm
@@ -27,9 +28,9 @@ from rephrase.errors import UserError
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 
-_WARM_UP = 16  # requests before the clock starts
 _FAILED = 0.01  # of all requests; a setting under which more fail is none
 TIME_IS_UP = "not tried: the time is up"
+Change = Literal["fp8", "document_first"]
 console = Console(stderr=True, highlight=False)
 
 
@@ -38,32 +39,45 @@ class Candidate(Section):
 
     name: str
     kind: str
-    machine: Literal["cpu", "gpu", "both"]
+    machine: Literal["cpu", "gpu", "both"] = "both"
     args: list[str]
-    changes_outputs: bool = False
+    changes: Change | None = None
     needs: str | None = None
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one setting: output tokens a second, or why there is none."""
+    """What came of one setting: output tokens a second in each of some windows, or why there are none."""
 
-    name: str
-    args: tuple[str, ...]
+    candidate: Candidate
+    rates: tuple[float, ...] = ()
     startup_seconds: float = 0.0
-    tokens_per_second: float = 0.0
     seconds: float = 0.0
     failure: str = ""
-    changes_outputs: bool = False
-    kind: str = ""
+
+    @property
+    def rate(self) -> float:
+        """The median of the windows' rates; 0 without any."""
+        return statistics.median(self.rates) if self.rates else 0.0
+
+    def entry(self) -> dict[str, Any]:
+        """The trial as JSON."""
+        figures = {"rates": self.rates, "tokens_per_second": self.rate, "startup_seconds": self.startup_seconds, "seconds": self.seconds}
+        return {**self.candidate.model_dump(include={"name", "kind", "args", "changes"}), **figures, "failure": self.failure}
 
 
-def candidates(*, on_gpu: bool) -> list[Candidate]:
-    """The shipped settings that this machine can try."""
+def candidates(*, gpus: int, changes: Collection[Change] = ()) -> list[Candidate]:
+    """The shipped settings that this machine can try; of those that change more than speed, the ones that are allowed."""
     entries = yaml.safe_load(files("rephrase.cli").joinpath("tune.yaml").read_text(encoding="utf-8"))
     settings: list[Candidate] = [validate(Candidate, entry, "rephrase/cli/tune.yaml") for entry in entries]
-    place = "gpu" if on_gpu else "cpu"
-    return [c for c in settings if c.machine in (place, "both") and (c.needs is None or importlib.util.find_spec(c.needs) is not None)]
+    place = "gpu" if gpus else "cpu"
+    return [
+        setting
+        for setting in settings
+        if setting.machine in (place, "both")
+        and (setting.needs is None or importlib.util.find_spec(setting.needs) is not None)
+        and (setting.changes is None or setting.changes in changes)
+    ]
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -79,65 +93,58 @@ def visible_gpus() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Bench:
-    """The requests that each setting answers, on a server of its own."""
+    """The requests that keep the server of each setting busy, in turn. `documents_first`: the same with passages first."""
 
     engine: VllmSettings
     requests: Sequence[Request]
+    documents_first: Sequence[Request]
     gpus: tuple[str, ...]
     in_flight: int
 
-    def measure(self, candidate: Candidate, deadline: float, patience: float = math.inf) -> Trial:
-        """Start a server with the candidate's arguments, and answer all requests before the deadline, in at most `patience` seconds."""
-        trial = self._measure(candidate, deadline, patience)
-        outcome = trial.failure or f"{trial.tokens_per_second:,.0f} tokens/s, {trial.startup_seconds:.0f} s to start"
-        console.print(f"tune: {trial.name}: {outcome}", soft_wrap=True)
+    def measure(self, candidate: Candidate, deadline: float, *, seconds: float, windows: int = 1, patience: float = math.inf) -> Trial:
+        """Start a server with the candidate's arguments, and take its rate in some windows of `seconds` under a full queue.
+
+        It is given up at the deadline (by the monotonic clock), and `patience` seconds after its start.
+        """
+        trial = self._measure(candidate, deadline, seconds, windows, patience)
+        console.print(f"tune: {candidate.name}: {outcome(trial)}", soft_wrap=True)
         return trial
 
-    def _measure(self, candidate: Candidate, deadline: float, patience: float) -> Trial:
-        trial = Trial(candidate.name, tuple(candidate.args), changes_outputs=candidate.changes_outputs, kind=candidate.kind)
-        seconds = min(deadline - time.monotonic(), patience)
-        if seconds <= 0:
+    def _measure(self, candidate: Candidate, deadline: float, seconds: float, windows: int, patience: float) -> Trial:
+        trial = Trial(candidate)
+        limit = min(deadline - time.monotonic(), patience)
+        if limit <= seconds * windows:
             return replace(trial, failure=TIME_IS_UP)
-        changes = {"args": [*self.engine.args, *candidate.args], "startup_timeout": min(self.engine.startup_timeout, seconds)}
+        changes = {"args": [*self.engine.args, *candidate.args], "startup_timeout": min(self.engine.startup_timeout, limit)}
         owner = Process.of(os.getpid())
         with console.status(f"tune: {candidate.name}"):
             try:
-                return asyncio.run(self._answer(trial, self.engine.model_copy(update=changes), owner, seconds))
+                return asyncio.run(self._load(trial, self.engine.model_copy(update=changes), owner, limit, seconds, windows))
             except UserError as error:
                 return replace(trial, failure=error.what.removeprefix("vLLM does not start: "))
             except TimeoutError:
-                return replace(trial, failure=f"not done within {seconds:.0f} s")
+                return replace(trial, failure=f"not done within {limit:.0f} s")
             finally:
                 servers.stop_all(owner)
 
-    async def _answer(self, trial: Trial, config: VllmSettings, owner: Process, seconds: float) -> Trial:
+    async def _load(self, trial: Trial, config: VllmSettings, owner: Process, limit: float, seconds: float, windows: int) -> Trial:
         started = time.monotonic()
-        async with asyncio.timeout(seconds), Vllm(config, self.gpus, owner) as engine:
-            await engine.complete(self.requests[:1])
+        requests = self.documents_first if trial.candidate.changes == "document_first" else self.requests
+        async with asyncio.timeout(limit), Vllm(config, self.gpus, owner) as engine:
+            await engine.complete(requests[:1])
             ready = time.monotonic()
-            await _send(engine, self.requests[:_WARM_UP], self.in_flight)
-            begun = time.monotonic()
-            completions = await _send(engine, self.requests, self.in_flight)
+            rates, load = await steady_rates(engine, requests, self.in_flight, seconds, windows)
             ended = time.monotonic()
-        errors = Counter(completion.error for completion in completions if completion.error)
-        trial = replace(trial, startup_seconds=ready - started, seconds=ended - ready)
-        if errors.total() > _FAILED * len(completions):
-            [(error, _)] = errors.most_common(1)
-            return replace(trial, failure=f"{errors.total()} of {len(completions)} requests failed: {error}")
-        return replace(trial, tokens_per_second=sum(completion.completion_tokens for completion in completions) / (ended - begun))
+        trial = replace(trial, startup_seconds=ready - started, seconds=ended - started)
+        if load.errors.total() > _FAILED * load.answers:
+            [(error, _)] = load.errors.most_common(1)
+            return replace(trial, failure=f"{load.errors.total()} of {load.answers} requests failed: {error}")
+        return replace(trial, rates=tuple(rates)) if all(rates) else replace(trial, failure=f"nothing was written within {seconds:g} s")
 
 
-async def _send(engine: Vllm, requests: Sequence[Request], in_flight: int) -> list[Completion]:
-    """Answer requests in batches as the rewrite stage does."""
-    slots = asyncio.Semaphore(max(1, in_flight // engine.batch_size))
-
-    async def send(batch: Sequence[Request]) -> list[Completion]:
-        async with slots:
-            return await engine.complete(batch)
-
-    groups: dict[Any, list[Request]] = {}
-    for request in requests:
-        groups.setdefault((request.sampling, request.schema), []).append(request)
-    size = engine.batch_size
-    batches = [group[at : at + size] for group in groups.values() for at in range(0, len(group), size)]
-    return [completion for batch in await asyncio.gather(*map(send, batches)) for completion in batch]
+def outcome(trial: Trial) -> str:
+    """What came of a trial, in a few words."""
+    if trial.failure:
+        return trial.failure
+    spread = f" ({min(trial.rates):,.0f} to {max(trial.rates):,.0f})" if len(trial.rates) > 1 else ""
+    return f"{trial.rate:,.0f} tokens/s{spread}, {trial.startup_seconds:.0f} s to start"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from types import SimpleNamespace
@@ -7,35 +8,99 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from rephrase.cli.tune import choose, combine, sample_requests, tune
+from rephrase.cli.tune import better_half, choose, combinations, sample_requests, tune
+from rephrase.cli.tune_load import steady_rates
 from rephrase.cli.tune_trials import Candidate, Trial, candidates
 from rephrase.config.edit import write_args
 from rephrase.config.file import load_run
+from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
 from rephrase.errors import UserError
+from rephrase.notes import EngineFigures
 from rephrase.spark.stages.pipeline import run_stage
 from tests.rephrase.spark.stages.test_rewrite import config, entries
 
 __all__ = ["config"]
 
 
-def trial(name: str, rate: float, kind: str = "k", **more) -> Trial:
-    return Trial(name, (f"--{name}",), 1.0, rate, kind=kind, **more)
+def trial(name: str, *rates: float, kind: str = "k", **more) -> Trial:
+    return Trial(Candidate(name=name, kind=kind, args=[f"--{name}"], **more), rates)
 
 
 def test_the_best_must_beat_the_default_by_more_than_chance():
-    default = trial("default", 100, "")
-    assert choose([default, trial("a", 102)], 0.0) is None
-    assert choose([default, trial("a", 108)], 0.1) is None
-    assert choose([default, trial("a", 108), trial("b", 120)], 0.05).name == "b"
-    both = combine([default, trial("a", 120), trial("b", 130), trial("c", 110, "other"), trial("d", 90, "third")])
-    assert [t.name for t in both] == ["b", "c"]
+    default = trial("default", 100, 99, 101)
+    assert choose([default, trial("a", 102, 102, 102)]) is None  # within the margin
+    assert choose([default, trial("a", 120, 100, 125)]) is None  # one of its windows is no better than the default's best
+    assert choose([default, trial("a", 110, 105, 112), trial("b", 120, 118, 125)]).candidate.name == "b"
+    assert choose([Trial(default.candidate, failure="gone"), trial("a", 110)]) is None
 
 
-def test_what_is_tried_depends_on_the_machine():
-    names = {candidate.name for candidate in candidates(on_gpu=False)}
-    assert "max-num-seqs 64" in names
-    assert not any("fp8" in name for name in names)
-    assert any(candidate.changes_outputs for candidate in candidates(on_gpu=True))
+def test_the_better_half_goes_on_and_is_combined_kind_by_kind():
+    default = trial("default", 100)
+    tried = [trial("a", 120), trial("b", 130), trial("c", 110, kind="other"), trial("d", 90, kind="third"), trial("e", 105, kind="third")]
+    better = better_half([*tried, Trial(tried[0].candidate, failure="did not start")], default)
+    assert [t.candidate.name for t in better] == ["b", "a", "c"]
+    assert better_half([trial("slow", 90), trial("slower", 80)], default) == []
+    fp8 = trial("e", 104, kind="third", changes="fp8")
+    both = combinations([*better, fp8])
+    assert [(c.name, c.args, c.changes) for c in both] == [
+        ("b + c", ["--b", "--c"], None),
+        ("b + c + e", ["--b", "--c", "--e"], "fp8"),
+    ]
+
+
+def test_what_is_tried_depends_on_the_machine_and_on_what_may_change():
+    names = {candidate.name for candidate in candidates(gpus=0)}
+    assert "max-num-seqs 128" in names
+    assert not any("memory" in name for name in names)
+    on_gpus = candidates(gpus=1)
+    assert not any(candidate.changes for candidate in on_gpus)
+    assert {candidate.changes for candidate in candidates(gpus=1, changes=["fp8"])} == {None, "fp8"}
+    assert {"max-num-seqs 4096", "max-num-batched-tokens 32768", "memory 0.95"} <= {candidate.name for candidate in on_gpus}
+
+
+class Steady(Engine):
+    """Writes ten tokens a request, `at_once` requests side by side, each for a hundredth of a second."""
+
+    model, identity, batch_size, concurrency = "steady", Identity("steady"), 4, 16
+
+    def __init__(self, *, tells: bool) -> None:
+        self.tells, self.written, self.now, self.most, self.prompts = tells, 0, 0, 0, []
+
+    async def complete(self, requests):
+        self.now += len(requests)
+        self.most = max(self.most, self.now)
+        self.prompts += [request.messages[0].content for request in requests]
+        await asyncio.sleep(0.01)
+        self.now -= len(requests)
+        self.written += 10 * len(requests)
+        return [Completion("x", "stop", 5, 10) for _ in requests]
+
+    async def figures(self):
+        return EngineFigures(generation_tokens=self.written if self.tells else None)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_load_keeps_the_queue_full_and_no_prompt_comes_twice(tells):
+    engine = Steady(tells=tells)
+    samplings = [Sampling(max_tokens=8), Sampling(max_tokens=9)]
+    requests = [Request((Message("user", f"page {i}"),), samplings[i % 2]) for i in range(24)]
+    rates, load = asyncio.run(steady_rates(engine, requests, 16, 0.1, 3))
+    assert len(rates) == 3
+    assert all(rate > 0 for rate in rates)
+    assert engine.most == 16
+    assert load.answers > len(requests)
+    assert len(set(engine.prompts)) == len(engine.prompts)
+    assert "1. page 0" in engine.prompts
+
+
+def test_a_load_ends_with_what_its_engine_raises():
+    class Broken(Steady):
+        async def complete(self, requests):
+            raise UserError(f"{len(requests)} requests are too many")
+
+    request = Request((Message("user", "page"),), Sampling())
+    with pytest.raises(UserError, match="requests are too many"):
+        asyncio.run(steady_rates(Broken(tells=True), [request], 4, 5.0, 1))
 
 
 @pytest.mark.parametrize(
@@ -69,8 +134,8 @@ def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
 
 
 def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, spark, monkeypatch, capsys):
-    path = config(documents=6, STAND_IN_SECONDS="1.5")
-    run = load_run(str(path))
+    path = config(documents=6, STAND_IN_SECONDS="0.25")
+    run = load_run(str(path), {"engine.concurrency": 16})
     with pytest.raises(UserError, match="run the shard stage first"):
         tune(run, str(path))
     run_stage("shard", run, spark)
@@ -78,19 +143,22 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     assert requests == sample_requests(run, 20)
     assert len(requests) == 20
     tried = [
-        Candidate(name="bad", kind="seqs", machine="both", args=["--max-model-len", "none"]),
-        Candidate(name="good", kind="seqs", machine="both", args=["--stand-in-seconds", "0.02"]),
+        Candidate(name="bad", kind="seqs", args=["--max-model-len", "none"]),
+        Candidate(name="good", kind="seqs", args=["--stand-in-seconds", "0.02"]),
     ]
     monkeypatch.setattr("rephrase.cli.tune.candidates", lambda **_: tried)
-    trials = {t.name: t for t in tune(run, str(path), sample=20, write=True)}
-    assert "invalid int value" in trials["bad"].failure
+    trials = tune(run, str(path), sample=20, seconds=1, write=True)
+    names = ["as configured", "bad", "good", "good", "as configured", "good"]
+    assert [t.candidate.name for t in trials] == names
+    assert "invalid int value" in trials[1].failure
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tune: ")]  # each as soon as it is known
-    assert [line.split(": ")[1] for line in lines[1:6]] == ["as configured", "bad", "good", "good, again", "as configured, again"]
+    assert [line.split(": ")[1] for line in lines[1:7]] == names
     assert "tokens/s" in lines[3]
-    assert trials["good"].tokens_per_second > 1.5 * trials["as configured"].tokens_per_second
+    assert [len(t.rates) for t in trials] == [1, 0, 1, 1, 3, 3]
+    assert trials[5].rate > 1.5 * trials[4].rate
     assert load_run(str(path)).engine.args == ["--stand-in-seconds", "0.02"]
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
-    assert [entry["name"] for entry in kept] == ["as configured", "bad", "good", "good, again", "as configured, again"]
+    assert [entry["name"] for entry in kept] == names
     # On a machine with more GPUs than an executor has, it is an executor's engine that is tried.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6,7")
 
@@ -99,10 +167,10 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
         return tried
 
     monkeypatch.setattr("rephrase.cli.tune.candidates", late)
-    tune(load_run(str(path), {"rewrite.executor": {"gpus": 2}}), str(path), sample=4)
+    tune(load_run(str(path), {"rewrite.executor": {"gpus": 2}}), str(path), sample=4, seconds=0.2)
     assert [entry["devices"] for entry in entries(tmp_path) if "start" in entry][-1] == "5,6"
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
-    assert [entry["failure"] for entry in kept] == ["", *["not tried: the time is up"] * 3]
+    assert [entry["failure"] for entry in kept] == ["", *["not tried: the time is up"] * 2]
 
 
 def test_an_engine_on_gpus_is_tried_with_as_many_requests_as_its_tasks_keep_in_flight(config, spark, monkeypatch, capsys):
@@ -110,9 +178,9 @@ def test_an_engine_on_gpus_is_tried_with_as_many_requests_as_its_tasks_keep_in_f
     run_stage("shard", run, spark)
     monkeypatch.setattr("rephrase.cli.tune.candidates", lambda **_: [])
     monkeypatch.setattr("rephrase.cli.tune._SAMPLE", 10)
-    for devices, asked in (("5", "60 requests of this run, on 1 GPUs"), ("", "10 requests, on CPU")):
+    for devices, asked in (("5", "of this run, 60 in flight, on 1 GPUs"), ("", "10 requests of this run, 15 in flight, on CPU")):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
-        tune(run, "unused", minutes=1)
+        tune(run, "unused", minutes=1, seconds=0.2)
         assert asked in capsys.readouterr().err
 
 

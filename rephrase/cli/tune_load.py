@@ -1,0 +1,96 @@
+"""A steady load on an engine: as many requests in flight as a run keeps there, for as long as the clock runs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from rephrase.engines.base import Completion, Engine, Request
+from rephrase.engines.finish_reasons import settled
+
+_WARM_UP = 120.0  # seconds after which the windows begin, though the first requests are not all answered
+
+
+@dataclass
+class Load:
+    """What the answers have come to so far."""
+
+    answers: int = 0
+    tokens: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def count(self, completions: Sequence[Completion]) -> None:
+        """Add some answers."""
+        self.answers += len(completions)
+        self.tokens += sum(completion.completion_tokens for completion in completions)
+        self.errors.update(completion.error for completion in completions if completion.error)
+
+
+async def steady_rates(
+    engine: Engine, requests: Sequence[Request], in_flight: int, seconds: float, windows: int
+) -> tuple[list[float], Load]:
+    """Output tokens a second in each of some windows of `seconds`, while `in_flight` requests are always there; and what was answered.
+
+    The windows begin when as many requests have been answered as fit in at a time: before, all of them are read at once, and none ends.
+    Tokens are those that the server counts as it writes them, or, where it does not tell, those of the answers.
+    """
+    load = Load()
+    batches = _batches(requests, min(engine.batch_size, in_flight))
+
+    async def pump() -> None:
+        for batch in batches:
+            load.count([settled(completion) for completion in await engine.complete(batch)])
+
+    pumps = [asyncio.create_task(pump()) for _ in range(max(1, in_flight // engine.batch_size))]
+    try:
+        latest = time.monotonic() + _WARM_UP
+        while load.answers < in_flight and time.monotonic() < latest:
+            await _pause(0.05, pumps)
+        rates = []
+        for _ in range(windows):
+            before, begun = await _written(engine, load), time.monotonic()
+            await _pause(seconds, pumps)
+            after, ended = await _written(engine, load), time.monotonic()
+            rates.append((after - before) / (ended - begun))
+        return rates, load
+    finally:
+        for task in pumps:
+            task.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def _written(engine: Engine, load: Load) -> float:
+    figures = await engine.figures()
+    return load.tokens if figures.generation_tokens is None else figures.generation_tokens
+
+
+async def _pause(seconds: float, pumps: Sequence[asyncio.Task[None]]) -> None:
+    """Wait. Raises what a pump raises: they have no end."""
+    done, _ = await asyncio.wait(pumps, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+def _batches(requests: Sequence[Request], size: int) -> Iterator[list[Request]]:
+    """Batches of equal sampling and schema, in mixed order, without end. From the second time round, prompts begin with a number.
+
+    Otherwise they would lie in the prefix cache, where a run finds nothing of them.
+    """
+    groups: dict[object, list[Request]] = {}
+    for request in requests:
+        groups.setdefault((request.sampling, request.schema), []).append(request)
+    batches = [group[at : at + size] for group in groups.values() for at in range(0, len(group), size)]
+    random.Random(0).shuffle(batches)
+    yield from batches
+    for lap in itertools.count(1):
+        yield from ([_numbered(request, lap) for request in batch] for batch in batches)
+
+
+def _numbered(request: Request, lap: int) -> Request:
+    first, *others = request.messages
+    return replace(request, messages=(replace(first, content=f"{lap}. {first.content}"), *others))
