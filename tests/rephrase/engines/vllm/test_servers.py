@@ -83,6 +83,13 @@ def test_the_owner_is_the_nearest_java_ancestor_or_else_the_process_itself(tmp_p
             ),
             "User-specified max_model_len (8192) is greater.",
         ),
+        (
+            (
+                "(APIServer pid=7) pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n"
+                "(APIServer pid=7)   Value error, User-specified max_model_len (8192) is greater. [type=value_error, input_value={}]\n"
+            ),
+            "User-specified max_model_len (8192) is greater.",
+        ),
         ("usage: api_server.py [--model MODEL]\napi_server.py: error: unrecognized arguments: --no", "unrecognized arguments: --no"),
         (
             "(Worker pid=9) ERROR 11-20 22:20:20 [a.py:1] torch.OutOfMemoryError: CUDA out of memory.",
