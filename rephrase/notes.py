@@ -186,6 +186,8 @@ class GenerationsNote(Note):
     """Errors by code, with a # for each number in it."""
     recipe: str = ""
     step: str = ""
+    model: str = ""
+    """That was asked; empty in notes of versions that did not tell."""
     earlier_steps: Annotated[int, Field(alias="follows")] = 0
     """How many steps of the recipe come before."""
     rows_path: Annotated[str, Field(alias="rows")] = ""

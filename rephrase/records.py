@@ -120,7 +120,7 @@ MIXTURE_MEANINGS = {
     "epoch": "0 the first time a text is used.",
     "n_tokens": "Tokens of the text by the configured tokenizer.",
     "synthetic_depth": "How many models the text has passed through.",
-    "model": "The model that wrote the text; none for originals.",
+    "model": "The model that wrote the text, or all that had a part in it, joined by ` + `; none for originals.",
     "license": "Of the document.",
 }
 """What is said of each column where a mixture tells of itself."""
@@ -137,6 +137,9 @@ ERROR = _schema(
 
 MAX_DEPTH = 1_000_000
 """Models that a text may have passed through; more is no such number, and the next model's would not fit the column."""
+
+MODELS = " + "
+"""Between the names of models that had a part in one text."""
 
 KEEP = "keep"
 INTERMEDIATE = "intermediate"

@@ -28,7 +28,10 @@ from tests.places import EXAMPLES, ROOT
 LANGUAGES = {"sh", "yaml", "python", "toml", "text"}
 
 # Commands that no test runs or parses, and why. A line is known by its first word.
-OTHER_COMMANDS = {"kubectl": "needs a Kubernetes cluster; the settings are built into pods in tests/test_infra.py"}
+OTHER_COMMANDS = {
+    "kubectl": "needs a Kubernetes cluster; the settings are built into pods in tests/test_infra.py",
+    **dict.fromkeys(["python3", "ray", "vllm"], "starts SGLang or vLLM on several machines; the page says that nobody has run it here"),
+}
 
 # Python blocks that this file does not run, by page and first line, and why.
 OTHER_PYTHON = {
@@ -170,6 +173,8 @@ def write_run(data: dict[str, Any], folder: Path) -> None:
 
 def _over(base: dict[str, Any], section: dict[str, Any]) -> dict[str, Any]:
     merged = {**base, **section}
+    if "engines" in section:  # which stand instead of one
+        del merged["engine"]
     if isinstance(section.get("input"), dict):
         merged["input"] = {**base["input"], **section["input"]}
     return merged

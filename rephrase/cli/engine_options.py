@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
-    from rephrase.engines.settings import EngineSettings
+    from rephrase.engines.several import Engines
     from rephrase.readers.settings import Fields
 
 
@@ -16,26 +16,34 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name an engine and a tokenizer, by themselves or by the config of a run."""
     parser.add_argument("--tokenizer", help="tokenizer.json, folder or hub id (default: the config's or the model's)")
     parser.add_argument("--model", help="answer the prompts with a vLLM engine on this model")
-    about = "answer the prompts with the engine of this run; its tokenizer and its names of fields hold too"
+    about = "answer the prompts with the engines of this run; its tokenizer and its names of fields hold too"
     parser.add_argument("--config", metavar="run.yaml", help=about)
+    parser.add_argument("--engine", metavar="NAME", help="one of the `engines` of --config (default: `writer`, or the first)")
 
 
-def named_engine(options: argparse.Namespace) -> tuple[EngineSettings | None, str, Fields]:
-    """The engine if one is named, the tokenizer, and the fields of the input, by --config, --model, --tokenizer and --text.
+def named_engines(options: argparse.Namespace) -> tuple[Engines | None, str, Fields]:
+    """The engines if some are named, the tokenizer, and the fields of the input, by --config, --engine, --model, --tokenizer and --text.
 
-    Raises `UserError` like `load_run`, and where no tokenizer is named.
+    An engine that --engine names is the only one. Raises `UserError` like `load_run`, and where no tokenizer, or no such engine, is there.
     """
     from rephrase.config.file import load_run
+    from rephrase.engines.several import Engines
     from rephrase.engines.vllm.settings import VllmSettings
     from rephrase.readers.settings import Fields
 
     run = load_run(options.config) if options.config else None
-    engine = VllmSettings(kind="vllm", model=options.model) if options.model else run.engine if run else None
+    engines = run.all_engines if run else None
+    if options.model:
+        engines = Engines.alone(VllmSettings(kind="vllm", model=options.model))
+    if options.engine:
+        if engines is None or options.model:
+            raise UserError("--engine names an engine of a run", where="--engine", cure="give --config, and no --model")
+        engines = Engines.alone(engines.find(options.engine))
     tokenizer = options.tokenizer or options.model or (run.tokenizer if run else None)
     if not tokenizer:
         raise UserError("no tokenizer to cut and count with", where="tokenizer", cure="give --tokenizer, --model or --config")
     fields = run.input.fields if run and run.input else Fields()
-    return engine, tokenizer, fields.model_copy(update={"text": options.text}) if options.text else fields
+    return engines, tokenizer, fields.model_copy(update={"text": options.text}) if options.text else fields
 
 
 def input_paths(options: argparse.Namespace) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rephrase.cli.engine_options import add_engine_options, named_engine
+from rephrase.cli.engine_options import add_engine_options, named_engines
 from rephrase.errors import UserError
 
 
@@ -33,8 +33,8 @@ def _label(options: argparse.Namespace) -> None:
     from rephrase.cli.documents import sample
     from rephrase.cli.labelling import label
 
-    engine, tokenizer, fields = named_engine(options)
-    if engine is None:
+    engines, tokenizer, fields = named_engines(options)
+    if engines is None:
         raise UserError("no engine to label with", where="label", cure="give --model or --config")
-    number = label(sample(options.input, options.number, fields.text), options.rubric, engine, tokenizer, options.to)
+    number = label(sample(options.input, options.number, fields.text), options.rubric, engines.default, tokenizer, options.to)
     print(f"{number} labels in {options.to}")

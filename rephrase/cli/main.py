@@ -123,6 +123,7 @@ def _add_tune(commands: Any) -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="requests that go round (default: 512, on GPUs four times those in flight)")
     parser.add_argument("--seconds", type=float, default=20, help="length of a trial in the first round (default: 20)")
     parser.add_argument("--write", action="store_true", help="write the best into run.yaml, as engine.args")
+    parser.add_argument("--engine", metavar="NAME", help="one of the run's `engines` (default: `writer`, or the first)")
     parser.set_defaults(allow=[])
     allow = {"action": "append_const", "dest": "allow"}
     parser.add_argument("--allow-fp8", **allow, const="fp8", help="also try 8-bit weights and cache, which change what the model writes")
@@ -153,7 +154,7 @@ def _tune(options: argparse.Namespace) -> None:
 
     run = load(options)
     limits = {"minutes": options.minutes, "sample": options.sample, "seconds": options.seconds}
-    tune(run, options.config, **limits, write=options.write, changes=options.allow)
+    tune(run, options.config, **limits, write=options.write, changes=options.allow, engine_name=options.engine)
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
-from rephrase.cli.engine_options import add_engine_options, input_paths, named_engine
+from rephrase.cli.engine_options import add_engine_options, input_paths, named_engines
 from rephrase.cli.options import key_values
 
 
@@ -34,9 +35,21 @@ def _preview(options: argparse.Namespace) -> None:
     from rephrase.recipes.use import RecipeUse
     from rephrase.settings.validation import validate
 
-    use = {"use": options.recipe, "options": key_values(options.option, "--option", "n=3")}
-    engine, tokenizer, fields = named_engine(options)
+    use: dict[str, Any] = {"use": options.recipe, "options": key_values(options.option, "--option", "n=3")}
+    engines, tokenizer, fields = named_engines(options)
+    if engines is not None and engines.are_several:
+        use |= _engines_of_steps(options)
     paths = [options.input] if options.input else input_paths(options)
     documents = first_documents(paths, fields.text, [*fields.also, *options.also]) if paths else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
-    preview(checked, documents=documents, tokenizer=tokenizer, engine=engine, number=options.number)
+    preview(checked, documents=documents, tokenizer=tokenizer, engines=engines, number=options.number)
+
+
+def _engines_of_steps(options: argparse.Namespace) -> dict[str, Any]:
+    """What the config says of the engines of the recipe's steps, and of these steps: as its first entry with the same name has it."""
+    from rephrase.config.file import load_run
+
+    for entry in load_run(options.config).recipes:
+        if entry.use in (options.recipe, os.path.abspath(options.recipe)):
+            return entry.model_dump(include={"engine", "steps"})
+    return {}

@@ -15,6 +15,7 @@ from rich.text import Text
 from rephrase.cli.console import shortened, wide_console
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate
+from rephrase.generation.open_engines import OpenEngines
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import StepRun, generations_of
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
@@ -25,16 +26,14 @@ from rephrase.records import Document
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from rephrase.engines.settings import EngineSettings
+    from rephrase.engines.several import Engines
 
 _CHARACTERS = 4000  # of a prompt or a text on the screen
 _WIDTH = 180  # characters, where the output is no terminal
 
 
-def preview(
-    use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engine: EngineSettings | None = None, number: int = 3
-) -> None:
-    """Print the exact prompts for the first `number` documents with their token counts; with an engine also what it makes of them."""
+def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engines: Engines | None = None, number: int = 3) -> None:
+    """Print the exact prompts for the first `number` documents with their token counts; with engines also what they make of them."""
     counter = Tokenizer.load(tokenizer)
     console = wide_console(_WIDTH)
     for recipe in recipes_of([use]):
@@ -42,20 +41,20 @@ def preview(
         rows = (with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows)[:number]
         if not rows:
             raise UserError("there are no documents to preview", where=recipe.name, cure="name a file with documents by --input")
-        if engine is None:
+        if engines is None:
             for row in rows:
                 for prompt in recipe.steps[0].prompts(row, counter):
                     console.print(_panel(recipe, recipe.steps[0], prompt, counter))
             if len(recipe.steps) > 1:
                 console.print(f"further steps ({', '.join(step.name for step in recipe.steps[1:])}) need a model: give --model or --config")
         else:
-            asyncio.run(_print_answers(recipe, rows, counter, engine, console))
+            asyncio.run(_print_answers(recipe, rows, counter, engines, console))
 
 
-async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, config: EngineSettings, console: Console) -> None:
-    engine = config.open()
-    try:
+async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, engines: Engines, console: Console) -> None:
+    async with OpenEngines(engines, lambda settings: settings.open()) as opened:
         for step in recipe.steps:
+            engine = await opened.find(recipe.engine_of(step))
             prompts = [prompt for row in rows for prompt in step.prompts(row, counter)]
             table, tally = await generate(rows, StepRun(recipe, step, counter, engine.model), engine)
             records: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
@@ -72,8 +71,6 @@ async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, co
             )
             rows = with_generations(rows, step.name, table)
             assert generations_of(table) is not None
-    finally:
-        await engine.close()
 
 
 def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Panel:

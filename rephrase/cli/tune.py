@@ -30,6 +30,7 @@ from rephrase.generation.step_run import StepRun
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.template import TemplateStep
 from rephrase.records import unit_interval
+from rephrase.spark.runtime.gpus import configured_gpus
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
@@ -75,21 +76,23 @@ def tune(
     seconds: float = 20.0,
     write: bool = False,
     changes: Collection[Change] = (),
+    engine_name: str | None = None,
 ) -> list[Trial]:
     """Measure the settings, print a table, and write the best into the config if `write`. Returns all trials, in their order.
 
     `minutes` bounds the whole; `sample` is the number of requests that go round: by default 512, and on GPUs four times as many as the
     tasks of an executor keep in flight; `seconds` is the length of a window in the first round; `changes` allows settings that change
-    what is written. Raises `UserError` for engines other than vllm, a missing documents table, and a default that does not start.
+    what is written; `engine_name` is one of the run's engines, by default its writer. Raises `UserError` for engines other than vllm, a
+    missing documents table, and a default that does not start.
     """
-    engine = run.engine
+    engine = run.all_engines.find(engine_name)
     if not isinstance(engine, VllmSettings):
         raise UserError("only a vllm engine has settings to tune", where="engine.kind", cure="set `engine.kind: vllm`, or use --model")
-    gpus = visible_gpus()[: _gpus_of_an_executor(run)]
+    gpus = visible_gpus()[: engine.tensor_parallel or configured_gpus(run)]
     in_flight = engine.concurrency * (run.rewrite.tasks_per_gpu if gpus else 1)
     size = sample or max(_SAMPLE, _LAPS * in_flight if gpus else 0)
-    requests = sample_requests(run, size)
-    documents_first = sample_requests(run, size, documents_first=True) if "document_first" in changes else []
+    requests = sample_requests(run, size, engine_name)
+    documents_first = sample_requests(run, size, engine_name, documents_first=True) if "document_first" in changes else []
     bench = Bench(engine, requests, documents_first, gpus, in_flight)
     where = f"on {len(gpus)} GPUs" if gpus else "on CPU"
     console.print(f"tune: {len(requests)} requests of this run, {in_flight} in flight, {where}; {seconds:g} s a trial under a full queue")
@@ -101,7 +104,8 @@ def tune(
     _report(search.trials, winner)
     storage.put(storage.join(run.output, "stats", "tune.json"), orjson.dumps([trial.entry() for trial in search.trials]))
     if winner is not None:
-        _take(winner.candidate, engine, config_path, write=write)
+        name = run.all_engines.name(engine_name) if run.all_engines.are_several else None
+        _take(winner.candidate, engine, config_path, name, write=write)
     else:
         untried = any(trial.failure == TIME_IS_UP for trial in search.trials)
         console.print("tune: the config stays as it is" + (", but not all was tried: raise --minutes" if untried else ""))
@@ -150,20 +154,27 @@ def choose(finalists: Sequence[Trial]) -> Trial | None:
     return best if min(best.rates) > max(default.rates) else None
 
 
-def sample_requests(run: Run, size: int, *, documents_first: bool = False) -> list[Request]:
-    """Requests of the first steps of the run's recipes: those of documents drawn by their ids, all recipes of each.
+def sample_requests(run: Run, size: int, engine_name: str | None = None, *, documents_first: bool = False) -> list[Request]:
+    """Requests of the first steps of the run's recipes that an engine answers: those of documents drawn by their ids, all recipes of each.
 
-    `documents_first`: with their passage in front, where a recipe's prompt has one.
+    `documents_first`: with their passage in front, where a recipe's prompt has one. Raises `UserError` where no recipe begins with the
+    engine: later steps ask about answers that are not there yet.
     """
     tokenizer = Tokenizer.load(run.tokenizer)
-    recipes = recipes_of(run.recipes)
+    engines, recipes = run.all_engines, recipes_of(run.recipes)
+    asked = engines.name(engine_name)
+    own = {index for index, recipe in enumerate(recipes) if engines.name(recipe.engine_of(recipe.steps[0])) == asked}
+    if not own:
+        cure = "tune it by a config with a recipe that begins with it"
+        raise UserError(f"no recipe begins with the engine `{asked}`, so that it has no requests yet", where="tune", cure=cure)
     requests: list[Request] = []
-    sources = sources_of(run, recipes)
+    model = engines.by_name[asked].model_name
+    sources = [source for source in sources_of(run, recipes) if own.intersection(source.recipes)]
     for number, source in enumerate(sources, 1):
-        steps = [(recipes[index], recipes[index].steps[0]) for index in source.recipes]
+        steps = [(recipes[index], recipes[index].steps[0]) for index in source.recipes if index in own]
         if documents_first:
             steps = [(recipe, step.document_first() if isinstance(step, TemplateStep) else step) for recipe, step in steps]
-        step_runs = [StepRun(recipe, step, tokenizer, run.engine.model_name) for recipe, step in steps]
+        step_runs = [StepRun(recipe, step, tokenizer, model) for recipe, step in steps]
         for row in _shuffled_rows(source):
             requests += [request for step_run in step_runs for request in requests_of([row], step_run)]
             if len(requests) >= size * number / len(sources):
@@ -176,14 +187,6 @@ def _shuffled_rows(source: Source) -> Iterator[Any]:
     for path in paths:  # one object at a time: they are large, and the first one or two do
         for group in tables.read_row_groups(path):
             yield from sorted(rows_of(group, {}), key=lambda row: unit_interval(row.document.id))
-
-
-def _gpus_of_an_executor(run: Run) -> int | None:
-    """How many GPUs an engine of the run has, where the config says so."""
-    if run.rewrite.executor is not None:
-        return run.rewrite.executor.gpus
-    amount = run.spark.conf.get("spark.executor.resource.gpu.amount")
-    return int(amount) if amount else None
 
 
 def _report(trials: Sequence[Trial], winner: Trial | None) -> None:
@@ -202,13 +205,14 @@ def _report(trials: Sequence[Trial], winner: Trial | None) -> None:
     Console(highlight=False).print(table)
 
 
-def _take(best: Candidate, engine: VllmSettings, config_path: str, *, write: bool) -> None:
+def _take(best: Candidate, engine: VllmSettings, config_path: str, name: str | None, *, write: bool) -> None:
     if best.changes == "document_first":
         console.print("tune: set `document_first: true` on the recipes; their prompts change with it, so a run begins anew", soft_wrap=True)
     if not best.args:
         return
     line = f"args: {orjson.dumps([*engine.args, *best.args]).decode()}"
-    if write and write_args(config_path, [*engine.args, *best.args]):
+    if write and write_args(config_path, [*engine.args, *best.args], name):
         console.print(f"tune: written to {config_path}: {line}", soft_wrap=True)
     else:
-        console.print(f"tune: put this under `engine:` in {config_path}:\n  {line}", soft_wrap=True)
+        place = "engine:" if name is None else f"engines.{name}:"
+        console.print(f"tune: put this under `{place}` in {config_path}:\n  {line}", soft_wrap=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from classifiers.settings import Filter, Screen
-from rephrase.engines.settings import EngineSettings, engines
+from rephrase.engines.settings import EngineSettings
+from rephrase.engines.settings import engines as engine_kinds
+from rephrase.engines.several import ALONE, Engines
 from rephrase.mixing.settings import Mix
 from rephrase.readers.settings import Input
 from rephrase.recipes.naming import fits, own_name
@@ -73,6 +75,8 @@ class Spark(Section):
 class Run(Section):
     """A whole run. Paths that are not absolute and not URLs are relative to the folder of the YAML file."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["engine"]}, {"required": ["engines"]}]})
+
     plugins: Annotated[list[Plugin], BeforeValidator(as_list)] = []
     """Python modules with kinds of your own (checks, engines, recipes, …), imported first. Installed packages may name theirs as entry
     points of the group `rephrase.plugins` instead."""
@@ -81,7 +85,11 @@ class Run(Section):
     """Raw documents. Only runs whose recipes all have rows of their own can do without."""
     tokenizer: Model
     """Counts tokens everywhere: a tokenizer.json, a folder with one, or a hub id."""
-    engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]
+    engine: Annotated[SerializeAsAny[EngineSettings] | None, ByKind(engine_kinds)] = None
+    """What writes all completions. A run has either `engine`, or several of them under `engines`."""
+    engines: dict[str, Annotated[SerializeAsAny[EngineSettings], ByKind(engine_kinds)]] = {}
+    """Several engines by names of your own, each as under `engine`. Recipes and their steps name theirs by `engine`; what names none is
+    answered by `writer`, or by the first where none has this name."""
     recipes: list[RecipeUse] = Field(min_length=1)
     screen: Screen | None = None
     rewrite: Rewrite = Rewrite()
@@ -89,6 +97,24 @@ class Run(Section):
     dedup: Dedup | None = None
     mix: Mix = Mix()
     spark: Spark = Spark()
+
+    @property
+    def all_engines(self) -> Engines:
+        """The run's engines, be they one or several."""
+        return Engines(self.engines) if self.engine is None else Engines({ALONE: self.engine})
+
+    @model_validator(mode="after")
+    def _engines_fit(self) -> Run:
+        if self.engine is None and not self.engines:
+            raise fault("the key `engine` is missing", "add it, or `engines` for several; `rephrase config engine` explains the keys")
+        if self.engine is not None and self.engines:
+            cure = f"remove one of them; `--set engines.{next(iter(self.engines))}.model=…` changes the model of one"
+            raise fault("a run has either `engine` or `engines`", cure, ("engine",))
+        for number, use in enumerate(self.recipes):
+            for place, name in use.engines.items():
+                if name not in self.engines:
+                    raise fault(f"there is no engine `{name}`", self.all_engines.cure(name), ("recipes", number, *place), name)
+        return self
 
     @model_validator(mode="after")
     def _patterns_fit(self) -> Run:

@@ -30,8 +30,11 @@ class EngineSettings(Section):
     """
 
     kind: str
+    """Which kind of engine; each has keys of its own, as under `engine`."""
     secret: ClassVar[frozenset[str]] = frozenset()
     """Keys that may hold secrets: what is published of a run leaves them out."""
+    holds_devices: ClassVar[bool] = False
+    """Whether it computes on the GPUs or cores of its executor: of a run's engines that do, one is there at a time."""
 
     @property
     @abstractmethod
@@ -51,6 +54,9 @@ class EngineSettings(Section):
 
         Starts nothing and asks no server. `here`: tasks run on this machine, so that what they need must be there.
         """
+
+    def check_gpus(self, gpus: int, tasks: int | None = None) -> None:
+        """Raise a `UserError` where an executor with so many GPUs, and so many tasks at a time, cannot use all of them."""
 
     @property
     def context(self) -> Context | None:
@@ -85,9 +91,9 @@ class _Engine(Section):
     engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]
 
 
-def engine_of(settings: Mapping[str, Any] | EngineSettings) -> EngineSettings:
+def engine_of(settings: Mapping[str, Any] | EngineSettings, where: str = "engine") -> EngineSettings:
     """The settings of an engine from the mapping that would stand under `engine:`. Raises `UserError`."""
     if isinstance(settings, EngineSettings):
         return settings
-    chosen: EngineSettings = validate(_Engine, {"engine": dict(settings)}, "engine").engine
+    chosen: EngineSettings = validate(_Engine, {"engine": dict(settings)}, where).engine
     return chosen

@@ -1,20 +1,24 @@
-"""Whether an engine's model can answer the steps of recipes at all, as far as settings and the model's files tell before it starts."""
+"""Whether the models of a run's engines can answer its steps at all, as far as settings and models' files tell before they start."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rephrase.engines.settings import EngineSettings
+from rephrase.engines.several import Engines
 from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe
 
 
-def check_fits(recipes: Sequence[Recipe], engine: EngineSettings) -> None:
-    """Raise a `UserError` for a step that no document can pass: its output fills the model's context, or its chat has no template."""
-    context = engine.context
+def check_fits(recipes: Sequence[Recipe], engines: Engines) -> None:
+    """Raise a `UserError` for a step that no document can pass, by the engine that answers it.
+
+    Its output fills the model's context, or its chat has no template; or there is no engine of the name that it gives.
+    """
     for recipe in recipes:
         for step in recipe.steps:
-            where = f"recipes, {recipe.name}, step `{step.name}`"
+            name = engines.name(recipe.engine_of(step))
+            engine, context = engines.by_name[name], engines.by_name[name].context
+            where = f"recipes, {recipe.name}, step `{step.name}`" + (f", engine `{name}`" if engines.are_several else "")
             if context is not None and step.output_tokens >= context.tokens:
                 limit = f"the model's context has only {context.tokens:,} for prompt and output ({context.source})"
                 raise UserError(

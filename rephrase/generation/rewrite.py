@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rephrase.engines.settings import EngineSettings, engine_of
+from rephrase.engines.settings import EngineSettings
+from rephrase.engines.several import Engines, engines_of
 from rephrase.errors import UserError
 from rephrase.generation.event_loop import run_to_end
 from rephrase.generation.fits import check_fits
 from rephrase.generation.loop import generate
+from rephrase.generation.open_engines import OpenEngines
+from rephrase.generation.rounds import rounds
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import StepRun
 from rephrase.generation.texts import arrow_table, known_columns, rows_of_texts
@@ -46,8 +49,9 @@ def rewrite(
     Columns that are named as in `rephrase.records.DOCUMENT` (source, language, n_tokens …) are the documents' own, as `when:` wants them.
     metadata: further columns that recipes find in the documents' metadata, such as the answer of a problem.
     recipe: a name or pattern of the catalogue, a mapping as under `recipes:` in a run.yaml, or a Recipe.
-    engine: a mapping as under `engine:`, or an engine of your own, which is closed at the end. A vLLM server that this starts ends with
-    the process. tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id.
+    engine: a mapping as under `engine:`, or an engine of your own, which is closed at the end; or a mapping of such by name, as under
+    `engines:`, of which the recipe names those of its steps. A vLLM server that this starts ends with the process.
+    tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id.
 
     Returns a table with the columns of `rephrase.records.GENERATION`, a row a completion, in the order of the recipe's steps, the texts
     and the prompts. Failed requests are rows with an `error`. Warns of a recipe whose `when` fits none of the texts. Raises `UserError` for
@@ -63,7 +67,10 @@ def rewrite(
     table = arrow_table(texts, text)
     rows = rows_of_texts(known_columns(table, text, id, metadata), recipes, counter, metadata)
     _warn_unfit(rows, recipes)
-    return pa.concat_tables(run_recipes(rows, recipes, _opener(engine, recipes), counter))
+    engines = engines_of(engine)
+    engines.check(here=True)
+    check_fits(recipes, engines)
+    return pa.concat_tables(run_recipes(rows, recipes, engines, lambda settings: settings.open(), counter))
 
 
 def _warn_unfit(rows: Sequence[Row], recipes: Sequence[Recipe]) -> None:
@@ -81,36 +88,25 @@ def refuse_own_rows(recipes: Sequence[Recipe]) -> None:
         raise UserError(f"the recipe `{alone}` has rows of its own and takes none", where="rewrite", cure=cure)
 
 
-def _opener(engine: Mapping[str, Any] | EngineSettings | Engine, recipes: Sequence[Recipe]) -> Callable[[], Engine]:
-    if not isinstance(engine, Mapping | EngineSettings):
-        if not callable(getattr(engine, "complete", None)) or isinstance(engine, type):
-            cure = 'for example {"kind": "vllm", "model": …}, or an object of a class of yours that extends `rephrase.Engine`'
-            raise UserError(f"{engine!r} is no engine", where="rewrite", cure=cure)
-        return lambda: engine
-    settings = engine_of(engine)
-    settings.check(here=True)
-    check_fits(recipes, settings)
-    return settings.open
-
-
-def run_recipes(rows: Sequence[Row], recipes: Sequence[Recipe], open_one: Callable[[], Engine], tokenizer: Tokenizer) -> list[pa.Table]:
+def run_recipes(
+    rows: Sequence[Row], recipes: Sequence[Recipe], engines: Engines, open_one: Callable[[EngineSettings], Engine], tokenizer: Tokenizer
+) -> list[pa.Table]:
     """What the recipes' steps make of some rows: a table of GENERATION rows for each step. `open_one` is called in the event loop.
 
-    Raises `UserError` from the engine.
+    Raises `UserError` from the engines.
     """
 
     async def answered() -> list[pa.Table]:
-        engine = open_one()
-        try:
-            tables = []
-            for recipe in recipes:
-                grown = with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows
-                for step in recipe.steps:
-                    table, _ = await generate(grown, StepRun(recipe, step, tokenizer, engine.model), engine)
-                    tables.append(table)
-                    grown = with_generations(grown, step.name, table)
-            return tables
-        finally:
-            await engine.close()
+        grown = [with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows for recipe in recipes]
+        made: dict[tuple[int, int], pa.Table] = {}
+        async with OpenEngines(engines, open_one) as opened:
+            for steps in rounds(recipes, engines):
+                for index, number in steps.items():
+                    recipe, step = recipes[index], recipes[index].steps[number]
+                    engine = await opened.find(recipe.engine_of(step))
+                    table, _ = await generate(grown[index], StepRun(recipe, step, tokenizer, engine.model), engine)
+                    made[index, number] = table
+                    grown[index] = with_generations(grown[index], step.name, table)
+        return [made[place] for place in sorted(made)]
 
     return run_to_end(answered())

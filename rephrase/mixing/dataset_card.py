@@ -73,6 +73,7 @@ def dataset_card(manifest: dict[str, Any]) -> str:
         "## Components\n",
         _components(manifest),
         *(_counts(title, counts[column], manifest["tokens"]) for title, column in _TABLES),
+        *_models(manifest),
         _LOADING,
     ]
     return "\n".join(parts)
@@ -98,6 +99,18 @@ def _components(manifest: dict[str, Any]) -> str:
     ]
     table = _table(["component", "texts", "tokens", "share", "asked for", "epochs"], rows)
     return table + ("\nThe files hold the phases in their order: see `phase` in the manifest.\n" if len(phases) > 1 else "")
+
+
+def _models(manifest: dict[str, Any]) -> list[str]:
+    """Which steps of the mixture's recipes another model answered than the one that answered all others."""
+    used = {count["value"] for count in manifest["counts"]["recipe"]}
+    engines = {recipe: steps for recipe, steps in manifest.get("engines", {}).items() if recipe in used}
+    rows = [[_cell(recipe), _cell(step), _cell(engine["model"])] for recipe, steps in engines.items() for step, engine in steps.items()]
+    if not rows:
+        return []
+    writer = manifest["engine"]["model"]
+    others = [f"All other steps were answered by `{writer}`.\n"] if writer in manifest["models"] else []
+    return ["## Models\n", _table(["recipe", "step", "model"], rows), *others]
 
 
 def _counts(title: str, counts: Sequence[dict[str, Any]], tokens: int) -> str:

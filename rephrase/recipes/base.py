@@ -247,11 +247,16 @@ class Recipe:
     rows: RowSource | None = None  # None: the documents of the run
     when: Condition | None = None
     neighbours: int = 0  # documents that name the same things which a row needs beside its own
+    engines: Mapping[str, str] = field(default_factory=dict)  # which of a run's engines answers a step, by the names of both
 
     @property
     def family(self) -> str:
         """The part of the name before the slash."""
         return self.name.split("/", 1)[0]
+
+    def engine_of(self, step: Step) -> str | None:
+        """The name of the engine that answers a step; None: the run's writer, or only one."""
+        return self.engines.get(step.name)
 
     @property
     def wording(self) -> str:

@@ -14,6 +14,7 @@ from rephrase.recipes.lookup import matching, nearest_recipe
 from rephrase.recipes.naming import own_name
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
+from rephrase.recipes.single_steps import with_changed_steps
 from rephrase.recipes.template import TemplateStep
 from rephrase.recipes.use import RecipeUse, When
 from rephrase.settings.validation import validate
@@ -77,6 +78,8 @@ def _built(use: RecipeUse) -> list[Recipe]:
         if any(recipe.steps[0].prefix is None for recipe in changed):
             raise UserError("this recipe has no passage to begin with", where=f"recipe `{use.use}`", cure="remove `document_first`")
         chosen = changed
+    if use.engine or use.steps:
+        chosen = [with_changed_steps(recipe, use.engine, use.steps) for recipe in chosen]
     if use.name:
         chosen = [_named(recipe, own_name(recipe.name, use.name)) for recipe in chosen]
     return [replace(recipe, when=_condition(use.when)) for recipe in chosen] if use.when else chosen

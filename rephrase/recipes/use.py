@@ -12,6 +12,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.lookup import is_file, matching, nearest_recipe
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
+from rephrase.recipes.single_steps import StepUse, names_of
 from rephrase.settings.paths import check_path, resolve_path
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.validation import fault, nearest, nested
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
+
+    from rephrase.recipes.base import Recipe
 
 
 class Bounds(Section):
@@ -65,6 +68,10 @@ class RecipeUse(Section):
     """Options of the recipe itself, such as EntiGraph's `triples`."""
     sampling: SamplingSection = SamplingSection()
     """Sampling fields that replace the recipe's."""
+    engine: str | None = None
+    """Which of the run's `engines` answers its prompts; default: `writer`, or the first of them."""
+    steps: dict[str, StepUse] = Field(default={}, validate_default=True)
+    """What is changed of single steps, by their names as `rephrase recipes show` tells them: `judge`, `gain0`; `gain` is all its rounds."""
     when: When | None = None
     """Which documents the recipe takes; default: all."""
     document_first: bool = False
@@ -107,6 +114,23 @@ class RecipeUse(Section):
             valid |= section.model_dump(mode="json", exclude_unset=True)
         return {name: valid[name] for name in options}
 
+    @field_validator("steps")
+    @classmethod
+    def _of_the_recipe(cls, steps: dict[str, StepUse], info: ValidationInfo) -> dict[str, StepUse]:
+        if not steps or not {"use", "options", "sampling"} <= info.data.keys():
+            return steps
+        names = [name for recipe in _built(info) for step in recipe.steps for name in names_of(step)]
+        for name in steps if names else ():
+            if name not in names:
+                raise fault(f"the recipe has no step `{name}`", nearest(name, dict.fromkeys(names), "its steps are"), (name,))
+        return steps
+
+    @property
+    def engines(self) -> dict[tuple[str, ...], str]:
+        """The names of engines that it gives, by the keys under which they stand."""
+        names = {("engine",): self.engine} | {("steps", name, "engine"): step.engine for name, step in self.steps.items()}
+        return {place: name for place, name in names.items() if name is not None}
+
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         section = handler.resolve_ref_schema(handler(schema))
@@ -120,6 +144,15 @@ class RecipeUse(Section):
 def _options_schema(name: str, entry: Entry, handler: GetJsonSchemaHandler) -> Mapping[str, Any]:
     options = handler(entry.options.__pydantic_core_schema__)
     return {"if": {"properties": {"use": {"const": name}}}, "then": {"properties": {"options": options}}}
+
+
+def _built(info: ValidationInfo) -> list[Recipe]:
+    """The recipes of an entry as far as it is valid; none where they cannot be built: whoever needs them will say so."""
+    options, sampling = info.data["options"], info.data["sampling"]
+    try:
+        return [entry.build(entry.own_options(options, info.context), sampling) for entry in entries_at_hand(info.data["use"])]
+    except (UserError, ValidationError):
+        return []
 
 
 def entries_at_hand(use: str) -> list[Entry]:

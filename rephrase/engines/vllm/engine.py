@@ -18,6 +18,7 @@ from rephrase.engines.connection import Server
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.isolation import Isolation
+from rephrase.engines.vllm.replicas import taken
 from rephrase.engines.vllm.server_folder import Launch
 from rephrase.engines.vllm.settings import VllmSettings, argument, check_installed, check_model
 from rephrase.engines.vllm.turns import Turns
@@ -45,16 +46,18 @@ class Vllm(Engine):
         """Nothing is started yet.
 
         `gpu_addresses` are the executor's, none on CPU; `owner` is by default the executor; `logs` is the folder where the server's
-        log is kept after its end. Raises `UserError` if the model folder cannot be one.
+        log is kept after its end. Raises `UserError` if the model folder cannot be one, or the GPUs make no servers as configured.
         """
         check_model(config)
+        config.check_gpus(len(gpu_addresses))
         self.model = config.model_name
         self.identity = Identity("vllm")
         self.batch_size = config.batch_size
         self.concurrency = config.concurrency
         self._config = config
         self._owner = owner or find_owner()
-        self._launch = launch(config, gpu_addresses, logs)
+        self._place = contextlib.ExitStack()
+        self._launch = launch(config, self._place.enter_context(taken(self._owner, gpu_addresses, config.tensor_parallel)), logs)
         self._seeds = config.seeds == "on" or (config.seeds == "auto" and bool(gpu_addresses))
         self._starting = asyncio.Lock()
         self._info: servers.ServerInfo | None = None
@@ -85,6 +88,7 @@ class Vllm(Engine):
         if self._client is not None:
             await self._client.close()
         self._server_use.close()
+        self._place.close()
         self._client = self._info = None
 
     async def _call(self, requests: Sequence[Request]) -> list[Completion]:
@@ -190,7 +194,10 @@ def find_or_start(launch: Launch, owner: Process) -> servers.ServerInfo:
 
 
 def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Launch:
-    """How the server is started: on all the given GPUs as one tensor-parallel engine, on CPU without any."""
+    """How the server is started: on all of these GPUs as one tensor-parallel engine, on CPU without any.
+
+    Where there is no address, vLLM takes as many of those it sees as `tensor_parallel` says.
+    """
     arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
     arguments += ["--generation-config", "vllm", "--enable-prefix-caching"]
@@ -198,8 +205,9 @@ def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | 
     arguments += ["--performance-mode", "throughput"]
     if config.revision is not None:
         arguments += ["--revision", config.revision]
-    if len(gpu_addresses) > 1:
-        arguments += ["--tensor-parallel-size", str(len(gpu_addresses))]
+    shared = len(gpu_addresses) or config.tensor_parallel or 1
+    if shared > 1:
+        arguments += ["--tensor-parallel-size", str(shared)]
     if config.max_model_len is not None:
         arguments += ["--max-model-len", str(config.max_model_len)]
     if config.gpu_memory_utilization is not None:

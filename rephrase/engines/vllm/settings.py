@@ -18,6 +18,7 @@ from rephrase.engines.settings import Context, EngineSettings, engines
 from rephrase.errors import UserError
 from rephrase.settings.paths import Model
 
+_SHARING = ("--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp")
 _ENGINE = "rephrase.engines.vllm.engine"  # stands above its settings, and is imported where one is opened
 
 
@@ -28,6 +29,8 @@ class VllmSettings(EngineSettings):
     kind: Literal["vllm"]
     model: Model
     """A folder or a hub id."""
+    tensor_parallel: int | None = Field(default=None, ge=1)
+    """GPUs that share one copy of the model. An executor with more of them has a server for each so many; default: one server on all."""
     name: str | None = None
     """How rows name the model; default: the hub id or the folder's last part."""
     revision: str | None = None
@@ -50,6 +53,7 @@ class VllmSettings(EngineSettings):
     """Seconds for an answer. While requests wait for a place in the server's batch, their time begins anew."""
 
     secret = frozenset({"env", "args"})
+    holds_devices = True
 
     @property
     @override
@@ -92,11 +96,28 @@ class VllmSettings(EngineSettings):
     def check(self, *, here: bool = False) -> None:
         """The model's folder is looked for on this machine; vLLM only where tasks run `here`, too."""
         check_model(self)
+        named = [option.partition("=")[0].replace("_", "-") for option in self.args]
+        if self.tensor_parallel is not None and (other := next((name for name in named if name in _SHARING), None)):
+            what = f"`tensor_parallel` and `{other}` in `args` both say how the GPUs are shared"
+            raise UserError(what, where=self.model, cure="remove one of them")
         if os.path.isdir(self.model) and argument(self, "--tokenizer") is None and not has_tokenizer(self.model):
             cure = "give the model's whole folder, or --tokenizer in the engine's args"
             raise UserError("the model folder has no tokenizer", where=self.model, cure=cure)
         if here:
             check_installed(self.model)
+
+    @override
+    def check_gpus(self, gpus: int, tasks: int | None = None) -> None:
+        """Raise a `UserError` where the GPUs do not make servers of `tensor_parallel` each, or there are fewer tasks than servers."""
+        each = self.tensor_parallel
+        if each is None:
+            return
+        if gpus % each:
+            what = f"an executor has {gpus} GPU{'s' if gpus > 1 else ''}, which do not make servers of {each} each"
+            raise UserError(what, where="engine.tensor_parallel", cure="take a number that divides the executor's GPUs")
+        if tasks is not None and tasks < gpus // each:
+            what = f"an executor has {gpus // each} servers, and cores for {tasks} task{'s' if tasks > 1 else ''}: some would stand idle"
+            raise UserError(what, where="engine.tensor_parallel", cure="give executors more cores, or a larger number")
 
 
 def argument(config: VllmSettings, name: str) -> str | None:

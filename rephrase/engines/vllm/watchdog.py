@@ -201,7 +201,8 @@ def _keep_log(folder: Path, launch: Launch, owner: Process, started: float) -> N
     with open(folder / "engine.log", "rb") as file:
         file.seek(max(0, os.path.getsize(file.name) - _KEPT_LOG))
         data = file.read()
-    name = f"engine-{socket.gethostname()}-{owner.pid}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(started))}.log"
+    server = folder.name.rpartition("-")[2][:8]  # an executor may start several at once
+    name = f"engine-{socket.gethostname()}-{owner.pid}-{server}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(started))}.log"
     storage.put(storage.join(launch.logs, name), data)
 
 

@@ -12,9 +12,12 @@ import pyarrow as pa
 
 from rephrase import storage
 from rephrase.engines.keeping import Keeping
-from rephrase.engines.settings import EngineSettings, engine_of
+from rephrase.engines.settings import EngineSettings
+from rephrase.engines.several import Engines, OwnEngine, engines_of
+from rephrase.errors import UserError
 from rephrase.generation.fits import check_fits
 from rephrase.generation.rewrite import refuse_own_rows, run_recipes
+from rephrase.generation.rounds import holder_of, rounds
 from rephrase.generation.texts import KNOWN, metadata_column, rows_of_texts
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import find_recipes
@@ -53,8 +56,10 @@ def rewrite(
 
     frame: any DataFrame with a string column `text`, and, if given, a string column `id` (else ids are made of the texts). Columns
     that are named as in `rephrase.records.DOCUMENT` (source, language, n_tokens …) are the documents' own, as `when:` wants them.
-    recipe: a name or pattern of the catalogue, a mapping as under `recipes:` in a run config, or a Recipe. engine: a mapping as under
-    `engine:`. metadata: columns that recipes find in the documents' metadata, such as the answer of a problem.
+    recipe: a name or pattern of the catalogue, a mapping as under `recipes:` in a run config, or a Recipe.
+    engine: a mapping as under `engine:`; or a mapping of such by name, as under `engines:`, of which the recipe names those of its steps.
+    Of these only one may be a vLLM of ours: batches go through all steps, and two would take turns on the same devices.
+    metadata: columns that recipes find in the documents' metadata, such as the answer of a problem.
     tokenizer: counts the tokens of passages; a tokenizer.json, a folder, or a hub id, readable on the executors.
 
     Returns a DataFrame with the columns of `rephrase.records.GENERATION`, one row a completion. Failed requests are rows with an
@@ -67,23 +72,21 @@ def rewrite(
     [Row(document_id='k1', recipe='wrap/easy', model='echo')]
     """
     recipes = find_recipes(recipe)
-    settings = engine_of(engine)
-    settings.check()
-    check_fits(recipes, settings)
+    engines = engines_of(engine)
+    engines.check()
+    check_fits(recipes, engines)
+    _refuse_turns(recipes, engines)
     refuse_own_rows(recipes)
     require_columns(frame.columns, [text, id, *metadata, *(name for name in KNOWN if name in frame.columns)], "rewrite")
     script = discovery_script(frame.sparkSession)
-
-    model = content_id(settings.model_name, orjson.dumps(plain(settings.meaning), option=orjson.OPT_SORT_KEYS).decode())
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counter = Tokenizer.load(tokenizer)
         for batch in batches:
             rows = rows_of_texts(pa.Table.from_batches([batch]), recipes, counter, metadata)
-            place = content_id(model, *(f"{row.document.id} {row.document.text}" for row in rows))
-            folder = storage.join(cache or _session_folder(), place)
-            opener = functools.partial(_open_keeping, settings, script, folder)
-            for table in run_recipes(rows, recipes, opener, counter):
+            texts = [f"{row.document.id} {row.document.text}" for row in rows]
+            opener = functools.partial(_open_keeping, script=script, cache=cache or _session_folder(), texts=texts)
+            for table in run_recipes(rows, recipes, engines, opener, counter):
                 yield from table.to_batches()
 
     from pyspark.sql.functions import lit
@@ -95,8 +98,20 @@ def rewrite(
     return texts.mapInArrow(FrameJob(frame.sparkSession).reporting(body), to_spark_schema(GENERATION))
 
 
-def _open_keeping(settings: EngineSettings, script: str | None, folder: str) -> Keeping:
-    return Keeping(settings.open(executor_gpus(script)), folder)
+def _open_keeping(settings: EngineSettings, *, script: str | None, cache: str, texts: Sequence[str]) -> Keeping:
+    model = content_id(settings.model_name, orjson.dumps(plain(settings.meaning), option=orjson.OPT_SORT_KEYS).decode())
+    return Keeping(settings.open(executor_gpus(script)), storage.join(cache, content_id(model, *texts)))
+
+
+def _refuse_turns(recipes: Sequence[Recipe], engines: Engines) -> None:
+    """Raise a `UserError` for engines that cannot be asked on executors batch by batch."""
+    if own := next((settings for settings in engines.by_name.values() if isinstance(settings, OwnEngine)), None):
+        cure = "register its settings as a kind of engine: see `docs/plugins.md`"
+        raise UserError(f"{own.engine!r} lives in this process, and executors need one of their own", where="rewrite", cure=cure)
+    holders = dict.fromkeys(name for steps in rounds(recipes, engines) if (name := holder_of(recipes, steps, engines)) is not None)
+    if len(holders) > 1:
+        what = f"the engines {' and '.join(f'`{name}`' for name in holders)} would take turns on the same devices with each batch of rows"
+        raise UserError(what, where="rewrite", cure="start one of them yourself, as `kind: endpoint`; or use `rephrase run`")
 
 
 def _session_folder() -> str:

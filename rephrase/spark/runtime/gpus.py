@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.resource import ResourceProfile
     from pyspark.sql import SparkSession
 
-    from rephrase.config.run import Rewrite
+    from rephrase.config.run import Rewrite, Run
 
 _AMOUNT = "spark.executor.resource.gpu.amount"
 _SCRIPT_SECONDS = 60
@@ -60,6 +60,20 @@ def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | N
     profile = builder.build
     _ = profile.id  # Spark Connect makes the profile when it is first asked for its id, and only in the thread that has the session
     return profile
+
+
+def configured_gpus(run: Run) -> int | None:
+    """How many GPUs an executor of the run has, where its config says so."""
+    if run.rewrite.executor is not None:
+        return run.rewrite.executor.gpus
+    amount = run.spark.conf.get(_AMOUNT)
+    return int(amount) if amount else None
+
+
+def configured_tasks(run: Run) -> int | None:
+    """How many tasks an executor of the run has at a time, where its config says so: one a core."""
+    cores = run.rewrite.executor.cores if run.rewrite.executor is not None else run.spark.conf.get("spark.executor.cores")
+    return int(cores) if cores else None
 
 
 def _discovered(script: str | None) -> tuple[str, ...]:

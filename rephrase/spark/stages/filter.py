@@ -10,9 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from classifiers.cascade import Cascade, build_cascade
 from classifiers.judging import documents_by_id, judged_rows
 from rephrase import storage
+from rephrase.generation.step_run import NO_MODEL
 from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
@@ -22,6 +26,7 @@ from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, described, replace_other, stage_note
 from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
+from rephrase.spark.stages.rewrite.meaning import models_of_texts
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
@@ -46,7 +51,8 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     meaning = meaning_of(run, cascade, recipes)
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
     prompts = {recipe.name: recipe.wording for recipe in recipes}
-    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts)
+    models = models_of_texts(run, recipes)
+    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts, models=models)
     if replace:
         replace_other(folder, Tables.JUDGED, meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
     claim(folder, Tables.JUDGED, meaning)
@@ -76,11 +82,22 @@ def _try(run: Run, units: Sequence[Unit[str]], trial: Callable[[Unit[str]], None
     run_units(spark.get(), units[:1], trial, Tables.JUDGED.folder(run.output))
 
 
-def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: str, prompts: Mapping[str, str], trial: bool = False) -> None:
+def filter_unit(
+    unit: Unit[str],
+    *,
+    output: str,
+    cascade: Cascade,
+    tokenizer: str,
+    prompts: Mapping[str, str],
+    models: Mapping[str, Mapping[str, str]],
+    trial: bool = False,
+) -> None:
     """The work of one Spark task: judge one object of generations and create the object of verdicts; of a trial a few rows, and nothing."""
     note = tables.footer(unit.payload, GenerationsNote).note
     generations = tables.read(unit.payload)
     generations = generations.slice(0, _TRIAL_ROWS) if trial else generations
+    if several := models.get(note.recipe, {}).get(note.step):
+        generations = _by_several(generations, several)
     sources = tables.read(storage.join(output, note.rows_path), row_group=note.row_group)
     judged = judged_rows(generations, documents_by_id(sources, id="id"), cascade, Tokenizer.load(tokenizer), prompts)
     if trial:
@@ -96,6 +113,13 @@ def filter_unit(unit: Unit[str], *, output: str, cascade: Cascade, tokenizer: st
         verdicts=dict(verdicts),
     )
     tables.commit(unit.output, judged, about)
+
+
+def _by_several(generations: pa.Table, models: str) -> pa.Table:
+    """The rows with the models of their texts instead of the one that answered last; where none was asked, it stays so."""
+    column = generations.column("model")
+    named = pc.if_else(pc.equal(column, NO_MODEL), column, models)
+    return generations.set_column(generations.schema.get_field_index("model"), "model", named)
 
 
 def _progress(sums: JudgedNote, seconds: float) -> str:

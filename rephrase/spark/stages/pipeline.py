@@ -83,6 +83,7 @@ def check(run: Run, *, here: bool = False) -> None:
     from classifiers.fasttext.model import check_exists
     from rephrase.generation.fits import check_fits
     from rephrase.recipes.catalogue import recipes_of
+    from rephrase.spark.runtime.gpus import configured_gpus, configured_tasks
     from rephrase.text.tokenizer import Tokenizer
 
     recipes = recipes_of(run.recipes)
@@ -101,5 +102,9 @@ def check(run: Run, *, here: bool = False) -> None:
 
         screening(run)
     build_cascade(run.filter)
-    run.engine.check(here=here)
-    check_fits(recipes, run.engine)
+    engines = run.all_engines
+    engines.check(here=here)
+    check_fits(recipes, engines)
+    gpus = configured_gpus(run)
+    for settings in engines.by_name.values() if gpus else ():
+        settings.check_gpus(gpus or 0, configured_tasks(run))

@@ -126,6 +126,27 @@ def test_only_the_arguments_of_the_engine_change_in_the_config(tmp_path, text):
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "output: out\nengines:\n  writer: {kind: vllm, model: w}  # first\n  judge:\n    kind: vllm\n    model: j  # mine\nrecipes: [x]\n",
+        'engines:\n    judge:  # mine\n        args: ["--old", "1"]\n        model: j\n    writer:\n        model: w\noutput: out\n',
+        "engines:\n  judge: {kind: vllm, model: j}\n  writer: {kind: vllm, model: w}\noutput: out\n",
+    ],
+)
+def test_only_the_arguments_of_one_of_the_engines_change(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    assert write_args(str(path), ["--new", "2"], "judge")
+    before, after = yaml.safe_load(text), yaml.safe_load(path.read_text())
+    assert after["engines"]["judge"].pop("args") == ["--new", "2"]
+    before["engines"]["judge"].pop("args", None)
+    assert after == before
+    assert path.read_text().count("#") == text.count("#")
+    assert not write_args(str(path), ["--new"], "nobody")
+    assert not write_args(str(path), ["--new"])
+
+
 def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("engine: {kind: vllm, model: m, args: [--old]}\n")

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from rephrase.cli.main import main
 from tests.places import EXAMPLES
+from tests.rephrase.config.test_engines import SEVERAL
 from tests.rephrase.config.test_mutations import RUN
 
 
@@ -23,7 +24,7 @@ def schema() -> Draft202012Validator:
     return Draft202012Validator(made)
 
 
-@pytest.mark.parametrize("text", [(EXAMPLES / "run.yaml").read_text(), RUN, RUN.replace("[notes.jsonl]", "notes.jsonl")])
+@pytest.mark.parametrize("text", [(EXAMPLES / "run.yaml").read_text(), RUN, RUN.replace("[notes.jsonl]", "notes.jsonl"), SEVERAL])
 def test_right_configs_are_taken(schema, text):
     assert list(schema.iter_errors(yaml.safe_load(text))) == []
 
@@ -34,6 +35,9 @@ def test_right_configs_are_taken(schema, text):
         (("outputt",), "out", "$"),
         (("input", "min_characters"), "many", "$.input"),
         (("engine", "modle"), "m", "$.engine"),
+        (("engines",), {"judge": {"kind": "echo"}}, "$"),
+        (("enginee",), {"kind": "echo"}, "$"),
+        (("recipes", 1, "steps"), {"problem": {"engin": "judge"}}, "$.recipes[1]"),
         (("engine", "kind"), "replya", "$.engine"),
         (("recipes", 0), "wrap/eazy", "$.recipes[0]"),
         (("recipes", 0), {"use": "entigraph/relations", "options": {"tripels": 1}}, "$.recipes[0]"),

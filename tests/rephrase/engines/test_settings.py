@@ -80,6 +80,29 @@ def test_the_server_is_started_as_configured(tmp_path):
     assert made.digest() == launch(config.model_copy(update={"startup_timeout": 1.0, "batch_size": 1}), ["2", "3"]).digest()
 
 
+def test_servers_that_share_an_executor_have_gpus_of_their_own(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    config = vllm(tmp_path, tensor_parallel=2)
+    made = [launch(config, gpus) for gpus in (["0", "1"], ["2", "3"])]
+    assert [server.devices for server in made] == [("0", "1"), ("2", "3")], "which become CUDA_VISIBLE_DEVICES"
+    assert made[0].digest() != made[1].digest(), "each is a server of its own"
+    assert made[0].compiled_digest() == made[1].compiled_digest(), "and one compiles for all"
+    for server in made:
+        assert " ".join(server.arguments).count("--tensor-parallel-size 2") == 1
+    assert "--tensor-parallel-size" not in launch(vllm(tmp_path, tensor_parallel=1), ["3"]).arguments
+    assert "--tensor-parallel-size 2" in " ".join(launch(config).arguments), "where nobody shares out GPUs, vLLM takes so many"
+
+
+@pytest.mark.parametrize(
+    "args", [["--tensor-parallel-size", "4"], ["-tp", "4"], ["--tensor_parallel_size=4"], ["--data-parallel-size", "2"]]
+)
+def test_two_ways_to_share_gpus_are_refused(args):
+    vllm("org/model", args=args).check()
+    vllm("org/model", tensor_parallel=2, args=["--max-num-seqs", "8"]).check()
+    with pytest.raises(UserError, match=r"`tensor_parallel` and `-.*` in `args` both say how the GPUs are shared"):
+        vllm("org/model", tensor_parallel=2, args=args).check()
+
+
 def test_rows_name_the_model_briefly(tmp_path):
     assert vllm("org/model").model_name == "org/model"
     assert vllm(f"{tmp_path}/tiny/").model_name == "tiny"

@@ -11,9 +11,10 @@ from rephrase.config.file import load_run
 from rephrase.engines.endpoint import EndpointSettings
 from rephrase.engines.model_folder import context_of
 from rephrase.engines.settings import EngineSettings
+from rephrase.engines.several import Engines
 from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
-from rephrase.generation.fits import check_fits
+from rephrase.generation.fits import check_fits as check_all_fit
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.spark.stages import pipeline
@@ -30,6 +31,10 @@ def model(folder, files: dict[str, dict] | None = None, **config: object) -> str
 
 def wraps(max_tokens: int = 2048):
     return recipes_of([RecipeUse(use="wrap/easy", sampling={"max_tokens": max_tokens})])
+
+
+def check_fits(recipes, engine: EngineSettings) -> None:
+    check_all_fit(recipes, Engines.alone(engine))
 
 
 def endpoint(**settings: object) -> EngineSettings:
@@ -65,6 +70,17 @@ def test_an_endpoints_context_is_known_from_its_settings():
     with pytest.raises(UserError, match=r"step `rewrite`.*only 2,000 .*\(engine\.max_model_len\)"):
         check_fits(wraps(), endpoint(max_model_len=2000))
     check_fits(wraps(), endpoint())
+
+
+def test_each_step_is_held_against_the_context_of_its_own_engine():
+    engines = Engines({"writer": endpoint(max_model_len=2000), "judge": endpoint(max_model_len=300)})
+    [recipe] = recipes_of([RecipeUse.model_validate({"use": "preference/grades", "steps": {"judge": {"sampling": {"max_tokens": 299}}}})])
+    check_all_fit([recipe], engines)
+    large = {"judge": {"sampling": {"max_tokens": 512}}}
+    check_all_fit(recipes_of([RecipeUse.model_validate({"use": "preference/grades", "steps": large})]), engines)
+    large["judge"]["engine"] = "judge"
+    with pytest.raises(UserError, match=r"preference/grades, step `judge`, engine `judge`: .* 512 output tokens, .* only 300 "):
+        check_all_fit(recipes_of([RecipeUse.model_validate({"use": "preference/grades", "steps": large})]), engines)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from rephrase import Completion, Identity, UserError, rewrite
-from rephrase.records import GENERATION, content_id
+from rephrase.engines.echo import EchoSettings
+from rephrase.engines.several import Engines
+from rephrase.generation.rewrite import run_recipes
+from rephrase.recipes.base import Row
+from rephrase.recipes.catalogue import find_recipes
+from rephrase.records import GENERATION, Document, content_id
+from rephrase.text.tokenizer import Tokenizer
 
 TEXTS = ["The tide rises twice a day.", "The Moon pulls at the sea.", ""]
 ECHO = {"kind": "echo"}
@@ -52,6 +60,57 @@ def test_a_pattern_is_several_recipes_through_one_engine(tokenizer_file: str) ->
     assert rows.column("recipe").to_pylist() == [f"wrap/{style}" for style in ("easy", "medium", "hard", "qa") for _ in range(2)]
     assert set(rows.column("engine").to_pylist()) == {"upper 1"}
     assert (engine.closed, len(engine.loops)) == (1, 1)
+
+
+def test_each_step_asks_the_engine_that_it_names(tokenizer_file: str) -> None:
+    class Judge(Upper):
+        model, identity = "judge", Identity("judge 1")
+
+        async def complete(self, requests: Any) -> list[Completion]:
+            grades = dict.fromkeys(("instruction_following", "truthfulness", "honesty", "helpfulness"), 3)
+            return [Completion(json.dumps(grades)) for _ in requests]
+
+    engines = {"writer": Upper(), "judge": Judge()}
+    recipe = {"use": "preference/grades", "steps": {"judge": {"engine": "judge"}}}
+    rows = rewrite(["Why are there tides?"], recipe, engines, tokenizer=tokenizer_file)
+    asked = {(row["step"], row["model"], row["engine"]) for row in rows.to_pylist()}
+    assert asked == {("answers", "upper", "upper 1"), ("judge", "judge", "judge 1")}
+    assert [engine.closed for engine in engines.values()] == [1, 1]
+    alone = rewrite(["Why are there tides?"], "preference/grades", Upper(), tokenizer=tokenizer_file)
+    answers = [rows.filter(pc.equal(rows["step"], "answers")), alone.filter(pc.equal(alone["step"], "answers"))]
+    assert answers[0].equals(answers[1]), "names of engines change no row"
+    with pytest.raises(UserError, match=r"there is no engine `judge` \(the engines are: writer, jury\)"):
+        rewrite(["Why?"], recipe, {"writer": Upper(), "jury": Judge()}, tokenizer=tokenizer_file)
+
+
+def test_of_engines_that_hold_devices_one_is_open_at_a_time(tokenizer_file: str) -> None:
+    events: list[str] = []
+
+    class Local(EchoSettings):
+        holds_devices = True
+        name: str
+
+        def open(self, gpu_addresses: Any = (), logs: Any = None) -> Any:
+            del gpu_addresses, logs
+            events.append(f"{self.name} opens")
+            engine, name = Upper(), self.name
+
+            async def close() -> None:
+                events.append(f"{name} closes")
+
+            engine.close = close
+            return engine
+
+    engines = {name: Local(kind="echo", name=name) for name in ("writer", "judge")}
+    mine = [
+        {"use": "preference/grades", "steps": {"judge": {"engine": "judge"}}},
+        {"use": "chunkwise", "steps": {"fidelity": {"engine": "judge"}}},
+    ]
+    recipes = [recipe for use in mine for recipe in find_recipes(use)]
+    rows = [Row(Document("d", "Why are there tides? " * 9))]
+    tables = run_recipes(rows, recipes, Engines(engines), lambda settings: settings.open(), Tokenizer.load(tokenizer_file))
+    assert events == ["writer opens", "writer closes", "judge opens", "judge closes"]
+    assert [table.column("step")[0].as_py() for table in tables] == ["answers", "judge", "rewrite", "fidelity"]
 
 
 def test_later_steps_see_what_earlier_ones_made(tokenizer_file: str) -> None:

@@ -36,7 +36,7 @@ class Rewrite(Stage):
     @override
     def meaning(self, run: Run) -> Meaning:
         from rephrase.recipes.catalogue import recipes_of
-        from rephrase.spark.stages.rewrite.stage import meaning_of
+        from rephrase.spark.stages.rewrite.meaning import meaning_of
 
         return meaning_of(run, recipes_of(run.recipes))
 
@@ -85,8 +85,21 @@ class Rewrite(Stage):
         return [
             Figure("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each"),
             Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written{rate}"),
+            *_by_model(notes),
             *_errors(sums),
         ]
+
+
+def _by_model(notes: Sequence[GenerationsNote]) -> list[Figure]:
+    """What each model has written, where there are several."""
+    models = sorted({note.model for note in notes if note.model})
+    lines = []
+    for model in models if len(models) > 1 else ():
+        own = [note for note in notes if note.model == model]
+        steps = ", ".join(sorted({note.step for note in own}))
+        tokens = sum(note.completion_tokens for note in own)
+        lines.append(Figure(f"by {model}", f"{sum(note.generations for note in own):,}", f"{tokens:,} tokens written, in {steps}"))
+    return lines
 
 
 def _errors(sums: GenerationsNote) -> list[Figure]:

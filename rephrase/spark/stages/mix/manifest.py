@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from rephrase import __version__, storage
+from rephrase.engines.several import ALONE
 from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
 from rephrase.mixing.dataset_card import dataset_card
 from rephrase.notes import MixtureNote
+from rephrase.records import MODELS
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import note_of, read_json
 from rephrase.spark.stages.mix.write import COUNTED
@@ -74,7 +76,7 @@ def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict
         "left_out": plan.left_out,
         "counts": counts,
         "licenses": [count["value"] for count in counts["license"]],
-        "models": [count["value"] for count in counts["model"] if count["value"]],
+        "models": list(dict.fromkeys(model for count in counts["model"] if count["value"] for model in count["value"].split(MODELS))),
         "files": files,
         **_provenance(run),
     }
@@ -104,10 +106,13 @@ def _provenance(run: Run) -> dict[str, Any]:
     notes = {table: note_of(table.folder(run.output)) for table in made_before}
     rewrite, judge = (notes[table].get("meaning", {}) for table in (Tables.GENERATIONS, Tables.JUDGED))
     # Where the run was stored and Spark's settings change no row.
-    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, "engine": set(run.engine.secret)})
+    engines = {name: set(settings.secret) for name, settings in run.all_engines.by_name.items()}
+    secret: Any = {"engines": engines} if run.all_engines.are_several else {"engine": engines[ALONE]}
+    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, **secret})
     return {
         "config": config,
         "engine": {key: rewrite.get(key) for key in ("model", "revision")},
+        "engines": rewrite.get("engines", {}),
         "recipes": rewrite.get("recipes", {}),
         "classifier": judge.get("checks"),
         "stages": {table.stage: note.get("digest") for table, note in notes.items()},

@@ -23,6 +23,6 @@ def explained(error: NoTextError, run: Run) -> UserError:
         return error
     most = max((verdict for verdict in sums.verdicts if verdict != KEEP), key=lambda verdict: sums.verdicts[verdict])
     what = f"{error.what}; the checks kept {kept:,} of {sums.judged:,} generations (rejected by {rejected})"
-    notice = f"; {run.engine.notice}" if not kept and run.engine.notice else ""
+    notice = "".join(f"; {notice}" for notice in run.all_engines.notices) if not kept else ""
     look = f"`rephrase show run.yaml --verdict {most}` shows what was rejected, `rephrase config checks.{most}` explains the check"
     return UserError(what, where=error.where, cure=f"{look}{notice}; or {error.cure}")

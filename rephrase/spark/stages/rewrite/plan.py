@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rephrase import storage
+from rephrase.generation.rounds import Round
 from rephrase.names import GenerationsName, Place
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
@@ -51,39 +52,43 @@ def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> l
 
 
 def task_of(unit: Unit[RewriteUnit], recipes: Sequence[Recipe]) -> str:
-    """Names the task that a unit belongs to: the same in every run, whichever of the task's units are there already."""
+    """Names the task that a unit belongs to: the same in every run, whichever of the task's units are there already.
+
+    All units of a task are answered by one engine.
+    """
     payload = unit.payload
-    prefix = recipes[payload.recipe].steps[payload.step].prefix
+    recipe = recipes[payload.recipe]
+    step = recipe.steps[payload.step]
+    prefix = step.prefix
     alone = prefix is None or payload.kept or payload.part[1] > 1 or payload.earlier
     if alone:
         return content_id(storage.name_of(unit.output), str(payload.round))
     rows = "/".join(payload.documents.split("/")[-2:])  # recipes with rows of their own have a folder each
-    return content_id(rows, str(payload.row_group), str(prefix))
+    engine = recipe.engine_of(step)
+    return content_id(rows, str(payload.row_group), str(prefix), *([engine] if engine else []))
 
 
-def plan(recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str, prompts_per_unit: int) -> list[Unit[RewriteUnit]]:
-    """The units of all recipes' steps at a level, row group by row group, so that an engine sees the same documents in a row.
+def plan(recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str, prompts_per_unit: int) -> list[Unit[RewriteUnit]]:
+    """The units of the steps of a round, row group by row group, so that an engine sees the same documents in a row.
 
     The number of parts of a step that fans out comes from what the step before it left behind, so that every driver plans the same units,
     and stays what it was for objects that are there, whatever `prompts_per_unit` is now.
     """
-    paths_by_place = by_place(tables.objects(folder)) if level else {}
-    sizes = _prompts_to_come(recipes, level, sources, paths_by_place)
+    paths_by_place = by_place(tables.objects(folder)) if any(steps.values()) else {}
+    sizes = _prompts_to_come(recipes, steps, sources, paths_by_place)
     units: list[Unit[RewriteUnit]] = []
     for source, documents in ((origin, footer) for origin in sources for footer in origin.footers):
         tokens = documents.note.row_group_tokens or (0,) * len(documents.row_groups)
         for group in range(len(documents.row_groups)):
-            for index in source.recipes:
-                recipe = recipes[index]
-                if len(recipe.steps) <= level:
-                    continue
-                places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:level])]
-                earlier = tuple((step, tuple(paths_by_place.get(place, ()))) for step, place in places)
-                place = _place(recipe, level, documents.path, group)
+            for index in (number for number in source.recipes if number in steps):
+                recipe, step = recipes[index], steps[index]
+                places = [(s.name, _place(recipe, i, documents.path, group)) for i, s in enumerate(recipe.steps[:step])]
+                earlier = tuple((name, tuple(paths_by_place.get(place, ()))) for name, place in places)
+                place = _place(recipe, step, documents.path, group)
                 there = paths_by_place.get(place)
                 parts = GenerationsName.of(there[0]).parts if there else max(1, math.ceil(sizes.get(place, 0) / prompts_per_unit))
                 for part in range(parts):
-                    payload = RewriteUnit(documents.path, group, index, level, earlier, (part, parts), tokens[group])
+                    payload = RewriteUnit(documents.path, group, index, step, earlier, (part, parts), tokens[group])
                     units.append(Unit(storage.join(folder, str(GenerationsName(place, part, parts))), payload))
     return units
 
@@ -101,16 +106,16 @@ def by_place(paths: Sequence[str]) -> dict[Place, list[str]]:
 
 
 def _prompts_to_come(
-    recipes: Sequence[Recipe], level: int, sources: Sequence[Source], paths_by_place: dict[Place, list[str]]
+    recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], paths_by_place: dict[Place, list[str]]
 ) -> dict[Place, int]:
     before: dict[Place, list[str]] = {}
     for source, index in ((origin, number) for origin in sources for number in origin.recipes):
-        recipe = recipes[index]
-        if 0 < level < len(recipe.steps) and recipe.steps[level].fans_out:
+        recipe, step = recipes[index], steps.get(index, 0)
+        if step and recipe.steps[step].fans_out:
             for documents in source.footers:
                 for group in range(len(documents.row_groups)):
-                    place = _place(recipe, level, documents.path, group)
-                    before[place] = paths_by_place.get(_place(recipe, level - 1, documents.path, group), [])
+                    place = _place(recipe, step, documents.path, group)
+                    before[place] = paths_by_place.get(_place(recipe, step - 1, documents.path, group), [])
     paths = [path for several in before.values() for path in several]
     counts = {footer.path: footer.note.next_prompts for footer in tables.footers(paths, GenerationsNote)}
     return {place: sum(counts[path] for path in several) for place, several in before.items()}

@@ -6,27 +6,26 @@ Run alone with `rephrase rewrite run.yaml` or `spark-submit jobs/rewrite.py run.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.engines.recording import files_of
 from rephrase.generation.fits import check_fits
+from rephrase.generation.rounds import Round, holder_of, rounds
 from rephrase.names import GenerationsName
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.recipes.condition import Condition
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
 from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.dropped import folders_of, require
-from rephrase.spark.stages.ledger import claim, described, remove_stage, stage_note
-from rephrase.spark.stages.meaning import Defaults, Each, Meaning, defaults_of, plain
+from rephrase.spark.stages.dropped import folders_of
+from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.rewrite.fitting import tell_unfit
+from rephrase.spark.stages.rewrite.meaning import meaning_of
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, by_place, plan, tasks_of, weights_of
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
@@ -46,9 +45,9 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     Raises `UserError` for a missing documents table, recipes that fit no document, an engine that does not start, and a folder that belongs
     to another config.
     """
-    recipes = recipes_of(run.recipes)
-    run.engine.check(here=spark.is_local)
-    check_fits(recipes, run.engine)
+    recipes, engines = recipes_of(run.recipes), run.all_engines
+    engines.check(here=spark.is_local)
+    check_fits(recipes, engines)
     for path in run.rewrite.reuse:
         files_of(path)
     sources = sources_of(run, recipes)
@@ -56,12 +55,12 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     meaning = meaning_of(run, recipes)
     tell_unfit(run, recipes)
     claim(folder, Tables.GENERATIONS, meaning)
-    if run.engine.notice:
-        console.print(f"rewrite: {run.engine.notice}")
-    for level in range(max(len(recipe.steps) for recipe in recipes)):
-        _run_level(run, spark, recipes, level, sources, folder)
+    for notice in engines.notices:
+        console.print(f"rewrite: {notice}")
+    for steps in rounds(recipes, engines):
+        _run_round(run, spark, recipes, steps, sources, folder)
         if retry_errors:
-            _retry_level(run, spark, recipes, level, sources, folder)
+            _retry_round(run, spark, recipes, steps, sources, folder)
     storage.remove_folder(storage.join(run.output, ANSWERS))  # of tasks that another did as well
     _write_stats(run, folder)
 
@@ -74,29 +73,6 @@ def _write_stats(run: Run, folder: str) -> None:
         write_units(run, path)
 
 
-def meaning_of(run: Run, recipes: Sequence[Recipe]) -> Meaning:
-    """What the generations depend on. Raises `UserError` where documents are not screened as the config says."""
-    grounded = any(recipe.rows is None for recipe in recipes)
-    dropped = require(run, Tables.DOCUMENTS) if grounded else {}
-    shard = stage_note(Tables.DOCUMENTS.folder(run.output))["digest"] if grounded else None
-    when = {recipe.name: asdict(recipe.when) for recipe in recipes if recipe.when is not None}
-    content = {
-        "documents": shard,
-        "model": run.engine.model_name,
-        **run.engine.meaning,
-        "tokenizer": os.path.basename(run.tokenizer.rstrip("/")),
-        "recipes": {recipe.name: recipe.digest for recipe in recipes},
-        **({"when": when} if when else {}),
-        **dropped,
-    }
-    engine_defaults = {key: value for key, value in defaults_of(type(run.engine)).values.items() if key in run.engine.meaning}
-    explained = {
-        "documents": described(Tables.DOCUMENTS.folder(run.output)),
-        "recipes": {recipe.name: recipe.description for recipe in recipes},
-    }
-    return Meaning(content, Defaults(engine_defaults, {"when": Each(Defaults(plain(asdict(Condition()))))}), explained)
-
-
 def planned_units(run: Run) -> list[Unit[RewriteUnit]]:
     """The units of all steps, as far as they are known: a step that fans out is cut by what the step before it left behind.
 
@@ -105,24 +81,24 @@ def planned_units(run: Run) -> list[Unit[RewriteUnit]]:
     recipes = recipes_of(run.recipes)
     sources = sources_of(run, recipes)
     folder = Tables.GENERATIONS.folder(run.output)
-    levels = range(max(len(recipe.steps) for recipe in recipes))
-    return [unit for level in levels for unit in plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)]
+    planned = rounds(recipes, run.all_engines)
+    return [unit for steps in planned for unit in plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)]
 
 
-def _run_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str) -> None:
-    units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
+def _run_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str) -> None:
+    units = plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)
     todo = pending(units, folder)
-    title = _title(recipes, level, units)
+    title = _title(run, recipes, steps)
     if not todo:
         console.print(f"{title}: all {len(units)} units are there already, nothing to do")
         return
     progress = StageProgress(title, folder, len(units), len(units) - len(todo), Pace(), weights=weights_of(units))
-    _run(run, spark, recipes, todo, progress)
+    _run(run, spark, recipes, steps, todo, progress)
 
 
-def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level: int, sources: Sequence[Source], folder: str) -> None:
+def _retry_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str) -> None:
     """Make the units again that have rows with errors, or whose earlier step was made again since."""
-    units = plan(recipes, level, sources, folder, run.rewrite.prompts_per_unit)
+    units = plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)
     there = tables.objects(folder)
     notes = {footer.path: footer.note for footer in tables.footers(there, GenerationsNote)}
     paths_by_place = by_place(there)
@@ -133,7 +109,7 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
         if note.errors or note.earlier_rounds != rounds:
             kept = tuple(paths_by_place[GenerationsName.of(unit.output).place])
             again.append(Unit(unit.output, replace(unit.payload, round=note.round + 1, kept=kept)))
-    title = f"{_title(recipes, level, units)}, errors again"
+    title = f"{_title(run, recipes, steps)}, errors again"
     if not again:
         console.print(f"{title}: no row has one, nothing to do")
         return
@@ -144,14 +120,16 @@ def _retry_level(run: Run, spark: LazySession, recipes: Sequence[Recipe], level:
         remove_stage(table.folder(run.output))
     replaced = {unit.output: notes[unit.output] for unit in again}
     progress = StageProgress(title, folder, len(again), 0, Pace(), weights=weights_of(again), replaced=replaced)
-    _run(run, spark, recipes, again, progress)
+    _run(run, spark, recipes, steps, again, progress)
 
 
-def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequence[Unit[RewriteUnit]], progress: StageProgress) -> None:
+def _run(
+    run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, units: Sequence[Unit[RewriteUnit]], progress: StageProgress
+) -> None:
     session = spark.get()
     work = functools.partial(
         rewrite_units,
-        engine_config=run.engine,
+        engines=run.all_engines,
         recipes=tuple(recipes),
         tokenizer=run.tokenizer,
         settings=run.rewrite,
@@ -160,10 +138,21 @@ def _run(run: Run, spark: LazySession, recipes: Sequence[Recipe], units: Sequenc
         drops=folders_of(run, Tables.DOCUMENTS),
     )
     folder = Tables.GENERATIONS.folder(run.output)
+    profile = rewrite_profile(session, run.rewrite) if _needs_gpus(run, recipes, steps) else None
     with progress:
-        run_units(session, tasks_of(units, recipes), work, folder, progress, rewrite_profile(session, run.rewrite))
+        run_units(session, tasks_of(units, recipes), work, folder, progress, profile)
 
 
-def _title(recipes: Sequence[Recipe], level: int, units: Sequence[Unit[RewriteUnit]]) -> str:
-    names = sorted({recipes[unit.payload.recipe].steps[level].name for unit in units})
-    return f"rewrite ({', '.join(names)})" if level else "rewrite"
+def _needs_gpus(run: Run, recipes: Sequence[Recipe], steps: Round) -> bool:
+    """Whether the tasks of a round ask for GPUs: not those of endpoints alone, beside an engine that holds some in other rounds."""
+    engines = run.all_engines
+    return holder_of(recipes, steps, engines) is not None or not any(engine.holds_devices for engine in engines.by_name.values())
+
+
+def _title(run: Run, recipes: Sequence[Recipe], steps: Round) -> str:
+    engines = run.all_engines
+    names = sorted({recipes[index].steps[step].name for index, step in steps.items()})
+    if not engines.are_several:
+        return f"rewrite ({', '.join(names)})" if any(steps.values()) else "rewrite"
+    asked = dict.fromkeys(engines.name(recipes[index].engine_of(recipes[index].steps[step])) for index, step in steps.items())
+    return f"rewrite ({', '.join(names)} by {', '.join(asked)})"

@@ -23,6 +23,7 @@ UNIT = pa.schema(
         ("object", pa.string()),
         ("recipe", pa.string()),
         ("step", pa.string()),
+        ("model", pa.string()),  # empty where an earlier version did not tell
         ("generations", pa.int64()),
         ("errors", pa.int64()),
         ("requests", pa.int64()),

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rephrase.config.run import Rewrite
-    from rephrase.engines.settings import EngineSettings
+    from rephrase.engines.several import Engines
 
 
 def rewrite_units(
     units: Sequence[Unit[RewriteUnit]],
     *,
-    engine_config: EngineSettings,
+    engines: Engines,
     recipes: Sequence[Recipe],
     tokenizer: str,
     settings: Rewrite,
@@ -46,7 +46,7 @@ def rewrite_units(
     gpu_script: str | None = None,
     drops: tuple[str, ...] = (),
 ) -> None:
-    """The work of one Spark task: answer the prompts of its units, which have the same documents, and create their objects."""
+    """The work of one Spark task: answer the prompts of its units, which have the same documents and engine, and create their objects."""
     # Another driver, a speculative twin or an executor that was lost after its work may have made them since the stage was planned.
     units = [unit for unit in units if unit.payload.round or not storage.exists(unit.output)]
     if not units:
@@ -61,9 +61,11 @@ def rewrite_units(
         rows = with_neighbours(rows, neighbours)
     counter = Tokenizer.load(tokenizer)
     answers = storage.join(output, ANSWERS, task_of(units[0], recipes))
+    first_recipe = recipes[payload.recipe]
+    answering = engines.find(first_recipe.engine_of(first_recipe.steps[payload.step]))
 
     async def run() -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
-        engine: Engine = Keeping(engine_config.open(executor_gpus(gpu_script), storage.join(output, "logs")), answers)
+        engine: Engine = Keeping(answering.open(executor_gpus(gpu_script), storage.join(output, "logs")), answers)
         try:
             reusing = _with_reuse(engine, settings.reuse, payload.kept)
             step_runs = []
@@ -85,6 +87,7 @@ def rewrite_units(
             tally.note(),
             recipe=recipe.name,
             step=recipe.steps[number].name,
+            model=answering.model_name,
             earlier_steps=number,
             rows_path=payload.documents.removeprefix(output.rstrip("/") + "/"),
             row_group=payload.row_group,

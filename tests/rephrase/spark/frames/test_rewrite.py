@@ -70,6 +70,22 @@ def test_a_further_action_asks_for_nothing_again(spark, tmp_path, tokenizer_file
         assert len(asked) == 6, "another model has not answered yet"
 
 
+def test_a_recipe_names_its_engines(spark, tokenizer_file):
+    frame = spark.get().createDataFrame([(TEXTS["a"],)], "text string")
+    recipe = {"use": "chunkwise", "steps": {"fidelity": {"engine": "judge"}}}
+
+    def behave(body: dict, call: int) -> dict:
+        return {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Verdict: faithful"}}], "usage": {}}
+
+    with serving_thread(behave) as url:
+        engines = {"writer": {"kind": "echo"}, "judge": {"kind": "endpoint", "url": url, "model": "m"}}
+        rows = rewrite(frame, recipe, engines, tokenizer=tokenizer_file).collect()
+    assert {(row["step"], row["model"]) for row in rows} == {("rewrite", "echo"), ("fidelity", "m")}
+    ours = {name: {"kind": "vllm", "model": f"org/{name}"} for name in ("writer", "judge")}
+    with pytest.raises(UserError, match="the engines `writer` and `judge` would take turns on the same devices"):
+        rewrite(frame, recipe, ours, tokenizer=tokenizer_file)
+
+
 def test_failed_requests_are_rows_with_an_error(spark, recording, tokenizer_file):
     frame = spark.get().createDataFrame([("never recorded.",)], "text string")
     [row] = rewrite(frame, "wrap/easy", {"kind": "replay", "path": recording}, tokenizer=tokenizer_file).collect()

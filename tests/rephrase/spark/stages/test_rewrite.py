@@ -3,10 +3,13 @@ model does not matter, real ones where the engine's own words do."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import io
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,13 +19,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from rephrase import storage
 from rephrase.cli.status import print_status
+from rephrase.cli.summary import print_summary
 from rephrase.config.file import load_run
 from rephrase.config.run import ExecutorRequest, Run
 from rephrase.config.run import Spark as SparkConfig
 from rephrase.engines.processes import Process
+from rephrase.errors import UserError
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
@@ -36,10 +42,49 @@ from rephrase.spark.stages.rewrite.task import rewrite_units
 from rephrase.storage import tables
 from tests.chaos import check_table, expected_ids
 from tests.places import STAND_IN
+from tests.rephrase.engines.scripted import serving_thread
 from tests.rephrase.engines.vllm.test_dying_servers import token
 from tests.rephrase.spark.stages.test_pipeline import write_run
 from tests.rephrase.spark.standalone import wait_for
 from tests.tiny_model import ENGINE
+
+TURNS = """\
+family: mine
+passage_tokens: 200
+styles:
+  turns:
+    steps:
+      - {name: plan, prompt: "Plan a text on this.\\n\\n{passage}"}
+      - {name: write, prompt: "Write by this plan:\\n{plan}"}
+"""
+
+
+def answer_of(text: str) -> dict:
+    return {"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": text}}], "usage": {}}
+
+
+class Judge:
+    """Grades answers, and after some of them says nothing any more."""
+
+    def __init__(self, pause_after: int | None) -> None:
+        self.pause_after = pause_after
+        self.asked: list[str] = []
+        self.temperatures: set[float] = set()
+
+    @property
+    def paused(self) -> bool:
+        return self.pause_after is not None and len(self.asked) > self.pause_after
+
+    async def answer(self, body: dict, _call: int) -> dict:
+        prompt = body["messages"][-1]["content"]
+        self.asked.append(prompt)
+        self.temperatures.add(body["temperature"])
+        await asyncio.sleep(0.25)  # so that answers are kept one by one
+        while self.paused:  # noqa: ASYNC110  # another thread ends it
+            await asyncio.sleep(0.05)
+        aspects = ("instruction_following", "truthfulness", "honesty", "helpfulness")
+        warmth = float(re.search(r"Answer at ([\d.]+)", prompt)[1])
+        return answer_of(json.dumps(dict.fromkeys(aspects, 5 if warmth > 1 else 2)))
 
 
 @pytest.fixture
@@ -160,19 +205,26 @@ def test_a_unit_that_a_twin_has_committed_meanwhile_is_not_asked_for(config, tmp
     rewrite_stage(run, spark)
     folder = storage.join(run.output, "generations")
     recipes = recipes_of(run.recipes)
-    planned = plan(recipes, 0, sources_of(run, recipes), folder, run.rewrite.prompts_per_unit)
+    steps = dict.fromkeys(range(len(recipes)), 0)
+    planned = plan(recipes, steps, sources_of(run, recipes), folder, run.rewrite.prompts_per_unit)
     assert len(planned) > 2
     lost = tables.read(planned[0].output)
     os.unlink(planned[0].output)
     committed = {path: os.stat(path).st_mtime_ns for path in tables.objects(folder)}
     before = requests(tmp_path)
-    settings = {"engine_config": run.engine, "tokenizer": run.tokenizer, "settings": run.rewrite, "output": run.output}
+    settings = {"engines": run.all_engines, "tokenizer": run.tokenizer, "settings": run.rewrite, "output": run.output}
     work = functools.partial(rewrite_units, recipes=tuple(recipes), **settings)
     tasks = tasks_of(planned, recipes)  # as a driver planned them before its twin had done all but one
     run_units(spark.get(), tasks, work, folder)
     assert requests(tmp_path) - before == lost.num_rows > 0
     assert {path: os.stat(path).st_mtime_ns for path in committed} == committed
     assert tables.read(planned[0].output).equals(lost)
+
+
+def copied(run: Run) -> str:
+    """An output with the same documents."""
+    shutil.copytree(storage.join(run.output, "documents"), storage.join(f"{run.output}-copy", "documents"))
+    return f"{run.output}-copy"
 
 
 def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(config, tmp_path, spark):
@@ -192,6 +244,8 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
         tracker = session.get().sparkContext._jsc.sc().statusTracker()
         wait_for(lambda: len(tracker.getExecutorInfos()) == 1 + 2)  # a late one would find the work done
         run_all(run, session)
+        single = {"tensor_parallel": 1, "env": {**run.engine.env, "STAND_IN_LOG": str(tmp_path / "copies")}}
+        rewrite_stage(run.model_copy(update={"output": copied(run), "engine": run.engine.model_copy(update=single)}), session)
 
         def gpus_of_a_task(batches):
             import pyarrow as pa
@@ -225,10 +279,101 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
     assert sorted(entry["devices"] for entry in starts) == ["0,1", "2,3"]
     assert all("--tensor-parallel-size" in entry["arguments"] for entry in starts)
     notes = [footer.note for footer in tables.footers(tables.objects(storage.join(run.output, "generations")), GenerationsNote)]
+    copies = [json.loads(line) for line in (tmp_path / "copies").read_text().splitlines() if "start" in line]
+    assert sorted(entry["devices"] for entry in copies) == ["0", "1", "2", "3"], "a server for each GPU, as it was told"
+    assert not any("--tensor-parallel-size" in entry["arguments"] for entry in copies)
     for server in {note.engine.server for note in notes}:
         spans = sorted((note.started, note.ended) for note in notes if note.engine.server == server)
         overlaps = sum(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
         assert overlaps > len(spans) / 4, "several tasks share an engine"
+
+
+def test_each_engine_of_our_own_starts_once_and_answers_its_own_steps(config, tmp_path, spark, tiny_model):
+    path = config(documents=3)
+    engine = yaml.safe_load(path.read_text())["engine"]
+    (tmp_path / "mine.yaml").write_text(TURNS)
+    recipes = [
+        {"use": "mine.yaml", "steps": {"plan": {"engine": "judge"}}},
+        {"use": "preference/grades", "steps": {"judge": {"engine": "judge"}}},
+        "wrap/easy",
+    ]
+    several = {"engine": None, "engines": {name: {**engine, "name": name} for name in ("writer", "judge")}}
+    run = load_run(str(path), {**several, "recipes": recipes})
+    run_stage("shard", run, spark)
+    rewrite_stage(run, spark)
+    names = [entry["arguments"][entry["arguments"].index("--served-model-name") + 1] for entry in entries(tmp_path) if "start" in entry]
+    assert names == ["writer", "judge", "writer"], "the fewest starts: the writer goes on where the judge has planned"
+    models = {(row["recipe"], row["step"]): row["model"] for row in generations(run)}
+    assert models == {
+        ("mine/turns", "plan"): "judge",
+        ("mine/turns", "write"): "writer",
+        ("preference/grades", "answers"): "writer",
+        ("preference/grades", "judge"): "judge",
+        ("wrap/easy", "rewrite"): "writer",
+    }
+    before = requests(tmp_path)
+    rewrite_stage(run, spark)
+    assert requests(tmp_path) == before, "a run that is done asks nobody"
+
+
+def test_a_run_with_a_judge_is_killed_resumed_and_tells_of_both(tmp_path, tokenizer_file, spark):
+    judge = Judge(pause_after=14)
+    writes: list[dict] = []
+
+    def write(body: dict, _call: int) -> dict:
+        writes.append(body)
+        return answer_of(f"Answer at {body['temperature']} to this.")
+
+    with serving_thread(write) as writer_url, serving_thread(judge.answer) as judge_url:
+        endpoint = {"kind": "endpoint", "concurrency": 2}
+        engines = {
+            "writer": {**endpoint, "url": writer_url, "model": "the-writer"},
+            "judge": {**endpoint, "url": judge_url, "model": "the-judge", "extra_body": {"user": "secret-name"}},
+        }
+        steps = {"judge": {"engine": "judge", "sampling": {"temperature": 0.5}}}
+        path = write_run(
+            tmp_path,
+            tokenizer_file,
+            None,
+            engines=engines,
+            recipes=[{"use": "preference/grades", "steps": steps}],
+            mix={"components": [{"recipe": "preference/*", "share": 1.0}]},
+        )
+        run = load_run(str(path))
+        run_stage("shard", run, spark)
+        killed = subprocess.Popen(command("rewrite", path, "--master", "local[2]"), start_new_session=True, stderr=subprocess.DEVNULL)
+        wait_for(lambda: killed.poll() is not None or judge.paused)
+        assert killed.poll() is None
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+        written, judged = len(writes), len(judge.asked)
+        assert written == 4 * 8, "the judge's step comes after the writer's"
+        judge.pause_after = None
+        run_all(run, spark)
+    assert len(writes) == written, "what the writer has written is not asked again"
+    assert len(set(judge.asked)) == written
+    assert len(judge.asked) < written + judged, "nor all that the judge has said"
+    assert {body["model"] for body in writes} == {"the-writer"}
+    assert judge.temperatures == {0.5}
+    rows = generations(run)
+    assert Counter((row["step"], row["model"]) for row in rows) == {("answers", "the-writer"): 32, ("judge", "the-judge"): 32}
+    assert not [row["error"] for row in rows if row["error"]]
+    mixture = tables.read_folder(storage.join(run.output, "mixture", "data"))
+    assert set(mixture["model"].to_pylist()) == {"the-writer + the-judge"}, "the judge's rows hold what the writer wrote"
+    manifest = (Path(run.output) / "mixture" / "_manifest.json").read_text()
+    assert json.loads(manifest)["models"] == ["the-writer", "the-judge"]
+    assert json.loads(manifest)["engines"]["preference/grades"]["judge"]["model"] == "the-judge"
+    assert "secret-name" not in manifest
+    card = (Path(run.output) / "mixture" / "README.md").read_text()
+    assert "synthetic texts were written by `the-writer`, `the-judge`" in card
+    assert re.search(r"\| preference/grades \| judge \| the-judge \|", card)
+    units = tables.read(storage.join(run.output, "stats", "rewrite.parquet"))
+    assert set(units["model"].to_pylist()) == {"the-writer", "the-judge"}
+    print_summary(run, console := Console(width=200, file=io.StringIO()))
+    assert re.search(r"by the-judge +│ +32", console.file.getvalue())
+    other = load_run(str(path), {"engines.judge.model": "another-judge"})
+    with pytest.raises(UserError, match=r"`engines.preference/grades.judge.model` was \"the-judge\", is \"another-judge\""):
+        rewrite_stage(other, spark)
 
 
 def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_path):
