@@ -9,6 +9,7 @@ import numpy as np
 
 from classifiers.batch import Check, CheckResult, Flags, JudgeBatch, Scores
 from rephrase.errors import UserError
+from rephrase.text.panics import panics_as_errors
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def _one_by_one(check: Check, batch: JudgeBatch) -> CheckResult:
     return CheckResult(scores, keep)
 
 
+@panics_as_errors()  # of the tokenizer of a model, for example
 def _checked(check: Check, batch: JudgeBatch) -> CheckResult:
     result = check(batch)
     sizes = {len(values) for values in (result.keep, *result.scores.values())}

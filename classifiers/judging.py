@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
+from classifiers.guard import verdict_of_failure
 from classifiers.settings import Filter, filter_of
 from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe
@@ -28,6 +29,7 @@ GENERATION_COLUMNS = (
 """What is asked of a generation."""
 
 ROWS = 2048  # generations judged at a time: enough for vectorised checks, little enough that memory stays flat
+_UNCOUNTED = verdict_of_failure("tokenizer")
 ORIGINAL = "document"
 """Stands for the recipe and the step of a text that nobody rewrote, in settings and rows."""
 
@@ -51,7 +53,7 @@ def judge(
     recipes: those that are none of the catalogue's as they stand there. The check `leaked` looks for their prompts.
 
     Returns a table with the columns of `rephrase.records.JUDGED`, in the order of the generations: `verdict` is "keep", the first check
-    that fails, or "intermediate" for steps that only prepare others. Raises `UserError` for unknown checks and settings, for models that
+    that fails, "intermediate" for steps that only prepare others, or "error:tokenizer" for a text that cannot be counted. Raises `UserError` for unknown checks and settings, for models that
     do not load, and for generations whose document is not there.
 
     >>> import rephrase
@@ -138,15 +140,22 @@ def _judged(
         prompts=prompts,
     )
     verdicts, scores = cascade.judge(batch)
+    counts = _counts([row["text"] if verdict == KEEP else "" for row, verdict in zip(rows, verdicts, strict=True)], tokenizer)
+    if tokenizer:  # what cannot be counted can be neither mixed nor trained on
+        verdicts = [_UNCOUNTED if count is None else verdict for count, verdict in zip(counts, verdicts, strict=True)]
     kept = [verdict == KEEP for verdict in verdicts]
     texts = [row["text"] if keep else None for row, keep in zip(rows, kept, strict=True)]
     columns: dict[str, Sequence[Any]] = {name: [row[name] for row in rows] for name in ("id", "recipe", "step", "document_id")}
     columns |= {"verdict": verdicts, "scores": [list(score.items()) for score in scores], "text": texts}
-    columns["n_tokens"] = tokenizer.count([kept_text or "" for kept_text in texts]) if tokenizer else [None] * len(rows)
+    columns["n_tokens"] = counts
     columns["fields"] = [row["fields"] if keep else None for row, keep in zip(rows, kept, strict=True)]
     columns |= {name: [document[name] for document in origins] for name in ("source", "language", "license")}
     columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
     return pa.Table.from_pydict(columns, schema=JUDGED)
+
+
+def _counts(texts: Sequence[str], tokenizer: Tokenizer | None) -> Sequence[int | None]:
+    return tokenizer.count_each(texts) if tokenizer else [None] * len(texts)
 
 
 def screened_rows(documents: pa.Table, cascade: Cascade) -> pa.Table:

@@ -17,7 +17,7 @@ from rephrase.errors import UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.open_engines import OpenEngines
 from rephrase.generation.rows import with_generations
-from rephrase.generation.step_run import StepRun, generations_of
+from rephrase.generation.step_run import NO_MODEL, StepRun, generations_of
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours
@@ -43,7 +43,7 @@ def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, en
             raise UserError("there are no documents to preview", where=recipe.name, cure="name a file with documents by --input")
         if engines is None:
             for row in rows:
-                for prompt in recipe.steps[0].prompts(row, counter):
+                for prompt in StepRun(recipe, recipe.steps[0], counter, NO_MODEL).prompts(row):
                     console.print(_panel(recipe, recipe.steps[0], prompt, counter))
             if len(recipe.steps) > 1:
                 console.print(f"further steps ({', '.join(step.name for step in recipe.steps[1:])}) need a model: give --model or --config")
@@ -55,13 +55,14 @@ async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, en
     async with OpenEngines(engines, lambda settings: settings.open()) as opened:
         for step in recipe.steps:
             engine = await opened.find(recipe.engine_of(step))
-            prompts = [prompt for row in rows for prompt in step.prompts(row, counter)]
-            table, tally = await generate(rows, StepRun(recipe, step, counter, engine.model), engine)
+            step_run = StepRun(recipe, step, counter, engine.model)
+            prompts = [prompt for row in rows for prompt in step_run.prompts(row)]
+            table, tally = await generate(rows, step_run, engine)
             records: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
             for record in table.to_pylist():
                 records.setdefault((record["document_id"], record["span_start"], record["span_end"], record["key"]), []).append(record)
             for row in rows:
-                for prompt in step.prompts(row, counter):
+                for prompt in step_run.prompts(row):
                     answers = records.pop((row.document.id, *prompt.span, prompt.key), [])
                     console.print(_beside(_panel(recipe, step, prompt, counter), answers))
             for answers in records.values():  # what a step makes of several answers together
@@ -76,10 +77,10 @@ async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, en
 def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Panel:
     if prompt.ready is not None:
         return Panel(
-            Text(shortened(prompt.ready.text, _CHARACTERS)),
+            Text(shortened(prompt.ready.error or prompt.ready.text, _CHARACTERS)),
             title=f"{recipe.name}, no model asked",
             title_align="left",
-            border_style="green",
+            border_style="red" if prompt.ready.error else "green",
         )
     text = "\n".join(f"[{message.role}]\n{message.content}" for message in prompt.messages)
     tokens = sum(counter.count([message.content for message in prompt.messages]))

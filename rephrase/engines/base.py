@@ -128,12 +128,19 @@ class Completion:
 
 PROMPT_TOO_LONG = "prompt_too_long"  # the error of a prompt that is longer than the model's context allows
 CRASH = "engine_crash"  # the error of a request that kills the engine
+PROMPT_REFUSED = "prompt_refused"  # begins the error of a prompt that the model's chat template or tokenizer does not take
+PROMPT_FAILED = "prompt:exception"  # begins the error of a row of which a recipe's code makes no prompt
 CONTENT_FILTER = "engine:content_filter"  # begins the error of a request that a filter of the server refuses
 
 
 def is_engine_error(code: str) -> bool:
     """Whether an error tells of the engine ("engine:…", "engine_crash"), rather than of the prompt or the answer."""
     return code.startswith("engine")
+
+
+def was_asked(code: str) -> bool:
+    """Whether an error tells of what an engine was asked, rather than of a prompt that none was asked for."""
+    return not code.startswith((PROMPT_REFUSED, PROMPT_FAILED))
 
 
 class Engine(ABC):

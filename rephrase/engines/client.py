@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from rephrase.engines.answers import AnswerError, choices_of, completion_of, read_json, token_ids_of
-from rephrase.engines.base import CONTENT_FILTER, PROMPT_TOO_LONG, Completion, Request
+from rephrase.engines.base import CONTENT_FILTER, PROMPT_REFUSED, PROMPT_TOO_LONG, Completion, Message, Request
 from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.engines.error_body import one_line
 from rephrase.engines.refusals import Refusal, refusal_of
@@ -65,11 +65,14 @@ class Client:
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion per request, in order, as `Engine.complete` promises it."""
         prompts: list[list[int] | None] = [None] * len(requests)
-        if self._prompter is not None:
-            prompts = [self._prompter.token_ids(request.messages) for request in requests]
         done: dict[int, Completion] = {}
         fitting: list[int] = []
-        for number, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+        for number, request in enumerate(requests):
+            prompt = None if self._prompter is None else _prompt_of(self._prompter, request.messages)
+            if isinstance(prompt, Completion):
+                done[number] = prompt
+                continue
+            prompts[number] = prompt
             if prompt is not None and self._too_long(len(prompt), request.sampling.max_tokens):
                 done[number] = Completion("", "error", len(prompt), error=PROMPT_TOO_LONG)
             else:
@@ -229,6 +232,16 @@ class Client:
             body["seed"] = first.seed
         body.update(self._server.extra_body)
         return {key: value for key, value in body.items() if value is not None}, resource
+
+
+def _prompt_of(prompter: ChatPrompter, messages: Sequence[Message]) -> list[int] | Completion:
+    """The token ids of a prompt; or the error that the template or the tokenizer does not take it, which costs no other prompt."""
+    from rephrase.engines.prompts import PromptError
+
+    try:
+        return prompter.token_ids(messages)
+    except PromptError as error:
+        return Completion("", "error", error=f"{PROMPT_REFUSED}: {one_line(str(error))}")
 
 
 def _delay(attempt: int, failure: CallError) -> float:

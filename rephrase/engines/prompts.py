@@ -16,7 +16,15 @@ from rephrase.engines.base import Message
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
+from rephrase.text.panics import panics_as_errors
 from rephrase.text.reasoning import opens_reasoning
+
+
+_PROBES = ("x", "The tide rises twice a day because the Moon pulls the sea.")  # a template may want more than a letter
+
+
+class PromptError(Exception):
+    """A prompt that the chat template or the tokenizer does not take, for what stands in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +85,23 @@ class ChatPrompter:
         """The prompt as token ids, up to where the model's answer begins.
 
         A single message with the role `text` is encoded without template, with the tokenizer's own first token (BOS), if it
-        has one. Raises `UserError` for chat messages where the model has no chat template, or where the template refuses them.
+        has one. Raises `PromptError` where the template or the tokenizer does not take this content, and `UserError` for chat messages
+        where the model has no chat template, or one that refuses these roles whatever the messages say.
         """
-        if _is_text(messages):
-            ids = self._encode(messages[0].content)
-            if self._controls_in(ids):
-                ids = [i for part in self._harmless_parts(messages[0].content) for i in self._encode(part)]
-            return [*self._text_prefix, *ids, *self._text_suffix]
-        shape = self._shape(messages)
+        shape = None if _is_text(messages) else self._shape(messages)
+        try:
+            with panics_as_errors():
+                return self._text_ids(messages[0].content) if shape is None else self._chat_ids(messages, shape)
+        except Exception as error:
+            raise PromptError(f"{error}" or type(error).__name__) from error
+
+    def _text_ids(self, text: str) -> list[int]:
+        ids = self._encode(text)
+        if self._controls_in(ids):
+            ids = [i for part in self._harmless_parts(text) for i in self._encode(part)]
+        return [*self._text_prefix, *ids, *self._text_suffix]
+
+    def _chat_ids(self, messages: Sequence[Message], shape: _Shape) -> list[int]:
         contents = [message.content for message in messages]
         if not any(self._spells_control(content) for content in contents):
             ids = self._encode(self._render(messages, contents))
@@ -100,10 +117,30 @@ class ChatPrompter:
         roles = tuple(message.role for message in messages)
         shape = self._shapes.get(roles)
         if shape is None:
-            rendered = self._render(messages, ["x"] * len(messages))
+            rendered = self._render_probe(messages)
             ids = self._controls_in(self._encode(rendered))
             shape = self._shapes[roles] = _Shape(ids, opens_reasoning(rendered))
         return shape
+
+    def _render_probe(self, messages: Sequence[Message]) -> str:
+        if not (self._template or self._tokenizer.chat_template):
+            raise UserError(
+                "the model has no chat template, and the recipe sends chat messages",
+                where=self._name,
+                cure="use an instruction-tuned model, give --chat-template FILE in the engine's args, or a recipe for base models",
+            )
+        refusals = []
+        for text in _PROBES:
+            try:
+                return self._render(messages, [text] * len(messages))
+            except Exception as error:  # noqa: BLE001  # a template is a program
+                refusals.append(error)
+        roles = ", ".join(m.role for m in messages)
+        raise UserError(
+            f"the chat template refuses messages with the roles {roles}: {refusals[0]}",
+            where=self._name,
+            cure="use a model or a recipe whose messages fit, or check chat_template_args",
+        ) from refusals[0]
 
     def _cut_ids(self, messages: Sequence[Message], shape: _Shape) -> list[int]:
         cut = _cut_mark(messages)
@@ -135,26 +172,10 @@ class ChatPrompter:
         return ids
 
     def _render(self, messages: Sequence[Message], contents: Sequence[str]) -> str:
-        from jinja2 import TemplateError
-
-        if not (self._template or self._tokenizer.chat_template):
-            raise UserError(
-                "the model has no chat template, and the recipe sends chat messages",
-                where=self._name,
-                cure="use an instruction-tuned model, give --chat-template FILE in the engine's args, or a recipe for base models",
-            )
         turns = [{"role": m.role, "content": content} for m, content in zip(messages, contents, strict=True)]
-        try:
-            rendered: str = self._tokenizer.apply_chat_template(
-                turns, chat_template=self._template, tokenize=False, add_generation_prompt=True, **self._arguments
-            )
-        except (TemplateError, ValueError, TypeError) as error:
-            roles = ", ".join(m.role for m in messages)
-            raise UserError(
-                f"the chat template refuses messages with the roles {roles}: {error}",
-                where=self._name,
-                cure="use a model or a recipe whose messages fit, or check chat_template_args",
-            ) from error
+        rendered: str = self._tokenizer.apply_chat_template(
+            turns, chat_template=self._template, tokenize=False, add_generation_prompt=True, **self._arguments
+        )
         return rendered
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from rephrase import storage
-from rephrase.engines.base import Completion, Identity, Request, is_engine_error, seed_of
+from rephrase.engines.base import Completion, Identity, Request, is_engine_error, seed_of, was_asked
 from rephrase.engines.finish_reasons import settled
 from rephrase.errors import UserError
 from rephrase.text.reasoning import without_reasoning
@@ -94,7 +94,7 @@ class Recording:
             yield np.array(entries, _INDEX)
 
     def _is_usable(self, error: str | None, model: str | None) -> bool:
-        if error and (not self._errors or is_engine_error(error)):
+        if error and (not self._errors or is_engine_error(error) or not was_asked(error)):
             return False
         return self._model is None or model in (None, self._model)
 

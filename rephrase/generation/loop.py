@@ -12,10 +12,10 @@ from itertools import islice, zip_longest
 
 import pyarrow as pa
 
-from rephrase.engines.base import CONTENT_FILTER, CRASH, Completion, Engine, Identity, Request, is_engine_error
+from rephrase.engines.base import CONTENT_FILTER, CRASH, Completion, Engine, Identity, Request, is_engine_error, was_asked
 from rephrase.engines.finish_reasons import settled
 from rephrase.errors import UserError
-from rephrase.generation.step_run import StepRun, cleaned
+from rephrase.generation.step_run import StepRun, cleaned, is_failed
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
@@ -88,7 +88,8 @@ async def generate(
 
     `part` (i, n) takes every n-th prompt of each row from the i-th on, for steps that fan out. Raises `UserError` from the engine, and
     when the share of requests that end in an engine error is above `max_engine_errors`, of all or already of the first 100; the message
-    names the most frequent cause, with a # for each number. What a server's filter refuses does not count: it is the document's doing.
+    names the most frequent cause, with a # for each number. What a server's filter refuses does not count: it is the document's doing; nor
+    does a prompt that could not be asked, unless none of several could.
     """
     [result] = await generate_together(rows, [step_run], engine, part=part, max_engine_errors=max_engine_errors)
     return result
@@ -135,13 +136,15 @@ async def generate_together(
         records = [row for pending in work.done for row in _records(pending, work, engine.identity)]
         work.tally.seconds = (time.monotonic() - started) / len(works)
         _refuse_if_broken(work.tally, max_engine_errors)
+        if max_engine_errors < 1:
+            _refuse_if_none_was_asked(work)
         results.append((pa.Table.from_pylist(records, schema=GENERATION), work.tally))
     return results
 
 
 def requests_of(rows: Iterable[Row], step_run: StepRun) -> list[Request]:
     """The requests that a step makes of some rows."""
-    return [ask.request for ask in _asks(rows, [_Work(step_run)], (0, 1))]
+    return [ask.request for ask in _asks(rows, [_Work(step_run)], (0, 1)) if not is_failed(ask.prompt)]
 
 
 def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int]) -> Iterator[_Ask]:
@@ -164,19 +167,15 @@ def _asks_of_row(row: Row, work: _Work, part: tuple[int, int]) -> Iterator[_Ask]
     work.done.append(pending)
     tally.documents += 1
     spans = set()
-    for prompt in _part_of(step_run.step.prompts(row, step_run.tokenizer), part):
-        spans.add(prompt.span)
-        for sample in range(step_run.step.samples):
-            request = step_run.request(row, prompt, sample, step_run.first_attempt)
+    index, parts = part
+    for number, whole in islice(enumerate(step_run.prompts(row)), index, None, parts):
+        for sample in range(step_run.step.samples if not is_failed(whole) else 1):
+            prompt, request = step_run.asked(row, number, whole, sample)
+            spans.add(prompt.span)
             pending.waiting += 1
             yield _Ask(work, pending, pending.number, prompt, request)
             pending.number += 1
     tally.passages += len(spans)
-
-
-def _part_of(prompts: Iterator[Prompt], part: tuple[int, int]) -> Iterator[Prompt]:
-    index, parts = part
-    return islice(prompts, index, None, parts) if parts > 1 else prompts
 
 
 def _next_batch(queue: Iterator[_Ask], again: deque[_Ask], size: int) -> list[_Ask]:
@@ -230,15 +229,10 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     ask.pending.answers.append((ask.number, answer, request))
     if prompt is None:
         return None
+    number = ask.pending.number
     ask.pending.waiting += 1
     ask.pending.number += 1
-    return _Ask(
-        ask.work,
-        ask.pending,
-        ask.pending.number - 1,
-        prompt,
-        step_run.request(ask.pending.row, prompt, request.sample, step_run.first_attempt),
-    )
+    return _Ask(ask.work, ask.pending, number, *step_run.asked(ask.pending.row, number, prompt, request.sample))
 
 
 def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dict[str, object]]:
@@ -265,4 +259,16 @@ def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) ->
         raise UserError(
             f"{failed} of {requests} requests of a unit failed, most often with `{cause}` ({times} times)",
             cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
+        )
+
+
+def _refuse_if_none_was_asked(work: _Work) -> None:
+    """Raise a `UserError` where none of several prompts could be asked: it is the template or the recipe that is wrong, not a document."""
+    unasked = Counter({cause: times for cause, times in work.tally.causes.items() if not was_asked(cause)})
+    if unasked.total() == work.tally.requests > 1:
+        [(cause, times)] = unasked.most_common(1)
+        raise UserError(
+            f"none of the {work.tally.requests} prompts of a unit could be asked, most often because of `{cause}` ({times} times)",
+            where=f"{work.step_run.recipe.name}, step {work.step_run.step.name}",
+            cure="mend the chat template, the tokenizer or the recipe, and run again",
         )

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from rephrase.engines.base import Completion, Identity, Request, seed_of
+from rephrase.engines.base import PROMPT_FAILED, Completion, Identity, Request, Sampling, seed_of
 from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import Generation, content_id
 from rephrase.text.foreign import readable, readable_values
+from rephrase.text.panics import panics_as_errors
 from rephrase.text.reasoning import without_reasoning
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -29,6 +30,11 @@ def cleaned(completion: Completion) -> Completion:
     """The completion as it is parsed and stored: without reasoning, control characters and lone surrogates, whatever engine wrote it."""
     text = readable(completion.text)
     return replace(completion, text=without_reasoning(text, opened=False))
+
+
+def is_failed(prompt: Prompt) -> bool:
+    """Whether there is no prompt, but the error that a step made none."""
+    return prompt.ready is not None and prompt.ready.error is not None
 
 
 @dataclass(frozen=True)
@@ -45,29 +51,61 @@ class StepRun:
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self.recipe.digest)  # asked for once a row
 
-    # What a completion makes a recipe's own code do is foreign: no exception of it may end the run, and its neighbours live on.
+    # What a document or a completion makes a recipe's own code do is foreign: no exception of it may end the run, and its neighbours live on.
+
+    def prompts(self, row: Row) -> Iterator[Prompt]:
+        """The step's prompts. Where it raises an exception, the last one is no prompt but the error `prompt:exception:NAME`."""
+        number = 0
+        try:
+            with panics_as_errors():
+                for number, prompt in enumerate(self.step.prompts(row, self.tokenizer), 1):  # noqa: B007  # tells where it failed
+                    yield prompt
+        except Exception as error:  # noqa: BLE001  # whatever it is, it costs this row only
+            yield self._failed(row, number, error)
+
+    def asked(self, row: Row, number: int, prompt: Prompt, sample: int) -> tuple[Prompt, Request]:
+        """The request for a sample of the prompt of this number; those of the error `prompt:exception:NAME` if it is not a whole prompt."""
+        try:
+            return prompt, self.request(row, prompt, sample, self.first_attempt)
+        except Exception as error:  # noqa: BLE001  # as above
+            failed = self._failed(row, number, error)
+            return failed, self.request(row, failed, sample, self.first_attempt)
 
     def parse(self, prompt: Prompt, completion: Completion) -> Parsed:
         """What the step reads in a cleaned completion. An exception of the step is the error `parse:exception:NAME`."""
         try:
-            return _storable(self.step.parse(prompt, completion, self.tokenizer))
+            with panics_as_errors():
+                return _storable(self.step.parse(prompt, completion, self.tokenizer))
         except Exception as error:  # noqa: BLE001  # whatever it is, it costs this row only
             return self._fault(error)
 
     def follow(self, row: Row, answer: Answer) -> Prompt | Parsed | None:
         """The prompt to ask next; or an error, instead of what was parsed, where the step raised an exception."""
+        if is_failed(answer.prompt):
+            return None
         try:
-            return self.step.follow(row, answer, self.tokenizer)
+            with panics_as_errors():
+                return self.step.follow(row, answer, self.tokenizer)
         except Exception as error:  # noqa: BLE001  # as above
             return self._fault(error)
 
     def outputs(self, row: Row, answers: Sequence[Answer]) -> list[Output]:
         """The step's rows. Where it raises an exception, in a verifier for example, all answers of the row are errors."""
+        failed = [Output(answer, answer.parsed) for answer in answers if is_failed(answer.prompt)]
+        answers = [answer for answer in answers if not is_failed(answer.prompt)]
         try:
-            return [replace(output, parsed=_storable(output.parsed)) for output in self.step.outputs(row, answers)]
+            with panics_as_errors():
+                return [*(replace(output, parsed=_storable(output.parsed)) for output in self.step.outputs(row, answers)), *failed]
         except Exception as error:  # noqa: BLE001  # as above
             fault = self._fault(error)
-            return [Output(answer, answer.parsed if answer.parsed.error else fault) for answer in answers]
+            return [*(Output(answer, answer.parsed if answer.parsed.error else fault) for answer in answers), *failed]
+
+    def _failed(self, row: Row, number: int, error: Exception) -> Prompt:
+        if isinstance(error, UserError):  # the settings are wrong, not the document
+            raise error
+        _log.warning("%s, step %s, document %s: %r", self.recipe.name, self.step.name, row.document.id, error)
+        completion = Completion("", "error", error=f"{PROMPT_FAILED}:{type(error).__name__}")
+        return Prompt((), row.span, Sampling(max_tokens=1), key=f"prompt {number}", ready=completion)
 
     def _fault(self, error: Exception) -> Parsed:
         if isinstance(error, UserError):  # the settings are wrong, not the completion

@@ -131,8 +131,11 @@ class Fidelity(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        reply = whole_text(completion)
+        if reply.text is None:
+            return reply
         parser: Callable[[str, Context], Parsed] = parser_of("label", {"labels": ["yes", "no"], "reject": ["no"]}, self.name)
-        return parser(completion.text, Context(tokenizer, prompt.values))
+        return parser(reply.text, Context(tokenizer, prompt.values))
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:

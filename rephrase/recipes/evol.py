@@ -119,7 +119,10 @@ class Gain(Numbered):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        verdict = read_verdict(completion.text, ("not equal", "different", "equal"))
+        reply = whole_text(completion)
+        if reply.text is None:
+            return reply
+        verdict = read_verdict(reply.text, ("not equal", "different", "equal"))
         if verdict is None:
             return Parsed(error="parse:no_label")
         return Parsed(error="rejected:no_gain") if verdict == "equal" else Parsed(fields=dict(prompt.values))

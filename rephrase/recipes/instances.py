@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step
+from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step, whole_text
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.template import fields_of
 from rephrase.text.labels import Labels, sections_of
@@ -48,7 +48,10 @@ class Kinds(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del tokenizer
-        verdict = read_verdict(completion.text, ("yes", "no"))
+        reply = whole_text(completion)
+        if reply.text is None:
+            return reply
+        verdict = read_verdict(reply.text, ("yes", "no"))
         if verdict is None:
             return Parsed(error="parse:no_label")
         return Parsed(fields={**prompt.values, "classification": verdict == "yes"})

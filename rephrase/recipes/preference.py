@@ -123,7 +123,10 @@ class Grades(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        data = read_json(completion.text, lambda value: isinstance(value, dict) and all(aspect in value for aspect in self.aspects))
+        reply = whole_text(completion)
+        if reply.text is None:
+            return reply
+        data = read_json(reply.text, lambda value: isinstance(value, dict) and all(aspect in value for aspect in self.aspects))
         if data is None:
             return Parsed(error="parse:json")
         grades = {aspect: read_score(str(data[aspect]), _LOW, _HIGH) for aspect in self.aspects}
@@ -192,7 +195,10 @@ class Pairs(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         del prompt, tokenizer
-        verdicts = [content for _, content in sections_of(completion.text, _BETTER)]
+        reply = whole_text(completion)
+        if reply.text is None:
+            return reply
+        verdicts = [content for _, content in sections_of(reply.text, _BETTER)]
         label = read_verdict(verdicts[-1], ("first", "second", "neither")) if verdicts else None
         return Parsed(error="parse:no_label") if label is None else Parsed(fields={"label": label})
 

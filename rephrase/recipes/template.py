@@ -22,6 +22,7 @@ from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 _ABOVE = "(the text above the line)"
+_JUDGES = ("score", "label")  # parsers
 _BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 
 
@@ -71,6 +72,11 @@ class TemplateStep(Step):
         return not self.raw
 
     @property
+    def judges(self) -> bool:
+        """Whether its answers are grades or labels, by which texts are kept."""
+        return bool(self.keep) or self.parser in _JUDGES
+
+    @property
     @override
     def load(self) -> str:
         if self.of is not None:
@@ -111,8 +117,8 @@ class TemplateStep(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        # What only prepares a later step is dropped here.
-        if (self.drop_truncated or self.text is None) and completion.finish_reason == "length":
+        # What only prepares a later step is dropped here, and a verdict that was cut is none: the last word may have been another.
+        if (self.drop_truncated or self.text is None or self.judges) and completion.finish_reason == "length":
             return Parsed(error=TRUNCATED)
         context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
         parsed = parser_of(self.parser, dict(self.parser_settings), self.name)(completion.text, context)

@@ -13,6 +13,7 @@ from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
 from rephrase.text.counting import fast_encoder, fast_starts
+from rephrase.text.panics import panics_as_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +46,9 @@ class Tokenizer:
         """From a tokenizer.json, a folder that holds one, or a hub id. Loaded once a process. Raises `UserError`."""
         return _load(name)
 
+    # A text that the library does not take raises an Exception, whatever the library does, so that guards of single texts see it.
+
+    @panics_as_errors()
     def count(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text."""
         if self._encode_fast:
@@ -52,6 +56,14 @@ class Tokenizer:
         # Offsets are not needed to count, and leaving them out makes encoding a quarter faster.
         return [len(encoding) for encoding in self._inner.encode_batch_fast(list(texts), add_special_tokens=False)]
 
+    def count_each(self, texts: Sequence[str]) -> list[int | None]:
+        """The number of tokens of each text; None for one that the tokenizer does not take."""
+        try:
+            return [*self.count(texts)]
+        except Exception:  # noqa: BLE001  # the library raises anything over a text
+            return [None] if len(texts) == 1 else [count for text in texts for count in self.count_each([text])]
+
+    @panics_as_errors()
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
         """The token ids of each text, shape (tokens,), without any special tokens; none of them is a control token."""
         if self._encode_fast:
@@ -84,6 +96,7 @@ class Tokenizer:
         """Names the tokenizer by all of its settings and pieces, wherever it was loaded from."""
         return content_id(self._inner.to_str())
 
+    @panics_as_errors()
     def token_starts(self, text: str) -> list[int]:
         """The character at which each token of the text starts."""
         places = self._fast_starts(text) if self._fast_starts else None

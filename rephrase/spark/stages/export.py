@@ -23,6 +23,7 @@ from rephrase.exports.base import Format, Row
 from rephrase.exports.shard_note import ShardNote, StoredFile
 from rephrase.names import ExportName
 from rephrase.notes import ExportNote
+from rephrase.readers.base import reason_of
 from rephrase.records import content_id
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
@@ -34,6 +35,8 @@ from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from rephrase.spark.runtime.session import LazySession
 
 TABLE = Table("exports", "export", cure="put the setting back, write elsewhere, or remove the folder")
@@ -153,7 +156,7 @@ def _rows(file: storage.FileInfo, form: Format) -> Iterator[Row]:
             others = part.drop_columns(["text"]).to_pylist()
             rows = [(text, other) for text, other in zip(texts, others, strict=True) if text]
             if tokenizer:
-                encoded = [np.append(tokens, end) for tokens in tokenizer.encode([text.decode() for text, _ in rows])]
+                encoded = [np.append(tokens, end) for tokens in _encoded(tokenizer, rows, file.path)]
             else:
                 encoded = [nothing] * len(rows)
             for (text, other), tokens in zip(rows, encoded, strict=True):
@@ -164,6 +167,18 @@ def _rows(file: storage.FileInfo, form: Format) -> Iterator[Row]:
                     columns=other if form.all_columns else {},
                     stored=file.modified,
                 )
+
+
+def _encoded(tokenizer: Tokenizer, rows: Sequence[tuple[bytes, dict[str, Any]]], path: str) -> list[NDArray[np.uint32]]:
+    """The token ids of texts. Raises a `UserError` that names the one that the tokenizer does not take."""
+    try:
+        return tokenizer.encode([text.decode() for text, _ in rows])
+    except Exception as error:
+        if len(rows) > 1:
+            return [tokens for row in rows for tokens in _encoded(tokenizer, [row], path)]
+        name = rows[0][1].get("id") or content_id(rows[0][0].decode())
+        cure = "take another tokenizer, or take the text out of the mixture"
+        raise UserError(f"the tokenizer does not take a text: {reason_of(error)}", where=f"{path}, id {name}", cure=cure) from error
 
 
 def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:

@@ -104,18 +104,22 @@ def _by_model(notes: Sequence[GenerationsNote]) -> list[Figure]:
 
 def _errors(sums: GenerationsNote) -> list[Figure]:
     """Rows without a text, by whose fault: the engine's, the document's length, or the format of what the model wrote."""
-    from rephrase.engines.base import PROMPT_TOO_LONG, is_engine_error
+    from rephrase.engines.base import PROMPT_TOO_LONG, is_engine_error, was_asked
 
     too_long = sums.causes.get(PROMPT_TOO_LONG, 0)
     causes = Counter({cause: count for cause, count in sums.causes.items() if cause != PROMPT_TOO_LONG})
     of_engine = Counter({cause: count for cause, count in causes.items() if is_engine_error(cause)})
+    unasked = Counter({cause: count for cause, count in causes.items() if not was_asked(cause)})
     figures = []
     if sums.engine_errors:
         figures.append(Figure("engine errors", f"{sums.engine_errors:,}", f"{_most(of_engine)}; `--retry-errors` asks again"))
     if too_long:
         figures.append(Figure("prompts too long", f"{too_long:,}", "for the model's context; a smaller `passage_tokens` cuts finer"))
+    if unasked:
+        text = f"{_most(unasked)}; the log of the executor names the document, `--retry-errors` asks again"
+        figures.append(Figure("prompts not asked", f"{unasked.total():,}", text))
     if sums.parse_errors:
-        text = f"{_most(causes - of_engine)}; see `rephrase show run.yaml --verdict parsed`, `--retry-errors` asks again"
+        text = f"{_most(causes - of_engine - unasked)}; see `rephrase show run.yaml --verdict parsed`, `--retry-errors` asks again"
         figures.append(Figure("parse errors", f"{sums.parse_errors:,}", text))
     return figures
 

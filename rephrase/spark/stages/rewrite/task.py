@@ -16,7 +16,7 @@ from rephrase.engines.recording import Recording, load_recording
 from rephrase.engines.replay import Reuse
 from rephrase.generation.loop import Tally, generate_together
 from rephrase.generation.rows import rows_of, with_generations
-from rephrase.generation.step_run import StepRun
+from rephrase.generation.step_run import NO_MODEL, StepRun
 from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.neighbours import with_neighbours
@@ -125,4 +125,5 @@ def _next_prompts(recipe: Recipe, step: int, rows: Sequence[Row], table: pa.Tabl
     if step + 1 >= len(recipe.steps) or not recipe.steps[step + 1].fans_out:
         return 0
     grown = with_generations(rows, recipe.steps[step].name, table)
-    return sum(1 for row in grown for _ in recipe.steps[step + 1].prompts(row, tokenizer))
+    following = StepRun(recipe, recipe.steps[step + 1], tokenizer, NO_MODEL)
+    return sum(1 for row in grown for _ in following.prompts(row))
