@@ -27,6 +27,8 @@ GENERATION_COLUMNS = (
     *("text", "fields", "error", "synthetic_depth"),
 )
 """What is asked of a generation."""
+OPTIONAL_COLUMNS = ("reasoning",)
+"""What a generation may have, and older ones do not."""
 
 ROWS = 2048  # generations judged at a time: enough for vectorised checks, little enough that memory stays flat
 _UNCOUNTED = verdict_of_failure("tokenizer")
@@ -116,7 +118,8 @@ def _judged(
     tokenizer: Tokenizer | None,
     prompts: Mapping[str, str],
 ) -> pa.Table:
-    rows = generations.select(list(GENERATION_COLUMNS)).to_pylist()
+    there = [name for name in OPTIONAL_COLUMNS if name in generations.column_names]
+    rows = generations.select([*GENERATION_COLUMNS, *there]).to_pylist()
     if lost := next((row for row in rows if row["document_id"] not in documents), None):
         cure = "give the documents that were rewritten, with the same `id` and `text`"
         what = f"generation {lost['id']} was made from the document {lost['document_id']}, which is not there"
@@ -148,7 +151,7 @@ def _judged(
     columns: dict[str, Sequence[Any]] = {name: [row[name] for row in rows] for name in ("id", "recipe", "step", "document_id")}
     columns |= {"verdict": verdicts, "scores": [list(score.items()) for score in scores], "text": texts}
     columns["n_tokens"] = counts
-    columns["fields"] = [row["fields"] if keep else None for row, keep in zip(rows, kept, strict=True)]
+    columns |= {name: [row.get(name) if keep else None for row, keep in zip(rows, kept, strict=True)] for name in ("fields", "reasoning")}
     columns |= {name: [document[name] for document in origins] for name in ("source", "language", "license")}
     columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
     return pa.Table.from_pydict(columns, schema=JUDGED)

@@ -174,6 +174,8 @@ class GenerationsNote(Note):
     """Completions that did not parse at the last attempt."""
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    """Of these, what models wrote before their answers: counted by the server, or by the share of the characters."""
     reused: Count = 0
     """Completions that an earlier run wrote; counted above too."""
     reused_tokens: Count = 0

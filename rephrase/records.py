@@ -52,7 +52,8 @@ GENERATION = _schema(
         ("prompt_tokens", pa.int64()),
         ("completion_tokens", pa.int64()),
         ("finish_reason", pa.string()),
-        ("completion", pa.string()),  # raw, as the model wrote it
+        ("completion", pa.string()),  # raw, as the model wrote it, without its reasoning
+        ("reasoning", pa.string()),  # what the model wrote before its answer, without marks; null where it wrote none, and in older tables
         ("text", pa.string()),  # parsed training text; null after an error and for steps that only prepare others
         ("fields", pa.string()),  # JSON object of the parts of the text (instruction, answer, score …); null where there are none
         ("error", pa.string()),  # null, or a code: "parse:…", "rejected:…", "prompt_too_long", "engine:…", "engine_crash"
@@ -71,6 +72,7 @@ JUDGED = _schema(
         ("scores", pa.map_(pa.string(), pa.float64())),
         ("text", pa.string()),  # of kept rows only
         ("fields", pa.string()),  # of kept rows only: see GENERATION
+        ("reasoning", pa.string()),  # of kept rows only: see GENERATION
         ("n_tokens", pa.int64()),  # of the text, by the configured tokenizer
         ("source", pa.string()),  # these four are the document's, so that mixing needs no join
         ("language", pa.string()),

@@ -17,6 +17,9 @@ from rephrase.engines.finish_reasons import ending_of, settled
 from rephrase.text.foreign import without_surrogates
 
 _REASONING = re.compile(r"think|reason|thought|analysis|summary", re.IGNORECASE)  # in the type of a part that is no answer
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")  # of a message, the plainest first
+_REASONING_KEYS = ("text", "thinking", "reasoning", "content", "summary", "parts")  # of one of its parts
+_DEEPEST = 6
 _LARGEST_COUNT = 2**40  # tokens; a count above it is none
 _NO_STATUS = int(HTTPStatus.BAD_GATEWAY)
 
@@ -77,7 +80,7 @@ def token_ids_of(choice: Mapping[str, Any]) -> Sequence[Any] | None:
 
 
 def completion_of(choice: Mapping[str, Any], usage: Any, prompt_tokens: int | None = None) -> Completion:
-    """The completion that a choice holds, with any reasoning still in its text. Raises `AnswerError`.
+    """The completion that a choice holds; reasoning that stands in its text is still there. Raises `AnswerError`.
 
     `usage` is the answer's, and counts the tokens where neither `prompt_tokens` nor the choice's token ids do.
     """
@@ -92,6 +95,8 @@ def completion_of(choice: Mapping[str, Any], usage: Any, prompt_tokens: int | No
         finish_reason=_reason_of(choice),
         prompt_tokens=_count(counts.get("prompt_tokens")) if prompt_tokens is None else prompt_tokens,
         completion_tokens=_count(counts.get("completion_tokens")) if ids is None else len(ids),
+        reasoning=without_surrogates(_reasoning_of(choice)).strip() or None,
+        reasoning_tokens=_reasoning_tokens(counts) if ids is None else None,
     )
     if ending_of(completion.finish_reason) == "failed":
         raise AnswerError(f"the server broke its answer off: {completion.finish_reason}")
@@ -121,6 +126,41 @@ def _text_of(choice: Mapping[str, Any]) -> str:
     return _joined(content)
 
 
+def _reasoning_of(choice: Mapping[str, Any]) -> str:
+    """What the server tells of the model's reasoning beside its answer: in a field, or among the parts of the content."""
+    message = choice.get("message")
+    source = message if isinstance(message, Mapping) else choice
+    fields = (_reasoning_text(source.get(name)) for name in _REASONING_FIELDS)
+    content = source.get("content")
+    if isinstance(content, Mapping):
+        content = content.get("parts")
+    parts = [part for part in content if isinstance(part, Mapping) and _is_reasoning(part)] if isinstance(content, list) else []
+    return next((text for text in (*fields, _reasoning_text(parts)) if text.strip()), "")
+
+
+def _reasoning_text(value: Any, depth: int = 0) -> str:
+    """The words of a field of reasoning, whatever its shape; those that are encrypted are none."""
+    if isinstance(value, str):
+        return value
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(value, Mapping):
+        return next((text for name in _REASONING_KEYS if (text := _reasoning_text(value.get(name), depth + 1))), "")
+    return "".join(_reasoning_text(part, depth + 1) for part in value) if isinstance(value, list) else ""
+
+
+def _is_reasoning(part: Mapping[str, Any]) -> bool:
+    kind = part.get("type", "text")
+    return (isinstance(kind, str) and bool(_REASONING.search(kind))) or part.get("thought") is True  # Gemini marks them so
+
+
+def _reasoning_tokens(usage: Mapping[str, Any]) -> int | None:
+    """How many of the tokens are reasoning, where the server counts them."""
+    details = [usage.get(name) for name in ("completion_tokens_details", "output_tokens_details")]
+    counts = [_count(source.get("reasoning_tokens"), -1) for source in (*details, usage) if isinstance(source, Mapping)]
+    return next((count for count in counts if count >= 0), None)
+
+
 def _joined(content: Any) -> str:
     if content is None:
         return ""
@@ -136,7 +176,7 @@ def _text_of_part(part: Any) -> str:
     if part is None or isinstance(part, str):
         return part or ""
     if isinstance(part, Mapping) and isinstance(kind := part.get("type", "text"), str):
-        if _REASONING.search(kind) or part.get("thought") is True:  # Gemini marks them so
+        if _is_reasoning(part):
             return ""
         if isinstance(refusal := part.get("refusal"), str) and refusal.strip():
             raise AnswerError(refusal, ErrorBody(refusal, frozenset(["content_filter"])))

@@ -124,6 +124,8 @@ class Completion:
     reused: bool = False  # taken from an earlier run
     attempt: int | None = field(default=None, compare=False)  # that got it in an earlier run, and its seed, where they are known
     seed: int | None = field(default=None, compare=False)
+    reasoning: str | None = None  # what the model wrote before its answer, which is no part of `text`
+    reasoning_tokens: int | None = None  # of `completion_tokens`, where the server counts them
 
 
 PROMPT_TOO_LONG = "prompt_too_long"  # the error of a prompt that is longer than the model's context allows

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,9 @@ from rephrase.engines.answers import AnswerError, choices_of, completion_of, rea
 from rephrase.engines.base import CONTENT_FILTER, PROMPT_REFUSED, PROMPT_TOO_LONG, Completion, Message, Request
 from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.engines.error_body import one_line
+from rephrase.engines.reasoning import apart
 from rephrase.engines.refusals import Refusal, refusal_of
 from rephrase.errors import UserError
-from rephrase.text.reasoning import without_reasoning
 
 if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter
@@ -169,7 +168,7 @@ class Client:
             if alone:
                 raise
             return None
-        return replace(completion, text=without_reasoning(completion.text, opened=opened))
+        return apart(completion, opened=opened)
 
     @staticmethod
     def _refusal(failure: CallError, requests: list[Request]) -> Refusal | None:

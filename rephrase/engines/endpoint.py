@@ -99,7 +99,8 @@ class Endpoint(Engine):
     def __init__(self, config: EndpointSettings) -> None:
         """Load the tokenizer, where one is configured. Raises `UserError`."""
         self.model = config.model
-        self.batch_size = config.batch_size
+        # What goes out as a call of its own comes back as one, and need not wait for others to be kept.
+        self.batch_size = 1 if config.seeds or config.tokenizer is None else config.batch_size
         self.concurrency = config.concurrency
         self.identity = Identity("endpoint")
         key = os.environ.get(config.api_key_env)

@@ -48,7 +48,7 @@ def settled(completion: Completion) -> Completion:
     word = _word(completion.finish_reason)
     shown = " ".join((repr(completion.finish_reason) if word is None else word).split())[:_LONGEST]
     error = code if shown == "content_filter" else f"{code}: {shown}"
-    return replace(completion, text="", finish_reason="error", error=error)
+    return replace(completion, text="", finish_reason="error", error=error, reasoning=None)
 
 
 def _word(reason: Any) -> str | None:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from typing_extensions import override
 
 from rephrase import storage
-from rephrase.engines.base import Completion, Engine, Identity, Request, is_engine_error
-from rephrase.notes import EngineFigures
-
-_ENDING = ".jsonl"
-_PAUSES = 10  # times what the last piece took: a store that is slow, or a machine that is busy, gets larger ones
-_SHARE = 0.01  # of the work may be lost: pieces grow with it, so that there are some hundreds of them after hours
-_SHORTEST, _LONGEST = 0.2, 60.0  # seconds between two pieces
-_MOST = 8 << 20  # bytes that wait in memory
+from rephrase.engines.base import Completion, Engine, Identity, Request, is_engine_error, was_asked
+from rephrase.engines.pieces import pieces_in
+from rephrase.engines.replay import Reuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,103 +30,100 @@ class _Kept:
     engine: str
     revision: str | None
     template: str | None
+    reasoning: str | None = None
+    reasoning_tokens: int | None = None
 
     @property
     def completion(self) -> Completion:
         """The answer as an engine gives it."""
-        who = Identity(self.engine, self.revision, self.template)
-        counts = (self.prompt_tokens, self.completion_tokens)
-        return Completion(self.text, self.finish_reason, *counts, error=self.error, identity=who, reused=True)
+        return Completion(
+            self.text,
+            self.finish_reason,
+            self.prompt_tokens,
+            self.completion_tokens,
+            error=self.error,
+            identity=Identity(self.engine, self.revision, self.template),
+            reasoning=self.reasoning,
+            reasoning_tokens=self.reasoning_tokens,
+        )
 
 
-class Keeping(Engine):
-    """An engine whose answers go into small objects of a folder every now and then, and which is not asked for those that are there.
+class Keeping(Reuse):
+    """An engine whose answers go into a folder as they come, and which is not asked for those that are there.
 
-    Errors of the engine are not kept. Whoever has stored what came of the answers removes the folder.
+    On disk an answer is kept once `complete` has returned it, elsewhere soon after: see `rephrase.engines.pieces`. Errors of the engine are
+    not kept. Whoever has stored what came of the answers removes the folder.
     """
 
     def __init__(self, engine: Engine, folder: str) -> None:
-        """Reads what is kept in the folder. A piece that cannot be read is as none."""
-        self.model, self.batch_size, self.concurrency = engine.model, engine.batch_size, engine.concurrency
-        self._engine, self._folder = engine, folder
-        self._kept = _read(folder)
-        self._lines: list[bytes] = []
-        self._writing: asyncio.Task[None] | None = None
-        self._began = self._ended = time.monotonic()
-        self._took = 0.0  # seconds, by the last piece
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]  # a constant of most engines
-        """That of the engine itself; kept completions carry their own."""
-        return self._engine.identity
+        """Reads what is kept in the folder. A line that cannot be read is as none."""
+        super().__init__(engine, [_Answers(folder)])
+        self._pieces = pieces_in(folder)
 
     @override
-    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        answers = [self._kept.get((request.digest, request.seed)) for request in requests]
-        missing = [number for number, answer in enumerate(answers) if answer is None]
-        completions = await self._engine.complete([requests[number] for number in missing]) if missing else []
-        for number, completion in zip(missing, completions, strict=True):
-            answers[number] = completion
-            if not (completion.error and is_engine_error(completion.error)):
-                self._lines.append(self._line(requests[number], completion))
-        if self._lines and self._writing is None and self._is_due():
-            self._writing = asyncio.create_task(self._write())
-        return [answer for answer in answers if answer is not None]
-
-    def _is_due(self) -> bool:
-        now = time.monotonic()
-        pause = max(self._took * _PAUSES, (now - self._began) * _SHARE)
-        return now - self._ended >= min(max(pause, _SHORTEST), _LONGEST) or sum(map(len, self._lines)) > _MOST
+    async def ask(self, requests: Sequence[Request]) -> list[Completion]:
+        completions = await super().ask(requests)
+        pairs = zip(requests, completions, strict=True)
+        lines = [self._line(request, completion) for request, completion in pairs if _is_answer(completion)]
+        if lines:
+            await self._pieces.add(b"".join(lines))
+        return completions
 
     def _line(self, request: Request, completion: Completion) -> bytes:
         who = completion.identity or self.identity
-        counts = (completion.prompt_tokens, completion.completion_tokens)
-        line = _Kept(
+        kept = _Kept(
             request.digest,
             request.seed,
             completion.text,
             completion.finish_reason,
-            *counts,
+            completion.prompt_tokens,
+            completion.completion_tokens,
             completion.error,
             who.engine,
             who.revision,
             who.template,
+            completion.reasoning,
+            completion.reasoning_tokens,
         )
-        return orjson.dumps(asdict(line), option=orjson.OPT_APPEND_NEWLINE)
-
-    async def _write(self) -> None:
-        lines, self._lines = self._lines, []
-        started = time.monotonic()
-        path = storage.join(self._folder, f"{uuid.uuid4().hex}{_ENDING}")
-        try:
-            await asyncio.to_thread(storage.create, path, b"".join(lines), durable=False)
-        finally:
-            self._ended = time.monotonic()
-            self._took = self._ended - started
-            self._writing = None
-
-    @override
-    async def figures(self) -> EngineFigures:
-        return await self._engine.figures()
+        return orjson.dumps(kept, option=orjson.OPT_APPEND_NEWLINE)
 
     @override
     async def close(self) -> None:
         """Keep the last answers and close the engine."""
         try:
-            with contextlib.suppress(Exception):  # a store that takes nothing ends the work at its result, with a better message
-                if self._writing is not None:
-                    await self._writing
-                if self._lines:
-                    await self._write()
+            await self._pieces.close()
         finally:
-            await self._engine.close()
+            await super().close()
 
 
-def _read(folder: str) -> dict[tuple[str, int | None], Completion]:
-    kept = {}
+def _is_answer(completion: Completion) -> bool:
+    return completion.error is None or (was_asked(completion.error) and not is_engine_error(completion.error))
+
+
+class _Answers:
+    """What is kept in a folder."""
+
+    def __init__(self, folder: str) -> None:
+        self._kept = {(kept.request, kept.seed): kept for kept in _read(folder)}
+
+    def find(self, request: Request) -> Completion | None:
+        """The answer to a request of this seed."""
+        kept = self._kept.get((request.digest, request.seed))
+        return kept.completion if kept else None
+
+
+def _read(folder: str) -> Iterator[_Kept]:
     for file in storage.list_files(folder):
         with contextlib.suppress(Exception):  # removed meanwhile, or not what was written: its answers are asked for again
             for line in storage.read(file.path).splitlines():
-                entry = _Kept(**orjson.loads(line))
-                kept[entry.request, entry.seed] = entry.completion
-    return kept
+                if kept := _read_line(line):
+                    yield kept
+
+
+def _read_line(line: bytes) -> _Kept | None:
+    try:
+        values: dict[str, Any] = orjson.loads(line)
+        kept = _Kept(**values)
+        return kept if all(isinstance(part, str) for part in (kept.request, kept.text, kept.finish_reason, kept.engine)) else None
+    except (ValueError, TypeError):  # the last line of a process that was killed while it wrote, or a damaged one
+        return None

@@ -19,15 +19,15 @@ import orjson
 from rephrase import storage
 from rephrase.engines.base import Completion, Identity, Request, is_engine_error, seed_of, was_asked
 from rephrase.engines.finish_reasons import settled
+from rephrase.engines.reasoning import apart
 from rephrase.errors import UserError
-from rephrase.text.reasoning import without_reasoning
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _INDEXED = ["request_digest", "error", "model", "seed", "attempts"]
 _COLUMNS = ["request_digest", "completion", "finish_reason", "prompt_tokens", "completion_tokens", "error"]
-_IDENTITY = ["engine", "model_revision", "template_digest", "seed"]
+_OPTIONAL = ["engine", "model_revision", "template_digest", "seed", "reasoning"]
 _ATTEMPTS, _MOST_ATTEMPTS = 9, 100  # of recordings that do not say how many they took; that are looked up at most
 _FORMATS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 _KEPT_GROUPS = 4  # row groups held at a time
@@ -104,7 +104,7 @@ class Recording:
                 if self._is_usable(row.get("error"), row.get("model")):
                     completion = _completion(row)
                     # Lines may come from anywhere, with reasoning that nobody has taken off yet; tables are ours.
-                    completion = replace(completion, text=without_reasoning(completion.text, opened=None))
+                    completion = apart(completion, opened=None)
                     self._lines.setdefault(row["request_digest"], completion)
                     self._attempts = max(self._attempts, _attempts(row.get("attempts")))
             except Exception as error:  # a line is foreign
@@ -148,6 +148,7 @@ def _completion(row: dict[str, Any]) -> Completion:
         error=error if error == "prompt_too_long" else None,  # other errors are verdicts on a completion that is there
         identity=Identity(engine, row.get("model_revision"), row.get("template_digest")) if engine else None,
         seed=row.get("seed"),
+        reasoning=reasoning if isinstance(reasoning := row.get("reasoning"), str) and reasoning else None,
     )
     return settled(completion)
 
@@ -157,7 +158,7 @@ def _unreadable(reason: str, where: str) -> UserError:
 
 
 def _read_group(file: str, number: int) -> pa.Table:
-    return next(_row_groups(file, [*_COLUMNS, *_IDENTITY], number))
+    return next(_row_groups(file, [*_COLUMNS, *_OPTIONAL], number))
 
 
 def _row_groups(file: str, columns: list[str], only: int | None = None) -> Iterator[pa.Table]:

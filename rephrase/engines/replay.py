@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from typing_extensions import override
 
@@ -67,10 +67,17 @@ class Replay(Engine):
         return [recorded.find(request) or Completion("", "error", error=NOT_RECORDED) for request in requests]
 
 
-class Reuse(Engine):
-    """An engine that is asked only for what earlier runs have not written with the same model."""
+class Answers(Protocol):
+    """Completions that can be looked up: a recording, or what an earlier process kept."""
 
-    def __init__(self, engine: Engine, recordings: Sequence[recording.Recording], *, any_attempt: bool = False) -> None:
+    def find(self, request: Request) -> Completion | None:
+        """The answer to a request; None where there is none."""
+
+
+class Reuse(Engine):
+    """An engine that is asked only for what is not there already: what earlier runs or processes have got of the same model."""
+
+    def __init__(self, engine: Engine, recordings: Sequence[Answers], *, any_attempt: bool = False) -> None:
         """`any_attempt`: answer with what an earlier attempt got, for recordings without failures."""
         self.model, self.batch_size, self.concurrency = engine.model, engine.batch_size, engine.concurrency
         self._engine, self._recordings, self._any_attempt = engine, recordings, any_attempt
@@ -84,10 +91,14 @@ class Reuse(Engine):
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         answers = [self._find(request) for request in requests]
         missing = [number for number, answer in enumerate(answers) if answer is None]
-        completions = await self._engine.complete([requests[number] for number in missing]) if missing else []
+        completions = await self.ask([requests[number] for number in missing]) if missing else []
         for number, completion in zip(missing, completions, strict=True):
             answers[number] = completion
         return [answer for answer in answers if answer is not None]
+
+    async def ask(self, requests: Sequence[Request]) -> list[Completion]:
+        """What the engine itself answers."""
+        return await self._engine.complete(requests)
 
     def _find(self, request: Request) -> Completion | None:
         first = replace(request, attempt=0) if self._any_attempt else request

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from rephrase.engines.base import CONTENT_FILTER, CRASH, Completion, Engine, Identity, Request, is_engine_error, was_asked
 from rephrase.engines.finish_reasons import settled
+from rephrase.engines.reasoning import tokens_of
 from rephrase.errors import UserError
 from rephrase.generation.step_run import StepRun, cleaned, is_failed
 from rephrase.notes import GenerationsNote
@@ -39,6 +40,7 @@ class Tally:
     parse_errors: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int = 0  # of these
     reused: int = 0  # completions that an earlier run wrote, and their tokens; counted above too
     reused_tokens: int = 0
     errors: int = 0  # rows with an error of any kind
@@ -78,7 +80,7 @@ class _Ask:
     number: int
     prompt: Prompt
     request: Request
-    tokens_before: tuple[int, int] = (0, 0)  # prompt and completion tokens of earlier attempts
+    tokens_before: tuple[int, ...] = (0, 0, 0)  # of earlier attempts: prompt, completion and, of the latter, reasoning
 
 
 async def generate(
@@ -205,13 +207,15 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     tally.requests += 1
     completion = cleaned(completion)
     parsed = Parsed(error=completion.error) if completion.error else step_run.parse(ask.prompt, completion)
-    tokens = (ask.tokens_before[0] + completion.prompt_tokens, ask.tokens_before[1] + completion.completion_tokens)
+    counts = (completion.prompt_tokens, completion.completion_tokens, tokens_of(completion))
+    tokens = tuple(before + count for before, count in zip(ask.tokens_before, counts, strict=True))
     if parsed.error and not completion.error and request.attempt < step_run.first_attempt + step_run.step.retries:
         tally.retried += 1
         following = step_run.request(ask.pending.row, ask.prompt, request.sample, request.attempt + 1)
         return replace(ask, request=following, tokens_before=tokens)
     tally.prompt_tokens += tokens[0]
     tally.completion_tokens += tokens[1]
+    tally.reasoning_tokens += tokens[2]
     if completion.reused:
         tally.reused += 1
         tally.reused_tokens += tokens[1]

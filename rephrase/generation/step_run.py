@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from rephrase.engines.base import PROMPT_FAILED, Completion, Identity, Request, Sampling, seed_of
+from rephrase.engines.reasoning import apart
 from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import Generation, content_id
 from rephrase.text.foreign import readable, readable_values
 from rephrase.text.panics import panics_as_errors
-from rephrase.text.reasoning import without_reasoning
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__)
 
 
 def cleaned(completion: Completion) -> Completion:
-    """The completion as it is parsed and stored: without reasoning, control characters and lone surrogates, whatever engine wrote it."""
-    text = readable(completion.text)
-    return replace(completion, text=without_reasoning(text, opened=False))
+    """The completion as it is parsed and stored, whatever engine wrote it: its reasoning apart, no control characters, no lone surrogates."""
+    reasoning = readable(completion.reasoning).strip() if completion.reasoning else None
+    return apart(replace(completion, text=readable(completion.text), reasoning=reasoning or None), opened=False)
 
 
 def is_failed(prompt: Prompt) -> bool:
@@ -148,6 +148,7 @@ class StepRun:
             "completion_tokens": completion.completion_tokens,
             "finish_reason": completion.finish_reason,
             "completion": completion.text,
+            "reasoning": completion.reasoning,
             "text": output.parsed.text,
             "fields": orjson.dumps(dict(output.parsed.fields), option=orjson.OPT_SORT_KEYS).decode() if output.parsed.fields else None,
             "error": output.parsed.error,

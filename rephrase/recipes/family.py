@@ -20,7 +20,7 @@ from rephrase.recipes.parsers import fields_of_parser, parser_of
 from rephrase.recipes.prompts import check, names_in
 from rephrase.recipes.registry import Entry
 from rephrase.recipes.sections import FamilyFile, PaperSection, RowsSection, SamplingSection, Shared, StepFields, StepSection, Style
-from rephrase.recipes.template import TemplateStep
+from rephrase.recipes.template import REASONING, TemplateStep
 from rephrase.settings.paths import SHIPPED_LISTS, ListFile
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
@@ -109,7 +109,10 @@ def _recipe(full: str, family: FamilyFile, style: Style, options: Mapping[str, A
     for number, section in enumerate(sections):
         step = _step(section, family, style, options, steps, spot, last=number + 1 == len(sections))
         _check_names(step, steps, known, spot, grounded=rows is None)
-        known |= {step.name, *(name for name, _ in step.choose), *fields_of_parser(step.parser, step.parser_settings)}
+        fields = fields_of_parser(step.parser, step.parser_settings)
+        if REASONING in names_in(step.text or "") and REASONING not in {*known, *fields, *dict(step.choose)}:
+            step = replace(step, with_reasoning=True)
+        known |= {step.name, *(name for name, _ in step.choose), *fields}
         steps.append(step)
     return Recipe(full, Paper(source.title, source.url), tuple(steps), " ".join(style.summary.split()), rows, neighbours=family.neighbours)
 
@@ -184,7 +187,7 @@ def _check_names(step: TemplateStep, before: list[TemplateStep], known: set[str]
         cure = f"it gives: {', '.join(fields)}" if fields else "for example `parser: score` with `keep: {score: 4}`"
         raise UserError(f"`keep` needs `{unknown[0]}`, which the parser `{step.parser}` does not give", where=spot, cure=cure)
     if step.text:
-        check(step.text, filled | {step.name, *fields}, set(), spot)
+        check(step.text, filled | {step.name, *fields, REASONING}, set(), spot)
 
 
 def _number(value: int | str, options: Mapping[str, Any], spot: str) -> int:

@@ -23,6 +23,7 @@ from rephrase.text.tokenizer import Tokenizer
 
 _ABOVE = "(the text above the line)"
 _JUDGES = ("score", "label")  # parsers
+REASONING = "reasoning"  # the name by which the text of a step asks for what its model wrote before the answer
 _BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 
 
@@ -47,6 +48,7 @@ class TemplateStep(Step):
     draws: int = 1  # prompts, each with its own draw
     options: Mapping[str, Any] = field(default_factory=dict)
     text: str | None = None  # the training text, filled from all that is known by then; None: none, the step prepares others
+    with_reasoning: bool = False  # `{reasoning}` in `text` is what the model wrote before its answer, and no field of that name
     keep: tuple[tuple[str, float], ...] = ()  # fields with the least value that is not rejected
     drop_truncated: bool = False  # steps without training text always do
     only_first: bool = False  # of a document's passages
@@ -132,7 +134,10 @@ class TemplateStep(Step):
         if self.text is None:
             return Parsed(fields=fields)
         plain = self.text == f"{{{self.name}}}"
-        text = parsed.text if plain else fill(self.text, {**_texts(prompt.values), **_texts(fields)}).strip()
+        known = {**_texts(prompt.values), **_texts(fields), **({REASONING: completion.reasoning or ""} if self.with_reasoning else {})}
+        if self.with_reasoning and not completion.reasoning:
+            return Parsed(error="parse:no_reasoning")
+        text = parsed.text if plain else fill(self.text, known).strip()
         carried = {key: value for key, value in fields.items() if not (plain and key == self.name)}
         return Parsed(text=text, fields=carried) if text else Parsed(error="parse:empty")
 

@@ -221,4 +221,4 @@ def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:
     parts = [read(path, columns).replace_schema_metadata(None) for path in objects(folder)]
     if not parts:
         raise UserError("the table is empty or missing", where=folder, cure="run the stage that writes it")
-    return pa.concat_tables(parts)
+    return pa.concat_tables(parts, promote_options="default")  # an object of an earlier version may lack a column

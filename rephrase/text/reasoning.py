@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
@@ -127,15 +128,45 @@ def without_reasoning(text: str, *, opened: bool | None) -> str:
     >>> without_reasoning("<think>The sea …</think>\n\nThe tide rises.", opened=False)
     'The tide rises.'
     """
-    if (answer := _final_channel(text)) is not None:
-        return answer
+    return split_reasoning(text, opened=opened)[0]
+
+
+def split_reasoning(text: str, *, opened: bool | None) -> tuple[str, str | None]:
+    r"""The answer of a completion, as `without_reasoning` gives it, and the reasoning that was taken out of it, without its marks.
+
+    Several blocks are joined by an empty line. None where there is no reasoning, or nothing in it.
+
+    >>> split_reasoning("<think>The sea …</think>\n\nThe tide rises.", opened=False)
+    ('The tide rises.', 'The sea …')
+    """
+    if (channels := _channels(text)) is not None:
+        return channels
     places = marks(text)
     if not places:
-        return "" if opened else text
+        return ("", text.strip() or None) if opened else (text, None)
     inside = bool(opened) or (opened is None and places[0].kind == "close")
     blocks = _blocks(text, places, inside=inside)
     if not blocks:
-        return text
+        return text, None
+    return _outside(text, blocks), _joined(_inner(text, places, block) for block in blocks)
+
+
+def _joined(parts: Iterable[str]) -> str | None:
+    return "\n\n".join(part.strip() for part in parts if part.strip()) or None
+
+
+def _inner(text: str, places: list[Mark], block: tuple[int, int]) -> str:
+    """What stands in a block, between its own marks."""
+    start, end = block
+    own = [place for place in places if start <= place.start and place.end <= end]
+    if own and own[0].start == start and own[0].kind != "close":
+        start = own[0].end
+    if own and own[-1].end == end and own[-1].kind == "close":
+        end = own[-1].start
+    return text[start:end]
+
+
+def _outside(text: str, blocks: list[tuple[int, int]]) -> str:
     kept = [
         text[end:start] for end, start in zip([0, *(end for _, end in blocks)], [*(start for start, _ in blocks), len(text)], strict=True)
     ]
@@ -145,21 +176,26 @@ def without_reasoning(text: str, *, opened: bool | None) -> str:
     return answer.lstrip() if not kept[0].strip() else answer
 
 
-def _final_channel(text: str) -> str | None:
-    """What stands in the final channel of a text in the Harmony format, or behind a phrase; None for texts of neither kind."""
+def _channels(text: str) -> tuple[str, str | None] | None:
+    """What stands in the final channel of a text in the Harmony format, or behind a phrase, and what stands in the other channels.
+
+    None for texts of neither kind.
+    """
     start = text.lstrip()
     for phrase in spellings().phrases:
         if start.startswith(phrase.open) and phrase.close in start:
-            return start.rpartition(phrase.close)[2].strip()
+            reasoning, _, answer = start.removeprefix(phrase.open).rpartition(phrase.close)
+            return answer.strip(), _joined([reasoning])
     messages = list(_MESSAGE.finditer(text))
     finals = [message for message in messages if message[1].lower() == "final"]
     if not finals and not _HARMONY_START.match(text):
         return None
-    parts = []
-    for message in finals:
+    answers, others = [], []
+    for message in messages:
         end = _MESSAGE_END.search(text, message.end())
-        parts.append(text[message.end() : end.start() if end else len(text)].strip())
-    return "\n\n".join(parts)
+        part = text[message.end() : end.start() if end else len(text)].strip()
+        (answers if message in finals else others).append(part)
+    return "\n\n".join(answers), _joined(others)
 
 
 def _blocks(text: str, places: list[Mark], *, inside: bool) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from classifiers.cascade import build_cascade
-from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, judged_rows, prompts_of
+from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, OPTIONAL_COLUMNS, judged_rows, prompts_of
 from classifiers.settings import Filter, filter_of
 from rephrase.recipes.base import Recipe
 from rephrase.records import JUDGED, content_id, require_columns
@@ -67,7 +67,7 @@ def judge(
         if name != "text"
     ]
     originals = documents.select(ids.alias(_KEY), texts.alias(_beside("text")), *labels).dropDuplicates([_KEY])
-    rows = generations.select(*GENERATION_COLUMNS)
+    rows = generations.select(*GENERATION_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in generations.columns))
     joined = rows.join(originals, rows["document_id"] == originals[_KEY], "left")
     return joined.mapInArrow(FrameJob(generations.sparkSession).reporting(body), to_spark_schema(JUDGED))
 

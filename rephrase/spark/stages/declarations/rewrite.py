@@ -86,6 +86,7 @@ class Rewrite(Stage):
             Figure("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each"),
             Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written{rate}"),
             *_by_model(notes),
+            *_reasoning(sums),
             *_errors(sums),
         ]
 
@@ -100,6 +101,12 @@ def _by_model(notes: Sequence[GenerationsNote]) -> list[Figure]:
         tokens = sum(note.completion_tokens for note in own)
         lines.append(Figure(f"by {model}", f"{sum(note.generations for note in own):,}", f"{tokens:,} tokens written, in {steps}"))
     return lines
+
+
+def _reasoning(sums: GenerationsNote) -> list[Figure]:
+    share = sums.reasoning_tokens / max(sums.completion_tokens, 1)
+    words = f"{share:.0%} of what was written, before answers; column `reasoning` of `generations`"
+    return [Figure("reasoning tokens", f"{sums.reasoning_tokens:,}", words)] if sums.reasoning_tokens else []
 
 
 def _errors(sums: GenerationsNote) -> list[Figure]:

@@ -31,6 +31,7 @@ UNIT = pa.schema(
         ("reused", pa.int64()),
         ("prompt_tokens", pa.int64()),
         ("completion_tokens", pa.int64()),
+        ("reasoning_tokens", pa.int64()),  # of these
         ("started", pa.float64()),  # Unix time, seconds
         ("ended", pa.float64()),
         ("host", pa.string()),
