@@ -15,7 +15,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import catalogue, find_recipes
 from rephrase.records import JUDGED, KEEP, SCREENED, content_id, require_columns
-from rephrase.text.tokenizer import Tokenizer
+from rephrase.text.tokenizer import Tokenizer, count_each
 
 if TYPE_CHECKING:
     Checks = Sequence[str | dict[str, dict[str, Any]]]
@@ -158,7 +158,7 @@ def _judged(
 
 
 def _counts(texts: Sequence[str], tokenizer: Tokenizer | None) -> Sequence[int | None]:
-    return tokenizer.count_each(texts) if tokenizer else [None] * len(texts)
+    return count_each(tokenizer, texts) if tokenizer else [None] * len(texts)
 
 
 def screened_rows(documents: pa.Table, cascade: Cascade) -> pa.Table:

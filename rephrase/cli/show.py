@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CHARACTERS = 700  # of each of several texts: enough to see what was done to it
 _DOCUMENT = ["id", "text", "source", "url", "language", "n_tokens", "license", "metadata"]
 _GENERATION = ["id", "document_id", "span_start", "span_end", "recipe", "step", "model", "model_revision", "sampling", "seed", "error"]
+_GENERATION += ["reasoning"]
 _MIXTURE = ["id", "origin", "recipe", "epoch", "n_tokens", "synthetic_depth"]
 
 

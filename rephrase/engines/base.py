@@ -107,7 +107,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The answer to one request. `error` is null or a code ("prompt_too_long", "engine:…", "engine_crash"); then `text` is empty.
+    """The answer to one request. `error` is null or a code ("prompt_too_long", "prompt_refused: …", "engine:…"); then `text` is empty.
 
     An engine may give its server's own word as `finish_reason`: `rephrase.engines.finish_reasons` sorts it.
 

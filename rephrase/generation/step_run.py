@@ -34,7 +34,8 @@ def cleaned(completion: Completion) -> Completion:
 
 def is_failed(prompt: Prompt) -> bool:
     """Whether there is no prompt, but the error that a step made none."""
-    return prompt.ready is not None and prompt.ready.error is not None
+    ready = getattr(prompt, "ready", None)  # what a user's step gives may be anything
+    return ready is not None and ready.error is not None
 
 
 @dataclass(frozen=True)

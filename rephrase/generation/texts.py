@@ -15,7 +15,7 @@ from rephrase.readers.fields import as_string
 from rephrase.recipes.base import Recipe, Row
 from rephrase.records import DOCUMENT, MAX_DEPTH, Document, content_id, require_columns
 from rephrase.text.foreign import without_surrogates
-from rephrase.text.tokenizer import Tokenizer
+from rephrase.text.tokenizer import Tokenizer, count_each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +122,7 @@ def rows_of_texts(table: pa.Table, recipes: Sequence[Recipe], tokenizer: Tokeniz
     texts = [text or "" for text in values["text"]]
     counts = values.get("n_tokens")
     if counts is None and any(recipe.when for recipe in recipes):
-        counts = tokenizer.count_each(texts)
+        counts = count_each(tokenizer, texts)
     extra = [{name: values[metadata_column(number)][row] for number, name in enumerate(metadata)} for row in range(size)]
     maps = [dict(pairs or ()) for pairs in values.get("metadata", [()] * size)]
     names = [name for name in ("source", "url", "language", "license") if name in values]

@@ -82,7 +82,7 @@ class StepFields(Shared):
     draws: int | str = 1
     """Prompts, each with its own draw: a number, or the option that holds it."""
     text: str | None = None
-    """The training text. Default: what the last step wrote; empty: none."""
+    """The training text. Default: what the last step wrote; empty: none. `{reasoning}` is what the step's model wrote before its answer."""
     keep: dict[str, float] = {}
     """Fields of the parser with the least value that is not rejected, such as a score."""
 

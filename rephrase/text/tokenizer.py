@@ -56,13 +56,6 @@ class Tokenizer:
         # Offsets are not needed to count, and leaving them out makes encoding a quarter faster.
         return [len(encoding) for encoding in self._inner.encode_batch_fast(list(texts), add_special_tokens=False)]
 
-    def count_each(self, texts: Sequence[str]) -> list[int | None]:
-        """The number of tokens of each text; None for one that the tokenizer does not take."""
-        try:
-            return [*self.count(texts)]
-        except Exception:  # noqa: BLE001  # the library raises anything over a text
-            return [None] if len(texts) == 1 else [count for text in texts for count in self.count_each([text])]
-
     @panics_as_errors()
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.uint32]]:
         """The token ids of each text, shape (tokens,), without any special tokens; none of them is a control token."""
@@ -101,6 +94,14 @@ class Tokenizer:
         """The character at which each token of the text starts."""
         places = self._fast_starts(text) if self._fast_starts else None
         return places if places is not None else [start for start, _ in self._inner.encode(text, add_special_tokens=False).offsets]
+
+
+def count_each(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int | None]:
+    """The number of tokens of each text; None for one that the tokenizer does not take."""
+    try:
+        return [*tokenizer.count(texts)]
+    except Exception:  # noqa: BLE001  # the library raises anything over a text
+        return [None] if len(texts) == 1 else [count for text in texts for count in count_each(tokenizer, [text])]
 
 
 def _unknown_id(inner: Any) -> int | None:

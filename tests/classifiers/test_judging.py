@@ -12,6 +12,7 @@ from rephrase.errors import UserError
 from rephrase.generation.rewrite import rewrite
 from rephrase.records import DOCUMENT, GENERATION, JUDGED
 from tests.classifiers.test_review import table
+from tests.panic import PanicException
 
 
 class Recorder(Cascade):
@@ -37,6 +38,34 @@ def test_checks_are_told_the_source_of_each_document():
     assert recorder.batch.sources == ["sec", "fir", "sec"]
     assert judged.column("source").to_pylist() == [None, "books", None]
     assert judged.column("n_tokens").to_pylist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("error", [PanicException, ValueError])
+def test_a_text_that_cannot_be_counted_costs_itself_alone(error):
+    class Breaking(Words):
+        def count(self, texts):
+            if any("two" in text for text in texts):
+                raise error("index out of bounds")
+            return super().count(texts)
+
+    documents = {"a": {"text": "first", "source": None, "language": None, "license": None}}
+    texts = ["one", "one two", "one and three"]
+    rows = [{"id": text, "document_id": "a", "span_start": 0, "span_end": 3, "text": text} for text in texts]
+    judged = judged_rows(table(GENERATION, rows), documents, Recorder(()), Breaking(), {}).to_pylist()
+    assert [(row["verdict"], row["text"], row["n_tokens"]) for row in judged] == [
+        ("keep", "one", 1),
+        ("error:tokenizer", None, None),
+        ("keep", "one and three", 3),
+    ]
+
+
+def test_reasoning_goes_along_with_what_is_kept_and_older_tables_have_none():
+    documents = {"a": {"text": "first", "source": None, "language": None, "license": None}}
+    rows = table(GENERATION, [{"id": "g", "document_id": "a", "span_start": 0, "span_end": 3, "text": "one", "reasoning": "hm"}])
+    assert judged_rows(rows, documents, Recorder(()), Words(), {}).column("reasoning").to_pylist() == ["hm"]
+    older = judged_rows(rows.drop_columns(["reasoning"]), documents, Recorder(()), Words(), {})
+    assert older.schema.equals(JUDGED)
+    assert older.column("reasoning").to_pylist() == [None]
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from pathlib import Path
 
 import pytest
 
 from rephrase import UserError, read_documents
+from rephrase.documents import DocumentTables
+from rephrase.readers.base import RawDocument
+from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, content_id
+from tests.panic import PanicException
 
 LONG = "A text that is long enough to be kept. " * 8
 
@@ -28,6 +33,25 @@ def test_rows_are_cleaned_counted_and_told_once(tmp_path: Path, tokenizer_file: 
     assert table.column("id")[0].as_py() == content_id(f"{LONG}\nend")
     assert min(table.column("n_tokens").to_pylist()) > 10
     assert read_documents({"paths": first, "min_characters": 1}, tokenizer_file).num_rows == 2
+
+
+@pytest.mark.parametrize("error", [PanicException, Exception])
+def test_a_text_over_which_the_tokenizer_breaks_costs_no_neighbour(tokenizer_file: str, monkeypatch: pytest.MonkeyPatch, error: type) -> None:
+    made = DocumentTables(Input.model_validate({"paths": ["x"]}), tokenizer_file)
+    count = made._tokenizer._encode_fast or made._tokenizer._inner.encode_batch_fast
+
+    def breaking(text: str) -> object:
+        if "bomb" in text:
+            raise error("index out of bounds")
+        return count(text)
+
+    tokenizer = copy(made._tokenizer)
+    monkeypatch.setattr(tokenizer, "_encode_fast", breaking)
+    monkeypatch.setattr(made, "_tokenizer", tokenizer)
+    batch = [RawDocument(text) for text in ("a tide", "a bomb", "a moon")]
+    table, refused = made.kept(batch)
+    assert table.column("text").to_pylist() == ["a tide", "a moon"]
+    assert [(document.text, "index out of bounds" in reason) for document, reason in refused] == [("a bomb", True)]
 
 
 def test_mistakes_end_in_one_line(tmp_path: Path, tokenizer_file: str) -> None:

@@ -15,6 +15,7 @@ from rephrase.engines import connection
 from rephrase.engines.base import Completion
 from rephrase.engines.endpoint import Endpoint, EndpointSettings
 from rephrase.engines.prompts import ChatPrompter
+from rephrase.engines.reasoning import tokens_of
 from tests.rephrase.engines.scripted import ask, choices, complete, echo, error, serving
 from tests.tiny_model import make_tokenizer
 
@@ -73,11 +74,54 @@ def test_content_that_is_no_text_is_an_error(content):
     assert completion.error.startswith("engine:unavailable: the answer is not a completion")
 
 
-@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "reasoning_details"])
-def test_reasoning_in_a_field_of_its_own_is_left_out(field):
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "reasoning_details", "thinking"])
+@pytest.mark.parametrize("value", ["hm", [{"type": "reasoning.text", "text": "hm"}], {"content": "hm"}, ["hm"]])
+def test_reasoning_in_a_field_of_its_own_is_no_part_of_the_text(field, value):
     answer = chat()
-    answer["choices"][0]["message"][field] = "hm"
-    assert one(answer).text == WORDS
+    answer["choices"][0]["message"][field] = value
+    completion = one(answer)
+    assert (completion.text, completion.reasoning) == (WORDS, "hm")
+
+
+@pytest.mark.parametrize(
+    ("content", "reasoning"),
+    [
+        ([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": WORDS}], "hm"),
+        ([{"type": "thinking", "thinking": "h"}, {"type": "thinking", "thinking": "m"}, {"type": "text", "text": WORDS}], "hm"),
+        ([{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}, {"type": "output_text", "text": WORDS}], "hm"),
+        ({"parts": [{"text": "hm", "thought": True}, {"text": WORDS}]}, "hm"),
+        ([{"type": "redacted_thinking", "data": "…"}, WORDS], None),
+        (f"<think>hm</think>{WORDS}", "hm"),
+        (f"hm</think>{WORDS}", "hm"),
+        (WORDS, None),
+    ],
+)
+def test_reasoning_among_the_parts_of_the_content_is_kept_apart(content, reasoning):
+    completion = one(chat(content))
+    assert (completion.text, completion.reasoning) == (WORDS, reasoning)
+
+
+@pytest.mark.parametrize("odd", [None, "", 7, True, {}, [], [[]], {"text": {"text": None}}, [{"type": "reasoning.encrypted", "data": "…"}]])
+def test_odd_reasoning_is_none(odd):
+    answer = chat()
+    answer["choices"][0]["message"] |= {"reasoning_content": odd, "reasoning": odd}
+    completion = one(answer)
+    assert (completion.text, completion.reasoning, completion.error) == (WORDS, None, None)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 4}}, 4),
+        ({"completion_tokens": 9, "output_tokens_details": {"reasoning_tokens": "4"}}, 4),
+        ({"completion_tokens": 9, "reasoning_tokens": 4}, 4),
+        ({"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 40}}, 9),
+        ({"completion_tokens": 9, "completion_tokens_details": None}, 6),
+        ({"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": -1}}, 6),
+    ],
+)
+def test_tokens_of_reasoning_are_the_servers_count_or_a_share(usage, tokens):
+    assert tokens_of(one(chat(f"<think>{WORDS * 2}</think>{WORDS}", usage=usage))) == tokens
 
 
 FINISHED = [

@@ -11,7 +11,7 @@ from rephrase.engines.endpoint import Endpoint, EndpointSettings
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.errors import UserError
 from tests.rephrase.engines.scripted import SAMPLING, ask, choices, complete, echo, error
-from tests.tiny_model import make_tokenizer
+from tests.tiny_model import CHAT_TEMPLATE, make_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,16 @@ def test_a_server_that_refuses_to_count_tokens_is_not_asked_to(folder):
     done, server = complete(strict, [ask("a"), ask("b")], tokenizer=folder, batch_size=2)
     assert [c.error for c in done] == [None, None]
     assert len(server.calls) == 3
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_prompt_that_the_template_refuses_costs_no_other(tmp_path, batch_size):
+    template = "{% if 'bomb' in messages[0]['content'] %}{{ raise_exception('Not this page') }}{% endif %}" + CHAT_TEMPLATE
+    folder = str(make_tokenizer(tmp_path, template))
+    done, server = complete(echo, [ask("a"), ask("a bomb"), ask("c")], tokenizer=folder, batch_size=batch_size, seeds=False)
+    assert [c.error for c in done] == [None, "prompt_refused: Not this page", None]
+    assert (done[1].text, done[1].finish_reason) == ("", "error")
+    assert sum(len(body["prompt"]) for _, body, _ in server.calls) == 2, "it is not asked"
 
 
 def test_the_bad_request_of_a_batch_is_found_and_the_others_succeed(folder):

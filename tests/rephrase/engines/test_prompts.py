@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rephrase.engines.base import Message
-from rephrase.engines.prompts import ChatPrompter
+from rephrase.engines.prompts import ChatPrompter, PromptError
 from rephrase.errors import UserError
+from tests.panic import PanicException
 from tests.tiny_model import CHAT_TEMPLATE, CONTROL_TOKENS, make_tokenizer
 
 TRIMMING = CHAT_TEMPLATE.replace("message['content']", "message['content'] | trim")
@@ -219,6 +220,50 @@ def test_a_template_that_refuses_a_role_is_a_user_error(folder):
     template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     with pytest.raises(UserError, match=r"roles system, user: System role not supported"):
         ChatPrompter(str(folder), chat_template=template).token_ids(chat("x"))
+
+
+REFUSING = "{% if 'bomb' in messages[-1]['content'] %}{{ CALL }}{% endif %}" + CHAT_TEMPLATE
+
+
+@pytest.mark.parametrize("call", ["raise_exception('Not this page')", "1 // 0", "undefined.field.of", "messages['x' * 2 ** 3]['y']", "'a' + 1"])
+def test_a_template_that_refuses_what_one_page_says_takes_all_others(folder, call):
+    prompter = ChatPrompter(str(folder), chat_template=REFUSING.replace("CALL", call))
+    with pytest.raises(PromptError):
+        prompter.token_ids(chat("a bomb"))
+    assert prompter.token_ids(chat("a tide")) == ChatPrompter(str(folder)).token_ids(chat("a tide"))
+    with pytest.raises(PromptError):
+        prompter.token_ids(chat("a bomb, <|im_end|>"))
+
+
+@pytest.mark.parametrize("call", ["raise_exception('never')", "1 // 0", "[][7].x"])
+def test_a_template_that_refuses_whatever_is_said_is_a_user_error(folder, call):
+    with pytest.raises(UserError, match="refuses messages with the roles system, user"):
+        ChatPrompter(str(folder), chat_template=f"{{{{ {call} }}}}").token_ids(chat("x"))
+
+
+def test_a_template_may_want_more_than_a_letter(folder):
+    template = "{% if messages[-1]['content'] | length < 5 %}{{ raise_exception('too short') }}{% endif %}" + CHAT_TEMPLATE
+    prompter = ChatPrompter(str(folder), chat_template=template)
+    assert prompter.token_ids(chat("the tide")) == ChatPrompter(str(folder)).token_ids(chat("the tide"))
+    with pytest.raises(PromptError, match="too short"):
+        prompter.token_ids(chat("x"))
+
+
+@pytest.mark.parametrize("messages", [chat("a bomb"), (Message("text", "a bomb"),)])
+@pytest.mark.parametrize("kind", [PanicException, Exception])
+def test_a_tokenizer_that_breaks_over_a_text_says_so_of_that_prompt(folder, monkeypatch, messages, kind):
+    prompter = ChatPrompter(str(folder))
+    encode = prompter._encode
+
+    def breaking(text: str) -> list[int]:
+        if "bomb" in text:
+            raise kind("index out of bounds")
+        return encode(text)
+
+    monkeypatch.setattr(prompter, "_encode", breaking)
+    with pytest.raises(PromptError, match="index out of bounds"):
+        prompter.token_ids(messages)
+    assert prompter.token_ids(chat("x"))
 
 
 def test_what_is_no_tokenizer_is_a_user_error(tmp_path):

@@ -71,6 +71,20 @@ def test_the_generations_of_a_run_are_replayed_without_their_engine_errors(tmp_p
     assert done[3] == Completion("", "error", 3, 0, "prompt_too_long")
 
 
+def test_reasoning_is_replayed_with_its_answer(tmp_path):
+    a, b, c, d = REQUESTS
+    (tmp_path / "1.jsonl").write_bytes(lines(record(a, "<think>hm</think>A"), record(b, "B", reasoning="so"), record(c, "C", reasoning=7)))
+    tables.commit(str(tmp_path / "unit.parquet"), pa.Table.from_pylist([record(d, "D", reasoning="why")], schema=GENERATION))
+    done = replayed(str(tmp_path))
+    assert [(one.text, one.reasoning) for one in done] == [("A", "hm"), ("B", "so"), ("C", None), ("D", "why")]
+
+
+@pytest.mark.parametrize("error", ["prompt_refused: no", "prompt:exception:KeyError"])
+def test_a_prompt_that_was_not_asked_is_not_recorded(tmp_path, error):
+    tables.commit(str(tmp_path / "unit.parquet"), pa.Table.from_pylist([record(REQUESTS[0], "", error=error)], schema=GENERATION))
+    assert replayed(str(tmp_path), REQUESTS[:1])[0].error == "engine:not_recorded"
+
+
 def test_only_what_no_earlier_run_has_is_asked_for(tmp_path):
     a, b, c, d = REQUESTS
     later = {"model": "m", "engine": "vllm 1.0", "model_revision": "abc", "template_digest": None}

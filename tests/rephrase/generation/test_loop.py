@@ -21,6 +21,7 @@ from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import GENERATION, Document
 from rephrase.storage import tables
+from tests.panic import PanicException
 
 DOCUMENTS = [Row(Document(f"doc{i}", f"Tide number {i} rises at dawn. The Moon pulls it. " * 30)) for i in range(6)]
 
@@ -269,7 +270,12 @@ class Fragile(Step):
 
     def prompts(self, row, tokenizer):
         del tokenizer
-        yield Prompt.from_user(row.document.text, row.span, self.sampling)
+        bad = "number 2" in row.document.text
+        yield Prompt.from_user(row.document.text, row.span, self.sampling, key=5 if bad and self.place == "key" else "")
+        if self.place == "panic" and bad:
+            raise PanicException("index out of bounds")
+        if self.place in ("prompts", "everywhere") and (bad or self.place == "everywhere"):
+            yield {"panic": "no prompt"}[row.document.id]
 
     def parse(self, prompt, completion, tokenizer):
         del prompt, tokenizer
@@ -279,6 +285,8 @@ class Fragile(Step):
 
     def follow(self, row, answer, tokenizer):
         del row, tokenizer
+        if self.place == "next" and answer.completion.text == "bad":
+            return replace(answer.prompt, messages=None)
         if self.place == "follow" and answer.completion.text == "bad":
             raise MemoryError
 
@@ -292,9 +300,9 @@ class Fragile(Step):
         return {"place": self.place}
 
 
-def run_fragile(place: str, answer: Callable[[Request], Completion], tokenizer):
+def run_fragile(place: str, answer: Callable[[Request], Completion], tokenizer, **more):
     recipe = Recipe("mine/fragile", Paper("None yet", ""), (Fragile(place),))
-    return asyncio.run(generate(DOCUMENTS, StepRun(recipe, recipe.steps[0], tokenizer, "scripted"), ScriptedEngine(answer)))
+    return asyncio.run(generate(DOCUMENTS, StepRun(recipe, recipe.steps[0], tokenizer, "scripted"), ScriptedEngine(answer), **more))
 
 
 @pytest.mark.parametrize(
@@ -309,6 +317,67 @@ def test_an_exception_over_one_completion_costs_its_row_only(place, error, token
     errors = table.column("error").to_pylist()
     assert errors == [None, None, f"parse:exception:{error}", None, None, None]
     assert tally.errors == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("prompts", [None, None, None, "prompt:exception:KeyError", None, None, None]),
+        ("panic", [None, None, None, "prompt:exception:PanicError", None, None, None]),
+        ("key", [None, None, "prompt:exception:AttributeError", None, None, None]),
+        ("next", [None, None, None, "prompt:exception:TypeError", None, None, None]),
+    ],
+)
+def test_an_exception_in_making_prompts_costs_its_row_only(place, expected, tokenizer, caplog):
+    def answer(request: Request) -> Completion:
+        return Completion("bad" if "number 2" in request.messages[0].content else "good")
+
+    table, tally = run_fragile(place, answer, tokenizer, max_engine_errors=0)
+    rows = table.to_pylist()
+    assert [row["error"] for row in rows] == expected
+    [failed] = [row for row in rows if row["error"]]
+    assert (failed["recipe"], failed["step"], failed["document_id"]) == ("mine/fragile", "rewrite", "doc2")
+    assert (failed["model"], failed["text"], failed["completion"]) == ("none", None, "")
+    assert "mine/fragile, step rewrite, document doc2" in caplog.text
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert (tally.errors, tally.engine_errors, tally.parse_errors) == (1, 0, 0)
+
+
+def test_parts_of_a_row_whose_prompts_fail_tell_it_once(tokenizer):
+    recipe = Recipe("mine/fragile", Paper("None yet", ""), (Fragile("prompts"),))
+    step_run = StepRun(recipe, recipe.steps[0], tokenizer, "scripted")
+    parts = [asyncio.run(generate(DOCUMENTS, step_run, ScriptedEngine(echo), part=(part, 3)))[0] for part in range(3)]
+    rows = [row for table in parts for row in table.to_pylist()]
+    assert [row["document_id"] for row in rows if row["error"]] == ["doc2"]
+    assert len({row["id"] for row in rows}) == len(rows) == len(DOCUMENTS) + 1
+
+
+class Silent(Fragile):
+    def prompts(self, row, tokenizer):
+        del row, tokenizer
+        raise LookupError
+
+
+def test_a_recipe_that_makes_no_prompt_of_any_row_ends_the_unit(tokenizer):
+    recipe = Recipe("mine/silent", Paper("None yet", ""), (Silent(""),))
+    step_run = StepRun(recipe, recipe.steps[0], tokenizer, "scripted")
+    with pytest.raises(UserError, match=r"none of the 6 prompts of a unit could be asked.*prompt:exception:LookupError.*6 times"):
+        asyncio.run(generate(DOCUMENTS, step_run, ScriptedEngine(echo), max_engine_errors=0.5))
+    table, _ = asyncio.run(generate(DOCUMENTS[:1], step_run, ScriptedEngine(echo), max_engine_errors=0.5))
+    assert table.column("error").to_pylist() == ["prompt:exception:LookupError"]
+
+
+def test_a_template_that_refuses_every_page_ends_the_unit_and_one_page_does_not(tokenizer):
+    def refusing(*numbers: int) -> ScriptedEngine:
+        refused = Completion("", "error", error="prompt_refused: Not this page")
+        return ScriptedEngine(lambda r: refused if any(f"number {n}" in r.messages[-1].content for n in numbers) else echo(r))
+
+    rows = [Row(Document(f"doc{i}", f"Tide number {i} rises.")) for i in range(6)]
+    table, tally = run(refusing(3), tokenizer, rows=rows, max_engine_errors=0)
+    assert [error for error in table.column("error").to_pylist() if error] == ["prompt_refused: Not this page"]
+    assert tally.engine_errors == 0
+    with pytest.raises(UserError, match="none of the 6 prompts of a unit could be asked"):
+        run(refusing(*range(6)), tokenizer, rows=rows, max_engine_errors=0.5)
 
 
 def test_wrong_settings_are_no_fault_of_a_completion(tokenizer):
@@ -332,6 +401,24 @@ def test_wrong_settings_are_no_fault_of_a_completion(tokenizer):
 def test_completions_are_clean_before_they_are_parsed_whatever_engine_wrote_them(completion, text, tokenizer):
     table, _ = run_fragile("", lambda _: Completion(completion), tokenizer)
     assert set(table.column("text").to_pylist()) == set(table.column("completion").to_pylist()) == {text}
+
+
+@pytest.mark.parametrize(
+    ("completion", "reasoning", "tokens"),
+    [
+        (Completion("<think>\nIt is short.\n</think>\nThe tide rises.", "stop", 3, 27), "It is short.", 12),
+        (Completion("The tide rises.", "stop", 3, 10, reasoning="It is\x00 short. ", reasoning_tokens=4), "It is short.", 4),
+        (Completion("<think>second</think>Yes.", "stop", 3, 10, reasoning="first", reasoning_tokens=4), "first\n\nsecond", 4),
+        (Completion("<think>It does not end", "length", 3, 10), "It does not end", 10),
+        (Completion("The tide rises.", "stop", 3, 10), None, 0),
+    ],
+)
+def test_reasoning_is_a_column_of_its_own_and_its_tokens_are_counted(completion, reasoning, tokens, tokenizer):
+    table, tally = run_fragile("", lambda _: completion, tokenizer)
+    assert set(table.column("reasoning").to_pylist()) == {reasoning}
+    assert not any("think" in text or "short" in text for text in table.column("completion").to_pylist())
+    assert tally.note().reasoning_tokens == tokens * len(DOCUMENTS)
+    assert tally.completion_tokens == completion.completion_tokens * len(DOCUMENTS)
 
 
 def test_a_lone_surrogate_in_a_json_escape_is_replaced(tokenizer):

@@ -239,6 +239,32 @@ def test_a_judge_who_prefers_a_position_decides_nothing(tokenizer):
     assert (pair["chosen"], pair["rejected"]) == ("Good answer", "Bad answer")
 
 
+GRADES = json.dumps(dict.fromkeys(("instruction_following", "truthfulness", "honesty", "helpfulness"), 5))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "step", "verdict", "before"),
+    [
+        ("chunkwise/rewrite", "fidelity", "Faithful: yes", {"rewrite": "Part."}),
+        ("evol/instruct", "gain0", "Different", {"evolve0": "Why does it rise, and by how much?"}),
+        ("self_instruct/tasks", "kind", "Yes", {"round0": "9. Tell why the tide rises in the bay.\n10. Name three harbours."}),
+        ("preference/grades", "judge", GRADES, {"answers": ["a", "b", "c", "d"]}),
+        ("preference/pairs", "judge", "Better: first", {"answers": ["a", "b", "c", "d"]}),
+        ("mga/reformulate", "judge", "Score: 5", {"propose": GENRES, "reformulate": PROSE}),
+        ("instruction/backtranslation", "grade", "Score: 5", {"instruction": "<instruction>Why does the sea rise?</instruction>"}),
+    ],
+)
+def test_no_verdict_is_read_from_an_answer_that_was_cut(recipe, step, verdict, before, tokenizer):
+    document = None if recipe == "self_instruct/tasks" else "Why does the tide rise? It rises because the Moon pulls the sea."
+    whole = play(recipe, document, {**before, step: verdict}, tokenizer)
+    assert whole.rows[step]
+    assert "parse:truncated" not in whole.errors(step)
+    broken = play(recipe, document, {**before, step: cut(f"{verdict} ")}, tokenizer)
+    assert {row["error"] for row in broken.rows[step] if row["finish_reason"] == "length"} <= {"parse:truncated", "rejected:tie"}
+    assert "parse:truncated" in broken.errors(step)
+    assert broken.texts(step) == []
+
+
 def test_evolved_requests_pass_the_rules_of_elimination(tokenizer):
     long = "It rises because the Moon pulls the sea on both sides of the turning Earth. " * 3
     scripts = {"evolve0": "Why does the tide rise, and by how much in a narrow bay?", "gain0": "Different", "answer0": long}

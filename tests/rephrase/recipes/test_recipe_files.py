@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from rephrase.engines.base import Completion
 from rephrase.errors import UserError
+from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue, recipes_named
+from rephrase.records import Document
 
 MINE = """\
 family: mine
@@ -26,6 +29,29 @@ def write(folder, text: str) -> str:
 def test_a_recipe_file_needs_no_paper(tmp_path):
     [recipe] = recipes_named(write(tmp_path, MINE))
     assert (recipe.name, recipe.paper.title) == ("mine/poem", "")
+
+
+THINKING = """\
+family: mine
+passage_tokens: 300
+styles:
+  thinking: {prompt: "Explain this. {passage}", text: "<think>\\n{reasoning}\\n</think>\\n\\n{rewrite}"}
+  fields: {prompt: "Explain this. {passage}", parser: {sections: {fields: [reasoning, answer]}}, text: "{reasoning} {answer}"}
+"""
+
+
+def test_a_text_may_ask_for_the_reasoning_before_the_answer(tmp_path, tokenizer):
+    thinking, fields = recipes_named(write(tmp_path, THINKING))
+
+    def text(recipe, completion: Completion):
+        [prompt] = recipe.steps[0].prompts(Row(Document("d", "The tide rises.", metadata={"reasoning": "foreign"})), tokenizer)
+        parsed = recipe.steps[0].parse(prompt, completion, tokenizer)
+        return parsed.text or parsed.error
+
+    assert text(thinking, Completion("The sea climbs.", reasoning="The Moon pulls.")) == "<think>\nThe Moon pulls.\n</think>\n\nThe sea climbs."
+    assert text(thinking, Completion("The sea climbs.")) == "parse:no_reasoning"
+    sections = Completion("Reasoning: so\nAnswer: it rises", reasoning="The Moon pulls.")
+    assert text(fields, sections) == "so it rises", "a part of the answer that is called so comes first"
 
 
 def test_every_shipped_recipe_names_its_paper():

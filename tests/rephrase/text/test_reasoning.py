@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rephrase.text.reasoning import opens_reasoning, without_reasoning
+from rephrase.text.reasoning import opens_reasoning, split_reasoning, without_reasoning
 
 SPELLINGS = [
     ("<think>", "</think>"),
@@ -78,3 +78,43 @@ def test_prompts_that_end_inside_reasoning():
 def test_marks_without_end_take_no_long_time(unit):
     for opened in (None, True):
         without_reasoning(unit * (200_000 // len(unit)), opened=opened)
+
+
+@pytest.mark.parametrize(("opening", "closing"), SPELLINGS)
+def test_what_is_cut_off_is_the_reasoning_without_its_marks(opening, closing):
+    answer = "The tide rises."
+    assert split_reasoning(f"{opening}\nThe user wants …\n{closing}\n\n{answer}", opened=False) == (answer, "The user wants …")
+    assert split_reasoning(f"The user wants …\n{closing}\n\n{answer}", opened=True) == (answer, "The user wants …")
+    assert split_reasoning(f"\n{opening}\nThe user wants", opened=None) == ("", "The user wants")
+    assert split_reasoning(f"{opening}\n\n{closing}\n\n{answer}", opened=False) == (answer, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "opened", "reasoning"),
+    [
+        ("Yes", False, None),
+        ("hm without end", True, "hm without end"),
+        ("", True, None),
+        ("Use <think> and </think>", None, None),
+        ("<think>a</think>\n<think>b</think>\nYes", False, "a\n\nb"),
+        ("<think>a</think>Yes.\n<think>b", False, "a\n\nb"),
+        ("<think>a <think>b</think> c</think>Yes", False, "a <think>b</think> c"),
+        ("<think>I could write <think> here.</think>Yes", False, "I could write <think> here."),
+        ("<think/>Yes", False, None),
+        ("Here is my thought process: hm. Here is my response: Yes", False, "hm."),
+        ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>Yes<|return|>", None, "a"),
+        (
+            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary<|message|>b<|end|>"
+            "<|start|>assistant<|channel|>final<|message|>Yes",
+            None,
+            "a\n\nb",
+        ),
+        ("a<|end|><|start|>assistant<|channel|>final<|message|>Yes", True, "a"),
+        ("<|channel|>analysis<|message|>a without end", None, "a without end"),
+        ("analysisWe need a text.assistantfinalYes", None, "We need a text."),
+        ("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>Yes<|END_RESPONSE|>", None, "a"),
+    ],
+)
+def test_reasoning_is_all_that_was_cut_off(text, opened, reasoning):
+    assert split_reasoning(text, opened=opened)[1] == reasoning
+    assert split_reasoning(text, opened=opened)[0] == without_reasoning(text, opened=opened)
