@@ -55,8 +55,8 @@ def judge(
     recipes: those that are none of the catalogue's as they stand there. The check `leaked` looks for their prompts.
 
     Returns a table with the columns of `rephrase.records.JUDGED`, in the order of the generations: `verdict` is "keep", the first check
-    that fails, "intermediate" for steps that only prepare others, or "error:tokenizer" for a text that cannot be counted. Raises `UserError` for unknown checks and settings, for models that
-    do not load, and for generations whose document is not there.
+    that fails, "intermediate" for steps that only prepare others, or "error:tokenizer" for one that cannot be counted. Raises `UserError`
+    for unknown checks and settings, for models that do not load, and for generations whose document is not there.
 
     >>> import rephrase
     >>> texts = ["The tide rises twice a day, and so it falls.", "The Moon pulls at the sea, and the sea follows."]

@@ -152,7 +152,9 @@ def main() -> None:
     figures, first, seconds = measure(options)
     kills = len(first) - 1
     assert figures.different == 4 * options.documents, f"{figures.different} requests arrived"
-    print(f"{figures.different:,} requests, {kills} kills, {seconds:.0f} s; first request after {', '.join(f'{one:.1f}' for one in first)} s")
+    print(
+        f"{figures.different:,} requests, {kills} kills, {seconds:.0f} s; first request after {', '.join(f'{one:.1f}' for one in first)} s"
+    )
     print(f"asked again after they had been answered: {figures.answered_again} ({figures.answered_again / max(kills, 1):.1f} a kill)")
     print(f"asked again after they had been in flight: {figures.in_flight_again} ({figures.in_flight_again / max(kills, 1):.1f} a kill)")
     print(f"asked twice {(figures.requests - figures.different) / figures.different:.2%}")

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class PanicException(BaseException):  # noqa: N818  # its name in pyo3
+class PanicException(BaseException):  # its name in pyo3
     """No Exception, so that guards which know nothing of it let it pass."""

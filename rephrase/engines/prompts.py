@@ -19,7 +19,6 @@ from rephrase.text.controls import harmless_parts, is_control
 from rephrase.text.panics import panics_as_errors
 from rephrase.text.reasoning import opens_reasoning
 
-
 _PROBES = ("x", "The tide rises twice a day because the Moon pulls the sea.")  # a template may want more than a letter
 
 

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 def cleaned(completion: Completion) -> Completion:
-    """The completion as it is parsed and stored, whatever engine wrote it: its reasoning apart, no control characters, no lone surrogates."""
+    """The completion as it is parsed and stored, whatever engine wrote it: reasoning apart, no control characters or lone surrogates."""
     reasoning = readable(completion.reasoning).strip() if completion.reasoning else None
     return apart(replace(completion, text=readable(completion.text), reasoning=reasoning or None), opened=False)
 
@@ -52,7 +52,7 @@ class StepRun:
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self.recipe.digest)  # asked for once a row
 
-    # What a document or a completion makes a recipe's own code do is foreign: no exception of it may end the run, and its neighbours live on.
+    # What a document or a completion makes a recipe's code do is foreign: no exception of it may end the run, and its neighbours live on.
 
     def prompts(self, row: Row) -> Iterator[Prompt]:
         """The step's prompts. Where it raises an exception, the last one is no prompt but the error `prompt:exception:NAME`."""

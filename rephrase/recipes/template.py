@@ -22,7 +22,7 @@ from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 _ABOVE = "(the text above the line)"
-_JUDGES = ("score", "label")  # parsers
+_JUDGES = ("score", "label", "edits")  # parsers
 REASONING = "reasoning"  # the name by which the text of a step asks for what its model wrote before the answer
 _BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 
@@ -75,7 +75,7 @@ class TemplateStep(Step):
 
     @property
     def judges(self) -> bool:
-        """Whether its answers are grades or labels, by which texts are kept."""
+        """Whether its answers are grades, labels or edits, which say what becomes of a text that is there."""
         return bool(self.keep) or self.parser in _JUDGES
 
     @property

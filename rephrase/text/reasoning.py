@@ -190,12 +190,13 @@ def _channels(text: str) -> tuple[str, str | None] | None:
     finals = [message for message in messages if message[1].lower() == "final"]
     if not finals and not _HARMONY_START.match(text):
         return None
-    answers, others = [], []
+    before = text[: messages[0].start()] if messages else ""  # of a message that the prompt began
+    ended = _MESSAGE_END.search(before)
+    parts: dict[bool, list[str]] = {True: [], False: [before[: ended.start()]] if ended else []}  # by whether they are the answer's
     for message in messages:
         end = _MESSAGE_END.search(text, message.end())
-        part = text[message.end() : end.start() if end else len(text)].strip()
-        (answers if message in finals else others).append(part)
-    return "\n\n".join(answers), _joined(others)
+        parts[message in finals].append(text[message.end() : end.start() if end else len(text)].strip())
+    return "\n\n".join(parts[True]), _joined(parts[False])
 
 
 def _blocks(text: str, places: list[Mark], *, inside: bool) -> list[tuple[int, int]]:

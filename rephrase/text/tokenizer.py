@@ -99,7 +99,8 @@ class Tokenizer:
 def count_each(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int | None]:
     """The number of tokens of each text; None for one that the tokenizer does not take."""
     try:
-        return [*tokenizer.count(texts)]
+        with panics_as_errors():
+            return [*tokenizer.count(texts)]
     except Exception:  # noqa: BLE001  # the library raises anything over a text
         return [None] if len(texts) == 1 else [count for text in texts for count in count_each(tokenizer, [text])]
 

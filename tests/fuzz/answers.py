@@ -25,8 +25,38 @@ from tests.rephrase.engines.scripted import ask, serving
 from tests.tiny_model import make_tokenizer
 
 _SIZE = 4  # requests that are asked together
-_ODD: list[Any] = [None, True, False, 0, -1, 1.5, 2**31, 2**63, 10**40, 1e308, float("inf"), float("nan"), "", " ", "\ud83d", "null", "stop"]
-_ODD += [[], {}, [[]], [None], {"a": 1}, {"text": None}, {"error": "overloaded"}, {"type": "length"}, {"parts": [7]}, "x" * 100_000, "<think>"]
+_ODD: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    2**31,
+    2**63,
+    10**40,
+    1e308,
+    float("inf"),
+    float("nan"),
+    "",
+    " ",
+    "\ud83d",
+    "null",
+    "stop",
+]
+_ODD += [
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": 1},
+    {"text": None},
+    {"error": "overloaded"},
+    {"type": "length"},
+    {"parts": [7]},
+    "x" * 100_000,
+    "<think>",
+]
 _PAGES = [b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>", b"<!DOCTYPE html>", b"", b"Service Unavailable"]
 _PAGES += [b"null", b"[]", b"{}", b'"ok"', b"\xff\xfe{", b"\xef\xbb\xbf{}", b"data: [DONE]\n\n", b"[" * 50_000, b'{"choices":' * 2_000]
 _STATUSES = [200, 201, 204, 302, 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529]

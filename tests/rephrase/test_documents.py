@@ -36,7 +36,9 @@ def test_rows_are_cleaned_counted_and_told_once(tmp_path: Path, tokenizer_file: 
 
 
 @pytest.mark.parametrize("error", [PanicException, Exception])
-def test_a_text_over_which_the_tokenizer_breaks_costs_no_neighbour(tokenizer_file: str, monkeypatch: pytest.MonkeyPatch, error: type) -> None:
+def test_a_text_over_which_the_tokenizer_breaks_costs_no_neighbour(
+    tokenizer_file: str, monkeypatch: pytest.MonkeyPatch, error: type
+) -> None:
     made = DocumentTables(Input.model_validate({"paths": ["x"]}), tokenizer_file)
     count = made._tokenizer._encode_fast or made._tokenizer._inner.encode_batch_fast
 

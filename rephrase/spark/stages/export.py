@@ -155,10 +155,7 @@ def _rows(file: storage.FileInfo, form: Format) -> Iterator[Row]:
             texts = part.column("text").cast(pa.large_string()).cast(pa.large_binary()).to_pylist()  # stored as it lies in the file
             others = part.drop_columns(["text"]).to_pylist()
             rows = [(text, other) for text, other in zip(texts, others, strict=True) if text]
-            if tokenizer:
-                encoded = [np.append(tokens, end) for tokens in _encoded(tokenizer, rows, file.path)]
-            else:
-                encoded = [nothing] * len(rows)
+            encoded = [np.append(tokens, end) for tokens in _encoded(tokenizer, rows, file.path)] if tokenizer else [nothing] * len(rows)
             for (text, other), tokens in zip(rows, encoded, strict=True):
                 yield Row(
                     id=other.get("id") or content_id(text.decode()),

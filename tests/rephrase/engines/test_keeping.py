@@ -133,8 +133,9 @@ def test_on_s3_answers_are_kept_soon_without_further_calls_and_in_few_objects(bu
         engine = Keeping(Counting(), folder)
         for number in range(300):
             await engine.complete([ask(f"number {number}")])
-        while not await asyncio.to_thread(lambda: sum(file.size for file in storage.list_files(folder))):
-            await asyncio.sleep(0.01)
+        kept = 0
+        while kept < 300:
+            kept = await asyncio.to_thread(lambda: sum(storage.read(file.path).count(b"\n") for file in storage.list_files(folder)))
 
     asyncio.run(run())
     engine = Counting()

@@ -225,7 +225,9 @@ def test_a_template_that_refuses_a_role_is_a_user_error(folder):
 REFUSING = "{% if 'bomb' in messages[-1]['content'] %}{{ CALL }}{% endif %}" + CHAT_TEMPLATE
 
 
-@pytest.mark.parametrize("call", ["raise_exception('Not this page')", "1 // 0", "undefined.field.of", "messages['x' * 2 ** 3]['y']", "'a' + 1"])
+@pytest.mark.parametrize(
+    "call", ["raise_exception('Not this page')", "1 // 0", "undefined.field.of", "messages['x' * 2 ** 3]['y']", "'a' + 1"]
+)
 def test_a_template_that_refuses_what_one_page_says_takes_all_others(folder, call):
     prompter = ChatPrompter(str(folder), chat_template=REFUSING.replace("CALL", call))
     with pytest.raises(PromptError):

@@ -289,6 +289,7 @@ class Fragile(Step):
             return replace(answer.prompt, messages=None)
         if self.place == "follow" and answer.completion.text == "bad":
             raise MemoryError
+        return None
 
     def outputs(self, row, answers):
         del row

@@ -165,13 +165,13 @@ finephrase/*                *            keep      parse:too_short    finished  
 rewire/*                    *            keep      parse:no_tag       parse:truncated parse:no_tag       leaked   language
 mga/*                       propose      on parse:json         parse:truncated parse:json         on on
 mga/*                       reformulate  on parse:empty        parse:truncated on          on on
-mga/*                       judge        keep      parse:no_score     finished        parse:no_score     keep     keep
+mga/*                       judge        keep      parse:no_score     parse:truncated parse:no_score     keep     keep
 active_reading/*            strategies   on parse:no_items     parse:truncated parse:no_items     on on
 active_reading/*            study        keep      parse:too_short    finished        parse:too_short    leaked   language
 crossdoc/qa                 *            keep      parse:no_questions finished        parse:no_questions leaked   language
 crossdoc/related            *            keep      parse:empty        finished        chatter            leaked   language
-prox/document               *            keep      parse:program      finished        parse:program      keep     keep
-prox/chunk                  *            keep      parse:program      finished        parse:program      keep     keep
+prox/document               *            keep      parse:program      parse:truncated parse:program      keep     keep
+prox/chunk                  *            keep      parse:program      parse:truncated parse:program      keep     keep
 style/*                     *            keep      parse:empty        finished        chatter            leaked   language
 backtranslation/*           out          on parse:empty        parse:truncated on          on on
 backtranslation/*           back         keep      parse:empty        parse:truncated chatter            leaked   language
@@ -179,7 +179,7 @@ domain_qa/*                 *            keep      parse:no_questions finished  
 code_qa/*                   ask          on parse:no_question  parse:truncated parse:no_question  on on
 code_qa/*                   revise       keep      parse:empty        finished        keep               leaked   language
 instruction/backtranslation instruction  on parse:no_tag       parse:truncated parse:no_tag       on on
-instruction/backtranslation grade        keep      rejected:score     finished        parse:no_score     keep     keep
+instruction/backtranslation grade        keep      rejected:score     parse:truncated parse:no_score     keep     keep
 instruction/reverse         *            keep      parse:no_tag       finished        parse:no_tag       leaked   language
 instruction/expand          variations   on parse:no_items     parse:truncated parse:no_items     on on
 instruction/expand          answer       keep      parse:empty        finished        keep               leaked   language
@@ -200,17 +200,17 @@ label/math                  *            on parse:no_label     parse:truncated p
 entigraph/*                 entities     keep      parse:json         finished        parse:json         leaked   language
 entigraph/*                 relations    keep      parse:empty        finished        chatter            leaked   language
 chunkwise/*                 rewrite      on parse:empty        parse:truncated on          on on
-chunkwise/*                 fidelity     keep+on parse:no_label     finished+on parse:no_label     keep+on keep+on
+chunkwise/*                 fidelity     keep+on parse:no_label     parse:truncated parse:no_label     keep+on keep+on
 self_instruct/*             round*      on        parse:no_items     parse:truncated parse:no_items     on       on
-self_instruct/*             kind         on parse:no_label     on       parse:no_label     on on
+self_instruct/*             kind         on parse:no_label     parse:truncated parse:no_label     on on
 self_instruct/*             instances    keep      parse:no_items     parse:no_items  parse:no_items     leaked   language
 alpaca/*                    *            keep      parse:no_items     keep            parse:no_items     leaked   language
 evol/*                      evolve*      on parse:empty        parse:truncated on          rejected:leak on
-evol/*                      gain*        on parse:no_label     on       parse:no_label     on on
+evol/*                      gain*        on parse:no_label     parse:truncated parse:no_label     on on
 evol/*                      answer*      keep      rejected:empty     parse:truncated rejected:sorry     leaked   language
 preference/*                answers      on parse:empty        parse:truncated on          on on
-preference/grades           judge        keep+on parse:json         finished+on parse:json         keep+on keep+on
-preference/pairs            judge        keep+on parse:no_label+rejected:tie finished+on parse:no_label+rejected:tie keep+on keep+on
+preference/grades           judge        keep+on parse:json         parse:truncated parse:json         keep+on keep+on
+preference/pairs            judge    keep+on parse:no_label+rejected:tie parse:truncated+rejected:tie parse:no_label+rejected:tie keep+on keep+on
 verified/python             *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
 verified/choice             *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
 verified/command            *            keep      rejected:wrong     parse:truncated rejected:wrong     keep     language
@@ -237,7 +237,8 @@ def document_of(recipe: Recipe) -> Document | None:
 
 
 def cut_all(script: str | list[str]) -> Script:
-    return [cut(text) for text in script] if isinstance(script, list) else cut(script)
+    texts = itertools.cycle([script] if isinstance(script, str) else script)  # a cut answer may be asked for again
+    return lambda _: cut(next(texts))
 
 
 def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, tokenizer) -> str:

@@ -48,7 +48,10 @@ def test_a_text_may_ask_for_the_reasoning_before_the_answer(tmp_path, tokenizer)
         parsed = recipe.steps[0].parse(prompt, completion, tokenizer)
         return parsed.text or parsed.error
 
-    assert text(thinking, Completion("The sea climbs.", reasoning="The Moon pulls.")) == "<think>\nThe Moon pulls.\n</think>\n\nThe sea climbs."
+    assert (
+        text(thinking, Completion("The sea climbs.", reasoning="The Moon pulls."))
+        == "<think>\nThe Moon pulls.\n</think>\n\nThe sea climbs."
+    )
     assert text(thinking, Completion("The sea climbs.")) == "parse:no_reasoning"
     sections = Completion("Reasoning: so\nAnswer: it rises", reasoning="The Moon pulls.")
     assert text(fields, sections) == "so it rises", "a part of the answer that is called so comes first"

@@ -104,8 +104,7 @@ def test_what_is_cut_off_is_the_reasoning_without_its_marks(opening, closing):
         ("Here is my thought process: hm. Here is my response: Yes", False, "hm."),
         ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>Yes<|return|>", None, "a"),
         (
-            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary<|message|>b<|end|>"
-            "<|start|>assistant<|channel|>final<|message|>Yes",
+            "<|channel|>analysis<|message|>a<|end|><|channel|>commentary<|message|>b<|end|><|channel|>final<|message|>Yes",
             None,
             "a\n\nb",
         ),

@@ -46,7 +46,10 @@ def rows(output: Path | str) -> dict[str, list[dict[str, Any]]]:
     """All rows of all objects, by table, sorted."""
     paths = {table.path: tables.objects(table.folder(str(output))) for table in Tables.all()}
     newer = {name: dict.fromkeys(["reasoning"]) for name in ("generations", "judged")}  # a column that is not there reads as null
-    read = {name: [{**newer.get(name, {}), **row} for path in several for row in tables.read(path).to_pylist()] for name, several in paths.items()}
+    read = {
+        name: [{**newer.get(name, {}), **row} for path in several for row in tables.read(path).to_pylist()]
+        for name, several in paths.items()
+    }
     return {name: sorted(several, key=lambda row: str(sorted(row.items(), key=str))) for name, several in read.items()}
 
 
