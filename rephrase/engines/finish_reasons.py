@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from rephrase.engines.base import CONTENT_FILTER, Completion
+from rephrase.engines.error_body import one_line
 
 Ending = Literal["finished", "cut", "filtered", "failed"]
 FAILED = "engine:failed"
@@ -46,7 +47,7 @@ def settled(completion: Completion) -> Completion:
         return completion if completion.finish_reason == reason else replace(completion, finish_reason=reason)
     code = {"filtered": CONTENT_FILTER, "failed": FAILED, None: UNKNOWN}[ending]
     word = _word(completion.finish_reason)
-    shown = " ".join((repr(completion.finish_reason) if word is None else word).split())[:_LONGEST]
+    shown = one_line(repr(completion.finish_reason) if word is None else word, _LONGEST)
     error = code if shown == "content_filter" else f"{code}: {shown}"
     return replace(completion, text="", finish_reason="error", error=error, reasoning=None)
 

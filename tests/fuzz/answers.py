@@ -7,7 +7,6 @@ import copy
 import gzip
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +15,7 @@ import orjson
 from aiohttp import web
 
 from rephrase.engines import client
-from rephrase.engines.base import Completion, Request
+from rephrase.engines.base import Completion
 from rephrase.engines.endpoint import Endpoint, EndpointSettings
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.errors import UserError
@@ -63,47 +62,54 @@ _STATUSES = [200, 201, 204, 302, 400, 401, 403, 404, 408, 409, 413, 422, 429, 50
 _TYPES = ["application/json", "text/html", "text/plain; charset=utf-16", "application/json; charset=latin-1", "text/event-stream", ""]
 
 
-def answers(folder: str) -> Callable[[random.Random], None]:
+class Answers:
     """A damaged answer: its requests are completions that can be stored or errors, no text comes to another's row, others are untouched."""
-    tokenizer = str(make_tokenizer(Path(folder)))
-    requests = [ask(f"Request number {number}.", seed=number) for number in range(_SIZE)]
-    prompter = ChatPrompter(tokenizer)
-    marks = {str(prompter.token_ids(request.messages)): _mark(number) for number, request in enumerate(requests)}
-    marks |= {request.messages[-1].content: _mark(number) for number, request in enumerate(requests)}
 
-    def target(dice: random.Random) -> None:
+    def __init__(self, folder: str) -> None:
+        self._tokenizer = str(make_tokenizer(Path(folder)))
+        self._requests = [ask(f"Request number {number}.", seed=number) for number in range(_SIZE)]
+        prompter = ChatPrompter(self._tokenizer)
+        self._marks = {str(prompter.token_ids(request.messages)): _mark(number) for number, request in enumerate(self._requests)}
+        self._marks |= {request.messages[-1].content: _mark(number) for number, request in enumerate(self._requests)}
+        self._loop = asyncio.new_event_loop()
+        self._script: _Script | None = None
+        self._serving = serving(lambda body, _: self._script.answer(body) if self._script else None)
+        self._url = self._loop.run_until_complete(self._serving.__aenter__()).url
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._loop.run_until_complete(self._serving.__aexit__(None, None, None))
+        self._loop.close()
+
+    def __call__(self, dice: random.Random) -> None:
         batch = dice.random() < 0.5
-        server = _Server(marks, dice, batch)
-        settings = EndpointSettings(kind="endpoint", url="http://x/v1", model="m", retries=1, seeds=not batch, batch_size=_SIZE)
-        settings = settings.model_copy(update={"tokenizer": tokenizer if batch else None})
+        script = self._script = _Script(self._marks, dice, batch=batch)
+        settings = EndpointSettings(kind="endpoint", url=self._url, model="m", retries=1, seeds=not batch, batch_size=_SIZE)
+        settings = settings.model_copy(update={"tokenizer": self._tokenizer if batch else None})
         try:
-            completions = asyncio.run(_completed(server, settings, requests))
+            completions = self._loop.run_until_complete(self._completed(script, settings))
         except UserError:
-            assert server.status == 401, "only a key that is refused ends the run"
+            assert script.status == 401, "only a key that is refused ends the run"
             return
         assert len(completions) == _SIZE
         for number, completion in enumerate(completions):
             _check_sound(completion)
             others = {_mark(other) for other in range(_SIZE)} - {_mark(number)}
             assert not any(mark in completion.text for mark in others), "a text has come to another's row"
-            if number != server.damaged and not batch:
+            if number != script.damaged and not batch:
                 assert (completion.text, completion.error) == (f"So {_mark(number)}.", None), "a neighbour has changed"
 
-    return target
+    async def _completed(self, script: _Script, settings: EndpointSettings) -> list[Completion]:
+        with patch.object(client, "_delay", lambda *_: 0.0):
+            async with Endpoint(settings) as engine:
+                [first] = await engine.complete(self._requests[:1])
+                assert first.text == f"So {_mark(0)}."
+                script.damages = True
+                return await engine.complete(self._requests)
 
 
 def _mark(number: int) -> str:
     return f"<<{number}>>"
-
-
-async def _completed(server: _Server, settings: EndpointSettings, requests: list[Request]) -> list[Completion]:
-    async with serving(server.behave) as address:
-        with patch.object(client, "_delay", lambda *_: 0.0):
-            async with Endpoint(settings.model_copy(update={"url": address.url})) as engine:
-                [first] = await engine.complete(requests[:1])
-                assert first.text == f"So {_mark(0)}."
-                server.damages = True
-                return await engine.complete(requests)
 
 
 def _check_sound(completion: Completion) -> None:
@@ -118,17 +124,18 @@ def _check_sound(completion: Completion) -> None:
     orjson.dumps(completion)
 
 
-class _Server:
+class _Script:
     """Answers well, but for one answer; of a batch the first call, and some of those that follow it."""
 
-    def __init__(self, marks: dict[str, str], dice: random.Random, batch: bool) -> None:
+    def __init__(self, marks: dict[str, str], dice: random.Random, *, batch: bool) -> None:
         self._marks, self._dice, self._batch = marks, dice, batch
         self.damages = False
         self.damaged = dice.randrange(_SIZE)
         self.status: int | None = None
         self._broken = dice.random() < 0.3  # the server does it again and again
 
-    def behave(self, body: dict[str, Any], _call: int) -> Any:
+    def answer(self, body: dict[str, Any]) -> Any:
+        """What the server sends to a call with this body."""
         prompts = [str(prompt) for prompt in body["prompt"]] if "prompt" in body else [body["messages"][-1]["content"]]
         found = [self._marks[prompt] for prompt in prompts]
         answer = _answer(found, chat="prompt" not in body)

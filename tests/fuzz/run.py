@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import signal
 import tempfile
@@ -38,14 +39,19 @@ def run(name: str, inputs: int, seed: int) -> list[str]:
     failures = []
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)  # each refused input has its line
         target = TARGETS[name](folder)
-        for number in range(inputs):
-            dice = random.Random(f"{name} {seed} {number}")
-            try:
-                with time_limit(SECONDS):
-                    target(dice)
-            except BaseException as error:  # a panic of a Rust library is no Exception
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                failures.append(f"{name} --seed {seed}, input {number}: {type(error).__name__}: {error}"[:300])
+        try:
+            for number in range(inputs):
+                dice = random.Random(f"{name} {seed} {number}")
+                try:
+                    with time_limit(SECONDS):
+                        target(dice)
+                except BaseException as error:  # a panic of a Rust library is no Exception
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
+                    failures.append(f"{name} --seed {seed}, input {number}: {type(error).__name__}: {error}"[:300])
+        finally:
+            logging.disable(logging.NOTSET)
+            getattr(target, "close", lambda: None)()
     return failures

@@ -32,7 +32,7 @@ from rephrase.recipes.catalogue import catalogue
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.kinds import Kind, Verifier
-from tests.fuzz.answers import answers
+from tests.fuzz.answers import Answers
 from tests.fuzz.mutations import bytes_like, text_like
 
 Target = Callable[[random.Random], None]
@@ -239,7 +239,7 @@ def passages(folder: str) -> Target:
 
 
 TARGETS: dict[str, Callable[[str], Target]] = {
-    "answers": answers,
+    "answers": Answers,
     "readers": readers,
     "configs": configs,
     "parsers": parsers,

@@ -210,7 +210,7 @@ evol/*                      gain*        on parse:no_label     parse:truncated p
 evol/*                      answer*      keep      rejected:empty     parse:truncated rejected:sorry     leaked   language
 preference/*                answers      on parse:empty        parse:truncated on          on on
 preference/grades           judge        keep+on parse:json         parse:truncated parse:json         keep+on keep+on
-preference/pairs            judge    keep+on parse:no_label+rejected:tie parse:truncated+rejected:tie parse:no_label+rejected:tie keep+on keep+on
+preference/pairs judge keep+on parse:no_label+rejected:tie parse:truncated+rejected:tie parse:no_label+rejected:tie keep+on keep+on
 verified/python             *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
 verified/choice             *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
 verified/command            *            keep      rejected:wrong     parse:truncated rejected:wrong     keep     language
