@@ -148,6 +148,13 @@ FAILED = ["insufficient_system_resource", "network_error", "timeout", "cancelled
 UNKNOWN = ["interrupted", "no such reason", 1, True, [1], {"type": 3}, " ", "finish_reason_unspecified"]
 
 
+@pytest.mark.parametrize("reason", ["gone \ud83d", "\x1b[31mgone\x00", ["\ud83d"]])
+def test_the_word_for_an_unknown_end_can_be_stored_and_printed(reason):
+    completion = one(chat(reason=reason))
+    assert completion.error.startswith("engine:unknown_finish_reason: ")
+    assert completion.error.isprintable()
+
+
 @pytest.mark.parametrize("reason", FINISHED)
 def test_an_answer_that_came_to_its_end_is_finished(reason):
     completion = one(chat(reason=reason))
