@@ -56,10 +56,7 @@ GENERATION = _schema(
         ("reasoning", pa.string()),  # what the model wrote before its answer, without marks; null where it wrote none, and in older tables
         ("text", pa.string()),  # parsed training text; null after an error and for steps that only prepare others
         ("fields", pa.string()),  # JSON object of the parts of the text (instruction, answer, score …); null where there are none
-        (
-            "error",
-            pa.string(),
-        ),  # null, or a code: "parse:…", "rejected:…", "prompt_too_long", "prompt_refused: …", "engine:…" …: docs/failures.md
+        ("error", pa.string()),  # null, or a code: "parse:…", "rejected:…", "prompt_too_long", "engine:…": see docs/failures.md
         ("synthetic_depth", pa.int32()),
         ("lineage", pa.list_(pa.string())),  # ids of the generations of earlier steps that the prompt used
     ]

@@ -60,6 +60,7 @@ FULL: list[Note] = [
         parse_errors=7,
         prompt_tokens=8,
         completion_tokens=9,
+        reasoning_tokens=21,
         reused=10,
         reused_tokens=11,
         errors=12,
@@ -163,17 +164,22 @@ def test_notes_of_the_version_before_are_read() -> None:
     assert earlier(ExportNote, "export") == ExportNote(documents=78, tokens=16371, bytes=127196, source_rows=78, source_tokens=16293)
 
 
-@pytest.mark.parametrize("kind", [type(note) for note in FULL if not isinstance(note, DocumentsNote)])
+@pytest.mark.parametrize("kind", [type(note) for note in FULL if not isinstance(note, DocumentsNote | GenerationsNote)])
 def test_keys_on_disk_stay_as_they_are(kind: type[Note]) -> None:
     text = EARLIER[kind.__name__.removesuffix("Note").lower()]
     later = {GenerationsNote: {"model": ""}}.get(kind, {})  # what versions since tell as well
     assert orjson.loads(kind.from_json(text.encode(), "object").to_json()) == {**orjson.loads(text), **later}
 
 
-def test_keys_on_disk_of_documents_stay_as_they_are() -> None:
-    documents = earlier(DocumentsNote, "documents").to_json()
-    later = {"paragraphs_dropped": 0, "documents_emptied": 0, "records": 0, "left_out": {}, "flaws": {}}
-    assert orjson.loads(documents) == {**orjson.loads(EARLIER["documents"]), **later}
+@pytest.mark.parametrize(
+    ("kind", "table", "later"),
+    [
+        (DocumentsNote, "documents", {"paragraphs_dropped": 0, "documents_emptied": 0, "records": 0, "left_out": {}, "flaws": {}}),
+        (GenerationsNote, "generations", {"reasoning_tokens": 0}),
+    ],
+)
+def test_later_keys_stand_beside_those_on_disk(kind: type[Note], table: str, later: dict[str, object]) -> None:
+    assert orjson.loads(earlier(kind, table).to_json()) == {**orjson.loads(EARLIER[table]), **later}
 
 
 def test_missing_keys_have_defaults_and_unknown_ones_are_passed_over() -> None:
