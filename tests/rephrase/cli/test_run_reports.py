@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -54,7 +55,9 @@ def test_where_all_rewrites_are_rejected_the_summary_and_what_rejected_them_are_
 def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path, tokenizer_file: str) -> None:
     run = load_run(config(tmp_path, tokenizer_file))
     causes = {"engine:refused": 3, "prompt_too_long": 2, "parse:no_questions": 4, "parse:no_answer": 1}
-    note = GenerationsNote(generations=10, requests=10, engine_errors=3, parse_errors=5, errors=10, causes=causes, recipe="wrap/easy")
+    causes |= {"prompt_refused: Not this page": 6, "prompt:exception:KeyError": 1}
+    note = GenerationsNote(generations=17, requests=17, engine_errors=3, parse_errors=5, errors=17, causes=causes, recipe="wrap/easy")
+    note = replace(note, completion_tokens=400, reasoning_tokens=100)
     tables.commit(storage.join(Tables.GENERATIONS.folder(run.output), "unit.parquet"), GENERATION.empty_table(), note)
     print_summary(run, console := Console(record=True, width=200))
     lines = {line.strip("│ ").split("│")[0].strip(): line for line in console.export_text().splitlines()}
@@ -63,6 +66,10 @@ def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path,
     assert " 2 " in lines["prompts too long"]
     assert " 5 " in lines["parse errors"]
     assert "most often parse:no_questions" in lines["parse errors"]
+    assert " 7 " in lines["prompts not asked"]
+    assert "most often prompt_refused: Not this page" in lines["prompts not asked"]
+    assert " 100 " in lines["reasoning tokens"]
+    assert "25% of what was written" in lines["reasoning tokens"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"null", b'{"stage": "mix"}', b"\xff\x00"])
