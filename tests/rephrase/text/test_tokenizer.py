@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tokenizers import pre_tokenizers as split
 from rephrase.errors import UserError
 from rephrase.exports.vocabulary import find_vocabulary
 from rephrase.text import tokenizer as text_tokenizer
+from rephrase.text.panics import PanicError
+from tests.panic import PanicException
 
 SPOKEN = [
     "a lamp",
@@ -83,3 +86,14 @@ def test_a_tokenizer_without_any_end_is_refused(tmp_path: Path) -> None:
     inner.save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(UserError, match="does not tell which token ends a document"):
         find_vocabulary(str(tmp_path))
+
+
+@pytest.mark.parametrize("method", ["count", "encode", "token_starts"])
+def test_a_panic_of_the_library_is_an_exception_that_guards_see(tokenizer_file: str, method: str) -> None:
+    def breaking(text: str) -> Any:
+        raise PanicException(f"index out of bounds: {text}")
+
+    tokenizer = copy(text_tokenizer.Tokenizer.load(tokenizer_file))
+    tokenizer.__dict__ |= {"_encode_fast": breaking, "_fast_starts": breaking}
+    with pytest.raises(PanicError, match="index out of bounds"):
+        getattr(tokenizer, method)("a lamp" if method == "token_starts" else ["a lamp"])
