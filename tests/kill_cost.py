@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -61,8 +62,9 @@ def serve(latency: tuple[float, float]) -> None:
         text = "The sea climbs up to the quay two times daily, as the Moon draws it, and boats in the harbour wait."
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         response = web.json_response({"choices": [choice], "usage": {"prompt_tokens": 90, "completion_tokens": 25}})
-        await response.prepare(request)
-        await response.write_eof()
+        with contextlib.suppress(ConnectionError):  # whoever asked has been killed meanwhile
+            await response.prepare(request)
+            await response.write_eof()
         if request.transport is not None and not request.transport.is_closing():
             delivered.add(key)
         return response
@@ -100,6 +102,12 @@ def write_config(folder: Path, port: int, documents: int, concurrency: int) -> P
     return path
 
 
+def figures_of(port: int) -> Figures:
+    """What the endpoint has seen so far."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/figures") as response:
+        return Figures(**json.load(response))
+
+
 def measure(options: argparse.Namespace) -> tuple[Figures, list[float], float]:
     """The endpoint's figures, the seconds from each start to its first request, and those of all together."""
     latency = [str(options.latency * share) for share in (0.5, 1.5)]
@@ -122,12 +130,13 @@ def measure(options: argparse.Namespace) -> tuple[Figures, list[float], float]:
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
+                    if bisect(figures_of(port).arrivals, starts[-1]) == len(figures_of(port).arrivals):
+                        sys.exit(f"no request came within {options.every:g} s: give a larger --every")
                 else:
                     assert code == 0, (Path(name) / "log").read_text()
                     break
             seconds = time.time() - began
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/figures") as response:
-                figures = Figures(**json.load(response))
+            figures = figures_of(port)
     finally:
         server.kill()
         server.wait()
