@@ -35,7 +35,7 @@ def cleaned(completion: Completion) -> Completion:
 def is_failed(prompt: Prompt) -> bool:
     """Whether there is no prompt, but the error that a step made none."""
     ready = getattr(prompt, "ready", None)  # what a user's step gives may be anything
-    return ready is not None and ready.error is not None
+    return getattr(ready, "error", None) is not None
 
 
 @dataclass(frozen=True)
