@@ -139,8 +139,13 @@ class Client:
             return [next(answers) if completion is None else completion for completion in completions]
 
     async def _one_by_one(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
-        singles = (self._batch([request], [prompt]) for request, prompt in zip(requests, prompts, strict=True))
-        return [completion for single in await asyncio.gather(*singles) for completion in single]
+        pairs = zip(requests, prompts, strict=True)
+        singles = [asyncio.create_task(self._batch([request], [prompt])) for request, prompt in pairs]
+        try:
+            return [completion for single in await asyncio.gather(*singles) for completion in single]
+        finally:
+            for single in singles:  # where one of them ends the run, the others ask for nothing more
+                single.cancel()
 
     async def _call(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion | None]:
         """One completion per request; None for one of several whose choice is broken. Raises `CallError` for whatever the server sends."""

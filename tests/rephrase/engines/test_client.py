@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from unittest.mock import patch
 
 import pytest
 from aiohttp import web
@@ -10,7 +12,7 @@ from rephrase.engines.base import Completion, Message, Request
 from rephrase.engines.endpoint import Endpoint, EndpointSettings
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.errors import UserError
-from tests.rephrase.engines.scripted import SAMPLING, ask, choices, complete, echo, error
+from tests.rephrase.engines.scripted import SAMPLING, ask, choices, complete, echo, error, serving
 from tests.tiny_model import CHAT_TEMPLATE, make_tokenizer
 
 
@@ -55,6 +57,31 @@ def test_a_prompt_that_the_template_refuses_costs_no_other(tmp_path, batch_size)
     assert [c.error for c in done] == [None, "prompt_refused: Not this page", None]
     assert (done[1].text, done[1].finish_reason) == ("", "error")
     assert sum(len(body["prompt"]) for _, body, _ in server.calls) == 2, "it is not asked"
+
+
+def test_where_the_key_is_refused_nothing_more_is_asked():
+    asked = Counter()
+
+    async def run() -> None:
+        ended = asyncio.Event()
+
+        async def behave(body, _call):
+            text = body["messages"][0]["content"]
+            asked[text] += 1
+            if text == "bad":
+                return error(401, "Incorrect API key")
+            await ended.wait()
+            return error(503, "busy")
+
+        async with serving(behave) as server, Endpoint(EndpointSettings(kind="endpoint", url=server.url, model="m", retries=9)) as engine:
+            with pytest.raises(UserError, match="refuses access"):
+                await engine.complete([ask("a"), ask("bad"), ask("c")])
+            ended.set()
+            await asyncio.sleep(0.2)
+
+    with patch.object(client_module, "_FIRST_DELAY", 0.01):
+        asyncio.run(run())
+    assert set(asked.values()) == {1}, "no call of the batch is tried again"
 
 
 def test_the_bad_request_of_a_batch_is_found_and_the_others_succeed(folder):
