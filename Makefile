@@ -5,7 +5,7 @@
 DEMO_TRAIN = rephrase classifier train examples/quality_labels.jsonl -o out/demo-quality/model --epoch 25 --lr 0.5
 DEMO       = rephrase run examples/run.yaml --show 3
 DEMO_MODEL = rephrase run examples/run.yaml --show 3 --output out/demo-model --set mix.skip_empty=true --model '$(MODEL)'
-BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/mix.py bench/export.py bench/rewrite.py bench/rewrite_peers.py bench/overhead.py
+BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/mix.py bench/export.py bench/rewrite.py bench/rewrite_peers.py bench/overhead.py bench/verify.py
 
 MODEL  ?=
 ARGS   ?=

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
-from classifiers.words import Integers, Words, extended, mixed
+from classifiers.words import Integers, Words, extended, groups_of, mixed
 from rephrase.settings.section import Section
 
 TOP_SIZES = (2, 3, 4)
@@ -84,18 +84,16 @@ def ngram_fractions(words: Words) -> dict[str, Scores]:
         fits = at + size <= ends[at]
         at = at[fits]
         grams = extended(grams[fits], words.hashes[at + size - 1])
-        order = np.argsort(grams, kind="stable")  # stable: the first of a group is the first in the text
-        at, grams = at[order], grams[order]
-        fresh = np.ones(len(grams), np.bool_)
-        fresh[1:] = grams[1:] != grams[:-1]
-        starts = np.flatnonzero(fresh)
-        occurrences = np.diff(np.append(starts, len(grams)))
+        groups = groups_of(grams)
+        occurrences = np.bincount(groups)
+        fresh = np.diff(np.maximum.accumulate(groups), prepend=-1) > 0  # the first of its group
         if size in TOP_SIZES:
-            heads = at[starts[occurrences > 1]]
-            fractions[f"top_{size}gram"] = _top(heads, occurrences[occurrences > 1], reach[heads + size] - reach[heads], text_of, total)
+            heads, several = at[fresh], occurrences > 1
+            heads, occurrences_of = heads[several], occurrences[several]
+            fractions[f"top_{size}gram"] = _top(heads, occurrences_of, reach[heads + size] - reach[heads], text_of, total)
         if size in DUPLICATE_SIZES:
             fractions[f"duplicate_{size}grams"] = _covered(at[~fresh], size, words, total)
-        repeated = np.repeat(occurrences > 1, occurrences)
+        repeated = occurrences[groups] > 1
         at, grams = at[repeated], grams[repeated]
     return fractions
 

@@ -1,4 +1,8 @@
-"""The process that compares expressions: reads pairs as lines of JSON, and writes 1 or 0 for each."""
+"""The process that compares expressions: reads pairs as lines of JSON, and writes 1 or 0 for each.
+
+A fork of it does so, within a limit of processor time for each pair: where that is reached, the next fork goes on at once, and nothing has
+to be imported again.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +10,52 @@ import json
 import logging
 import os
 import resource
-import sys
-from typing import Any
+import signal
+from typing import IO, Any
 
+_SECONDS = 2.0  # of processor time for a pair; most take milliseconds
 _MEMORY = 2 << 30
 _DIGITS = 60  # to which two exact numbers must agree
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Import what compares, and fork until the input ends."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what libraries print is no answer
     logging.disable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        from math_verify import LatexExtractionConfig, parse, verify
+        _same("x", "x")  # what is imported for it is there in all forks
     except ImportError as error:
         answers.write(f"{error}\n".encode())
         return
-
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    as_formula = [LatexExtractionConfig(normalization_config=_normalization())]
     answers.write(b"ready\n")
-    for line in sys.stdin.buffer:
+    while (worker := os.fork()) and os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) != 0:
+        answers.write(b"0\n")  # for the pair that the fork did not survive
+    if not worker:
+        _serve(os.fdopen(0, "rb", buffering=0), answers)
+        os._exit(0)
+
+
+def _serve(pairs: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer until the input ends."""
+    while line := pairs.readline():
+        signal.setitimer(signal.ITIMER_PROF, _SECONDS)  # its signal ends this process, whatever it is in
         try:
-            sides = [parse(f"${text}$", as_formula, parsing_timeout=None, fallback_mode="no_fallback") for text in json.loads(line)]
-            answer, gold = (side[0] for side in sides)
-            same = verify(gold, answer, timeout_seconds=None) and _agree(gold, answer)
+            same = _same(*json.loads(line))
         except Exception:  # noqa: BLE001  # whatever a foreign text makes of the library, the two are not shown to be equal
             same = False
+        signal.setitimer(signal.ITIMER_PROF, 0)
         answers.write(b"1\n" if same else b"0\n")
+
+
+def _same(answer: str, gold: str) -> bool:
+    from math_verify import LatexExtractionConfig, parse, verify
+
+    as_formula = [LatexExtractionConfig(normalization_config=_normalization())]
+    first, second = (parse(f"${text}$", as_formula, parsing_timeout=None, fallback_mode="no_fallback")[0] for text in (answer, gold))
+    return bool(verify(second, first, timeout_seconds=None)) and _agree(second, first)
 
 
 def _agree(first: Any, second: Any) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rephrase.verifiers.evidence import LOOKED_AT, boxes, gold_answer, statements
+from rephrase.verifiers.doubts import is_supposed, is_taken_back
+from rephrase.verifiers.evidence import LOOKED_AT, boxes, gold_answer, marked_lines, statements
 
 _ANSWER_OF_CHOICE = re.compile(
     r"\b(?:option|choice|letter|alternative|opción|alternativa|opção|opzione|antwortmöglichkeit|вариант)\b"
@@ -34,24 +35,36 @@ _OPENING = re.compile(
     r"(?:the|option|choice|letter|answer|alternative|opción|opção|la|el|le|die|der|das|letra|lettre|lettera|是|选项|選項|选|選)(?![A-Za-z])|\\[(\[])*+",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"([A-Ja-j])(?![A-Za-z0-9]|['’-][A-Za-z])")
+# No letter of a word or an abbreviation, no initial, no key, chord, grade or species.
+_LETTER = re.compile(
+    r"([A-Ja-j])(?![A-Za-z0-9]|['’-][A-Za-z]|\.\s?[A-Z]\.|\s?[#♯♭]|[+^]|[*_][A-Za-z0-9{]|[.]?\s(?i:major|minor|maj|min|flat|sharp|natural|chord|clef|grade|coli|"
+    r"elegans|difficile|subtilis|cereus|melanogaster|thaliana|albicans|vitamins?|cells?)\b)"
+)
 _RUN = re.compile(r"([A-J]{2,6})(?![A-Za-z0-9]|['’-][A-Za-z])")
 _NEXT = re.compile(
     r"[)\]}*\s]{0,4}(?:(,|，|、|/|&|\+|;|;)|(?<![A-Za-z])(and|und|et|y|e|和|与|または|or|oder|ou|或)(?![A-Za-z]))\s?(?:(and|or)\s)?"
     r"[(\[*]{0,3}"
 )
 _AFTER_NEXT = re.compile(r"[)\]}*_]{0,4}\s{0,2}(?:[.,;:!)$]|$|\n|and\b|or\b|&|为|是|。)", re.MULTILINE)
-_AFTER_A_LETTER = re.compile(
-    r"[)\]}*_\"'”’`$]{0,6}(?:[.,;:!?。，)$<]|\s{0,3}$|[^\S\n]{0,3}\n|"
-    r"[^\S\n]{1,3}(?:because|since|as|is|and|or|for|due|with|which|based|given|from|by|[-–—(]|[A-Z0-9$\\])|です|입니다|이다|。)"
+_ENDS = (
+    r"[)\]}*_\"'”’`$]{0,6}(?:[.,;:!?。，)$]|</|\s{0,3}$|[^\S\n]{0,3}\n|です|입니다|이다|。|是|为|為|项|項|选|選|"
+    r"[^\S\n]{1,3}(?:[-–—(0-9$\\]|"
 )
+_AFTER_A_LETTER = re.compile(_ENDS + r"(?:because|since|as|is|and|or|for|due|with|which|based|given|from|by)\b))")
+# What may follow other letters than "A" and "I", which begin sentences and titles.
+_AFTER_ANOTHER = re.compile(
+    _ENDS
+    + r"[A-Z]|(?:but|not|so|in|on|at|that|here|again|only|too|rather|instead|while|when|where|will|would|can|could|should|must|has|among|"
+    r"above|below|then|if|according|considering|are|was|were|obviously|clearly|indeed|correctly|definitely|certainly|exactly)\b))"
+)
+_ONE_OF_SEVERAL = re.compile(r"\b(?:or|nor|neither|either|why|how)\s(?:\w+\s){0,2}[*_(\[]{0,4}$", re.IGNORECASE)
+_ASKED = re.compile(r"[^.!\n]*\?")
 _UNDECIDED = {"or", "oder", "ou", "或", "または", "/"}
 _ALONE = re.compile(r"^[^\S\n]{0,8}[*_(\[]{0,4}([A-J])[*_)\]]{0,4}[.。]?[^\S\n]{0,8}$", re.MULTILINE)
 _AT_A_LINE = re.compile(r"^[^\S\n]{0,8}[*_(\[]{0,4}([A-J])[*_]{0,3}[.):][^\n]?", re.MULTILINE)
 _IN_BRACKETS = re.compile(r"\(([A-J])\)")
-_MARKED = re.compile(r"^[^\S\n]{0,8}####(?!#)[^\S\n]{0,8}([^\n]*)", re.MULTILINE)
 _LONGEST_ALONE = 80  # characters of a line that may be an answer
-_MOST_MENTIONED = 2  # more letters than that are the options themselves
+_JOINT = re.compile(r"[\s,]*(?:or|and|/|vs\.?|versus)\s*", re.IGNORECASE)
 
 
 def choice(text: str) -> str | None:
@@ -68,12 +81,13 @@ def choice(text: str) -> str | None:
         for stretch in statements(text) if cues is None else statements(text, cues):
             if (letters := _letters(stretch)) is not None:
                 return letters or None
-    for line in reversed(_MARKED.findall(text)):
+    for line in marked_lines(text):
         if len(line) <= _LONGEST_ALONE and (letters := _letters(line)):
             return letters
     for pattern in (_CALLED_RIGHT, _SEVERAL_RIGHT, _CHINESE_RIGHT):
-        if right := _last(pattern, text):
-            return "".join(sorted(set(re.findall("[A-J]", right))))
+        right = {"".join(sorted(set(re.findall("[A-J]", match[1])))) for match in pattern.finditer(text) if _is_affirmed(text, match)}
+        if right:
+            return right.pop() if len(right) == 1 else None
     for stretch in statements(text, _CHOSEN):
         if (letters := _letters(stretch)) is not None:
             return letters or None
@@ -105,6 +119,8 @@ def _letters(stretch: str) -> str | None:
             return ""
         letters.append(following[1])
         at = following.end()
+    if is_taken_back(stretch, at):
+        return None
     return "".join(sorted(set(letters)))
 
 
@@ -115,24 +131,23 @@ def _is_letter(stretch: str, start: int, letter: re.Match[str]) -> bool:
         bracketed = stretch[start - 1 : start] in ("(", "[", "{") or stretch[letter.end() : letter.end() + 1] == ")"
         rest = stretch[letter.end() :].partition("\n")[0].strip(" .*_)]}$\"'")
         return bracketed or not rest
-    if letter[1] in "AI":
-        return followed is not None
-    return followed is not None or not re.match(r"[^\S\n]{0,3}[=<>+^_\d]", stretch[letter.end() :])
+    return followed is not None or (letter[1] not in "AI" and _AFTER_ANOTHER.match(stretch, letter.end()) is not None)
+
+
+def _is_affirmed(text: str, match: re.Match[str]) -> bool:
+    """Whether a text that calls a letter right does so for itself: not "if A is right", "neither A nor B is correct", "is B correct?"."""
+    before, after = text[max(0, match.start() - 24) : match.start(1)], text[match.end() : match.end() + 60]
+    return not (is_supposed(text, match.start()) or _ONE_OF_SEVERAL.search(before) or _ASKED.match(after))
 
 
 def _mentioned(text: str) -> str | None:
     """A letter that stands where an answer stands: alone on a line, before the option, or in brackets."""
-    if len(text) <= _LONGEST_ALONE and "\n" not in text.strip() and (letters := _letters(text.strip())):
-        return letters
-    if alone := _last(_ALONE, text):
+    if len(text) <= _LONGEST_ALONE and "\n" not in text.strip() and (alone := _letters(text.strip())):
         return alone
-    for pattern in (_IN_BRACKETS, _AT_A_LINE):
-        mentioned = pattern.findall(text)
-        if mentioned:
-            return str(mentioned[-1]) if len(set(mentioned)) <= (_MOST_MENTIONED if pattern is _IN_BRACKETS else 1) else None
+    for pattern, most in ((_ALONE, 1), (_IN_BRACKETS, 2), (_AT_A_LINE, 1)):  # more letters than that are the options themselves
+        letters = (one for one in pattern.finditer(text) if _LETTER.match(text, one.start(1)))
+        mentions = [one for one in letters if not (is_supposed(text, one.start()) or is_taken_back(text, one.end()))]
+        if mentions:
+            joined = len(mentions) > 1 and _JOINT.fullmatch(text[mentions[-2].end() : mentions[-1].start()][:_LONGEST_ALONE])
+            return None if joined or len({one[1] for one in mentions}) > most else str(mentions[-1][1])
     return None
-
-
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
-    found = pattern.findall(text)
-    return str(found[-1]) if found else None

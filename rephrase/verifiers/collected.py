@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import types
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -75,19 +76,29 @@ def run_doctests(module: types.ModuleType, text: str, functions: dict[str, Any])
     return runner.tries
 
 
+def are_tests(name: str, value: object) -> bool:
+    """Whether what a module has by this name is a test function, a class of tests, or a test case of unittest."""
+    if isinstance(value, type):
+        is_case = "unittest" in sys.modules and issubclass(value, sys.modules["unittest"].TestCase)
+        return (is_case or name.startswith("Test")) and any(method.startswith("test") for method in dir(value))
+    return isinstance(value, types.FunctionType) and name.startswith("test")
+
+
 def run_defined(module: types.ModuleType, names: Iterable[str]) -> int:
     """Run those of these names that are test functions, classes of tests, and unittest's cases. Returns how many tests ran.
 
     Raises what the first raises that fails, or `TestsFailed`.
     """
     ran = 0
-    values = [(name, vars(module)[name]) for name in names]
-    for name, value in values:
-        if isinstance(value, type) and "unittest" in sys.modules and issubclass(value, sys.modules["unittest"].TestCase):
-            ran += _run_case(value)
-        elif isinstance(value, types.FunctionType) and name.startswith("test"):
+    for name in names:
+        value = vars(module)[name]
+        if not are_tests(name, value):
+            continue
+        if isinstance(value, types.FunctionType):
             ran += _run_function(value)
-        elif isinstance(value, type) and name.startswith("Test"):
+        elif "unittest" in sys.modules and issubclass(value, sys.modules["unittest"].TestCase):
+            ran += _run_case(value)
+        else:
             ran += _run_class(value)
     return ran
 
@@ -140,6 +151,9 @@ def run_pytest(module: types.ModuleType) -> int:
 def _run_case(case: type) -> int:
     import unittest
 
+    for name in unittest.defaultTestLoader.getTestCaseNames(case):
+        if not issubclass(case, unittest.IsolatedAsyncioTestCase) and _waits(getattr(case, name)):
+            raise TestsFailed(f"{case.__name__}.{name} would not run: it is asynchronous or gives items")
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
     for _, trace in (*result.errors, *result.failures):
@@ -154,8 +168,23 @@ def _run_function(function: Any, *first: object) -> int:
 
     if len(inspect.signature(function).parameters) > len(first):
         raise TestsFailed(f"{function.__name__} takes arguments: fixtures are known where the tests import pytest")
-    function(*first)
+    result = function(*first)
+    if inspect.isgenerator(result):
+        deque(result, maxlen=0)
+    elif inspect.iscoroutine(result):
+        import asyncio
+
+        asyncio.run(result)
+    elif inspect.isasyncgen(result):
+        raise TestsFailed(f"{function.__name__} would not run: it gives items asynchronously")
     return 1
+
+
+def _waits(function: Any) -> bool:
+    """Whether a call of a function alone runs none of it."""
+    import inspect
+
+    return inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _run_class(kind: type) -> int:
@@ -164,7 +193,7 @@ def _run_class(kind: type) -> int:
         instance = kind()
         for step in ("setup_method", name, "teardown_method"):
             if hasattr(instance, step):
-                getattr(instance, step)()
+                _run_function(getattr(instance, step))
         ran += 1
     return ran
 

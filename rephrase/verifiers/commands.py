@@ -30,10 +30,15 @@ def split_command(command: str) -> list[str]:
 def ask_command(command: str, candidate: str, expected: str, seconds: float) -> tuple[bool, str]:
     """Run a command with the candidate on stdin and what is expected in $EXPECTED. Returns whether it says yes, and the reason if not.
 
-    It is killed, with all that it started, when its time or the bound of its output is reached.
+    It is killed, with all that it started, when its time or the bound of its output is reached. What cannot be written as UTF-8 is not
+    asked about: the command would judge another text.
     """
+    try:
+        text = candidate.encode()
+    except UnicodeEncodeError as error:
+        return False, f"the candidate is no text: {error}"
     with tempfile.TemporaryDirectory(prefix="verifier-") as folder, tempfile.TemporaryFile() as stdin:
-        stdin.write(candidate.encode(errors="replace"))
+        stdin.write(text)
         stdin.seek(0)
         try:
             process = subprocess.Popen(  # noqa: S603  # the user's own command

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from rephrase.verifiers.algebra import same_expression
 from rephrase.verifiers.evidence import boxes
-from rephrase.verifiers.latex import simplify
+from rephrase.verifiers.latex import SYMBOL, has_variables, simplify, without_commands
 from rephrase.verifiers.quantities import Quantity, read_quantity, read_with_decimal_comma, same_quantity, unit_apart, units_go_together
 from rephrase.verifiers.structures import Structure, read_structure, split_at
 
@@ -17,12 +17,15 @@ _LONGEST = 500  # characters of an answer
 _DEEPEST = 8  # of structures in each other
 _MOST_PARTS = 64
 _NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?:[^\d=<>+*/^;,_()-]|_(?:\{[^{}=<>]{1,12}\}|\w)|\([^()=<>]{0,20}\)){1,60}")
-_SYMBOL = re.compile(r"\\?[A-Za-z]+(?:_(?:\{\w+\}|\w))?")
+_SYMBOL = re.compile(SYMBOL)
 _SPACE = re.compile(r"(?<![\dA-Za-z])\s+|\s+(?![\dA-Za-z])")
-_AS_WRITTEN = re.compile(r"\d\s?_|\\p?mod|(?<![A-Za-z])mod(?![A-Za-z])|\d\s?:\s?\d|\\not|\?")
+_AS_WRITTEN = re.compile(
+    r"\d\s?_|\\p?mod|(?<![A-Za-z])mod(?![A-Za-z])|\d\s?:\s?\d|\\(?:not|ldots|prime|ne)(?![A-Za-z])|\^\s?\{?\s?(?:T|\\top)|[?'\"#]"
+)
 _NO_UNIT = Quantity(Fraction(0))
 _RELATION = re.compile(r"[<>]")
-_COMMANDS = re.compile(r"\\[A-Za-z]+")
+_ELEMENT = re.compile(r"\\in(?![A-Za-z])")
+_SEVERAL_LETTERS = re.compile(r"[^\W\d_]{3,}")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _MATRIX = re.compile(r"\\(?:begin|end)\s?\{\s?[A-Za-z]*matrix\s?\}|\\begin\s?\{array\}\s?\{[lcr|]*\}|\\end\s?\{array\}")
 
@@ -38,6 +41,8 @@ def same_answer(answer: str, gold: str) -> bool:
     first, second = _simplified(answer), _simplified(gold)
     if not first or not second or len(first) > _LONGEST or len(second) > _LONGEST:
         return False
+    if _ELEMENT.search(second) and _RELATION.search(first) and not _RELATION.search(second):
+        return False  # Math-Verify says so too: who is asked for a set gives one
     return _same(first, second, 0)
 
 
@@ -46,11 +51,11 @@ def _simplified(answer: str) -> str:
 
 
 def _same(first: str, second: str, depth: int) -> bool:  # noqa: PLR0911  # a case for each kind of answer
-    if _squeezed(first) == _squeezed(second):
-        return True
     left, right = read_quantity(first), read_quantity(second)
     if left and right:
         return same_quantity(left, right)
+    if _squeezed(first) == _squeezed(second):
+        return True
     for number, other in ((left, second), (right, first)):
         comma = read_with_decimal_comma(other) if number and number.decimals else None
         if number and comma:
@@ -101,7 +106,7 @@ def _same_with_units(
 def _same_as_whole(first: str, second: str, parts: Structure | None, others: Structure | None, depth: int) -> bool:
     """Compare a structure with what is none: brackets around one thing may be left out, and inequalities be written in many ways."""
     whole = parts or others
-    if whole and whole.kind in ("()", "[]", "{}") and len(whole.parts) == 1:
+    if whole and whole.kind in ("()", "[]", "{}") and len(whole.parts) == 1 and whole.parts != ("\\emptyset",):
         return _same(whole.parts[0] if parts else first, whole.parts[0] if others else second, depth + 1)
     return bool(_RELATION.search(first) and _RELATION.search(second)) and _same_formula(first, second)
 
@@ -109,6 +114,8 @@ def _same_as_whole(first: str, second: str, parts: Structure | None, others: Str
 def _same_structure(first: Structure, second: Structure, depth: int) -> bool:
     first, second = _without_repeats(first), _without_repeats(second)
     if len(first.parts) != len(second.parts) or len(first.parts) > _MOST_PARTS:
+        return False
+    if first.variable and second.variable and _squeezed(first.variable) != _squeezed(second.variable):
         return False
     if first.kind != second.kind:
         kinds = {first.kind, second.kind}
@@ -137,16 +144,14 @@ def _same_in_any_order(first: Sequence[str], second: Sequence[str], depth: int) 
 
 
 def _same_formula(first: str, second: str) -> bool:
+    letters, others = (set(without_commands(side)) for side in (first, second))
+    if any(letter.swapcase() in others - letters for letter in letters - others if letter.isalpha()):
+        return False  # N is not n, though to Math-Verify it is
     chains = split_at(first, "="), split_at(second, "=")
     if not any(chains):
         return same_expression(first, second)
     # "3 + 4 = 7" says 7, but "2x = 6" is not 6.
-    solved = [
-        chain[-1]
-        if chain and not _RELATION.search("".join(chain)) and not re.search(r"[A-Za-z]", _COMMANDS.sub("", "".join(chain)))
-        else ""
-        for chain in chains
-    ]
+    solved = [chain[-1] if chain and not _RELATION.search("".join(chain)) and not has_variables("".join(chain)) else "" for chain in chains]
     if any(solved):
         return _same(solved[0] or first, solved[1] or second, _DEEPEST)
     return all(chains) and same_expression(first, second)
@@ -161,12 +166,13 @@ def assigned(text: str) -> tuple[str, str] | None:
 
 
 def _squeezed(text: str) -> str:
-    """Without what does not tell answers apart: case, and spaces that part no two letters or digits."""
-    return _SPACE.sub("", text.strip()).casefold().replace("\\{", "{").replace("\\}", "}")
+    """Without what does not tell answers apart: spaces that part no two letters or digits, and the case of words and lone letters."""
+    squeezed = _SPACE.sub("", text.strip()).replace("\\{", "{").replace("\\}", "}")
+    return squeezed.casefold() if squeezed.isalpha() or _SEVERAL_LETTERS.search(without_commands(squeezed)) else squeezed
 
 
 def _is_text(text: str) -> bool:
     """Whether an answer is in words, which are no product of their letters."""
-    bare = _COMMANDS.sub(" ", _MATRIX.sub(" ", text))
+    bare = without_commands(_MATRIX.sub(" ", text))
     words_alone = _WORD.search(bare) or re.fullmatch(r"[^\W\d_]{2,}(?:\s[^\W\d_]+)*", bare.strip())
     return bool(words_alone) or not re.search(r"[\dA-Za-z\\]", text)

@@ -8,14 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from rephrase.verifiers.doubts import is_supposed, is_taken_back
+
 LOOKED_AT = 40_000  # characters at the end of a text in which its answer is looked for
 _STRETCH = 400  # characters that a statement may take
 _LONGEST_GROUP = 1000
 _BOXED = re.compile(r"(?:\\(?:boxed|fbox|framebox)|\x08oxed|(?<![\\A-Za-z])boxed(?=\{))[^\S\n]{0,8}")  # "\b" of an unescaped JSON is \x08
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _TOKEN = re.compile(r"[^\s{}$\\.,;!?]{1,40}(?:[.,]\d{1,40}){0,9}|\\[A-Za-z]{1,20}(?:\s?\{[^{}\n]{0,80}\}){0,2}\d{0,2}")
-_JOINT = re.compile(r"(?:[\s$,;&]|\\[()\[\]]|\\quad|\\text\s?\{\s?(?:and|or)\s?\}|(?:and|or)\b)*+", re.IGNORECASE)
+_JOINT = re.compile(
+    r"(?:[\s$,;&]|\\[()\[\]]|\\quad|\\text\s?\{(?:\s?[\w()]+){0,4}\s?(?:and|or)\s?\}|(?:and|or)\b|[A-Za-z](?:_\{?\w\}?)?\s?=)*+"
+    r"|\s\w{3,12}\s(?:and|or)\s",
+    re.IGNORECASE,
+)
 _LONGEST_JOINT = 40
+_NOT = re.compile(r"(?:\b(?:not|never|than)|n['’]t)\s(?:be\s|equal\s|to\s){0,3}\$?$", re.IGNORECASE)
+_LONGEST_NOT = 24
 _MARKED = re.compile(r"^[^\S\n]{0,8}####(?!#)[^\S\n]{0,8}(\S[^\n]{0,399})", re.MULTILINE)
 _MARKED_ANYWHERE = re.compile(r"####(?!#)\s{0,8}([^\n]{1,400})")
 _HEADING = re.compile(r"\d{1,3}[.):]\s+\S|\d{1,3}[.)]?$(?<=[.)])")
@@ -41,7 +49,6 @@ _RESULT = re.compile(
     r"|\b(?:resultado|risultato|résultat|ergebnis|lösung|результат|结果)[^\S\n]{0,4}(?:[:：=]|(?<![^\W\d_])(?:es|é|è|est|ist|是|为)(?![A-Za-z]))",
     re.IGNORECASE,
 )
-_DOUBTED = re.compile(r"(?:\b(?:if|whether|suppose|not|never|incorrect|wrong|false)|n['’]t)\b[^.,;\n]*$", re.IGNORECASE)
 _FILLERS = re.compile(
     r"(?:[\s*_`:：=,]|(?<=\n)[-•][^\S\n]++|(?:therefore|thus|then|hence|indeed|simply|clearly|just|so|now|actually|really|exactly|definitely|approximately|roughly|"
     r"about|equal to|equals|given by|as follows|the following|also|is|are)\b)*+",
@@ -66,7 +73,7 @@ _MATHEMATICS = re.compile(r"[\d$\\=]|[½¼¾∞π√]")
 def boxes(text: str) -> Iterator[str]:
     r"""What stands in `\boxed{…}`, the last one first. Boxes that nothing but "and" and commas part are one answer.
 
-    Boxes that are empty or do not end are left out.
+    Boxes that are empty, do not end, or are called wrong are left out.
     """
     starts = list(_BOXED.finditer(text))
     ends = _closing_braces(text) if starts else {}
@@ -80,7 +87,7 @@ def boxes(text: str) -> Iterator[str]:
         else:
             token = _TOKEN.match(text, at)
             content, end = (token[0], token.end()) if token else ("", at)
-        if not content.strip():
+        if not content.strip() or is_taken_back(text, end) or _NOT.search(text[max(0, start.start() - _LONGEST_NOT) : start.start()]):
             continue
         if end <= start_of_following:  # else a box around the last one
             if following and not _JOINT.fullmatch(text[end : min(start_of_following, end + _LONGEST_JOINT)]):
@@ -122,7 +129,7 @@ def braced(text: str, at: int) -> str | None:
 def statements(text: str, cues: re.Pattern[str] = _ANSWER) -> Iterator[str]:
     """A bounded stretch of text after each cue, the last one first. Cues that are denied or only supposed are left out."""
     for cue in reversed(list(cues.finditer(text))):
-        if _DOUBTED.search(text[max(0, cue.start() - 16) : cue.start()]):
+        if is_supposed(text, cue.start(), cue.end()):
             continue
         stretch = text[cue.end() : cue.end() + _STRETCH]
         yield stretch[_FILLERS.match(stretch).end() :]  # type: ignore[union-attr]  # it matches nothing too
@@ -138,6 +145,8 @@ def stated_answers(text: str) -> Iterator[str]:
     for cues, in_words in ((_ANSWER, True), (_RESULT, False)):
         for stretch in statements(text, cues):
             answer = _first_answer(stretch)
+            if is_taken_back(stretch, max(0, stretch.find(answer)) + len(answer)):
+                continue
             if answer and (_MATHEMATICS.search(answer) or (in_words and len(answer.split()) <= _MOST_WORDS)):
                 yield answer
 
@@ -147,12 +156,17 @@ def marked_answers(text: str) -> Iterator[str]:
 
     Then a few words that end the text so.
     """
-    for match in reversed(list(_MARKED.finditer(text))):
-        line = _unmarked(match[1])
+    for line in marked_lines(text):
         if _is_marked_answer(line):
             yield line
     if ending := _marked_at_the_end(text, with_number=False):
         yield ending
+
+
+def marked_lines(text: str) -> Iterator[str]:
+    """What stands behind each `####` that begins a line, the last one first."""
+    for match in reversed(list(_MARKED.finditer(text))):
+        yield _unmarked(match[1])
 
 
 def gold_answer(expected: str) -> str:

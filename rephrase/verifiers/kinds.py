@@ -55,8 +55,13 @@ class Verifier:
     def verify(self, candidate: str, expected: str) -> Verdict:
         """Check a candidate. `expected`: the right answer, a letter, the unit tests, or for `command` whatever it wants in $EXPECTED.
 
-        Raises `UserError` where this machine has no sandbox for kind `python`.
+        Nothing is right that is empty, and nothing where nothing is expected, unless a command knows. Raises `UserError` where this machine
+        has no sandbox for kind `python`.
         """
+        if not candidate.strip():
+            return Verdict(False, None, "no answer")
+        if not expected.strip() and self.kind != "command":
+            return Verdict(False, None, "nothing is expected")
         if self.kind == "python":
             outcome = run_python(code(candidate), Limits(seconds=self.seconds, memory_mib=self.memory_mib), expected)
             return Verdict(outcome.passed, None, outcome.reason)

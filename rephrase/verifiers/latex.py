@@ -12,6 +12,9 @@ from functools import lru_cache
 
 from rephrase.verifiers.evidence import braced, in_mathematics
 
+SYMBOL = r"\\?[A-Za-z]+(?:_(?:\{\w+\}|\w))?"
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+_LETTER = re.compile(r"[A-Za-z]")
 _FRACTIONS = {
     "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6),
     "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅐": (1, 7), "⅑": (1, 9), "⅒": (1, 10),
@@ -50,7 +53,7 @@ _COMMANDS = {
     "vee": " or ", "wedge": " and ", "simeq": r"\approx ", "sim": r"\approx ", "infin": r"\infty ", "pmb": "",
     "rightarrow": r"\to ", "union": r"\cup ",
 }  # fmt: skip
-_COMMAND = re.compile(r"(?<!\\)\\([A-Za-z]+)\s?")
+_COMMAND_WITH_SPACE = re.compile(r"(?<!\\)\\([A-Za-z]+)\s?")
 _PLAIN_NAMES = re.compile(r"(?<![A-Za-z\\])(sqrt|pi|infinity|inf|sin|cos|tan|cot|csc|log|ln|exp|arcsin|arccos|arctan)(?![A-Za-z])")
 _ARGUMENTS = re.compile(r"\\(frac|sqrt)(?![A-Za-z])\s?")
 _ARGUMENT = re.compile(r"\\[A-Za-z]+|\d|[A-Za-z]")
@@ -75,7 +78,7 @@ def simplify(answer: str) -> str:
         if "\\begin" not in text:
             text = re.sub(r"\\\\(?=[A-Za-z])", r"\\", text)  # escaped twice
         text = _SPACES.sub(" ", _GONE.sub("", text))
-        text = _COMMAND.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
+        text = _COMMAND_WITH_SPACE.sub(lambda match: _COMMANDS.get(match[1], match[0]), text)
         text = text.replace("\\%", "%").replace("\\$", "$").replace("\\#", "#")
         text = _unwrapped(text)
         text = re.sub(r"\^\s?(?:\{\s?\\circ\s?\}|\\circ(?![A-Za-z]))\s?", " degrees ", text)
@@ -88,6 +91,16 @@ def simplify(answer: str) -> str:
         text = _with_arguments(re.sub(r"\+\s?(?=\\infty)", "", text))
     text = re.sub(r"\s+", " ", text).strip()
     return re.sub(r"(?<!\\)[.,;:。]+$", "", text).strip() if len(text) > 1 else text
+
+
+def without_commands(text: str) -> str:
+    """A simplified answer with spaces for its commands."""
+    return _COMMAND.sub(" ", text)
+
+
+def has_variables(text: str) -> bool:
+    """Whether letters stand in a simplified answer, other than those of commands."""
+    return bool(_LETTER.search(without_commands(text)))
 
 
 def _undelimited(text: str) -> str:

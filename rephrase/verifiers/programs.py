@@ -43,7 +43,7 @@ def _run(source: str) -> Run:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ProgramError("syntax") from error
     if len(body) == 1 and isinstance(body[0], ast.FunctionDef):
-        if body[0].args.args or body[0].decorator_list:
+        if body[0].decorator_list or any(getattr(body[0].args, kind) for kind in ast.arguments._fields):
             raise ProgramError("arguments")
         body = body[0].body
     if len(body) > _MOST_LINES:
@@ -126,9 +126,9 @@ def _compute(node: ast.expr, names: dict[str, Fraction]) -> Fraction:  # noqa: P
                 return left % right
             case ast.Pow() if right.denominator == 1 and abs(right) <= 64 and left.numerator.bit_length() <= 256:  # keeps it small
                 return Fraction(left**right.numerator)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords and node.func.id not in names:
         values = [_value(argument, names) for argument in node.args]
-        if node.func.id in ("min", "max") and values:
+        if node.func.id in ("min", "max") and len(values) > 1:
             return min(values) if node.func.id == "min" else max(values)
         if node.func.id in ("round", "int", "abs") and len(values) == 1:
             return abs(values[0]) if node.func.id == "abs" else Fraction(round(values[0]) if node.func.id == "round" else int(values[0]))

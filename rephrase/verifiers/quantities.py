@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
+from rephrase.verifiers.latex import has_variables
 from rephrase.verifiers.units import MONEY, NAMES, read_unit
 
 _FEWEST_DECIMALS = 6  # from which on a decimal may stand for the number that it is rounded from
@@ -31,8 +32,6 @@ _SCALES = {
 }  # fmt: skip
 _SCALE = re.compile(rf"\s?({'|'.join(_SCALES)}|dozen)s?(?![A-Za-z])\s?(?:of\s)?", re.IGNORECASE)
 _EXPRESSION_WITH_UNIT = re.compile(r"(.*\\(?:pi|sqrt|frac)(?![A-Za-z]).*?)\s+(?<![+*/=-]\s)([A-Za-z].*)")
-_COMMAND = re.compile(r"\\[A-Za-z]+")
-_VARIABLE = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,17 @@ def read_quantity(text: str) -> Quantity | None:
 
 
 def read_with_decimal_comma(text: str) -> Quantity | None:
-    """The quantity that an answer is if its comma stands for the point, as in `2,5 kg`; None where it groups digits, or does not fit."""
+    """The quantity that an answer is if its comma stands for the point, as in `0,5`, `1,25` or `2,5 kg`.
+
+    None where it groups digits, or may part two numbers: `1,2` is rather a list.
+    """
     if len(text) > _MOST_DIGITS or text.count(",") != 1 or "." in text or not re.search(r"\d,\d", text):
         return None
-    return read_quantity(text.replace(",", ".")) if not re.search(r"[1-9]\d{0,2},\d{3}(?!\d)", text) else None
+    if re.search(r"[1-9]\d{0,2},\d{3}(?!\d)", text):
+        return None
+    quantity = read_quantity(text.replace(",", "."))
+    is_one = re.search(r"(?<!\d)0,|,\d\d", text) or (quantity and (quantity.unit or quantity.words))
+    return quantity if is_one else None
 
 
 def same_quantity(first: Quantity, second: Quantity) -> bool:
@@ -108,7 +114,7 @@ def unit_apart(expression: str) -> tuple[str, Quantity] | None:
     A lone letter is rather a variable.
     """
     match = _EXPRESSION_WITH_UNIT.fullmatch(expression)
-    if match is None or len(match[2].strip()) < 2 or _VARIABLE.search(_COMMAND.sub("", match[1])):
+    if match is None or len(match[2].strip()) < 2 or has_variables(match[1]):
         return None
     unit = read_unit(f" {match[2]}")
     return (match[1], Quantity(Fraction(0), None, *unit)) if unit else None

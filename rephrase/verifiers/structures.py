@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from rephrase.verifiers.latex import SYMBOL
 from rephrase.verifiers.quantities import read_quantity
 
 Kind = Literal["()", "(]", "[)", "[]", "{}", "list", "union", "compound"]
@@ -15,16 +16,17 @@ _AND = re.compile(r"\s?,?\s(?:and|und|et|y|e)\s|(?<=[\d)\]}])and(?=[(\[\d\\])", 
 _OR = re.compile(r"\s?,?\s(?:or|oder|ou|o)\s|(?<=[\d)\]}])or(?=[A-Za-z(\[\d\\])", re.IGNORECASE)
 _OXFORD = re.compile(r",\s*(?:and|or)\s", re.IGNORECASE)
 _RELATION = re.compile(r"<=|>=|<|>")
-_VARIABLE = re.compile(r"\\?[A-Za-z]+(?:_\{?\w\}?)?(?:\([A-Za-z]\))?")
+_VARIABLE = re.compile(SYMBOL + r"(?:\([A-Za-z]\))?")
 _PARTS_OF_COMPOUND = re.compile(r"(?<=[A-Za-z])(?:\s?,\s?|\s)(?:and\s)?(?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Parts of an answer, and how they belong together: the brackets, or how they are joined."""
+    """Parts of an answer, and how they belong together: the brackets, or how they are joined. `variable`: whose inequality it was."""
 
     kind: Kind
     parts: tuple[str, ...]
+    variable: str = ""
 
     @property
     def ordered(self) -> bool:
@@ -87,7 +89,7 @@ def _interval(text: str) -> Structure | None:  # noqa: PLR0911  # a case for eac
     if not low or not high or variable in low.replace("\\infty", "") or variable in high.replace("\\infty", ""):
         return None
     opening, closing = "[" if "=" in signs[0] else "(", "]" if "=" in signs[1] else ")"
-    return Structure(f"{opening}{closing}", (low, high))  # type: ignore[arg-type]  # one of four
+    return Structure(f"{opening}{closing}", (low, high), variable)  # type: ignore[arg-type]  # one of four
 
 
 def _enclosed(text: str) -> tuple[Kind, str] | None:

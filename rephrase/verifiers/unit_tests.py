@@ -50,6 +50,7 @@ def run_tests(tests: str, reading: int, writing: int, lost: Callable[[str], NoRe
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = sys.modules["solution"] = module
     functions = _take(peer, vars(module), names, words, own)
+    is_used = any(kind != "module" and name not in own and name in vars(module) for name, kind, _ in names) or "testmod" in words
     named |= {value for name, value in vars(module).items() if isinstance(value, Mirror) and name[:1].isupper() and name not in own}
     before = dict(vars(module))
     if tree is not None:
@@ -63,9 +64,24 @@ def run_tests(tests: str, reading: int, writing: int, lost: Callable[[str], NoRe
     ran += collected.run_pytest(module) if "pytest" in words else collected.run_defined(module, own_names)
     if "check" in own_names and tree is not None and not _called(tree, "check"):
         _check(vars(module)["check"], functions)
-        ran += 1
-    if not ran and (tree is None or not any(isinstance(node, (ast.Assert, ast.Raise, ast.Call)) for node in ast.walk(tree))):
+        ran, is_used = ran + 1, True
+    if not is_used:
+        raise collected.TestsFailed("the tests use nothing that the program defines")
+    if not ran and any(collected.are_tests(name, vars(module)[name]) for name in own_names):
+        raise collected.TestsFailed("no test ran")
+    if not ran and (tree is None or not any(_checks(statement) for statement in tree.body)):
         raise collected.TestsFailed("the tests check nothing")
+
+
+def _checks(node: ast.AST) -> bool:
+    """Whether a statement checks something when it is run: not what it only defines or prints."""
+    if isinstance(node, (ast.Assert, ast.Raise)):
+        return True
+    if isinstance(node, ast.Call):
+        return not (isinstance(node.func, ast.Name) and node.func.id == "print")
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+        return False
+    return any(_checks(inner) for inner in ast.iter_child_nodes(node))
 
 
 def _parsed(tests: str) -> ast.Module | None:

@@ -20,6 +20,7 @@ _UNITS = {
 NAMES = {name: short for short, names in _UNITS.items() for name in [short, *names.split()]}
 MONEY = {"$", "€", "£", "¥", "₹", "₩", "₽", "cent"}
 _UNIT_PART = re.compile(r"\s?(per\b|[/*·]|\^\s?\{?\s?-?[1-9]\s?\}?|(?<!\s)[1-9](?![\d.])|[^\W\d_]+|[$€£¥₹₩₽Ω])\.?", re.IGNORECASE)
+_MEGA = re.compile(r"M(?:W|V|A|J|N|m|g|s|Pa|Hz|eV|B|b|Ω|ohms?)")  # the only prefix that its case tells from another, milli
 _RELATING = (
     "and or to than least most more less fewer minus plus times over squared cubed mod modulo not sin cos tan if when for "
     "where is are factorial choose base e i infinity through until vs versus by divided multiplied"
@@ -42,7 +43,7 @@ def read_unit(rest: str) -> tuple[str, frozenset[str]] | None:  # noqa: PLR0911 
         part = _UNIT_PART.match(text, at)
         if part is None:
             return _with_remark(text)
-        parts.append(part[1].strip())
+        parts.append(f"mega{part[1][1:]}" if _MEGA.fullmatch(part[1]) else part[1].strip())
         at = part.end()
     names = [NAMES.get(part.lower(), NAMES.get(part.lower().removesuffix("s"), "")) for part in parts]
     marks = [_mark(part) for part in parts]
