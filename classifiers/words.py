@@ -14,6 +14,7 @@ import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
+Groups = npt.NDArray[np.int32]
 
 # Arbitrary odd 64-bit constants: odd numbers have an inverse modulo 2**64, which `words_of` relies on.
 _BASE = 0x9E3779B97F4A7C15
@@ -79,31 +80,41 @@ def words_of(texts: Sequence[str]) -> Words:
 
 def mixed(hashes: Hashes) -> Hashes:
     """The hashes with every bit depending on every other, so that sums and products of them do not collide."""
-    hashes = (hashes ^ (hashes >> np.uint64(32))) * _MIX
-    return hashes ^ (hashes >> np.uint64(29))
+    result = hashes >> np.uint64(32)  # and then in its place: memory is what large batches wait for
+    result ^= hashes
+    result *= _MIX
+    result ^= result >> np.uint64(29)
+    return result
 
 
 def extended(ngrams: Hashes, following: Hashes) -> Hashes:
     """Hashes of n-grams that are one word longer: `following` holds the hash of the word that each takes in."""
-    return mixed(ngrams * _NEXT + following)
+    return mixed(combined(ngrams, following))
+
+
+def combined(ngrams: Hashes, following: Hashes) -> Hashes:
+    """What `extended` mixes: enough to tell n-grams apart, where what is extended next is not this."""
+    result = ngrams * _NEXT
+    result += following
+    return result
 
 
 def ngrams_of(words: Words, size: int) -> tuple[Hashes, Integers]:
     """The n-grams of each text, end to end, and the n-grams that each text has."""
     counts = np.maximum(words.counts - (size - 1), 0)
-    first = np.repeat(words.offsets[:-1] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
     # Those that reach into the next text are made in vain and left out: slices are faster than picking each word.
     width = max(len(words.hashes) - (size - 1), 0)
     hashes = words.hashes[:width]
     for step in range(1, size):
         hashes = extended(hashes, words.hashes[step : width + step])
-    return hashes[first], counts
+    pieces = zip(words.offsets[:-1].tolist(), counts.tolist(), strict=True)
+    return np.concatenate([hashes[:0], *(hashes[start : start + count] for start, count in pieces)]), counts
 
 
-def groups_of(hashes: Hashes) -> Integers:
+def groups_of(hashes: Hashes) -> Groups:
     """The group of each hash, where equal ones are a group: numbered from 0 in the order in which their first members stand."""
     # By a hash table: sorting takes several times as long for a million words, and grows faster than they do.
-    groups: Integers = pa.array(hashes).dictionary_encode().indices.to_numpy().astype(np.int64)
+    groups: Groups = pa.array(hashes).dictionary_encode().indices.to_numpy()
     return groups
 
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
-from classifiers.words import Hashes, Integers, Words, groups_of, mixed, ngrams_of
+from classifiers.words import Integers, Words, ngrams_of
 from rephrase.settings.section import Section
 
 
@@ -54,18 +54,28 @@ def containment(texts: Words, sources: Words, source_of: Integers, size: int) ->
     """The share of each text's n-grams that stand in its source. `source_of[i]` is the index of text i's source."""
     grams, counts = ngrams_of(texts, size)
     source_grams, source_counts = ngrams_of(sources, size)
+    # One sort finds all matches: a key is the row (16 bits), the n-gram's hash (47 bits), and 1 for the text's own
+    # n-grams. So each row's n-grams stand together, equal ones side by side, and those of the source come first.
+    rows = len(counts)
+    if rows >= 1 << 16:
+        raise ValueError(f"at most {(1 << 16) - 1} rows in one batch, not {rows}")
     shown = source_counts[source_of]
-    begin_of_source = np.concatenate([[0], np.cumsum(source_counts)])[source_of]
-    pick = np.repeat(begin_of_source - (np.cumsum(shown) - shown), shown) + np.arange(shown.sum())
-    known, own = _of_row(source_grams[pick], shown), _of_row(grams, counts)
-    groups = groups_of(np.concatenate([known, own]))
-    in_source = groups[: len(known)].max(initial=-1) + 1  # groups that begin in the sources
-    hits = np.concatenate([[0], np.cumsum(groups[len(known) :] < in_source)])
-    last = np.cumsum(counts)
-    copied = hits[last] - hits[last - counts]
+    pieces = zip(np.concatenate([[0], np.cumsum(source_counts)])[source_of].tolist(), shown.tolist(), strict=True)
+    picked = np.concatenate([source_grams[:0], *(source_grams[begin : begin + count] for begin, count in pieces)])
+    keys = np.concatenate([_keys(grams, counts) | np.uint64(1), _keys(picked, shown)])
+    keys.sort()
+    bodies = keys >> np.uint64(1)
+    like_next, like_last = np.zeros((2, len(keys)), np.bool_)
+    like_next[:-1] = like_last[1:] = bodies[1:] == bodies[:-1]
+    several = like_next | like_last  # the others have no match, and are most
+    keys = keys[several]
+    groups = np.flatnonzero(~like_last[several])
+    in_source = (keys[groups] & np.uint64(1)) == 0
+    own = np.add.reduceat(keys & np.uint64(1), groups) if len(groups) else keys
+    copied = np.bincount((keys[groups] >> np.uint64(48)).astype(np.int64)[in_source], own[in_source], rows)
     return np.where(counts > 0, copied / np.maximum(counts, 1), np.nan)
 
 
-def _of_row(grams: Hashes, counts: Integers) -> Hashes:
-    """The n-grams with their row's number in each hash, so that they meet those of their own source alone."""
-    return mixed(grams + np.repeat(np.arange(len(counts), dtype=np.uint64), counts))
+def _keys(grams: np.ndarray[tuple[int], np.dtype[np.uint64]], counts: Integers) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    row = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
+    return (row << np.uint64(48)) | ((grams >> np.uint64(16)) & ~np.uint64(1))

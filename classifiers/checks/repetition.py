@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
-from classifiers.words import Integers, Words, extended, groups_of, mixed
+from classifiers.words import Integers, Words, combined, groups_of, mixed
 from rephrase.settings.section import Section
 
 TOP_SIZES = (2, 3, 4)
@@ -71,30 +71,33 @@ class Repetition(Check):
 
 def ngram_fractions(words: Words) -> dict[str, Scores]:
     """`top_<n>gram` and `duplicate_<n>grams` of each text."""
-    total = np.maximum(_sums(words.lengths, words.offsets), 1)
-    ends = np.repeat(words.offsets[1:], words.counts)
-    text_of = words.texts()
-    reach = np.concatenate([[0], np.cumsum(words.lengths)])  # characters before each word
+    texts = np.arange(len(words.offsets) - 1)
+    # Behind each text stands a word of no length that is nowhere else, so that no n-gram that occurs twice reaches over the end.
+    hashes = np.insert(words.hashes, words.offsets[1:], mixed(~texts.astype(np.uint64)))
+    lengths = np.insert(words.lengths, words.offsets[1:], 0)
+    offsets = words.offsets + np.arange(len(words.offsets))
+    text_of = np.repeat(texts, words.counts + 1)
+    reach = np.concatenate([[0], np.cumsum(lengths)])  # characters before each word
+    total = np.maximum(reach[offsets[1:]] - reach[offsets[:-1]], 1)
     fractions: dict[str, Scores] = {}
-    # The text's number goes into each hash, so that n-grams of different texts never meet. An n-gram can only occur
-    # twice if the one that is a word shorter does, so the positions to look at become few within two or three sizes.
-    at = np.arange(len(words.hashes))
-    grams = mixed(words.hashes + text_of.astype(np.uint64))
+    # The text's number goes into the first hashes, so that n-grams of different texts never meet. An n-gram can only occur twice if the one
+    # that is a word shorter does, so the positions to look at become few within two or three sizes.
+    at = np.arange(max(len(hashes) - 1, 0))
+    grams = mixed(hashes[:-1] + text_of[:-1].astype(np.uint64))
     for size in range(2, DUPLICATE_SIZES[-1] + 1):
-        fits = at + size <= ends[at]
-        at = at[fits]
-        grams = extended(grams[fits], words.hashes[at + size - 1])
-        groups = groups_of(grams)
+        groups = groups_of(combined(grams, hashes[at + size - 1]))
         occurrences = np.bincount(groups)
-        fresh = np.diff(np.maximum.accumulate(groups), prepend=-1) > 0  # the first of its group
+        repeated = (occurrences > 1)[groups]
+        at, groups = at[repeated], groups[repeated]
+        grams = groups.astype(np.uint64)
+        fresh = np.ones(len(groups), np.bool_)  # the first of its group: the groups are numbered as they come
+        highest = np.maximum.accumulate(groups)
+        fresh[1:] = highest[1:] != highest[:-1]
         if size in TOP_SIZES:
-            heads, several = at[fresh], occurrences > 1
-            heads, occurrences_of = heads[several], occurrences[several]
-            fractions[f"top_{size}gram"] = _top(heads, occurrences_of, reach[heads + size] - reach[heads], text_of, total)
+            heads = at[fresh]
+            fractions[f"top_{size}gram"] = _top(heads, occurrences[occurrences > 1], reach[heads + size] - reach[heads], text_of, total)
         if size in DUPLICATE_SIZES:
-            fractions[f"duplicate_{size}grams"] = _covered(at[~fresh], size, words, total)
-        repeated = occurrences[groups] > 1
-        at, grams = at[repeated], grams[repeated]
+            fractions[f"duplicate_{size}grams"] = _covered(at[~fresh], size, lengths, offsets) / total
     return fractions
 
 
@@ -105,19 +108,15 @@ def _top(heads: Integers, occurrences: Integers, lengths: Integers, text_of: Int
     return np.minimum((best >> 32) * (best & 0xFFFFFFFF) / total, 1.0)
 
 
-def _covered(repeats: Integers, size: int, words: Words, total: Integers) -> Scores:
+def _covered(repeats: Integers, size: int, lengths: Integers, offsets: Integers) -> Integers:
+    """Characters of each text in n-grams of this size that begin at these positions."""
     if not len(repeats):
-        return np.zeros(len(total))
-    depth = np.zeros(len(words.hashes) + 1, np.int64)
-    depth[repeats] += 1
-    depth[repeats + size] -= 1  # positions are distinct, so plain indexing adds each once
-    covered = np.cumsum(depth[:-1]) > 0
-    result: Scores = _sums(words.lengths * covered, words.offsets) / total
-    return result
-
-
-def _sums(values: Integers, offsets: Integers) -> Integers:
-    running: Integers = np.concatenate([[0], np.cumsum(values)])
+        return np.zeros(len(offsets) - 1, np.int64)
+    begins = np.zeros(len(lengths) + size, np.int32)
+    begins[repeats + size] = 1
+    so_far = np.cumsum(begins, dtype=np.int32)
+    covered = so_far[size:] > so_far[:-size]  # one begins here or at one of the words before that it takes in
+    running: Integers = np.concatenate([[0], np.cumsum(lengths * covered)])
     return running[offsets[1:]] - running[offsets[:-1]]
 
 
