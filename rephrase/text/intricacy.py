@@ -25,6 +25,7 @@ TRAFILATURA = Limits(500_000, 20_000)
 _MOST_CHARACTERS = 1 << 24
 _FEW_TAGS = 1_000  # take no time however they are nested
 _UNCLOSED = 500  # elements that may be left open, breaks and images among them
+_FEW_FORMATTING = 50  # elements that are left open
 _MOST_WORK_A_TAG = 50  # of large pages: some 20 levels are usual
 _MOST_ATTRIBUTES = 10_000  # of a tag
 
@@ -37,9 +38,11 @@ _ATTRIBUTES = re.compile(r"""<[a-zA-Z][^\s/>]*+((?:[^>=]++|=\s*+(?:"[^"]*+"|'[^'
 _ATTRIBUTE = re.compile(r"""[^\s=/]++\s*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"']++)?+)?+""")
 _FLAT = (
     *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"),  # without content
-    *("p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option", "rt", "rp"),  # ended by the next of their kind
+    *("p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option"),  # ended by the next of their kind
 )
+_OF_RUBY = ("rt", "rp")  # in a ruby element they are ended by the next, elsewhere by nothing
 _FORMATTING = ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u")
+_FORMATTING_TAG = re.compile(rf"<(/?)({'|'.join(_FORMATTING[1:])})[\s/>]", re.IGNORECASE)  # but links, of which the next ends one
 _WEIGHTS = dict.fromkeys(_FLAT, 0) | dict.fromkeys(_FORMATTING, _FORMATTING_WORK)  # of all others 1
 
 
@@ -54,8 +57,18 @@ def is_intricate(html: str, limits: Limits = RESILIPARSE) -> bool:
 
 def _may_be_deep(html: str, most_work: int) -> bool:
     starts = html.count("<")
+    if starts <= _FEW_TAGS:
+        return False
     # As many would have to be nested one in the other; with formatting elements that are left open it takes fewer.
-    return starts > _FEW_TAGS and (starts**2 > 3 * most_work or starts - 2 * html.count("</") > _UNCLOSED)
+    return starts**2 > 3 * most_work or starts - 2 * html.count("</") > _UNCLOSED or _open_formatting(html) > _FEW_FORMATTING
+
+
+def _open_formatting(html: str) -> int:
+    """Formatting elements that are left open, whatever end tags of others stand between them."""
+    is_open: dict[str, int] = {}
+    for slash, name in _FORMATTING_TAG.findall(html):
+        is_open[name] = max(0, is_open.get(name, 0) + (-1 if slash else 1))
+    return sum(is_open.values())
 
 
 def _is_deep(html: str, most_work: int) -> bool:
@@ -66,6 +79,8 @@ def _is_deep(html: str, most_work: int) -> bool:
     is_open: dict[str, int] = {}
     for slash, name in tags:
         weight = _WEIGHTS.get(name, 1)
+        if slash and name == "ruby":
+            depth -= sum(is_open.pop(part, 0) for part in _OF_RUBY)
         if weight and not slash:
             is_open[name] = is_open.get(name, 0) + 1
             depth += weight
