@@ -17,7 +17,7 @@ _LONGEST = 500  # characters of an answer
 _DEEPEST = 8  # of structures in each other
 _MOST_PARTS = 64
 _NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?:[^\d=<>+*/^;,_()-]|_(?:\{[^{}=<>]{1,12}\}|\w)|\([^()=<>]{0,20}\)){1,60}")
-_SYMBOL = re.compile(SYMBOL)
+_SYMBOL = re.compile(rf"({SYMBOL})(?:\([A-Za-z]\))?")
 _SPACE = re.compile(r"(?<![\dA-Za-z])\s+|\s+(?![\dA-Za-z])")
 _AS_WRITTEN = re.compile(
     r"\d\s?_|\\p?mod|(?<![A-Za-z])mod(?![A-Za-z])|\d\s?:\s?\d|\\(?:not|ldots|prime|ne)(?![A-Za-z])|\^\s?\{?\s?(?:T|\\top)|[?'\"#]"
@@ -75,16 +75,23 @@ def _same(first: str, second: str, depth: int) -> bool:  # noqa: PLR0911  # a ca
         return _same_with_units(first, second, expressions, depth)
     if _AS_WRITTEN.search(first) or _AS_WRITTEN.search(second) or _is_text(first) or _is_text(second):
         return False  # bases, remainders, ratios, times and texts are compared as they are written
-    return _same_formula(first, second)
+    return _same_formula(_exact(left) or first, _exact(right) or second)
+
+
+def _exact(number: Quantity | None) -> str:
+    """A number that was written as a fraction, for an algebra that would take `1 1/2` for a product; nothing for others."""
+    if number is None or number.decimals is not None or number.value.denominator == 1:
+        return ""
+    return f"\\frac{{{number.value.numerator}}}{{{number.value.denominator}}}"
 
 
 def _same_assigned(first: str, second: str, names: tuple[tuple[str, str] | None, tuple[str, str] | None], depth: int) -> bool:
     """Compare where a name stands before one answer or both: a name may be left out, but is no other name."""
     left, right = names
     if left and right:
-        same_name = _squeezed(left[0]) == _squeezed(right[0])
-        symbols = _SYMBOL.fullmatch(left[0]) and _SYMBOL.fullmatch(right[0])
-        return (same_name or not symbols) and _same(left[1], right[1], depth + 1)
+        symbols = _SYMBOL.fullmatch(left[0]), _SYMBOL.fullmatch(right[0])
+        differ = symbols[0] and symbols[1] and _squeezed(symbols[0][1]) != _squeezed(symbols[1][1])
+        return not differ and _same(left[1], right[1], depth + 1)
     if "=" in first and "=" in second:
         return _same_formula(first, second)
     return _same(left[1] if left else first, right[1] if right else second, depth + 1)

@@ -31,6 +31,7 @@ from rephrase.readers.settings import Input
 from rephrase.recipes.catalogue import catalogue
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.verifiers.answers import same_answer
 from rephrase.verifiers.kinds import Kind, Verifier
 from tests.fuzz.answers import Answers
 from tests.fuzz.mutations import bytes_like, text_like
@@ -212,6 +213,7 @@ def verifiers(folder: str) -> Target:
     kinds = [Verifier(kind) for kind in get_args(Kind) if kind not in ("python", "command")]
     right = {"answer": "The answer is \\boxed{12}.", "choice": "The answer is B.", "program": "```python\ndef f():\n    return 12\n```"}
     golds = {"answer": "#### 12", "choice": "B", "program": "12"}
+    assert same_answer("2x+1", "1+2x")  # starts what compares formulas, which takes its time
 
     def target(dice: random.Random) -> None:
         verifier = dice.choice(kinds)

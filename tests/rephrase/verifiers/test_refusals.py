@@ -119,6 +119,9 @@ DIFFERENT = [
     r"A^T ~ A",
     r"A^c ~ A",
     r"5 \mid n ~ 5n",
+    r"1 1/2 ~ \lfloor 1.5 \rfloor",
+    "f(x) = x ~ g(x) = x",
+    r"1+2+\ldots+n ~ 1+2+n",
     r"\frac{1}{3} ~ 0.333",
     r"0.6667 ~ 2/3",
 ]
