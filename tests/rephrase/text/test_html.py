@@ -25,7 +25,7 @@ INTRICATE = {
     "beside end tags of others": lambda n: START + "<div></x>" * n + WORDS,
     "formatting elements before blocks": lambda n: START + numbered("<font size={}><p>x", n // 10) + WORDS,
     "links before blocks": lambda n: START + numbered("<a href={}><div>x</div>", n // 10) + WORDS,
-    "formatting elements beside end tags of others": lambda n: START + numbered("</span><li></font><i a={}>x", n // 20) + WORDS,
+    "formatting elements beside end tags of others": lambda n: START + numbered("</span><li></font><i a={}>x", n // 24) + WORDS,
     "readings outside of ruby": lambda n: START + "<rt>" * n + WORDS,
     "attributes": lambda n: START + f"<div {numbered('a{}=1 ', 5 * n)}>" + WORDS,
     "quoted attributes": lambda n: START + f"<div {numbered(chr(97) + '{}=' + chr(34) + '>' + chr(34) + ' ', 5 * n)}>" + WORDS,
