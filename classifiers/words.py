@@ -101,12 +101,28 @@ def combined(ngrams: Hashes, following: Hashes) -> Hashes:
 
 def ngrams_of(words: Words, size: int) -> tuple[Hashes, Integers]:
     """The n-grams of each text, end to end, and the n-grams that each text has."""
-    counts = np.maximum(words.counts - (size - 1), 0)
     # Those that reach into the next text are made in vain and left out: slices are faster than picking each word.
     width = max(len(words.hashes) - (size - 1), 0)
     hashes = words.hashes[:width]
     for step in range(1, size):
         hashes = extended(hashes, words.hashes[step : width + step])
+    return _within_texts(hashes, words, size)
+
+
+def sliding_ngrams_of(words: Words, size: int) -> tuple[Hashes, Integers]:
+    """As `ngrams_of` with other hashes, in time that does not grow with the size."""
+    width = max(len(words.hashes) - (size - 1), 0)
+    powers, inverses = _powers(max(_POWERS, 1 << len(words.hashes).bit_length()))
+    running = np.concatenate([np.zeros(1, np.uint64), words.hashes * powers[: len(words.hashes)]])
+    np.cumsum(running, out=running)
+    hashes = running[size : width + size] - running[:width]
+    hashes *= inverses[:width]
+    return _within_texts(hashes, words, size)
+
+
+def _within_texts(hashes: Hashes, words: Words, size: int) -> tuple[Hashes, Integers]:
+    """The hashes of n-grams that do not reach into the next text, and how many each text has."""
+    counts = np.maximum(words.counts - (size - 1), 0)
     pieces = zip(words.offsets[:-1].tolist(), counts.tolist(), strict=True)
     return np.concatenate([hashes[:0], *(hashes[start : start + count] for start, count in pieces)]), counts
 

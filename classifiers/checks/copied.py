@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
-from classifiers.words import Integers, Words, ngrams_of
+from classifiers.words import Hashes, Integers, Words, sliding_ngrams_of
 from rephrase.settings.section import Section
 
 
@@ -52,8 +52,8 @@ class Copied(Check):
 
 def containment(texts: Words, sources: Words, source_of: Integers, size: int) -> Scores:
     """The share of each text's n-grams that stand in its source. `source_of[i]` is the index of text i's source."""
-    grams, counts = ngrams_of(texts, size)
-    source_grams, source_counts = ngrams_of(sources, size)
+    grams, counts = sliding_ngrams_of(texts, size)
+    source_grams, source_counts = sliding_ngrams_of(sources, size)
     # One sort finds all matches: a key is the row (16 bits), the n-gram's hash (47 bits), and 1 for the text's own
     # n-grams. So each row's n-grams stand together, equal ones side by side, and those of the source come first.
     rows = len(counts)
@@ -62,7 +62,8 @@ def containment(texts: Words, sources: Words, source_of: Integers, size: int) ->
     shown = source_counts[source_of]
     pieces = zip(np.concatenate([[0], np.cumsum(source_counts)])[source_of].tolist(), shown.tolist(), strict=True)
     picked = np.concatenate([source_grams[:0], *(source_grams[begin : begin + count] for begin, count in pieces)])
-    keys = np.concatenate([_keys(grams, counts) | np.uint64(1), _keys(picked, shown)])
+    keys = np.concatenate([_keys(grams, counts), _keys(picked, shown)])
+    keys[: len(grams)] |= np.uint64(1)
     keys.sort()
     bodies = keys >> np.uint64(1)
     like_next, like_last = np.zeros((2, len(keys)), np.bool_)
@@ -76,6 +77,8 @@ def containment(texts: Words, sources: Words, source_of: Integers, size: int) ->
     return np.where(counts > 0, copied / np.maximum(counts, 1), np.nan)
 
 
-def _keys(grams: np.ndarray[tuple[int], np.dtype[np.uint64]], counts: Integers) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    row = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-    return (row << np.uint64(48)) | ((grams >> np.uint64(16)) & ~np.uint64(1))
+def _keys(grams: Hashes, counts: Integers) -> Hashes:
+    keys = grams >> np.uint64(16)
+    keys &= ~np.uint64(1)
+    keys |= np.repeat(np.arange(len(counts), dtype=np.uint64) << np.uint64(48), counts)
+    return keys

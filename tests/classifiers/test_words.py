@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.words import _UNSPACED, ngrams_of, words_of
+from classifiers.words import _UNSPACED, groups_of, ngrams_of, sliding_ngrams_of, words_of
 
 
 def plain_words(text: str) -> list[str]:
@@ -64,3 +64,15 @@ def test_a_text_of_one_endless_word():
     words = words_of(["x" * 3_000_000])
     assert words.lengths.tolist() == [3_000_000]
     assert words.hashes.dtype == np.uint64
+
+
+@given(TEXTS, st.integers(1, 9))
+def test_sliding_ngrams_tell_the_same_apart(texts, size):
+    words = words_of(texts)
+    (grams, counts), (plain, plain_counts) = sliding_ngrams_of(words, size), ngrams_of(words, size)
+    assert counts.tolist() == plain_counts.tolist()
+    assert len(set(zip(grams.tolist(), plain.tolist(), strict=True))) == len(set(grams.tolist())) == len(set(plain.tolist()))
+
+
+def test_groups_are_numbered_as_they_come():
+    assert groups_of(np.array([7, 3, 7, 9, 3], np.uint64)).tolist() == [0, 1, 0, 2, 1]
