@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import zlib
@@ -54,13 +55,17 @@ def undo(encoding: str, body: bytes, limit: int) -> tuple[bytes, bool]:
     return body, False
 
 
+def _ahead(body: bytes, at: int, size: int) -> bytes:
+    return body[at : at + size]
+
+
 def _members(body: bytes, limit: int, codec: Codec) -> tuple[bytes, bool]:
     """All members of a body. What follows the last one and is none is left out, as gzip does."""
     parts: list[bytes] = []
     at = size = 0
     while size < limit and codec.begins(head := body[at : at + codec.head_bytes]):
         try:
-            decoder = codec.decoder(head)
+            decoder = codec.decoder(head, functools.partial(_ahead, body, at))
             while size < limit and not decoder.eof:
                 piece = body[at : at + codec.piece]
                 if not piece and not size:

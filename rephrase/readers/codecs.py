@@ -7,15 +7,13 @@ import zlib
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from rephrase.readers import dictionaries
+
 _LARGEST_WINDOW = 1 << 31  # what `zstd --long=31` writes; the decoder touches no more of it than the frame has content
-_LARGEST_DICTIONARY = 1 << 27
 _LARGEST_SKIPPABLE = 1 << 24  # of a larger one the size is taken for damaged, so that it hides no other
-_DICTIONARY_FRAME = b"\x5d\x2a\x4d\x18"  # https://iipc.github.io/warc-specifications/specifications/warc-zstd
-_DICTIONARY_CONTENT = b"\x37\xa4\x30\xec"
 _TEXT = 64  # bytes without a control character that no compression begins with
 TRIAL = 1 << 10
 """Compressed bytes that must decode for a place to count as the start of a member."""
-_ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
 
 
 class Decoder(Protocol):
@@ -53,8 +51,11 @@ class Codec:
         """Whether a member begins with these bytes."""
         return self.member.match(head) is not None
 
-    def decoder(self, head: bytes) -> Decoder:
-        """For the member that begins with these bytes. Raises ValueError where no such member can be meant."""
+    def decoder(self, head: bytes, more: Callable[[int], bytes]) -> Decoder:
+        """For the member that begins with these bytes, of which `more` gives as many as it is asked for, where they are there.
+
+        Raises ValueError where no such member can be meant.
+        """
         raise NotImplementedError
 
 
@@ -67,9 +68,9 @@ class Gzip(Codec):
     piece = 1 << 15
     member = re.compile(rb"\x1f\x8b\x08")
 
-    def decoder(self, head: bytes) -> Decoder:
+    def decoder(self, head: bytes, more: Callable[[int], bytes]) -> Decoder:
         """See `Codec`."""
-        del head
+        del head, more
         return zlib.decompressobj(31)
 
 
@@ -80,18 +81,20 @@ class Zstd(Codec):
     ending = ".zst"
     head_bytes = 12
     piece = 1 << 12
-    member = re.compile(re.escape(_ZSTD_FRAME))
+    member = re.compile(re.escape(dictionaries.ZSTD_FRAME))
     _any_frame = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 
-    def __init__(self) -> None:
+    def __init__(self, accepts: Callable[[bytes], bool] = bool) -> None:
+        """`accepts`: whether content that begins so may be the file's."""
+        self._accepts = accepts
         self._dictionary: Any = None
         self._may_have_dictionary = True
 
     def begins(self, head: bytes) -> bool:
         """See `Codec`."""
-        return self._any_frame.match(head) is not None or (self._may_have_dictionary and _holds_dictionary(head))
+        return self._any_frame.match(head) is not None or (self._may_have_dictionary and dictionaries.begins(head))
 
-    def decoder(self, head: bytes) -> Decoder:
+    def decoder(self, head: bytes, more: Callable[[int], bytes]) -> Decoder:
         """See `Codec`."""
         import zstandard
 
@@ -99,26 +102,16 @@ class Zstd(Codec):
             self._may_have_dictionary = False
             decoder: Decoder = zstandard.ZstdDecompressor(self._dictionary, max_window_size=_LARGEST_WINDOW).decompressobj()
             return decoder
-        size = int.from_bytes(head[4:8], "little")
-        if self._may_have_dictionary and (head.startswith(_DICTIONARY_FRAME) or _holds_dictionary(head)):
-            return _DictionaryFrame(size, self)
-        if size > _LARGEST_SKIPPABLE:
+        size = dictionaries.stated_size(head)
+        if self._may_have_dictionary and dictionaries.begins(head):
+            content = dictionaries.content_of(more, self._accepts)
+            if content:
+                self._dictionary = dictionaries.plain(content)
+            if len(content) != size:
+                raise ValueError(f"the frame of the dictionary says that it has {size:,} bytes, and has {len(content):,}")
+        elif size > _LARGEST_SKIPPABLE:
             raise ValueError(f"a skippable frame of {size:,} bytes")
         return _SkippableFrame(size)
-
-    def use(self, dictionary: bytes) -> None:
-        """Decode the frames that follow with this dictionary, which may be compressed itself."""
-        import zstandard
-
-        if dictionary.startswith(_ZSTD_FRAME):
-            plain = zstandard.ZstdDecompressor().decompressobj()
-            dictionary = plain.decompress(dictionary)
-        self._dictionary = zstandard.ZstdCompressionDict(dictionary)
-
-
-def _holds_dictionary(head: bytes) -> bool:
-    """Whether a frame holds a dictionary, though its first four bytes may be damaged: without it nothing else can be read."""
-    return head[8:12] in (_DICTIONARY_CONTENT, _ZSTD_FRAME)
 
 
 class _SkippableFrame:
@@ -136,27 +129,7 @@ class _SkippableFrame:
         taken = data[: self._left]
         self._left -= len(taken)
         self.unused_data = data[len(taken) :]
-        self.take(taken)
         return b""
-
-    def take(self, data: bytes) -> None:
-        """Do something with a piece of the frame."""
-
-
-class _DictionaryFrame(_SkippableFrame):
-    """Keeps what the codec's other frames are decoded with."""
-
-    def __init__(self, size: int, codec: Zstd) -> None:
-        if size > _LARGEST_DICTIONARY:
-            raise ValueError(f"a dictionary of {size:,} bytes")
-        super().__init__(size)
-        self._codec = codec
-        self._parts: list[bytes] = []
-
-    def take(self, data: bytes) -> None:
-        self._parts.append(data)
-        if self.eof:
-            self._codec.use(b"".join(self._parts)[8:])
 
 
 def codec_of(path: str, head: bytes, accepts: Callable[[bytes], bool]) -> Codec | None:
@@ -164,7 +137,7 @@ def codec_of(path: str, head: bytes, accepts: Callable[[bytes], bool]) -> Codec 
 
     `head`: some 64 KiB of it. `accepts`: whether content that begins so may be the file's.
     """
-    codecs: tuple[Codec, ...] = (Gzip(), Zstd())
+    codecs: tuple[Codec, ...] = (Gzip(), Zstd(accepts))
     start = head.lstrip(b"\0")
     for codec in codecs:
         if codec.begins(start):
@@ -192,7 +165,7 @@ def _holds_member(codec: Codec, head: bytes, accepts: Callable[[bytes], bool]) -
 def decodes(codec: Codec, piece: bytes) -> bytes:
     """The content of what looks like the beginning of a member; empty if it is none."""
     try:
-        return codec.decoder(piece).decompress(piece)
+        return codec.decoder(piece, lambda size: piece[:size]).decompress(piece)
     except Exception:  # noqa: BLE001  # zlib and zstandard have errors of their own
         return b""
 

@@ -58,8 +58,8 @@ class Members:
         self._fill(self._codec.head_bytes)
         head = bytes(self._raw[: self._codec.head_bytes])
         try:
-            self._decoder = self._codec.decoder(head) if self._codec.begins(head) else None
-        except ValueError as error:
+            self._decoder = self._codec.decoder(head, self._ahead) if self._codec.begins(head) else None
+        except Exception as error:  # noqa: BLE001  # zstandard has errors of its own
             self._decoder, self.damage = None, f"damaged {self._codec.name} data: {error}"
         if self._decoder is None:
             self.damage = self.damage or f"not the start of a {self._codec.name} member"
@@ -104,6 +104,11 @@ class Members:
                 break
             self._raw += data
         return len(self._raw) > self._at
+
+    def _ahead(self, count: int) -> bytes:
+        """The next `count` bytes of the stored file, without moving on; fewer at its end."""
+        self._fill(count)
+        return bytes(self._raw[self._at : self._at + count])
 
     def _forget(self, count: int) -> None:
         del self._raw[:count]

@@ -94,12 +94,24 @@ def test_an_archive_may_bring_its_dictionary(tmp_path: Path, is_compressed: bool
     for name in ("a.warc.zst", "unnamed"):
         documents, errors = read(tmp_path / name, data)
         assert (numbers(documents), errors) == (list(range(12)), [])
-    for bit in range(32):  # without the dictionary there would be nothing
+    for bit in range(64):  # of the frame's mark, and of its size: without the dictionary there would be nothing
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
-        assert numbers(read(tmp_path / "a.warc.zst", bytes(damaged))[0]) == list(range(12))
+        documents, errors = read(tmp_path / "a.warc.zst", bytes(damaged))
+        assert numbers(documents) == list(range(12)), bit
+        assert all("the frame of the dictionary says" in error.reason for error in errors[: bit // 32])
+        assert len(errors) >= bit // 32
     documents, errors = read(tmp_path / "a.warc.zst", data[len(first) :])
     assert (documents, [error.offset for error in errors]) == ([], [0])
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_a_damaged_first_record_is_not_taken_for_a_part_of_the_dictionary(tmp_path: Path, is_compressed: bool) -> None:
+    data, first = with_dictionary(is_compressed=is_compressed)
+    damaged = bytearray(data)
+    damaged[len(first)] ^= 1
+    documents, errors = read(tmp_path / "a.warc.zst", bytes(damaged))
+    assert (numbers(documents), [error.offset for error in errors]) == (list(range(1, 12)), [len(first)])
 
 
 def members(compress: object) -> tuple[bytes, list[int]]:
