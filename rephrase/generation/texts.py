@@ -10,11 +10,10 @@ import pyarrow.compute
 
 from rephrase.errors import UserError
 from rephrase.readers.arrow_values import value_of
-from rephrase.readers.base import clean
 from rephrase.readers.fields import as_string
 from rephrase.recipes.base import Recipe, Row
 from rephrase.records import DOCUMENT, MAX_DEPTH, Document, content_id, require_columns
-from rephrase.text.foreign import without_surrogates
+from rephrase.text.foreign import storable, without_surrogates
 from rephrase.text.tokenizer import Tokenizer, count_each
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _array(values: Any) -> pa.Array[Any]:
     try:
         return pa.array(values, from_pandas=True)
     except Exception:  # noqa: BLE001  # whatever pandas holds
-        return pa.array([None if value is None else clean(as_string(value)) for value in values], pa.string())
+        return pa.array([None if value is None else storable(as_string(value)) for value in values], pa.string())
 
 
 def known_columns(table: pa.Table, text: str, id: str | None, metadata: Sequence[str]) -> pa.Table:  # noqa: A002  # as in `rewrite`
@@ -72,7 +71,7 @@ def _strings(column: pa.ChunkedArray[Any]) -> Any:
     except pa.ArrowException:  # lists, objects, bytes that are not UTF-8, unknown time zones
         pass
     values = (value_of(value) for value in column)
-    return pa.array([None if value is None else clean(as_string(value)) for value in values], pa.string())
+    return pa.array([None if value is None else storable(as_string(value)) for value in values], pa.string())
 
 
 def _as(column: pa.ChunkedArray[Any], name: str) -> Any:
@@ -112,7 +111,7 @@ def _values(column: pa.ChunkedArray[Any]) -> list[Any]:
 def _decoded(value: Any) -> Any:
     if isinstance(value, list):  # the pairs of a map
         return [(_decoded(key), _decoded(item)) for key, item in value]
-    return clean(value.decode(errors="replace")) if isinstance(value, bytes) else value
+    return storable(value.decode(errors="replace")) if isinstance(value, bytes) else value
 
 
 def rows_of_texts(table: pa.Table, recipes: Sequence[Recipe], tokenizer: Tokenizer, metadata: Sequence[str]) -> list[Row]:

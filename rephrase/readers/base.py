@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rephrase.text.foreign import storable
+
 DropReason = Literal["short", "long", "kind", "status", "type"]
 """Too short or too long a text; a record of another kind than pages are; a response of another status, or another type."""
 Flaw = Literal["cut", "stripped"]
@@ -55,26 +57,10 @@ class ReadError:
 Item = RawDocument | Dropped | ReadError
 
 
-def clean(text: str) -> str:
-    """The text without NUL characters and lone surrogates, which Parquet and tokenizers refuse, and with Unix line ends."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if "\0" in text:
-        text = text.replace("\0", "")
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # Halves of one character that stand side by side are joined; a half without its other half goes.
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
-    return text
-
-
 def reason_of(error: BaseException) -> str:
     """An error as one short line."""
     try:
         words = f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001  # a foreign error may not even have a text
         words = type(error).__name__
-    return clean(" ".join(words.split())[:300])
+    return storable(" ".join(words.split())[:300])

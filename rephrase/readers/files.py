@@ -8,10 +8,11 @@ from contextlib import closing
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, clean, reason_of
+from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_of
 from rephrase.readers.content import Content
 from rephrase.readers.registry import Reader, readers_of, titles_of
 from rephrase.readers.settings import Input
+from rephrase.text.foreign import storable
 
 _HEAD_BYTES = 1 << 16
 _MAX_OFFSET = 2**63 - 1
@@ -71,22 +72,22 @@ def _head(path: str) -> bytes:
 
 def _in_bounds(error: ReadError) -> ReadError:
     """The error in what a table can hold, whatever a damaged file made of it."""
-    return dataclasses.replace(error, offset=max(0, min(error.offset, _MAX_OFFSET)), reason=clean(error.reason))
+    return dataclasses.replace(error, offset=max(0, min(error.offset, _MAX_OFFSET)), reason=storable(error.reason))
 
 
 def _finished(document: RawDocument, file: str, form: str, config: Input) -> RawDocument | Dropped | ReadError:
     try:
-        text = clean(document.text)
+        text = storable(document.text)
         if len(text) < config.min_characters or not text.strip():
             return Dropped("short", document.raw_bytes)
         if len(text) > config.max_characters:
             return Dropped("long", document.raw_bytes)
         document.text = text
-        document.url = clean(document.url) if document.url else None
-        document.source = clean(document.source or config.source or form)
-        document.language = clean(document.language) if document.language else None
-        document.license = clean(document.license) if document.license else config.license
-        document.metadata = {clean(key): clean(value) for key, value in document.metadata.items()}
+        document.url = storable(document.url) if document.url else None
+        document.source = storable(document.source or config.source or form)
+        document.language = storable(document.language) if document.language else None
+        document.license = storable(document.license) if document.license else config.license
+        document.metadata = {storable(key): storable(value) for key, value in document.metadata.items()}
     except Exception as error:  # noqa: BLE001  # readers of packages may give anything
         return ReadError(file, document.offset, document.unit, reason_of(error))
     return document

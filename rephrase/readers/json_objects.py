@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
-from rephrase.readers.base import Dropped, clean
+from rephrase.readers.base import Dropped
+from rephrase.text.foreign import storable
 
 _BLANK = b" \t\r\n,\x1e\x00"
 """What may stand between objects: white space, commas, and RFC 7464's record separator; the signs of an array besides."""
@@ -191,5 +192,5 @@ class ObjectSplitter:
         odd = data.strip(_BLANK + b"[]")
         if odd:
             line = self._line + data.count(b"\n", 0, data.index(odd))
-            yield Fault(line, f"no JSON object: `{clean(odd[:40].decode(errors='replace'))}`")
+            yield Fault(line, f"no JSON object: `{storable(odd[:40].decode(errors='replace'))}`")
         self._line += data.count(b"\n")

@@ -1,32 +1,48 @@
-"""Text from outside made fit to be stored: what UTF-8 cannot hold is replaced, what nobody can read is left out."""
+"""Text from outside made fit: documents to be stored as they are, what a model wrote to be read, without what nobody can read."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Tabs and line breaks stay. NUL, escapes of terminals and the like are in no text that a person wrote.
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _DEEPEST = 32  # levels of a value that are looked at; nothing of ours has more than four
 
 
-def without_surrogates(text: str) -> str:
-    r"""The text with pairs of surrogates joined to the characters that they stand for, and lone ones replaced by U+FFFD.
+def without_surrogates(text: str, lone: Literal["replace", "ignore"] = "replace") -> str:
+    r"""The text with pairs of surrogates joined to the characters that they stand for, and lone ones replaced by U+FFFD, or left out.
 
     >>> without_surrogates("half \ud83d, whole \ud83c\udf0a")
     'half �, whole 🌊'
     """
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _SURROGATE.search(text) else text
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # faster than to look for them, and they are rare
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", lone)
+    return text
+
+
+def storable(text: str) -> str:
+    r"""The text without NUL characters and lone surrogates, which Parquet and tokenizers refuse; line breaks are `\n`.
+
+    >>> storable("The tide\x00 rises.\r\n")
+    'The tide rises.\n'
+    """
+    return without_surrogates(_with_line_feeds(text).replace("\0", ""), "ignore")
 
 
 def readable(text: str) -> str:
-    r"""The text without control characters but tabs and line breaks, and without lone surrogates; line breaks are `\n`.
+    r"""The text without any control characters but tabs and line breaks, and with U+FFFD for lone surrogates; line breaks are `\n`.
 
-    >>> readable("The tide\x00 rises.\r\n")
+    >>> readable("The tide\x1b rises.\r\n")
     'The tide rises.\n'
     """
-    return _UNREADABLE.sub("", without_surrogates(text)).replace("\r\n", "\n").replace("\r", "\n")
+    return _with_line_feeds(_UNREADABLE.sub("", without_surrogates(text)))
+
+
+def _with_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def readable_values(value: Any, depth: int = 0) -> Any:

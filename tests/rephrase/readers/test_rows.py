@@ -11,9 +11,9 @@ import pytest
 import zstandard
 
 from rephrase.readers import Dropped, RawDocument, ReadError, read_documents
-from rephrase.readers.base import clean
 from rephrase.readers.settings import Fields, Input
 from rephrase.storage import FileInfo
+from rephrase.text.foreign import storable
 from tests.rephrase.readers.archives import body_text, compressed, pages
 
 DOLMA = {
@@ -192,4 +192,4 @@ def test_an_unknown_file_is_an_error_row(tmp_path: Path) -> None:
     [("a\r\nb\rc", "a\nb\nc"), ("a\0b", "ab"), ("a\ud800b", "ab"), ("é\ud83d\ude00", "é😀"), ("\udc00", ""), ("日本\ud800語", "日本語")],
 )
 def test_cleaning(text: str, expected: str) -> None:
-    assert clean(text) == expected
+    assert storable(text) == expected
