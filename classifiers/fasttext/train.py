@@ -76,23 +76,39 @@ def train(
     explicit_settings = sorted(settings.model_fields_set) if settings.autotune else []  # the others are autotune's to choose
     digest = content_id(_METHOD, settings.model_dump_json(), data.digest, content_id(*sample), *explicit_settings)
     base = output.removesuffix(".bin").rstrip("/")
-    model_path, json_path, markdown_path = f"{base}.bin", card_path(f"{base}.bin"), f"{base}.md"
-    existing = read_card(model_path)
+    existing = read_card(f"{base}.bin")
     if existing and existing.digest == digest and _whole(existing, base):
-        return Report(model_path, json_path, markdown_path, existing, up_to_date=True)
+        return _report(base, existing, up_to_date=True)
+    trained = _trained(data, sample, settings, paths, digest)
+    _store(trained, base, existing)
+    return _report(base, trained.card, up_to_date=False)
 
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """A model as it is stored, and what is known of it."""
+
+    card: Card
+    model: bytes
+    quantised: bytes
+    """Empty where the settings ask for none."""
+
+
+def _trained(data: LabelledTexts, sample: list[str], settings: TrainSettings, paths: list[str], digest: str) -> _Trained:
+    """Train on some rows and measure on the others. Raises `UserError` as `train` says."""
     split = _split(data, settings, paths)
+    held_out = [data.texts[i] for i in split.held_out]
+    truth = np.array([data.good[i] for i in split.held_out])
     with tempfile.TemporaryDirectory() as folder:
         model, buckets, tuned = fit(data, split.train, settings, folder)
-        truth, scores = np.array([data.good[i] for i in split.held_out]), model.scores([data.texts[i] for i in split.held_out])
-        sample_scores = model.scores(sample) if sample else None
-        threshold, rule = choose_threshold(truth, scores, sample_scores, settings, paths)
+        scores = model.scores(held_out)
+        threshold, rule = choose_threshold(truth, scores, model.scores(sample) if sample else None, settings, paths)
         content = file_bytes(model, folder)
         quantised, small = None, b""
         if settings.quantise:
             model.quantise()
             small = file_bytes(model, folder)
-            rough = model.scores([data.texts[i] for i in split.held_out])
+            rough = model.scores(held_out)
             quantised = QuantisedModel(auc=auc(truth, rough), threshold_line=line_at(threshold, truth, rough), model_bytes=len(small))
     card = Card(
         digest=digest,
@@ -111,14 +127,22 @@ def train(
         tuned=tuned,
         quantised=quantised,
     )
-    storage.put(model_path, content)
-    if quantised:
-        storage.put(f"{base}.ftz", small)
+    return _Trained(card, content, small)
+
+
+def _store(trained: _Trained, base: str, existing: Card | None) -> None:
+    """Put the model's files in place of those of an existing one; the card last, as it stands for a model that is whole."""
+    storage.put(f"{base}.bin", trained.model)
+    if trained.quantised:
+        storage.put(f"{base}.ftz", trained.quantised)
     elif existing and existing.quantised:
-        storage.delete(f"{base}.ftz")  # of the model that is being replaced
-    storage.put(markdown_path, describe_card(card, storage.name_of(base)).encode())
-    storage.put(json_path, encode_card(card))  # last: a card stands for a model that is whole
-    return Report(model_path, json_path, markdown_path, card, up_to_date=False)
+        storage.delete(f"{base}.ftz")
+    storage.put(f"{base}.md", describe_card(trained.card, storage.name_of(base)).encode())
+    storage.put(card_path(f"{base}.bin"), encode_card(trained.card))
+
+
+def _report(base: str, card: Card, *, up_to_date: bool) -> Report:
+    return Report(f"{base}.bin", card_path(f"{base}.bin"), f"{base}.md", card, up_to_date)
 
 
 def _split(data: LabelledTexts, settings: TrainSettings, paths: list[str]) -> _Split:
