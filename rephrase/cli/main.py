@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from rephrase import __version__
-from rephrase.cli.options import add_run_options, load, with_spark
 from rephrase.errors import UserError
 from rephrase.spark.runtime.interrupt import Interrupted, interruptible
-
-if TYPE_CHECKING:
-    from rephrase.config.run import Run
 
 _DESCRIPTION = """\
 Turn a raw web corpus into a pretraining mixture: shard the documents, rewrite them with a language model,
@@ -71,119 +65,33 @@ def job(command: str) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Its options hold the function to call as `action`."""
-    from rephrase.cli import classifier, config, contamination, diversity, export, label, preview, recipes, review, stages
-    from rephrase.spark.stages.pipeline import commands as stage_commands
+    from rephrase.cli import (
+        classifier,
+        config,
+        contamination,
+        diversity,
+        export,
+        label,
+        preview,
+        recipes,
+        review,
+        run,
+        show,
+        stages,
+        status,
+        summary,
+        tune,
+    )
 
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    whole = commands.add_parser("run", help="all stages: " + ", ".join(stage_commands()), description="Run all stages and print a summary.")
-    add_run_options(whole)
-    _add_show_option(whole)
-    stages.add_retry_option(whole)
-    stages.add_replace_option(whole)
-    whole.set_defaults(action=_run)
+    run.add_parser(commands)
     stages.add_parsers(commands)
-    status = commands.add_parser("status", help="how far a run is, from any shell", description="Units, rates and the time left.")
-    add_run_options(status)
-    status.add_argument("--units", metavar="FILE.parquet", help="also write the notes of all rewrite units as a table, a row a unit")
-    status.set_defaults(action=_status)
-    _add_tune(commands)
-    summary = commands.add_parser("summary", help="print a run's summary again", description="Print the summary of a run so far.")
-    add_run_options(summary)
-    _add_show_option(summary)
-    summary.set_defaults(action=lambda options: _report(load(options), options.show))
-    _add_show(commands)
-    for module in (config, recipes, preview, label, contamination, export, diversity, classifier, review):
+    for module in (status, tune, summary, show, config, recipes, preview, label, contamination, export, diversity, classifier, review):
         module.add_parser(commands)
     return parser
-
-
-def _add_show(commands: Any) -> None:
-    text = "Rewrites of the mixture beside their passages; or rows by their ids, back to the page that each was made from."
-    parser = commands.add_parser("show", help="look at rows, and where they come from", description=text)
-    add_run_options(parser)
-    parser.add_argument("ids", nargs="*", metavar="ID", help="ids from the mixture, or from any other table")
-    parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="rewrites, of as many recipes as there are (default: 3)")
-    parser.add_argument("--verdict", metavar="CHECK", help="generations that this check rejected, instead of the mixture's; or keep")
-    parser.set_defaults(action=_show)
-
-
-def _add_tune(commands: Any) -> None:
-    text = (
-        "Try vLLM settings on a sample of this run's own requests, on GPUs (or the CPU) of this machine, as many as an executor has where "
-        "the config says it, and tell which is fastest, as a ratio to the engine as it is configured. Each is tried for a while under a "
-        "full queue; the better half is combined and tried longer, and the best two longer again, beside the engine as it is. "
-        "The shard stage must have run."
-    )
-    parser = commands.add_parser("tune", help="find the engine settings that are fastest for a run", description=text)
-    add_run_options(parser)
-    parser.add_argument("--minutes", type=float, default=20, help="bound on the whole; what is not tried by then is skipped (default: 20)")
-    parser.add_argument("--sample", type=int, metavar="N", help="requests that go round (default: 512, on GPUs four times those in flight)")
-    parser.add_argument("--seconds", type=float, default=20, help="length of a trial in the first round (default: 20)")
-    parser.add_argument("--write", action="store_true", help="write the best into run.yaml, as engine.args")
-    parser.add_argument("--engine", metavar="NAME", help="one of the run's `engines` (default: `writer`, or the first)")
-    parser.set_defaults(allow=[])
-    allow = {"action": "append_const", "dest": "allow"}
-    parser.add_argument("--allow-fp8", **allow, const="fp8", help="also try 8-bit weights and cache, which change what the model writes")
-    about = "also try passages in front of the instructions, which changes the prompts"
-    parser.add_argument("--allow-document-first", **allow, const="document_first", help=about)
-    parser.set_defaults(action=_tune)
-
-
-def _add_show_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--show", type=int, default=0, metavar="N", help="end with N passages of the mixture beside their rewrites")
-
-
-def _run(options: argparse.Namespace) -> None:
-    from rephrase.spark.stages.pipeline import run_all
-
-    run = load(options)
-    try:
-        with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors, replace=options.replace))
-    except UserError:
-        with contextlib.suppress(UserError):  # nothing was begun, or the fault is one of the tables: the first error is what matters
-            _report(run, 0)
-        raise
-    _report(run, options.show)
-
-
-def _tune(options: argparse.Namespace) -> None:
-    from rephrase.cli.tune import tune
-
-    run = load(options)
-    limits = {"minutes": options.minutes, "sample": options.sample, "seconds": options.seconds}
-    tune(run, options.config, **limits, write=options.write, changes=options.allow, engine_name=options.engine)
-
-
-def _status(options: argparse.Namespace) -> None:
-    from rephrase.cli.status import print_status
-    from rephrase.spark.stages.rewrite.stats import write_units
-
-    run = load(options)
-    print_status(run)
-    if options.units:
-        write_units(run, options.units)
-
-
-def _show(options: argparse.Namespace) -> None:
-    from rephrase.cli.show import show_ids, show_pairs
-
-    run = load(options)
-    if options.ids:
-        show_ids(run, options.ids)
-    else:
-        show_pairs(run, options.number, options.verdict)
-
-
-def _report(run: Run, show: int) -> None:
-    from rephrase.cli.show import show_pairs
-    from rephrase.cli.summary import print_summary
-
-    print_summary(run)
-    if show:
-        show_pairs(run, show)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rephrase.mixing.plan import ROWS
-from rephrase.mixing.settings import Component, presets
+from rephrase.mixing.presets import presets
+from rephrase.mixing.settings import Component
 from rephrase.mixing.shortfall import share_notes
 
 if TYPE_CHECKING:

@@ -1,50 +1,38 @@
-"""The tables at the end of a run, made from footers and the manifest alone: they can be printed again at any time."""
+"""The command `rephrase summary`, and the report that a whole run ends with."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
-from rephrase.spark.stages.pipeline import STAGES
-from rephrase.spark.stages.run_tables import check_begun
+from rephrase.cli.options import add_run_options, load
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
-    from rephrase.spark.stages.base import Breakdown
 
 
-def print_summary(run: Run, console: Console | None = None) -> None:
-    """Print what each stage made: documents, passages, generations, verdicts by recipe, tokens, and the shares of the mixture.
-
-    Raises `UserError` where no stage has run.
-    """
-    check_begun(run.output)
-    console = console or Console(highlight=False)
-    stages = [stage for stage in STAGES if stage.table.is_on(run)]
-    figures = Table(title=f"Run in {run.output}", title_justify="left", show_header=False)
-    figures.add_column()
-    figures.add_column(justify="right")
-    figures.add_column()
-    for stage in stages:
-        for figure in stage.figures(run):
-            figures.add_row(figure.name, figure.number, figure.text)
-    console.print(figures)
-    for stage in stages:
-        breakdown = stage.breakdown(run)
-        if breakdown is not None:
-            console.print(breakdown if isinstance(breakdown, str) else _table(breakdown))
-        for remark in getattr(breakdown, "remarks", ()):
-            console.print(remark, soft_wrap=True)
+def add_parser(commands: Any) -> None:
+    """Add the command to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
+    parser = commands.add_parser("summary", help="print a run's summary again", description="Print the summary of a run so far.")
+    add_run_options(parser)
+    add_show_option(parser)
+    parser.set_defaults(action=_summary)
 
 
-def _table(breakdown: Breakdown) -> Table:
-    table = Table(title=breakdown.title, title_justify="left")
-    for name in breakdown.columns:
-        table.add_column(name, justify="left" if name in breakdown.texts else "right", no_wrap=name == "recipe")
-    for row in breakdown.rows:
-        table.add_row(*row)
-    if breakdown.total:
-        table.add_row(*breakdown.total, style="bold")
-    return table
+def add_show_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--show`."""
+    parser.add_argument("--show", type=int, default=0, metavar="N", help="end with N passages of the mixture beside their rewrites")
+
+
+def report(run: Run, show: int) -> None:
+    """Print the summary, and `show` passages beside their rewrites. Raises `UserError` where no stage has run."""
+    from rephrase.cli.show_panels import show_pairs
+    from rephrase.cli.summary_tables import print_summary
+
+    print_summary(run)
+    if show:
+        show_pairs(run, show)
+
+
+def _summary(options: argparse.Namespace) -> None:
+    report(load(options), options.show)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from rephrase import storage
 from rephrase.cli.main import main
-from rephrase.cli.summary import print_summary
+from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim

@@ -14,7 +14,7 @@ from rich.console import Console
 from rephrase import storage
 from rephrase.cli.main import main
 from rephrase.cli.mix_plan import show_plan
-from rephrase.cli.summary import print_summary
+from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run
 from rephrase.errors import UserError
 from rephrase.notes import GenerationsNote

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from rephrase import storage
-from rephrase.cli.show import show_ids, show_pairs
+from rephrase.cli.show_panels import show_ids, show_pairs
 from rephrase.config.file import load_run
 from rephrase.errors import UserError
 from rephrase.spark.stages.pipeline import run_all

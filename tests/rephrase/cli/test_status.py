@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rephrase.cli.status import print_status
-from rephrase.cli.summary import print_summary
+from rephrase.cli.status_table import print_status
+from rephrase.cli.summary_tables import print_summary
 from rephrase.config.run import Run
 from tests.rephrase.spark.older_run import ROOT, copy_older_run
 
@@ -63,8 +63,8 @@ def test_a_summary_has_the_figures_of_every_stage(finished: Run) -> None:
 def test_neither_loads_spark(finished: Run) -> None:
     code = """
 import json, sys
-from rephrase.cli.status import print_status
-from rephrase.cli.summary import print_summary
+from rephrase.cli.status_table import print_status
+from rephrase.cli.summary_tables import print_summary
 from rephrase.config.run import Run
 run = Run.model_validate(json.load(open("run.json")))
 print_status(run)

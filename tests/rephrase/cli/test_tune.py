@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from rephrase.cli.tune import better_half, choose, combinations, sample_requests, tune
+from rephrase.cli.tuning import better_half, choose, combinations, sample_requests, tune
 from rephrase.cli.tune_load import steady_rates
 from rephrase.cli.tune_trials import Candidate, Trial, candidates
 from rephrase.config.edit import write_args
@@ -167,7 +167,7 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
         Candidate(name="bad", kind="seqs", args=["--max-model-len", "none"]),
         Candidate(name="good", kind="seqs", args=["--stand-in-seconds", "0.02"]),
     ]
-    monkeypatch.setattr("rephrase.cli.tune.candidates", lambda **_: tried)
+    monkeypatch.setattr("rephrase.cli.tuning.candidates", lambda **_: tried)
     trials = tune(run, str(path), sample=20, seconds=1, write=True)
     names = ["as configured", "bad", "good", "good", "as configured", "good"]
     assert [t.candidate.name for t in trials] == names
@@ -187,7 +187,7 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
         monkeypatch.setattr("rephrase.cli.tune_trials.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600))
         return tried
 
-    monkeypatch.setattr("rephrase.cli.tune.candidates", late)
+    monkeypatch.setattr("rephrase.cli.tuning.candidates", late)
     tune(load_run(str(path), {"rewrite.executor": {"gpus": 2}}), str(path), sample=4, seconds=0.2)
     assert [entry["devices"] for entry in entries(tmp_path) if "start" in entry][-1] == "5,6"
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
@@ -197,8 +197,8 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
 def test_an_engine_on_gpus_is_tried_with_as_many_requests_as_its_tasks_keep_in_flight(config, spark, monkeypatch, capsys):
     run = load_run(str(config(documents=40)), {"engine.concurrency": 15, "rewrite.tasks_per_gpu": 4})
     run_stage("shard", run, spark)
-    monkeypatch.setattr("rephrase.cli.tune.candidates", lambda **_: [])
-    monkeypatch.setattr("rephrase.cli.tune._SAMPLE", 10)
+    monkeypatch.setattr("rephrase.cli.tuning.candidates", lambda **_: [])
+    monkeypatch.setattr("rephrase.cli.tuning._SAMPLE", 10)
     for devices, asked in (("5", "of this run, 60 in flight, on 1 GPUs"), ("", "10 requests of this run, 15 in flight, on CPU")):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
         tune(run, "unused", minutes=1, seconds=0.2)

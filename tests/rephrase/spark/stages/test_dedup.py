@@ -16,7 +16,7 @@ from rich.console import Console
 from classifiers.words import ngrams_of, words_of
 from rephrase import storage
 from rephrase.cli.contamination_tables import contamination
-from rephrase.cli.summary import print_summary
+from rephrase.cli.summary_tables import print_summary
 from rephrase.config.run import Dedup, Run, Screen
 from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from rephrase import storage
-from rephrase.cli.status import print_status
+from rephrase.cli.status_table import print_status
 from rephrase.config.run import Run
 from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.session import LazySession

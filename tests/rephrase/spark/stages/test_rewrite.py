@@ -22,8 +22,8 @@ import yaml
 from rich.console import Console
 
 from rephrase import storage
-from rephrase.cli.status import print_status
-from rephrase.cli.summary import print_summary
+from rephrase.cli.status_table import print_status
+from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run
 from rephrase.config.run import ExecutorRequest, Run
 from rephrase.config.run import Spark as SparkConfig

@@ -1,0 +1,145 @@
+"""A look at rows: what a recipe made of a passage, what was thought of it, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from rephrase import storage
+from rephrase.cli.console import harmless
+from rephrase.errors import UserError
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.run_tables import check_begun, objects_of
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+
+_CHARACTERS = 700  # of each of several texts: enough to see what was done to it
+_DOCUMENT = ["id", "text", "source", "url", "language", "n_tokens", "license", "metadata"]
+_GENERATION = ["id", "document_id", "span_start", "span_end", "recipe", "step", "model", "model_revision", "sampling", "seed", "error"]
+_GENERATION += ["reasoning"]
+_MIXTURE = ["id", "origin", "recipe", "epoch", "n_tokens", "synthetic_depth"]
+
+
+def show_pairs(run: Run, number: int, verdict: str | None = None, console: Console | None = None) -> None:
+    """Print `number` rewrites, of as many recipes as there are, each below the passage that it was made from.
+
+    They are the mixture's, or with `verdict` those that the filter stage gave it. Raises `UserError` where there is no such table, and
+    where no row has the verdict.
+    """
+    if number < 1:
+        raise UserError(f"{number} rewrites are none to show", where="-n, --show", cure="1 or more")
+    check_begun(run.output)
+    console = console or Console(highlight=False)
+    table = Tables.JUDGED if verdict else Tables.MIXTURE
+    paths = objects_of(run.output, table)
+    rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _fits(row, verdict))
+    ids = _of_many_recipes(rows, number)
+    if not ids and verdict:
+        raise UserError(f"no row has the verdict `{verdict}`", where=table.folder(run.output), cure="`rephrase summary` lists them")
+    if not ids:
+        console.print("the mixture has no rewrites, originals alone")
+    _print(run, ids, console)
+
+
+def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> None:
+    """Print rows of the mixture, of `generations` or of `documents` by their ids, with all that is known of where they come from.
+
+    Raises `UserError` for an id that no table has.
+    """
+    check_begun(run.output)
+    console = console or Console(highlight=False)
+    mixed = _find(run, Tables.MIXTURE.path, ids, _MIXTURE)
+    rows = _find(run, Tables.GENERATIONS.path, ids, ["id"]) | _documents(run, ids)
+    missing = [row_id for row_id in ids if row_id not in rows]
+    if missing:
+        raise UserError(f"no table has a row with the id `{missing[0]}`", where=run.output, cure="ids stand in the column `id`")
+    for row_id in ids:
+        console.print(Text(f"{row_id}  {_fields(mixed[row_id])}" if row_id in mixed else f"{row_id}  not in the mixture", style="bold"))
+        _print(run, [row_id], console, details=True)
+
+
+def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = False) -> None:
+    generations = _find(run, Tables.GENERATIONS.path, ids, [*_GENERATION, "text", "completion", "lineage"])
+    judged = _find(run, Tables.JUDGED.path, ids, ["id", "verdict", "scores"])
+    originals = [row_id for row_id in ids if row_id not in generations]
+    documents = _documents(run, [row["document_id"] for row in generations.values()] + originals)
+    for row_id in ids:
+        row = generations.get(row_id)
+        document = documents[row["document_id"] if row else row_id]
+        text = document["text"][row["span_start"] : row["span_end"]] if row else document["text"]
+        title = f"original  {document['url'] or document['id']}"
+        console.print(_panel(text, title, _fields(document, "text", "url") if details else "", whole=details))
+        if row:
+            verdict = judged.get(row_id, {"verdict": "not judged", "scores": []})
+            scores = ", ".join(f"{name} {score:.3g}" for name, score in verdict["scores"])
+            notes = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
+            rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}" + (f": {row['error']}" if row["error"] else "")
+            completion = row["text"] if row["text"] is not None else row["completion"]
+            style = "red" if rejection else "green"
+            console.print(_panel(completion, f"{row['recipe']}  by {row['model']}{rejection}", notes, style, whole=details))
+
+
+def _panel(text: str, title: str, details: str, style: str = "none", *, whole: bool = False) -> Panel:
+    # Never as a string: what stands in brackets on a web page would be taken for markup.
+    content = Text(harmless(text if whole or len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}…"))
+    if details:
+        content.append(f"\n\n{harmless(details)}", style="dim")
+    return Panel(content, title=Text(harmless(title)), title_align="left", border_style=style)
+
+
+def _fields(row: dict[str, Any], *without: str) -> str:
+    def as_text(value: Any) -> str:
+        return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+    present = {name: value for name, value in row.items() if name not in without and value is not None}
+    values = {name: dict(value) if name == "metadata" else value for name, value in present.items()}
+    return "  ".join(f"{name}: {as_text(value)}" for name, value in values.items() if value not in ({}, []) and (name != "id" or without))
+
+
+def _fits(row: dict[str, Any], verdict: str | None) -> bool:
+    return bool(row["verdict"] == verdict if verdict else row["origin"] == "synthetic")
+
+
+def _of_many_recipes(rows: Iterator[dict[str, Any]], number: int) -> list[str]:
+    """Ids from the head of a table: first one of each recipe, then others."""
+    first: dict[str, str] = {}
+    others: list[str] = []
+    for row in rows:
+        if first.setdefault(row["recipe"], row["id"]) != row["id"]:
+            others.append(row["id"])
+        if len(first) >= number or len(others) >= 100 * number:
+            break
+    return [*first.values(), *others][:number]
+
+
+def _rows(paths: Sequence[str], columns: list[str]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        for group in tables.read_row_groups(path, columns):
+            yield from group.to_pylist()
+
+
+def _documents(run: Run, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Documents and rows of recipes that have their own, by id."""
+    documents = _find(run, Tables.DOCUMENTS.path, ids, _DOCUMENT)
+    for table in {file.path.split("/")[-2] for file in storage.list_files(storage.join(run.output, "rows"))}:
+        documents |= _find(run, f"rows/{table}", ids, _DOCUMENT)
+    return documents
+
+
+def _find(run: Run, table: str, ids: Sequence[str], columns: list[str]) -> dict[str, dict[str, Any]]:
+    wanted_ids, rows = set(ids), {}
+    for path in tables.objects(storage.join(run.output, table)) if wanted_ids else ():
+        if wanted_ids.intersection(tables.read(path, ["id"])["id"].to_pylist()):
+            for row in tables.read(path, columns).to_pylist():
+                if row["id"] in wanted_ids:
+                    rows[row["id"]] = row
+        if len(rows) == len(wanted_ids):
+            break
+    return rows
