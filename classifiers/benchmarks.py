@@ -19,8 +19,6 @@ SHORTEST = 8
 _SLICE = 256  # items whose words are made at a time: bounds the buffers
 _CURE = "set `fields` of the benchmark"
 
-_Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
-
 
 class Benchmark(Section):
     """A benchmark whose items must not stand in training texts."""
@@ -28,7 +26,7 @@ class Benchmark(Section):
     name: str
     paths: Annotated[tuple[InputFiles, ...], BeforeValidator(as_list)] = Field(min_length=1)
     """JSONL, plain or compressed: files, folders, globs, `s3://` URLs."""
-    fields: _Names = Field(default=("question",), min_length=1)
+    fields: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(default=("question",), min_length=1)
     """Fields of a row to be found: strings or lists of strings; a dot goes into an object."""
     join: bool = False
     """Fields of a row make one item together, in their order. Otherwise each is an item of its own."""

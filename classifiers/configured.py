@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +15,10 @@ from classifiers.batch import Check
 from classifiers.checks import checks
 from rephrase.recipes.naming import fits
 from rephrase.records import INTERMEDIATE, KEEP
-from rephrase.settings.section import Section
-from rephrase.settings.validation import fault, nested
+from rephrase.settings.bounds import crossed
+from rephrase.settings.faults import fault
+from rephrase.settings.section import MERGED, Section
+from rephrase.settings.validation import nested
 from rephrase.settings.yaml_text import Place, parse_yaml
 
 if TYPE_CHECKING:
@@ -66,32 +68,53 @@ class ConfiguredCheck:
 
     def make(self, recipe: str) -> Check:
         """The check with its settings for rows of this recipe. Raises `UserError` for what its class alone can tell, such as a model."""
+        return self.kind(self.name, self.settings_for(recipe))
+
+    def settings_for(self, recipe: str) -> Section:
+        """Its settings for rows of this recipe. Bounds of several layers may be crossed: see `refuse_crossed`."""
         settings: Settings = {}
         for layer in self.layers:
             settings |= layer.for_recipe(recipe)
-        return self.kind(self.name, self.kind.Settings.model_validate(settings))
+        return self.kind.Settings.model_validate(settings, context=MERGED)
+
+    def place_of(self, key: Place, recipe: str) -> Place | None:
+        """Where the config sets what holds for a recipe, below the list of checks; None for a default."""
+        return self._written(key, [pattern for pattern in self.given.recipes if fits(recipe, pattern)])
+
+    def _written(self, key: Place, patterns: Sequence[str]) -> Place | None:
+        last = next((pattern for pattern in reversed(patterns) if key[0] in self.given.recipes[pattern]), None)
+        if last is not None:
+            return (*self.place, "recipes", last, *key)
+        return (*self.place, *key) if key[0] in self.given.base else None
 
     def patterns(self) -> list[str]:
         """Names and patterns of recipes that have settings of their own."""
         return list(dict.fromkeys(pattern for layer in self.layers for pattern in layer.recipes))
 
     def sections(self, context: Any = None) -> Iterator[tuple[Place, Section]]:
-        """Its settings as objects of their class, for all recipes and for each pattern, and where they stand below its name.
+        """What the config sets as objects of their class, for all recipes and for each pattern, and where it stands below its name.
 
         Raises pydantic's `ValidationError`, with a place below the check's, for the first setting that is wrong.
         """
-        base = {key: value for layer in self.layers for key, value in layer.base.items()}
-        yield (), self._section(base, (), context)
-        for layer in self.layers:
-            for pattern, settings in layer.recipes.items():
-                yield ("recipes", pattern), self._section(base | settings, ("recipes", pattern), context)
+        yield (), self._section((), context)
+        for pattern in self.given.recipes:
+            yield ("recipes", pattern), self._section((pattern,), context)
 
-    def _section(self, settings: Settings, below: Place, context: Any) -> Section:
+    def _section(self, patterns: tuple[str, ...], context: Any) -> Section:
+        settings = dict(self.given.base)
+        for pattern in patterns:
+            settings |= self.given.recipes[pattern]
         try:
-            return self.kind.Settings.model_validate(settings, context=context)
+            section = self.kind.Settings.model_validate(settings, context={**(context or {}), **MERGED})
         except ValidationError as failure:
             cure = f"`rephrase config checks.{self.use}` explains the keys"
+            below = ("recipes", *patterns) if patterns else ()
             raise nested(failure, self.kind.Settings, (*self.place, *below), cure) from None
+        if bounds := crossed(section.__dict__):
+            place = max(self._written(bounds.high, patterns) or (), self._written(bounds.low, patterns) or (), key=len)
+            of_recipes = f"for `{patterns[0]}` " if patterns else ""
+            raise fault(of_recipes + bounds.what, "swap them, or leave one of them out", place or self.place)
+        return section
 
     def as_data(self) -> str | dict[str, Settings]:
         """As the config has it, with absolute paths."""
@@ -140,6 +163,19 @@ def configured(value: Any, context: Any = None) -> tuple[ConfiguredCheck, ...]:
     return tuple(configured_checks)
 
 
+def refuse_crossed(check: ConfiguredCheck, recipe: str, below: Place = ()) -> None:
+    """Raise the `fault` of bounds between which no text of a recipe can be. One of them may be a default, which the config does not show.
+
+    `below`: where the list of checks stands, seen from whoever raises it.
+    """
+    bounds = crossed(check.settings_for(recipe).__dict__)
+    if bounds:
+        high, low = (check.place_of(key, recipe) for key in (bounds.high, bounds.low))
+        default = next((key[0] for key, place in ((bounds.high, high), (bounds.low, low)) if place is None), None)
+        cure = f"`{default}` is a default: set it too, or null for none" if default else "swap them, or leave one of them out"
+        raise fault(f"for `{recipe}` {bounds.what}", cure, (*below, *(high or low or check.place)))
+
+
 def _items(listed: Any) -> Iterator[tuple[Place, str, Settings]]:
     """Place, name and settings of each check."""
     for number, item in enumerate(listed):
@@ -151,16 +187,22 @@ def _items(listed: Any) -> Iterator[tuple[Place, str, Settings]]:
         if not isinstance(item, dict):
             raise fault("a check is a name, or a name with its settings", "for example {length: {max_ratio: 3}}", (number,), item)
         for name, settings in item.items():
+            first = next(iter(item))
+            if name == "use":
+                raise fault("a check is its name with its settings below it", f"write {{{settings}: {{…}}}}", (number, name), settings)
+            if name not in checks and name != first and first in checks and name in {*checks.find(first).Settings.model_fields, "recipes"}:
+                raise fault(f"`{name}` stands beside the check `{first}`, not below it", "indent it by two more spaces", (number, name))
             if not isinstance(settings, dict | None):
                 raise fault(f"the settings of `{name}` are keys with values", "for example {length: {max_ratio: 3}}", (number, name))
             yield (number, name), name, settings or {}
 
 
 def _layer(settings: Settings, place: Place) -> Layer:
-    recipes = settings.get("recipes") or {}
-    if not isinstance(recipes, dict) or not all(isinstance(value, dict) for value in recipes.values()):
+    recipes = settings.get("recipes", {})
+    wrong = () if not isinstance(recipes, dict) else next(((name,) for name, inner in recipes.items() if not isinstance(inner, dict)), None)
+    if wrong is not None:
         cure = "for example recipes: {wrap/*: {max: 0.7}}"
-        raise fault("`recipes` is a mapping of recipe names or patterns to settings", cure, (*place, "recipes"))
+        raise fault("`recipes` is a mapping of recipe names or patterns to settings", cure, (*place, "recipes", *wrong))
     return Layer({key: value for key, value in settings.items() if key != "recipes"}, recipes)
 
 
@@ -172,8 +214,12 @@ def _resolved(check: ConfiguredCheck, context: Any) -> ConfiguredCheck:
     return ConfiguredCheck(check.name, check.use, check.kind, Layer(base, recipes), check.place)
 
 
+@dataclass(frozen=True, slots=True)
 class _Listed:
     """Makes the checks of a list while a config is validated, writes them as they came, and describes them in its schema."""
+
+    needs: bool = True
+    """Whether there may be checks that need more than a text."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         def validated(value: Any, info: ValidationInfo) -> tuple[ConfiguredCheck, ...]:
@@ -184,18 +230,30 @@ class _Listed:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         del schema
-        with_settings = {name: self._settings(kind, handler) for name, kind in checks.items()}
-        named = {"type": "object", "properties": {"use": {"enum": list(with_settings)}}, "required": ["use"]}
-        mapping = {"type": "object", "properties": with_settings, "additionalProperties": named}
-        return {"type": "array", "items": {"anyOf": [{"enum": list(with_settings)}, mapping]}}
+        kinds = {name: kind for name, kind in checks.items() if self.needs or not kind.needs}
+        settings = {name: self._settings(name, kind, handler) for name, kind in kinds.items()}
+        alone = [name for name, section in settings.items() if not section.get("required")]
+        by_use = [{"if": {"properties": {"use": {"const": name}}}, "then": section} for name, section in settings.items()]
+        named = {"type": "object", "properties": {"use": {"enum": list(kinds)}}, "required": ["use"], "allOf": by_use}
+        mapping = {"type": "object", "properties": {name: self._own(name, section) for name, section in settings.items()}}
+        others = {"propertyNames": {"not": {"enum": [*_VERDICTS, *(name for name in checks.names() if name not in kinds)]}}}
+        items = {"anyOf": [{"enum": alone}, {**mapping, "additionalProperties": named, **others}]}
+        return {"type": "array", "items": items, **({} if self.needs else {"minItems": 1})}
 
-    def _settings(self, kind: type[Check], handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def _settings(self, name: str, kind: type[Check], handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         section = dict(handler.resolve_ref_schema(handler(kind.Settings.__pydantic_core_schema__)))
         of_recipes = {key: value for key, value in section.items() if key != "required"}
         recipes = {"type": "object", "additionalProperties": of_recipes}
-        own = {"use": {"enum": checks.names()}, "recipes": recipes}
-        return {"anyOf": [section | {"properties": {**section.get("properties", {}), **own}}, {"type": "null"}]}
+        return section | {"properties": {**section.get("properties", {}), "use": {"const": name}, "recipes": recipes}}
+
+    def _own(self, name: str, section: JsonSchemaValue) -> JsonSchemaValue:
+        """What stands below the name of a check: its settings, nothing where it needs none, or those of another that `use` names."""
+        other = {"required": ["use"], "properties": {"use": {"enum": [kind for kind in checks.names() if kind != name]}}}
+        nothing = [] if section.get("required") else [{"type": "null"}]
+        return {"anyOf": [section, {"type": "object", **other}, *nothing]}
 
 
 Checks = Annotated[tuple[ConfiguredCheck, ...], _Listed()]
 """For annotations: a list of checks in a config."""
+ChecksOfDocuments = Annotated[tuple[ConfiguredCheck, ...], _Listed(needs=False)]
+"""The same for texts that nobody rewrote: whoever holds it refuses checks that need more."""

@@ -14,6 +14,7 @@ from classifiers.settings import Filter, filter_of
 from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import catalogue, find_recipes
+from rephrase.recipes.naming import ORIGINAL
 from rephrase.records import JUDGED, KEEP, SCREENED, content_id, require_columns
 from rephrase.text.tokenizer import Tokenizer, count_each
 
@@ -32,8 +33,6 @@ OPTIONAL_COLUMNS = ("reasoning",)
 
 ROWS = 2048  # generations judged at a time: enough for vectorised checks, little enough that memory stays flat
 _UNCOUNTED = verdict_of_failure("tokenizer")
-ORIGINAL = "document"
-"""Stands for the recipe and the step of a text that nobody rewrote, in settings and rows."""
 
 
 def judge(

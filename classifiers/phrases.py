@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import field_validator
 
+from rephrase.settings.faults import fault
+from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
 
 _HEAD = 400  # characters at the start, and at the end, that openings and endings are looked for in
@@ -60,12 +61,11 @@ Rule = TypeVar("Rule", bound=Phrase)
 
 
 def known_rules(names: tuple[str, ...], rules: Sequence[Phrase]) -> tuple[str, ...]:
-    """The names. Raises `ValueError`, with the nearest right one, for a name that no rule has."""
+    """The names. Raises a `fault`, with the nearest right one, for a name that no rule has."""
     known = [rule.name for rule in rules]
-    for name in names:
+    for number, name in enumerate(names):
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            raise ValueError(f"there is no rule `{name}`; did you mean `{near[0]}`?")
+            raise fault(f"there is no rule `{name}`", nearest(name, known), (number,), name)
     return names
 
 

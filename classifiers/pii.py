@@ -13,19 +13,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rephrase.settings.section import Section
+from rephrase.readers.settings import StandIns
 
 
-class PiiSettings(Section):
-    """What stands in for each kind; null leaves a kind alone."""
-
-    emails: str | None = "email@example.com"
-    ipv4: str | None = "192.0.2.1"
-    ipv6: str | None = "2001:db8::1"
-    phones: str | None = "[phone]"
-
-
-def scrub(texts: Sequence[str], settings: PiiSettings) -> tuple[list[str], list[dict[str, int]]]:
+def scrub(texts: Sequence[str], settings: StandIns) -> tuple[list[str], list[dict[str, int]]]:
     """The texts without personal data, and for each the replacements by kind; a kind that did not occur has no entry.
 
     Scrubbing twice changes nothing more.

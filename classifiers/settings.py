@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import field_validator
 
-from classifiers.configured import Checks
+from classifiers.configured import Checks, ChecksOfDocuments, refuse_crossed
+from rephrase.recipes.naming import ORIGINAL
+from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
-from rephrase.settings.validation import fault, validate
+from rephrase.settings.validation import validate
 
 
 class Filter(Section):
@@ -22,7 +24,7 @@ class Filter(Section):
 class Screen(Section):
     """What the original documents must pass before any of them is rewritten or mixed."""
 
-    checks: Checks
+    checks: ChecksOfDocuments
     """As under `filter`; settings under `recipes: {document: …}` are for documents alone."""
 
     @field_validator("checks")
@@ -33,6 +35,7 @@ class Screen(Section):
         for check in checks:
             if check.kind.needs:
                 raise fault(f"`{check.use}` judges a rewrite, and documents are none", "list it under filter.checks", check.place)
+            refuse_crossed(check, ORIGINAL)
         return checks
 
 

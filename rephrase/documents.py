@@ -17,7 +17,7 @@ from rephrase.errors import UserError
 from rephrase.readers import RawDocument, ReadError
 from rephrase.readers import read_documents as read_file
 from rephrase.readers.base import reason_of
-from rephrase.readers.settings import Input
+from rephrase.readers.settings import Input, StandIns
 from rephrase.records import DOCUMENT, content_id
 from rephrase.settings.validation import validate
 from rephrase.text.html import check_extractor
@@ -148,10 +148,9 @@ def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:
 def _scrubber(config: Input) -> Callable[[list[str]], tuple[list[str], list[dict[str, int]]]] | None:
     if config.scrub is False:
         return None
-    from classifiers.pii import PiiSettings, scrub
+    from classifiers.pii import scrub
 
-    settings = validate(PiiSettings, {} if config.scrub is True else config.scrub, "input.scrub")
-    return functools.partial(scrub, settings=settings)
+    return functools.partial(scrub, settings=StandIns() if config.scrub is True else config.scrub)
 
 
 def _formatters(config: Input) -> list[Callable[[str], str]]:

@@ -228,7 +228,7 @@ for file in storage.expand("shelf://raw"):
     [
         ("card", "unknown input format `card`"),
         ({"cards": {"separater": "|"}}, "unknown key `input.format.cards.separater` (did you mean `separator`?)"),
-        ({"cards": {"separator": 3}}, "`input.format.cards.separator`: Input should be a valid string"),
+        ({"cards": {"separator": 3}}, "`input.format.cards.separator`: should be text, not 3"),
         ({"cards": {}, "warc": {}}, "it is the name of a format, or one name with settings"),
     ],
 )

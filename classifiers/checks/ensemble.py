@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
 from classifiers.fasttext.card import read_card
 from classifiers.fasttext.combined import Combined
+from rephrase.settings.faults import fault
 from rephrase.settings.models import Models
 
 
@@ -22,6 +23,13 @@ class EnsembleSettings(Models):
     min: float | None = Field(default=None, ge=0, le=19)
     """Rows below are rejected."""
     max: float | None = Field(default=None, ge=0, le=19)
+
+    @model_validator(mode="after")
+    def _on_the_scale(self) -> EnsembleSettings:
+        if self.of == "score" and self.min is not None and self.min > 1:
+            what = f"`min` is {self.min:g}, and with `of: score` nothing is above 1"
+            raise fault(what, "give a probability, or take `of` out for buckets from 0 to 19", ("min",))
+        return self
 
 
 @checks.register("ensemble")

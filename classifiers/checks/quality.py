@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
@@ -28,7 +28,7 @@ class QualitySettings(Section):
     label: str = POSITIVE
     min: float | None = Field(default=None, ge=0, le=1)
     """Rows below are rejected. Where neither bound is given: the threshold on the model's card."""
-    min_by_source: dict[str, float] = Field(default_factory=dict)
+    min_by_source: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
     """Rows of documents of these sources are rejected below a bound of their own. Comes from the card with `min`."""
     max: float | None = Field(default=None, ge=0, le=1)
     """Rows above are rejected: for classifiers of what is not wanted, such as toxicity."""

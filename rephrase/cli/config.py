@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from rephrase.errors import UserError
-from rephrase.settings.kinds import ByKind
-from rephrase.settings.meanings import meanings
+from rephrase.settings.by_kind import ByKind
+from rephrase.settings.explanations import explanations
 from rephrase.settings.section import Section
 from rephrase.settings.validation import sections_of
 
@@ -126,7 +126,7 @@ def recipe_keys() -> Iterator[Key]:
 
 def _keys_of(section: type[Section], prefix: str, without: Mapping[str, Collection[str]] | None = None) -> Iterator[Key]:
     """The keys of a section and of those below it. `without`: keys that sections below a key leave out, as they are told elsewhere."""
-    about_keys, without = meanings(section), without or {}
+    about_keys, without = explanations(section), without or {}
     for name, field in section.model_fields.items():
         kinds = next((mark.kinds for mark in field.metadata if isinstance(mark, ByKind)), None)
         origin, below = get_origin(field.annotation), [] if kinds else sections_of(field.annotation)

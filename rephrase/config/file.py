@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from rephrase.config.run import Run
 from rephrase.errors import UserError
+from rephrase.settings.lines import Lines
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import MOST_BYTES, MOST_LEVELS, Place, read_yaml, shortened, too_long
 
 
-def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
+def load_run(path: str, overrides: dict[str, Any] | None = None, options: Mapping[str, str] | None = None) -> Run:
     """Read a run.yaml.
 
-    `overrides` maps dotted keys ("engine.kind") to values that replace the file's; a whole section may be replaced. Raises `UserError`
+    `overrides` maps dotted keys ("engine.kind") to values that replace the file's; a whole section may be replaced. `options` names, by
+    their keys, those that another option of the command line than `--set` brings. Raises `UserError`
     for a missing file, bad YAML, unknown keys, names and options (with the nearest right one) and wrong values at any depth, with the
     line in the file; or with `--set` and the key for what an override brings.
 
@@ -27,10 +30,10 @@ def load_run(path: str, overrides: dict[str, Any] | None = None) -> Run:
     if not isinstance(data, dict):
         raise UserError("a run config is a mapping of keys", where=path, cure="see examples/run.yaml")
     for key, value in (overrides or {}).items():
-        places = _override(data, places, key, value)
+        places = _override(data, places, key, value, (options or {}).get(key, f"--set {shortened(key)}"))
     base = Path(path).resolve().parent
     run: Run = validate(Run, data, path, places, cure="`rephrase config {section}` explains the keys", base=base)
-    return run
+    return run.of_lines(Lines(path, places))
 
 
 def _text(path: str) -> str:
@@ -47,9 +50,9 @@ def _text(path: str) -> str:
         raise UserError(f"cannot read the config: {reason}", where=path, cure="give the path of a run.yaml") from error
 
 
-def _override(data: dict[str, Any], places: dict[Place, str], dotted: str, value: Any) -> dict[Place, str]:
+def _override(data: dict[str, Any], places: dict[Place, str], dotted: str, value: Any, where: str) -> dict[Place, str]:
     """Put a value into the data. Returns the places once it stands instead of what the file has there. Raises `UserError`."""
-    where, keys = f"--set {shortened(dotted)}", tuple(dotted.split("."))
+    keys = tuple(dotted.split("."))
     if not all(keys):
         raise UserError(f"`{shortened(dotted)}` has an empty part", where=where, cure="for example --set mix.seed=7")
     if len(keys) > MOST_LEVELS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, SerializeAsAny, model_validator
 
+from classifiers.configured import refuse_crossed
 from classifiers.settings import Filter, Screen
 from rephrase.engines.settings import EngineSettings
 from rephrase.engines.settings import engines as engine_kinds
@@ -14,10 +16,12 @@ from rephrase.mixing.settings import Mix
 from rephrase.readers.settings import Input
 from rephrase.recipes.naming import fits, own_name
 from rephrase.recipes.use import RecipeUse, entries_at_hand
-from rephrase.settings.kinds import ByKind, Plugin
+from rephrase.settings.by_kind import ByKind, Plugin
+from rephrase.settings.faults import fault
+from rephrase.settings.lines import Lines
+from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import Model, OutputFolder, Recording
 from rephrase.settings.section import Section, as_list
-from rephrase.settings.validation import fault, nearest
 
 
 class ExecutorRequest(Section):
@@ -98,6 +102,8 @@ class Run(Section):
     mix: Mix = Mix()
     spark: Spark = Spark()
 
+    _lines: Lines = PrivateAttr(default_factory=Lines)
+
     @property
     def all_engines(self) -> Engines:
         """The run's engines, be they one or several."""
@@ -127,4 +133,15 @@ class Run(Section):
                 if not any(fits(name, pattern) for name in names):
                     place = ("filter", "checks", *check.place, "recipes", pattern)
                     raise fault(f"no recipe of this run fits `{pattern}`", nearest(pattern, names, "recipes"), place)
+            for name in names:
+                refuse_crossed(check, name, ("filter", "checks"))
         return self
+
+    def of_lines(self, lines: Lines) -> Run:
+        """The same run, which knows the lines of the file that it stands in."""
+        self._lines = lines
+        return self
+
+    def lines(self, *place: str | int) -> AbstractContextManager[None]:
+        """Gives a `UserError` that is raised inside the file, the line and the key that it is about; `place`: where nothing else tells."""
+        return self._lines.told(self.model_dump(mode="json"), *place)

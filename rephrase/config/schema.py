@@ -8,8 +8,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from typing_extensions import override
 
 from rephrase.config.run import Run
-from rephrase.settings.meanings import meanings
-from rephrase.settings.models import as_models
+from rephrase.settings.explanations import explanations
+from rephrase.settings.models import ONE_MODEL, as_models
 from rephrase.settings.section import as_list
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _Generator(GenerateJsonSchema):
     @override
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         json_schema = super().model_schema(schema)
-        for name, meaning in meanings(schema["cls"]).items():
+        for name, meaning in explanations(schema["cls"]).items():
             if name in json_schema.get("properties", {}):
                 json_schema["properties"][name]["description"] = meaning
         return json_schema
@@ -39,4 +39,4 @@ class _Generator(GenerateJsonSchema):
         function = schema["function"]["function"]
         if function is as_list:
             return {"anyOf": [json_schema["items"], json_schema]}
-        return {"anyOf": [{"type": "string"}, json_schema]} if function is as_models else json_schema
+        return {"anyOf": [ONE_MODEL, json_schema]} if function is as_models else json_schema

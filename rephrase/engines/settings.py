@@ -10,7 +10,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import SerializeAsAny  # noqa: TC002  # pydantic reads the annotation
 
 from rephrase.engines.base import Engine
-from rephrase.settings.kinds import ByKind, Kinds
+from rephrase.settings.by_kind import ByKind
+from rephrase.settings.kinds import Kinds
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 

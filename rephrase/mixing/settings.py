@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from rephrase.mixing import schema
+from rephrase.mixing.presets import presets
+from rephrase.settings.faults import fault
+from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -17,6 +18,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 class Component(Section):
     """A part of the mixture: which texts, and how much of them. Give `share` or `tokens`, and the same of both to all components."""
 
+    model_config = ConfigDict(json_schema_extra=schema.COMPONENT)
     origin: Literal["original", "synthetic"] | None = None
     source: str | None = None
     recipe: str | None = None
@@ -50,16 +52,20 @@ class Component(Section):
 
     @model_validator(mode="after")
     def _share_or_tokens(self) -> Component:
-        if (self.share is None) == (self.tokens is None):
-            raise ValueError(f"give `share` or `tokens` to the component `{self.name}`, one of the two")
+        if self.share is None and self.tokens is None:
+            raise fault(f"the component `{self.name}` says neither its `share` nor its `tokens`", "add one of the two, such as share: 0.5")
+        if self.share is not None and self.tokens is not None:
+            raise fault(f"the component `{self.name}` has a `share` and `tokens`", "take one of the two out", ("tokens",))
         if self.temperature != 1 and not self.split_by:
-            raise ValueError(f"`temperature` divides a component over its sources: add `split_by: source` to `{self.name}`")
+            what = f"`temperature` divides a component over its sources, and `{self.name}` is not divided"
+            raise fault(what, "add split_by: source", ("temperature",))
         return self
 
 
 class Phase(Section):
     """A stretch of the training: files of its own, shuffled among themselves. Components give shares of `tokens`, or tokens."""
 
+    model_config = ConfigDict(json_schema_extra=schema.PHASE)
     components: list[Component] = Field(min_length=1)
     tokens: int | None = Field(default=None, ge=1)
 
@@ -71,25 +77,30 @@ class Phase(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Phase:
-        _check_components(self.components, self.tokens)
+        _check_components(self.components, self.tokens, "tokens")
         return self
 
 
-def _check_components(components: list[Component], tokens: int | None) -> None:
-    if any(c.tokens is not None for c in components):
-        if any(c.share is not None for c in components):
-            raise ValueError("all components give a `share`, or all give `tokens`; these are mixed")
-        if tokens is not None:
-            raise ValueError("components that give `tokens` make the budget by themselves: take the budget out, or give shares")
+def _check_components(components: list[Component], budget: int | None, key: str) -> None:
+    """Raise the `fault` of components that contradict each other, or the budget, which stands under `key` beside them."""
+    with_tokens = [number for number, component in enumerate(components) if component.tokens is not None]
+    if with_tokens:
+        if len(with_tokens) < len(components):
+            what = "some components give a `share` and others `tokens`"
+            raise fault(what, "give all of them a share, or all of them tokens", ("components", with_tokens[0], "tokens"))
+        if budget is not None:
+            what = f"components that give `tokens` make the budget by themselves, and there is `{key}` beside them"
+            raise fault(what, f"take `{key}` out, or give shares", (key,))
     else:
-        total = sum(c.share or 0 for c in components)
+        total = sum(component.share or 0 for component in components)
         if abs(total - 1) > 1e-6:
-            shares = ", ".join(f"{c.name}: {c.share:g}" for c in components)
-            raise ValueError(f"the shares of the components sum to {total:g}, not 1 ({shares})")
-    names = [c.name for c in components]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ValueError(f"two components select `{twice}`; a text belongs to the first that matches it, so add their shares up")
+            shares = " + ".join(f"{component.share:g} ({component.name})" for component in components)
+            raise fault(f"the shares of the components sum to {total:g}, not 1: {shares}", "change them until they do", ("components",))
+    names = [component.name for component in components]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            what = f"two components select `{name}`, and a text belongs to the first that it fits"
+            raise fault(what, "make one of them, with both shares added up", ("components", number))
 
 
 class Mix(Section):
@@ -99,6 +110,7 @@ class Mix(Section):
     one goes on with the texts where the earlier one stopped; `max_epochs` bounds them together.
     """
 
+    model_config = ConfigDict(json_schema_extra=schema.MIX)
     preset: str | None = None
     """A mixture of the literature (`rephrase mix --presets` lists them) whose keys stand for those that are not given here."""
     components: list[Component] = []
@@ -145,35 +157,39 @@ class Mix(Section):
         if not isinstance(value, dict):
             return value
         name = value.get("preset")
-        if name is not None:
-            if not isinstance(name, str) or name not in presets():
-                raise ValueError(f"there is no preset `{name}`; there are {', '.join(presets())}")
+        if isinstance(name, str):
+            if name not in presets():
+                raise fault(f"there is no preset `{name}`", nearest(name, presets()), ("preset",))
+            if value.get("phases"):
+                raise fault(f"the preset `{name}` has components, and there are `phases` beside it", "take one of the two out", ("preset",))
             value = {**presets()[name]["mix"], **value}
-        if not value.get("components") and not value.get("phases"):
+        if value.get("components", []) == [] and value.get("phases", []) == []:
             value = {**value, "components": [{"origin": "original", "share": 0.5}, {"origin": "synthetic", "share": 0.5}]}
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Mix:
-        if self.phases and (self.components or self.budget_tokens is not None):
-            raise ValueError("`phases` have components and tokens of their own: take `components` and `budget_tokens` out")
+        for key in ("components", "budget_tokens") if self.phases else ():
+            if getattr(self, key):
+                raise fault(f"`phases` have components and tokens of their own, and there is `{key}` beside them", "take it out", (key,))
         if not self.phases:
-            _check_components(self.components, self.budget_tokens)
-        if any(phase.budget is None for phase in self.phases):
-            raise ValueError("each phase says its `tokens`")
-        first: dict[str, Component] = {}
-        for component in (component for phase in self.all_phases for component in phase.components):
-            before = first.setdefault(component.name, component)
-            same = ("max_epochs", "split_by", "temperature")
-            if any(getattr(before, key) != getattr(component, key) for key in same):
-                raise ValueError(f"phases give `{component.name}` different {', '.join(same)}: it is one pool of texts, so give the same")
+            _check_components(self.components, self.budget_tokens, "budget_tokens")
+        for number, phase in enumerate(self.phases):
+            if phase.budget is None:
+                raise fault("the phase does not say how many tokens it has", "add its `tokens`", ("phases", number))
+        self._check_pools()
         if self.pairing and {component.is_original for component in self.selections} != {True, False}:
-            raise ValueError("`pairing` goes by origin: components of originals and of rewrites, each with its `origin` or `recipe`")
+            what = "`pairing` goes by origin: each component is of originals or of rewrites, and there are both"
+            raise fault(what, "give each component its `origin` or `recipe`, or take `pairing` out", ("pairing",))
         return self
 
-
-@cache
-def presets() -> dict[str, Any]:
-    """Mixtures of the literature by name: what they are, their paper, and the keys of `mix` that they stand for."""
-    loaded: dict[str, Any] = yaml.safe_load((files("rephrase.mixing") / "presets.yaml").read_text(encoding="utf-8"))
-    return loaded
+    def _check_pools(self) -> None:
+        """Raise the `fault` of a component that phases divide or repeat in different ways: it is one pool of texts."""
+        first: dict[str, Component] = {}
+        for number, phase in enumerate(self.phases):
+            for place, component in enumerate(phase.components):
+                before = first.setdefault(component.name, component)
+                for key in ("max_epochs", "split_by", "temperature"):
+                    if getattr(before, key) != getattr(component, key):
+                        what = f"phases give `{component.name}`, which is one pool of texts, different `{key}`"
+                        raise fault(what, "give the same in all of them", ("phases", number, "components", place, key))

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from rephrase.readers.base import Item
+from rephrase.settings.faults import fault
 from rephrase.settings.kinds import Kinds
 from rephrase.settings.section import Section
-from rephrase.settings.validation import fault, nested
+from rephrase.settings.validation import nested
 from rephrase.storage.base import FileInfo
 
 if TYPE_CHECKING:
@@ -87,10 +88,12 @@ class ByName:
         return core_schema.with_info_before_validator_function(_chosen, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        del schema, handler
-        named = {name: kind.Settings.model_json_schema() for name, kind in readers.items()}
+        del schema
+        named = {name: handler(kind.Settings.__pydantic_core_schema__) for name, kind in readers.items()}
+        alone = [name for name, kind in readers.items() if not _required(kind)]
+        named |= {name: {"anyOf": [named[name], {"type": "null"}]} for name in alone}
         settings = {"type": "object", "properties": named, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
-        return {"anyOf": [{"enum": [AUTO, *named]}, settings]}
+        return {"anyOf": [{"enum": [AUTO, *alone]}, settings]}
 
 
 def _chosen(value: Any, info: ValidationInfo) -> Any:

@@ -31,6 +31,15 @@ class Fields(Section):
     """Further fields that go into the metadata, by their names: the answer of a problem, a score."""
 
 
+class StandIns(Section):
+    """What stands in for each kind of personal data; null leaves a kind alone."""
+
+    emails: str | None = "email@example.com"
+    ipv4: str | None = "192.0.2.1"
+    ipv6: str | None = "2001:db8::1"
+    phones: str | None = "[phone]"
+
+
 class Input(Section):
     """Where the raw documents are and how they become text."""
 
@@ -49,10 +58,9 @@ class Input(Section):
     scores: dict[str, Annotated[Models, BeforeValidator(as_models)]] = {}
     """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of one
     for its probability, or several as under `ensemble`."""
-    scrub: bool | dict[str, str | None] = False
-    """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys (emails, ipv4, ipv6, phones), these
-    stand-ins; null leaves a kind alone."""
-    formatters: list[str | dict[str, dict[str, Any]]] = []
+    scrub: bool | StandIns = False
+    """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys, these stand-ins."""
+    formatters: list[str | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]] = []
     """Formatters of datatrove by their classes (FTFYFormatter, SymbolLinesFormatter …), with their arguments, in the order that texts
     go through them; before scrubbing."""
     dedup_paragraphs: bool = False

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from rephrase.errors import UserError
 from rephrase.recipes.family import RecipeFile
 from rephrase.recipes.registry import Entry, Source, recipes
-from rephrase.settings.validation import nearest
+from rephrase.settings.nearest import nearest
 
 _WILDCARDS = frozenset("*?[")
 
@@ -37,7 +37,11 @@ def matching(name: str) -> list[Entry]:
 
 def nearest_recipe(name: str) -> str:
     """What to write instead of a name that no recipe has."""
-    return nearest(name, sorted(full for _, source in recipes.items() for full in source.entries()))
+    names = sorted(full for _, source in recipes.items() for full in source.entries())
+    if any(full.startswith(f"{name}/") for full in names):
+        return f"that is a family: `{name}/*` takes all of it, `{next(full for full in names if full.startswith(f'{name}/'))}` one"
+    near = nearest(name, names)
+    return near if near.startswith("did") else "`rephrase recipes` lists them"
 
 
 def _may_hold(key: str, source: Source, name: str) -> bool:

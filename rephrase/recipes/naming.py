@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+ORIGINAL = "document"
+"""Stands for the recipe and the step of a text that nobody rewrote, in settings and rows."""
+
 _NAMED = "@"
 
 

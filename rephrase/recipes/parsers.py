@@ -11,8 +11,11 @@ import orjson
 from rephrase.errors import UserError
 from rephrase.recipes.parsing import parts, prose, turns
 from rephrase.recipes.parsing.common import Parser
+from rephrase.settings.lines import Lines
+from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
+from rephrase.settings.yaml_text import Place
 
 PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "paraphrase": (prose.ParaphraseSettings, prose.paraphrase),
@@ -45,6 +48,16 @@ def fields_of_parser(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     return fields_by_parser.get(name, (*settings.get("fields", ()), *settings.get("optional", ())))
 
 
+def check_parser(name: str, settings: Mapping[str, Any], lines: Lines, place: Place) -> None:
+    """Raise a `UserError` for an unknown name or setting of a parser, with its line in the recipe file. `place`: the key `parser` there."""
+    if name not in PARSERS:
+        key = f": `{'.'.join(map(str, place))}`" if place else ""
+        raise UserError(f"unknown parser `{name}`", where=f"{lines.of(*place)}{key}", cure=nearest(name, PARSERS))
+    section, _ = PARSERS[name]
+    cure = f"`rephrase config recipe.parser.{name}` explains the keys"
+    validate(section, settings, lines.where, lines.places, cure, place=(*place, name))
+
+
 def parser_of(name: str, settings: dict[str, Any], where: str) -> Parser:
     """The parser of that name with these settings. Raises `UserError` for an unknown name or setting."""
     return _parser(name, orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), where)
@@ -52,7 +65,7 @@ def parser_of(name: str, settings: dict[str, Any], where: str) -> Parser:
 
 @functools.lru_cache(maxsize=256)  # asked for once a completion
 def _parser(name: str, settings: bytes, where: str) -> Parser:
-    if name not in PARSERS:
-        raise UserError(f"unknown parser `{name}`", where=where, cure=f"there are: {', '.join(sorted(PARSERS))}")
+    values = orjson.loads(settings)
+    check_parser(name, values, Lines(where), ())
     section, make = PARSERS[name]
-    return make(validate(section, orjson.loads(settings), where))
+    return make(section.model_validate(values))

@@ -7,7 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import override
@@ -33,9 +33,9 @@ _BETTER = Labels(("better",))
 class Options(Section):
     """Options of the recipes `preference/…`. Documents are the requests."""
 
-    temperatures: list[float] = Field(default=[0.3, 0.7, 1.0, 1.3], min_length=2)
+    temperatures: list[Annotated[float, Field(ge=0)]] = Field(default=[0.3, 0.7, 1.0, 1.3], min_length=2)
     """An answer for each."""
-    systems: list[str] = [""]
+    systems: list[str] = Field(default=[""], min_length=1)
     """System prompts; each is used with every temperature. An empty one is none."""
     min_margin: float = Field(default=0.0, ge=0)
     """Least difference between the grades of the two, for `preference/grades`."""

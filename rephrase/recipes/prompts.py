@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from rephrase.errors import UserError
+from rephrase.settings.nearest import nearest
 
 
 @functools.cache
@@ -21,6 +22,7 @@ def flow_prompts(name: str) -> dict[str, Any]:
 
 
 _NAME = re.compile(r"\{([a-z_]+)\}")
+_ODD_NAME = re.compile(r"\{(\w+)\}")
 
 
 def names_in(template: str) -> list[str]:
@@ -40,7 +42,10 @@ def check(template: str, known: set[str], required: set[str], where: str) -> Non
         raise UserError(
             f"the prompt uses `{{{unknown[0]}}}`, which nothing fills",
             where=where,
-            cure=f"names that are filled: {', '.join(sorted(known))}",
+            cure=nearest(unknown[0], sorted(known), "names that are filled"),
         )
+    if odd := next((name for name in _ODD_NAME.findall(template) if name in known and name not in used), None):
+        cure = "name it in small letters and underscores, without digits"
+        raise UserError(f"`{{{odd}}}` would stay in the prompt as it is", where=where, cure=cure)
     if missing := sorted(required - used):
         raise UserError(f"the prompt never uses `{{{missing[0]}}}`", where=where, cure="put it where the text should stand")

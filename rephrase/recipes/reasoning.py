@@ -17,8 +17,8 @@ from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe,
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
+from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
-from rephrase.settings.validation import fault
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.commands import split_command
 from rephrase.verifiers.kinds import Kind, Verifier

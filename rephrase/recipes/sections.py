@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -54,7 +54,7 @@ class Shared(Section):
     """Sampling fields; each that is given replaces the outer one's."""
     parser: str | dict[str, dict[str, Any]] | None = None
     """How a completion becomes text: a parser's name, or `{NAME: settings}`. Default: paraphrase."""
-    passage_tokens: int | Literal["document"] | None = None
+    passage_tokens: Annotated[int, Field(ge=1)] | Literal["document"] | None = None
     """Passages of at most so many tokens; or `document`, for documents whole."""
     retries: int | None = Field(default=None, ge=0)
     """How often a completion that does not parse is asked for again, with another seed. Default: 0."""
@@ -79,7 +79,7 @@ class StepFields(Shared):
     """Plain text for a model without a chat template."""
     choose: dict[str, str] = {}
     """Names to fill in the prompt, and the option whose list each is drawn from."""
-    draws: int | str = 1
+    draws: Annotated[int, Field(ge=1)] | str = 1
     """Prompts, each with its own draw: a number, or the option that holds it."""
     text: str | None = None
     """The training text. Default: what the last step wrote; empty: none. `{reasoning}` is what the step's model wrote before its answer."""

@@ -34,7 +34,7 @@ class Options(Section):
     samples: int = Field(default=1, ge=1)
     expected: str = "answer"
     """Key of the metadata that holds the right answer. Where a problem has none, every program that runs is kept."""
-    styles: list[Literal["two_students", "problem_solving"]] = ["two_students", "problem_solving"]
+    styles: list[Literal["two_students", "problem_solving"]] = Field(default=["two_students", "problem_solving"], min_length=1)
     mistakes: float = Field(default=0.1, ge=0, le=1)
     """Share of conversations in which an error is made and corrected; ours."""
 

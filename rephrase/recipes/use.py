@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -13,9 +12,11 @@ from rephrase.recipes.lookup import is_file, matching, nearest_recipe
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.single_steps import StepUse, names_of
+from rephrase.settings.faults import fault
+from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import check_path, resolve_path
 from rephrase.settings.section import Section, as_list
-from rephrase.settings.validation import fault, nearest, nested
+from rephrase.settings.validation import nested
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -31,13 +32,6 @@ class Bounds(Section):
     min: float | None = None
     max: float | None = None
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Bounds:
-        least, greatest = (-math.inf if self.min is None else self.min), (math.inf if self.max is None else self.max)
-        if not least <= greatest:  # also where one is no number
-            raise ValueError(f"`min` is {least:g} and `max` {greatest:g}: nothing is between them")
-        return self
-
 
 class When(Section):
     """Which documents a recipe takes: those that fit every key that is given."""
@@ -50,12 +44,6 @@ class When(Section):
     """Names or patterns with wildcards."""
     scores: dict[str, Bounds] = {}
     """Numbers in the documents' metadata, by key. A document that lacks the key does not fit."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> When:
-        if self.max_tokens is not None and self.min_tokens > self.max_tokens:
-            raise ValueError(f"`min_tokens` is {self.min_tokens} and `max_tokens` {self.max_tokens}: no document fits")
-        return self
 
 
 class RecipeUse(Section):
@@ -80,7 +68,14 @@ class RecipeUse(Section):
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
-        return {"use": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"use": value}
+        if isinstance(value, dict) and len(value) == 1 and "use" not in value and matching(name := next(iter(value))):
+            raise fault(f"`{name}` stands where a key should", f"write {{use: {name}, options: …}}", (name,))
+        if not isinstance(value, dict | RecipeUse):
+            cure = "for example wrap/easy, or {use: wrap/easy, sampling: {temperature: 0.7}}"
+            raise fault("a recipe is a name, or keys with values, of which `use` is the name", cure, value=value)
+        return value
 
     @field_validator("use")
     @classmethod
@@ -135,15 +130,33 @@ class RecipeUse(Section):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         section = handler.resolve_ref_schema(handler(schema))
         entries = {name: entry for _, source in recipes.items() for name, entry in source.entries().items()}
-        names = {"anyOf": [{"enum": list(entries)}, {"pattern": r"[*?\[]|\.ya?ml$|^[^/]+$"}]}
+        families = dict.fromkeys(name.split("/")[0] for name in entries)
+        alone = [family for family in families if matching(family)]
+        names = {"anyOf": [{"enum": [*entries, *alone]}, {"pattern": r"[*?\[]|\.ya?ml$"}]}
+        needy = [name for name in [*entries, *alone] if any(_required(entry) for entry in matching(name))]
         section["properties"]["use"] |= names
-        section["allOf"] = [_options_schema(name, entry, handler) for name, entry in entries.items()]
-        return {"anyOf": [{"type": "string", **names}, section]}
+        several = {name: matching(name) for name in (*entries, *(f"{family}/*" for family in families), *alone)}
+        section["allOf"] = [_options_schema(name, chosen, handler) for name, chosen in several.items()]
+        return {"anyOf": [{"type": "string", **names, "not": {"enum": needy}}, section]}
 
 
-def _options_schema(name: str, entry: Entry, handler: GetJsonSchemaHandler) -> Mapping[str, Any]:
-    options = handler(entry.options.__pydantic_core_schema__)
-    return {"if": {"properties": {"use": {"const": name}}}, "then": {"properties": {"options": options}}}
+def _required(entry: Entry) -> list[str]:
+    """The options without which a recipe cannot be."""
+    return [name for name, field in entry.options.model_fields.items() if field.is_required()]
+
+
+def _options_schema(name: str, entries: Sequence[Entry], handler: GetJsonSchemaHandler) -> Mapping[str, Any]:
+    """What `options` may hold beside a name or pattern: an option of several of its recipes suits all of them."""
+    known: dict[str, list[Any]] = {}
+    for entry in entries:
+        options = handler.resolve_ref_schema(handler(entry.options.__pydantic_core_schema__))
+        for option, values in options.get("properties", {}).items():
+            known.setdefault(option, []).append(values)
+    required = sorted({option for entry in entries for option in _required(entry)})
+    properties = {option: values[0] if len(values) == 1 else {"allOf": values} for option, values in known.items()}
+    options = {"type": "object", "properties": properties, "additionalProperties": False, "required": required}
+    below = {"properties": {"options": options}, **({"required": ["options"]} if required else {})}
+    return {"if": {"properties": {"use": {"const": name}}}, "then": below}
 
 
 def _built(info: ValidationInfo) -> list[Recipe]:

@@ -12,18 +12,10 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
-
-from pydantic import AfterValidator, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from typing import Any, Generic, TypeVar
 
 from rephrase.errors import UserError
-from rephrase.settings.section import Section
-from rephrase.settings.validation import fault, nearest, nested
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
-    from pydantic.json_schema import JsonSchemaValue
+from rephrase.settings.nearest import nearest
 
 GROUP = "rephrase.plugins"
 """The group of entry points by which a package names the modules that register its kinds."""
@@ -124,9 +116,12 @@ def _fault(kind: Any, base: type) -> str:
         return f"is no subclass of {base.__module__}.{base.__qualname__}"
     if inspect.isabstract(kind):
         return f"lacks {', '.join(f'`{name}`' for name in sorted(kind.__abstractmethods__))}"  # type: ignore[attr-defined]  # of ABCMeta
-    settings = getattr(kind, "Settings", None)
-    if "Settings" in inspect.get_annotations(base) and not (isinstance(settings, type) and issubclass(settings, Section)):
-        return f"has no class `Settings` that is a {Section.__module__}.{Section.__qualname__}"
+    if "Settings" in inspect.get_annotations(base):
+        from rephrase.settings.section import Section  # loads pydantic, and the registry of stores does without
+
+        settings = getattr(kind, "Settings", None)
+        if not (isinstance(settings, type) and issubclass(settings, Section)):
+            return f"has no class `Settings` that is a {Section.__module__}.{Section.__qualname__}"
     return ""
 
 
@@ -149,48 +144,3 @@ def load_plugin(module: str, where: str = "plugins") -> None:
             cure = "install its package where this runs, and on the executors; or take it out"
             raise UserError(f"the plugin `{module}` cannot be imported: {type(error).__name__}: {error}", where=where, cure=cure) from error
         _plugins.add(module)
-
-
-def _loaded(module: str) -> str:
-    try:
-        load_plugin(module)
-    except UserError as error:
-        raise fault(error.what, error.cure) from error
-    return module
-
-
-Plugin = Annotated[str, AfterValidator(_loaded)]
-"""The name of a module in a config, imported while the config is validated: what comes after it can name its kinds."""
-
-
-class ByKind:
-    """For annotations: a section whose key `kind` says which of some registered classes of settings it is.
-
-    `engine: Annotated[SerializeAsAny[EngineSettings], ByKind(engines)]`. Errors of the chosen class keep their place in the config.
-    """
-
-    def __init__(self, kinds: Kinds[Any], key: str = "kind") -> None:
-        self.kinds, self.key = kinds, key
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_info_before_validator_function(self._choose, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        del schema
-        return {"oneOf": [handler(settings.__pydantic_core_schema__) for _, settings in self.kinds.items()]}
-
-    def _choose(self, value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, dict):
-            return value
-        name = value.get(self.key)
-        if name is None:
-            raise fault(f"`{self.key}` is missing", f"`{self.key}` is one of: {', '.join(self.kinds.names())}")
-        if not isinstance(name, str) or name not in self.kinds:
-            raise fault(f"unknown {self.kinds.noun} `{name}`", self.kinds.cure(name), (self.key,), name)
-        settings: type[Section] = self.kinds.find(name)
-        try:
-            return settings.model_validate(value, context=info.context)
-        except ValidationError as failure:
-            raise nested(failure, settings) from None
-        except UserError as error:
-            raise fault(error.what, error.cure) from error

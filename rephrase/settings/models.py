@@ -21,6 +21,10 @@ class Models(Section):
     then weigh alike. The corpus is that of `classifier calibrate --keep-rate`. `score`: the probability, from 0 to 1."""
 
 
+ONE_MODEL = {"type": "string", "pattern": r"\S"}
+"""What `as_models` takes instead, as JSON schema."""
+
+
 def as_models(value: Any) -> Any:
     """One path as the settings of a single model; for `BeforeValidator`."""
     return {"models": [value], "of": "score"} if isinstance(value, str) else value

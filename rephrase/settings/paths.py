@@ -17,12 +17,13 @@ from pydantic import BaseModel
 from pydantic_core import CoreSchema, core_schema
 
 from rephrase.errors import UserError
+from rephrase.settings.faults import fault
 from rephrase.settings.schemes import is_url, location
-from rephrase.settings.validation import fault
 from rephrase.settings.yaml_text import shortened
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, ValidationInfo
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+    from pydantic.json_schema import JsonSchemaValue
 
 _MOST_CHARACTERS = 4096  # Linux
 _MOST_BYTES_OF_A_NAME = 255
@@ -43,6 +44,9 @@ class Location:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_after_validator_function(self._absolute, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": r"\S"}
 
     def _absolute(self, path: str, info: ValidationInfo) -> str:
         check_path(path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -12,13 +10,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from rephrase.errors import UserError
+from rephrase.settings.faults import USER_ERROR
+from rephrase.settings.lines import Lines
+from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
+from rephrase.settings.wording import cure_for, sentence
 from rephrase.settings.yaml_text import Place, shortened
 
 _UNKNOWN_KEY = "extra_forbidden"  # pydantic's name
-_USER_ERROR = "user_error"
-_MOST_SHOWN = 1000  # characters of a message, which may hold a name of the user's
-_SCALARS = (str, int, float, bool, date)
 _KEYS = "`rephrase config` lists the keys"
 
 
@@ -29,17 +28,19 @@ def validate(
     places: Mapping[Place, str] | None = None,
     cure: str = "",
     base: Path | None = None,
+    *,
+    place: Place = (),
 ) -> Any:
     """`data` as an object of the given section class, or a `UserError` about the first thing that is wrong with it.
 
-    `places` says where the parts of `data` stand, `where` is for all others. `cure` is for values that are wrong; `{section}` in it
-    stands for the first of their keys. Relative paths are seen from the folder `base`.
+    `places` says where the parts of a file stand, `place` where `data` does among them, and `where` is for all others. `cure` is for values
+    that are wrong; `{section}` in it stands for the first of their keys. Relative paths are seen from the folder `base`.
     """
     try:
         try:
             return section.model_validate(data, context={"base": base})
         except ValidationError as failure:
-            raise _user_error(section, failure, data, where, places or {}, cure) from None
+            raise _user_error(section, failure, data, Lines(where, places or {}), place, cure) from None
     except UserError:
         raise
     except Exception as error:  # the values are foreign, and so may be the kind that they name: of a plugin
@@ -65,49 +66,33 @@ def nested(failure: ValidationError, section: type[BaseModel], place: Place = ()
     return ValidationError.from_exception_data(section.__name__, details)
 
 
-def fault(what: str, cure: str, place: Place = (), value: Any = None) -> ValidationError:
-    """An error that a validator raises about what stands at `place` below it, told as it is and with its own cure."""
-    kind = PydanticCustomError(_USER_ERROR, "{message}", {"message": what, "cure": cure})
-    return ValidationError.from_exception_data("config", [{"type": kind, "loc": place, "input": value}])
+def _nearest(key: object, known: Sequence[str]) -> str:
+    return nearest(key, known, "known keys here") if known else "it has no settings"
 
 
-def nearest(name: object, known: Iterable[str], several: str = "there are") -> str:
-    """The cure for a name that is not known: the one that was meant, or all that there are."""
-    names = list(known)
-    near = difflib.get_close_matches(shortened(str(name)), names, n=1, cutoff=0.5)
-    return f"did you mean `{near[0]}`?" if near else f"{several}: {', '.join(names)}"
-
-
-def _nearest(key: object, known: Iterable[str]) -> str:
-    keys = list(known)
-    return nearest(key, keys, "known keys here") if keys else "it has no settings"
-
-
-def _user_error(section: type[Any], failure: ValidationError, data: Any, where: str, places: Mapping[Place, str], cure: str) -> UserError:
+def _user_error(section: type[Any], failure: ValidationError, data: Any, lines: Lines, place: Place, cure: str) -> UserError:
+    errors = failure.errors()
     # An unknown key is the likeliest cause of the errors beside it (a misspelt required key is also "missing").
-    error = min(failure.errors(include_url=False), key=lambda error: error["type"] != _UNKNOWN_KEY)
-    location = _location(error, data)
-    spot = next((places[location[:n]] for n in range(len(location), 0, -1) if location[:n] in places), where)
-    key = ".".join(map(str, location))
-    own: str = error.get("ctx", {}).get("cure", "")
-    message = shortened(error["msg"].removeprefix("Value error, "), _MOST_SHOWN)
-    if error["type"] == _USER_ERROR:
-        return UserError(message, where=spot, cure=own)
-    if error["type"] == _UNKNOWN_KEY:
-        return UserError(
-            f"unknown key `{shortened(key)}`", where=spot, cure=own or _nearest(location[-1], _keys_at(section, error["loc"][:-1]))
-        )
-    if error["type"] == "missing":
-        told = own or cure.replace("{section}", key.split(".")[0]) or _KEYS
-        return UserError(f"the key `{key}` is missing", where=spot, cure=f"add it; {told}")
-    value = error.get("input")
-    instead = (
-        f", not {shortened(str(value) if isinstance(value, date) else repr(value))}"
-        if isinstance(value, _SCALARS) and not error.get("ctx", {}).get("hidden")
-        else ""
-    )
-    what = f"`{key}`: {message}{instead}" if key else message
-    return UserError(what, where=spot, cure=own or cure.replace("{section}", key.split(".")[0]))
+    first = min(errors, key=lambda error: error["type"] != _UNKNOWN_KEY)
+    location = _location(first, data)
+    if first["type"] != _UNKNOWN_KEY:  # of a union's types the one is meant of which most is there
+        below = [error for error in errors if _location(error, data)[: len(location)] == location]
+        location = max((_location(error, data) for error in below), key=len)
+        errors = [error for error in below if _location(error, data) == location]
+        first = errors[0]
+    where, key = lines.of(*place, *location), ".".join(map(str, (*place, *location)))
+    own: str = first.get("ctx", {}).get("cure", "")
+    general = cure.replace("{section}", key.split(".")[0])
+    if first["type"] == USER_ERROR:
+        what = first["msg"] if not key or f"`{key}`" in first["msg"] else f"`{shortened(key)}`: {first['msg']}"
+        return UserError(shortened(what, 1000), where=where, cure=own)
+    if first["type"] == _UNKNOWN_KEY:
+        own = own or _nearest(location[-1], _keys_at(section, first["loc"][:-1]))
+        return UserError(f"unknown key `{shortened(key)}`", where=where, cure=own)
+    if first["type"] == "missing":
+        return UserError(f"the key `{key}` is missing", where=where, cure=f"add it; {own or general or _KEYS}")
+    hidden = bool(first.get("ctx", {}).get("hidden"))
+    return UserError(sentence(key, errors, hidden=hidden), where=where, cure=cure_for(errors) or own or general)
 
 
 def _location(error: ErrorDetails, data: Any) -> Place:

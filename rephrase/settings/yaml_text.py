@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -22,7 +23,7 @@ _BITS = 64
 
 
 class _Loader(_SAFE):  # type: ignore[misc]  # chosen while the program runs
-    """PyYAML's, which bounds numbers, and gives the errors of Python's own conversions the line."""
+    """PyYAML's, which reads `1e9` as a number, bounds numbers, and gives the errors of Python's own conversions the line."""
 
     @override
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -39,6 +40,10 @@ class _Loader(_SAFE):  # type: ignore[misc]  # chosen while the program runs
         if isinstance(value, int) and value.bit_length() >= _BITS:
             raise _fault(node, f"`{shortened(node.value)}` is a number of more than {_BITS} bits")
         return value
+
+
+# YAML 1.1, as PyYAML has it, wants a point and a sign in such a number; 1.2, which editors follow, does not.
+_Loader.add_implicit_resolver(f"{_TAG}float", re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
 
 
 def _fault(node: yaml.Node, problem: str) -> yaml.YAMLError:

@@ -189,7 +189,7 @@ def test_the_labels_of_a_language_model_are_spelled_in_any_way(label, tag, tmp_p
         ([{"length": {"max_ration": 2}}], "filter: unknown key `checks.0.length.max_ration` .did you mean `max_ratio`"),
         (
             [{"length": {"max_ratio": -1}}],
-            "max_ratio`: Input should be greater than 0, not -1 .`rephrase config checks.length",
+            "max_ratio`: should be greater than 0, not -1 .`rephrase config checks.length",
         ),
         ([{"copied": {"recipes": {"wrap/qa": {"maxi": 1}}}}], "unknown key `checks.0.copied.recipes.wrap/qa.maxi` .did you mean `max`"),
         ([{"copied": {"recipes": {"wrap/qa": 0.5}}}], "`recipes` is a mapping"),

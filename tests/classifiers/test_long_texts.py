@@ -9,8 +9,9 @@ from classifiers.cascade import build_cascade
 from classifiers.configured import defaults
 from classifiers.diversity import words_in
 from classifiers.minhash import MinhashSettings, signatures
-from classifiers.pii import PiiSettings, scrub
+from classifiers.pii import scrub
 from classifiers.settings import filter_of
+from rephrase.readers.settings import StandIns
 from tests.classifiers.batches import SOURCE, batch
 
 SIZE = 200_000
@@ -56,7 +57,7 @@ def test_no_check_stands_still(awkward, tmp_path):
     quiz = {"contamination": {"benchmarks": [{"name": "quiz", "paths": str(tmp_path / "quiz.jsonl")}]}}
     verdicts, scores = build_cascade(filter_of([*defaults(), quiz])).judge(batch([text, SOURCE], [SOURCE, text]))
     assert len(verdicts) == len(scores) == 2
-    assert len(scrub([text], PiiSettings())[0]) == 1
+    assert len(scrub([text], StandIns())[0]) == 1
     assert signatures([text], MinhashSettings()).shape == (1, MinhashSettings().places)
     assert len(words_in([text]).counts) == 1
 

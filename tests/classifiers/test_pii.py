@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.pii import PiiSettings, scrub
+from classifiers.pii import scrub
+from rephrase.readers.settings import StandIns
 
-SETTINGS = PiiSettings()
+SETTINGS = StandIns()
 EMAIL, IPV4, IPV6, PHONE = "email@example.com", "192.0.2.1", "2001:db8::1", "[phone]"
 
 EMAILS = [
@@ -118,7 +119,7 @@ def test_replacements_are_counted_by_kind_and_text():
 
 
 def test_kinds_can_be_left_alone_and_stand_ins_chosen():
-    settings = PiiSettings(emails=None, ipv4="<ip>", phones=r"\1")
+    settings = StandIns(emails=None, ipv4="<ip>", phones=r"\1")
     assert scrub(["a@b.com 8.8.8.8 +49 30 901820"], settings)[0] == [r"a@b.com <ip> \1"]
 
 
@@ -130,7 +131,7 @@ def test_scrubbing_twice_changes_nothing_more(text, _):
 
 @given(st.text(st.sampled_from("019 .-/()+:@abfx\n2") | st.characters(), max_size=80))
 def test_what_is_not_replaced_stays_as_it_was(text):
-    scrubbed, counts = scrub([text], PiiSettings(emails="\0", ipv4="\0", ipv6="\0", phones="\0"))
+    scrubbed, counts = scrub([text], StandIns(emails="\0", ipv4="\0", ipv6="\0", phones="\0"))
     if "\0" not in text:
         parts = scrubbed[0].split("\0")
         assert len(parts) - 1 == sum(counts[0].values())

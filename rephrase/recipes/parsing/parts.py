@@ -6,8 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pydantic import Field, model_validator
+
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import LONGEST, Context, Parser, without_fence, without_markdown
+from rephrase.settings.faults import fault
+from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
 from rephrase.text.labels import Labels, sections_of
 from rephrase.text.lists import list_items
@@ -22,9 +26,9 @@ _LETTERS = {"question": "q", "answer": "a"}
 class ItemsSettings(Section):
     """Settings of the parser `items`."""
 
-    min_items: int = 1
-    max_items: int = 100
-    min_words: int = 1
+    min_items: int = Field(default=1, ge=0)
+    max_items: int = Field(default=100, ge=1)
+    min_words: int = Field(default=1, ge=0)
 
 
 def items(settings: ItemsSettings) -> Parser:
@@ -43,9 +47,9 @@ def items(settings: ItemsSettings) -> Parser:
 class ObjectsSettings(Section):
     """Settings of the parser `objects`."""
 
-    fields: list[str]
-    min_items: int = 1
-    max_items: int = 100
+    fields: list[str] = Field(min_length=1)
+    min_items: int = Field(default=1, ge=0)
+    max_items: int = Field(default=100, ge=1)
 
 
 def objects(settings: ObjectsSettings) -> Parser:
@@ -81,7 +85,7 @@ def _plain(value: Any) -> str:
 class SectionsSettings(Section):
     """Settings of the parser `sections`."""
 
-    fields: list[str]
+    fields: list[str] = Field(min_length=1)
     """Names of the sections in order; each begins with its name and a colon."""
     optional: list[str] = []
 
@@ -168,8 +172,15 @@ def score(settings: ScoreSettings) -> Parser:
 class LabelSettings(Section):
     """Settings of the parser `label`."""
 
-    labels: list[str]
+    labels: list[str] = Field(min_length=1)
     reject: list[str] = []
+
+    @model_validator(mode="after")
+    def _known(self) -> LabelSettings:
+        for number, word in enumerate(self.reject):
+            if word not in self.labels:
+                raise fault(f"`{word}` is none of the labels", nearest(word, self.labels), ("reject", number))
+        return self
 
 
 def label(settings: LabelSettings) -> Parser:

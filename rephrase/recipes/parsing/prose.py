@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from pydantic import Field
+
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.edits import apply_edits
 from rephrase.recipes.parsing.common import Context, Parser, at_least, own_text, without_fence, without_markdown
@@ -138,7 +140,7 @@ def tag(settings: TagSettings) -> Parser:
 class EditsSettings(Section):
     """Settings of the parser `edits`."""
 
-    max_removed: float = 0.5
+    max_removed: float = Field(default=0.5, ge=0, le=1)
     operations: list[Literal["drop_doc", "keep_doc", "keep_chunk", "remove_lines", "normalize"]] = [
         "drop_doc",
         "keep_doc",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from pydantic import Field
+
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import LONGEST, Context, Parser, at_least, own_text, without_markdown
 from rephrase.recipes.parsing.pairs import read_pairs
@@ -40,8 +42,8 @@ def questions(settings: QuestionsSettings) -> Parser:
 class DiverseSettings(Section):
     """Settings of the parser `diverse_questions`."""
 
-    max_pairs: int = 8
-    tokens_per_ten_pairs: int = 150
+    max_pairs: int = Field(default=8, ge=1)
+    tokens_per_ten_pairs: int = Field(default=150, ge=1)
     min_tokens: int = 0
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from classifiers.cascade import Cascade, build_cascade
-from classifiers.judging import ORIGINAL, screened_rows
+from classifiers.judging import screened_rows
 from rephrase import storage
 from rephrase.notes import ScreenedNote
+from rephrase.recipes.naming import ORIGINAL
 from rephrase.records import KEEP, SCREENED
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units

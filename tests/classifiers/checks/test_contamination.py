@@ -231,9 +231,9 @@ def test_an_item_of_two_benchmarks_is_judged_by_the_rules_of_both(tmp_path):
         (
             orjson.dumps({"question": SHORT}),
             {"fields": []},
-            r"benchmarks.0.fields`: Tuple should have at least 1 item",
+            r"benchmarks.0.fields`: should have at least 1 item",
         ),
-        (b"", {"ngram": 14}, r"`checks.0.contamination.benchmarks.0.ngram`: Input should be less than or equal to 13"),
+        (b"", {"ngram": 14}, r"`checks.0.contamination.benchmarks.0.ngram`: should be less than or equal to 13"),
         (b"", {"ngrams": 13}, r"unknown key `checks.0.contamination.benchmarks.0.ngrams` .did you mean `ngram`"),
         (b"", {"paths": "no-such.jsonl"}, r"no-such.jsonl: no input files found"),
     ],

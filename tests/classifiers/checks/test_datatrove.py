@@ -87,7 +87,7 @@ def test_a_text_on_which_the_filter_fails_is_dropped_alone(monkeypatch):
         ({"filter": "BaseFilter"}, "datatrove has no filter `BaseFilter`"),
         ({"filter": "GopherQualityFilter", "arguments": {"min_words": 5}}, "the check `gopher`: .*'min_words'.*min_doc_words: "),
         ({"filter": "RegexFilter"}, "missing a required argument: 'regex_exp'"),
-        ({"filter": "GopherQualityFilter", "arguments": [1]}, r"`checks\.0\.gopher\.arguments`: Input should be a valid dictionary"),
+        ({"filter": "GopherQualityFilter", "arguments": [1]}, r"`checks\.0\.gopher\.arguments`: should be keys with values, not a list"),
         ({}, r"the key `checks\.0\.gopher\.filter` is missing"),
     ],
 )

@@ -31,9 +31,9 @@ def test_formats_say_what_they_hold_where_the_tokenizer_is_wrong() -> None:
         ("megatro", {}, r"--format: unknown export format `megatro` \(did you mean `megatron`\?\)"),
         ("numpy", {"compress": True}, "--option: numpy has no settings"),
         ("mds", {"compres": True}, r"--option: unknown key `compres` \(did you mean `compress`\?\)"),
-        ("mds", {"compress": "much"}, "--option: `compress`: Input should be a valid boolean"),
+        ("mds", {"compress": "much"}, "--option: `compress`: should be true or false, not 'much'"),
         ("packed", {}, "--sequence-length: how long shall a sequence be"),
-        ("packed", {"sequence_length": 8, "packing": "tight"}, "`packing`: Input should be 'concatenate' or 'best-fit', not 'tight'"),
+        ("packed", {"sequence_length": 8, "packing": "tight"}, "`packing`: should be 'concatenate' or 'best-fit', not 'tight'"),
     ],
 )
 def test_wrong_names_and_settings_are_told(name: str, settings: dict[str, object], message: str) -> None:

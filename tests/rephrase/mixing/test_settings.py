@@ -11,7 +11,8 @@ import pytest
 from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
 from rephrase.mixing.plan import Pool
-from rephrase.mixing.settings import Mix, presets
+from rephrase.mixing.presets import presets
+from rephrase.mixing.settings import Mix
 from rephrase.mixing.targets import pool_shares, targets_of
 from rephrase.records import MIXTURE
 from rephrase.settings.validation import validate
@@ -50,21 +51,27 @@ REST = {"origin": "synthetic", "share": 0.5}
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"preset": "wrapp"}, "there is no preset `wrapp`; there are wrap, third"),
-        ({"components": [HALF, {"origin": "synthetic", "tokens": 10}]}, "all components give a `share`, or all give `tokens`"),
-        ({"components": [{"origin": "original"}]}, "give `share` or `tokens` to the component `original`"),
-        ({"components": [{"share": 1, "tokens": 10}]}, "one of the two"),
+        ({"preset": "wrapp"}, "there is no preset `wrapp` (did you mean `wrap`?"),
+        ({"components": [HALF, {"origin": "synthetic", "tokens": 10}]}, "give all of them a share, or all of them tokens"),
+        ({"components": [{"origin": "original"}]}, "the component `original` says neither its `share` nor its `tokens`"),
+        ({"components": [{"share": 1, "tokens": 10}]}, "take one of the two out"),
         ({"components": [{"tokens": 10}], "budget_tokens": 10}, "make the budget by themselves"),
-        ({"components": [{"share": 1, "temperature": 2}]}, "add `split_by: source`"),
-        ({"phases": [{"components": [{"share": 1}]}]}, "each phase says its `tokens`"),
+        ({"components": [{"share": 1, "temperature": 2}]}, "add split_by: source"),
+        ({"phases": [{"components": [{"share": 1}]}]}, "add its `tokens`"),
         ({"phases": [{"tokens": 5, "components": [HALF]}]}, "sum to 0.5, not 1"),
-        ({"phases": [{"tokens": 5, "components": [{"share": 1}]}], "budget_tokens": 5}, "take `components` and `budget_tokens` out"),
+        ({"phases": [{"tokens": 5, "components": [{"share": 1}]}], "budget_tokens": 5}, "there is `budget_tokens` beside them"),
+        ({"phases": [{"tokens": 5, "components": [{"share": 1}]}], "preset": "wrap"}, "there are `phases` beside it"),
+        ({"components": None}, "the key `components` has no value"),
+        ({"components": [{"share": 1, "min_scores": {"a": 0.7}, "max_scores": {"a": 0.6}}]}, "`max_scores.a` 0.6: nothing is between them"),
         (
             {"phases": [{"tokens": 5, "components": [{"share": 1, "max_epochs": epochs}]} for epochs in (1, 2)]},
-            "phases give `everything` different max_epochs",
+            "phases give `everything`, which is one pool of texts, different `max_epochs`",
         ),
-        ({"components": [{"share": 1}], "pairing": "both"}, "each with its `origin` or `recipe`"),
-        ({"components": [{"origin": "original", "share": 1}], "pairing": "instead"}, "components of originals and of rewrites"),
+        ({"components": [{"share": 1}], "pairing": "both"}, "give each component its `origin` or `recipe`"),
+        (
+            {"components": [{"origin": "original", "share": 1}], "pairing": "instead"},
+            "each component is of originals or of rewrites, and there are both",
+        ),
     ],
 )
 def test_contradictions_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -111,12 +111,16 @@ def test_a_recipe_file_of_the_user(tmp_path, tokenizer):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("{passage}", "{pasage}", r"mine.yaml, line 7: the prompt uses `{pasage}`"),
-        ("\\n\\n{passage}", "", r"line 7: the prompt never uses `{passage}`"),
-        ("parser: paraphrase", "parser: poem", r"mine.yaml, line 7: unknown parser `poem`"),
+        ("{passage}", "{pasage}", r"mine.yaml, line 8: `styles.haiku.prompt`: the prompt uses `{pasage}`.*did you mean `passage`"),
+        ("\\n\\n{passage}", "", r"line 8: `styles.haiku.prompt`: the prompt never uses `{passage}`"),
+        ("parser: paraphrase", "parser: poem", r"mine.yaml, line 5: `parser`: unknown parser `poem`"),
         ("parser: paraphrase", "parser: score\nkeep: {score: 3}", r"line 6: unknown key `keep`"),
-        ("    prompt", "    keep: {scor: 3}\n    prompt", r"line 7: `keep` needs `scor`, which the parser `paraphrase` does not give"),
-        ("passage_tokens: 100", "passage_tokens: -1", r"line 7: `passage_tokens` is -1"),
+        ("    prompt", "    keep: {scor: 3}\n    prompt", r"line 8: `styles.haiku.keep.scor`: the parser `paraphrase` gives no `scor`"),
+        (
+            "passage_tokens: 100",
+            "passage_tokens: -1",
+            r"line 3: `passage_tokens`: should be greater than or equal to 1",
+        ),
         ("styles:", "styles: [", r"mine.yaml, line \d+: .*"),
         ("temperature", "temprature", r"line 4: unknown key `sampling.temprature` \(did you mean `temperature`\?\)"),
         ("prompt:", "promt:", r"unknown key `styles\.\w+\.promt` \(did you mean `prompt`\?\)"),
@@ -124,9 +128,9 @@ def test_a_recipe_file_of_the_user(tmp_path, tokenizer):
         ("parser: paraphrase", "parser: paraphrase\nfamily: yours", r"mine.yaml, line 6: the key `family` stands twice, lines 1 and 6"),
         ("  haiku:", "  1: {}\n  haiku:", r"mine.yaml, line 7: the key `styles.1` is no text .quote it"),
         ("temperature: 0.2", "temperature: !!float warm", r"mine.yaml, line 4: not valid YAML: `warm` is no float"),
-        ("temperature: 0.2", "temperature: warm", r"line 4: `sampling.temperature`: .*`docs/recipes.md` tells the keys"),
-        ("family: mine\n", "", r"the key `family` is missing .add it; `docs/recipes.md` tells the keys"),
-        ("title: Mine, ", "", r"line 2: the key `paper.title` is missing .add it; `docs/recipes.md` tells the keys"),
+        ("temperature: 0.2", "temperature: warm", r"line 4: `sampling.temperature`: .*`rephrase config recipe` explains the keys"),
+        ("family: mine\n", "", r"the key `family` is missing .add it; `rephrase config recipe` explains the keys"),
+        ("title: Mine, ", "", r"line 2: the key `paper.title` is missing .add it; `rephrase config recipe` explains the keys"),
     ],
 )
 def test_a_wrong_recipe_file_is_refused_with_line_and_reason(tmp_path, before, after, message):

@@ -130,7 +130,7 @@ def test_rows_are_drawn_alike_every_time_and_lists_may_be_the_users(tokenizer, t
     assert all(row.metadata["first"] != row.metadata["second"] for row in pairs)
     with pytest.raises(UserError, match="there is no such list"):
         recipes_of([RecipeUse(use="tinystories/story", options={"verbs": "/nowhere.txt"})])
-    with pytest.raises(UserError, match=r"`options.count`: Input should be a valid integer, not 'many'"):
+    with pytest.raises(UserError, match=r"`options.count`: should be a whole number, not 'many'"):
         validate(RecipeUse, {"use": "tinystories/story", "options": {"count": "many"}}, "recipe")
 
 

@@ -65,7 +65,7 @@ def test_a_dialogue_needs_speakers_turns_and_length(tokenizer):
 def test_unknown_parsers_and_settings_are_user_errors():
     with pytest.raises(UserError, match="unknown parser `qa`"):
         parser_of("qa", {}, "x.yaml")
-    with pytest.raises(UserError, match=r"unknown key `min_turn` \(did you mean `min_turns`\?\)"):
+    with pytest.raises(UserError, match=r"unknown key `dialogue.min_turn` \(did you mean `min_turns`\?\)"):
         parser_of("dialogue", {"min_turn": 3}, "x.yaml")
 
 

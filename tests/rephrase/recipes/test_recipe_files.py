@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rephrase.engines.base import Completion
@@ -92,3 +94,106 @@ def test_a_mistake_is_told_with_its_line(before, after, line, message, tmp_path)
 def test_a_path_that_cannot_be_is_told_in_one_line(name, message):
     with pytest.raises(UserError, match=message):
         recipes_named(name)
+
+
+LONG = """\
+family: mine
+passage_tokens: 300
+sampling: {temperature: 0.7, max_tokens: 512}
+options: {form: a sonnet, moods: [glad, wistful], n: 2}
+styles:
+  tutorial:
+    parser: {dialogue: {min_turns: 4}}
+    prompt: |
+      Write a tutorial.
+
+      {passage}
+  poem:
+    steps:
+      - name: draft
+        choose: {mood: moods}
+        draws: n
+        prompt: "Write {form}, {mood}, on this.\\n\\n{passage}"
+      - name: points
+        parser: items
+        prompt: "List.\\n\\n{draft}"
+      - name: polish
+        each: true
+        prompt: "Make this {form} better: {item}.\\n\\n{draft}"
+      - name: judge
+        parser: score
+        keep: {score: 4}
+        text: "{polish}"
+        prompt: "Grade it as Score: N.\\n\\n{polish}"
+  story:
+    rows: {count: n, choose: {mood: moods}, text: "{mood}"}
+    prompt: "Tell a story. {passage}"
+"""
+DIALOGUE = "{dialogue: {min_turns: 4}}"
+MISTAKES = [
+    ("family: mine", "famly: mine", 1, "unknown key `famly` .did you mean `family`"),
+    ("tokens: 300", "tokens: 0", 2, "`passage_tokens`: should be greater than or equal to 1 or 'document', not 0"),
+    ("tokens: 300", "tokens: whole", 2, "`passage_tokens`: should be .*'document', not 'whole'"),
+    ("tokens: 300", "tokens: '300'", 2, "`passage_tokens`: should be a whole number, not '300' .write 300 without quotes"),
+    ("passage_tokens: 300\n", "", 5, "`styles.tutorial`: `passage_tokens` is missing .say how long"),
+    ("tokens: 300", "tokens: 300\nmin_passage_tokens: 400", 3, "`min_passage_tokens`: passages of 300 tokens at most are all shorter"),
+    ("tokens: 300", "tokens: 300\nsystem: 'You are {fom}'", 3, "`system`: the prompt uses `{fom}`.*did you mean `form`"),
+    ("max_tokens: 512", "max_tokens: true", 3, "`sampling.max_tokens`: should be a whole number, not true"),
+    (DIALOGUE, "{dialogue: {min_turn: 4}}", 7, "unknown key `styles.tutorial.parser.dialogue.min_turn` .did you mean `min_turns`"),
+    (DIALOGUE, "{dialogue: {min_turns: four}}", 7, "parser.dialogue.min_turns`: should be a whole number, not 'four'"),
+    (DIALOGUE, "dialog", 7, "`styles.tutorial.parser`: unknown parser `dialog` .did you mean `dialogue`"),
+    (DIALOGUE, "{dialogue: 4}", 7, "`styles.tutorial.parser.dialogue`: should be keys with values, not 4"),
+    (DIALOGUE, "[dialogue]", 7, "`styles.tutorial.parser`: should be text or keys with values, not a list"),
+    (DIALOGUE, "{dialogue: {}, score: {}}", 7, "a parser is one name with its settings"),
+    (DIALOGUE, "{score: {low: 5, high: 1}}", 7, "`low` is 5 and `high` 1: nothing is between them"),
+    (DIALOGUE, "{items: {min_items: 9, max_items: 3}}", 7, "`min_items` is 9 and `max_items` 3: nothing is between them"),
+    (DIALOGUE, "{label: {labels: [a, b], reject: [c]}}", 7, "parser.label.reject.0`: `c` is none of the labels"),
+    ("      {passage}\n", "      {pasage}\n", 8, "`styles.tutorial.prompt`: the prompt uses `{pasage}`.*did you mean `passage`"),
+    ("      {passage}\n", "", 8, "`styles.tutorial.prompt`: the prompt never uses `{passage}`"),
+    ("{mood: moods}\n", "{mood: mods}\n", 15, "steps.0.choose.mood`: `mods` is no option that holds a list .did you mean `moods`"),
+    ("draws: n", "draws: m", 16, "`styles.poem.steps.0.draws`: there is no option `m`"),
+    ("draws: n", "draws: form", 16, "steps.0.draws`: the option `form` is 'a sonnet', no number of at least 1"),
+    ("draws: n", "draws: 2.5", 16, "steps.0.draws`: should be a whole number or text, not 2.5"),
+    ("{form}, {mood}, on", "{form}, {mod}, on", 17, "steps.0.prompt`: the prompt uses `{mod}`.*did you mean `mood`"),
+    ("- name: points", "- name: draft", 18, "`styles.poem.steps.1.name`: two steps are called `draft`"),
+    ("- name: points", "- name: points\n        of: drafts", 19, "steps.1.of`: there is no step `drafts` before.*did you mean `draft`"),
+    ("parser: items", "parser: score", 22, "steps.2.each`: `each` takes a list apart, and the parser `score` of the step `points`"),
+    (
+        "- name: draft",
+        "- name: draft\n        each: true",
+        15,
+        "steps.0.each`: `each` takes the list of an earlier step apart, and there is none",
+    ),
+    ("keep: {score: 4}", "keep: {scor: 4}", 26, "steps.3.keep.scor`: the parser `score` gives no `scor` .did you mean `score`"),
+    ('text: "{polish}"', 'text: "{polsh}"', 27, "steps.3.text`: .*`{polsh}`.*did you mean `polish`"),
+    ("rows: {count: n,", "rows: {count: nn,", 30, "`styles.story.rows.count`: there is no option `nn` .did you mean `n`"),
+    ("rows: {count: n,", "rows: {", 30, "`styles.story.rows`: `rows` needs `of` or `count`"),
+    ("rows: {count: n,", "rows: {of: mods,", 30, "rows.of`: `mods` is no option that holds a list .did you mean `moods`"),
+    ("choose: {mood: moods}, text", "choose: {mood: mood}, text", 30, "rows.choose.mood`: `mood` is no option that holds a list"),
+    ('text: "{mood}"', 'text: "{mod}"', 30, "`styles.story.rows.text`: .*`{mod}`.*did you mean `mood`"),
+    ("  story:\n", "  story: null\n  tale:\n", 29, "the key `styles.story` has no value"),
+    ("    steps:\n", "    keep: {score: 1}\n    steps:\n", 13, "`styles.poem.keep`: a recipe has either `steps` or a `keep` of its own"),
+]
+
+
+def test_the_file_that_is_mutated_is_right(tmp_path):
+    assert [recipe.name for recipe in recipes_named(write(tmp_path, LONG))] == ["mine/tutorial", "mine/poem", "mine/story"]
+
+
+@pytest.mark.parametrize(("before", "after", "line", "message"), MISTAKES, ids=[after.strip()[:40] for _, after, _, _ in MISTAKES])
+def test_a_mistake_is_told_with_the_line_of_its_key(before, after, line, message, tmp_path):
+    assert LONG.count(before) == 1, before
+    path = write(tmp_path, LONG.replace(before, after))
+    with pytest.raises(UserError) as failure:
+        recipes_named(path)
+    told = failure.value.line()
+    assert told.startswith(f"{path}, line {line}: "), told
+    assert re.search(message, told), told
+    assert failure.value.cure
+
+
+def test_a_name_that_cannot_stand_in_braces_is_told(tmp_path):
+    steps = "- {name: draft2, prompt: '{passage}'}\n      - {name: last, prompt: 'Better. {draft2}'}\n      - name: draft"
+    path = write(tmp_path, LONG.replace("- name: draft", steps))
+    with pytest.raises(UserError, match=r"line 15: `styles.poem.steps.1.prompt`: `{draft2}` would stay in the prompt as it is"):
+        recipes_named(path)

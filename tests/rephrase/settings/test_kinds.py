@@ -15,7 +15,8 @@ from pydantic import SerializeAsAny, ValidationError
 from classifiers.batch import Check
 from classifiers.checks import checks
 from rephrase.errors import UserError
-from rephrase.settings.kinds import ByKind, Kinds, load_plugin
+from rephrase.settings.by_kind import ByKind
+from rephrase.settings.kinds import Kinds, load_plugin
 from rephrase.settings.section import Section
 from tests.places import ROOT
 
@@ -46,10 +47,10 @@ def test_a_section_is_of_the_class_that_its_kind_names():
 @pytest.mark.parametrize(
     ("shape", "place", "kind"),
     [
-        ({"kind": "circle", "radius": "wide"}, ("shapes", 0, "radius"), "float_parsing"),
+        ({"kind": "circle", "radius": "wide"}, ("shapes", 0, "radius"), "float_type"),
         ({"kind": "circle", "radius": 1, "colour": "red"}, ("shapes", 0, "colour"), "extra_forbidden"),
         ({"kind": "cirkle"}, ("shapes", 0, "kind"), "user_error"),
-        ({"radius": 1}, ("shapes", 0), "user_error"),
+        ({"radius": 1}, ("shapes", 0, "kind"), "missing"),
     ],
 )
 def test_errors_keep_their_place(shape, place, kind):

@@ -9,7 +9,7 @@ import textwrap
 from rephrase.settings.section import Section
 
 
-def meanings(section: type[Section]) -> dict[str, str]:
+def explanations(section: type[Section]) -> dict[str, str]:
     """What stands as a string below each key in the source of the class and of those that it extends; nothing for classes without one."""
     texts: dict[str, str] = {}
     for part in reversed(section.__mro__):
