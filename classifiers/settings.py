@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import field_validator
 
-from classifiers.configured import Checks, ChecksOfDocuments, refuse_crossed
+from classifiers.check_lists import Checks, ChecksOfDocuments
+from classifiers.configured import refuse_crossed
 from rephrase.recipes.naming import ORIGINAL
 from rephrase.settings.faults import fault
 from rephrase.settings.section import Section

@@ -13,7 +13,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.planning import make_plan, measure
 from rephrase.spark.stages.mix.rejections import explained
-from rephrase.spark.stages.pipeline import check_inputs, commands
+from rephrase.spark.stages.pipeline import check_verdicts, commands
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -29,7 +29,7 @@ def show_plan(run: Run, spark: LazySession) -> None:
     """
     [stage] = commands()["mix"]
     try:
-        check_inputs(stage, run)
+        check_verdicts(stage, run)
     except UserError as error:  # what the checks as they are now would keep is known when they have judged
         console.print(f"mix: planned from verdicts of another config: {error.line()}", soft_wrap=True)
     inputs = find_inputs(run)

@@ -49,17 +49,20 @@ def load(options: argparse.Namespace) -> Run:
     from rephrase.settings.paths import resolve_path
 
     overrides: dict[str, Any] = {}
+    names: dict[str, str] = {}
     if options.model == "":  # a variable of the shell that is not set
         raise UserError("the model is empty", where="--model", cure="name a folder or a hub id")
     if options.model:
         model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
-        overrides["engine"] = {"kind": "vllm", "model": model}
-    overrides |= key_values(options.settings, "--set", "mix.seed=7")
+        overrides["engine"], names["engine"] = {"kind": "vllm", "model": model}, "--model"
+    settings = key_values(options.settings, "--set", "mix.seed=7")
+    overrides |= settings
+    names = {key: name for key, name in names.items() if key not in settings}
     if options.output == "":  # a variable of the shell that is not set
         raise UserError("the output is empty", where="--output", cure="name a folder or an s3:// URL")
     if options.output:
-        overrides["output"] = resolve_path(options.output, Path.cwd())
-    return load_run(options.config, overrides)
+        overrides["output"], names["output"] = resolve_path(options.output, Path.cwd()), "--output"
+    return load_run(options.config, overrides, names)
 
 
 def with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> None:

@@ -93,4 +93,5 @@ def _dry_run(run: Run, options: argparse.Namespace) -> None:
 def _plan(run: Run, options: argparse.Namespace) -> None:
     from rephrase.cli.mix_plan import show_plan
 
-    with_spark(run, options.master, lambda spark: show_plan(run, spark))
+    with run.lines():
+        with_spark(run, options.master, lambda spark: show_plan(run, spark))

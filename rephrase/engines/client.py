@@ -60,6 +60,7 @@ class Client:
         self._counts_tokens = server.counts_tokens
         self._probe = asyncio.Lock()
         self._answered = False
+        self._warned: set[str] = set()
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion per request, in order, as `Engine.complete` promises it."""
@@ -193,8 +194,14 @@ class Client:
             error = f"{BAD_REQUEST}: {message}"
         else:
             error = f"{UNAVAILABLE}: {message}"
-        _log.warning("%s gave no completion: HTTP %d %s", self._server.url, failure.status, message)
+        self._warn(f"HTTP {failure.status} {message}" if failure.status else message)
         return [Completion("", "error", len(prompt or ()), error=error) for prompt in prompts]
+
+    def _warn(self, reason: str) -> None:
+        """Log why a call failed, once for each reason: where a server is gone, hundreds fail at once."""
+        if reason not in self._warned:
+            self._warned.add(reason)
+            _log.warning("%s gave no completion: %s", self._server.url, reason)
 
     def _refuse_if_unusable(self, failure: CallError, message: str) -> None:
         """Raise a `UserError` where no request can succeed: the key, the address or the model is wrong, or nobody is there."""
@@ -208,7 +215,8 @@ class Client:
                 cure="check `model`, and that `url` goes up to and with /v1",
             )
         if failure.status == 0 and not failure.timed_out and not self._answered and self._died is None:
-            raise UserError(f"the endpoint does not answer: {message}", where=self._server.url, cure="check `url` and the network")
+            cure = "start it, or check `url` and the network; the same command then goes on, and asks for nothing again that was answered"
+            raise UserError(f"the endpoint does not answer: {message}", where=self._server.url, cure=cure)
 
     def _shown(self, message: str) -> str:
         """A server's words in one short line, without the key that it may quote."""

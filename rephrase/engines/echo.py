@@ -23,6 +23,12 @@ class EchoSettings(EngineSettings):
         """How rows name the model."""
         return Echo.model
 
+    @property
+    @override
+    def notice(self) -> str:
+        """That no model runs."""
+        return "no model runs: the engine echo gives the words of each prompt back, which most checks reject"
+
     @override
     def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Echo:
         del gpu_addresses, logs

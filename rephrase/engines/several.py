@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from rephrase.engines.settings import EngineSettings, engine_of
 from rephrase.errors import UserError
-from rephrase.settings.validation import nearest
+from rephrase.settings.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

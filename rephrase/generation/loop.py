@@ -262,6 +262,7 @@ def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) ->
         cause, times = causes[0]
         raise UserError(
             f"{failed} of {requests} requests of a unit failed, most often with `{cause}` ({times} times)",
+            where="engine",
             cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
         )
 

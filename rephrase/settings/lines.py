@@ -33,16 +33,19 @@ class Lines:
         try:
             yield
         except UserError as error:
-            about = self._key_of(error.where, values) or place
+            about = self._key_of(error.where, values, place) or place
             if not about or not self.places or ", line " in error.where:
                 raise
             named = f"{error.where}: " if error.where and error.where != ".".join(map(str, about)) else ""
             where = f"{self.of(*about)}: `{'.'.join(map(str, about))}`"
             raise type(error)(f"{named}{error.what}", where=where, cure=error.cure) from error
 
-    def _key_of(self, name: str, values: Mapping[str, Any]) -> Place:
+    def _key_of(self, name: str, values: Mapping[str, Any], place: Place) -> Place:
         dotted = tuple(int(part) if part.isdecimal() else part for part in name.split("."))
-        return dotted if dotted in self.places else next(_holders(name, values, ()), ()) if name else ()
+        if not name or dotted in self.places:
+            return dotted if name else ()
+        holders = list(_holders(name, values, ()))
+        return next((holder for holder in holders if holder[: len(place)] == place), holders[0] if holders else ())
 
 
 def _holders(value: str, inside: Any, place: Place) -> Iterator[Place]:

@@ -22,7 +22,7 @@ _LONGEST = 80  # characters of a value that differs
 
 _DAMAGED = "restore the file from a copy; or remove the folder that it stands in, and run again"
 _REUSE = "write to another `output`; there `rewrite: {reuse: [<this output>/generations]}` takes over the completions of equal requests"
-_REPLACE = "`--replace` makes it again, and no completion is asked for again; or write to another `output`"
+_REPLACE = "`--replace` makes it again and asks for no completion: `rephrase {} run.yaml --replace`; or write to another `output`"
 
 
 def claim(folder: str, table: Table, meaning: Meaning) -> None:
@@ -135,7 +135,7 @@ def _same(before: dict[str, Any], table: Table, meaning: Meaning) -> bool:
 
 
 def _refusal(folder: str, before: dict[str, Any], table: Table, meaning: Meaning) -> UserError:
-    cure = table.cure or (_REPLACE if table.replaceable else _REUSE)
+    cure = table.cure or (_REPLACE.format(table.maker) if table.replaceable else _REUSE)
     if before["stage_version"] != table.version:
         versions = f"version {before['stage_version']}, here {table.version}"
         what = f"rephrase {before['version']} made this folder, and the rows of its {table.stage} stage mean something else ({versions})"

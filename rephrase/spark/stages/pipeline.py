@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.settings.paths import FastTextModel, InputFiles, paths_in
-from rephrase.spark.stages.base import Redo, Stage, Tables
-from rephrase.spark.stages.declarations.dedup import Dedup, DedupDocuments
-from rephrase.spark.stages.declarations.filter import Filter
-from rephrase.spark.stages.declarations.mix import Mix
-from rephrase.spark.stages.declarations.rewrite import Rewrite
-from rephrase.spark.stages.declarations.screen import Screen
-from rephrase.spark.stages.declarations.shard import Shard
+from rephrase.spark.stages.base import Redo, Stage
+from rephrase.spark.stages.declarations.dedup import DedupDocumentsStage, DedupStage
+from rephrase.spark.stages.declarations.filter import FilterStage
+from rephrase.spark.stages.declarations.mix import MixStage
+from rephrase.spark.stages.declarations.rewrite import RewriteStage
+from rephrase.spark.stages.declarations.screen import ScreenStage
+from rephrase.spark.stages.declarations.shard import ShardStage
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
+    from rephrase.recipes.base import Recipe
     from rephrase.spark.runtime.session import LazySession
 
-STAGES: tuple[Stage, ...] = (Shard(), Screen(), DedupDocuments(), Rewrite(), Filter(), Dedup(), Mix())
+STAGES: tuple[Stage, ...] = (ShardStage(), ScreenStage(), DedupDocumentsStage(), RewriteStage(), FilterStage(), DedupStage(), MixStage())
 """In the order in which a run goes through them."""
 
 
@@ -40,7 +41,8 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
     check(run, here=spark.is_local)
     for stage in STAGES:
         if stage.table.is_on(run):
-            stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
+            with run.lines():
+                stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
 def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
@@ -53,13 +55,16 @@ def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool 
         sections = " and no ".join(f"`{stage.table.section}`" for stage in stages)
         console.print(f"{command}: the config has no {sections}, all texts stay")
     for stage in configured:
-        if stage.table is Tables.MIXTURE:
-            check_inputs(stage, run)
-        stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
+        with run.lines():
+            check_verdicts(stage, run)
+            stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
-def check_inputs(stage: Stage, run: Run) -> None:
-    """Raise a `UserError` where a stage would read verdicts, or duplicates among them, of another config: a whole run would refuse them."""
+def check_verdicts(stage: Stage, run: Run) -> None:
+    """Raise a `UserError` where a stage would read verdicts, or duplicates among them, of another config: a whole run would refuse them.
+
+    Of other tables the config may have changed since: raw files come in, an engine is named on the command line once.
+    """
     from rephrase.spark.stages.ledger import check_made_by
 
     for earlier in STAGES:
@@ -69,6 +74,8 @@ def check_inputs(stage: Stage, run: Run) -> None:
 
 def fasttext_models(run: Run) -> list[str]:
     """The fastText models that the run's stages apply."""
+    from rephrase.settings.paths import FastTextModel, paths_in
+
     checks = [check for section in (run.screen, run.filter) if section for check in section.checks or ()]
     sections = [section for check in checks for _, section in check.sections()]
     return list(dict.fromkeys(path for section in (*sections, run) for path in paths_in(section, FastTextModel)))
@@ -77,34 +84,49 @@ def fasttext_models(run: Run) -> list[str]:
 def check(run: Run, *, here: bool = False) -> None:
     """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input.
 
-    `here`: whether tasks run on this machine, so that what they need must be there.
+    `here`: whether tasks run on this machine, so that what they need must be there. Raises a `UserError` with the line in the run's file.
     """
     from classifiers.cascade import build_cascade
     from classifiers.fasttext.model import check_exists
     from rephrase.generation.fits import check_fits
     from rephrase.recipes.catalogue import recipes_of
+    from rephrase.settings.paths import InputFiles, paths_in
     from rephrase.spark.runtime.gpus import configured_gpus, configured_tasks
     from rephrase.text.tokenizer import Tokenizer
 
-    recipes = recipes_of(run.recipes)
-    Tokenizer.load(run.tokenizer)
+    with run.lines("recipes"):
+        recipes_of(run.recipes)
+    with run.lines("tokenizer"):
+        Tokenizer.load(run.tokenizer)
+    for number, use in enumerate(run.recipes):
+        with run.lines("recipes", number):
+            _check_input(run, recipes_of([use]))
+    with run.lines("input", "paths"):
+        for pattern in paths_in(run, InputFiles):
+            storage.expand(pattern)
+    with run.lines():  # the errors name models that the config names
+        for model in fasttext_models(run):
+            if here or not storage.is_local(model):  # a cluster's executors may have files that the driver lacks
+                check_exists(model)
+    with run.lines("output"):
+        storage.check_writable(run.output)
+    for section in ("screen", "filter"):
+        if getattr(run, section) is not None:
+            with run.lines(section):
+                build_cascade(getattr(run, section))
+    engines, gpus = run.all_engines, configured_gpus(run)
+    for name, settings in engines.by_name.items():
+        with run.lines(*(("engines", name) if engines.are_several else ("engine",))):
+            settings.check(here=here)
+            if gpus:
+                settings.check_gpus(gpus, configured_tasks(run))
+    for number, use in enumerate(run.recipes):
+        with run.lines("recipes", number):
+            check_fits(recipes_of([use]), engines)
+
+
+def _check_input(run: Run, recipes: Sequence[Recipe]) -> None:
+    """Raise a `UserError` for recipes that work on documents in a run without any."""
     grounded = next((recipe.name for recipe in recipes if recipe.rows is None), None)
     if run.input is None and grounded:
-        raise UserError(f"the recipe `{grounded}` works on documents, and the run has no `input`", where="recipes", cure="name files there")
-    for pattern in paths_in(run, InputFiles):
-        storage.expand(pattern)
-    storage.check_writable(run.output)
-    for model in fasttext_models(run):
-        if here or not storage.is_local(model):  # a cluster's executors may have files that the driver lacks
-            check_exists(model)
-    if run.screen is not None:
-        from rephrase.spark.stages.screen import screening
-
-        screening(run)
-    build_cascade(run.filter)
-    engines = run.all_engines
-    engines.check(here=here)
-    check_fits(recipes, engines)
-    gpus = configured_gpus(run)
-    for settings in engines.by_name.values() if gpus else ():
-        settings.check_gpus(gpus or 0, configured_tasks(run))
+        raise UserError(f"the recipe `{grounded}` works on documents, and the run has no `input`", cure="add input: {paths: [FILES]}")

@@ -111,9 +111,13 @@ def finished(whole_run: tuple[Run, dict[str, float]]) -> Iterator[Run]:
 
 @pytest.mark.parametrize("stage", ["filter", "dedup"])
 def test_spark_that_does_not_start_costs_no_verdict(finished: Run, stage: str) -> None:
-    other = load_run(f"{finished.output}.yaml", JUDGING)
     with pytest.raises(AssertionError, match="Spark was started"):
-        run_stage(stage, other, NoSpark(), replace=True)
+        run_stage(stage, load_run(f"{finished.output}.yaml", {stage: JUDGING[stage]}), NoSpark(), replace=True)
+
+
+def test_duplicates_are_not_searched_among_verdicts_of_another_config(finished: Run) -> None:
+    with pytest.raises(UserError, match=r"judged: this folder holds the filter stage of another config: `checks.*`--replace`"):
+        run_stage("dedup", load_run(f"{finished.output}.yaml", JUDGING), NoSpark(), replace=True)
 
 
 def test_spark_that_does_not_start_costs_nothing_where_errors_are_asked_for_again(finished: Run) -> None:
@@ -142,6 +146,6 @@ def test_a_damaged_table_costs_no_verdict(finished: Run, spark: LazySession, sta
     path.write_bytes(b"PAR1")
     try:
         with pytest.raises(UserError, match="not a readable Parquet file"):
-            run_stage(stage, load_run(f"{finished.output}.yaml", JUDGING), spark, replace=True)
+            run_stage(stage, load_run(f"{finished.output}.yaml", {stage: JUDGING[stage]}), spark, replace=True)
     finally:
         whole.rename(path)

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from rephrase.cli.tuning import better_half, choose, combinations, sample_requests, tune
 from rephrase.cli.tune_load import steady_rates
 from rephrase.cli.tune_trials import Candidate, Trial, candidates
+from rephrase.cli.tuning import better_half, choose, combinations, sample_requests, tune
 from rephrase.config.edit import write_args
 from rephrase.config.file import load_run
 from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling

@@ -61,14 +61,14 @@ def test_one_engine_has_no_name(tmp_path):
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("{engine: judge, ", "{engine: jugde, ", r"line 11: there is no engine `jugde` \(did you mean `judge`\?\)"),
-        ("engine: judge\n    opt", "engine: wirter\n    opt", r"line 13: there is no engine `wirter` \(did you mean `writer`\?\)"),
+        ("{engine: judge, ", "{engine: jugde, ", r"line 11: .*there is no engine `jugde` \(did you mean `judge`\?\)"),
+        ("engine: judge\n    opt", "engine: wirter\n    opt", r"line 13: .*there is no engine `wirter` \(did you mean `writer`\?\)"),
         ("gain1: {engine: writer}", "gain1: {engine: 7}", r"line 17: .*steps.gain1.engine"),
-        ("    steps:\n      judge", "    steps:\n      juge", r"line 11: the recipe has no step `juge` \(did you mean `judge`\?\)"),
-        ("gain1", "gain2", r"line 17: the recipe has no step `gain2` \(did you mean `gain"),
+        ("    steps:\n      judge", "    steps:\n      juge", r"line 11: .*the recipe has no step `juge` \(did you mean `judge`\?\)"),
+        ("gain1", "gain2", r"line 17: .*the recipe has no step `gain2` \(did you mean `gain"),
         ("sampling: {temp", "sampling: {tmep", r"line 11: unknown key `recipes.1.steps.judge.sampling.tmeperature`"),
         ("{engine: judge, samp", "{engin: judge, samp", r"line 11: unknown key `recipes.1.steps.judge.engin` \(did you mean `engine`"),
-        ("kind: echo", "kind: ehco", r"line 6: unknown engine `ehco` \(did you mean `echo`"),
+        ("kind: echo", "kind: ehco", r"line 6: .*unknown engine `ehco` \(did you mean `echo`"),
         ("model: w}", "modle: w}", r"line 4: unknown key `engines.writer.modle` \(did you mean `model`"),
         (", model: w}", "}", "line 4: the key `engines.writer.model` is missing"),
         ("engines:", "engine: {kind: echo}\nengines:", r"line 3: a run has either `engine` or `engines` \(remove one of them"),
@@ -82,7 +82,7 @@ def test_mistakes_are_told_with_their_line(tmp_path, before, after, message):
 
 
 def test_names_need_engines(tmp_path):
-    with pytest.raises(UserError, match=r"line 9: there is no engine `judge` \(list engines by name under `engines`"):
+    with pytest.raises(UserError, match=r"line 9: .*there is no engine `judge` \(list engines by name under `engines`"):
         load(tmp_path, ONE)
     with pytest.raises(UserError, match=r"the key `engine` is missing \(add it, or `engines` for several"):
         load(tmp_path, ONE.replace("engine:\n    kind: echo\n", ""))

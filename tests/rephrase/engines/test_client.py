@@ -131,6 +131,11 @@ def test_retry_after_is_obeyed(monkeypatch):
     assert 7 < max(slept) < 8
 
 
+def test_an_outage_is_logged_once_for_each_reason(caplog):
+    complete(lambda *_: error(503, "overloaded"), [ask(), ask(), ask()], retries=0)
+    assert [record.getMessage().partition(" gave ")[2] for record in caplog.records] == ["no completion: HTTP 503 overloaded"]
+
+
 def test_an_outage_without_end_is_an_error_of_the_request():
     done, server = complete(lambda *_: error(503, "overloaded"), [ask()], retries=2)
     assert done[0].error == "engine:unavailable: overloaded"

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from rephrase.config.run import Spark
+from rephrase.engines.echo import EchoSettings
 from rephrase.engines.endpoint import EndpointSettings
 from rephrase.engines.replay import ReplaySettings
 from rephrase.engines.vllm.engine import launch
@@ -32,6 +33,10 @@ def test_a_model_that_is_not_there_is_found_before_any_start(tmp_path, make, mes
     for call in (settings.check, settings.open):
         with pytest.raises(UserError, match=rf"model: .*{message}.*\(give a folder"):
             call()
+
+
+def test_the_echo_engine_says_that_it_is_no_model():
+    assert "no model runs" in EchoSettings(kind="echo").notice
 
 
 def test_hub_ids_pass_and_urls_do_not():

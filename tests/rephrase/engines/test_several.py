@@ -48,10 +48,10 @@ def test_writer_is_the_default_wherever_it_stands():
 @pytest.mark.parametrize(
     ("engine", "message"),
     [
-        ({}, "`kind` is missing"),
-        ({"model": "m"}, "`kind` is missing"),
-        ({"writer": ECHO, "judge": {"kind": "ehco"}}, r"engines, judge: unknown engine `ehco` \(did you mean `echo`"),
-        ({"writer": ECHO, "judge": 3}, "`kind` is missing"),
+        ({}, "the key `engine.kind` is missing"),
+        ({"model": "m"}, "the key `engine.kind` is missing"),
+        ({"writer": ECHO, "judge": {"kind": "ehco"}}, r"engines, judge: `engine.kind`: unknown engine `ehco` \(did you mean `echo`"),
+        ({"writer": ECHO, "judge": 3}, "the key `engine.kind` is missing"),
         (Own, "is no engine"),
         (None, "None is no engine"),
     ],

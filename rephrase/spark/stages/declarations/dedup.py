@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rephrase.spark.stages.meaning import Meaning
 
 
-class _Dedup(Stage):
+class _DedupStage(Stage):
     """A table to the duplicates among its rows."""
 
     among: ClassVar[Table]
@@ -58,7 +58,7 @@ class _Dedup(Stage):
         return sum_of_notes(run.output, self.table, DuplicatesNote)[1].duplicates
 
 
-class DedupDocuments(_Dedup):
+class DedupDocumentsStage(_DedupStage):
     """Documents to the near duplicates among them."""
 
     table = Tables.DUPLICATE_DOCUMENTS
@@ -68,7 +68,7 @@ class DedupDocuments(_Dedup):
     rows = "documents"
 
 
-class Dedup(_Dedup):
+class DedupStage(_DedupStage):
     """Kept generations to the near duplicates among them and of documents."""
 
     table = Tables.DUPLICATE_GENERATIONS

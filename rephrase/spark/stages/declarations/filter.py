@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rephrase.spark.stages.meaning import Meaning
 
 
-class Filter(Stage):
+class FilterStage(Stage):
     """Generations to verdicts and scores."""
 
     table = Tables.JUDGED

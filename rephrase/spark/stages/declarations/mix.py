@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rephrase.spark.stages.meaning import Meaning
 
 
-class Mix(Stage):
+class MixStage(Stage):
     """Originals and kept generations to the mixture."""
 
     table = Tables.MIXTURE

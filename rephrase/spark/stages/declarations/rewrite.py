@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rephrase.spark.stages.meaning import Meaning
 
 
-class Rewrite(Stage):
+class RewriteStage(Stage):
     """Documents, or rows that recipes make for themselves, to generations."""
 
     table = Tables.GENERATIONS

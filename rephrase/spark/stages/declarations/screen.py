@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rephrase.spark.stages.meaning import Meaning
 
 
-class Screen(Stage):
+class ScreenStage(Stage):
     """Documents to verdicts."""
 
     table = Tables.SCREENED

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FLAWS = {"cut": "whose body ends early", "stripped": "too intricate for the extractor, stripped of their tags"}
 
 
-class Shard(Stage):
+class ShardStage(Stage):
     """Raw web files to documents."""
 
     table = Tables.DOCUMENTS

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rephrase.readers.settings import Input
     from rephrase.spark.runtime.session import LazySession
 
+_CURE = "check `input.format`, `input.fields` and `input.min_characters`"
 _FOOTERS = 16  # read at a time to see whether there is any document
 
 
@@ -95,11 +96,11 @@ def _check_not_empty(plan: ShardPlan) -> None:
     reasons: Counter[str] = Counter()
     for path in tables.objects(storage.join(plan.output, "errors")):
         reasons.update(str(reason) for reason in tables.read(path, ["reason"]).column("reason").to_pylist())
-    often = f"; most often: {reasons.most_common(1)[0][0]}" if reasons else ""
+    reason = reasons.most_common(1)[0][0] if reasons else ""
     remove_stage(plan.documents)
     storage.remove_folder(storage.join(plan.output, "errors"))
     raise UserError(
-        f"the input gives no documents: {left_out}{often}",
+        f"the input gives no documents: {left_out}" + (f"; most often: {reason}" if reason else ""),
         where=plan.files[0].path if len(plan.files) == 1 else f"{len(plan.files)} input files",
-        cure="check `input.format`, `input.fields` and `input.min_characters`",
+        cure="name the field of the texts in `input.fields.text`" if reason.startswith("the field `") else _CURE,
     )
