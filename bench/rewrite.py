@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from rephrase.engines.base import Message
     from rephrase.recipes.base import Recipe
+    from rephrase.spark.runtime.session import LazySession
 
 Side = Callable[[], float]  # one timed run; returns output tokens a second
 ROOT = Path(__file__).resolve().parent.parent
@@ -194,37 +195,43 @@ def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], optio
         process.wait()
 
 
+def run_stage(session: LazySession, output: Path, model: str, options: argparse.Namespace, engine: Mapping[str, object]) -> float:
+    """One run of the rewrite stage on the documents of `output`. Returns output tokens a second."""
+    from rephrase.config.run import Run
+    from rephrase.notes import GenerationsNote
+    from rephrase.settings.validation import validate
+    from rephrase.spark.stages.rewrite.stage import rewrite_stage
+    from rephrase.storage import tables
+
+    data = {
+        "output": str(output),
+        "input": {"paths": "unused"},
+        "tokenizer": model,
+        "engine": {"kind": "vllm", "model": model, **engine},
+        "recipes": [_use(options)],
+    }
+    run = validate(Run, data, "bench")
+    started = time.perf_counter()
+    rewrite_stage(run, session)
+    seconds = time.perf_counter() - started
+    footers = tables.footers(tables.objects(str(output / "generations")), GenerationsNote)
+    tokens = sum(footer.note.completion_tokens for footer in footers)
+    if tokens != options.prompts * options.tokens:
+        sys.exit(f"{tokens} tokens written, {options.prompts * options.tokens} expected")
+    return float(tokens / seconds)
+
+
 @contextlib.contextmanager
 def our_stage(folder: Path, model: str, options: argparse.Namespace) -> Iterator[Side]:
     """Our rewrite stage, its engine and Spark up and warm. Each run has its own copy of the documents."""
-    from rephrase.config.run import Run, Spark
-    from rephrase.notes import GenerationsNote
-    from rephrase.settings.validation import validate
+    from rephrase.config.run import Spark
     from rephrase.spark.runtime.session import LazySession
-    from rephrase.spark.stages.rewrite.stage import rewrite_stage
-    from rephrase.storage import tables
 
     session = LazySession(Spark(), f"local[{options.cores}]")
     numbers = itertools.count()
 
     def once() -> float:
-        output = folder / f"run{next(numbers)}"
-        data = {
-            "output": str(output),
-            "input": {"paths": "unused"},
-            "tokenizer": model,
-            "engine": {"kind": "vllm", "model": model, **engine_settings(options)},
-            "recipes": [_use(options)],
-        }
-        run = validate(Run, data, "bench")
-        started = time.perf_counter()
-        rewrite_stage(run, session)
-        seconds = time.perf_counter() - started
-        footers = tables.footers(tables.objects(str(output / "generations")), GenerationsNote)
-        tokens = sum(footer.note.completion_tokens for footer in footers)
-        if tokens != options.prompts * options.tokens:
-            sys.exit(f"{tokens} tokens written, {options.prompts * options.tokens} expected")
-        return float(tokens / seconds)
+        return run_stage(session, folder / f"run{next(numbers)}", model, options, engine_settings(options))
 
     try:
         once()  # starts the engine

@@ -26,6 +26,26 @@ def context_of(folder: str) -> int | None:
     return None
 
 
+def config_path(model: str) -> str | None:
+    """Where the config.json of a model is on this machine: in its folder, or in the hub's cache; None where it is not."""
+    if os.path.isdir(model):
+        return os.path.join(model, "config.json")
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        path = try_to_load_from_cache(model, "config.json")
+    except HFValidationError:  # neither an id nor a folder; who loads it says so
+        return None
+    return path if isinstance(path, str) else None
+
+
+def config_of(model: str) -> dict[str, Any]:
+    """A model's config.json; empty where it is not on this machine."""
+    path = config_path(model)
+    return _json_of(path) if path else {}
+
+
 def has_tokenizer(folder: str) -> bool:
     """Whether a folder holds the file of a tokenizer."""
     return any(os.path.exists(os.path.join(folder, name)) for name in _TOKENIZERS)

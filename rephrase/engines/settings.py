@@ -64,6 +64,11 @@ class EngineSettings(Section):
         """What is known of the model's context before it is asked."""
         return None
 
+    def sized(self, tokens: int, tokenizer: str) -> EngineSettings:
+        """The same engine with a context of so many tokens, by this tokenizer, where it can be given one and the user has not."""
+        del tokens, tokenizer
+        return self
+
     @property
     def without_template(self) -> str | None:
         """Where a chat template would stand and none does; None where there is one, none is needed, or nobody knows yet."""

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.condition import Condition
+from rephrase.recipes.lengths import Bounds
 from rephrase.records import Document, Generation, content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -184,6 +185,19 @@ class Step(ABC):
     def chat(self) -> bool:
         """Whether its prompts are chat messages, for which a model needs a chat template."""
         return True
+
+    @property
+    def passage_limit(self) -> int | None:
+        """At most so many tokens of a document are shown at a time; None for documents whole."""
+        return None
+
+    def longest_prompt(self, bounds: Bounds) -> int | None:
+        """At most so many tokens its prompts have, without a chat template; None, the default, where that is not known beforehand.
+
+        An engine then has the whole context of its model; where all steps tell, only as much as they need.
+        """
+        del bounds
+        return None
 
     @property
     def output_tokens(self) -> int:

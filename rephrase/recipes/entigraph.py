@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.lengths import HEADER, Bounds
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
@@ -94,6 +95,15 @@ class Entities(Step):
     def load(self) -> str:
         return f"1 for each part of {self.options.document_tokens} tokens"
 
+    @property
+    @override
+    def passage_limit(self) -> int | None:
+        return self.options.document_tokens
+
+    @override
+    def longest_prompt(self, bounds: Bounds) -> int:
+        return _longest(self.templates, bounds)
+
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document = row.document
@@ -135,6 +145,16 @@ class Relations(Step):
         limit = f", at most {options.max_combinations:,}" if options.max_combinations else ""
         return f"{' and '.join(parts) or 'none'} for n entities, n up to {options.max_entities}{limit}"
 
+    @property
+    @override
+    def passage_limit(self) -> int | None:
+        return self.options.document_tokens
+
+    @override
+    def longest_prompt(self, bounds: Bounds) -> int:
+        # The names of three entities are a part of what the first step wrote.
+        return _longest(self.templates, bounds) + max(bounds.written.values(), default=0)
+
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
@@ -169,6 +189,10 @@ class Relations(Step):
     @override
     def describe(self) -> dict[str, Any]:
         return {"templates": self.templates, "sampling": self.sampling.fields(), "options": self.options.model_dump(exclude={"retries"})}
+
+
+def _longest(templates: Mapping[str, str], bounds: Bounds) -> int:
+    return bounds.of_texts(templates.values()) + bounds.passage + HEADER
 
 
 def read_entities(completion: str) -> tuple[str, list[str]] | None:

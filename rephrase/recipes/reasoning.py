@@ -14,6 +14,7 @@ from typing_extensions import override
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
@@ -116,6 +117,10 @@ class Candidates(Step):
     @override
     def load(self) -> str:
         return f"{self.samples} for each document"
+
+    @override
+    def longest_prompt(self, bounds: Bounds) -> int:
+        return bounds.of_template(self.prompt, {}, {})
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

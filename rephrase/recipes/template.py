@@ -14,6 +14,7 @@ from typing_extensions import override
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
 from rephrase.recipes.edits import numbered
+from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill
@@ -89,6 +90,17 @@ class TemplateStep(Step):
             load += f", on its first {self.first_characters} characters" if self.first_characters else ""
         times = self.draws * self.samples
         return load if times == 1 else f"{times}{load[1:]}"
+
+    @property
+    @override
+    def passage_limit(self) -> int | None:
+        return self.passage_tokens
+
+    @override
+    def longest_prompt(self, bounds: Bounds) -> int:
+        drawn = dict(self.choose)
+        filled = [bounds.of_template(text, self.options, drawn) for text in (self.system, self.prompt) if text]
+        return sum(filled) + bounds.of_texts(text for turns in self.examples for text in turns)
 
     def document_first(self) -> TemplateStep:
         """The same step with its passage at the very beginning of the prompt, and all that is said about it after a line."""

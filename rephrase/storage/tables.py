@@ -137,6 +137,21 @@ def row_groups(path: str) -> tuple[int, ...]:
         return _row_groups(file)
 
 
+def largest(paths: Sequence[str], column: str) -> int | None:
+    """The largest value of a column of numbers in many objects, by their footers; None where one does not tell, or there are none."""
+    values = list(_side_by_side(lambda path: _largest(path, column), paths))
+    return None if None in values else max((value for value in values if value is not None), default=None)
+
+
+def _largest(path: str, column: str) -> int | None:
+    with opened(path) as file:
+        groups = [file.metadata.row_group(group) for group in range(file.num_row_groups)]
+        chunks = [next((c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == column), None) for group in groups]
+        known = [chunk.statistics if chunk is not None else None for chunk in chunks]
+        values = [int(statistics.max) for statistics in known if statistics is not None and statistics.has_min_max]
+    return max(values, default=0) if len(values) == len(known) else None
+
+
 def check_readable(paths: Iterable[str]) -> None:
     """Raise what `opened` raises where one of many files is no Parquet, or is not there."""
     for _ in _side_by_side(row_groups, paths):

@@ -15,12 +15,13 @@ from typing_extensions import override
 from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
 from rephrase.engines.client import DIED, Client
 from rephrase.engines.connection import Server
+from rephrase.engines.model_folder import config_of, config_path
 from rephrase.engines.processes import Process, find_owner
-from rephrase.engines.vllm import servers
+from rephrase.engines.vllm import processor, servers
 from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.replicas import taken
 from rephrase.engines.vllm.server_folder import Launch
-from rephrase.engines.vllm.settings import VllmSettings, argument, check_installed, check_model
+from rephrase.engines.vllm.settings import VllmSettings, argument, check_installed, check_model, name_of
 from rephrase.engines.vllm.turns import Turns
 from rephrase.notes import EngineFigures
 from rephrase.records import content_id
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter
 
 _RETRIES = 3  # of calls that fail while the server lives
-_CPU_CACHE_GIB = "2"  # vLLM's default takes half of the machine's memory, which the executor and its other tasks need
 PROBE = Request((Message("text", "Hello"),), Sampling(max_tokens=1))
 _GONE = 3.0  # seconds that a server may take to be seen as gone after a failed call
 
@@ -194,7 +194,7 @@ def find_or_start(launch: Launch, owner: Process) -> servers.ServerInfo:
 
 
 def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Launch:
-    """How the server is started: on all of these GPUs as one tensor-parallel engine, on CPU without any.
+    """How the server is started on this machine: on all of these GPUs as one tensor-parallel engine, on CPU without any.
 
     Where there is no address, vLLM takes as many of those it sees as `tensor_parallel` says.
     """
@@ -212,17 +212,20 @@ def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | 
         arguments += ["--max-model-len", str(config.max_model_len)]
     if config.gpu_memory_utilization is not None:
         arguments += ["--gpu-memory-utilization", str(config.gpu_memory_utilization)]
-    environment = dict(config.env)
-    if not gpu_addresses and "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
-        environment.setdefault("VLLM_CPU_KVCACHE_SPACE", _CPU_CACHE_GIB)
+    ours = processor.Defaults()
+    if processor.is_used(gpu_addresses):
+        inherited = {**os.environ, **config.env}
+        given = {name_of(option) for option in config.args if option.startswith("-")}
+        ours = processor.defaults(given, inherited, config_of(config.model), processor.flags_here(inherited))
     return Launch(
         where=config.model,
-        arguments=(*arguments, *config.args),
-        environment=tuple(sorted(environment.items())),
+        arguments=(*arguments, *ours.arguments, *config.args),
+        environment=tuple(sorted({**config.env, **ours.environment}.items())),
         devices=tuple(gpu_addresses),
         startup_timeout=config.startup_timeout,
         stall_timeout=config.stall_timeout,
         logs=logs,
+        reasons=ours.reasons,
     )
 
 
@@ -237,7 +240,5 @@ def model_revision(config: VllmSettings) -> str | None:
         files = sorted((entry.name, entry.stat().st_size) for entry in os.scandir(config.model) if entry.is_file())
         with open(os.path.join(config.model, "config.json"), encoding="utf-8") as file:
             return "files:" + content_id(file.read(), *(f"{name} {size}" for name, size in files))[:16]
-    from huggingface_hub import try_to_load_from_cache
-
-    path = try_to_load_from_cache(config.model, "config.json")
-    return os.path.basename(os.path.dirname(path)) if isinstance(path, str) else None  # …/snapshots/COMMIT/config.json
+    path = config_path(config.model)
+    return os.path.basename(os.path.dirname(path)) if path else None  # …/snapshots/COMMIT/config.json

@@ -30,10 +30,11 @@ _MAX_SOCKET_PATH = 100  # the kernel's limit for Unix sockets is 107 bytes
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a server is started with. Servers with equal launches (but for timeouts and logs) are the same server.
+    """What a server is started with. Servers with equal launches (but for timeouts, logs and reasons) are the same server.
 
     `where` names the model in errors; `arguments` follow `python -m vllm.entrypoints.openai.api_server`; `devices` are the GPU
-    addresses it holds, none on CPU; timeouts are in seconds; `logs` is the folder where its log is kept after its end.
+    addresses it holds, none on CPU; timeouts are in seconds; `logs` is the folder where its log is kept after its end; `reasons` tell
+    users of arguments that they did not ask for, "computes in float32, because …".
     """
 
     where: str
@@ -43,6 +44,7 @@ class Launch:
     startup_timeout: float = field(default=900.0, compare=False)
     stall_timeout: float = field(default=300.0, compare=False)
     logs: str | None = field(default=None, compare=False)
+    reasons: tuple[str, ...] = field(default=(), compare=False)
 
     def digest(self) -> str:
         """Names the server among the owner's."""

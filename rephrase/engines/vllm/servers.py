@@ -34,6 +34,7 @@ from rephrase.engines.vllm.server_folder import (
     server_folders,
     write_status,
 )
+from rephrase.engines.vllm.starting import StartTold
 from rephrase.errors import StartError
 from rephrase.notes import EngineFigures
 
@@ -63,9 +64,11 @@ def find_or_start(launch: Launch, owner: Process | None = None) -> ServerInfo:
     """The owner's server for this launch, started if it does not run. Blocks until it answers.
 
     A server of the same owner with another launch on the same devices is waited for and ended first: an executor has one engine.
-    Raises `UserError` with the server's own reason when it does not start, for a minute also to callers who come later.
+    Tells how it goes if it is this caller that starts it. Raises `UserError` with the server's own reason when it does not start, for a
+    minute also to callers who come later.
     """
     owner = owner or find_owner()
+    told: StartTold | None = None
     base = base_folder()
     _sweep(base)
     folder = make_private(base / f"{owner.pid}-{owner.start}-{launch.digest()}")
@@ -82,13 +85,18 @@ def find_or_start(launch: Launch, owner: Process | None = None) -> ServerInfo:
                         raise _start_error(launch, folder, status["error"])
                     time.sleep(_back_off(status.get("deaths", [])))
                     _end_rivals(base, folder, owner, launch)
+                    told = StartTold(launch, folder)
                     _spawn(folder, owner, launch)
                     continue
         elif status.get("state") == "ready":
             process = Process(*status["engine"])
             if process.alive:
+                if told:
+                    told.ready()
                 socket_path, log = str(folder / "socket"), str(folder / "engine.log")
                 return ServerInfo(socket_path, log, process, status["max_model_len"], status.get("version", ""))
+        if told:
+            told.look()
         time.sleep(_START_POLL)
     raise _start_error(launch, folder, f"no server after {launch.startup_timeout:g} s")
 

@@ -65,20 +65,30 @@ class VllmSettings(EngineSettings):
     @property
     @override
     def context(self) -> Context | None:
-        length = argument(self, "--max-model-len") or argument(self, "--max_model_len")
+        length = argument(self, "--max-model-len")
         if length is not None:
             return Context(int(length), "--max-model-len in engine.args") if length.isdecimal() else None
         if self.max_model_len is not None:
             return Context(self.max_model_len, "engine.max_model_len")
-        overridden = any(option.replace("_", "-").startswith("--hf-overrides") for option in self.args)
+        overridden = any(name_of(option).startswith("--hf-overrides") for option in self.args)
         tokens = None if overridden else context_of(self.model)
         return None if tokens is None else Context(tokens, f"{self.model}/config.json")
+
+    @override
+    def sized(self, tokens: int, tokenizer: str) -> VllmSettings:
+        """With `max_model_len`, unless it is set, the model has less, or the tokens are not its own: another tokenizer may count half."""
+        own = argument(self, "--tokenizer") or self.model
+        is_set = self.max_model_len is not None or argument(self, "--max-model-len") is not None
+        has_less = self.context is not None and self.context.tokens <= tokens
+        if is_set or has_less or tokenizer.removesuffix("/tokenizer.json").rstrip("/") != own.rstrip("/"):
+            return self
+        return self.model_copy(update={"max_model_len": tokens})
 
     @property
     @override
     def without_template(self) -> str | None:
         tokenizer = argument(self, "--tokenizer") or self.model
-        template = argument(self, "--chat-template") or argument(self, "--chat_template")
+        template = argument(self, "--chat-template")
         return tokenizer if template is None and lacks_chat_template(tokenizer) else None
 
     @property
@@ -121,13 +131,16 @@ class VllmSettings(EngineSettings):
 
 
 def argument(config: VllmSettings, name: str) -> str | None:
-    """The value of one of the configured server arguments, written `--name value` or `--name=value`."""
+    """The value of one of the configured server arguments, written `--name value` or `--name=value`, with hyphens or underscores."""
     for option, value in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
-        if option == name:
-            return value
-        if option.startswith(f"{name}="):
-            return option[len(name) + 1 :]
+        if name_of(option) == name:
+            return option.partition("=")[2] if "=" in option else value
     return None
+
+
+def name_of(option: str) -> str:
+    """The name of an argument, as vLLM reads it: `--max_model_len=8` is `--max-model-len`."""
+    return option.partition("=")[0].replace("_", "-")
 
 
 def check_model(config: VllmSettings) -> None:

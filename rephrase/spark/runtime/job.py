@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 _POLL_SECONDS = 0.5
 _CANCELLING = 10.0  # seconds at most that the cancelling of an interrupted action takes
+_BETWEEN_STARTS = 15.0  # seconds between two lines of how engines start, where there are several
 _ELSEWHERE = 30.0  # seconds in which another executor may come, or take over a task, after all others said that their engine does not start
 
 
@@ -119,16 +120,18 @@ class _Watch:
         self._patience = 0.0 if _has_one_executor(spark) else _ELSEWHERE
         self._failing: set[str] = set()
         self._failed_at = 0.0
-        self._next_look = 0.0
+        self._starting: dict[str, float] = {}
+        self._next_look = self._next_start = 0.0
 
     def look(self, *, at_once: bool = False) -> UserError | None:
-        """The error that ends the job, if there is one; a new executor without engine is told to the user."""
+        """The error that ends the job, if there is one; engines that start, and a new executor without one, are told to the user."""
         now = time.monotonic()
         if now < self._next_look and not at_once:
             return None
         state = self._reports.look()
         if state.fatal:
             return state.fatal
+        self._tell_of_starts(state.starting)
         failing = state.not_started
         for name in sorted(failing.keys() - self._failing):
             console.print(f"an engine does not start, its units go elsewhere: {failing[name].line()}", soft_wrap=True)
@@ -137,6 +140,17 @@ class _Watch:
         self._next_look = time.monotonic() + 5 * (time.monotonic() - now)  # looks cost requests where the folder is far away
         nowhere = failing and failing.keys() >= state.executors and now - self._failed_at >= self._patience
         return failing[min(failing)] if nowhere else None
+
+    def _tell_of_starts(self, starting: dict[str, float]) -> None:
+        """Print what engines tell of their start: every line of one, a line now and then for many."""
+        news = sorted(executor for executor, at in starting.items() if at != self._starting.get(executor))
+        if not news or (len(starting) > 1 and time.monotonic() < self._next_start):
+            return
+        self._starting = starting
+        self._next_start = time.monotonic() + _BETWEEN_STARTS
+        others = f" ({len(news) - 1} more likewise)" if len(news) > 1 else ""
+        with contextlib.suppress(FileNotFoundError):
+            console.print(f"engine: {self._reports.start_of(news[0])}{others}", soft_wrap=True, markup=False)
 
 
 def _name_jobs(spark: SparkSession, name: str) -> None:

@@ -1,14 +1,15 @@
 """What tasks tell the driver while a job runs: Spark itself would tell only after its last retry.
 
-Reports are small objects in a folder of the run's own. Four kinds: an executor that has been given a task, an error that ends the run at
-once, an engine that does not start on one executor, and a task that fails for a reason of its own. A task that fails by nothing but what
-Spark gave it, or did not, reports nothing: that is Spark's to mend.
+Reports are small objects in a folder of the run's own. Five kinds: an executor that has been given a task, an error that ends the run at
+once, an engine that starts and what it is at, one that does not start on one executor, and a task that fails for a reason of its own. A
+task that fails by nothing but what Spark gave it, or did not, reports nothing: that is Spark's to mend.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import socket
 import time
@@ -17,7 +18,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from typing_extensions import override
+
 from rephrase import storage
+from rephrase.engines import starting
 from rephrase.errors import StartError, TaskError, UserError, from_json
 from rephrase.spark.runtime.pyspark_internals import whole_input
 
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     Body = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]  # a function of `mapInArrow`
 
-_EXECUTOR, _FATAL, _NOT_STARTED, _BROKEN = "executor", "fatal", "not-started", "broken"
+_EXECUTOR, _FATAL, _STARTING, _NOT_STARTED, _BROKEN = "executor", "fatal", "starting", "not-started", "broken"
 _SPARE = "spare"  # removed by a task that cannot report: on a full disk that makes room, and anywhere else it tells the driver as much
 _SPARE_BYTES = 4096
 _TRIES = 3  # a task that fails so often by an error in it would fail for ever
@@ -39,6 +43,7 @@ class JobState(NamedTuple):
     fatal: UserError | None  # ends the run
     executors: frozenset[str]  # all that have been given a task of the job
     not_started: dict[str, UserError]  # those whose engine does not start, with its last error
+    starting: dict[str, float]  # those whose engine starts or did, with the Unix time of the last line that tells of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,17 @@ class Reports:
     def began(self) -> None:
         """In a task: report the executor that it runs on. No kind of session tells the driver which executors work for a job."""
         _report_executor(self.folder)
+
+    @contextlib.contextmanager
+    def telling_of_starts(self) -> Iterator[None]:
+        """In a task: report the lines that an engine tells while it starts."""
+        handler = _Reporting(self.folder)
+        starting.log.addHandler(handler)
+        starting.log.propagate = False  # the driver shows them
+        try:
+            yield
+        finally:
+            starting.log.removeHandler(handler)
 
     def done(self) -> None:
         """In a task: take back that the engine does not start here; it did, at another try."""
@@ -100,13 +116,19 @@ class Reports:
 
     def look(self) -> JobState:
         """On the driver: what was reported so far."""
-        names = self._names()
+        files = {storage.name_of(file.path): file.modified for file in storage.list_files(self.folder)}
+        names = list(files)
         not_started = {}
         for executor in _of_kind(_NOT_STARTED, names):
             with contextlib.suppress(FileNotFoundError):  # taken back meanwhile
                 not_started[executor] = self._read(f"{_NOT_STARTED}-{executor}")
         fatal = self._read(_FATAL) if _FATAL in names else None if _SPARE in names else self._not_stored()
-        return JobState(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started)
+        starts = {executor: files[f"{_STARTING}-{executor}"] for executor in _of_kind(_STARTING, names)}
+        return JobState(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started, starts)
+
+    def start_of(self, executor: str) -> str:
+        """On the driver: the last line that an executor's engine told of its start."""
+        return storage.read(storage.join(self.folder, f"{_STARTING}-{executor}")).decode()
 
     def _not_stored(self) -> UserError:
         try:
@@ -133,6 +155,19 @@ class Reports:
 
     def _read(self, name: str) -> UserError:
         return from_json(storage.read(storage.join(self.folder, name)).decode())
+
+
+class _Reporting(logging.Handler):
+    """Reports each line of the log, the last in place of those before."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self._folder = folder
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(Exception):  # the work goes on untold
+            storage.put(storage.join(self._folder, f"{_STARTING}-{_executor()}"), record.getMessage().encode())
 
 
 def _of_kind(kind: str, names: list[str]) -> list[str]:

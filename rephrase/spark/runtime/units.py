@@ -67,7 +67,8 @@ def run_units(
             for batch in batches:
                 for number in batch.column(0).to_pylist():
                     reports.began()
-                    work(read.validate_python(items.item(number)))
+                    with reports.telling_of_starts():
+                        work(read.validate_python(items.item(number)))
                     reports.done()
                 yield batch
 

@@ -24,6 +24,7 @@ from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of
 from rephrase.spark.stages.ledger import claim, remove_stage
+from rephrase.spark.stages.rewrite.context import with_sized_engines
 from rephrase.spark.stages.rewrite.fitting import tell_unfit
 from rephrase.spark.stages.rewrite.meaning import meaning_of
 from rephrase.spark.stages.rewrite.pace import Pace
@@ -55,6 +56,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     meaning = meaning_of(run, recipes)
     tell_unfit(run, recipes)
     claim(folder, Tables.GENERATIONS, meaning)
+    run = with_sized_engines(run, recipes, sources)
     for notice in engines.notices:
         console.print(f"rewrite: {notice}")
     for steps in rounds(recipes, engines):

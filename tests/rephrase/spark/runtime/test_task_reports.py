@@ -20,6 +20,7 @@ from tests.rephrase.spark.standalone import wait_for
 
 EXECUTOR = """
 import contextlib, sys
+from rephrase.engines import starting
 from rephrase.spark.runtime import task_reports as reports
 from rephrase.errors import StartError, TaskError
 
@@ -28,8 +29,11 @@ mine = reports.Reports(sys.argv[1])
 mine.began()
 print("began", flush=True)
 for word in sys.stdin:
-    with contextlib.suppress(TaskError):
-        mine.done() if word == "done\\n" else mine.failed(StartError("no memory is left", where="model", cure="take another"))
+    with contextlib.suppress(TaskError), mine.telling_of_starts():
+        if word.startswith("tell "):
+            starting.log.warning("it %s", word.removeprefix("tell ").strip())
+        else:
+            mine.done() if word == "done\\n" else mine.failed(StartError("no memory is left", where="model", cure="take another"))
     print(word, end="", flush=True)
 """
 
@@ -156,3 +160,19 @@ def test_a_cancelled_task_does_not_take_what_it_got_for_its_whole_input(tmp_path
         job.run(spark.get().range(0, 40_000_000, 1, 2).mapInArrow(job.reporting(body), "id long").count)
     wait_for(ended.exists)
     assert ended.read_text() == "broke off"
+
+
+def test_what_engines_tell_while_they_start_reaches_the_driver_line_by_line(executor, tmp_path, spark, monkeypatch):
+    lines: list[str] = []
+    monkeypatch.setattr("rephrase.spark.runtime.job.console.print", lambda text, **_: lines.append(text))
+    reports, first = Reports(str(tmp_path)), executor()
+    assert reports.look().starting == {}
+
+    def action() -> None:
+        for word in ("loads the weights", "answers after 9 s"):
+            first(f"tell {word}")
+            wait_for(lambda word=word: any(word in line for line in lines), 30)
+
+    run_action(action, spark.get(), reports)
+    assert lines == ["engine: it loads the weights", "engine: it answers after 9 s"]
+    assert [reports.start_of(executor) for executor in reports.look().starting] == ["it answers after 9 s"]

@@ -1,0 +1,177 @@
+"""Every recipe on a fixed set of real passages through a real engine: what each step asks, what parses, what the checks keep.
+
+    python bench/catalogue.py --model FOLDER [--recipes 'wrap/*' mind/debate] [--documents 6] [--tokens 512] [--out out/catalogue]
+
+The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
+Recipes that need an answer beside the text get the problems that have one, and recipes with rows of their own get their first rows. All
+share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and a changed parser or
+check is tried without asking again. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is
+`catalogue parsed P kept K`, the shares of all completions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bench.catalogue_table import markdown, steps_of  # noqa: E402  # the path comes first
+from rephrase.engines.base import Completion, Engine, Request  # noqa: E402
+
+if TYPE_CHECKING:
+    from rephrase.recipes.base import Recipe, Row
+    from rephrase.text.tokenizer import Tokenizer
+
+PASSAGES = ROOT / "examples" / "catalogue"
+SEED = 1
+AT_ONCE = 12  # recipes, so that the engine's batch stays full where a step has few prompts
+# Where a recipe's documents are problems with an answer: the kind of passage that has them.
+PROBLEMS = {"verified/choice": "choice", "verified/python": "code", "verified/*": "math", "tinygsm/*": "math"}
+# What a model of any size makes too much of, and an option without a default.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "entigraph/relations": {"max_combinations": 3, "retries": 1},
+    "verified/command": {"command": "python3 -c \"import os, sys; sys.exit(os.environ['EXPECTED'] not in sys.stdin.read())\""},
+}
+
+
+class Capped(Engine):
+    """An engine that writes at most so many tokens, whatever a recipe allows: a small model that repeats itself would go on to the end."""
+
+    def __init__(self, engine: Engine, tokens: int) -> None:
+        self.model, self.batch_size, self.concurrency = engine.model, engine.batch_size, engine.concurrency
+        self._engine, self._tokens = engine, tokens
+
+    @property
+    def identity(self) -> Any:  # type: ignore[override]  # known once it has answered
+        return self._engine.identity
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        return await self._engine.complete([self._capped(request) for request in requests])
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    def _capped(self, request: Request) -> Request:
+        sampling = request.sampling
+        return replace(request, sampling=replace(sampling, max_tokens=min(sampling.max_tokens, self._tokens)))
+
+
+def main() -> None:
+    """Run the recipes and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="a model's folder or hub id")
+    parser.add_argument("--recipes", nargs="+", default=["*"], help="names and patterns (default: all)")
+    parser.add_argument("--documents", type=int, default=6, help="passages, or rows of its own, for each recipe")
+    parser.add_argument("--tokens", type=int, default=512, help="of a completion, at most")
+    parser.add_argument("--context", type=int, default=4096, help="of the engine, in tokens")
+    parser.add_argument("--examples", type=int, default=2, help="of each way in which a step fails")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "catalogue")
+    options = parser.parse_args()
+    started = time.time()
+    recipes = chosen(options.recipes)
+    tables = asyncio.run(answered(recipes, options))
+    steps = [step for recipe in recipes for step in steps_of(recipe, *tables[recipe.name], examples=options.examples)]
+    about = {"model": options.model.rstrip("/").rsplit("/", 1)[-1], "date": time.strftime("%Y-%m-%d"), "documents": options.documents}
+    report = {**about, "tokens": options.tokens, "seconds": round(time.time() - started, 1), "steps": steps}
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "catalogue.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    (options.out / "catalogue.md").write_text(markdown(report), encoding="utf-8")
+    rows, parsed = (sum(step[name] for step in steps) for name in ("rows", "parsed"))
+    judged, kept = (sum(step[name] for step in steps) for name in ("judged", "kept"))
+    print(f"written to {options.out / 'catalogue.md'}")
+    print(f"catalogue parsed {parsed / max(rows, 1):.3f} kept {kept / max(judged, 1):.3f}")
+
+
+def chosen(patterns: Sequence[str]) -> list[Recipe]:
+    """The recipes of the catalogue that these names and patterns stand for, with the options of this bench."""
+    from rephrase.recipes.catalogue import catalogue, recipes_of
+    from rephrase.recipes.lookup import matching
+    from rephrase.recipes.use import RecipeUse
+
+    wanted = {entry.name for pattern in patterns for entry in matching(pattern)} if patterns != ["*"] else set(catalogue())
+    return recipes_of([RecipeUse(use=name, options=OPTIONS.get(name, {})) for name in catalogue() if name in wanted])
+
+
+async def answered(recipes: Sequence[Recipe], options: argparse.Namespace) -> dict[str, tuple[list[Row], list[Any]]]:
+    """By recipe: the rows that it worked on, and a table of GENERATION rows for each of its steps."""
+    from rephrase.engines.keeping import Keeping
+    from rephrase.engines.settings import engine_of
+    from rephrase.text.tokenizer import Tokenizer
+
+    counter = Tokenizer.load(options.model)
+    settings = engine_of({"kind": "vllm", "model": options.model, "max_model_len": options.context})
+    settings.check(here=True)
+    engine: Engine = Keeping(Capped(settings.open(), options.tokens), str(options.out / f"answers-{options.tokens}"))
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(recipe: Recipe) -> tuple[str, tuple[list[Row], list[Any]]]:
+        async with turn:
+            started = time.time()
+            rows = rows_for(recipe, options.documents, counter)
+            tables = await played(recipe, rows, engine, counter)
+            print(f"{recipe.name}: {sum(map(len, tables))} rows, {time.time() - started:.0f} s", file=sys.stderr, flush=True)
+            return recipe.name, (rows, tables)
+
+    try:
+        return dict(await asyncio.gather(*map(one, recipes)))
+    finally:
+        await engine.close()
+
+
+async def played(recipe: Recipe, rows: list[Row], engine: Engine, counter: Tokenizer) -> list[Any]:
+    """The recipe's steps, one after the other."""
+    from rephrase.generation.loop import generate
+    from rephrase.generation.rows import with_generations
+    from rephrase.generation.step_run import StepRun
+    from rephrase.recipes.neighbours import with_neighbours
+
+    grown: Sequence[Row] = with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows
+    tables = []
+    for step in recipe.steps:
+        table, _ = await generate(grown, StepRun(recipe, step, counter, engine.model), engine)
+        tables.append(table)
+        grown = with_generations(grown, step.name, table)
+    return tables
+
+
+def rows_for(recipe: Recipe, number: int, counter: Tokenizer) -> list[Row]:
+    """The documents that a recipe works on."""
+    from fnmatch import fnmatchcase
+
+    from rephrase.recipes.base import Row
+
+    if recipe.rows is not None:
+        return [Row(document) for document in itertools.islice(recipe.rows.documents(), number)]
+    kind = next((kind for pattern, kind in PROBLEMS.items() if fnmatchcase(recipe.name, pattern)), None)
+    documents = [document for document in passages(counter) if kind is None or (document.source == kind and "answer" in document.metadata)]
+    return [Row(document) for document in documents[:number]]
+
+
+def passages(counter: Tokenizer) -> Iterator[Any]:
+    """The passages of examples/catalogue: one of each kind, then another of each, in an order that the seed draws."""
+    from rephrase.records import Document
+
+    draw = random.Random(SEED)
+    kinds = []
+    for path in sorted(PASSAGES.glob("*.jsonl")):
+        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        kinds.append(draw.sample(entries, len(entries)))
+    for entry in (entry for several in itertools.zip_longest(*kinds) for entry in several if entry is not None):
+        metadata = {"answer": entry["answer"]} if "answer" in entry else {}
+        [tokens] = counter.count([entry["text"]])
+        yield Document(entry["id"], entry["text"], source=entry["source"], language="eng_Latn", n_tokens=tokens, metadata=metadata)
+
+
+if __name__ == "__main__":
+    main()

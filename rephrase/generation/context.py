@@ -1,0 +1,34 @@
+"""How long a context the steps of recipes need: their longest prompt and completion together, as far as that is known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rephrase.recipes.base import Recipe
+from rephrase.recipes.lengths import Bounds
+from rephrase.text.tokenizer import Tokenizer
+
+_TEMPLATE = 256  # tokens that chat templates add: marks, and a system prompt of their own. The longest known, Harmony's, has about 100
+_SEAMS = 1.05  # texts have a few tokens more or less together than one by one
+_ROUNDED = 128  # tokens of a block of vLLM's cache on processors, and of eight on GPUs
+
+
+def tokens_needed(recipes: Sequence[Recipe], tokenizer: Tokenizer, longest_row: Callable[[Recipe], int | None]) -> int | None:
+    """At most so many tokens a prompt of these recipes and its completion have together; None where nothing bounds one of them.
+
+    `longest_row` gives the tokens of the longest document that a recipe works on, None where that is not known.
+    """
+    most = 0
+    for recipe in recipes:
+        longest, written = longest_row(recipe), dict[str, int]()
+        limits = [step.passage_limit for step in recipe.steps]
+        # A step's passages are those of the first one where it takes up what that wrote.
+        limit = None if None in limits else max(limit or 0 for limit in limits)
+        known = [tokens for tokens in (longest, limit) if tokens is not None]
+        for step in recipe.steps:
+            prompt = step.longest_prompt(Bounds(tokenizer, min(known), written)) if known else None
+            if prompt is None:
+                return None
+            most = max(most, int(prompt * _SEAMS) + _TEMPLATE + step.output_tokens)
+            written[step.name] = step.output_tokens
+    return -(-most // _ROUNDED) * _ROUNDED
