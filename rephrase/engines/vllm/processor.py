@@ -52,6 +52,8 @@ def defaults(given: Collection[str], environment: Mapping[str, str], config: Map
     if not {"--enforce-eager", "--compilation-config", "-O", "-cc"} & set(given) and not has_compiler(environment):
         arguments.append("--enforce-eager")
         reasons.append("is not compiled, as there is no C++ compiler here; with g++ it writes faster")
+    if "--max-model-len" not in given:  # with a context that the cache cannot hold it would not start
+        arguments += ["--max-model-len", "auto"]
     added = {_CACHE: _CACHE_GIB} if _CACHE not in environment else {}
     if preload := preloaded(environment):
         added["LD_PRELOAD"] = preload

@@ -33,14 +33,15 @@ class Launch:
     """What a server is started with. Servers with equal launches (but for timeouts, logs and reasons) are the same server.
 
     `where` names the model in errors; `arguments` follow `python -m vllm.entrypoints.openai.api_server`; `devices` are the GPU
-    addresses it holds, none on CPU; timeouts are in seconds; `logs` is the folder where its log is kept after its end; `reasons` tell
-    users of arguments that they did not ask for, "computes in float32, because …".
+    addresses it holds, none on CPU and where Spark names none; `on_processor` says which of both; timeouts are in seconds; `logs` is the
+    folder where its log is kept after its end; `reasons` tell users of what they did not ask for, "computes in float32, because …".
     """
 
     where: str
     arguments: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     devices: tuple[str, ...] = ()
+    on_processor: bool = field(default=False, compare=False)
     startup_timeout: float = field(default=900.0, compare=False)
     stall_timeout: float = field(default=300.0, compare=False)
     logs: str | None = field(default=None, compare=False)

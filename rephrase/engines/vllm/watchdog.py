@@ -108,7 +108,7 @@ def _watch(folder: Path) -> None:
             if not _until_ready(folder, launch, owner, server):
                 return
             compiled.touch()
-        if not launch.devices:
+        if launch.on_processor:
             _stand_back(server.pid)
         _until_end(folder, launch, owner, server)
     finally:  # also where somebody has emptied the temporary folder under the server

