@@ -10,12 +10,13 @@ from rephrase.text.tokenizer import Tokenizer
 
 _TEMPLATE = 256  # tokens that chat templates add: marks, and a system prompt of their own. The longest known, Harmony's, has about 100
 _SEAMS = 1.05  # texts have a few tokens more or less together than one by one
-_ROUNDED = 128  # tokens of a block of vLLM's cache on processors, and of eight on GPUs
+_LEAST = 1024
 
 
 def tokens_needed(recipes: Sequence[Recipe], tokenizer: Tokenizer, longest_row: Callable[[Recipe], int | None]) -> int | None:
     """At most so many tokens a prompt of these recipes and its completion have together; None where nothing bounds one of them.
 
+    It is a power of two, as vLLM compiles a model anew for each length of context: runs that need nearly the same shall find it compiled.
     `longest_row` gives the tokens of the longest document that a recipe works on, None where that is not known.
     """
     most = 0
@@ -31,4 +32,4 @@ def tokens_needed(recipes: Sequence[Recipe], tokenizer: Tokenizer, longest_row: 
                 return None
             most = max(most, int(prompt * _SEAMS) + _TEMPLATE + step.output_tokens)
             written[step.name] = step.output_tokens
-    return -(-most // _ROUNDED) * _ROUNDED
+    return 1 << (max(most, _LEAST) - 1).bit_length()
