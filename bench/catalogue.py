@@ -5,7 +5,7 @@
 The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
 Recipes that need an answer beside the text get the problems that have one, and recipes with rows of their own get their first rows. All
 share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and a changed parser or
-check is tried without asking again. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is
+check is tried without asking again; `--against` an earlier catalogue.json fails where less parses or is kept than then. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is
 `catalogue parsed P kept K`, the shares of all completions.
 """
 
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.catalogue_table import markdown, steps_of  # noqa: E402  # the path comes first
+from bench.catalogue_table import falls, markdown, steps_of  # noqa: E402  # the path comes first
 from rephrase.engines.base import Completion, Engine, Request  # noqa: E402
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=6, help="passages, or rows of its own, for each recipe")
     parser.add_argument("--tokens", type=int, default=512, help="of a completion, at most")
     parser.add_argument("--context", type=int, default=4096, help="of the engine, in tokens")
+    parser.add_argument("--arg", action="append", default=[], help="of the vLLM server, such as --arg=--enforce-eager")
     parser.add_argument("--examples", type=int, default=2, help="of each way in which a step fails")
+    parser.add_argument("--against", type=Path, help="an earlier catalogue.json, below whose shares no step may fall")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "catalogue")
     options = parser.parse_args()
     started = time.time()
@@ -90,7 +92,10 @@ def main() -> None:
     rows, parsed = (sum(step[name] for step in steps) for name in ("rows", "parsed"))
     judged, kept = (sum(step[name] for step in steps) for name in ("judged", "kept"))
     print(f"written to {options.out / 'catalogue.md'}")
+    lower = falls(report, json.loads(options.against.read_text(encoding="utf-8"))) if options.against else []
+    print("\n".join(lower))
     print(f"catalogue parsed {parsed / max(rows, 1):.3f} kept {kept / max(judged, 1):.3f}")
+    sys.exit(1 if lower else 0)
 
 
 def chosen(patterns: Sequence[str]) -> list[Recipe]:
@@ -110,7 +115,7 @@ async def answered(recipes: Sequence[Recipe], options: argparse.Namespace) -> di
     from rephrase.text.tokenizer import Tokenizer
 
     counter = Tokenizer.load(options.model)
-    settings = engine_of({"kind": "vllm", "model": options.model, "max_model_len": options.context})
+    settings = engine_of({"kind": "vllm", "model": options.model, "max_model_len": options.context, "args": options.arg})
     settings.check(here=True)
     engine: Engine = Keeping(Capped(settings.open(), options.tokens), str(options.out / f"answers-{options.tokens}"))
     turn = asyncio.Semaphore(AT_ONCE)

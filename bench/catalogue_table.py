@@ -68,6 +68,19 @@ def _verdicts(recipe: Recipe, rows: Sequence[Row], table: pa.Table) -> list[str]
     return verdicts
 
 
+def falls(report: dict[str, Any], earlier: dict[str, Any]) -> list[str]:
+    """A line for each step of which less parses, or is kept, than in an earlier report; steps that only one of them has are left out."""
+    before = {(step["recipe"], step["step"]): step for step in earlier["steps"]}
+    lines = []
+    for step in report["steps"]:
+        then = before.get((step["recipe"], step["step"]))
+        for count, of in (("parsed", "rows"), ("kept", "judged")):
+            if then and then[of] and step[of] and step[count] / step[of] < then[count] / then[of]:
+                figures = f"{step[count]} of {step[of]}, {then[count]} of {then[of]} before"
+                lines.append(f"{step['recipe']}, {step['step']}: fewer {count}: {figures}")
+    return lines
+
+
 def markdown(report: dict[str, Any]) -> str:
     """The report as a page: a table with a line for each step, and below it the examples."""
     lines = [

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.gpu_model import MODELS, TINY, Model, write_model  # noqa: E402  # the path comes first
+from bench.rewrite import of_our_server  # noqa: E402
 
 # Dense bf16 TFLOP/s by the makers' data sheets.
 PEAKS = {"H100": 989, "H200": 989, "GH200": 989, "B200": 2250, "A100": 312, "L40S": 362, "L4": 121, "A10G": 70}
@@ -80,16 +81,21 @@ def measure(
     scratch = folder.parent / f"{model.name}-{side}"
     scratch.mkdir()
     engine = {"max_model_len": 1024 + model.tokens, **({"gpu_memory_utilization": 0.9} if gpu else {})}
+    arguments, environment = of_our_server(str(folder))
+    on_processor: dict[str, Any] = {} if gpu else {"raw": {**arguments, "enforce_eager": True}, "args": ["--enforce-eager"]}
     work = {
         "model": str(folder),
         "folder": str(scratch),
         "engine": engine,
+        "raw": arguments,
+        "args": [],
         "prompts": prompts,
         "tokens": model.tokens,
         "cores": options.cores,
+        **on_processor,
     }
     (scratch / "work.json").write_text(json.dumps(work), encoding="utf-8")
-    result = run_side(side, scratch, seconds)
+    result = run_side(side, scratch, environment, seconds)
     if isinstance(result, str):
         return {**row, "failure": result}
     took = result["ended"] - result["began"]
@@ -106,9 +112,8 @@ def measure(
     }
 
 
-def run_side(side: str, scratch: Path, seconds: float) -> dict[str, Any] | str:
+def run_side(side: str, scratch: Path, environment: dict[str, str], seconds: float) -> dict[str, Any] | str:
     """What the side's process printed, or why there is nothing."""
-    environment = {"VLLM_CPU_KVCACHE_SPACE": "2", **os.environ}  # as our own server has it
     command = [sys.executable, str(ROOT / "bench" / "gpu_side.py"), side, str(scratch / "work.json")]
     with open(scratch / "log", "w+", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)

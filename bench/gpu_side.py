@@ -20,15 +20,15 @@ WARM_UP = 8  # the part of the prompts that comes before the clock starts
 
 def raw(work: dict[str, Any]) -> dict[str, Any]:
     """vLLM without anything of ours."""
-    from vllm import LLM, SamplingParams
-
     from rephrase.engines.prompts import ChatPrompter
 
     options = _options(work)
     prompter = ChatPrompter(work["model"], {})
     prompts: list[Any] = [{"prompt_token_ids": prompter.token_ids(turns)} for turns in _documents(work, "raw", options)]
     started = time.time()
-    llm = LLM(model=work["model"], load_format="dummy", disable_log_stats=True, **work["engine"])
+    from vllm import LLM, SamplingParams
+
+    llm = LLM(model=work["model"], load_format="dummy", disable_log_stats=True, **work["engine"], **work["raw"])
     ready = time.time()
     sampling = SamplingParams(max_tokens=options.tokens, ignore_eos=True, temperature=1.0)
     llm.generate(prompts[: len(prompts) // WARM_UP], sampling, use_tqdm=False)
@@ -59,7 +59,7 @@ def stage(work: dict[str, Any]) -> dict[str, Any]:
     _documents(work, "stage", options)
     session = LazySession(Spark(), f"local[{options.cores}]")
     session.get()
-    engine = {**work["engine"], "args": ["--load-format", "dummy"]}
+    engine = {**work["engine"], "args": ["--load-format", "dummy", *work["args"]]}
     started = time.time()
     run_stage(session, Path(work["folder"], "warm", "run0"), work["model"], few, engine)
     folders = server_folder.server_folders(server_folder.base_folder())

@@ -150,12 +150,25 @@ def engine_settings(options: argparse.Namespace) -> dict[str, object]:
     return {"max_model_len": 1024 + options.tokens, **share}
 
 
+def of_our_server(model: str) -> tuple[dict[str, object], dict[str, str]]:
+    """What our own server is started with on a processor: arguments of `LLM`, and the environment. The same engine shall be measured."""
+    from rephrase.engines.vllm.engine import launch
+    from rephrase.engines.vllm.settings import VllmSettings
+
+    ours = launch(VllmSettings(kind="vllm", model=model))
+    arguments: dict[str, object] = {"enforce_eager": True} if "--enforce-eager" in ours.arguments else {}
+    if "--dtype" in ours.arguments:
+        arguments["dtype"] = ours.arguments[ours.arguments.index("--dtype") + 1]
+    return arguments, {**os.environ, **dict(ours.environment)}
+
+
 @contextlib.contextmanager
 def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], options: argparse.Namespace) -> Iterator[Side]:
     """vLLM without anything of ours, up and warm."""
     from rephrase.engines.prompts import ChatPrompter
 
     prompter = ChatPrompter(model, {})
+    arguments, environment = of_our_server(model)
     sampling = recipe(options).steps[0].sampling  # type: ignore[attr-defined]  # a PassageStep
     work, script, errors = folder / "raw.json", folder / "raw.py", folder / "raw.log"
     work.write_text(
@@ -166,12 +179,11 @@ def raw_vllm(folder: Path, model: str, prompts: list[tuple[Message, ...]], optio
                 "tokens": options.tokens,
                 "temperature": sampling.temperature,
                 "top_p": sampling.top_p,
-                "engine": engine_settings(options),
+                "engine": {**engine_settings(options), **arguments},
             }
         )
     )
     script.write_text(RAW)
-    environment = {"VLLM_CPU_KVCACHE_SPACE": "2", **os.environ}  # as our own server has it
     with open(errors, "wb") as log:
         command = [sys.executable, str(script), str(work)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)

@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from bench import catalogue as bench
-from bench.catalogue_table import markdown, steps_of
+from bench.catalogue_table import falls, markdown, steps_of
 from rephrase.engines.base import Completion
 from rephrase.text.tokenizer import Tokenizer
 from tests.rephrase.recipes.play import Scripted
@@ -54,6 +54,16 @@ def test_each_step_tells_what_parsed_what_was_kept_and_what_failed(counter):
     page = markdown({"model": "m", "date": "d", "documents": 4, "tokens": 64, "steps": [step]})
     assert "| wrap/qa | rewrite |" in page
     assert "> I have no idea." in page
+
+
+@pytest.mark.parametrize(
+    ("parsed", "kept", "told"), [(3, 2, []), (4, 3, []), (2, 2, ["parsed"]), (3, 1, ["kept"]), (0, 0, ["parsed", "kept"])]
+)
+def test_what_was_better_before_is_told(parsed, kept, told):
+    step = {"recipe": "wrap/qa", "step": "rewrite", "rows": 4, "judged": 4}
+    lines = falls({"steps": [{**step, "parsed": parsed, "kept": kept}]}, {"steps": [{**step, "parsed": 3, "kept": 2}]})
+    assert [line.split("fewer ")[1].split(":")[0] for line in lines] == told
+    assert falls({"steps": [{**step, "parsed": 0, "kept": 0}]}, {"steps": []}) == []
 
 
 def test_a_completion_is_no_longer_than_the_bench_allows(counter):
