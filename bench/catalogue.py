@@ -5,8 +5,9 @@
 The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
 Recipes that need an answer beside the text get the problems that have one, and recipes with rows of their own get their first rows. All
 share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and a changed parser or
-check is tried without asking again; `--against` an earlier catalogue.json fails where less parses or is kept than then. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is
-`catalogue parsed P kept K`, the shares of all completions.
+check is tried without asking again. With `--against` an earlier catalogue.json it fails where less parses or is kept than then. It writes
+`catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is `catalogue parsed P kept K`, the shares of
+all completions.
 """
 
 from __future__ import annotations
