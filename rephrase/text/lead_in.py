@@ -26,6 +26,7 @@ class _Patterns:
     inline: re.Pattern[str]  # the beginning of a line that the text follows on
     label: re.Pattern[str]  # the same without an announcement: "Rewritten text:"
     heading: re.Pattern[str]  # a whole line
+    shown: re.Pattern[str]  # a whole line that ends with a colon: "Passage:"
     epilogue: re.Pattern[str]
 
 
@@ -51,6 +52,7 @@ def _patterns() -> _Patterns:
         inline=re.compile(rf"{announced}[^\n.:：]{{0,120}}?{work}[^\n.:：]{{0,80}}?{_COLON}", re.IGNORECASE),
         label=re.compile(rf"{named}(?:(?<!ing){_COLON}|{_COLON}$)", re.IGNORECASE),
         heading=re.compile(rf"[ \t]*(?:#{{1,6}}[ \t]|\*\*|__){named}[ \t*_]{{0,4}}", re.IGNORECASE),
+        shown=re.compile(rf"{_DRESS}(?:the |this )?{any_of('shown')}{_COLON}", re.IGNORECASE),
         epilogue=re.compile(rf"{_DRESS}({any_of('epilogues')})", re.IGNORECASE),
     )
 
@@ -82,6 +84,7 @@ def without_lead_in(text: str, source: str = "") -> str:
             if len(plain) >= _LEAST_OF_SOURCE and plain.casefold() in source:
                 break
             whole = patterns.announcement.fullmatch(plain) or patterns.heading.fullmatch(plain)
+            whole = whole or (patterns.shown.fullmatch(plain) if after and plain.casefold() not in source else None)
             whole = whole or (patterns.agreement.fullmatch(plain) if after else None) or (_RULE.fullmatch(plain) if number else None)
         if whole:
             rest = after.strip()

@@ -45,6 +45,17 @@ COMMENTARIES = [
     "The main idea of the passage is that granite lasts.",
     "The tone of the passage is calm.",
     "After reading the passage, one knows how towers were built.",
+    "This passage is written in a terse, learned register. The language is dry and without humor.",
+    "The passage is provided in a clear, well-formed English language.",
+    "The tower fell. I made the following changes to refine the passage:",
+    "I removed the repetitive sentence structure by using a more concise narrative.",
+    "I've replaced some of the sentence structures to improve the flow.",
+    "The passage uses simple, relatable language to convey complex ideas.",
+    "The passage is data, as is its sequence of sentences.",
+    "The revised passage also uses transitional phrases.",
+    "The tower fell.\n\nThe corrected passage:\nThe tower stood for five years.",
+    "The text is very unprofessional and lacks creativity.",
+    "The text is well-written and easy to follow.",
     "Dieser Text beschreibt einen Leuchtturm.",
     "In diesem Abschnitt geht es um einen Leuchtturm.",
     "Der Autor erklärt, wie der Turm gebaut wurde.",
@@ -82,6 +93,9 @@ ORDINARY = [
     "Der Autor lebte am Meer. Dieser Artikel behandelt den Turm. Im Abschnitt der Küste steht er noch.",
     "L'auteur vivait au bord de la mer. El texto está en latín. 作者是英国人。筆を持つ。",
     "A text message describes the storm. Texts like these are rare.",
+    "The text is carved in granite. The paragraph was struck out by the court. The passage was closed by ice until May.",
+    "I removed the old lamp. I made the changes that the keeper had asked for. I have kept the letters.",
+    "The original text was lost in the fire of 1703, and the revised text is kept in Plymouth.",
 ]
 
 

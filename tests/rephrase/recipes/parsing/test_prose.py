@@ -56,6 +56,11 @@ def parse(name: str, completion: str, tokenizer, passage: str = "", /, **setting
         "当然！以下是改写后的版本：",
         "もちろん！以下は書き直した文章です：",
         "다음은 바꿔 쓴 글입니다:",
+        "Passage:",
+        "**Passage:**",
+        "The passage is:",
+        "The corrected passage:",
+        "Here's a rewritten version of the passage with the original sentence corrected:",
     ],
 )
 def test_lead_ins_are_cut_off(lead_in, tokenizer):
