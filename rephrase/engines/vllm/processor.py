@@ -16,6 +16,9 @@ from typing import Any
 
 # vLLM's default takes half of the memory, which the executor and its tasks need.
 _CACHE, _CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE", "2"
+# Tokens of a step, where throughput mode takes 4,096: a start computes one step, and with a model of 8
+# billion weights one of 4,096 takes longer than a server may be silent.
+_STEP = "1024"
 _CPUINFO = "/proc/cpuinfo"
 # Flags of x86 processors, one of which oneDNN needs to compute in a type. Without, it takes a path that is a hundred times slower.
 _KERNELS = {
@@ -54,6 +57,8 @@ def defaults(given: Collection[str], environment: Mapping[str, str], config: Map
         reasons.append("is not compiled, as there is no C++ compiler here; with g++ it writes faster")
     if "--max-model-len" not in given:  # with a context that the cache cannot hold it would not start
         arguments += ["--max-model-len", "auto"]
+    if "--max-num-batched-tokens" not in given:
+        arguments += ["--max-num-batched-tokens", _STEP]
     added = {_CACHE: _CACHE_GIB} if _CACHE not in environment else {}
     if preload := preloaded(environment):
         added["LD_PRELOAD"] = preload

