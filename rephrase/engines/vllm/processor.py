@@ -16,8 +16,8 @@ from typing import Any
 
 # vLLM's default takes half of the memory, which the executor and its tasks need.
 _CACHE, _CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE", "2"
-# Tokens of a step, where throughput mode takes 4,096: a start computes one step, and with a model of 8
-# billion weights one of 4,096 takes longer than a server may be silent.
+# Tokens of a step, where throughput mode takes 4,096: a start computes one step, and with a model of 8 billion weights one of 4,096 takes
+# longer than a server may be silent.
 _STEP = "1024"
 _CPUINFO = "/proc/cpuinfo"
 # Flags of x86 processors, one of which oneDNN needs to compute in a type. Without, it takes a path that is a hundred times slower.
