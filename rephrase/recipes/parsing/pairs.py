@@ -14,7 +14,7 @@ from rephrase.text.table_rows import without_tables
 Pair = tuple[str, str]
 
 _LABELS = Labels(("question", "answer"), {"question": "q", "answer": "a"})
-_SECOND_OPTION = re.compile(r"[\s>*_+-]{0,20}+\(?[Bb][*_]{0,3}(?P<sign>[.):：-])")
+_SECOND_OPTION = re.compile(r"[\s>*_+-]{0,20}+(?:\d{1,2}[.)][\s*_]{0,3}+)?\(?[Bb][*_]{0,3}(?P<sign>[.):：-])")
 _LISTED = re.compile(r"[\s>]{0,20}+(?:[-*+•]|\(?\d{1,3}[.)]|\(?[A-Ha-h][.):])[*_]{0,3}[ \t]")
 # What may stand between two pairs and belongs to neither: a rule, a number or a heading's marks without words.
 _BETWEEN = re.compile(r"[\s>*_#=-]*+(?:\(?\d{1,3}[.):][\s*_]*+)?")
@@ -94,17 +94,15 @@ def _answers(label: Label) -> bool:
 
 
 def _start_of_answer(block: _Block) -> int | None:
-    """The line on which the answer begins. A lone letter labels an answer where no option follows it."""
+    """The line on which the answer begins. A lone letter labels an answer where there is no second option, before or after it."""
     letters = []
     for number, (_, label) in enumerate(block.lines):
         if label and _answers(label):
             return number
         if label and label.is_letter:
             letters.append(number)
-    later = (
-        {_plain(match["sign"]) for line, _ in block.lines[letters[0] + 1 :] if (match := _SECOND_OPTION.match(line))} if letters else set()
-    )
-    return next((number for number in letters if (label := block.lines[number][1]) and label.sign not in later), None)
+    options = {_plain(match["sign"]) for line, _ in block.lines if letters and (match := _SECOND_OPTION.match(line))}
+    return next((number for number in letters if (label := block.lines[number][1]) and label.sign not in options), None)
 
 
 def _plain(sign: str) -> str:

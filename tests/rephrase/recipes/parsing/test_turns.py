@@ -116,6 +116,8 @@ def test_options_are_no_answers_and_tables_and_json_are_pairs_too(completion, te
     [
         "Question the authority of tides.\nAnswer the call of the sea.",
         "Question: Which float?\nA. Ships\nB. Stones\nC. Lead",
+        "Question: Which float?\n1. C) Lead\n2. A) Ships\n3. B) Stones",
+        "Question: Which float?\nB) Stones\nA) Ships\nC) Lead",
         "The question is why. The answer is the Moon.",
         "Questions: three\nAnswers: three",
         "Question: What rises?\nAnswer:",
