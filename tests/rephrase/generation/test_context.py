@@ -16,6 +16,10 @@ FAMILIES = ("wrap", "mind", "nemotron", "finephrase", "rewire", "prox")
 SIZED = [recipe for recipe in catalogue().values() if recipe.family in FAMILIES]
 
 
+def steps_of(recipe: Recipe) -> list[tuple[Recipe, Step]]:
+    return [(recipe, step) for step in recipe.steps]
+
+
 @pytest.fixture(scope="module")
 def counter(tokenizer_file) -> Tokenizer:
     return Tokenizer.load(tokenizer_file)
@@ -25,7 +29,7 @@ def counter(tokenizer_file) -> Tokenizer:
 def test_no_prompt_and_completion_are_longer_than_what_is_said(recipe, counter):
     document = Document("d", TEXT, metadata={"title": "Tides"}, url="https://tides.example/")
     [whole] = counter.count([TEXT])
-    needed = tokens_needed([recipe], counter, lambda _: whole)
+    needed = tokens_needed(steps_of(recipe), counter, lambda _: whole)
     assert needed is not None
     step = recipe.steps[0]
     for prompt in step.prompts(Row(document), counter):
@@ -35,7 +39,7 @@ def test_no_prompt_and_completion_are_longer_than_what_is_said(recipe, counter):
 
 def test_what_an_earlier_step_wrote_is_a_part_of_the_prompts(counter):
     [recipe] = find_recipes("entigraph")
-    needed = tokens_needed([recipe], counter, lambda _: 100)
+    needed = tokens_needed(steps_of(recipe), counter, lambda _: 100)
     names = ["sea " * 900, "moon"]  # as long as the entities can be
     entities = f'{{"summary": "Tides.", "entities": ["{names[0]}", "{names[1]}"]}}'
     values = dict.fromkeys(Generation.__dataclass_fields__)
@@ -47,7 +51,7 @@ def test_what_an_earlier_step_wrote_is_a_part_of_the_prompts(counter):
 
 def test_short_documents_need_less_than_the_passages_that_a_recipe_allows(counter):
     [recipe] = find_recipes("finephrase/math")
-    assert tokens_needed([recipe], counter, lambda _: 200) < tokens_needed([recipe], counter, lambda _: None) > 5500 + 2048
+    assert tokens_needed(steps_of(recipe), counter, lambda _: 200) < tokens_needed(steps_of(recipe), counter, lambda _: None) > 5500 + 2048
 
 
 class Own(Step):
@@ -64,9 +68,9 @@ class Own(Step):
 def test_what_is_not_known_leaves_the_model_its_context(counter):
     [wrap] = find_recipes("wrap/easy")
     own = Recipe("mine/own", wrap.paper, (Own(),))
-    assert tokens_needed([wrap, own], counter, lambda _: 200) is None
+    assert tokens_needed([*steps_of(wrap), *steps_of(own)], counter, lambda _: 200) is None
     [whole] = find_recipes("verified/answer")  # documents whole, and nobody knows how long they are
-    assert tokens_needed([whole], counter, lambda _: None) is None
+    assert tokens_needed(steps_of(whole), counter, lambda _: None) is None
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,18 @@ def test_the_engine_has_as_long_a_context_as_the_longest_document_needs(tmp_path
     sources = sources_of(run, recipes)
     assert longest_row(sources[0]) == (max(tokens) or None)
     assert with_sized_engines(run, recipes, sources).engine.max_model_len == length
+
+
+def test_each_engine_has_what_its_own_steps_need(tmp_path, tiny_model):
+    run = run_of(tmp_path, tiny_model, [1000])
+    model = str(tiny_model)
+    engine = {"kind": "vllm", "model": model}
+    recipes = [
+        {"use": "wrap/easy", "sampling": {"max_tokens": 128}},
+        {"use": "finephrase/faq", "engine": "long", "sampling": {"max_tokens": 256}},
+    ]
+    data = {"output": run.output, "input": {"paths": "unused"}, "tokenizer": model, "recipes": recipes}
+    run = validate(Run, {**data, "engines": {"writer": engine, "long": {**engine, "name": "other"}}}, "test")
+    recipes = recipes_of(run.recipes)
+    engines = with_sized_engines(run, recipes, sources_of(run, recipes)).all_engines
+    assert [settings.max_model_len for settings in engines.by_name.values()] == [1024, 2048]
