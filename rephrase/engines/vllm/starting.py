@@ -15,7 +15,7 @@ _PHASES = {
     "Initializing a V1 LLM engine": "sets up its engine",
     "Starting to load model": "loads the weights",
     "Model loading took": "has the weights and sets up",
-    "Warming up model for the compilation": "compiles the model, which only a first start does, and warms up",
+    "Warming up model for the compilation": "compiles the model and warms up",
     "Starting torch.compile": "compiles the model",
     "Dynamo bytecode transform time": "compiles the model",
     "Directly load AOT compilation": "warms up, compiled before",
