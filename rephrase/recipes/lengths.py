@@ -42,5 +42,5 @@ class Bounds:
         if name in options:
             items = options[name] if isinstance(options[name], list) else [options[name]]
             return self.of_texts(f"- {item}\n" for item in items)
-        # What an earlier step wrote, or a part of it: lists are written out anew with a bullet before each item.
-        return 2 * max(self.written.values(), default=self.passage)
+        # What an earlier step wrote, or a part of it or of the row: lists are written out anew with a bullet before each item.
+        return 2 * max([self.passage, *self.written.values()])

@@ -1,4 +1,4 @@
-"""What a vLLM server that computes on the processor is started with: a data type that it has kernels for, its cores, fast libraries.
+"""What a vLLM server that computes on the processor is started with: a data type that it has kernels for, short steps, fast libraries.
 
 Each of these the user can set: an argument or a variable that is there stays.
 """
@@ -20,7 +20,7 @@ _CACHE, _CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE", "2"
 # longer than a server may be silent.
 _STEP = "1024"
 _CPUINFO = "/proc/cpuinfo"
-# Flags of x86 processors, one of which oneDNN needs to compute in a type. Without, it takes a path that is a hundred times slower.
+# Flags of x86 processors, one of which oneDNN needs to compute in a type. Without, it takes a path that is tens of times slower.
 _KERNELS = {
     "bfloat16": frozenset({"avx512_bf16", "amx_bf16"}),
     "float16": frozenset({"avx512_fp16", "amx_fp16"}),

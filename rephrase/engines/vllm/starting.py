@@ -40,8 +40,8 @@ class StartTold:
         self._name, self._folder = launch.where.rstrip("/").rsplit("/", 1)[-1], folder
         self._started = self._next = time.monotonic()
         self._next += _EVERY
-        for reason in launch.reasons:
-            log.warning("vLLM for %s %s", self._name, reason)
+        if launch.reasons:  # on one line, as the driver may see the last of several alone
+            log.warning("vLLM for %s %s", self._name, "; it ".join(launch.reasons))
 
     def look(self) -> None:
         """Tell how it goes, if it is time."""

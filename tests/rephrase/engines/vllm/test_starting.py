@@ -30,7 +30,7 @@ def test_the_log_of_a_server_says_what_it_is_at(lines, phase):
 def test_a_long_start_has_a_line_now_and_then(tmp_path, caplog, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(starting.time, "monotonic", lambda: now[0])
-    told = StartTold(Launch("/models/small", (), reasons=("computes in float32, as it must",)), tmp_path)
+    told = StartTold(Launch("/models/small", (), reasons=("computes in float32, as it must", "is not compiled")), tmp_path)
     told.look()
     write_status(tmp_path, "queued")
     now[0] += 16
@@ -44,7 +44,7 @@ def test_a_long_start_has_a_line_now_and_then(tmp_path, caplog, monkeypatch):
     now[0] += 3
     told.ready()
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[0] == "vLLM for small computes in float32, as it must"
+    assert lines[0] == "vLLM for small computes in float32, as it must; it is not compiled"
     assert "waits for another server" in lines[1]
     assert "compiles" in lines[2]
     assert "31 s" in lines[2]
