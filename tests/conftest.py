@@ -145,9 +145,7 @@ class SharedVllm:
     """The session's one vLLM server. It belongs to a process that tests may kill: the next engine then gets a new one."""
 
     def __init__(self, model: Path) -> None:
-        # A random model writes white space between JSON tokens without end, if it may.
-        arguments = [*TINY_ENGINE["args"], "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}']
-        self.config = VllmSettings(kind="vllm", model=str(model), args=arguments, env=TINY_ENGINE["env"])
+        self.config = VllmSettings(kind="vllm", model=str(model), args=TINY_ENGINE["args"], env=TINY_ENGINE["env"])
         self._sleeper: subprocess.Popen[bytes] | None = None
 
     @property

@@ -152,13 +152,14 @@ class Client:
         """One completion per request; None for one of several whose choice is broken. Raises `CallError` for whatever the server sends."""
         body, resource = self._body(requests, prompts)
         opened = [None if self._prompter is None else self._prompter.opens_thinking(request.messages) for request in requests]
+        held = requests[0].schema is not None
         try:
             answer = read_json(*await self._connection.post(resource, body))
             choices = choices_of(answer, len(requests))
             if self._counts_tokens is None and prompts[0] is not None:
                 self._counts_tokens = token_ids_of(choices[0]) is not None
             return [
-                self._read(choice, answer.get("usage"), prompt, inside, alone=len(requests) == 1)
+                self._read(choice, answer.get("usage"), prompt, inside, held=held, alone=len(requests) == 1)
                 for choice, prompt, inside in zip(choices, prompts, opened, strict=True)
             ]
         except CallError:
@@ -167,13 +168,17 @@ class Client:
             raise AnswerError(f"the answer cannot be read: {error!r}") from error
 
     @staticmethod
-    def _read(choice: Mapping[str, Any], usage: Any, prompt: list[int] | None, opened: bool | None, *, alone: bool) -> Completion | None:
+    def _read(
+        choice: Mapping[str, Any], usage: Any, prompt: list[int] | None, opened: bool | None, *, held: bool, alone: bool
+    ) -> Completion | None:
         try:
             completion = completion_of(choice, usage, None if prompt is None else len(prompt))
         except AnswerError:
             if alone:
                 raise
             return None
+        if held and completion.text.lstrip().startswith("{"):  # a schema holds from the first token on, also where thinking was begun
+            return completion
         return apart(completion, opened=opened)
 
     @staticmethod
@@ -238,8 +243,10 @@ class Client:
             resource = "/chat/completions"
             body["messages"] = [{"role": message.role, "content": message.content} for message in first.messages]
         if first.schema is not None:
-            schema = {"name": "answer", "schema": orjson.loads(first.schema)}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+            schema = orjson.loads(first.schema)
+            # OpenAI holds answers to it in its strict mode alone, which takes schemas that leave nothing open.
+            strict = {"strict": True} if schema.get("additionalProperties") is False else {}
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **strict}}
         if self._seeds and first.seed is not None:
             body["seed"] = first.seed
         body.update(self._server.extra_body)

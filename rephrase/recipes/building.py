@@ -10,7 +10,7 @@ from rephrase.engines.base import Sampling
 from rephrase.recipes.base import Paper, Recipe
 from rephrase.recipes.layers import Layers
 from rephrase.recipes.list_rows import ListRows
-from rephrase.recipes.parsers import check_parser, fields_of_parser
+from rephrase.recipes.parsers import FORMS, check_parser, fields_of_parser
 from rephrase.recipes.prompts import check, names_in
 from rephrase.recipes.sections import FamilyFile, PaperSection, RowsSection, SamplingSection, StepFields, StepSection, Style
 from rephrase.recipes.template import REASONING, TemplateStep
@@ -50,7 +50,7 @@ def build_recipe(family: FamilyFile, name: str, options: Mapping[str, Any], samp
 
 def _check_form(style: Style, outer: Layers) -> None:
     """Raise a `UserError` unless the recipe has steps or is one."""
-    for key in ("prompt", "examples", "choose", "text", "keep") if style.steps else ():
+    for key in ("prompt", "examples", "choose", "text", "keep", "structured") if style.steps else ():
         if getattr(style, key):
             raise outer.fault(f"a recipe has either `steps` or a `{key}` of its own", f"put the {key} into a step", key)
     if not style.steps and not style.prompt:
@@ -67,6 +67,11 @@ def _step(section: StepSection, layers: Layers, options: Mapping[str, Any], befo
     if section.name in {step.name for step in before}:
         raise layers.fault(f"two steps are called `{section.name}`", "give each its own name", "name")
     parser, settings = _parser(layers)
+    if section.structured and parser not in FORMS:
+        cure = f"remove `structured`; parsers that can are: {', '.join(FORMS)}"
+        raise layers.fault(f"answers for the parser `{parser}` cannot be held to JSON", cure, "structured")
+    if section.structured and section.raw:
+        raise layers.fault("a `raw` prompt cannot ask for JSON", "remove `structured`", "structured")
     has_own_rows = getattr(style, "rows", None) is not None
     of = _source(section, layers, before)
     passage_tokens = _passage_tokens(layers) if of is None and not has_own_rows else first("passage_tokens", None)
@@ -97,6 +102,7 @@ def _step(section: StepSection, layers: Layers, options: Mapping[str, Any], befo
         only_first=first("only_first", False),
         min_passage_tokens=first("min_passage_tokens", 0),
         first_characters=first("first_characters", None),
+        structured=section.structured,
     )
 
 

@@ -12,6 +12,7 @@ from rephrase.recipes.base import Recipe, Step
 from rephrase.recipes.condition import Condition
 from rephrase.recipes.lookup import matching, nearest_recipe
 from rephrase.recipes.naming import own_name
+from rephrase.recipes.parsers import FORMS
 from rephrase.recipes.registry import Entry, recipes
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.single_steps import with_changed_steps
@@ -80,6 +81,8 @@ def _built(use: RecipeUse) -> list[Recipe]:
         chosen = changed
     if use.engine or use.steps:
         chosen = [with_changed_steps(recipe, use.engine, use.steps) for recipe in chosen]
+    if use.structured:
+        chosen = [_held_to_form(recipe, use.use) for recipe in chosen]
     if use.name:
         chosen = [_named(recipe, own_name(recipe.name, use.name)) for recipe in chosen]
     return [replace(recipe, when=_condition(use.when)) for recipe in chosen] if use.when else chosen
@@ -91,6 +94,14 @@ def _named(recipe: Recipe, name: str) -> Recipe:
 
 def _document_first(step: Step) -> Step:
     return step.document_first() if isinstance(step, TemplateStep) else step
+
+
+def _held_to_form(recipe: Recipe, use: str) -> Recipe:
+    steps = tuple(step.held_to_form() if isinstance(step, TemplateStep) else step for step in recipe.steps)
+    if not any(isinstance(step, TemplateStep) and step.structured for step in steps):
+        what = f"no step of `{recipe.name}` has a parser that reads JSON"
+        raise UserError(what, where=f"recipe `{use}`", cure=f"remove `structured`; such parsers are: {', '.join(FORMS)}")
+    return replace(recipe, steps=steps)
 
 
 def _condition(when: When) -> Condition:

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from rephrase.errors import UserError
-from rephrase.recipes.parsing import parts, prose, turns
+from rephrase.recipes.parsing import forms, parts, prose, turns
 from rephrase.recipes.parsing.common import Parser
+from rephrase.recipes.parsing.forms import Form
 from rephrase.settings.lines import Lines
 from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
@@ -33,6 +34,17 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "dialogue": (turns.DialogueSettings, turns.dialogue),
     "edits": (prose.EditsSettings, prose.edits),
 }
+
+FORMS: dict[str, Callable[[Any], Form]] = {
+    "items": forms.items,
+    "objects": forms.objects,
+    "sections": forms.sections,
+    "score": forms.score,
+    "label": forms.label,
+    "questions": forms.questions,
+    "diverse_questions": forms.diverse_questions,
+}
+"""The parsers whose answers an engine can be held to."""
 
 
 def fields_of_parser(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -61,6 +73,20 @@ def check_parser(name: str, settings: Mapping[str, Any], lines: Lines, place: Pl
 def parser_of(name: str, settings: dict[str, Any], where: str) -> Parser:
     """The parser of that name with these settings. Raises `UserError` for an unknown name or setting."""
     return _parser(name, orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), where)
+
+
+def form_of(name: str, settings: dict[str, Any], where: str) -> Form:
+    """The JSON that answers for the parser of that name are held to. Raises `UserError` for a parser without one."""
+    return _form(name, orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), where)
+
+
+@functools.lru_cache(maxsize=256)
+def _form(name: str, settings: bytes, where: str) -> Form:
+    if name not in FORMS:
+        cure = f"remove `structured`; parsers that can are: {', '.join(FORMS)}"
+        raise UserError(f"answers for the parser `{name}` cannot be held to JSON", where=where, cure=cure)
+    section, _ = PARSERS[name]
+    return FORMS[name](validate(section, orjson.loads(settings), where))
 
 
 @functools.lru_cache(maxsize=256)  # asked for once a completion

@@ -85,6 +85,8 @@ class StepFields(Shared):
     """The training text. Default: what the last step wrote; empty: none. `{reasoning}` is what the step's model wrote before its answer."""
     keep: dict[str, float] = {}
     """Fields of the parser with the least value that is not rejected, such as a score."""
+    structured: bool = False
+    """Hold completions to JSON, for parsers that read such: items, objects, sections, score, label, questions, diverse_questions."""
 
 
 class StepSection(StepFields):

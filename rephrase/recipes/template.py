@@ -15,8 +15,9 @@ from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
 from rephrase.recipes.edits import numbered
 from rephrase.recipes.lengths import Bounds
-from rephrase.recipes.parsers import parser_of
+from rephrase.recipes.parsers import FORMS, form_of, parser_of
 from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill
 from rephrase.records import Document, Generation, content_id
 from rephrase.text.passages import split_passages
@@ -55,6 +56,7 @@ class TemplateStep(Step):
     only_first: bool = False  # of a document's passages
     min_passage_tokens: int = 0  # shorter passages are left out
     first_characters: int | None = None  # of a document, up to the end of a word: its one passage
+    structured: bool = False  # completions are held to the parser's JSON form
 
     @property
     @override
@@ -109,6 +111,15 @@ class TemplateStep(Step):
         instruction = "\n\n".join(filter(None, [self.system, self.prompt.replace("{passage}", _ABOVE)]))
         return replace(self, system=None, prompt=f"{{passage}}\n\n---\n{instruction}")
 
+    def held_to_form(self) -> TemplateStep:
+        """The same step with its completions held to JSON, if it has a parser that reads such and asks in a chat."""
+        return replace(self, structured=True) if self.parser in FORMS and not self.raw else self
+
+    @property
+    def form(self) -> Form | None:
+        """The JSON that completions are held to; None where they are text."""
+        return form_of(self.parser, dict(self.parser_settings), self.name) if self.structured else None
+
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         if self.of is None:
@@ -131,11 +142,15 @@ class TemplateStep(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        # What only prepares a later step is dropped here, and a verdict that was cut is none: the last word may have been another.
-        if (self.drop_truncated or self.text is None or self.judges) and completion.finish_reason == "length":
+        # What only prepares a later step is dropped here, and so is JSON without its end. A verdict that was cut is none: the last word may
+        # have been another.
+        drops = self.drop_truncated or self.structured or self.text is None or self.judges
+        if drops and completion.finish_reason == "length":
             return Parsed(error=TRUNCATED)
         context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
-        parsed = parser_of(self.parser, dict(self.parser_settings), self.name)(completion.text, context)
+        parsed = self.form.parse(completion.text, context) if self.form else None
+        if parsed is None:
+            parsed = parser_of(self.parser, dict(self.parser_settings), self.name)(completion.text, context)
         if parsed.error:
             return parsed
         for name, least in self.keep:
@@ -178,6 +193,7 @@ class TemplateStep(Step):
             "only_first": self.only_first,
             "min_passage_tokens": self.min_passage_tokens,
             "first_characters": self.first_characters,
+            "structured": self.form and {"closing": self.form.closing, "schema": self.form.schema_text},
         }
         return {**required, **{key: value for key, value in optional.items() if value}}
 
@@ -208,7 +224,8 @@ class TemplateStep(Step):
             values = {**document.metadata, **self.options, **fields, **base}
             values |= self._draw(document, span, key, draw)
             name = f"{key}#{draw}" if self.draws > 1 else key
-            yield Prompt(self._messages(_texts(values)), span, self.sampling, key=name, lineage=lineage, values=values)
+            schema = self.form.schema_text if self.form else None
+            yield Prompt(self._messages(_texts(values)), span, self.sampling, name, schema, lineage, values)
 
     def _draw(self, document: Document, span: tuple[int, int], key: str, draw: int) -> dict[str, str]:
         values: dict[str, str] = {}
@@ -224,7 +241,8 @@ class TemplateStep(Step):
         turns = [Message("system", fill(self.system, values))] if self.system else []
         for question, answer in self.examples:
             turns += [Message("user", question), Message("assistant", answer)]
-        return (*turns, Message("user", fill(self.prompt, values)))
+        request = fill(self.prompt, values)
+        return (*turns, Message("user", f"{request}\n\n{self.form.closing}" if self.form else request))
 
 
 def _word_end(text: str, most: int) -> int:

@@ -64,6 +64,8 @@ class RecipeUse(Section):
     """Which documents the recipe takes; default: all."""
     document_first: bool = False
     """Begin each prompt with its passage: the styles of a passage then share the engine's prefix cache."""
+    structured: bool = False
+    """Ask for JSON where a step's parser can read such, and let the engine hold its completions to it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -41,8 +41,8 @@ def list_items(text: str, min_words: int = 1) -> list[str]:
         if items:
             return items
     lines = text.splitlines()
-    headings = _long_enough([match[1].strip() for line in lines if (match := _HEADING.fullmatch(line))], min_words)
-    bullets = _long_enough(_bullets(lines), min_words)
+    headings = long_enough([match[1].strip() for line in lines if (match := _HEADING.fullmatch(line))], min_words)
+    bullets = long_enough(_bullets(lines), min_words)
     if headings and (len(headings) >= _LEAST or not bullets):
         return [without_bullet(heading) for heading in headings]
     if bullets:
@@ -53,13 +53,13 @@ def list_items(text: str, min_words: int = 1) -> list[str]:
         fits = {_COUNTED: len(set(signs)) == 1, _LETTERED: signs[:2] in (["a", "b"], ["i", "ii"])}.get(pattern, True)
         if len(matches) >= _LEAST and fits:
             texts = [match[1] if pattern is _BOLD else _closed(line[match.end() :].rstrip()) for line, match in matches]
-            return _long_enough(texts, min_words)
+            return long_enough(texts, min_words)
     return _from_json(text, min_words)
 
 
 def _from_json(text: str, min_words: int) -> list[str]:
     values = read_json(text, lambda value: isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value))
-    return _long_enough([" ".join(item.split()) for item in values or []], min_words)
+    return long_enough([" ".join(item.split()) for item in values or []], min_words)
 
 
 def _closed(item: str) -> str:
@@ -91,7 +91,8 @@ def _bullets(lines: list[str]) -> list[str]:
     return items
 
 
-def _long_enough(items: list[str], min_words: int) -> list[str]:
+def long_enough(items: list[str], min_words: int) -> list[str]:
+    """The items of at least so many words."""
     return [item for item in items if _words(item) >= min_words]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -37,11 +37,16 @@ def items(settings: ItemsSettings) -> Parser:
     def parse(completion: str, _: Context) -> Parsed:
         if len(completion) > LONGEST:
             return Parsed(error="parse:too_long")
-        texts = dict.fromkeys(without_markdown(item).strip(" .:*") for item in list_items(completion, settings.min_words))
-        entries = [item for item in texts if item][: settings.max_items]
-        return Parsed(fields={"items": entries}) if entries and len(entries) >= settings.min_items else Parsed(error="parse:no_items")
+        return items_of(list_items(completion, settings.min_words), settings)
 
     return parse
+
+
+def items_of(texts: Iterable[str], settings: ItemsSettings) -> Parsed:
+    """The items of a list, without repeats and Markdown, as the field `items`."""
+    plain = dict.fromkeys(without_markdown(item).strip(" .:*") for item in texts)
+    entries = [item for item in plain if item][: settings.max_items]
+    return Parsed(fields={"items": entries}) if entries and len(entries) >= settings.min_items else Parsed(error="parse:no_items")
 
 
 class ObjectsSettings(Section):
@@ -58,21 +63,26 @@ def objects(settings: ObjectsSettings) -> Parser:
     What the list holds beside is left out; a completion without any such object is the error `parse:json`.
     """
 
-    def read(entry: Any) -> dict[str, str] | None:
-        texts = {name: _plain(entry.get(name)) for name in settings.fields} if isinstance(entry, dict) else {}
-        return texts if texts and all(texts.values()) else None
-
     def parse(completion: str, _: Context) -> Parsed:
-        data = read_json(completion, lambda value: isinstance(value, list) and any(read(entry) for entry in value))
-        if data is None:
-            return Parsed(error="parse:json")
-        entries: list[dict[str, str]] = []
-        for entry in map(read, data):
-            if entry and entry not in entries and len(entries) < settings.max_items:
-                entries.append(entry)
-        return Parsed(fields={"items": entries}) if len(entries) >= settings.min_items else Parsed(error="parse:no_items")
+        data = read_json(completion, lambda value: isinstance(value, list) and any(_texts_of(entry, settings.fields) for entry in value))
+        return Parsed(error="parse:json") if data is None else objects_of(data, settings)
 
     return parse
+
+
+def objects_of(data: Iterable[Any], settings: ObjectsSettings) -> Parsed:
+    """Those objects of a list that have all the text fields, without repeats, as the field `items`."""
+    entries: list[dict[str, str]] = []
+    for value in data:
+        entry = _texts_of(value, settings.fields)
+        if entry and entry not in entries and len(entries) < settings.max_items:
+            entries.append(entry)
+    return Parsed(fields={"items": entries}) if len(entries) >= settings.min_items else Parsed(error="parse:no_items")
+
+
+def _texts_of(entry: Any, fields: Sequence[str]) -> dict[str, str] | None:
+    texts = {name: _plain(entry.get(name)) for name in fields} if isinstance(entry, dict) else {}
+    return texts if texts and all(texts.values()) else None
 
 
 def _plain(value: Any) -> str:
@@ -113,13 +123,19 @@ def sections(settings: SectionsSettings) -> Parser:
         text = without_tables(without_fence(completion.strip()), words)
         error = None
         for fields in readings(text, completion):
-            fault = _faults(fields, settings.fields)
-            if fault is None:
-                return Parsed(fields={**dict.fromkeys(settings.optional, ""), **fields})
-            error = error or fault
+            parsed = sections_from(fields, settings)
+            if parsed.error is None:
+                return parsed
+            error = error or parsed.error
         return Parsed(error=error)
 
     return parse
+
+
+def sections_from(fields: Mapping[str, str], settings: SectionsSettings) -> Parsed:
+    """The sections as fields, or what is wrong with them."""
+    fault = _faults(fields, settings.fields)
+    return Parsed(error=fault) if fault else Parsed(fields={**dict.fromkeys(settings.optional, ""), **fields})
 
 
 def _first_round(parts: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -132,7 +148,7 @@ def _first_round(parts: Sequence[tuple[str, str]]) -> dict[str, str]:
     return fields
 
 
-def _faults(fields: dict[str, str], required: Sequence[str]) -> str | None:
+def _faults(fields: Mapping[str, str], required: Sequence[str]) -> str | None:
     for name in required:
         if not fields.get(name):
             return f"parse:no_{name}"
@@ -163,10 +179,15 @@ def score(settings: ScoreSettings) -> Parser:
     """
 
     def parse(completion: str, _: Context) -> Parsed:
-        value = read_score(completion, settings.low, settings.high, settings.label)
-        return Parsed(error="parse:no_score") if value is None else Parsed(fields={"score": value})
+        return score_of(read_score(completion, settings.low, settings.high, settings.label), settings)
 
     return parse
+
+
+def score_of(value: float | None, settings: ScoreSettings) -> Parsed:
+    """A grade within its bounds as the field `score`."""
+    is_grade = value is not None and settings.low <= value <= settings.high
+    return Parsed(fields={"score": value}) if is_grade else Parsed(error="parse:no_score")
 
 
 class LabelSettings(Section):
@@ -188,9 +209,13 @@ def label(settings: LabelSettings) -> Parser:
     labels = tuple(settings.labels)
 
     def parse(completion: str, _: Context) -> Parsed:
-        word = read_verdict(completion, labels)
-        if word is None:
-            return Parsed(error="parse:no_label")
-        return Parsed(error=f"rejected:{word}") if word in settings.reject else Parsed(fields={"label": word})
+        return label_of(read_verdict(completion, labels), settings)
 
     return parse
+
+
+def label_of(word: str | None, settings: LabelSettings) -> Parsed:
+    """One of the words as the field `label`, if it is not to be rejected."""
+    if word is None or word not in settings.labels:
+        return Parsed(error="parse:no_label")
+    return Parsed(error=f"rejected:{word}") if word in settings.reject else Parsed(fields={"label": word})

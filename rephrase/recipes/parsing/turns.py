@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from pydantic import Field
 
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import LONGEST, Context, Parser, at_least, own_text, without_markdown
-from rephrase.recipes.parsing.pairs import read_pairs
+from rephrase.recipes.parsing.pairs import Pair, read_pairs
 from rephrase.recipes.parsing.speakers import speakers
 from rephrase.settings.section import Section
 from rephrase.text.lead_in import without_epilogue
 from rephrase.text.lists import without_bullet
+
+_NO_QUESTIONS = "parse:no_questions"
 
 
 class QuestionsSettings(Section):
@@ -31,12 +34,18 @@ def questions(settings: QuestionsSettings) -> Parser:
     def parse(completion: str, context: Context) -> Parsed:
         if len(completion) > LONGEST:
             return Parsed(error="parse:too_long")
-        pairs = read_pairs(without_epilogue(completion))
-        if len(pairs) < settings.min_pairs:
-            return Parsed(error="parse:no_questions")
-        return at_least("\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in pairs), settings.min_tokens, context)
+        return questions_of(read_pairs(without_epilogue(completion)), settings, context)
 
     return parse
+
+
+def questions_of(pairs: Sequence[Pair], settings: QuestionsSettings, context: Context) -> Parsed:
+    """Pairs of question and answer as text, if they are enough."""
+    return at_least(_written(pairs), settings.min_tokens, context) if len(pairs) >= settings.min_pairs else Parsed(error=_NO_QUESTIONS)
+
+
+def _written(pairs: Sequence[Pair]) -> str:
+    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
 
 
 class DiverseSettings(Section):
@@ -57,21 +66,24 @@ def diverse_questions(settings: DiverseSettings) -> Parser:
     def parse(completion: str, context: Context) -> Parsed:
         if len(completion) > LONGEST:
             return Parsed(error="parse:too_long")
-        pairs = read_pairs("\n".join(without_bullet(line) for line in without_markdown(without_epilogue(completion)).splitlines()))[
-            : settings.max_pairs
-        ]
-        if not pairs:
-            return Parsed(error="parse:no_questions")
-        passage = str(context.values.get("passage", ""))
-        rng = random.Random(context.seed)  # not a secret
-        rng.shuffle(pairs)
-        most = max(1, int(10 * context.tokenizer.count([passage])[0] / settings.tokens_per_ten_pairs))
-        selection = pairs[: rng.randint(1, most)]
-        text = "\n\n".join(f"Question: {q}\nAnswer: {a}" for q, a in selection)
-        parsed = at_least(f"{passage.strip()}\n\n{text}", settings.min_tokens, context)
-        return Parsed(text=parsed.text, fields={"pairs": len(selection)}) if parsed.text else parsed
+        lines = without_markdown(without_epilogue(completion)).splitlines()
+        return diverse_questions_of(read_pairs("\n".join(without_bullet(line) for line in lines)), settings, context)
 
     return parse
+
+
+def diverse_questions_of(pairs: Sequence[Pair], settings: DiverseSettings, context: Context) -> Parsed:
+    """The passage and a random choice of the pairs as text, and their number as the field `pairs`."""
+    shuffled = list(pairs[: settings.max_pairs])
+    if not shuffled:
+        return Parsed(error=_NO_QUESTIONS)
+    passage = str(context.values.get("passage", ""))
+    rng = random.Random(context.seed)  # not a secret
+    rng.shuffle(shuffled)
+    most = max(1, int(10 * context.tokenizer.count([passage])[0] / settings.tokens_per_ten_pairs))
+    selection = shuffled[: rng.randint(1, most)]
+    parsed = at_least(f"{passage.strip()}\n\n{_written(selection)}", settings.min_tokens, context)
+    return Parsed(text=parsed.text, fields={"pairs": len(selection)}) if parsed.text else parsed
 
 
 class DialogueSettings(Section):

@@ -1,0 +1,159 @@
+"""Forms: what a parser asks for where an engine can hold its answers to a JSON schema. Each goes on as the parser of its name does."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from rephrase.recipes.base import Parsed
+from rephrase.recipes.parsing import parts, turns
+from rephrase.recipes.parsing.common import Context, without_fence
+from rephrase.recipes.parsing.pairs import Pair
+from rephrase.recipes.prompts import fill
+from rephrase.settings.yaml_text import parse_yaml
+from rephrase.text.labels import Labels
+from rephrase.text.lists import long_enough, without_bullet
+
+Shape = Mapping[str, Any]
+"""A JSON schema: an object with all its fields required and no others, as strict modes of servers want it."""
+
+_TEXT = {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An answer as JSON: its schema, the line of the prompt that asks for it, and the reader of its data."""
+
+    schema: Shape
+    closing: str
+    _read: Callable[[Any, Context], Parsed]
+
+    @property
+    def schema_text(self) -> str:
+        """The schema as JSON, its fields in the order in which they are to be written."""
+        return orjson.dumps(self.schema).decode()
+
+    def parse(self, completion: str, context: Context) -> Parsed | None:
+        """What an answer gives; None for one that is no JSON of this form, as engines write it that do not hold to schemas."""
+        try:
+            data = orjson.loads(without_fence(completion.strip(), in_prose=True))
+        except orjson.JSONDecodeError:
+            return None
+        return self._read(data, context) if _fits(data, self.schema) else None
+
+
+def items(settings: parts.ItemsSettings) -> Form:
+    """A list of texts."""
+
+    def read(data: Any, _: Context) -> Parsed:
+        texts = [without_bullet(" ".join(text.split())) for text in data["items"]]
+        return parts.items_of(long_enough(texts, settings.min_words), settings)
+
+    return Form(_object(items=_list(_TEXT, settings.min_items, settings.max_items)), _closing("items"), read)
+
+
+def objects(settings: parts.ObjectsSettings) -> Form:
+    """A list of objects with the same text fields."""
+    entry = _object(**dict.fromkeys(settings.fields, _TEXT))
+    schema = _object(items=_list(entry, settings.min_items, settings.max_items))
+    return Form(schema, _closing("objects", shape=_shown(settings.fields)), lambda data, _: parts.objects_of(data["items"], settings))
+
+
+def sections(settings: parts.SectionsSettings) -> Form:
+    """A text for each section, in order; an optional one may be empty."""
+    names = [*settings.fields, *settings.optional]
+
+    def read(data: Any, _: Context) -> Parsed:
+        return parts.sections_from({name: _without_label(data[name], name) for name in names}, settings)
+
+    return Form(_object(**dict.fromkeys(names, _TEXT)), _closing("sections", shape=_shown(names)), read)
+
+
+def score(settings: parts.ScoreSettings) -> Form:
+    """A number within the bounds: a whole one where they are whole and wider apart than 1."""
+    low, high = settings.low, settings.high
+    whole = low == int(low) and high == int(high) and high - low > 1
+    if whole:
+        low, high = int(low), int(high)
+    grade = {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
+    closing = _closing("score", low=f"{low:g}", high=f"{high:g}")
+    return Form(_object(score=grade), closing, lambda data, _: parts.score_of(float(data["score"]), settings))
+
+
+def label(settings: parts.LabelSettings) -> Form:
+    """One of the words."""
+    schema = _object(label={"type": "string", "enum": list(settings.labels)})
+    return Form(schema, _closing("label", labels=", ".join(settings.labels)), lambda data, _: parts.label_of(data["label"], settings))
+
+
+def questions(settings: turns.QuestionsSettings) -> Form:
+    """Pairs of question and answer."""
+    schema = _object(pairs=_list(_PAIR, settings.min_pairs))
+    return Form(schema, _closing("questions"), lambda data, context: turns.questions_of(_pairs(data), settings, context))
+
+
+def diverse_questions(settings: turns.DiverseSettings) -> Form:
+    """Pairs of question and answer, at most as many as are taken."""
+    schema = _object(pairs=_list(_PAIR, 1, settings.max_pairs))
+    return Form(schema, _closing("diverse_questions"), lambda data, context: turns.diverse_questions_of(_pairs(data), settings, context))
+
+
+def _object(**fields: Shape) -> Shape:
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def _list(entry: Shape, least: int, most: int | None = None) -> Shape:
+    schema: dict[str, Any] = {"type": "array", "items": entry, "minItems": least}
+    return schema if most is None else {**schema, "maxItems": most}
+
+
+_PAIR = _object(question=_TEXT, answer=_TEXT)
+
+
+def _fits(value: Any, schema: Shape) -> bool:
+    """Whether a value has the types that a schema of this file asks for; bounds and numbers of items are seen to by who reads it."""
+    match schema["type"]:
+        case "object":
+            fields = schema["properties"]
+            return isinstance(value, dict) and all(name in value and _fits(value[name], part) for name, part in fields.items())
+        case "array":
+            return isinstance(value, list) and all(_fits(entry, schema["items"]) for entry in value)
+        case "string":
+            return isinstance(value, str)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _pairs(data: Any) -> list[Pair]:
+    pairs = [(_without_label(pair["question"], "question"), _without_label(pair["answer"], "answer")) for pair in data["pairs"]]
+    return [pair for pair in dict.fromkeys(pairs) if all(pair)]
+
+
+def _without_label(text: str, name: str) -> str:
+    """The text without the label that the prompt asked for, which some models write all the same."""
+    first, line_break, rest = text.strip().partition("\n")
+    found = _labels(name).read(first)
+    return f"{found.rest}{line_break}{rest}".strip() if found and found.sign == ":" else text.strip()
+
+
+@functools.cache
+def _labels(name: str) -> Labels:
+    return Labels([name])
+
+
+def _shown(fields: Sequence[str]) -> str:
+    return "{" + ", ".join(f'"{name}": "…"' for name in fields) + "}"
+
+
+@functools.cache
+def _closing_lines() -> dict[str, str]:
+    lines: dict[str, str] = parse_yaml(files(__package__).joinpath("json_answers.yaml").read_text("utf-8"), "json_answers.yaml")
+    return lines
+
+
+def _closing(parser: str, **values: str) -> str:
+    return fill(_closing_lines()[parser], values)
