@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from unittest.mock import patch
 
@@ -226,6 +227,23 @@ def test_without_a_tokenizer_messages_go_to_the_chat_endpoint_one_a_call(monkeyp
         "chat_template_kwargs": {"enable_thinking": False},
         "user": "u",
     }
+
+
+def test_a_schema_that_leaves_nothing_open_is_asked_for_strictly(folder):
+    closed = {"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"], "additionalProperties": False}
+    for schema, strict in ((closed, True), ({"type": "object"}, None)):
+        _, server = complete(lambda *_: choices(["{}"]), [ask("a", schema=json.dumps(schema))], tokenizer=folder)
+        asked = server.calls[0][1]["response_format"]["json_schema"]
+        assert (asked["schema"], asked.get("strict")) == (schema, strict)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"), [('{"score": 4}', '{"score": 4}'), ('I think so.</think>\n{"score": 4}', '{"score": 4}'), ("I think it is", "")]
+)
+def test_json_is_the_answer_also_where_the_template_begins_with_reasoning(answer, text, tmp_path):
+    folder = make_tokenizer(tmp_path, "{% for m in messages %}{{ m.content }}{% endfor %}<think>\n")
+    [done], _ = complete(lambda *_: choices([answer]), [ask("a", schema='{"type":"object"}')], tokenizer=str(folder))
+    assert done.text == text
 
 
 def test_plain_text_goes_to_completions_even_without_a_tokenizer():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -75,6 +76,7 @@ def test_the_server_is_started_as_configured(tmp_path):
     made = launch(config, ["2", "3"])
     words = " ".join(made.arguments)
     assert "--performance-mode throughput" in words
+    assert json.loads(made.arguments[made.arguments.index("--structured-outputs-config") + 1])["disable_any_whitespace"]
     for part in ("--tensor-parallel-size 2", "--max-model-len 512", "--gpu-memory-utilization 0.8", "--revision main", "--max-num-seqs 8"):
         assert part in words
     assert made.devices == ("2", "3")

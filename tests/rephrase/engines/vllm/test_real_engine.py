@@ -25,6 +25,8 @@ from rephrase.engines.vllm import server_folder, servers
 from rephrase.engines.vllm.engine import PROBE, launch
 from rephrase.engines.vllm.servers import ServerInfo
 from rephrase.errors import UserError
+from rephrase.recipes.parsers import form_of
+from rephrase.recipes.parsing.common import Context
 from tests.rephrase.engines.test_client import ask
 from tests.rephrase.engines.vllm.test_servers import own_folder, sleeper, wait_until
 
@@ -103,6 +105,26 @@ def test_a_real_engine_follows_a_json_schema(vllm):
         answer = json.loads(completion.text)
         assert answer["verdict"] in ("keep", "drop")
         assert answer["score"] in range(6)
+
+
+@pytest.mark.parametrize(
+    ("parser", "settings", "max_tokens"),
+    [
+        ("label", {"labels": ["yes", "no"]}, 32),
+        ("score", {"low": 0, "high": 5}, 32),
+        ("score", {"low": 0, "high": 1}, 32),
+        ("items", {"max_items": 2}, 3000),
+    ],
+)
+def test_whatever_a_model_writes_that_is_held_to_a_form_is_of_that_form(vllm, parser, settings, max_tokens, tokenizer):
+    form = form_of(parser, settings, "test")
+    sampling = Sampling(max_tokens=max_tokens, temperature=0.0 if parser == "items" else 1.0)
+    done = on_vllm(vllm, [ask(f"Judge {n}", schema=form.schema_text, sampling=sampling) for n in range(4)])
+    assert [c.finish_reason for c in done] == ["stop"] * 4
+    for completion in done:
+        parsed = form.parse(completion.text, Context(tokenizer))
+        assert parsed is not None
+        assert parsed.error in (None, "parse:no_items"), "an empty text is no item"
 
 
 def test_a_real_engine_refuses_the_bad_request_alone(vllm):

@@ -1,0 +1,105 @@
+"""The JSON forms of parsers: each schema takes the answers that it should, and they give what the same said as text gives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from rephrase.recipes.parsers import FORMS, form_of, parser_of
+from rephrase.recipes.parsing.common import Context
+
+PAIRS = {"pairs": [{"question": "What rises?", "answer": "The tide.\nTwice a day."}, {"question": "Why?", "answer": "The Moon."}]}
+AS_TEXT = "Question: What rises?\nAnswer: The tide.\nTwice a day.\n\nQuestion: Why?\nAnswer: The Moon."
+# parser, settings, an answer as JSON, the same answer as text
+SAME = [
+    ("items", {}, {"items": ["Draw a map", "Ask why"]}, "- Draw a map\n- Ask why"),
+    ("items", {"max_items": 1}, {"items": ["1. **Draw** a map", "Ask why"]}, "1. **Draw** a map\n2. Ask why"),
+    ("items", {"min_words": 2}, {"items": ["Map", "Ask why", "Ask why"]}, "- Map\n- Ask why\n- Ask why"),
+    ("items", {"min_items": 3}, {"items": ["a", "b", "b"]}, "- a\n- b\n- b"),
+    (
+        "objects",
+        {"fields": ["genre", "audience"]},
+        {"items": [{"genre": "ode", "audience": "all"}] * 2},
+        '[{"genre": "ode", "audience": "all"}]',
+    ),
+    ("objects", {"fields": ["genre"], "min_items": 2}, {"items": [{"genre": "ode"}, {"genre": " "}]}, '[{"genre": "ode"}]'),
+    ("sections", {"fields": ["question", "answer"]}, PAIRS["pairs"][0], AS_TEXT.partition("\n\n")[0]),
+    ("sections", {"fields": ["task"], "optional": ["hint"]}, {"task": "Task: Sail.", "hint": ""}, "Task: Sail."),
+    ("sections", {"fields": ["task", "answer"]}, {"task": "Sail.", "answer": " "}, "Task: Sail."),
+    ("score", {}, {"score": 4}, "Score: 4"),
+    ("score", {"low": 0, "high": 1}, {"score": 0.25}, "Score: 0.25"),
+    ("score", {}, {"score": 6}, "Score: 6"),
+    ("label", {"labels": ["yes", "no"]}, {"label": "no"}, "no"),
+    ("label", {"labels": ["yes", "no"], "reject": ["no"]}, {"label": "no"}, "no"),
+    ("questions", {}, PAIRS, AS_TEXT),
+    ("questions", {"min_pairs": 3}, PAIRS, AS_TEXT),
+    ("questions", {"min_tokens": 500}, PAIRS, AS_TEXT),
+    ("questions", {}, {"pairs": [{"question": "**Question:** Why?", "answer": "Answer: So."}]}, "Question: Why?\nAnswer: So."),
+    ("questions", {}, {"pairs": [{"question": "Why?", "answer": ""}]}, "Question: Why?"),
+    ("diverse_questions", {"max_pairs": 1}, PAIRS, AS_TEXT),
+    ("diverse_questions", {}, {"pairs": []}, "None."),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "data", "text"), SAME)
+def test_json_gives_what_the_same_answer_as_text_gives(name, settings, data, text, tokenizer):
+    form, context = form_of(name, settings, "test"), Context(tokenizer, {"passage": "The tide rises."}, seed="s")
+    parsed = form.parse(json.dumps(data), context)
+    assert parsed == parser_of(name, settings, "test")(text, context)
+    assert form.parse(f"```json\n{json.dumps(data, indent=1)}\n```", context) == parsed
+
+
+BOUNDS = [
+    (
+        "items",
+        {"min_items": 2, "max_items": 3},
+        [{"items": ["a", "b"]}],
+        [{"items": ["a"]}, {"items": list("abcd")}, {"items": [1, 2]}, ["a", "b"]],
+    ),
+    ("objects", {"fields": ["a", "b"]}, [{"items": [{"a": "x", "b": "y"}]}], [{"items": [{"a": "x"}]}, {"items": [{"a": "x", "b": 1}]}]),
+    ("sections", {"fields": ["a"], "optional": ["b"]}, [{"a": "x", "b": ""}], [{"a": "x"}, {"a": "x", "b": "", "c": ""}]),
+    ("score", {}, [{"score": n} for n in range(1, 6)], [{"score": n} for n in (0, 6, 2.5, "3")]),
+    ("score", {"low": 0, "high": 1}, [{"score": 0}, {"score": 0.5}], [{"score": 1.5}]),
+    ("label", {"labels": ["yes", "no"]}, [{"label": "yes"}], [{"label": "Yes."}, {}]),
+    ("questions", {}, [PAIRS], [{"pairs": []}, {"pairs": [{"question": "Why?"}]}]),
+    ("diverse_questions", {"max_pairs": 2}, [PAIRS], [{"pairs": PAIRS["pairs"] * 2}]),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "valid", "invalid"), BOUNDS)
+def test_a_schema_takes_answers_of_its_form_and_no_others(name, settings, valid, invalid):
+    schema = json.loads(form_of(name, settings, "test").schema_text)
+    Draft202012Validator.check_schema(schema)
+    check = Draft202012Validator(schema).is_valid
+    assert all(map(check, valid))
+    assert not any(map(check, invalid))
+
+
+def test_every_object_of_a_schema_is_closed_as_strict_modes_want_it():
+    def objects(schema):
+        if schema["type"] == "object":
+            yield schema
+        for part in [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]:
+            yield from objects(part)
+
+    for name in FORMS:
+        schema = form_of(name, next(settings for parser, settings, *_ in BOUNDS if parser == name), "test").schema
+        assert schema["type"] == "object"
+        for inner in objects(schema):
+            assert (inner["additionalProperties"], inner["required"]) == (False, list(inner["properties"]))
+
+
+def test_what_comes_first_in_an_answer_comes_first_in_its_schema():
+    assert form_of("questions", {}, "test").schema_text.index("question") < form_of("questions", {}, "test").schema_text.index("answer")
+    sections = form_of("sections", {"fields": ["task", "answer"]}, "test")
+    assert sections.schema_text.index("task") < sections.schema_text.index("answer")
+    assert '{"task": "…", "answer": "…"}' in sections.closing
+
+
+@pytest.mark.parametrize(
+    "completion", ["Question: Why?\nAnswer: So.", '{"pairs": [{"question": "Why?"', '{"pairs": "none"}', '{"questions": []}', "[]"]
+)
+def test_what_is_no_such_json_is_left_to_the_parser_of_text(completion, tokenizer):
+    assert form_of("questions", {}, "test").parse(completion, Context(tokenizer)) is None
