@@ -136,8 +136,8 @@ def _pairs(data: Any) -> list[Pair]:
 def _without_label(text: str, name: str) -> str:
     """The text without the label that the prompt asked for, which some models write all the same."""
     first, line_break, rest = text.strip().partition("\n")
-    found = _labels(name).read(first)
-    return f"{found.rest}{line_break}{rest}".strip() if found and found.sign == ":" else text.strip()
+    lead = _labels(name).read(first)
+    return f"{lead.rest}{line_break}{rest}".strip() if lead and lead.sign == ":" else text.strip()
 
 
 @functools.cache
