@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--minutes", type=float, default=20, help="bound on the whole; what is not tried by then is skipped (default: 20)")
     parser.add_argument("--sample", type=int, metavar="N", help="requests that go round (default: 512, on GPUs four times those in flight)")
     parser.add_argument("--seconds", type=float, default=20, help="length of a trial in the first round (default: 20)")
-    parser.add_argument("--write", action="store_true", help="write the best into run.yaml, as engine.args")
+    parser.add_argument("--write", action="store_true", help="write the best into run.yaml, below `engine`")
     parser.add_argument("--engine", metavar="NAME", help="one of the run's `engines` (default: `writer`, or the first)")
     parser.set_defaults(allow=[])
     allow = {"action": "append_const", "dest": "allow"}

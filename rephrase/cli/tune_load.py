@@ -32,30 +32,32 @@ class Load:
 
 
 async def steady_rates(
-    engine: Engine, requests: Sequence[Request], in_flight: int, seconds: float, windows: int
+    engines: Sequence[Engine], requests: Sequence[Request], in_flight: int, seconds: float, windows: int
 ) -> tuple[list[float], Load]:
     """Output tokens a second in each of some windows of `seconds`, while `in_flight` requests are always there; and what was answered.
 
+    Several engines share the requests: they are servers of one model, each on GPUs of its own, whose tokens are added up.
     The windows begin when as many requests have been answered as fit in at a time: before, all of them are read at once, and none ends.
     Tokens are those that the server counts as it writes them, or, where it does not tell, those of the answers.
     """
     load = Load()
-    batches = _batches(requests, min(engine.batch_size, in_flight))
+    size = engines[0].batch_size
+    batches = _batches(requests, min(size, in_flight))
 
-    async def pump() -> None:
+    async def pump(engine: Engine) -> None:
         for batch in batches:
             load.count([settled(completion) for completion in await engine.complete(batch)])
 
-    pumps = [asyncio.create_task(pump()) for _ in range(max(1, in_flight // engine.batch_size))]
+    pumps = [asyncio.create_task(pump(engines[turn % len(engines)])) for turn in range(max(len(engines), in_flight // size))]
     try:
         latest = time.monotonic() + _WARM_UP
         while load.answers < in_flight and time.monotonic() < latest:
             await _pause(0.05, pumps)
         rates = []
         for _ in range(windows):
-            before, begun = await _written(engine, load), time.monotonic()
+            before, begun = await _written(engines, load), time.monotonic()
             await _pause(seconds, pumps)
-            after, ended = await _written(engine, load), time.monotonic()
+            after, ended = await _written(engines, load), time.monotonic()
             rates.append((after - before) / (ended - begun))
         return rates, load
     finally:
@@ -64,9 +66,9 @@ async def steady_rates(
         await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _written(engine: Engine, load: Load) -> float:
-    figures = await engine.figures()
-    return load.tokens if figures.generation_tokens is None else figures.generation_tokens
+async def _written(engines: Sequence[Engine], load: Load) -> float:
+    counts = [(await engine.figures()).generation_tokens for engine in engines]
+    return load.tokens if None in counts else sum(count or 0.0 for count in counts)
 
 
 async def _pause(seconds: float, pumps: Sequence[asyncio.Task[None]]) -> None:

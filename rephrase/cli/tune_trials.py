@@ -40,7 +40,8 @@ class Candidate(Section):
     name: str
     kind: str
     machine: Literal["cpu", "gpu", "both"] = "both"
-    args: list[str]
+    args: list[str] = []
+    tensor_parallel: int | None = None
     changes: Change | None = None
     needs: str | None = None
 
@@ -63,15 +64,24 @@ class Trial:
     def entry(self) -> dict[str, Any]:
         """The trial as JSON."""
         figures = {"rates": self.rates, "tokens_per_second": self.rate, "startup_seconds": self.startup_seconds, "seconds": self.seconds}
-        return {**self.candidate.model_dump(include={"name", "kind", "args", "changes"}), **figures, "failure": self.failure}
+        return {
+            **self.candidate.model_dump(include={"name", "kind", "args", "tensor_parallel", "changes"}),
+            **figures,
+            "failure": self.failure,
+        }
 
 
 def candidates(*, gpus: int, changes: Collection[Change] = ()) -> list[Candidate]:
-    """The shipped settings that this machine can try; of those that change more than speed, the ones that are allowed."""
+    """The shipped settings that this machine can try; of those that change more than speed, the ones that are allowed.
+
+    On several GPUs also servers on fewer of them.
+    """
     entries = yaml.safe_load(files("rephrase.cli").joinpath("tune.yaml").read_text(encoding="utf-8"))
     settings: list[Candidate] = [validate(Candidate, entry, "rephrase/cli/tune.yaml") for entry in entries]
     place = "gpu" if gpus else "cpu"
-    return [
+    smaller = [each for each in range(1, gpus) if gpus % each == 0]
+    on_fewer = [Candidate(name=f"tensor_parallel {each}", kind="parallel", tensor_parallel=each) for each in smaller]
+    return on_fewer + [
         setting
         for setting in settings
         if setting.machine in (place, "both")
@@ -115,7 +125,10 @@ class Bench:
         limit = min(deadline - time.monotonic(), patience)
         if limit <= seconds * windows:
             return replace(trial, failure=TIME_IS_UP)
-        changes = {"args": [*self.engine.args, *candidate.args], "startup_timeout": min(self.engine.startup_timeout, limit)}
+        changes: dict[str, Any] = {"args": [*self.engine.args, *candidate.args]}
+        changes["startup_timeout"] = min(self.engine.startup_timeout, limit)
+        if candidate.tensor_parallel is not None:
+            changes["tensor_parallel"] = candidate.tensor_parallel
         owner = Process.of(os.getpid())
         with console.status(f"tune: {candidate.name}"):
             try:
@@ -130,10 +143,12 @@ class Bench:
     async def _load(self, trial: Trial, config: VllmSettings, owner: Process, limit: float, seconds: float, windows: int) -> Trial:
         started = time.monotonic()
         requests = self.documents_first if trial.candidate.changes == "document_first" else self.requests
-        async with asyncio.timeout(limit), Vllm(config, self.gpus, owner) as engine:
-            await engine.complete(requests[:1])
+        number = max(1, len(self.gpus) // (config.tensor_parallel or max(1, len(self.gpus))))
+        async with asyncio.timeout(limit), contextlib.AsyncExitStack() as opened:
+            engines = [await opened.enter_async_context(Vllm(config, self.gpus, owner)) for _ in range(number)]
+            await asyncio.gather(*(engine.complete(requests[:1]) for engine in engines))
             ready = time.monotonic()
-            rates, load = await steady_rates(engine, requests, self.in_flight, seconds, windows)
+            rates, load = await steady_rates(engines, requests, self.in_flight, seconds, windows)
             ended = time.monotonic()
         trial = replace(trial, startup_seconds=ready - started, seconds=ended - started)
         if load.errors.total() > _FAILED * load.answers:

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from rephrase import storage
 from rephrase.cli.tune_trials import TIME_IS_UP, Bench, Candidate, Change, Trial, candidates, console, visible_gpus
-from rephrase.config.edit import write_args
+from rephrase.config.edit import write_engine
 from rephrase.engines.base import Request
 from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
@@ -88,7 +88,7 @@ def tune(
     engine = run.all_engines.find(engine_name)
     if not isinstance(engine, VllmSettings):
         raise UserError("only a vllm engine has settings to tune", where="engine.kind", cure="set `engine.kind: vllm`, or use --model")
-    gpus = visible_gpus()[: engine.tensor_parallel or configured_gpus(run)]
+    gpus = visible_gpus()[: configured_gpus(run)]
     in_flight = engine.concurrency * (run.rewrite.tasks_per_gpu if gpus else 1)
     size = sample or max(_SAMPLE, _LAPS * in_flight if gpus else 0)
     requests = sample_requests(run, size, engine_name)
@@ -143,7 +143,9 @@ def combinations(trials: Sequence[Trial]) -> list[Candidate]:
 def _together(settings: Sequence[Candidate]) -> Candidate:
     changes = max((setting.changes for setting in settings if setting.changes), key=lambda change: change == "document_first", default=None)
     args = [argument for setting in settings for argument in setting.args]
-    return Candidate(name=" + ".join(setting.name for setting in settings), kind="several", args=args, changes=changes)
+    each = next((setting.tensor_parallel for setting in settings if setting.tensor_parallel is not None), None)
+    name = " + ".join(setting.name for setting in settings)
+    return Candidate(name=name, kind="several", args=args, tensor_parallel=each, changes=changes)
 
 
 def choose(finalists: Sequence[Trial]) -> Trial | None:
@@ -208,11 +210,16 @@ def _report(trials: Sequence[Trial], winner: Trial | None) -> None:
 def _take(best: Candidate, engine: VllmSettings, config_path: str, name: str | None, *, write: bool) -> None:
     if best.changes == "document_first":
         console.print("tune: set `document_first: true` on the recipes; their prompts change with it, so a run begins anew", soft_wrap=True)
-    if not best.args:
+    settings: dict[str, Any] = {}
+    if best.tensor_parallel is not None:
+        settings["tensor_parallel"] = best.tensor_parallel
+    if best.args:
+        settings["args"] = [*engine.args, *best.args]
+    if not settings:
         return
-    line = f"args: {orjson.dumps([*engine.args, *best.args]).decode()}"
-    if write and write_args(config_path, [*engine.args, *best.args], name):
-        console.print(f"tune: written to {config_path}: {line}", soft_wrap=True)
+    lines = [f"{key}: {orjson.dumps(value).decode()}" for key, value in settings.items()]
+    if write and write_engine(config_path, settings, name):
+        console.print(f"tune: written to {config_path}: {', '.join(lines)}", soft_wrap=True)
     else:
         place = "engine:" if name is None else f"engines.{name}:"
-        console.print(f"tune: put this under `{place}` in {config_path}:\n  {line}", soft_wrap=True)
+        console.print("\n  ".join([f"tune: put this under `{place}` in {config_path}:", *lines]), soft_wrap=True)

@@ -102,7 +102,8 @@ class TemplateStep(Step):
     def longest_prompt(self, bounds: Bounds) -> int:
         drawn = dict(self.choose)
         filled = [bounds.of_template(text, self.options, drawn) for text in (self.system, self.prompt) if text]
-        return sum(filled) + bounds.of_texts(text for turns in self.examples for text in turns)
+        closing = (self.form.closing,) if self.form else ()
+        return sum(filled) + bounds.of_texts((*closing, *(text for turns in self.examples for text in turns)))
 
     def document_first(self) -> TemplateStep:
         """The same step with its passage at the very beginning of the prompt, and all that is said about it after a line."""

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from rephrase.cli.tune_load import steady_rates
-from rephrase.cli.tune_trials import Candidate, Trial, candidates
+from rephrase.cli.tune_trials import Bench, Candidate, Trial, candidates
 from rephrase.cli.tuning import better_half, choose, combinations, sample_requests, tune
-from rephrase.config.edit import write_args
+from rephrase.config.edit import write_engine
 from rephrase.config.file import load_run
 from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
 from rephrase.errors import UserError
@@ -84,13 +84,28 @@ def test_a_load_keeps_the_queue_full_and_no_prompt_comes_twice(tells):
     engine = Steady(tells=tells)
     samplings = [Sampling(max_tokens=8), Sampling(max_tokens=9)]
     requests = [Request((Message("user", f"page {i}"),), samplings[i % 2]) for i in range(24)]
-    rates, load = asyncio.run(steady_rates(engine, requests, 16, 0.1, 3))
+    rates, load = asyncio.run(steady_rates([engine], requests, 16, 0.1, 3))
     assert len(rates) == 3
     assert all(rate > 0 for rate in rates)
     assert engine.most == 16
     assert load.answers > len(requests)
     assert len(set(engine.prompts)) == len(engine.prompts)
     assert "1. page 0" in engine.prompts
+
+
+def test_servers_of_one_model_share_the_load_and_their_tokens_are_added_up():
+    engines = [Steady(tells=True), Steady(tells=True)]
+    requests = [Request((Message("user", f"page {i}"),), Sampling()) for i in range(24)]
+    [rate], _ = asyncio.run(steady_rates(engines, requests, 16, 0.2, 1))
+    assert [engine.most for engine in engines] == [8, 8]
+    assert not set(engines[0].prompts) & set(engines[1].prompts)
+    written = sum(engine.written for engine in engines)
+    assert written / 2 < rate * 0.2 <= written
+
+
+def test_on_several_gpus_servers_on_fewer_of_them_are_tried():
+    assert [c.tensor_parallel for c in candidates(gpus=8) if c.kind == "parallel"] == [1, 2, 4]
+    assert not [c for c in candidates(gpus=1) if c.kind == "parallel"]
 
 
 def test_a_load_ends_with_what_its_engine_raises():
@@ -100,7 +115,7 @@ def test_a_load_ends_with_what_its_engine_raises():
 
     request = Request((Message("user", "page"),), Sampling())
     with pytest.raises(UserError, match="requests are too many"):
-        asyncio.run(steady_rates(Broken(tells=True), [request], 4, 5.0, 1))
+        asyncio.run(steady_rates([Broken(tells=True)], [request], 4, 5.0, 1))
 
 
 @pytest.mark.parametrize(
@@ -116,9 +131,10 @@ def test_only_the_arguments_of_the_engine_change_in_the_config(tmp_path, text):
     path = tmp_path / "run.yaml"
     path.write_text(text)
     args = ["--max-num-seqs", "64", "--speculative-config", '{"method": "ngram"}']
-    assert write_args(str(path), args)
+    assert write_engine(str(path), {"args": args, "tensor_parallel": 2})
     before, after = yaml.safe_load(text), yaml.safe_load(path.read_text())
     assert after["engine"].pop("args") == args
+    assert after["engine"].pop("tensor_parallel") == 2
     before["engine"].pop("args", None)
     assert after == before
     assert [line for line in text.splitlines() if "#" in line and "engine: {" not in line] == [
@@ -137,20 +153,20 @@ def test_only_the_arguments_of_the_engine_change_in_the_config(tmp_path, text):
 def test_only_the_arguments_of_one_of_the_engines_change(tmp_path, text):
     path = tmp_path / "run.yaml"
     path.write_text(text)
-    assert write_args(str(path), ["--new", "2"], "judge")
+    assert write_engine(str(path), {"args": ["--new", "2"]}, "judge")
     before, after = yaml.safe_load(text), yaml.safe_load(path.read_text())
     assert after["engines"]["judge"].pop("args") == ["--new", "2"]
     before["engines"]["judge"].pop("args", None)
     assert after == before
     assert path.read_text().count("#") == text.count("#")
-    assert not write_args(str(path), ["--new"], "nobody")
-    assert not write_args(str(path), ["--new"])
+    assert not write_engine(str(path), {"args": ["--new"]}, "nobody")
+    assert not write_engine(str(path), {"args": ["--new"]})
 
 
 def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("engine: {kind: vllm, model: m, args: [--old]}\n")
-    assert not write_args(str(path), ["--new"])
+    assert not write_engine(str(path), {"args": ["--new"]})
     assert path.read_text() == "engine: {kind: vllm, model: m, args: [--old]}\n"
 
 
@@ -190,6 +206,9 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     monkeypatch.setattr("rephrase.cli.tuning.candidates", late)
     tune(load_run(str(path), {"rewrite.executor": {"gpus": 2}}), str(path), sample=4, seconds=0.2)
     assert [entry["devices"] for entry in entries(tmp_path) if "start" in entry][-1] == "5,6"
+    on_one = Candidate(name="tensor_parallel 1", kind="parallel", tensor_parallel=1)
+    Bench(run.engine, sample_requests(run, 4), [], ("5", "6"), 16).measure(on_one, time.monotonic() + 60, seconds=0.2)
+    assert {entry["devices"] for entry in entries(tmp_path) if "start" in entry} >= {"5", "6"}
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
     assert [entry["failure"] for entry in kept] == ["", *["not tried: the time is up"] * 2]
 
