@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from rephrase.settings.section import Section
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
+_WORDS_AT_ONCE = 1 << 18
 _PARAGRAPH = re.compile(r"\n\s*\n")
 
 
@@ -71,6 +72,22 @@ class Repetition(Check):
 
 def ngram_fractions(words: Words) -> dict[str, Scores]:
     """`top_<n>gram` and `duplicate_<n>grams` of each text."""
+    parts = [_fractions(part) for part in _parts(words)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _parts(words: Words) -> Iterator[Words]:
+    """The words of some texts at a time, so many that they stay near the processor."""
+    first, texts = 0, len(words.offsets) - 1
+    while first < texts or not first:
+        start = words.offsets[first]
+        last = min(max(first + 1, int(np.searchsorted(words.offsets, start + _WORDS_AT_ONCE, "right")) - 1), texts)
+        end = words.offsets[last]
+        yield Words(words.hashes[start:end], words.lengths[start:end], words.offsets[first : last + 1] - start)
+        first = last or 1
+
+
+def _fractions(words: Words) -> dict[str, Scores]:
     texts = np.arange(len(words.offsets) - 1)
     # Behind each text stands a word of no length that is nowhere else, so that no n-gram that occurs twice reaches over the end.
     hashes = np.insert(words.hashes, words.offsets[1:], mixed(~texts.astype(np.uint64)))
