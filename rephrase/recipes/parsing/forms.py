@@ -77,7 +77,7 @@ def sections(settings: parts.SectionsSettings) -> Form:
 def score(settings: parts.ScoreSettings) -> Form:
     """A number within the bounds: a whole one where they are whole and wider apart than 1."""
     low, high = settings.low, settings.high
-    whole = low.is_integer() and high.is_integer() and high - low > 1
+    whole = float(low).is_integer() and float(high).is_integer() and high - low > 1
     if whole:
         low, high = int(low), int(high)
     grade = {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
