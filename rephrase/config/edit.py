@@ -21,8 +21,9 @@ def write_engine(path: str, settings: Mapping[str, Any], engine: str | None = No
         before = file.read()
     place = ["engine"] if engine is None else ["engines", engine]
     text: str | None = before
-    for key, value in settings.items():
-        text = None if text is None else _with_entry(text, place, key, f"{key}: {orjson.dumps(value).decode()}")
+    entries = {key: f"{key}: {orjson.dumps(value).decode()}" for key, value in settings.items()}
+    for key, entry in sorted(entries.items(), key=lambda item: "{" in item[1]):  # behind braces, nothing is put in between braces
+        text = None if text is None else _with_entry(text, place, key, entry)
     if text is None:
         return False
     expected = yaml.safe_load(before)

@@ -100,7 +100,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--uds")
-parser.add_argument("--max-model-len", type=int, default=4096)
+parser.add_argument("--max-model-len", type=lambda length: 4096 if length == "auto" else int(length), default=4096)
 parser.add_argument("--stand-in-seconds", type=float, default=float(os.environ.get("STAND_IN_SECONDS", "0.01")))
 options, _ = parser.parse_known_args()
 note(start=True, devices=os.environ.get("CUDA_VISIBLE_DEVICES"), arguments=_)
