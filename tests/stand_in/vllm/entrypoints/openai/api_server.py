@@ -100,9 +100,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--uds")
-parser.add_argument("--max-model-len", type=lambda length: 4096 if length == "auto" else int(length), default=4096)
+parser.add_argument("--max-model-len", type=int, default=4096)
 parser.add_argument("--stand-in-seconds", type=float, default=float(os.environ.get("STAND_IN_SECONDS", "0.01")))
-options, _ = parser.parse_known_args()
+options, _ = parser.parse_known_args(["4096" if word == "auto" else word for word in sys.argv[1:]])
 note(start=True, devices=os.environ.get("CUDA_VISIBLE_DEVICES"), arguments=_)
 if path := os.environ.get("STAND_IN_BROKEN"):
     executor = os.path.basename(os.path.dirname(options.uds)).rpartition("-")[0]
