@@ -23,6 +23,7 @@ Shape = Mapping[str, Any]
 """A JSON schema: an object with all its fields required and no others, as strict modes of servers want it."""
 
 _TEXT = {"type": "string"}
+_STEPS = 20  # between the bounds of a grade that is no whole number
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,15 @@ def sections(settings: parts.SectionsSettings) -> Form:
 
 
 def score(settings: parts.ScoreSettings) -> Form:
-    """A number within the bounds: a whole one where they are whole and wider apart than 1."""
+    """A whole number within the bounds where they are whole and wider apart than 1; else one of 21 from bound to bound.
+
+    A small model writes the digits of a free number without end.
+    """
     low, high = settings.low, settings.high
-    whole = float(low).is_integer() and float(high).is_integer() and high - low > 1
-    if whole:
-        low, high = int(low), int(high)
-    grade = {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
+    if float(low).is_integer() and float(high).is_integer() and high - low > 1:
+        grade: Shape = {"type": "integer", "minimum": int(low), "maximum": int(high)}
+    else:
+        grade = {"type": "number", "enum": [round(low + (high - low) * step / _STEPS, 6) for step in range(_STEPS + 1)]}
     closing = _closing("score", low=f"{low:g}", high=f"{high:g}")
     return Form(_object(score=grade), closing, lambda data, _: parts.score_of(float(data["score"]), settings))
 
