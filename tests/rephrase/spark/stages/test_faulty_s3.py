@@ -60,6 +60,7 @@ def test_storage_keeps_its_promises(faulty):
     assert proxy.faults.total() > 0.15 * proxy.calls
 
 
+@pytest.mark.long
 def test_a_pipeline_ends_with_the_tables_of_an_undisturbed_one(faulty, tmp_path, spark):
     proxy, place = faulty
     names = ["sample.warc.gz", "notes.jsonl"]

@@ -115,7 +115,7 @@ def test_a_users_recipe_file_works_in_run_preview_and_show(tmp_path, spark, toke
     with pytest.raises(SystemExit):
         main(["recipes", "show", str(tmp_path / "mine.yaml")])
     error = capsys.readouterr().err
-    assert "mine.yaml, line 7: the prompt uses `{drafts}`, which nothing fills" in error
+    assert "mine.yaml, line 11: `styles.poem.steps.1.prompt`: the prompt uses `{drafts}`, which nothing fills" in error
 
 
 def test_the_list_names_steps_prompts_tokens_and_papers(capsys):

@@ -174,6 +174,7 @@ def test_completions_of_an_earlier_run_are_reused(config, tmp_path, spark):
     assert sum(note.reused for note in notes) == len(old)
 
 
+@pytest.mark.long
 def test_two_drivers_at_once_and_another_size_after_a_kill_give_the_same_table(config, tmp_path, spark):
     path = config(documents=18, STAND_IN_SECONDS=0.3)
     run = load_run(str(path))
