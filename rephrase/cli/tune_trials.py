@@ -23,7 +23,7 @@ from rephrase.engines.base import Request
 from rephrase.engines.processes import Process
 from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.engine import Vllm
-from rephrase.engines.vllm.settings import VllmSettings
+from rephrase.engines.vllm.settings import VllmSettings, argument
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
@@ -148,13 +148,18 @@ class Bench:
             engines = [await opened.enter_async_context(Vllm(config, self.gpus, owner)) for _ in range(number)]
             await asyncio.gather(*(engine.complete(requests[:1]) for engine in engines))
             ready = time.monotonic()
-            rates, load = await steady_rates(engines, requests, self.in_flight, seconds, windows)
+            rates, load = await steady_rates(engines, requests, self._in_flight(config), seconds, windows)
             ended = time.monotonic()
         trial = replace(trial, startup_seconds=ready - started, seconds=ended - started)
         if load.errors.total() > _FAILED * load.answers:
             [(error, _)] = load.errors.most_common(1)
             return replace(trial, failure=f"{load.errors.total()} of {load.answers} requests failed: {error}")
         return replace(trial, rates=tuple(rates)) if all(rates) else replace(trial, failure=f"nothing was written within {seconds:g} s")
+
+    def _in_flight(self, config: VllmSettings) -> int:
+        """Where the number is not fixed, a run keeps as many requests in flight as fill the batch."""
+        batch = 0 if config.concurrency else int(argument(config, "--max-num-seqs") or 0)
+        return max(self.in_flight, batch)
 
 
 def outcome(trial: Trial) -> str:

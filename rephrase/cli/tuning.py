@@ -22,6 +22,7 @@ from rephrase import storage
 from rephrase.cli.tune_trials import TIME_IS_UP, Bench, Candidate, Change, Trial, candidates, console, visible_gpus
 from rephrase.config.edit import write_engine
 from rephrase.engines.base import Request
+from rephrase.engines.vllm.filling import FIRST
 from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
 from rephrase.generation.loop import requests_of
@@ -89,7 +90,7 @@ def tune(
     if not isinstance(engine, VllmSettings):
         raise UserError("only a vllm engine has settings to tune", where="engine.kind", cure="set `engine.kind: vllm`, or use --model")
     gpus = visible_gpus()[: configured_gpus(run)]
-    in_flight = engine.concurrency * (run.rewrite.tasks_per_gpu if gpus else 1)
+    in_flight = (engine.concurrency or FIRST) * (run.rewrite.tasks_per_gpu if gpus else 1)
     size = sample or max(_SAMPLE, _LAPS * in_flight if gpus else 0)
     requests = sample_requests(run, size, engine_name)
     documents_first = sample_requests(run, size, engine_name, documents_first=True) if "document_first" in changes else []

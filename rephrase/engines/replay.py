@@ -79,8 +79,14 @@ class Reuse(Engine):
 
     def __init__(self, engine: Engine, recordings: Sequence[Answers], *, any_attempt: bool = False) -> None:
         """`any_attempt`: answer with what an earlier attempt got, for recordings without failures."""
-        self.model, self.batch_size, self.concurrency = engine.model, engine.batch_size, engine.concurrency
+        self.model, self.batch_size = engine.model, engine.batch_size
         self._engine, self._recordings, self._any_attempt = engine, recordings, any_attempt
+
+    @property
+    @override
+    def concurrency(self) -> int:  # type: ignore[override]  # a constant of most engines
+        """That of the engine itself, which may grow."""
+        return self._engine.concurrency
 
     @property
     def identity(self) -> Identity:  # type: ignore[override]  # a constant of most engines

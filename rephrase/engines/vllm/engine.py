@@ -18,6 +18,7 @@ from rephrase.engines.connection import Server
 from rephrase.engines.model_folder import config_of, config_path
 from rephrase.engines.processes import Process, find_owner
 from rephrase.engines.vllm import processor, servers
+from rephrase.engines.vllm.filling import Filling
 from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.replicas import taken
 from rephrase.engines.vllm.server_folder import Launch
@@ -53,8 +54,8 @@ class Vllm(Engine):
         self.model = config.model_name
         self.identity = Identity("vllm")
         self.batch_size = config.batch_size
-        self.concurrency = config.concurrency
         self._config = config
+        self._filling = Filling()
         self._owner = owner or find_owner()
         self._place = contextlib.ExitStack()
         self._launch = launch(config, self._place.enter_context(taken(self._owner, gpu_addresses, config.tensor_parallel)), logs)
@@ -65,6 +66,12 @@ class Vllm(Engine):
         self._isolation = Isolation(functools.partial(self._together, alone=True), self._prove)
         self._server_use = contextlib.ExitStack()
 
+    @property
+    @override
+    def concurrency(self) -> int:  # type: ignore[override]  # a constant of most engines
+        """As configured, or as many as fill the server's batch."""
+        return self._config.concurrency or self._filling.limit
+
     @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """The first call waits for the server to start, which takes minutes for a large model."""
@@ -73,6 +80,7 @@ class Vllm(Engine):
             answers = await self._ask_again(requests, answers, self._call)
         if _died(answers):  # twice may still be others' fault, or bad luck
             answers = await self._ask_again(requests, answers, self._isolation.complete)
+        await self._filling.look(self._has_queue)
         return answers
 
     @override

@@ -43,8 +43,8 @@ class VllmSettings(EngineSettings):
     seeds: Literal["auto", "on", "off"] = "auto"
     """Send each request's seed. auto: where an executor has GPUs (vLLM's CPU engine cannot take seeds)."""
     batch_size: int = Field(default=16, ge=1)
-    concurrency: int = Field(default=512, ge=1)
-    """Requests that each Spark task keeps in flight. Of four tasks a GPU, as many as vLLM takes at a time on the largest."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Requests that each Spark task keeps in flight; default: 512, and more for as long as none of them waits for a place in the batch."""
     startup_timeout: float = Field(default=900, gt=0)
     """Seconds until a server must answer, its model loaded and compiled."""
     stall_timeout: float = Field(default=300, gt=0)
@@ -131,11 +131,12 @@ class VllmSettings(EngineSettings):
 
 
 def argument(config: VllmSettings, name: str) -> str | None:
-    """The value of one of the configured server arguments, written `--name value` or `--name=value`, with hyphens or underscores."""
+    """The value of one of the configured server arguments, `--name value` or `--name=value`, hyphens or underscores; the last counts."""
+    given = None
     for option, value in zip(config.args, [*config.args[1:], None], strict=False):  # no arguments give no pair
         if name_of(option) == name:
-            return option.partition("=")[2] if "=" in option else value
-    return None
+            given = option.partition("=")[2] if "=" in option else value
+    return given
 
 
 def name_of(option: str) -> str:
