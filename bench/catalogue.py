@@ -1,13 +1,15 @@
 """Every recipe on a fixed set of real passages through a real engine: what each step asks, what parses, what the checks keep.
 
-    python bench/catalogue.py --model FOLDER [--recipes 'wrap/*' mind/debate] [--documents 6] [--tokens 512] [--out out/catalogue]
+    python bench/catalogue.py --model FOLDER [--recipes 'wrap/*' mind/debate] [--documents 6] [--tokens 512]
+        [--input texts.jsonl] [--structured] [--out out/catalogue]
 
 The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
-Recipes that need an answer beside the text get the problems that have one, and recipes with rows of their own get their first rows. All
-share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and a changed parser or
-check is tried without asking again. With `--against` an earlier catalogue.json it fails where less parses or is kept than then. It writes
-`catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is `catalogue parsed P kept K`, the shares of
-all completions.
+Behind them come the documents of `--input`, those of at most 1,000 tokens. `--structured` runs those recipes whose answers can be held to
+JSON, and holds them. Recipes that need an answer beside the text get the problems that have one, and recipes with rows of their own get
+their first rows. All share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and
+a changed parser or check is tried without asking again. With `--against` an earlier catalogue.json it fails where less parses or is kept
+than then. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is
+`catalogue parsed P kept K`, the shares of all completions.
 """
 
 from __future__ import annotations
@@ -31,11 +33,12 @@ from bench.catalogue_table import falls, markdown, steps_of  # noqa: E402  # the
 from rephrase.engines.base import Completion, Engine, Request  # noqa: E402
 
 if TYPE_CHECKING:
-    from rephrase.recipes.base import Recipe, Row
+    from rephrase.recipes.base import Recipe, Row, Step
     from rephrase.text.tokenizer import Tokenizer
 
 PASSAGES = ROOT / "examples" / "catalogue"
 SEED = 1
+LONGEST = 1000  # tokens of a further document: a processor reads some hundred a second
 AT_ONCE = 12  # recipes, so that the engine's batch stays full where a step has few prompts
 # Where a recipe's documents are problems with an answer: the kind of passage that has them.
 PROBLEMS = {"verified/choice": "choice", "verified/python": "code", "verified/*": "math", "tinygsm/*": "math"}
@@ -74,6 +77,8 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="a model's folder or hub id")
     parser.add_argument("--recipes", nargs="+", default=["*"], help="names and patterns (default: all)")
     parser.add_argument("--documents", type=int, default=6, help="passages, or rows of its own, for each recipe")
+    parser.add_argument("--input", nargs="+", default=[], help="files of further documents, in any format that a run reads")
+    parser.add_argument("--structured", action="store_true", help="only recipes whose answers can be held to JSON, and hold them")
     parser.add_argument("--tokens", type=int, default=512, help="of a completion, at most")
     parser.add_argument("--context", type=int, default=4096, help="of the engine, in tokens")
     parser.add_argument("--arg", action="append", default=[], help="of the vLLM server, such as --arg=--enforce-eager")
@@ -82,7 +87,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "catalogue")
     options = parser.parse_args()
     started = time.time()
-    recipes = chosen(options.recipes)
+    recipes = chosen(options.recipes, structured=options.structured)
     tables = asyncio.run(answered(recipes, options))
     steps = [step for recipe in recipes for step in steps_of(recipe, *tables[recipe.name], examples=options.examples)]
     about = {"model": options.model.rstrip("/").rsplit("/", 1)[-1], "date": time.strftime("%Y-%m-%d"), "documents": options.documents}
@@ -99,14 +104,24 @@ def main() -> None:
     sys.exit(1 if lower else 0)
 
 
-def chosen(patterns: Sequence[str]) -> list[Recipe]:
+def chosen(patterns: Sequence[str], *, structured: bool = False) -> list[Recipe]:
     """The recipes of the catalogue that these names and patterns stand for, with the options of this bench."""
     from rephrase.recipes.catalogue import catalogue, recipes_of
     from rephrase.recipes.lookup import matching
     from rephrase.recipes.use import RecipeUse
 
     wanted = {entry.name for pattern in patterns for entry in matching(pattern)} if patterns != ["*"] else set(catalogue())
-    return recipes_of([RecipeUse(use=name, options=OPTIONS.get(name, {})) for name in catalogue() if name in wanted])
+    recipes = recipes_of([RecipeUse(use=name, options=OPTIONS.get(name, {})) for name in catalogue() if name in wanted])
+    if not structured:
+        return recipes
+    held = [recipe.name for recipe in recipes if any(_can_be_held(step) for step in recipe.steps)]
+    return recipes_of([RecipeUse(use=name, options=OPTIONS.get(name, {}), structured=True) for name in held])
+
+
+def _can_be_held(step: Step) -> bool:
+    from rephrase.recipes.template import TemplateStep
+
+    return isinstance(step, TemplateStep) and step.held_to_form().structured
 
 
 async def answered(recipes: Sequence[Recipe], options: argparse.Namespace) -> dict[str, tuple[list[Row], list[Any]]]:
@@ -124,7 +139,7 @@ async def answered(recipes: Sequence[Recipe], options: argparse.Namespace) -> di
     async def one(recipe: Recipe) -> tuple[str, tuple[list[Row], list[Any]]]:
         async with turn:
             started = time.time()
-            rows = rows_for(recipe, options.documents, counter)
+            rows = rows_for(recipe, options.documents, counter, options.input)
             tables = await played(recipe, rows, engine, counter)
             print(f"{recipe.name}: {sum(map(len, tables))} rows, {time.time() - started:.0f} s", file=sys.stderr, flush=True)
             return recipe.name, (rows, tables)
@@ -151,7 +166,7 @@ async def played(recipe: Recipe, rows: list[Row], engine: Engine, counter: Token
     return tables
 
 
-def rows_for(recipe: Recipe, number: int, counter: Tokenizer) -> list[Row]:
+def rows_for(recipe: Recipe, number: int, counter: Tokenizer, files: Sequence[str] = ()) -> list[Row]:
     """The documents that a recipe works on."""
     from fnmatch import fnmatchcase
 
@@ -160,7 +175,8 @@ def rows_for(recipe: Recipe, number: int, counter: Tokenizer) -> list[Row]:
     if recipe.rows is not None:
         return [Row(document) for document in itertools.islice(recipe.rows.documents(), number)]
     kind = next((kind for pattern, kind in PROBLEMS.items() if fnmatchcase(recipe.name, pattern)), None)
-    documents = [document for document in passages(counter) if kind is None or (document.source == kind and "answer" in document.metadata)]
+    everything = itertools.chain(passages(counter), _documents(files, counter) if kind is None else ())
+    documents = [document for document in everything if kind is None or (document.source == kind and "answer" in document.metadata)]
     return [Row(document) for document in documents[:number]]
 
 
@@ -177,6 +193,15 @@ def passages(counter: Tokenizer) -> Iterator[Any]:
         metadata = {"answer": entry["answer"]} if "answer" in entry else {}
         [tokens] = counter.count([entry["text"]])
         yield Document(entry["id"], entry["text"], source=entry["source"], language="eng_Latn", n_tokens=tokens, metadata=metadata)
+
+
+def _documents(files: Sequence[str], counter: Tokenizer) -> Iterator[Any]:
+    from rephrase import read_documents
+    from rephrase.generation.rows import rows_of
+
+    if files:
+        documents = (row.document for row in rows_of(read_documents(files, counter.name), {}))
+        yield from (document for document in documents if document.n_tokens <= LONGEST)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,22 @@ def test_problems_go_to_the_recipes_that_need_their_answers(counter, recipe, kin
     assert all(document.metadata["answer"] for document in documents)
 
 
+def test_further_documents_come_behind_the_passages_and_go_to_no_recipe_of_problems(counter):
+    files = ["examples/crawl/notes.jsonl"]
+    [easy, answer] = bench.chosen(["wrap/easy", "verified/answer"])
+    passages = list(bench.passages(counter))
+    documents = [row.document for row in bench.rows_for(easy, 100, counter, files)]
+    assert documents[: len(passages)] == passages
+    assert len(documents) == len(passages) + 4
+    assert bench.rows_for(answer, 100, counter, files) == bench.rows_for(answer, 100, counter)
+
+
+def test_only_recipes_that_can_are_held_to_json():
+    recipes = {recipe.name: recipe for recipe in bench.chosen(["wrap/*", "mga/*"], structured=True)}
+    assert recipes.keys() == {"wrap/qa", "mga/reformulate"}
+    assert recipes["wrap/qa"].steps[0].structured
+
+
 def test_each_step_tells_what_parsed_what_was_kept_and_what_failed(counter):
     [recipe] = bench.chosen(["wrap/qa"])
     rows = bench.rows_for(recipe, 4, counter)

@@ -244,6 +244,8 @@ class Client:
             body["messages"] = [{"role": message.role, "content": message.content} for message in first.messages]
         if first.schema is not None:
             schema = orjson.loads(first.schema)
+            if not self._server.bounds_texts:
+                schema = _without_lengths(schema)
             # OpenAI holds answers to it in its strict mode alone, which takes schemas that leave nothing open.
             strict = {"strict": True} if schema.get("additionalProperties") is False else {}
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **strict}}
@@ -251,6 +253,12 @@ class Client:
             body["seed"] = first.seed
         body.update(self._server.extra_body)
         return {key: value for key, value in body.items() if value is not None}, resource
+
+
+def _without_lengths(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {name: _without_lengths(part) for name, part in schema.items() if name != "maxLength" or isinstance(part, dict)}
+    return schema
 
 
 def _prompt_of(prompter: ChatPrompter, messages: Sequence[Message]) -> list[int] | Completion:

@@ -29,7 +29,8 @@ class Server:
     """Where a server is, and what it is known to do.
 
     `url` ends with /v1; `unix_socket` replaces its host; `model` is the name that the server knows; `max_model_len` is in tokens,
-    None if unknown; `counts_tokens` says whether it returns the token ids of each choice, None if that must be found out.
+    None if unknown; `counts_tokens` says whether it returns the token ids of each choice, None if that must be found out;
+    `bounds_texts` whether its schemas may bound the lengths of texts, which some refuse.
     `headers` and `extra_body` go with every request; a None in `extra_body` takes a field out.
     """
 
@@ -38,6 +39,7 @@ class Server:
     unix_socket: str | None = None
     max_model_len: int | None = None
     counts_tokens: bool | None = None
+    bounds_texts: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     extra_body: tuple[tuple[str, Any], ...] = ()
     key_name: str = ""

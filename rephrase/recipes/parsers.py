@@ -35,7 +35,7 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "edits": (prose.EditsSettings, prose.edits),
 }
 
-FORMS: dict[str, Callable[[Any], Form]] = {
+FORMS: dict[str, Callable[[Any, int], Form]] = {
     "items": forms.items,
     "objects": forms.objects,
     "sections": forms.sections,
@@ -75,18 +75,18 @@ def parser_of(name: str, settings: dict[str, Any], where: str) -> Parser:
     return _parser(name, orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), where)
 
 
-def form_of(name: str, settings: dict[str, Any], where: str) -> Form:
-    """The JSON that answers for the parser of that name are held to. Raises `UserError` for a parser without one."""
-    return _form(name, orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), where)
+def form_of(name: str, settings: dict[str, Any], max_tokens: int, where: str) -> Form:
+    """The JSON that answers of so many tokens for the parser of that name are held to. Raises `UserError` for a parser without one."""
+    return _form(name, orjson.dumps(settings, option=orjson.OPT_SORT_KEYS), max_tokens, where)
 
 
 @functools.lru_cache(maxsize=256)
-def _form(name: str, settings: bytes, where: str) -> Form:
+def _form(name: str, settings: bytes, max_tokens: int, where: str) -> Form:
     if name not in FORMS:
         cure = f"remove `structured`; parsers that can are: {', '.join(FORMS)}"
         raise UserError(f"answers for the parser `{name}` cannot be held to JSON", where=where, cure=cure)
     section, _ = PARSERS[name]
-    return FORMS[name](validate(section, orjson.loads(settings), where))
+    return FORMS[name](validate(section, orjson.loads(settings), where), max_tokens)
 
 
 @functools.lru_cache(maxsize=256)  # asked for once a completion

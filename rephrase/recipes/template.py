@@ -119,7 +119,7 @@ class TemplateStep(Step):
     @property
     def form(self) -> Form | None:
         """The JSON that completions are held to; None where they are text."""
-        return form_of(self.parser, dict(self.parser_settings), self.name) if self.structured else None
+        return form_of(self.parser, dict(self.parser_settings), self.sampling.max_tokens, self.name) if self.structured else None
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

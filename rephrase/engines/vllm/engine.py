@@ -165,7 +165,12 @@ class Vllm(Engine):
     def _new_client(self, info: servers.ServerInfo) -> Client:
         self.identity = Identity(f"vllm {info.version}".strip(), model_revision(self._config), self._prompter.template_digest)
         server = Server(
-            url="http://localhost/v1", model=self.model, unix_socket=info.socket, max_model_len=info.max_model_len, counts_tokens=True
+            url="http://localhost/v1",
+            model=self.model,
+            unix_socket=info.socket,
+            max_model_len=info.max_model_len,
+            counts_tokens=True,
+            bounds_texts=True,
         )
         return Client(
             server,

@@ -23,6 +23,7 @@ Shape = Mapping[str, Any]
 """A JSON schema: an object with all its fields required and no others, as strict modes of servers want it."""
 
 _TEXT = {"type": "string"}
+_TOKENS_A_PAIR = 64  # of question and answer, where a recipe sets no bound to the pairs: so many fit into an answer
 _STEPS = 20  # between the bounds of a grade that is no whole number
 
 
@@ -48,24 +49,29 @@ class Form:
         return self._read(data, context) if _fits(data, self.schema) else None
 
 
-def items(settings: parts.ItemsSettings) -> Form:
+def items(settings: parts.ItemsSettings, max_tokens: int) -> Form:
     """A list of texts."""
+    entry = _short_text(max_tokens)
 
     def read(data: Any, _: Context) -> Parsed:
-        texts = [without_bullet(" ".join(text.split())) for text in data["items"]]
+        texts = [without_bullet(" ".join(text.split())) for text in _whole(data["items"], entry)]
         return parts.items_of(long_enough(texts, settings.min_words), settings)
 
-    return Form(_object(items=_list(_TEXT, settings.min_items, settings.max_items)), _closing("items"), read)
+    return Form(_object(items=_list(entry, settings.min_items, settings.max_items)), _closing("items"), read)
 
 
-def objects(settings: parts.ObjectsSettings) -> Form:
+def objects(settings: parts.ObjectsSettings, max_tokens: int) -> Form:
     """A list of objects with the same text fields."""
-    entry = _object(**dict.fromkeys(settings.fields, _TEXT))
+    entry = _object(**dict.fromkeys(settings.fields, _short_text(max_tokens)))
     schema = _object(items=_list(entry, settings.min_items, settings.max_items))
-    return Form(schema, _closing("objects", shape=_shown(settings.fields)), lambda data, _: parts.objects_of(data["items"], settings))
+
+    def read(data: Any, _: Context) -> Parsed:
+        return parts.objects_of(_whole(data["items"], entry), settings)
+
+    return Form(schema, _closing("objects", shape=_shown(settings.fields)), read)
 
 
-def sections(settings: parts.SectionsSettings) -> Form:
+def sections(settings: parts.SectionsSettings, _: int) -> Form:
     """A text for each section, in order; an optional one may be empty."""
     names = [*settings.fields, *settings.optional]
 
@@ -75,7 +81,7 @@ def sections(settings: parts.SectionsSettings) -> Form:
     return Form(_object(**dict.fromkeys(names, _TEXT)), _closing("sections", shape=_shown(names)), read)
 
 
-def score(settings: parts.ScoreSettings) -> Form:
+def score(settings: parts.ScoreSettings, _: int) -> Form:
     """A whole number within the bounds where they are whole and wider apart than 1; else one of 21 from bound to bound.
 
     A small model writes the digits of a free number without end.
@@ -89,34 +95,49 @@ def score(settings: parts.ScoreSettings) -> Form:
     return Form(_object(score=grade), closing, lambda data, _: parts.score_of(float(data["score"]), settings))
 
 
-def label(settings: parts.LabelSettings) -> Form:
+def label(settings: parts.LabelSettings, _: int) -> Form:
     """One of the words."""
     schema = _object(label={"type": "string", "enum": list(settings.labels)})
     return Form(schema, _closing("label", labels=", ".join(settings.labels)), lambda data, _: parts.label_of(data["label"], settings))
 
 
-def questions(settings: turns.QuestionsSettings) -> Form:
+def questions(settings: turns.QuestionsSettings, max_tokens: int) -> Form:
     """Pairs of question and answer."""
-    schema = _object(pairs=_list(_PAIR, settings.min_pairs))
-    return Form(schema, _closing("questions"), lambda data, context: turns.questions_of(_pairs(data), settings, context))
+    pair = _pair(max_tokens)
+    schema = _object(pairs=_list(pair, settings.min_pairs, max(settings.min_pairs, max_tokens // _TOKENS_A_PAIR)))
+    return Form(schema, _closing("questions"), lambda data, context: turns.questions_of(_pairs(data, pair), settings, context))
 
 
-def diverse_questions(settings: turns.DiverseSettings) -> Form:
+def diverse_questions(settings: turns.DiverseSettings, max_tokens: int) -> Form:
     """Pairs of question and answer, at most as many as are taken."""
-    schema = _object(pairs=_list(_PAIR, 1, settings.max_pairs))
-    return Form(schema, _closing("diverse_questions"), lambda data, context: turns.diverse_questions_of(_pairs(data), settings, context))
+    pair = _pair(max_tokens)
+    schema = _object(pairs=_list(pair, 1, settings.max_pairs))
+    closing = _closing("diverse_questions")
+    return Form(schema, closing, lambda data, context: turns.diverse_questions_of(_pairs(data, pair), settings, context))
 
 
 def _object(**fields: Shape) -> Shape:
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
-def _list(entry: Shape, least: int, most: int | None = None) -> Shape:
-    schema: dict[str, Any] = {"type": "array", "items": entry, "minItems": least}
-    return schema if most is None else {**schema, "maxItems": most}
+def _list(entry: Shape, least: int, most: int) -> Shape:
+    return {"type": "array", "items": entry, "minItems": least, "maxItems": most}
 
 
-_PAIR = _object(question=_TEXT, answer=_TEXT)
+# One entry of a list that a model writes without end must not cost the others: it is ended at a bound, in characters, and left out. At four
+# characters a token a short text takes an eighth of the answer at most, an answer to a question a quarter.
+def _short_text(max_tokens: int) -> Shape:
+    return {**_TEXT, "maxLength": max(1, max_tokens // 2)}
+
+
+def _pair(max_tokens: int) -> Shape:
+    return _object(question=_short_text(max_tokens), answer={**_TEXT, "maxLength": max(1, max_tokens)})
+
+
+def _whole(entries: Sequence[Any], shape: Shape) -> list[Any]:
+    """The entries of a list that do not end at a bound of theirs."""
+    fields: Mapping[str, Shape] = shape.get("properties", {"": shape})
+    return [entry for entry in entries if all(len(entry[name] if name else entry) != part["maxLength"] for name, part in fields.items())]
 
 
 def _fits(value: Any, schema: Shape) -> bool:
@@ -132,8 +153,9 @@ def _fits(value: Any, schema: Shape) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _pairs(data: Any) -> list[Pair]:
-    pairs = [(_without_label(pair["question"], "question"), _without_label(pair["answer"], "answer")) for pair in data["pairs"]]
+def _pairs(data: Any, shape: Shape) -> list[Pair]:
+    entries = _whole(data["pairs"], shape)
+    pairs = [(_without_label(pair["question"], "question"), _without_label(pair["answer"], "answer")) for pair in entries]
     return [pair for pair in dict.fromkeys(pairs) if all(pair)]
 
 

@@ -111,11 +111,18 @@ def test_a_real_engine_follows_a_json_schema(vllm):
     ("parser", "settings"), [("label", {"labels": ["yes", "no"]}), ("score", {"low": 0, "high": 5}), ("score", {"low": 0, "high": 1})]
 )
 def test_whatever_a_model_writes_that_is_held_to_a_form_is_of_that_form(vllm, parser, settings, tokenizer):
-    form = form_of(parser, settings, "test")
+    form = form_of(parser, settings, 32, "test")
     done = on_vllm(vllm, [ask(f"Judge {n}", schema=form.schema_text, sampling=Sampling(max_tokens=32)) for n in range(4)])
     assert [c.finish_reason for c in done] == ["stop"] * 4
     parsed = [form.parse(completion.text, Context(tokenizer)) for completion in done]
     assert [(one.error, list(one.fields)) for one in parsed if one] == [(None, [parser])] * 4
+
+
+def test_a_list_that_a_model_writes_without_end_is_ended(vllm):
+    form = form_of("items", {"min_items": 2, "max_items": 3}, 32, "test")  # of at most 16 characters
+    for completion in on_vllm(vllm, [ask(f"List {n}", schema=form.schema_text, sampling=Sampling(max_tokens=96)) for n in range(4)]):
+        assert completion.finish_reason == "stop"
+        assert [len(item) <= 16 for item in json.loads(completion.text)["items"]] in ([True] * 2, [True] * 3)
 
 
 def test_a_real_engine_refuses_the_bad_request_alone(vllm):

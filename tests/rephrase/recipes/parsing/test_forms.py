@@ -45,7 +45,7 @@ SAME = [
 
 @pytest.mark.parametrize(("name", "settings", "data", "text"), SAME)
 def test_json_gives_what_the_same_answer_as_text_gives(name, settings, data, text, tokenizer):
-    form, context = form_of(name, settings, "test"), Context(tokenizer, {"passage": "The tide rises."}, seed="s")
+    form, context = form_of(name, settings, 600, "test"), Context(tokenizer, {"passage": "The tide rises."}, seed="s")
     parsed = form.parse(json.dumps(data), context)
     assert parsed == parser_of(name, settings, "test")(text, context)
     assert form.parse(f"```json\n{json.dumps(data, indent=1)}\n```", context) == parsed
@@ -70,7 +70,7 @@ BOUNDS = [
 
 @pytest.mark.parametrize(("name", "settings", "valid", "invalid"), BOUNDS)
 def test_a_schema_takes_answers_of_its_form_and_no_others(name, settings, valid, invalid):
-    schema = json.loads(form_of(name, settings, "test").schema_text)
+    schema = json.loads(form_of(name, settings, 600, "test").schema_text)
     Draft202012Validator.check_schema(schema)
     check = Draft202012Validator(schema).is_valid
     assert all(map(check, valid))
@@ -85,21 +85,51 @@ def test_every_object_of_a_schema_is_closed_as_strict_modes_want_it():
             yield from objects(part)
 
     for name in FORMS:
-        schema = form_of(name, next(settings for parser, settings, *_ in BOUNDS if parser == name), "test").schema
+        schema = form_of(name, next(settings for parser, settings, *_ in BOUNDS if parser == name), 600, "test").schema
         assert schema["type"] == "object"
         for inner in objects(schema):
             assert (inner["additionalProperties"], inner["required"]) == (False, list(inner["properties"]))
 
 
 def test_what_comes_first_in_an_answer_comes_first_in_its_schema():
-    assert form_of("questions", {}, "test").schema_text.index("question") < form_of("questions", {}, "test").schema_text.index("answer")
-    sections = form_of("sections", {"fields": ["task", "answer"]}, "test")
+    questions = form_of("questions", {}, 600, "test")
+    assert questions.schema_text.index("question") < questions.schema_text.index("answer")
+    sections = form_of("sections", {"fields": ["task", "answer"]}, 600, "test")
     assert sections.schema_text.index("task") < sections.schema_text.index("answer")
     assert '{"task": "…", "answer": "…"}' in sections.closing
+
+
+LOOP = "so " * 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "data", "fields", "text"),
+    [
+        ("items", {}, {"items": [LOOP[:300], "Draw a map"]}, {"items": ["Draw a map"]}, None),
+        ("objects", {"fields": ["a"]}, {"items": [{"a": "x"}, {"a": LOOP[:300]}]}, {"items": [{"a": "x"}]}, None),
+        ("questions", {}, {"pairs": [*PAIRS["pairs"], {"question": LOOP[:300], "answer": "So."}]}, {}, PAIRS),
+        ("questions", {}, {"pairs": [*PAIRS["pairs"], {"question": "Why?", "answer": LOOP[:600]}]}, {}, PAIRS),
+    ],
+)
+def test_an_entry_that_is_ended_at_a_bound_is_left_out(name, settings, data, fields, text, tokenizer):
+    form = form_of(name, settings, 600, "test")
+    assert Draft202012Validator(form.schema).is_valid(data)
+    parsed = form.parse(json.dumps(data), Context(tokenizer))
+    assert (parsed.error, parsed.fields) == (None, fields)
+    assert parsed.text == (text and form.parse(json.dumps(text), Context(tokenizer)).text)
+
+
+def test_entries_are_bounded_in_length_and_number():
+    for name, settings in [("items", {}), ("objects", {"fields": ["a"]}), ("questions", {"min_pairs": 1})]:
+        schema = form_of(name, settings, 600, "test").schema
+        [entries] = schema["properties"].values()
+        one = "so " * 400 if name == "items" else dict.fromkeys(entries["items"]["properties"], "so " * 400)
+        assert not Draft202012Validator(entries["items"]).is_valid(one)
+        assert not Draft202012Validator(entries).is_valid([{"question": "Why?", "answer": "So."}] * 101)
 
 
 @pytest.mark.parametrize(
     "completion", ["Question: Why?\nAnswer: So.", '{"pairs": [{"question": "Why?"', '{"pairs": "none"}', '{"questions": []}', "[]"]
 )
 def test_what_is_no_such_json_is_left_to_the_parser_of_text(completion, tokenizer):
-    assert form_of("questions", {}, "test").parse(completion, Context(tokenizer)) is None
+    assert form_of("questions", {}, 600, "test").parse(completion, Context(tokenizer)) is None
