@@ -17,9 +17,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -196,8 +197,10 @@ def _session(pid: int) -> int:
     return int(_fields(pid)[3])
 
 
-def write_config(folder: Path, model: Path, documents: int, executor_cores: int = 1) -> Path:
-    """A run of four WRAP styles over so many documents, a unit for each few of them and style."""
+def write_config(
+    folder: Path, model: Path, documents: int, executor_cores: int = 1, environment: Mapping[str, str] = MappingProxyType({})
+) -> Path:
+    """A run of four WRAP styles over so many documents, a unit for each few of them and style. `environment` is its engines'."""
     import json
 
     text = "The tide rises twice a day because the Moon pulls the sea. Sailors wait for it in the harbour of {n}. "
@@ -212,7 +215,7 @@ def write_config(folder: Path, model: Path, documents: int, executor_cores: int 
             "model": str(model),
             "max_model_len": 1024,
             "args": ["--enforce-eager"],
-            "env": {"VLLM_CPU_KVCACHE_SPACE": "1"},
+            "env": {"VLLM_CPU_KVCACHE_SPACE": "1", **environment},
         },
         "recipes": [{"use": "wrap/*", "sampling": {"max_tokens": 64, "ignore_eos": True}}],
         "spark": {"conf": {"spark.executor.memory": "1g", "spark.executor.cores": executor_cores}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,16 +65,19 @@ def test_a_mixture_that_cannot_be_made_costs_none(kept: str, spark: LazySession,
         run_stage("mix", run_of(kept, **settings), spark, replace=True)
 
 
-def test_inputs_that_cannot_be_read_cost_no_mixture(kept: str, spark: LazySession) -> None:
-    run = run_of(kept, components=HALVES)
+def test_inputs_that_cannot_be_read_cost_no_mixture(kept: str, spark: LazySession, tmp_path: Path) -> None:
+    damaged = str(shutil.copytree(kept, tmp_path / "run"))
+    before = files(damaged, "mixture")
+    run = run_of(damaged, components=HALVES)
     with pytest.raises(AssertionError, match="Spark was started"):
         run_stage("mix", run, NoSpark(), replace=True)
-    storage.put(tables.objects(storage.join(kept, "judged"))[1], b"PAR1")
+    storage.put(tables.objects(storage.join(damaged, "judged"))[1], b"PAR1")
     with pytest.raises(UserError, match="not a readable Parquet file"):
         run_stage("mix", run, spark, replace=True)
-    storage.remove_folder(storage.join(kept, "judged"))
+    storage.remove_folder(storage.join(damaged, "judged"))
     with pytest.raises(UserError, match="there is no judged table"):
         run_stage("mix", run, spark, replace=True)
+    assert files(damaged, "mixture") == before
 
 
 def test_a_mixture_on_s3_is_replaced_also_where_its_removal_was_cut_off(spark: LazySession, bucket: str) -> None:
