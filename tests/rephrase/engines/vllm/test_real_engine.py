@@ -198,6 +198,7 @@ def test_another_model_waits_until_the_server_is_idle(vllm):
     assert complete(vllm) == [None]
 
 
+@pytest.mark.long
 def test_a_server_that_dies_is_started_again_and_no_request_is_lost(vllm):
     async def run():
         async with vllm.engine() as engine:

@@ -391,6 +391,7 @@ def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_pa
     assert list((tmp_path / "out" / "logs").glob("engine-*.log")), "the engine's log stays with the run"
 
 
+@pytest.mark.long
 def test_a_real_engine_says_itself_why_it_does_not_start(tmp_path, tiny_model):
     hollow = tmp_path / "hollow"
     shutil.copytree(tiny_model, hollow)

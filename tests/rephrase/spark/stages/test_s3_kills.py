@@ -119,6 +119,7 @@ def resumed(name: str, end: str, killed_at: KilledAt, bucket: str, spark: LazySe
     return before
 
 
+@pytest.mark.long
 def test_mosaicml_streaming(killed_at: KilledAt, bucket: str, spark: LazySession, tmp_path: Path) -> None:
     resumed("mds", ".mds.zstd", killed_at, bucket, spark, tmp_path, "--compress")
     replacements = {"local=": f"local={str(tmp_path / 'cache')!r}, remote="}
