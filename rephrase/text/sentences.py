@@ -12,6 +12,7 @@ _PARAGRAPH_END = re.compile(r"\n\r*\n")  # sentencex treats what lies between th
 # of Indian scripts and Thai, which are no letters to Python.
 _MARK = re.compile(r"[^\w\s,;:/|*#&%$+=@~^()\[\]{}<>.\\\-\u0300-\u036f\u0900-\u0963\u0966-\u0d7f\u0e00-\u0e4e]")
 _MAX_MARKS = 400  # of a paragraph at once
+_MAX_CHARACTERS = 20_000  # of it: the library's time also grows with the square of its sentences, though slowly
 
 Span = tuple[int, int]
 
@@ -19,8 +20,8 @@ Span = tuple[int, int]
 def sentence_spans(text: str, language: str | None = None) -> list[Span]:
     """Start and end of each sentence, in characters; together they cover the text.
 
-    language: any tag or name of it. Paragraphs with very many quotes and stops are looked at in parts, each of which begins
-    with the sentence that the part before it did not end.
+    language: any tag or name of it. Long paragraphs and those with very many quotes and stops are looked at in parts, each of which
+    begins with the sentence that the part before it did not end.
     """
     name = primary_language(language)
     starts = [0]
@@ -59,7 +60,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _is_hard(text: str, start: int, end: int) -> bool:
-    return any(number == _MAX_MARKS for number, _ in enumerate(_MARK.finditer(text, start, end)))
+    return end - start > _MAX_CHARACTERS or any(number == _MAX_MARKS for number, _ in enumerate(_MARK.finditer(text, start, end)))
 
 
 def _starts_in_parts(text: str, start: int, end: int, language: str) -> Iterator[int]:
@@ -67,6 +68,7 @@ def _starts_in_parts(text: str, start: int, end: int, language: str) -> Iterator
     first = 0  # how many marks stand before the part
     while start < end:
         stop = end if first + _MAX_MARKS >= len(marks) else marks[first + _MAX_MARKS]
+        stop = min(stop, start + _MAX_CHARACTERS)
         middle = start + (stop - start) // 2  # a part that gives no more than half of it would be looked at again and again
         starts = _starts(text, start, stop, language)
         if stop < end and starts[-1] <= middle:
