@@ -30,6 +30,7 @@ from typing import Any
 
 TOKENIZER = Path(__file__).parent.parent / "examples" / "tokenizer.json"
 _PATIENCE = 180.0  # seconds for the first request of a start
+_DYING = 3.0  # seconds in which Python workers, which have process groups of their own, still ask for something
 TEXT = "The tide rises twice a day because the Moon pulls the sea. Sailors wait for it in the harbour of {n}. "
 
 
@@ -134,6 +135,7 @@ def measure(options: argparse.Namespace) -> tuple[Figures, list[float], float]:
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
+                    time.sleep(_DYING)
                 else:
                     assert code == 0, (Path(name) / "log").read_text()
                     break
