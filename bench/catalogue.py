@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "catalogue")
     options = parser.parse_args()
     started = time.time()
-    recipes = chosen(options.recipes, structured=options.structured)
+    recipes = [shortened(recipe, options.tokens) for recipe in chosen(options.recipes, structured=options.structured)]
     tables = asyncio.run(answered(recipes, options))
     steps = [step for recipe in recipes for step in steps_of(recipe, *tables[recipe.name], examples=options.examples)]
     about = {"model": options.model.rstrip("/").rsplit("/", 1)[-1], "date": time.strftime("%Y-%m-%d"), "documents": options.documents}
@@ -116,6 +116,18 @@ def chosen(patterns: Sequence[str], *, structured: bool = False) -> list[Recipe]
         return recipes
     held = [recipe.name for recipe in recipes if any(_can_be_held(step) for step in recipe.steps)]
     return recipes_of([RecipeUse(use=name, options=OPTIONS.get(name, {}), structured=True) for name in held])
+
+
+def shortened(recipe: Recipe, tokens: int) -> Recipe:
+    """The recipe with steps of templates that ask for so many tokens at most: the bounds of answers as JSON follow from that number."""
+    from rephrase.recipes.template import TemplateStep
+
+    def shorter(step: Step) -> Step:
+        if not isinstance(step, TemplateStep):
+            return step
+        return replace(step, sampling=replace(step.sampling, max_tokens=min(step.sampling.max_tokens, tokens)))
+
+    return replace(recipe, steps=tuple(map(shorter, recipe.steps)))
 
 
 def _can_be_held(step: Step) -> bool:
