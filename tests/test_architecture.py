@@ -16,6 +16,7 @@ ROOMS = [
     ["rephrase.records"],
     ["rephrase.notes", "rephrase.settings"],
     ["rephrase.storage"],
+    ["rephrase.live"],
     ["rephrase.names", "rephrase.text", "rephrase.verifiers"],
     ["rephrase.readers", "rephrase.engines"],
     ["rephrase.recipes"],

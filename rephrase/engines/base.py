@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 import orjson
 
+from rephrase.live.figures import ServerFigures
 from rephrase.notes import EngineFigures
 from rephrase.records import content_id
 
@@ -180,6 +181,15 @@ class Engine(ABC):
     async def figures(self) -> EngineFigures:
         """What the server says of itself, for the notes of units."""
         return EngineFigures()
+
+    @property
+    def place(self) -> str:
+        """Where requests are answered, in a few words for users who wait for it; at a server that fails, with what it said last."""
+        return self.model
+
+    def now(self) -> ServerFigures | None:
+        """What the server says of itself at this moment; None where none runs that tells. Called from other threads; may take seconds."""
+        return None
 
     async def close(self) -> None:  # noqa: B027  # most engines hold nothing
         """Let go of connections. The model server, where there is one, stays up for the next task."""

@@ -61,6 +61,8 @@ class Client:
         self._probe = asyncio.Lock()
         self._answered = False
         self._warned: set[str] = set()
+        self.trouble = ""
+        """Why the last call got no completion; empty where it got some."""
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion per request, in order, as `Engine.complete` promises it."""
@@ -115,6 +117,7 @@ class Client:
             try:
                 completions = await self._call(requests, prompts)
             except CallError as failure:
+                self.trouble = self._with_status(failure)
                 refusal = self._refusal(failure, requests)
                 transient = failure.transient and refusal is None
                 if transient and self._died is not None and await self._died():
@@ -133,7 +136,7 @@ class Client:
                 if guessed:  # it was the prompt; the next one finds out
                     self._counts_tokens = None
                 return self._give_up(failure, refusal, prompts)
-            self._answered = True
+            self._answered, self.trouble = True, ""
             broken = [number for number, completion in enumerate(completions) if completion is None]
             again = await self._one_by_one([requests[n] for n in broken], [prompts[n] for n in broken])
             answers = iter(again)
@@ -199,8 +202,12 @@ class Client:
             error = f"{BAD_REQUEST}: {message}"
         else:
             error = f"{UNAVAILABLE}: {message}"
-        self._warn(f"HTTP {failure.status} {message}" if failure.status else message)
+        self._warn(self._with_status(failure))
         return [Completion("", "error", len(prompt or ()), error=error) for prompt in prompts]
+
+    def _with_status(self, failure: CallError) -> str:
+        message = self._shown(failure.message)
+        return f"HTTP {failure.status} {message}" if failure.status else message
 
     def _warn(self, reason: str) -> None:
         """Log why a call failed, once for each reason: where a server is gone, hundreds fail at once."""

@@ -105,9 +105,10 @@ class Endpoint(Engine):
         self.batch_size = 1 if config.seeds or config.tokenizer is None else config.batch_size
         self.concurrency = config.concurrency
         self.identity = Identity("endpoint")
+        self._url = config.url.rstrip("/")
         key = os.environ.get(config.api_key_env)
         server = Server(
-            url=config.url.rstrip("/"),
+            url=self._url,
             model=config.model,
             max_model_len=config.max_model_len,
             headers=(("Authorization", f"Bearer {key}"),) if key else (),
@@ -124,6 +125,12 @@ class Endpoint(Engine):
             arguments = ("chat_template_kwargs", config.chat_template_args)
             server = replace(server, extra_body=(arguments, *server.extra_body))
         self._client = Client(server, prompter, request_timeout=config.request_timeout, retries=config.retries, seeds=config.seeds)
+
+    @property
+    @override
+    def place(self) -> str:
+        """The URL, and what its server said last where it fails."""
+        return f"{self._url} ({self._client.trouble})" if self._client.trouble else self._url
 
     @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:

@@ -17,7 +17,7 @@ from rephrase.engines.finish_reasons import settled
 from rephrase.engines.reasoning import tokens_of
 from rephrase.errors import UserError
 from rephrase.generation.step_run import StepRun, cleaned, is_failed
-from rephrase.notes import GenerationsNote
+from rephrase.generation.tally import Tally, UnderWay
 from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
 
@@ -25,31 +25,6 @@ _FIRST = 100  # answers after which an engine that answers next to nothing is to
 
 
 _NUMBER = re.compile(r"\d+")  # servers name token ids and lengths in their errors, which are one cause all the same
-
-
-@dataclass
-class Tally:
-    """What a call of `generate` has done so far. Fields are those of `GenerationsNote`."""
-
-    documents: int = 0
-    passages: int = 0
-    generations: int = 0
-    requests: int = 0
-    retried: int = 0
-    engine_errors: int = 0
-    parse_errors: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    reasoning_tokens: int = 0  # of these
-    reused: int = 0  # completions that an earlier run wrote, and their tokens; counted above too
-    reused_tokens: int = 0
-    errors: int = 0  # rows with an error of any kind
-    seconds: float = 0.0
-    causes: Counter[str] = field(default_factory=Counter)
-
-    def note(self) -> GenerationsNote:
-        """The counts as a note, which says nothing else yet."""
-        return GenerationsNote(**{**vars(self), "causes": dict(self.causes), "seconds": round(self.seconds, 3)})
 
 
 @dataclass(slots=True)
@@ -98,15 +73,25 @@ async def generate(
 
 
 async def generate_together(
-    rows: Iterable[Row], step_runs: Sequence[StepRun], engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
+    rows: Iterable[Row],
+    step_runs: Sequence[StepRun],
+    engine: Engine,
+    *,
+    part: tuple[int, int] = (0, 1),
+    max_engine_errors: float = 1.0,
+    under_way: UnderWay | None = None,
 ) -> list[tuple[pa.Table, Tally]]:
     """Answer the prompts of several steps for the same rows, passage by passage. Returns what `generate` does for each step.
+
+    `under_way` tells meanwhile how far it is.
 
     The steps' prompts for one passage are in the engine at the same time, so that prompts which begin with the passage share its cache.
     """
     started = time.monotonic()
     works = [_Work(step_run) for step_run in step_runs]
-    queue = _asks(rows, works, part)
+    under_way = under_way or UnderWay()
+    under_way.tallies += [work.tally for work in works]
+    queue = _asks(rows, works, part, under_way)
     again: deque[_Ask] = deque()
     running: set[asyncio.Task[list[tuple[_Ask, Completion]]]] = set()
     in_flight = 0
@@ -128,6 +113,9 @@ async def generate_together(
                     following = _take(ask, completion)
                     if following:
                         again.append(following)
+                    if following is None or following.number != ask.number:  # else the same prompt is asked again
+                        under_way.answered += 1
+                        under_way.asked += following is not None
             for work in works:  # each crash costs a start of the engine: do not wait for the end of a unit in which all are
                 _refuse_if_broken(work.tally, max_engine_errors, _FIRST)
     finally:
@@ -146,14 +134,17 @@ async def generate_together(
 
 def requests_of(rows: Iterable[Row], step_run: StepRun) -> list[Request]:
     """The requests that a step makes of some rows."""
-    return [ask.request for ask in _asks(rows, [_Work(step_run)], (0, 1)) if not is_failed(ask.prompt)]
+    return [ask.request for ask in _asks(rows, [_Work(step_run)], (0, 1), UnderWay()) if not is_failed(ask.prompt)]
 
 
-def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int]) -> Iterator[_Ask]:
+def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int], under_way: UnderWay) -> Iterator[_Ask]:
     for row in rows:
         several = [_asks_of_row(row, work, part) for work in works]
         for asks in several if len(several) == 1 else [_taking_turns(several)]:
-            yield from asks
+            for ask in asks:
+                under_way.asked += 1
+                yield ask
+        under_way.rows += 1
 
 
 def _taking_turns(several: Sequence[Iterator[_Ask]]) -> Iterator[_Ask]:

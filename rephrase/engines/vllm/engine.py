@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from rephrase.engines.vllm.replicas import taken
 from rephrase.engines.vllm.server_folder import Launch
 from rephrase.engines.vllm.settings import VllmSettings, argument, check_installed, check_model, name_of
 from rephrase.engines.vllm.turns import Turns
+from rephrase.live.figures import ServerFigures
 from rephrase.notes import EngineFigures
 from rephrase.records import content_id
 
@@ -89,6 +91,17 @@ class Vllm(Engine):
         if self._info is None:
             return EngineFigures()
         return await asyncio.to_thread(servers.figures, self._info)
+
+    @property
+    @override
+    def place(self) -> str:
+        return f"vLLM on {socket.gethostname()}"
+
+    @override
+    def now(self) -> ServerFigures | None:
+        """What its server says of itself; None while it starts, and where it is too busy to say."""
+        info = self._info
+        return None if info is None else servers.figures_now(info)
 
     @override
     async def close(self) -> None:

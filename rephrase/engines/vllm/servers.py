@@ -36,12 +36,14 @@ from rephrase.engines.vllm.server_folder import (
 )
 from rephrase.engines.vllm.starting import StartTold
 from rephrase.errors import StartError
+from rephrase.live.figures import ServerFigures
 from rephrase.notes import EngineFigures
 
 _REMEMBER_FAILURE = 60.0  # seconds for which other tasks get a failed start's error instead of starting it again
 _RECENT = 600.0  # seconds for which a server's death makes the next start wait
 _VERDICT = 5.0  # seconds in which a watchdog says why its server died
 _START_POLL = 0.25
+_PATIENCE = 3.0  # seconds for an answer that nobody waits for
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class ServerInfo:
     process: Process
     max_model_len: int | None
     version: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name among all servers of a run."""
+        return f"{socket.gethostname()}-{self.process.pid}-{self.process.start}"
 
     @property
     def folder(self) -> Path:
@@ -116,10 +123,27 @@ def figures(info: ServerInfo) -> EngineFigures:
     """A server's name and counts, as far as it tells them."""
     counts = metrics(info.socket)
     return EngineFigures(
-        server=f"{socket.gethostname()}-{info.process.pid}-{info.process.start}",
+        server=info.name,
         generation_tokens=counts.get("vllm:generation_tokens_total"),
         cache_queries=counts.get("vllm:prefix_cache_queries_total"),
         cache_hits=counts.get("vllm:prefix_cache_hits_total"),
+    )
+
+
+def figures_now(info: ServerInfo) -> ServerFigures | None:
+    """What a server is at, and its counts; None where it does not answer soon, or was told not to count."""
+    counts = metrics(info.socket, _PATIENCE)
+    if "vllm:generation_tokens_total" not in counts:
+        return None
+    return ServerFigures(
+        server=info.name,
+        at=time.time(),
+        running=int(counts.get("vllm:num_requests_running", 0)),
+        waiting=int(counts.get("vllm:num_requests_waiting", 0)),
+        tokens=counts["vllm:generation_tokens_total"],
+        answers=counts.get("vllm:request_success_total"),
+        cache_queries=counts.get("vllm:prefix_cache_queries_total", 0.0),
+        cache_hits=counts.get("vllm:prefix_cache_hits_total", 0.0),
     )
 
 

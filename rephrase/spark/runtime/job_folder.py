@@ -15,7 +15,7 @@ import orjson
 from rephrase import storage
 from rephrase.engines.processes import Process
 
-_PREFIX = "_run-"
+_PREFIX, _REPORTS = "_run-", "reports"
 _DRIVER = "started-by.json"  # the last of the folder in a listing's order, so that a removal that is cut short leaves it
 _CHUNK = 256  # items in one object that tasks read
 
@@ -59,7 +59,7 @@ class JobFolder:
     @property
     def reports(self) -> str:
         """Where tasks report to the driver."""
-        return storage.join(self.path, "reports")
+        return storage.join(self.path, _REPORTS)
 
     def item(self, number: int) -> Any:
         """In a task: one of the items, as JSON has it. Whoever can write into the store can write it: it is data, and no program."""
@@ -73,6 +73,12 @@ class JobFolder:
     def _chunk(self, number: int) -> str:
         # The items do not travel with the function: every task would read all of them.
         return storage.join(self.path, f"items-{number // _CHUNK:06d}.json")
+
+
+def is_report(path: str, name: str) -> bool:
+    """Whether a file in a stage's folder is the report of this name of one of its jobs."""
+    parts = path.split("/")
+    return parts[-2:] == [_REPORTS, name] and parts[-3].startswith(_PREFIX)
 
 
 def _this_driver() -> dict[str, Any]:

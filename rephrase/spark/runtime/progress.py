@@ -1,25 +1,33 @@
-"""A progress line for each stage, read off the objects that appear: it tells the truth whoever runs the tasks."""
+"""What a stage tells while it works: a display in a terminal, lines in a log. Read off the objects that appear, whoever runs the tasks."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from rich.console import Console
+from rich.console import Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from rephrase import storage
+from rephrase.live.figures import StageFigures, Totals
+from rephrase.live.time_left import Course
+from rephrase.live.words import left_in_words, span, totals_in_words
 from rephrase.names import PARQUET
 from rephrase.notes import Note
+from rephrase.spark.runtime import lines
+from rephrase.spark.runtime.lines import console
 from rephrase.storage import tables
+
+__all__ = ["Account", "StageProgress", "Sums", "console", "span"]
 
 SomeNote = TypeVar("SomeNote", bound=Note)
 
-console = Console(stderr=True, highlight=False)
-
-_PLAIN_SECONDS = 15.0  # how often a line is printed where there is no terminal
+_EVENTS = 60.0  # seconds between two events with figures
 
 
 class Account(Protocol[SomeNote]):
@@ -32,8 +40,11 @@ class Account(Protocol[SomeNote]):
         """Take in the note of a finished unit."""
         ...
 
-    def describe(self, seconds: float) -> str:
-        """A few words for the progress line; `seconds` is how long the stage has been at work."""
+    def describe(self, seconds: float, *, rates: bool = True) -> str:
+        """A few words for the progress line; `seconds` is how long the stage has been at work.
+
+        Without `rates` where engines themselves tell how fast they are.
+        """
         ...
 
 
@@ -49,17 +60,18 @@ class Sums(Generic[SomeNote]):
         """Add the note of a finished unit to the sum."""
         self._sum += note
 
-    def describe(self, seconds: float) -> str:
+    def describe(self, seconds: float, *, rates: bool = True) -> str:
         """A few words about the sum; `seconds` is how long the stage has been at work."""
+        del rates
         return self._describe(self._sum, seconds)
 
 
 class StageProgress:
-    """Counts a stage's finished units, and says a few words about what their notes tell.
+    """Counts a stage's finished units, and tells what their notes say and what is heard of the executors.
 
     `account` takes the notes of the units done in this run; None where the objects have none. `weights` says how much work each object is,
     so that the time left is told by work and not by units. `replaced` has the notes of objects that are there and will be replaced: each
-    is done when it has another note. `ending` is that of the objects' names.
+    is done when it has another note. `ending` is that of the objects' names. `about` says in words what the stage works on.
     """
 
     def __init__(
@@ -73,52 +85,115 @@ class StageProgress:
         weights: Mapping[str, float] | None = None,
         replaced: Mapping[str, SomeNote] | None = None,
         ending: str = PARQUET,
+        about: str = "",
     ) -> None:
-        self._stage, self._folder, self._total, self._ending = stage, folder, total, ending
+        self.stage, self._folder, self._total, self._ending, self._about = stage, folder, total, ending, about
         self._account: Account[Any] | None = account
         self._weights, self._replaced = weights or {}, replaced or {}
         self._seen: set[str] | None = None
         self.done = self._already = done
-        self._work = self._work_before = self._work_done = 0.0
+        self._work = self._work_done = 0.0
+        self._course = Course()
+        self._totals, self._tasks = Totals(), ""
+        self._begun = False
         self._started = time.monotonic()
         self._next_look = self._next_plain = 0.0
+        self._next_event = self._started + _EVENTS
         self._bar = Progress(
             TextColumn("{task.description:<9}"),
             BarColumn(bar_width=30),
             TextColumn("{task.fields[units]} units"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),  # rich's own estimate knows the last half minute, in which no unit may have ended
-            TextColumn("{task.fields[summary]}"),
             console=console,
-            disable=not console.is_terminal,
+            auto_refresh=False,
         )
+        self._display = Live(get_renderable=self._shown, console=console) if console.is_terminal else None
+        self._stack = contextlib.ExitStack()
+
+    def begin(self) -> None:
+        """Say that the stage begins, and on what. Once: where Spark is yet to be started, this is done before."""
+        if self._begun:
+            return
+        self._begun = True
+        there = f"{self._already:,} of {self._total:,} units are there already, resuming" if self._already else ""
+        console.print(f"{self.stage}: {there or f'begins, {self._total:,} units'}{self._about}", soft_wrap=True, markup=False)
+        lines.event("stage_begun", stage=self.stage, units=self._total, units_done=self._already, about=self._about.strip(" ,"))
 
     def __enter__(self) -> Self:
-        if self._already:
-            console.print(f"{self._stage}: {self._already} of {self._total} units are there already, resuming")
+        self.begin()
+        self._started = time.monotonic()
         self._seen = {f.path for f in storage.list_files(self._folder)} - self._replaced.keys()
         self._work_done = sum(self._weight(path) for path in self._seen if path in self._weights) if self._weights else float(self.done)
-        self._work_before = self._work_done
-        self._bar.start()
         self._work = sum(self._weights.values()) if self._weights else float(self._total)
-        self._task = self._bar.add_task(self._stage, total=self._work, summary="", left="", units=f"{self.done}/{self._total}")
+        self._course.add(self._started, self._work_done)
+        self._task = self._bar.add_task(self.stage, total=self._work, left="", units=f"{self.done}/{self._total}")
         self._bar.update(self._task, completed=self._work_done)
+        if self._display:
+            self._stack.enter_context(self._display)
+        self._stack.enter_context(lines.doing(lambda: "" if self._display else self.line()))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._next_look = 0.0
-        self.look()
-        self._bar.stop()
+        self._totals = Totals()
+        self.look(quietly=True)
+        self._stack.close()
+        seconds = time.monotonic() - self._started
         if kind is None:
-            seconds = time.monotonic() - self._started
             parts = [f"{self.done - self._already} units in {seconds:.1f} s", self._summary(seconds)]
-            console.print(f"{self._stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
+            console.print(f"{self.stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
+        ended = {"units_done": self.done, "seconds": round(seconds, 1), "complete": kind is None, "finished": self._summary(seconds)}
+        lines.event("stage_ended", stage=self.stage, **ended)
 
-    def look(self) -> None:
-        """See which objects are new and move the bar."""
+    def hear(self, totals: Totals, tasks: str = "") -> None:
+        """Take in what is heard of the executors, and how many Spark tasks are at work, in words."""
+        first_rate = self._totals.tokens_per_second is None and totals.tokens_per_second is not None
+        stalled = bool(totals.stall) and not self._totals.stall
+        self._totals, self._tasks = totals, tasks
+        if first_rate or stalled:  # that is news
+            self._next_plain = 0.0
+            self._print_line()
+
+    def look(self, *, quietly: bool = False) -> None:
+        """See which objects are new and move the bar; where there is no terminal, print a line if it is time, unless `quietly`."""
         now = time.monotonic()
-        if now < self._next_look or self._seen is None:
-            return
+        new = self._look_for_objects(now) if self._seen is not None and now >= self._next_look else False
+        self._course.add(now, self._work_with_units_in_flight)
+        left, units = left_in_words(self._course.left(self._work)), f"{self.done}/{self._total}"
+        self._bar.update(self._task, completed=self._work_with_units_in_flight, left=left, units=units)
+        if not quietly and ((new and now >= self._next_plain) or console.silence >= lines.EVERY):
+            self._print_line()
+        if now >= self._next_event:
+            self._next_event = now + _EVENTS
+            lines.event("figures", **_without_empty(self.figures()))
+
+    def line(self) -> str:
+        """How far the stage is and what goes on, in one line."""
+        seconds = time.monotonic() - self._started
+        parts = [f"{self.done}/{self._total} units", span(seconds), left_in_words(self._course.left(self._work))]
+        parts += self._at_work()
+        parts.append(self._summary(seconds))
+        return f"{self.stage}: " + ", ".join(part for part in parts if part)
+
+    def figures(self) -> StageFigures:
+        """The same as figures."""
+        seconds = time.monotonic() - self._started
+        return StageFigures(
+            stage=self.stage,
+            at=time.time(),
+            seconds=round(seconds, 1),
+            units=self.done,
+            units_in_all=self._total,
+            seconds_left=self._course.left(self._work),
+            totals=self._totals,
+            finished=self._summary(seconds),
+            line=self.line(),
+        )
+
+    def _look_for_objects(self, now: float) -> bool:
+        """Whether there are new objects, which are then counted."""
+        assert self._seen is not None
         listed = (file.path for file in storage.list_files(self._folder))
         new = [path for path in listed if path.endswith(self._ending) and path not in self._seen]
         # Listing and footers cost requests: look less often the longer a look takes.
@@ -130,14 +205,26 @@ class StageProgress:
                 if footer.note != self._replaced.get(footer.path):
                     self._add(footer.path)
                     self._account.add(footer.note)
-        seconds = now - self._started
-        summary, left = self._summary(seconds), self._left(seconds)
-        self._bar.update(self._task, completed=self._work_done, summary=summary, left=left, units=f"{self.done}/{self._total}")
-        if not console.is_terminal and new and now >= self._next_plain:
-            parts = [f"{self.done}/{self._total} units", f"{seconds:.0f} s", left, summary]
-            console.print(f"{self._stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
-            self._next_plain = now + _PLAIN_SECONDS
         self._next_look = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
+        return bool(new)
+
+    def _print_line(self) -> None:
+        if not self._display:
+            console.print(self.line(), soft_wrap=True, markup=False)
+            self._next_plain = time.monotonic() + lines.EVERY
+
+    def _at_work(self) -> list[str]:
+        """What engines are at; for stages without, Spark's tasks."""
+        words = totals_in_words(self._totals)
+        return words or ([self._tasks] if self._tasks and self.done < self._total else [])
+
+    def _shown(self) -> Group:
+        words = ", ".join(part for part in (*self._at_work(), self._summary(time.monotonic() - self._started)) if part)
+        return Group(self._bar, Text(f"  {words}", style="dim")) if words else Group(self._bar)
+
+    @property
+    def _work_with_units_in_flight(self) -> float:
+        return min(self._work_done + self._totals.work_done, self._work)
 
     def _add(self, path: str) -> None:
         assert self._seen is not None
@@ -148,18 +235,13 @@ class StageProgress:
     def _weight(self, path: str) -> float:
         return self._weights.get(path, 0.0) if self._weights else 1.0
 
-    def _left(self, seconds: float) -> str:
-        done = self._work_done - self._work_before
-        to_do = self._work - self._work_done
-        return f"about {span(seconds * to_do / done)} left" if done > 0 and to_do > 0 else ""
-
     def _summary(self, seconds: float) -> str:
-        return self._account.describe(seconds) if self._account else ""
+        return self._account.describe(seconds, rates=self._totals.tokens_per_second is None) if self._account else ""
 
 
-def span(seconds: float) -> str:
-    """Seconds in the largest unit of which there are two."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+def _without_empty(figures: StageFigures) -> dict[str, Any]:
+    import orjson
+
+    fields: dict[str, Any] = orjson.loads(figures.to_json())
+    fields |= fields.pop("totals")
+    return {name: value for name, value in fields.items() if value not in (None, "", "at") and name != "at"}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
 from rephrase.spark.runtime.interrupt import deferred, kept_handlers
+from rephrase.spark.runtime.lines import doing
 from rephrase.spark.runtime.pyspark_internals import has_context, is_submitted, start_jvm
 from rephrase.spark.runtime.worker_daemon import MODELS
 
@@ -83,7 +84,8 @@ class LazySession:
         """The session: the caller's own, else the one that runs in this process, else a new one. Raises `UserError` if none starts."""
         if self._session is None:
             self._owned = not _is_running()
-            self._session = _start(self._config, self._master, self._models)
+            with doing(lambda: "Spark starts, or waits for its master"):
+                self._session = _start(self._config, self._master, self._models)
         return self._session
 
     def stop(self) -> None:

@@ -1,8 +1,9 @@
 """What tasks tell the driver while a job runs: Spark itself would tell only after its last retry.
 
-Reports are small objects in a folder of the run's own. Five kinds: an executor that has been given a task, an error that ends the run at
-once, an engine that starts and what it is at, one that does not start on one executor, and a task that fails for a reason of its own. A
-task that fails by nothing but what Spark gave it, or did not, reports nothing: that is Spark's to mend.
+Reports are small objects in a folder of the run's own: an executor that has been given a task, an error that ends the run at once, an
+engine that starts and what it is at, one that does not start on one executor, a task that fails for a reason of its own; and the figures
+of an executor and of the driver itself, which are refreshed. A task that fails by nothing but what Spark gave it, or did not, reports
+nothing: that is Spark's to mend.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+import orjson
 from typing_extensions import override
 
 from rephrase import storage
 from rephrase.engines import starting
 from rephrase.errors import StartError, TaskError, UserError, from_json
+from rephrase.spark.runtime.pulse import Telling, telling
 from rephrase.spark.runtime.pyspark_internals import whole_input
 
 if TYPE_CHECKING:
@@ -31,9 +34,12 @@ if TYPE_CHECKING:
     Body = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]  # a function of `mapInArrow`
 
 _EXECUTOR, _FATAL, _STARTING, _NOT_STARTED, _BROKEN = "executor", "fatal", "starting", "not-started", "broken"
+EXECUTOR_FIGURES, STAGE_FIGURES = "figures", "stage-figures"
+"""How the names of objects begin that executors refresh; and the name of the driver's."""
 _SPARE = "spare"  # removed by a task that cannot report: on a full disk that makes room, and anywhere else it tells the driver as much
 _SPARE_BYTES = 4096
 _TRIES = 3  # a task that fails so often by an error in it would fail for ever
+_REFRESHED = 5.0  # seconds between two objects with an executor's figures, and with the driver's
 _NEXT_TRY = 10.0  # seconds that a task waits where another try would fail as well: its place is then taken by others, or its job ended
 
 
@@ -44,6 +50,14 @@ class JobState(NamedTuple):
     executors: frozenset[str]  # all that have been given a task of the job
     not_started: dict[str, UserError]  # those whose engine does not start, with its last error
     starting: dict[str, float]  # those whose engine starts or did, with the Unix time of the last line that tells of it
+    figures: dict[str, float]  # those that tell figures, with the Unix time of the last ones
+
+
+class Start(NamedTuple):
+    """What an engine told last of its start."""
+
+    line: str
+    ready: bool  # whether it answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,8 @@ class Reports:
     """The reports of one job, by both sides."""
 
     folder: str
+    seconds: float = field(default_factory=lambda: _REFRESHED)
+    """Between two objects of figures."""
 
     def prepare(self) -> None:
         """On the driver, before its tasks start. Raises `UserError` where nothing can be stored."""
@@ -61,13 +77,14 @@ class Reports:
         _report_executor(self.folder)
 
     @contextlib.contextmanager
-    def telling_of_starts(self) -> Iterator[None]:
-        """In a task: report the lines that an engine tells while it starts."""
+    def telling(self) -> Iterator[None]:
+        """In a task: report the lines that an engine tells while it starts, and what blocks of `pulse.beating` tell."""
         handler = _Reporting(self.folder)
         starting.log.addHandler(handler)
         starting.log.propagate = False  # the driver shows them
         try:
-            yield
+            with telling(Telling(self.folder, self.figures_of(_executor()), _executor(), self.seconds)):
+                yield
         finally:
             starting.log.removeHandler(handler)
 
@@ -124,11 +141,16 @@ class Reports:
                 not_started[executor] = self._read(f"{_NOT_STARTED}-{executor}")
         fatal = self._read(_FATAL) if _FATAL in names else None if _SPARE in names else self._not_stored()
         starts = {executor: files[f"{_STARTING}-{executor}"] for executor in _of_kind(_STARTING, names)}
-        return JobState(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started, starts)
+        figures = {executor: files[f"{EXECUTOR_FIGURES}-{executor}"] for executor in _of_kind(EXECUTOR_FIGURES, names)}
+        return JobState(fatal, frozenset(_of_kind(_EXECUTOR, names)), not_started, starts, figures)
 
-    def start_of(self, executor: str) -> str:
-        """On the driver: the last line that an executor's engine told of its start."""
-        return storage.read(storage.join(self.folder, f"{_STARTING}-{executor}")).decode()
+    def start_of(self, executor: str) -> Start:
+        """On the driver: what an executor's engine told last of its start."""
+        return Start(*orjson.loads(storage.read(storage.join(self.folder, f"{_STARTING}-{executor}"))))
+
+    def figures_of(self, executor: str) -> str:
+        """The object with an executor's figures."""
+        return storage.join(self.folder, f"{EXECUTOR_FIGURES}-{executor}")
 
     def _not_stored(self) -> UserError:
         try:
@@ -167,7 +189,8 @@ class _Reporting(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(Exception):  # the work goes on untold
-            storage.put(storage.join(self._folder, f"{_STARTING}-{_executor()}"), record.getMessage().encode())
+            told = orjson.dumps(Start(record.getMessage(), starting.is_ready(record)))
+            storage.put(storage.join(self._folder, f"{_STARTING}-{_executor()}"), told)
 
 
 def _of_kind(kind: str, names: list[str]) -> list[str]:

@@ -46,12 +46,14 @@ def run_units(
     folder: str,
     progress: StageProgress | None = None,
     profile: ResourceProfile | None = None,
+    *,
+    about: str = "",
 ) -> None:
     """Run `work` on every item, each in a Spark task of its own; it must create what the item stands for.
 
     Items are values of JSON, `Unit`s, other dataclasses of such, or lists of one of these, all alike; `work` must be picklable. Tasks
     start in the order of the items. `folder` is the stage's: what driver and tasks have to tell each other lies below it for as long as the
-    job runs. `profile` says what a task needs of its executor.
+    job runs. `profile` says what a task needs of its executor, `about` in Spark's UI what the tasks work on.
 
     Raises what `Job.run` raises.
     """
@@ -67,7 +69,7 @@ def run_units(
             for batch in batches:
                 for number in batch.column(0).to_pylist():
                     reports.began()
-                    with reports.telling_of_starts():
+                    with reports.telling():
                         work(read.validate_python(items.item(number)))
                     reports.done()
                 yield batch
@@ -76,7 +78,7 @@ def run_units(
         frame = numbers.mapInArrow(task, "id long", profile=profile) if profile else numbers.mapInArrow(task, "id long")
         # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a lost
         # executor would have all of its finished tasks run again.
-        job.run(frame.write.format("noop").mode("overwrite").save, progress)
+        job.run(frame.write.format("noop").mode("overwrite").save, progress, about or f"{len(tasks):,} tasks")
 
 
 def _kind_of(item: Any) -> Any:

@@ -77,7 +77,7 @@ def find_duplicates(run: Run, spark: LazySession, table: Table, *, replace: bool
         return
     settings = run.dedup
     console.print(f"dedup ({table.path}): {len(searched.paths):,} objects to search")
-    with open_job(spark.get(), folder) as job:
+    with open_job(spark.get(), folder, title=f"dedup ({table.path})") as job:
         counts = _search(job, searched, settings.min_similarity, folder)
     storage.create(storage.join(folder, DONE), orjson.dumps(counts))
     console.print(f"dedup ({table.path}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay")

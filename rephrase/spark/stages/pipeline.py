@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.spark.runtime.lines import at_work
 from rephrase.spark.stages.base import Redo, Stage
 from rephrase.spark.stages.declarations.dedup import DedupDocumentsStage, DedupStage
 from rephrase.spark.stages.declarations.filter import FilterStage
@@ -41,7 +42,7 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
     check(run, here=spark.is_local)
     for stage in STAGES:
         if stage.table.is_on(run):
-            with run.lines():
+            with run.lines(), at_work(stage.table.stage, run.output):
                 stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
@@ -57,7 +58,8 @@ def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool 
     for stage in configured:
         with run.lines():
             check_verdicts(stage, run)
-            stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
+            with at_work(stage.table.stage, run.output):
+                stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
 def check_verdicts(stage: Stage, run: Run) -> None:

@@ -62,7 +62,8 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         console.print("mix: the mixture is complete, nothing to do")
         return
     before = plan_of(folder)
-    with open_job(spark.get(), folder) as job:
+    console.print("mix: plans the mixture" if before is None else "mix: goes on with the mixture that was planned")
+    with open_job(spark.get(), folder, title="mix (plan)") as job:
         if before:
             plan, marks = before, None
         else:
@@ -100,7 +101,7 @@ def _plan(run: Run, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame | None]:
 
 def _planned(run: Run, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
     """The plan alone. What it says of rows is then found again, as a resumed run does: by frames that outlive the old mixture."""
-    with open_job(spark.get(), folder) as job:
+    with open_job(spark.get(), folder, title="mix (plan)") as job:
         plan, marks = _plan(run, inputs, job)
         if marks is not None:
             marks.unpersist()

@@ -81,16 +81,19 @@ class Pace:
                 rates.append((last.tokens - first.tokens) / seconds)
         return sum(rates) if rates else None
 
-    def describe(self, seconds: float) -> str:
-        """A few words for the progress line; `seconds` is how long the stage has been at work."""
+    def describe(self, seconds: float, *, rates: bool = True) -> str:
+        """A few words for the progress line; `seconds` is how long the stage has been at work.
+
+        `rates`: also how fast engines write and what they find in their caches, by the notes.
+        """
         if not self.sums.generations:
             return ""
         mean = self.tokens_written / max(seconds, 0.001)
         now = self.now(time.time())
         rate = f"{mean:,.0f} tokens/s" if now is None else f"{now:,.0f} tokens/s now, {mean:,.0f} mean"
-        parts = [f"{self.sums.generations:,} generations", rate, f"{self.errors:.1%} errors"]
+        parts = [f"{self.sums.generations:,} generations", *([rate] if rates else []), f"{self.errors:.1%} errors"]
         if self.sums.reused:
             parts.append(f"{self.sums.reused:,} reused")
-        if self.cache_hits is not None:
+        if rates and self.cache_hits is not None:
             parts.append(f"{self.cache_hits:.0%} of prompts cached")
         return ", ".join(parts)

@@ -24,6 +24,7 @@ from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of
 from rephrase.spark.stages.ledger import claim, remove_stage
+from rephrase.spark.stages.rewrite.about import about_round, jobs_in_words
 from rephrase.spark.stages.rewrite.context import with_sized_engines
 from rephrase.spark.stages.rewrite.fitting import tell_unfit
 from rephrase.spark.stages.rewrite.meaning import meaning_of
@@ -94,8 +95,9 @@ def _run_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: R
     if not todo:
         console.print(f"{title}: all {len(units)} units are there already, nothing to do")
         return
-    progress = StageProgress(title, folder, len(units), len(units) - len(todo), Pace(), weights=weights_of(units))
-    _run(run, spark, recipes, steps, todo, progress)
+    about = about_round(units, recipes, steps, sources, run.all_engines)
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), Pace(), weights=weights_of(units), about=about)
+    _run(run, spark, recipes, steps, todo, progress, jobs_in_words(todo, units, recipes))
 
 
 def _retry_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str) -> None:
@@ -122,12 +124,19 @@ def _retry_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps:
         remove_stage(table.folder(run.output))
     replaced = {unit.output: notes[unit.output] for unit in again}
     progress = StageProgress(title, folder, len(again), 0, Pace(), weights=weights_of(again), replaced=replaced)
-    _run(run, spark, recipes, steps, again, progress)
+    _run(run, spark, recipes, steps, again, progress, jobs_in_words(again, units, recipes))
 
 
 def _run(
-    run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, units: Sequence[Unit[RewriteUnit]], progress: StageProgress
+    run: Run,
+    spark: LazySession,
+    recipes: Sequence[Recipe],
+    steps: Round,
+    units: Sequence[Unit[RewriteUnit]],
+    progress: StageProgress,
+    about: str,
 ) -> None:
+    progress.begin()
     session = spark.get()
     work = functools.partial(
         rewrite_units,
@@ -142,7 +151,7 @@ def _run(
     folder = Tables.GENERATIONS.folder(run.output)
     profile = rewrite_profile(session, run.rewrite) if _needs_gpus(run, recipes, steps) else None
     with progress:
-        run_units(session, tasks_of(units, recipes), work, folder, progress, profile)
+        run_units(session, tasks_of(units, recipes), work, folder, progress, profile, about=about)
 
 
 def _needs_gpus(run: Run, recipes: Sequence[Recipe], steps: Round) -> bool:

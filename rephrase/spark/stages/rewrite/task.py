@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.engines.base import Engine
+from rephrase.engines.counted import Counted
 from rephrase.engines.keeping import Keeping
 from rephrase.engines.recording import Recording, load_recording
 from rephrase.engines.replay import Reuse
-from rephrase.generation.loop import Tally, generate_together
+from rephrase.generation.loop import generate_together
 from rephrase.generation.rows import rows_of, with_generations
 from rephrase.generation.step_run import NO_MODEL, StepRun
+from rephrase.generation.tally import Tally
 from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.neighbours import with_neighbours
+from rephrase.spark.runtime import pulse
 from rephrase.spark.runtime.gpus import executor_gpus
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import without_dropped
-from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, task_of
+from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, task_of, weights_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
@@ -64,8 +67,11 @@ def rewrite_units(
     first_recipe = recipes[payload.recipe]
     answering = engines.find(first_recipe.engine_of(first_recipe.steps[payload.step]))
 
-    async def run() -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
-        engine: Engine = Keeping(answering.open(executor_gpus(gpu_script), storage.join(output, "logs")), answers)
+    async def run(task: pulse.Task) -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
+        gpus = executor_gpus(gpu_script)
+        counted = Counted(answering.open(gpus, storage.join(output, "logs")), task.counts)
+        engine: Engine = Keeping(counted, answers)
+        task.engine, task.gpus, task.under_way.rows_in_all = counted, gpus, len(rows)
         try:
             reusing = _with_reuse(engine, settings.reuse, payload.kept)
             step_runs = []
@@ -74,12 +80,15 @@ def rewrite_units(
                 step = recipe.steps[unit.payload.step]
                 first = unit.payload.round * (step.retries + 1)
                 step_runs.append(StepRun(recipe, step, counter, engine.model, first))
-            results = await generate_together(rows, step_runs, reusing, part=payload.part, max_engine_errors=settings.max_engine_errors)
+            results = await generate_together(
+                rows, step_runs, reusing, part=payload.part, max_engine_errors=settings.max_engine_errors, under_way=task.under_way
+            )
             return results, await engine.figures()
         finally:
             await engine.close()
 
-    results, figures = asyncio.run(run())
+    with pulse.beating(len(units), sum(weights_of(units).values())) as task:
+        results, figures = asyncio.run(run(task))
     earlier_rounds = sum(tables.footer(path, GenerationsNote).note.round for _, paths in payload.earlier for path in paths)
     for unit, (table, tally) in zip(units, results, strict=True):
         recipe, number = recipes[unit.payload.recipe], unit.payload.step

@@ -39,9 +39,11 @@ def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, 
     missing = pending(units, plan.extracted)
     if not missing:
         return
-    session = spark.get()  # before the clock of the progress line starts
     account = Sums(DocumentsNote, _progress)
-    with StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account) as progress:
+    progress = StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account, about=", one for each input file")
+    progress.begin()
+    session = spark.get()  # before the clock of the progress line starts
+    with progress:
         work = functools.partial(extract_file, plan=plan, config=config, tokenizer=tokenizer, readers=readers_of(config.format))
         run_units(session, missing, work, plan.extracted, progress)
 

@@ -82,7 +82,7 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
     account = Sums(DocumentsNote, _progress)
     with (
         StageProgress("shard (repeats)", plan.documents, len(plan.files), len(plan.files) - len(todo), account) as progress,
-        open_job(session, plan.documents) as job,
+        open_job(session, plan.documents, title="shard (repeats)") as job,
     ):
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.
         repeated = _repeated(job, plan, todo, config)

@@ -1,0 +1,1 @@
+"""What is told while a stage works: figures of a moment, their sums, and the words for them."""

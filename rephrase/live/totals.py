@@ -1,0 +1,75 @@
+"""The sum of what executors tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rephrase.live.executor import LATE
+from rephrase.live.figures import ExecutorFigures, Reading, Totals
+
+STALLED = 60.0  # seconds without an answer or a token, though requests are in flight
+_NOW = 15.0  # seconds over which the present rate is taken, where there are readings that far apart
+_PLACES = 2  # named where answers do not come
+
+
+def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
+    """The sum of executors' figures, each with the seconds since it was heard. What late ones run and write now is not counted."""
+    lively = [figures for figures, age in heard if age < LATE]
+    everyone = [figures for figures, _ in heard]
+    causes = sum((Counter(figures.causes) for figures in everyone), Counter[str]())
+    queries = sum(figures.cache_queries for figures in everyone)
+    waiting = [figures.waiting for figures in lively if figures.waiting is not None]
+    busy = [figures.gpu_busy for figures in lively if figures.gpu_busy is not None]
+    rates = [rate for figures in lively if (rate := rate_of(figures.readings)) is not None]
+    return Totals(
+        executors=len(heard),
+        silent=sum(age >= LATE and figures.units > 0 for figures, age in heard),
+        starting=sum(bool(figures.starting) for figures in lively),
+        start=next((figures.starting for figures in lively if figures.starting), ""),
+        running=sum(figures.running for figures in lively),
+        waiting=sum(waiting) if waiting else None,
+        answers=sum(figures.answers for figures in everyone),
+        errors=causes.total(),
+        most_frequent_error=causes.most_common(1)[0][0] if causes else "",
+        tokens_per_second=sum(rates) if rates else None,
+        mean_tokens_per_second=_mean(everyone),
+        cached=sum(figures.cache_hits for figures in everyone) / queries if queries else None,
+        gpu_busy=sum(busy) / len(busy) if busy else None,
+        units=sum(figures.units for figures in everyone),
+        work_done=sum(figures.work_done for figures in everyone),
+        stall=_stall(heard),
+    )
+
+
+def rate_of(readings: Sequence[Reading]) -> float | None:
+    """Tokens a second of late; None without two readings, and before the first token."""
+    if len(readings) < 2 or not readings[-1].tokens:
+        return None
+    last = readings[-1]
+    before = next((reading for reading in reversed(readings[:-1]) if last.at - reading.at >= _NOW), readings[0])
+    return (last.tokens - before.tokens) / (last.at - before.at) if last.at > before.at else None
+
+
+def _mean(everyone: Sequence[ExecutorFigures]) -> float | None:
+    told = [figures.readings for figures in everyone if figures.readings]
+    if not told:
+        return None
+    tokens = sum(readings[-1].tokens - readings[0].tokens for readings in told)
+    seconds = max(readings[-1].at for readings in told) - min(readings[0].at for readings in told)
+    return tokens / seconds if tokens and seconds > 0 else None
+
+
+def _stall(heard: Sequence[tuple[ExecutorFigures, float]]) -> str:
+    """In words, who has given no answer for long, for how long, and how many requests wait there."""
+    quiet = []
+    for figures, age in heard:
+        if figures.quiet_since is not None and (seconds := figures.at - figures.quiet_since + age) >= STALLED:
+            quiet.append((seconds, figures))
+    if not quiet:
+        return ""
+    requests = sum(figures.in_flight for _, figures in quiet)
+    places = sorted({place for _, figures in quiet for place in figures.places})
+    others = f" and {len(places) - _PLACES} more" if len(places) > _PLACES else ""
+    plural = "request waits" if requests == 1 else "requests wait"
+    return f"no answer for {min(quiet, key=lambda one: one[0])[0]:.0f} s: {requests:,} {plural} at {', '.join(places[:_PLACES])}{others}"

@@ -1,0 +1,52 @@
+"""Figures of a moment in words: for a line of a log, a terminal and `rephrase status`."""
+
+from __future__ import annotations
+
+import math
+
+from rephrase.live.figures import Totals
+
+
+def span(seconds: float) -> str:
+    """Seconds in the largest unit of which there are two."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def left_in_words(left: tuple[float, float] | None) -> str:
+    """How long something may still take; empty where nothing is known."""
+    if left is None:
+        return ""
+    least, most = span(left[0]), "" if math.isinf(left[1]) else span(left[1])
+    if not most:
+        return f"at least {least} left"
+    if least == most:
+        return f"about {most} left"
+    number, _, unit = least.partition(" ")
+    return f"{number if most.endswith(f' {unit}') else least} to {most} left"
+
+
+def totals_in_words(totals: Totals) -> list[str]:
+    """What engines are at, as parts of a line. Empty before one has been asked."""
+    parts = [totals.stall] if totals.stall else []
+    if totals.starting:
+        others = f" ({totals.starting - 1:,} more engines start)" if totals.starting > 1 else ""
+        parts.append(f"{totals.start}{others}")
+    if totals.answers:
+        parts.append(f"{totals.answers:,} answers")
+    if totals.running or totals.waiting:
+        parts.append(f"{totals.running:,} running" + ("" if totals.waiting is None else f" and {totals.waiting:,} waiting"))
+    if totals.tokens_per_second is not None:
+        mean = "" if totals.mean_tokens_per_second is None else f", {totals.mean_tokens_per_second:,.0f} mean"
+        parts.append(f"{totals.tokens_per_second:,.0f} tokens/s now{mean}")
+    if totals.cached is not None:
+        parts.append(f"{totals.cached:.0%} of prompts cached")
+    if totals.errors:
+        parts.append(f"{totals.errors / max(totals.answers, 1):.1%} errors, most often {totals.most_frequent_error}")
+    if totals.gpu_busy is not None:
+        parts.append(f"GPUs {totals.gpu_busy:.0%} busy")
+    if totals.silent:
+        parts.append(f"{totals.silent:,} of {totals.executors:,} executors not heard of late")
+    return parts

@@ -1,0 +1,180 @@
+"""What an executor tells while its tasks work: one small object, refreshed every few seconds by one of its Python workers.
+
+Each worker leaves its figures in a folder of the machine; whichever finds the object old adds all of them up and stores it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from rephrase import storage
+from rephrase.engines import starting
+from rephrase.engines.base import Engine
+from rephrase.engines.counted import Counts
+from rephrase.engines.processes import Process
+from rephrase.generation.tally import UnderWay
+from rephrase.live.figures import WorkerFigures
+from rephrase.spark.runtime.machine_folder import MachineFolder
+
+_PAUSES = 50  # times what an object took to store, until this worker stores the next one
+_WAKES = 1.0  # seconds between two looks at whether it is time
+_FRESH = 0.8  # of the time between two objects, in which nobody asks a server again
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Where the tasks of a job tell how they go."""
+
+    folder: str
+    """Of the job's reports."""
+    path: str
+    """Of this executor's object there."""
+    executor: str
+    """Its name."""
+    seconds: float
+    """Between two objects."""
+
+
+_telling: ContextVar[Telling | None] = ContextVar("telling", default=None)
+
+
+@contextlib.contextmanager
+def telling(to: Telling) -> Iterator[None]:
+    """In a task: what `beating` blocks within this one tell goes there."""
+    token = _telling.set(to)
+    try:
+        yield
+    finally:
+        _telling.reset(token)
+
+
+@dataclass
+class _Worker:
+    """What this process has done for a job so far, by all its tasks."""
+
+    counts: Counts = field(default_factory=Counts)
+    answers: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    thread: threading.Thread | None = None
+
+
+_workers: dict[str, _Worker] = {}  # by job; a process that serves many of them keeps a few numbers of each
+
+
+@dataclass
+class Task:
+    """What is told of a task while it works. Its engine is set once there is one."""
+
+    counts: Counts
+    under_way: UnderWay
+    units: int
+    work: float
+    gpus: Sequence[str] = ()
+    engine: Engine | None = None
+
+
+@contextlib.contextmanager
+def beating(units: int, work: float) -> Iterator[Task]:
+    """Tell how a task goes that makes so many units, which weigh so much, for as long as the block lasts. What cannot be told is not."""
+    to = _telling.get()
+    worker = _workers.setdefault(to.folder, _Worker()) if to else _Worker()
+    task = Task(worker.counts, UnderWay(), units, work)
+    if to is None:
+        yield task
+        return
+    ended = threading.Event()
+    worker.thread = threading.Thread(target=_Pulse(to, worker, task).run, args=(ended,), daemon=True)
+    worker.thread.start()
+    try:
+        yield task
+    finally:
+        worker.answers += task.under_way.answered
+        worker.causes += task.under_way.causes
+        task.under_way, task.units, task.work, task.engine = UnderWay(), 0, 0.0, None
+        ended.set()
+
+
+class _Pulse:
+    """The thread of one task."""
+
+    def __init__(self, to: Telling, worker: _Worker, task: Task) -> None:
+        self._to, self._worker, self._task = to, worker, task
+        self._place = self._server = ""
+        self._next = 0.0  # by the monotonic clock, before which this worker stores nothing
+
+    def run(self, ended: threading.Event) -> None:
+        """Tell now and then while the task works, and after it once more, unless another one of this worker tells by then."""
+        with contextlib.suppress(Exception):  # no folder: the work goes on untold
+            self._folder = MachineFolder(self._to.folder, self._to.executor)
+            while True:
+                self._beat()
+                if ended.wait(min(_WAKES, self._to.seconds)):
+                    break
+            self._write()
+            time.sleep(max(self._due, self._next - time.monotonic(), 0.0))
+            if self._worker.thread is threading.current_thread() and storage.exists(self._to.path):  # else the job has ended
+                self._beat()
+
+    @property
+    def _due(self) -> float:
+        """Seconds until the executor's object is old; below 0 where it is."""
+        return self._to.seconds - self._folder.age
+
+    def _beat(self) -> None:
+        with contextlib.suppress(Exception):  # whatever a store says: another beat may be told
+            self._write()
+            if time.monotonic() >= self._next and self._due <= 0:
+                self._store()
+
+    def _write(self) -> None:
+        """Leave the figures of this process for whoever tells of the executor, and those of its server unless another has just done so."""
+        task, worker, under_way = self._task, self._worker, self._task.under_way
+        if engine := task.engine:
+            self._place = engine.place
+            self._look_at_server(engine)
+        process = Process.of(os.getpid())
+        figures = WorkerFigures(
+            pid=process.pid,
+            start=process.start,
+            place=self._place,
+            server=self._server,
+            starting=starting.last_line() if task.units else "",
+            in_flight=worker.counts.in_flight,
+            quiet_since=worker.counts.quiet_since,
+            returned=worker.counts.returned,
+            tokens=worker.counts.tokens,
+            answers=worker.answers + under_way.answered,
+            causes=dict(worker.causes + under_way.causes),
+            units=task.units,
+            asked=under_way.asked,
+            answered=under_way.answered,
+            taken=under_way.taken,
+            work=task.work,
+        )
+        self._folder.put_worker(figures)
+
+    def _look_at_server(self, engine: Engine) -> None:
+        if self._server and self._folder.age_of_server(self._server) < _FRESH * self._to.seconds:
+            return
+        figures = engine.now()
+        if figures is not None:
+            self._server = figures.server
+            self._folder.put_server(figures)
+
+    def _store(self) -> None:
+        """Store the executor's object, if nobody else does."""
+        with self._folder.turn() as is_mine:
+            if not is_mine or self._due > 0:
+                return
+            began = time.monotonic()
+            figures = self._folder.added_up(self._task.gpus)
+            storage.put(self._to.path, figures.to_json())
+            self._folder.put_told(figures)
+            self._next = time.monotonic() + _PAUSES * (time.monotonic() - began)
