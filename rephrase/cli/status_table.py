@@ -3,41 +3,109 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+import orjson
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from rephrase import storage
-from rephrase.spark.runtime.progress import span
+from rephrase.live.words import left_in_words, span, totals_in_words
+from rephrase.spark.runtime.hearing import Heard, heard_in
+from rephrase.spark.stages.base import Stage, Status
 from rephrase.spark.stages.pipeline import STAGES
 from rephrase.spark.stages.run_tables import check_begun
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
 
+_OLD = 15.0  # seconds after which what a driver tells is said to be old
+_EXECUTORS = 8  # told one by one
+
 
 def print_status(run: Run, console: Console | None = None) -> None:
-    """Print what each stage of the config has done, what is left, and how long the rewrite stage may still take.
+    """Print what each stage of the config has done and what is left, and of the one at work what its driver and executors tell.
 
     Raises `UserError` where no stage has run.
     """
+    (console or Console(highlight=False)).print(_shown(run))
+
+
+def print_json(run: Run) -> None:
+    """Print the same as one JSON object. Raises `UserError` where no stage has run."""
     check_begun(run.output)
-    console = console or Console(highlight=False)
+    stages, at_work = [], []
+    for stage, status, files in _stages(run):
+        last = _seconds_since(stage, files)
+        stages.append({"stage": stage.table.stage, **asdict(status), "seconds_since_last_unit": last})
+        at_work += [_as_json(heard) for heard in heard_in(files)]
+    print(orjson.dumps({"output": run.output, "stages": stages, "at_work": at_work}).decode(), flush=True)
+
+
+def watch(run: Run, seconds: float, *, as_json: bool = False) -> None:
+    """Show the status again every so many seconds, in a terminal in the same place, until the process is ended."""
+    if as_json:
+        while True:
+            print_json(run)
+            time.sleep(seconds)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        while True:
+            print_status(run, console)
+            time.sleep(seconds)
+    with Live(_shown(run), console=console, auto_refresh=False) as live:
+        while True:
+            time.sleep(seconds)
+            live.update(_shown(run), refresh=True)
+
+
+def _shown(run: Run) -> RenderableType:
+    check_begun(run.output)
     table = Table(title=f"Run in {run.output}", title_justify="left")
     for name in ("stage", "units", "last unit", ""):
         table.add_column(name)
+    texts = []
+    for stage, status, files in _stages(run):
+        units = f"{status.done:,}" if status.total is None else f"{status.done:,} of {status.total:,}"
+        since = _seconds_since(stage, files)
+        last = "" if since is None else f"{span(since)} ago"
+        table.add_row(stage.table.stage, units if status.done or status.total else "not begun", last, status.text)
+        texts += [_in_words(heard) for heard in heard_in(files)]
+    return Group(table, *texts)
+
+
+def _stages(run: Run) -> Iterator[tuple[Stage, Status, list[storage.FileInfo]]]:
+    """The stages that the config switches on, how far each is, and the files in its folder."""
     for stage in STAGES:
         if stage.table.is_on(run):
-            status = stage.status(run)
-            units = f"{status.done:,}" if status.total is None else f"{status.done:,} of {status.total:,}"
-            folder = stage.table.folder(run.output)
-            table.add_row(
-                stage.table.stage, units if status.done or status.total else "not begun", _last(folder, stage.endings), status.text
-            )
-    console.print(table)
+            yield stage, stage.status(run), list(storage.list_files(stage.table.folder(run.output)))
 
 
-def _last(folder: str, endings: tuple[str, ...]) -> str:
-    changed = max((file.modified for file in storage.list_files(folder) if file.path.endswith(endings)), default=0.0)
-    return f"{span(time.time() - changed)} ago" if changed else ""
+def _seconds_since(stage: Stage, files: list[storage.FileInfo]) -> float | None:
+    """Since the last of a stage's objects was made."""
+    changed = max((file.modified for file in files if file.path.endswith(stage.endings)), default=None)
+    return None if changed is None else max(0.0, time.time() - changed)
+
+
+def _in_words(heard: Heard) -> Text:
+    """What a driver tells of its stage, with its executors below."""
+    figures, age = heard.figures, heard.seconds
+    since = f", last heard {span(age)} ago" if age >= _OLD else ""
+    words = [f"{figures.units:,} of {figures.units_in_all:,} units"] if figures.units_in_all else []
+    words += [f"at work for {span(figures.seconds)}", left_in_words(figures.seconds_left), *totals_in_words(figures.totals)]
+    lines = [f"Now, {figures.stage}{since}: {', '.join(word for word in words if word)}" if figures.units_in_all else figures.line + since]
+    for executor, seconds in heard.executors[:_EXECUTORS] if len(heard.executors) > 1 else []:
+        doing = executor.starting or f"{executor.units:,} units, {executor.running:,} requests running, {executor.answers:,} answers"
+        lines.append(f"  {executor.executor}: {doing}" + (f", last heard {span(seconds)} ago" if seconds >= _OLD else ""))
+    if (others := len(heard.executors) - _EXECUTORS) > 0:
+        lines.append(f"  and {others:,} executors more")
+    return Text("\n".join(lines))
+
+
+def _as_json(heard: Heard) -> dict[str, Any]:
+    executors = [{**orjson.loads(figures.to_json()), "seconds_since_heard": age} for figures, age in heard.executors]
+    return {**orjson.loads(heard.figures.to_json()), "seconds_since_heard": heard.seconds, "executors": executors}

@@ -177,8 +177,8 @@ class StageFigures(Kept):
     units: int = 0
     """Done, also by earlier runs."""
     units_in_all: int = 0
-    seconds_left: tuple[float, float] | None = None
-    """Within which the stage ends, most likely; None where nothing can be said."""
+    seconds_left: tuple[float, float | None] | None = None
+    """Within which the stage ends, most likely: at least, and at most where that can be said. None where nothing can be said."""
     totals: Totals = field(default_factory=Totals)
     finished: str = ""
     """What the finished units say, in words."""

@@ -32,8 +32,8 @@ class Course:
             self._points = [self._points[0], *self._points[2::2]]
             self._every = (self._points[-1][0] - self._points[0][0]) / _MOST
 
-    def left(self, total: float) -> tuple[float, float] | None:
-        """Seconds until all work is done, at least and at most; the latter infinite where the rates differ too much to say.
+    def left(self, total: float) -> tuple[float, float | None] | None:
+        """Seconds until all work is done, at least and at most; the latter None where the rates differ too much to say.
 
         None where nothing can be said: before the first progress, and when nothing is left. The time before the first progress, in which
         engines start, does not count. Both ends are one number where there was too little progress to tell how even it is.
@@ -50,7 +50,7 @@ class Course:
         edges = np.linspace(began, ended, _WINDOWS + 1)
         rates = np.diff(np.interp(edges, [at for at, _ in points], [done for _, done in points])) / np.diff(edges)
         error = _ERRORS * float(np.std(rates, ddof=1)) / math.sqrt(_WINDOWS)
-        return rest / (mean + error), rest / (mean - error) if error < mean else math.inf
+        return rest / (mean + error), rest / (mean - error) if error < mean else None
 
 
 def _from_first_progress(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:

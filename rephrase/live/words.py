@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rephrase.live.figures import Totals
 
 
@@ -15,13 +13,14 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def left_in_words(left: tuple[float, float] | None) -> str:
+def left_in_words(left: tuple[float, float | None] | None) -> str:
     """How long something may still take; empty where nothing is known."""
     if left is None:
         return ""
-    least, most = span(left[0]), "" if math.isinf(left[1]) else span(left[1])
-    if not most:
+    least = span(left[0])
+    if left[1] is None:
         return f"at least {least} left"
+    most = span(left[1])
     if least == most:
         return f"about {most} left"
     number, _, unit = least.partition(" ")

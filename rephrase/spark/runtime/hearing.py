@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from rephrase import storage
 from rephrase.live.figures import ExecutorFigures, StageFigures, Totals
@@ -53,17 +54,27 @@ class Hearing:
             self._next_told = time.monotonic() + max(self._reports.seconds, _PAUSES * (time.monotonic() - now))
 
 
-def heard_in(files: Sequence[storage.FileInfo]) -> list[tuple[StageFigures, float, list[tuple[ExecutorFigures, float]]]]:
-    """Of the files in a stage's folder, what its drivers tell, each with the seconds since, and so its executors."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a driver tells and its executors tell, each with the seconds since."""
+
+    figures: StageFigures
+    seconds: float
+    executors: Sequence[tuple[ExecutorFigures, float]]
+
+
+def heard_in(files: Sequence[storage.FileInfo]) -> list[Heard]:
+    """What is told in a stage's folder, which has these files: by its driver, and by those that died and could not clear away."""
     heard = []
     for file in (file for file in files if is_report(file.path, STAGE_FIGURES)):
-        folder = file.path.removesuffix(STAGE_FIGURES)
-        told = [one for one in files if one.path.startswith(f"{folder}{EXECUTOR_FIGURES}-")]
-        executors = zip(_read([one.path for one in told]), told, strict=True)
-        figures = StageFigures.from_json(data) if (data := _content(file.path)) is not None else None
+        content = _content(file.path)
+        figures = None if content is None else StageFigures.from_json(content)
         if figures is not None:
-            now = time.time()
-            heard.append((figures, now - file.modified, [(one, now - info.modified) for one, info in executors if one is not None]))
+            beside = f"{file.path.removesuffix(STAGE_FIGURES)}{EXECUTOR_FIGURES}-"
+            told = [one for one in files if one.path.startswith(beside)]
+            read, now = _read([one.path for one in told]), time.time()
+            executors = [(one, max(0.0, now - info.modified)) for one, info in zip(read, told, strict=True) if one is not None]
+            heard.append(Heard(figures, max(0.0, now - file.modified), executors))
     return heard
 
 

@@ -40,6 +40,6 @@ def tasks_in_words(spark: SparkSession, tag: str) -> str:
     if not stages:
         return ""
     if not at_work:
-        return f"{sum(stage.numTasks - stage.numCompletedTasks for stage in stages):,} Spark tasks wait for an executor"
+        return f"Spark tasks: {sum(stage.numTasks - stage.numCompletedTasks for stage in stages):,} wait for an executor"
     now = next(stage for stage in stages if stage.numActiveTasks)
-    return f"{at_work:,} Spark tasks at work, {now.numCompletedTasks:,} of {now.numTasks:,} done in this step"
+    return f"Spark tasks: {at_work:,} at work, {now.numCompletedTasks:,} of {now.numTasks:,} done in this step"

@@ -189,7 +189,7 @@ class _Reporting(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(Exception):  # the work goes on untold
-            told = orjson.dumps(Start(record.getMessage(), starting.is_ready(record)))
+            told = orjson.dumps([record.getMessage(), starting.is_ready(record)])
             storage.put(storage.join(self._folder, f"{_STARTING}-{_executor()}"), told)
 
 

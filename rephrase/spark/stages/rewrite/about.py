@@ -24,7 +24,8 @@ def about_round(
     used = [source for source in sources if any(index in steps for index in source.recipes)]
     rows = sum(footer.note.documents for source in used for footer in source.footers)
     tokens = sum(footer.note.tokens for source in used for footer in source.footers)
-    asked = dict.fromkeys(engines.find(recipes[index].engine_of(recipes[index].steps[step])) for index, step in steps.items())
+    names = dict.fromkeys(engines.name(recipes[index].engine_of(recipes[index].steps[step])) for index, step in steps.items())
+    asked = [engines.by_name[name] for name in names]
     models = ", ".join(f"{settings.model_name.rstrip('/').rsplit('/', 1)[-1]} ({settings.kind})" for settings in asked)
     return f" of {recipes_in_words(units, recipes)} over {rows:,} rows with {tokens:,} tokens, asks {models}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rephrase.engines.starting import last_line
 from rephrase.engines.vllm import starting
 from rephrase.engines.vllm.server_folder import Launch, write_status
 from rephrase.engines.vllm.starting import StartTold, phase_of
@@ -27,7 +28,7 @@ def test_the_log_of_a_server_says_what_it_is_at(lines, phase):
     assert phase in phase_of("".join(LOG.splitlines(keepends=True)[:lines]))
 
 
-def test_a_long_start_has_a_line_now_and_then(tmp_path, caplog, monkeypatch):
+def test_a_start_is_told_at_once_at_each_phase_and_now_and_then(tmp_path, caplog, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(starting.time, "monotonic", lambda: now[0])
     told = StartTold(Launch("/models/small", (), reasons=("computes in float32, as it must", "is not compiled")), tmp_path)
@@ -37,16 +38,22 @@ def test_a_long_start_has_a_line_now_and_then(tmp_path, caplog, monkeypatch):
     told.look()
     write_status(tmp_path, "starting")
     (tmp_path / "engine.log").write_text("".join(LOG.splitlines(keepends=True)[:5]))
-    now[0] += 5
-    told.look()  # too early for another line
-    now[0] += 10
-    told.look()
     now[0] += 3
+    told.look()  # too early for another line
+    now[0] += 3
+    told.look()
+    now[0] += 10
+    told.look()  # the same phase, and too early
+    now[0] += 6
+    told.look()
+    assert "compiles" in last_line()
     told.ready()
+    assert last_line() == ""
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[0] == "vLLM for small computes in float32, as it must; it is not compiled"
+    assert lines[0] == "vLLM for small starts; it computes in float32, as it must; it is not compiled"
     assert "waits for another server" in lines[1]
     assert "compiles" in lines[2]
-    assert "31 s" in lines[2]
-    assert lines[3] == "vLLM for small answers after 34 s"
-    assert len(lines) == 4
+    assert "22 s" in lines[2]
+    assert "38 s" in lines[3]
+    assert lines[4] == "vLLM for small answers after 38 s"
+    assert len(lines) == 5

@@ -29,9 +29,10 @@ mine = reports.Reports(sys.argv[1])
 mine.began()
 print("began", flush=True)
 for word in sys.stdin:
-    with contextlib.suppress(TaskError), mine.telling_of_starts():
+    with contextlib.suppress(TaskError), mine.telling():
         if word.startswith("tell "):
-            starting.log.warning("it %s", word.removeprefix("tell ").strip())
+            extra = starting.READY if "answers" in word else {}
+            starting.log.warning("it %s", word.removeprefix("tell ").strip(), extra=extra)
         else:
             mine.done() if word == "done\\n" else mine.failed(StartError("no memory is left", where="model", cure="take another"))
     print(word, end="", flush=True)
@@ -164,7 +165,7 @@ def test_a_cancelled_task_does_not_take_what_it_got_for_its_whole_input(tmp_path
 
 def test_what_engines_tell_while_they_start_reaches_the_driver_line_by_line(executor, tmp_path, spark, monkeypatch):
     lines: list[str] = []
-    monkeypatch.setattr("rephrase.spark.runtime.job.console.print", lambda text, **_: lines.append(text))
+    monkeypatch.setattr("rephrase.spark.runtime.lines.console.print", lambda text, **_: lines.append(text))
     reports, first = Reports(str(tmp_path)), executor()
     assert reports.look().starting == {}
 
@@ -175,4 +176,4 @@ def test_what_engines_tell_while_they_start_reaches_the_driver_line_by_line(exec
 
     run_action(action, spark.get(), reports)
     assert lines == ["engine: it loads the weights", "engine: it answers after 9 s"]
-    assert [reports.start_of(executor) for executor in reports.look().starting] == ["it answers after 9 s"]
+    assert [reports.start_of(executor) for executor in reports.look().starting] == [("it answers after 9 s", True)]

@@ -31,7 +31,7 @@ def commit(folder, number: int, about: GenerationsNote) -> str:
 
 def test_the_line_tells_units_rows_rates_errors_cache_and_the_time_left(tmp_path, capsys, monkeypatch):
     now = time.time()
-    clock = SimpleNamespace(monotonic=lambda: 1000.0)
+    clock = SimpleNamespace(monotonic=lambda: 1000.0, time=time.time)
     monkeypatch.setattr("rephrase.spark.runtime.progress.time", clock)
     weights = {str(tmp_path / f"part-{number}.parquet"): weight for number, weight in enumerate([10.0, 30.0, 60.0])}
     commit(tmp_path, 0, note(now - 300, now - 200))
