@@ -35,7 +35,7 @@ def executor_figures(
     read_at = min((server.at for server in lively), default=at)
     readings = _with_reading(before.readings if before else (), Reading(at=read_at, tokens=tokens))
     same = before is not None and before.readings and tokens <= before.readings[-1].tokens
-    wrote_at = before.wrote_at if before is not None and same else at
+    wrote_at = before.wrote_at if before is not None and same and not before.starting else at
     in_flight = sum(worker.in_flight for worker in busy)
     told = {server.server for server in lively}
     unread = sum(worker.in_flight for worker in busy if worker.server not in told)
@@ -45,7 +45,7 @@ def executor_figures(
         places=tuple(sorted({worker.place for worker in busy if worker.place})),
         starting=starting,
         in_flight=in_flight,
-        running=unread + sum(server.running for server in lively),
+        running=0 if starting else unread + sum(server.running for server in lively),
         waiting=sum(server.waiting for server in lively) if lively else None,
         quiet_since=None if starting else _quiet_since(busy, wrote_at),
         wrote_at=wrote_at,

@@ -112,7 +112,7 @@ class ExecutorFigures(Kept):
     in_flight: int = 0
     """Requests that its engines have not given back."""
     running: int = 0
-    """Of these, those in the batches of servers; all where no server tells."""
+    """Of these, those in the batches of servers; all where no server tells, none while one starts."""
     waiting: int | None = None
     """Requests that wait in servers for a place; None where no server tells."""
     quiet_since: float | None = None

@@ -28,6 +28,7 @@ __all__ = ["Account", "StageProgress", "Sums", "console", "span"]
 SomeNote = TypeVar("SomeNote", bound=Note)
 
 _EVENTS = 60.0  # seconds between two events with figures
+_ENGINES_FIRST = 1.0  # seconds for which a line waits for that of an engine that starts, which says more
 
 
 class Account(Protocol[SomeNote]):
@@ -162,7 +163,8 @@ class StageProgress:
         self._course.add(now, self._work_with_units_in_flight)
         left, units = left_in_words(self._course.left(self._work)), f"{self.done}/{self._total}"
         self._bar.update(self._task, completed=self._work_with_units_in_flight, left=left, units=units)
-        if not quietly and ((new and now >= self._next_plain) or console.silence >= lines.EVERY):
+        due = lines.EVERY + (_ENGINES_FIRST if self._totals.starting else 0.0)
+        if not quietly and ((new and now >= self._next_plain) or console.silence >= due):
             self._print_line()
         if now >= self._next_event:
             self._next_event = now + _EVENTS

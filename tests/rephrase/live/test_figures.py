@@ -58,7 +58,9 @@ def test_the_time_in_which_an_engine_starts_does_not_lower_the_mean():
     before = None
     for at in range(0, 100, 5):
         before = tell(float(at), [worker(starting="vLLM for m starts", in_flight=4, quiet_since=0.0)], before=before)
-    assert totals_in_words(totals_of([(before, 0.0)])) == ["vLLM for m starts", "4 running"]
+    assert totals_in_words(totals_of([(before, 0.0)])) == ["vLLM for m starts"]
+    ready = tell(100.0, [worker(in_flight=4, quiet_since=0.0)], before=before)
+    assert totals_of([(ready, 0.0)]).stall == "", "requests that waited for its start do not wait for an answer"
     for at in (100, 105, 110):
         before = tell(float(at), [worker(tokens=10 * (at - 95))], before=before)
     assert totals_of([(before, 0.0)]).mean_tokens_per_second == 10

@@ -12,6 +12,7 @@ from rephrase.spark.stages.rewrite.plan import RewriteUnit
 from rephrase.spark.stages.rewrite.rows import Source
 
 if TYPE_CHECKING:
+    from rephrase.engines.settings import EngineSettings
     from rephrase.engines.several import Engines
 
 _NAMED = 3  # recipes; more are counted
@@ -25,9 +26,14 @@ def about_round(
     rows = sum(footer.note.documents for source in used for footer in source.footers)
     tokens = sum(footer.note.tokens for source in used for footer in source.footers)
     names = dict.fromkeys(engines.name(recipes[index].engine_of(recipes[index].steps[step])) for index, step in steps.items())
-    asked = [engines.by_name[name] for name in names]
-    models = ", ".join(f"{settings.model_name.rstrip('/').rsplit('/', 1)[-1]} ({settings.kind})" for settings in asked)
-    return f" of {recipes_in_words(units, recipes)} over {rows:,} rows with {tokens:,} tokens, asks {models}"
+    asked = ", ".join(_asked(engines.by_name[name]) for name in names)
+    return f" of {recipes_in_words(units, recipes)} over {rows:,} rows with {tokens:,} tokens, asks {asked}"
+
+
+def _asked(settings: EngineSettings) -> str:
+    model = settings.model_name.rstrip("/").rsplit("/", 1)[-1]
+    starts = " that each executor starts, unless it runs" if settings.holds_devices else ""
+    return f"{model} by an engine {settings.kind}{starts}"
 
 
 def recipes_in_words(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> str:
