@@ -38,8 +38,8 @@ def totals_in_words(totals: Totals) -> list[str]:
     if totals.running or totals.waiting:
         parts.append(f"{totals.running:,} running" + ("" if totals.waiting is None else f" and {totals.waiting:,} waiting"))
     if totals.tokens_per_second is not None:
-        mean = "" if totals.mean_tokens_per_second is None else f", {totals.mean_tokens_per_second:,.0f} mean"
-        parts.append(f"{totals.tokens_per_second:,.0f} tokens/s now{mean}")
+        mean = "" if totals.mean_tokens_per_second is None else f", {_rate(totals.mean_tokens_per_second)} mean"
+        parts.append(f"{_rate(totals.tokens_per_second)} tokens/s now{mean}")
     if totals.cached is not None:
         parts.append(f"{totals.cached:.0%} of prompts cached")
     if totals.errors:
@@ -49,3 +49,7 @@ def totals_in_words(totals: Totals) -> list[str]:
     if totals.silent:
         parts.append(f"{totals.silent:,} of {totals.executors:,} executors not heard of late")
     return parts
+
+
+def _rate(tokens: float) -> str:
+    return f"{tokens:,.0f}" if tokens >= 10 else f"{tokens:.1f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def at_work(stage: str, output: str) -> Iterator[None]:
     ended = threading.Event()
     thread = threading.Thread(target=_print_lines, args=(stage, ended), daemon=True)
     console.printed_at = time.monotonic()
-    log = EventLog(output)
+    log = _log_of(output)
     _events.append(log)
     thread.start()
     try:
@@ -81,6 +82,12 @@ def event(name: str, **fields: Any) -> None:
     """Keep an event in the log of the run whose stage is at work, if there is one."""
     if _events:
         _events[-1].add(name, **fields)
+
+
+@functools.cache
+def _log_of(output: str) -> EventLog:
+    """One for all stages of a command."""
+    return EventLog(output)
 
 
 def _print_lines(stage: str, ended: threading.Event) -> None:

@@ -20,7 +20,7 @@ from rephrase.spark.runtime.gpu_busy import gpu_busy
 
 SomeFigures = TypeVar("SomeFigures", bound=Kept)
 _PREFIX = "live-"
-_FORGOTTEN = 3600.0  # seconds after which nobody tells of a job any more: an executor's own end removes nothing
+_FORGOTTEN = 3600.0  # seconds after which a living executor tells no more of a job
 
 
 class MachineFolder:
@@ -33,7 +33,7 @@ class MachineFolder:
         self._executor = executor
         if not self._path.exists():
             for other in base.glob(f"{_PREFIX}*"):
-                if _age(other) > _FORGOTTEN:
+                if _age(other) > _FORGOTTEN or not _executor_of(other).alive:
                     shutil.rmtree(other, ignore_errors=True)
         make_private(self._path)
 
@@ -93,6 +93,11 @@ class MachineFolder:
                 figures = kind.from_json(path.read_bytes())
                 if figures is not None:
                     yield figures
+
+
+def _executor_of(folder: Path) -> Process:
+    pid, start, _ = folder.name.removeprefix(_PREFIX).split("-")
+    return Process(int(pid), int(start))
 
 
 def _as_it_stands(worker: WorkerFigures) -> WorkerFigures:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from rephrase.cli.status_table import print_status
+from rephrase.cli.status_table import print_status, watch
 from rephrase.cli.summary_tables import print_summary
 from rephrase.config.run import Run
+from rephrase.live.figures import ExecutorFigures, StageFigures, Totals
 from tests.rephrase.spark.older_run import ROOT, copy_older_run
 
 
@@ -58,6 +63,75 @@ def test_a_summary_has_the_figures_of_every_stage(finished: Run) -> None:
         "all 15 2,692",
     ):
         assert words in text
+
+
+@dataclass
+class Driver:
+    """A job of a stage whose driver and executors have told of themselves."""
+
+    reports: Path
+
+    def tell(self, figures: StageFigures, seconds_ago: float, *executors: ExecutorFigures) -> None:
+        self.reports.mkdir(parents=True, exist_ok=True)
+        names = {"stage-figures": figures, **{f"figures-{executor.executor}": executor for executor in executors}}
+        for name, told in names.items():
+            (self.reports / name).write_bytes(told.to_json())
+            os.utime(self.reports / name, (time.time() - seconds_ago,) * 2)
+
+
+@pytest.fixture
+def driver(finished: Run) -> Driver:
+    return Driver(Path(finished.output) / "generations" / "_run-0123456789ab" / "reports")
+
+
+def rewriting(**more: Any) -> StageFigures:
+    totals = Totals(
+        executors=2, running=64, waiting=3, answers=1204, errors=12, most_frequent_error="engine:timeout", tokens_per_second=1850.0
+    )
+    fields = {"stage": "rewrite", "at": 0.0, "seconds": 300.0, "units": 3, "units_in_all": 40, "seconds_left": (720.0, 1080.0)}
+    return StageFigures(**fields, totals=totals, **more)
+
+
+def test_what_goes_on_now_is_shown_with_how_old_it_is(finished: Run, driver: Driver) -> None:
+    executors = [ExecutorFigures(executor=name, at=0.0, units=2, running=32, answers=602) for name in ("a-1", "b-2")]
+    driver.tell(rewriting(), 2.0, *executors)
+    print_status(finished, console := Console(record=True, width=250))
+    text = console.export_text()
+    assert (
+        "Now, rewrite: 3 of 40 units, at work for 5 min, 12 to 18 min left, 1,204 answers, " in text
+    assert "64 running and 3 waiting, 1,850 tokens/s now" in text
+    )
+    assert "1.0% errors, most often engine:timeout" in text
+    assert "  b-2: 2 units, 32 requests running, 602 answers\n" in text
+    driver.tell(rewriting(), 40.0, *executors)
+    print_status(finished, console := Console(record=True, width=250))
+    text = console.export_text()
+    assert "Now, rewrite, last heard 40 s ago: 3 of 40 units" in text
+    assert "602 answers, last heard 40 s ago" in text
+
+
+def test_the_same_as_json_again_and_again(finished: Run, driver: Driver, capsys, monkeypatch) -> None:
+    driver.tell(rewriting(), 3.0, ExecutorFigures(executor="a-1", at=0.0))
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("rephrase.cli.status_table.time.sleep", pause)
+    with pytest.raises(KeyboardInterrupt):
+        watch(finished, 5.0, as_json=True)
+    assert pauses == [5.0, 5.0]
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert [stage["stage"] for stage in first["stages"]][:2] == ["shard", "screen"]
+    [at_work] = second["at_work"]
+    assert at_work["seconds_left"] == [720.0, 1080.0]
+    assert at_work["totals"]["tokens_per_second"] == 1850.0
+    assert at_work["executors"][0]["executor"] == "a-1"
+    assert 3 <= at_work["seconds_since_heard"] < 30
+    rewrite = next(stage for stage in second["stages"] if stage["stage"] == "rewrite")
+    assert (rewrite["done"], rewrite["total"]) == (4, 4)
 
 
 def test_neither_loads_spark(finished: Run) -> None:
