@@ -97,10 +97,8 @@ def test_what_goes_on_now_is_shown_with_how_old_it_is(finished: Run, driver: Dri
     driver.tell(rewriting(), 2.0, *executors)
     print_status(finished, console := Console(record=True, width=250))
     text = console.export_text()
-    assert (
-        "Now, rewrite: 3 of 40 units, at work for 5 min, 12 to 18 min left, 1,204 answers, " in text
+    assert "Now, rewrite: 3 of 40 units, at work for 5 min, 12 to 18 min left, 1,204 answers, " in text
     assert "64 running and 3 waiting, 1,850 tokens/s now" in text
-    )
     assert "1.0% errors, most often engine:timeout" in text
     assert "  b-2: 2 units, 32 requests running, 602 answers\n" in text
     driver.tell(rewriting(), 40.0, *executors)
