@@ -157,8 +157,7 @@ class Totals:
     cached: float | None = None
     """The share of prompt tokens found in prefix caches."""
     gpu_busy: float | None = None
-    units: int = 0
-    """In flight."""
+    units_in_flight: int = 0
     work_done: float = 0.0
     """Of the work of these."""
     stall: str = ""

@@ -36,7 +36,7 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
         mean_tokens_per_second=_mean(everyone),
         cached=sum(figures.cache_hits for figures in everyone) / queries if queries else None,
         gpu_busy=sum(busy) / len(busy) if busy else None,
-        units=sum(figures.units for figures in everyone),
+        units_in_flight=sum(figures.units for figures in everyone),
         work_done=sum(figures.work_done for figures in everyone),
         stall=_stall(heard),
     )

@@ -29,17 +29,17 @@ def cancel_jobs(spark: SparkSession, tag: str) -> None:
 
 
 def tasks_in_words(spark: SparkSession, tag: str) -> str:
-    """How many tasks of a tag's jobs are at work; empty where Spark Connect does not tell, and between two jobs."""
+    """How far the tasks of a tag's jobs are; empty where Spark Connect does not tell, and between two jobs."""
     if is_connect(spark):
         return ""
     tracker = spark.sparkContext.statusTracker()
     jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(tag)]
-    running = [tracker.getStageInfo(stage) for job in jobs if job and job.status == "RUNNING" for stage in job.stageIds]
-    stages = [stage for stage in running if stage and (stage.numActiveTasks or stage.numCompletedTasks < stage.numTasks)]
-    at_work = sum(stage.numActiveTasks for stage in stages)
-    if not stages:
+    stages = [tracker.getStageInfo(stage) for job in jobs if job and job.status == "RUNNING" for stage in job.stageIds]
+    unfinished = [stage for stage in stages if stage and stage.numCompletedTasks < stage.numTasks]
+    if not unfinished:
         return ""
-    if not at_work:
-        return f"Spark tasks: {sum(stage.numTasks - stage.numCompletedTasks for stage in stages):,} wait for an executor"
-    now = next(stage for stage in stages if stage.numActiveTasks)
-    return f"Spark tasks: {at_work:,} at work, {now.numCompletedTasks:,} of {now.numTasks:,} done in this step"
+    # Spark tells late, and only at the next event, how many tasks it has begun: none is no news.
+    at_work = sum(stage.numActiveTasks for stage in unfinished)
+    now = next((stage for stage in unfinished if stage.numActiveTasks), unfinished[0])
+    done = f"{now.numCompletedTasks:,} of {now.numTasks:,} done in this step"
+    return f"Spark tasks: {at_work:,} at work, {done}" if at_work else f"Spark tasks: {done}"

@@ -28,7 +28,7 @@ def test_an_endpoint_is_told_by_what_was_asked_of_it_and_came_back():
         workers = [worker(1, in_flight=8, tokens=tokens, answers=3, causes={"engine:timeout": 1}), worker(2, in_flight=4, units=2)]
         before = tell(at, workers, before=before)
     told = totals_of([(before, 0.0)])
-    assert (told.running, told.waiting, told.units, told.answers, told.errors) == (12, None, 3, 3, 1)
+    assert (told.running, told.waiting, told.units_in_flight, told.answers, told.errors) == (12, None, 3, 3, 1)
     assert told.tokens_per_second == 15
     assert told.most_frequent_error == "engine:timeout"
     assert "33.3% errors, most often engine:timeout" in totals_in_words(told)
@@ -51,7 +51,7 @@ def test_a_server_is_told_by_its_own_counts_since_the_job_began_and_before_any_c
 def test_what_a_worker_has_done_stays_when_it_is_at_nothing():
     idle = worker(units=0, tokens=500, answers=20, in_flight=0)
     told = totals_of([(tell(100.0, [idle, worker(2, answers=1)]), 0.0)])
-    assert (told.answers, told.units, told.running) == (21, 1, 0)
+    assert (told.answers, told.units_in_flight, told.running) == (21, 1, 0)
 
 
 def test_the_time_in_which_an_engine_starts_does_not_lower_the_mean():

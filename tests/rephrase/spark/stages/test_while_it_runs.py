@@ -146,7 +146,7 @@ def test_an_action_without_units_tells_of_its_tasks(tmp_path, spark, printed):
     texts = [text for _, text in printed]
     assert len(texts) >= 2
     assert all(text.startswith("dedup (judged): at work for ") for text in texts)
-    assert any("Spark tasks: 2 at work, 0 of 2 done in this step" in text for text in texts)
+    assert any(re.search("Spark tasks: .*0 of 2 done in this step", text) for text in texts)
 
 
 @pytest.mark.long
