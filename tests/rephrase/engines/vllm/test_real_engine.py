@@ -25,10 +25,12 @@ from rephrase.engines.vllm import server_folder, servers
 from rephrase.engines.vllm.engine import PROBE, launch
 from rephrase.engines.vllm.servers import ServerInfo
 from rephrase.errors import UserError
+from rephrase.live.figures import ServerFigures
 from rephrase.recipes.parsers import form_of
 from rephrase.recipes.parsing.common import Context
 from tests.rephrase.engines.test_client import ask
 from tests.rephrase.engines.vllm.test_servers import own_folder, sleeper, wait_until
+from tests.rephrase.spark.standalone import wait_for
 
 __all__ = ["own_folder", "sleeper"]
 pytestmark = pytest.mark.timeout(900)
@@ -51,6 +53,25 @@ def test_a_real_engine_answers_a_batch_with_exact_counts(vllm):
     assert [c.prompt_tokens for c in done] == [len(prompter.token_ids(r.messages)) for r in requests]
     assert {(c.completion_tokens, c.finish_reason, c.error) for c in done} == {(24, "length", None)}
     assert len({c.text for c in done}) == 8
+
+
+def test_a_real_engine_tells_of_itself_what_was_asked_of_it(vllm):
+    async def run() -> tuple[ServerFigures | None, ServerFigures | None, ServerFigures | None]:
+        async with vllm.engine() as engine:
+            unknown = engine.now()
+            await engine.complete([PROBE])
+            before = engine.now()
+            await engine.complete([ask(f"Note {n}", sampling=Sampling(max_tokens=24, ignore_eos=True)) for n in range(4)])
+            return (
+                unknown,
+                before,
+                await asyncio.to_thread(wait_for, lambda: (now := engine.now()) and now.answers > before.answers and now),
+            )
+
+    unknown, before, after = asyncio.run(run())
+    assert unknown is None, "it is not looked for before the first request"
+    assert (after.tokens - before.tokens, after.answers - before.answers, after.server) == (96, 4, before.server)
+    assert (after.running, after.waiting) == (0, 0)
 
 
 def test_a_real_engine_answers_what_tells_a_broken_one_from_a_prompt_that_kills(vllm):
