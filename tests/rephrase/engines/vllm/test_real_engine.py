@@ -62,11 +62,8 @@ def test_a_real_engine_tells_of_itself_what_was_asked_of_it(vllm):
             await engine.complete([PROBE])
             before = engine.now()
             await engine.complete([ask(f"Note {n}", sampling=Sampling(max_tokens=24, ignore_eos=True)) for n in range(4)])
-            return (
-                unknown,
-                before,
-                await asyncio.to_thread(wait_for, lambda: (now := engine.now()) and now.answers > before.answers and now),
-            )
+            await asyncio.to_thread(wait_for, lambda: engine.now().answers == before.answers + 4)
+            return unknown, before, engine.now()
 
     unknown, before, after = asyncio.run(run())
     assert unknown is None, "it is not looked for before the first request"
