@@ -117,8 +117,10 @@ class StageProgress:
         if self._begun:
             return
         self._begun = True
-        there = f"{self._already:,} of {self._total:,} units are there already, resuming" if self._already else ""
-        console.print(f"{self.stage}: {there or f'begins, {self._total:,} units'}{self._about}", soft_wrap=True, markup=False)
+        about = f" units{self._about}" if self._about else ""
+        resumes = f"{self._already:,} of {self._total:,} units are there already, resuming{about}"
+        begins = f"begins, {self._total:,} units{self._about}"
+        console.print(f"{self.stage}: {resumes if self._already else begins}", soft_wrap=True, markup=False)
         lines.event("stage_begun", stage=self.stage, units=self._total, units_done=self._already, about=self._about.strip(" ,"))
 
     def __enter__(self) -> Self:
