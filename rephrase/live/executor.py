@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rephrase.live.figures import ExecutorFigures, Reading, ServerFigures, WorkerFigures
 
-LATE = 30.0  # seconds after which what was told is no news
+LATE = 45.0  # seconds after which what was told is no news
 _MINUTE = 60.0
 
 

@@ -15,7 +15,7 @@ from rephrase.spark.runtime.job_folder import is_report
 from rephrase.spark.runtime.task_reports import EXECUTOR_FIGURES, STAGE_FIGURES, Reports
 
 _READERS = 16  # requests at a time
-_PAUSES = 20  # times what a look took, until the next one
+_PAUSES, _LONGEST = 20, 15.0  # times what a look took, until the next one; seconds at most
 
 
 class Hearing:
@@ -37,7 +37,7 @@ class Hearing:
             if figures is not None:
                 self._heard[executor] = figures, now
                 self._stored[executor] = stored[executor]
-        self._next_look = time.monotonic() + max(1.0, _PAUSES * (time.monotonic() - now))
+        self._next_look = time.monotonic() + max(1.0, _pause(now))
 
     @property
     def totals(self) -> Totals:
@@ -51,7 +51,7 @@ class Hearing:
         if now >= self._next_told:
             with contextlib.suppress(Exception):  # whatever a full disk says: the work goes on
                 storage.put(storage.join(self._reports.folder, STAGE_FIGURES), figures.to_json())
-            self._next_told = time.monotonic() + max(self._reports.seconds, _PAUSES * (time.monotonic() - now))
+            self._next_told = time.monotonic() + max(self._reports.seconds, _pause(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,10 @@ def heard_in(files: Sequence[storage.FileInfo]) -> list[Heard]:
             executors = [(one, max(0.0, now - info.modified)) for one, info in zip(read, told, strict=True) if one is not None]
             heard.append(Heard(figures, max(0.0, now - file.modified), executors))
     return heard
+
+
+def _pause(since: float) -> float:
+    return min(_PAUSES * (time.monotonic() - since), _LONGEST)
 
 
 def _read(paths: Sequence[str]) -> list[ExecutorFigures | None]:

@@ -23,7 +23,7 @@ from rephrase.generation.tally import UnderWay
 from rephrase.live.figures import WorkerFigures
 from rephrase.spark.runtime.machine_folder import MachineFolder
 
-_PAUSES = 50  # times what an object took to store, until this worker stores the next one
+_PAUSES, _LONGEST = 10, 15.0  # times what an object took to store, until this worker stores the next one; seconds at most
 _WAKES = 1.0  # seconds between two looks at whether it is time
 _FRESH = 0.8  # of the time between two objects, in which nobody asks a server again
 
@@ -177,4 +177,4 @@ class _Pulse:
             figures = self._folder.added_up(self._task.gpus)
             storage.put(self._to.path, figures.to_json())
             self._folder.put_told(figures)
-            self._next = time.monotonic() + _PAUSES * (time.monotonic() - began)
+            self._next = time.monotonic() + min(_PAUSES * (time.monotonic() - began), _LONGEST)
