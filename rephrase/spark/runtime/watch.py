@@ -74,7 +74,8 @@ class Watch:
         now = time.monotonic()
         if now >= self._next_tasks:
             self._next_tasks = now + _LOOK_AT_TASKS
-            self._tasks = self._find_tasks()
+            with contextlib.suppress(Exception):  # of a JVM that has gone: the action itself fails by that, and says more
+                self._tasks = self._find_tasks()
         if self._progress:
             self._progress.hear(self._hearing.totals, self._tasks)
             figures = self._progress.figures()
