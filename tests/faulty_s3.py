@@ -44,6 +44,14 @@ class FaultyS3:
             self.faults[kind] += 1
             return kind
 
+    def passed(self, headers: dict[str, str]) -> dict[str, str]:
+        """The headers of a request as the store gets them."""
+        return headers
+
+    def answered(self, data: bytes) -> bytes:
+        """The body of the store's answer as the client gets it."""
+        return data
+
     def stop(self) -> None:
         """Close the port."""
         self.server.shutdown()
@@ -103,9 +111,9 @@ def _handler(proxy: FaultyS3) -> type[BaseHTTPRequestHandler]:
             if self.command == "PUT":
                 proxy.put_keys.append(urlsplit(self.path).path.partition("/")[2].partition("/")[2])
             upstream = http.client.HTTPConnection(str(proxy.upstream.hostname), proxy.upstream.port, timeout=30)
-            upstream.request(self.command, self.path, body, dict(self.headers))
+            upstream.request(self.command, self.path, body, proxy.passed(dict(self.headers)))
             response = upstream.getresponse()
-            data = response.read()
+            data = proxy.answered(response.read())
             upstream.close()
             if fault == "lost_response":
                 return self.reset()

@@ -31,6 +31,7 @@ ROOMS = [
     ["rephrase.spark.stages.declarations"],
     ["rephrase.spark.stages.pipeline"],
     ["rephrase.spark"],
+    ["rephrase.doctor"],
     ["rephrase.cli"],
     ["jobs", "bench", "examples"],
 ]

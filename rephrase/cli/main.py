@@ -16,6 +16,7 @@ keep what the checks call good, and mix it with the originals. All on Spark, res
 
 _EXAMPLES = """\
 examples:
+  rephrase doctor run.yaml                           what it needs and lacks, here and on the executors
   rephrase run run.yaml                              all stages; run again to resume
   rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
   rephrase run run.yaml --set mix.seed=8 --output out/other
@@ -70,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         config,
         contamination,
         diversity,
+        doctor,
         export,
         label,
         preview,
@@ -89,7 +91,22 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run.add_parser(commands)
     stages.add_parsers(commands)
-    for module in (status, tune, summary, show, config, recipes, preview, label, contamination, export, diversity, classifier, review):
+    for module in (
+        doctor,
+        status,
+        tune,
+        summary,
+        show,
+        config,
+        recipes,
+        preview,
+        label,
+        contamination,
+        export,
+        diversity,
+        classifier,
+        review,
+    ):
         module.add_parser(commands)
     return parser
 

@@ -55,7 +55,7 @@ def run_python(program: str, limits: Limits | None = None, tests: str = "") -> O
     run outside one.
     """
     limits = limits or Limits()
-    _check_machine()
+    check_machine()
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder, contextlib.ExitStack() as pipes:
         for_tests, to_tests = _pipe(pipes)
         verdict, for_verdict = _pipe(pipes)
@@ -139,7 +139,7 @@ def _outcome(told: bytes, text: str, reason: str, code: int) -> Outcome:
 
 
 @functools.cache
-def _check_machine() -> None:
+def check_machine() -> None:
     """Raise a `UserError` where the kernel cannot hold a program in."""
     check = subprocess.run(  # noqa: S603  # our own script, by its path
         [*_python(), "--check"], capture_output=True, text=True, check=False, timeout=60

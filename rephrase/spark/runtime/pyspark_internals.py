@@ -6,17 +6,20 @@ pyspark and pyarrow are imported in the functions, as Spark's Python daemon come
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
+
+_TASKS = 1000  # of a stage, whose errors are read
 
 
 def has_context() -> bool:
@@ -136,3 +139,51 @@ def standalone_gpus(executor: int) -> tuple[str, ...]:
     except (OSError, ValueError, IndexError):
         return ()
     return next((tuple(resource["addresses"]) for resource in resources if resource["id"]["resourceName"] == "gpu"), ())
+
+
+@contextlib.contextmanager
+def by_value(module: ModuleType) -> Iterator[None]:
+    """Let the functions of a module travel to the executors as code in the block, and not by their names.
+
+    Executors that have another version of our package, or none, could not tell of it by a function that they must find there. pyspark
+    carries the library that does it, without a word on it.
+    """
+    from pyspark import cloudpickle
+
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+def executors_known(spark: SparkSession) -> int | None:
+    """How many executors the scheduler has now, the driver's own JVM not among them; None through Spark Connect, which does not tell.
+
+    The public status tracker counts the driver, and executors that have gone.
+    """
+    if is_connect(spark):
+        return None
+    ids = spark.sparkContext._jsc.sc().getExecutorIds()  # noqa: SLF001
+    return int(ids.size())
+
+
+def failed_tasks(spark: SparkSession, group: str) -> dict[str, str]:
+    """What the failed tasks of a job group were told to have failed of: the last one of each executor, by the executor's number.
+
+    Spark itself shows them in its UI alone: where another executor does the task, the job succeeds. Empty through Spark Connect.
+    """
+    if is_connect(spark):
+        return {}
+    context = spark.sparkContext
+    tracker, store = context.statusTracker(), context._jsc.sc().statusStore()  # noqa: SLF001
+    failed: dict[str, str] = {}
+    for job in tracker.getJobIdsForGroup(group):
+        info = tracker.getJobInfo(job)
+        for stage in info.stageIds if info is not None else ():
+            with contextlib.suppress(Exception):  # a stage that was never begun has no tasks
+                tasks = store.taskList(stage, 0, _TASKS)
+                for task in (tasks.apply(number) for number in range(tasks.size())):
+                    if task.errorMessage().isDefined():
+                        failed[task.executorId()] = task.errorMessage().get()
+    return failed

@@ -1,0 +1,55 @@
+"""What the checks of a run need: fastText models, and the files of other classifiers."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from contextlib import closing
+
+from rephrase import storage
+from rephrase.doctor.check import Check
+from rephrase.doctor.checks.inputs import size
+from rephrase.doctor.findings import Outcome
+from rephrase.doctor.site import Site
+from rephrase.errors import UserError
+from rephrase.settings.paths import File, paths_in
+from rephrase.spark.stages.pipeline import fasttext_models
+
+_MAGIC = struct.pack("<i", 793712314)  # with which fastText begins a model (FASTTEXT_FILEFORMAT_MAGIC_INT32)
+_CURE = "train it (`rephrase classifier train`), or put it where all machines find it at the same path"
+
+
+def _models(site: Site) -> Sequence[str]:
+    return fasttext_models(site.run) if site.has_tasks else []
+
+
+def _model(path: str, site: Site) -> Outcome:
+    del site
+    try:
+        with closing(storage.open_stream(path)) as stream:
+            begins = stream.read(len(_MAGIC))
+    except FileNotFoundError as error:
+        raise UserError("there is no such classifier", where=path, cure=_CURE) from error
+    if begins != _MAGIC:
+        raise UserError("this is no fastText model", where=path, cure="give a .bin or .ftz that fastText has written")
+    return Outcome(f"{path}: {size(storage.store_of(path).size_of(path) or 0)}, a fastText model")
+
+
+def _files(site: Site) -> Sequence[str]:
+    sections = [section for section in (site.run.screen, site.run.filter) if section is not None]
+    parts = [inner for section in sections for check in section.checks or () for _, inner in check.sections()]
+    return list(dict.fromkeys(path for part in parts for path in paths_in(part, File))) if site.has_tasks else []
+
+
+def _file(path: str, site: Site) -> Outcome:
+    del site
+    if not storage.exists(path) and not os.path.isdir(path):
+        raise UserError(
+            "a check needs this file, which is not there", where=path, cure="put it where all machines find it at the same path"
+        )
+    return Outcome(f"{path} is there")
+
+
+MODELS = Check("classifier", _models, _model, "look at the store of the classifiers, and the network", takes=2)
+FILES = Check("classifier", _files, _file, "look at the store of the classifiers, and the network")

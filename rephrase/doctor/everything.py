@@ -1,0 +1,27 @@
+"""All checks, in the order in which they are told: the driver's own first, then what the run reads, then what its tasks need."""
+
+from __future__ import annotations
+
+from rephrase.doctor.check import Check
+from rephrase.doctor.checks import classifiers, endpoints, inputs, java, machine, models, recipes, store, vllm
+
+CHECKS: tuple[Check, ...] = (
+    java.JAVA,
+    recipes.RECIPES,
+    inputs.INPUT,
+    inputs.SAMPLES,
+    store.OUTPUT,
+    store.CLOCK,
+    machine.DISK,
+    models.TOKENIZER,
+    endpoints.OTHERS,
+    endpoints.ENDPOINTS,
+    models.MODEL,
+    vllm.VLLM,
+    machine.GPUS,
+    machine.SHARED_MEMORY,
+    classifiers.MODELS,
+    classifiers.FILES,
+    recipes.SANDBOX,
+    recipes.COMMANDS,
+)
