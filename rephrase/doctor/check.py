@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,11 +27,16 @@ class Check:
     """The cure where a look does not end."""
     takes: float = 1.0
     """How much longer than others it may take: importing vLLM is no question of seconds."""
+    imports: tuple[str, ...] = ()
+    """Modules that it is going to import: two threads at once would each see half of a library that imports in circles."""
 
 
 def run_checks(checks: Sequence[Check], site: Site) -> list[Finding]:
     """The findings of all checks that apply, in their order. A look that does not end within the site's seconds is a fault."""
-    looks = [_Look(check, subject, site) for check in checks for subject in _subjects(check, site)]
+    applying = [(check, subject) for check in checks for subject in _subjects(check, site)]
+    for module in dict.fromkeys(module for check, _ in applying for module in check.imports):
+        importlib.import_module(module)
+    looks = [_Look(check, subject, site) for check, subject in applying]
     return [look.finding() for look in looks]
 
 

@@ -51,7 +51,9 @@ def _look(pattern: str, site: Site) -> Outcome:
     if not documents and errors:
         error = errors[0]
         cure = "`input.fields` says what is in which field, and `input.format` what the files are; see `rephrase config input`"
-        raise UserError(f"no document in the first {len(items)} places: {error.reason}", where=f"{file.path}, {error.unit} {error.offset}", cure=cure)
+        raise UserError(
+            f"no document in the first {len(items)} places: {error.reason}", where=f"{file.path}, {error.unit} {error.offset}", cure=cure
+        )
     if not documents and items:
         reasons = ", ".join(sorted({item.reason for item in items if isinstance(item, Dropped)}))
         return Outcome(f"{text}; none of its first {len(items)} documents is taken ({reasons})", True, "see `rephrase config input`")

@@ -20,7 +20,7 @@ _WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _POINTER = b"version https://git-lfs"  # a file of Git LFS whose content was not fetched
 _WHOLE = "copy the whole model folder again; from the hub: hf download ID --local-dir FOLDER"
-_HUB_SECONDS = 10
+_HUB, _HUB_SECONDS = "huggingface_hub.hf_api", 10
 
 
 def vllm_engines(site: Site) -> list[VllmSettings]:
@@ -96,5 +96,5 @@ def _tokenizer(name: str, site: Site) -> Outcome:
     return Outcome(f"{name}: {tokenizer.vocabulary_size:,} tokens{without}")
 
 
-MODEL = Check("model", vllm_engines, _look, "look at the file system of the model, or the network to the hub")
-TOKENIZER = Check("tokenizer", _tokenizers, _tokenizer, "look at the network to the hub, or give a tokenizer.json", takes=2)
+MODEL = Check("model", vllm_engines, _look, "look at the file system of the model, or the network to the hub", imports=(_HUB,))
+TOKENIZER = Check("tokenizer", _tokenizers, _tokenizer, "look at the network to the hub, or give a tokenizer.json", 2, ("tokenizers", _HUB))

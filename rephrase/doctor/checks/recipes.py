@@ -53,6 +53,6 @@ def _command(verifier: Verifier, site: Site) -> Outcome:
     return Outcome(f"{path} is there")
 
 
-RECIPES = Check("recipes", _run, _look)
+RECIPES = Check("recipes", _run, _look, imports=("huggingface_hub.hf_api",))
 SANDBOX = Check("sandbox", lambda site: _verifiers(site, "python")[:1], _sandbox, "look at the load of this machine", takes=2)
 COMMANDS = Check("verifier", lambda site: _verifiers(site, "command"), _command)

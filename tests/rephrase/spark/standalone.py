@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ class Cluster:
         log = self._start("master", command)[1]
         self.url = wait_for(lambda: re.search(r"Starting Spark master at (spark://\S+)", log.read_text()))[1]
 
-    def add_worker(self) -> subprocess.Popen[bytes]:
-        """Start a worker, and wait until the master knows it."""
+    def add_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a worker, and wait until the master knows it. Its executors have the variables of `environment` besides ours."""
         settings = {
             "spark.worker.resource.gpu.amount": "2",
             "spark.worker.resource.gpu.discoveryScript": str(self.gpu_script),
@@ -43,7 +43,7 @@ class Cluster:
         properties.write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
         place = ["--host", "127.0.0.1", "--webui-port", "0", "--work-dir", str(self._folder / name), "--properties-file", str(properties)]
         command = ["org.apache.spark.deploy.worker.Worker", *place, "--cores", "2", "--memory", "2g", self.url]
-        worker, log = self._start(name, command)
+        worker, log = self._start(name, command, environment)
         wait_for(lambda: "Successfully registered with master" in log.read_text())
         return worker
 
@@ -67,10 +67,11 @@ class Cluster:
         for process in self._running:
             process.wait(120)
 
-    def _start(self, name: str, command: list[str]) -> tuple[subprocess.Popen[bytes], Path]:
+    def _start(self, name: str, command: list[str], more: Mapping[str, str] | None = None) -> tuple[subprocess.Popen[bytes], Path]:
         path = self._folder / f"{name}.log"
         environment = {**os.environ, "SPARK_HOME": str(_HOME), "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": os.getcwd()}
         environment["SPARK_DAEMON_JAVA_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # see tests/spark
+        environment |= more or {}
         with open(path, "wb") as log:
             process = subprocess.Popen([str(_HOME / "bin" / "spark-class"), *command], stdout=log, stderr=log, env=environment)
         self._running.append(process)
