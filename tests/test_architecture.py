@@ -31,7 +31,7 @@ ROOMS = [
     ["rephrase.spark.stages.declarations"],
     ["rephrase.spark.stages.pipeline"],
     ["rephrase.spark"],
-    ["rephrase.doctor"],
+    ["rephrase.doctor", "rephrase.init"],
     ["rephrase.cli"],
     ["jobs", "bench", "examples"],
 ]

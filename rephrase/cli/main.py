@@ -16,6 +16,7 @@ keep what the checks call good, and mix it with the originals. All on Spark, res
 
 _EXAMPLES = """\
 examples:
+  rephrase init crawl/*.jsonl                        write a run.yaml to begin with, filled from your files
   rephrase doctor run.yaml                           what it needs and lacks, here and on the executors
   rephrase run run.yaml                              all stages; run again to resume
   rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
@@ -40,7 +41,7 @@ examples:
   rephrase diversity out/documents out/mixture       how varied the texts still are
   rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
 
-Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. A run.yaml to start from: examples/run.yaml."""
+Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. `rephrase init` writes a run.yaml; examples/run.yaml is a whole one."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
         diversity,
         doctor,
         export,
+        init,
         label,
         preview,
         recipes,
@@ -92,6 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_parser(commands)
     stages.add_parsers(commands)
     for module in (
+        init,
         doctor,
         status,
         tune,

@@ -26,7 +26,12 @@ def load_run(path: str, overrides: dict[str, Any] | None = None, options: Mappin
     >>> run.engine.kind, run.mix.seed
     ('replay', 8)
     """
-    data, places = read_yaml(_text(path), path)
+    return run_of_text(_text(path), path, overrides, options)
+
+
+def run_of_text(text: str, path: str, overrides: dict[str, Any] | None = None, options: Mapping[str, str] | None = None) -> Run:
+    """As `load_run`, from the text that a file at `path` would have."""
+    data, places = read_yaml(text, path)
     if not isinstance(data, dict):
         raise UserError("a run config is a mapping of keys", where=path, cure="see examples/run.yaml")
     for key, value in (overrides or {}).items():

@@ -58,6 +58,13 @@ class Jsonl(Reader):
         return bool(_BEGINNING.match(plain if encoding == "utf-8" else plain.decode(encoding, "replace").encode(errors="replace")))
 
     @override
+    def rows(self, file: storage.FileInfo) -> Iterator[dict[str, Any]]:
+        with closing(storage.open_stream(file.path)) as stream:
+            for row in _rows(_as_utf8(_pieces(stream, file.path))):
+                if isinstance(row, Row) and isinstance(row.value, dict):
+                    yield {**partitions_of(file.path), **row.value}
+
+    @override
     def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
         with closing(storage.open_stream(file.path)) as stream:
             yield from read_jsonl(stream, file.path, config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -33,6 +33,17 @@ class Parquet(Reader):
     @override
     def begins(self, head: bytes) -> bool:
         return head.startswith(b"PAR1")
+
+    @override
+    def rows(self, file: storage.FileInfo) -> Iterator[dict[str, Any]]:
+        import pyarrow.parquet as pq
+
+        with (
+            storage.open_random(file.path) as stream,
+            contextlib.suppress(OSError, ValueError),
+        ):  # Arrow's errors of damaged files are these
+            for batch in pq.ParquetFile(stream).iter_batches(_BATCH_ROWS, use_threads=False):
+                yield from ({**partitions_of(file.path), **row} for row in rows_of(batch) if not isinstance(row, Exception))
 
     @override
     def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:

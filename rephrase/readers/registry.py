@@ -46,6 +46,11 @@ class Reader(ABC):
         del head
         return False
 
+    def rows(self, file: FileInfo) -> Iterator[dict[str, Any]]:
+        """The rows of a file whose format has fields, as they stand there; without those that cannot be read. None for other formats."""
+        del file
+        return iter(())
+
     @abstractmethod
     def read(self, file: FileInfo, config: Any) -> Iterator[Item]:
         """The documents of a file, in order, with `Dropped` and `ReadError` for those that it does not give. `config` is the `Input`.
