@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from rephrase.config.file import run_of_text
+from rephrase.errors import UserError
+from rephrase.settings.yaml_text import parse_yaml
 
 _PLACEHOLDER = re.compile(r"\$([a-z_]+)")
 _BARE = re.compile(r"[\w./][\w./*@+-]*(?:://[\w./*@+-]+)?")  # what needs no quotation marks, unless YAML takes it for something else
@@ -46,13 +46,20 @@ def _parted(line: str) -> tuple[str, str, str]:
 
 def _yaml(value: Any) -> str:
     """A value on one line. Names and paths as they are, if YAML reads them so."""
-    if isinstance(value, str) and _BARE.fullmatch(value) and yaml.safe_load(value) == value:
+    if isinstance(value, str) and _BARE.fullmatch(value) and _is_read_as_text(value):
         return value
     if isinstance(value, list):
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _is_read_as_text(value: str) -> bool:
+    try:
+        return bool(parse_yaml(value, "run.yaml") == value)
+    except UserError:  # a number of more bits than there are
+        return False
 
 
 def _plain(value: Any) -> str:

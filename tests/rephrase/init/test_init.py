@@ -83,7 +83,7 @@ def test_each_goal_is_a_valid_config_of_each_format(begun, goal, name, tmp_path)
     assert "$" not in text
     comments = [line for line in text.splitlines() if "#" in line]
     assert len(comments) > 12
-    for section in re.findall(r"`rephrase config (\w+)`", text):  # the commands that the comments name are known
+    for section in re.findall(r"`rephrase config ([a-z]+)`", text):  # the commands that the comments name are known
         assert section in Run.model_fields or section == "checks"
 
 
@@ -148,8 +148,8 @@ def test_the_files_of_the_folder_are_the_input_by_default(tmp_path, monkeypatch)
     assert load_run("run.yaml").input.paths == [str(tmp_path / "*.jsonl")]
 
 
-def test_the_config_may_lie_elsewhere(begun, tmp_path):
-    begun(letters(), "--output", "configs/first.yaml", "--overwrite") if (tmp_path / "configs").mkdir() else None
+def test_the_config_may_lie_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     write(tmp_path / "data" / "pages.jsonl", letters())
     main(["init", "data", "--yes", "--output", "configs/first.yaml"])
     assert load_run("configs/first.yaml").input.paths == [str(tmp_path / "data")]
