@@ -35,7 +35,7 @@ def _filled(line: str, values: Mapping[str, Any]) -> str | None:
     if line.startswith("#"):
         return _PLACEHOLDER.sub(lambda match: _plain(values[match[1]]), line)
     new = _PLACEHOLDER.sub(lambda match: _yaml(values[match[1]]), code)
-    return new if not mark else f"{new.rstrip():<{len(code) - 1}} # {comment}"
+    return new if not mark else f"{new.rstrip():<{len(code) - 2}}  # {comment}"
 
 
 def _parted(line: str) -> tuple[str, str, str]:

@@ -69,7 +69,23 @@ def _folders(site: Site) -> Sequence[str]:
     named = [folder for name in _TEMPORARY for folder in os.environ.get(name, "").split(",")]
     hub = [os.path.expanduser(os.environ.get("HF_HOME", "~/.cache/huggingface"))] if _loads_from_hub(site) else []
     output = [site.run.output] if storage.is_local(site.run.output) else []
-    return list(dict.fromkeys(filter(None, [*named, tempfile.gettempdir(), *hub, *output]))) if site.has_tasks else []
+    if not site.has_tasks:
+        return []
+    others: dict[int, str] = {}
+    for folder in (tempfile.gettempdir(), *hub, *output):
+        others.setdefault(_device_of(folder), folder)  # one of each disk
+    return list(dict.fromkeys(filter(None, [*named, *others.values()])))
+
+
+def _there(folder: str) -> str:
+    """The folder, or what is there of the folders above it."""
+    while not os.path.exists(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _device_of(folder: str) -> int:
+    return os.stat(_there(folder)).st_dev
 
 
 def _loads_from_hub(site: Site) -> bool:
@@ -77,9 +93,7 @@ def _loads_from_hub(site: Site) -> bool:
 
 
 def _look_at_disk(folder: str, site: Site) -> Outcome:
-    there = folder
-    while not os.path.exists(there) and there != os.path.dirname(there):
-        there = os.path.dirname(there)
+    there = _there(folder)
     variable = next((name for name in _TEMPORARY if folder in os.environ.get(name, "").split(",")), "")
     where = f"{folder} ({variable})" if variable else folder
     if variable and there != folder:

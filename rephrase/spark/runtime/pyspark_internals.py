@@ -150,11 +150,11 @@ def by_value(module: ModuleType) -> Iterator[None]:
     """
     from pyspark import cloudpickle
 
-    cloudpickle.register_pickle_by_value(module)
+    cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]  # a library that pyspark carries without types
     try:
         yield
     finally:
-        cloudpickle.unregister_pickle_by_value(module)
+        cloudpickle.unregister_pickle_by_value(module)  # type: ignore[no-untyped-call]  # as above
 
 
 def executors_known(spark: SparkSession) -> int | None:

@@ -164,3 +164,45 @@ def test_spark_executors_still_know_the_option_that_names_that_file():
     [core] = (HOME / "jars").glob("spark-core_*.jar")
     with zipfile.ZipFile(core) as jar:
         assert b"--resourcesFile" in jar.read("org/apache/spark/executor/CoarseGrainedExecutorBackend$.class")
+
+
+# A process that lacks our package runs a function of ours all the same, if its module travels as it is.
+ELSEWHERE = """
+import pickle, sys
+sys.modules["rephrase"] = None
+print(pickle.loads(sys.stdin.buffer.read())()["python"])
+"""
+
+
+@pytest.mark.parametrize("travels", [True, False])
+def test_the_functions_of_a_module_travel_as_they_are(travels):
+    from contextlib import nullcontext
+
+    from pyspark import cloudpickle
+
+    from rephrase.doctor import facts
+
+    with pyspark_internals.by_value(facts) if travels else nullcontext():
+        function = cloudpickle.dumps(facts.facts)
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE], input=function, capture_output=True, timeout=60, check=False)
+    assert (done.returncode == 0) is travels, done.stderr.decode()
+
+
+def test_a_failed_task_is_known_by_its_executor(spark):
+    session = spark.get()
+
+    def fail(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from batches
+        raise ValueError("the wheel is broken")
+
+    session.sparkContext.setJobGroup("failing", "a test")
+    with pytest.raises(Exception, match="the wheel is broken"):
+        session.range(0, 1, 1, 1).mapInArrow(fail, "id long").collect()
+    [(executor, error)] = pyspark_internals.failed_tasks(session, "failing").items()
+    assert executor == "driver"
+    assert "the wheel is broken" in error
+    assert pyspark_internals.failed_tasks(session, "another") == {}
+
+
+def test_a_local_session_has_no_executors_but_the_driver(spark):
+    assert pyspark_internals.executors_known(spark.get()) == 0
