@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5  # executors with the same trouble in different words
 _COUNTED: dict[Status, str] = {"ok": "well", "warn": "to know", "fail": "to mend"}
+_MORE = re.compile(r"(\d+) more likewise;")
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -32,6 +34,9 @@ def print_findings(placed: Sequence[Placed], console: Console | None = None) -> 
         if finding.cure and finding.status != "ok":
             console.print(Text(f"{'':<6}{'':<{widths[0]}}  {'':<{widths[1]}}  cure: {harmless(finding.cure)}", "dim"), soft_wrap=True)
     counts = Counter(finding.status for _, finding in lines)
+    for _, finding in lines:
+        if more := _MORE.match(finding.text):  # a line that stands for several
+            counts[finding.status] += int(more[1]) - 1
     told = [f"{counts[status]} {words}" for status, words in _COUNTED.items() if counts[status]]
     console.print(", ".join(told))
 

@@ -52,5 +52,5 @@ def described(gpus: list[Gpu]) -> str:
     kinds = {(gpu.name, gpu.memory_mib): 0 for gpu in gpus}
     for gpu in gpus:
         kinds[gpu.name, gpu.memory_mib] += 1
-    parts = [f"{count} × {name} ({memory / 1024:.0f} GiB)" for (name, memory), count in kinds.items()]
+    parts = [f"{count} × {name}" + (f" ({memory / 1024:.0f} GiB)" if memory else "") for (name, memory), count in kinds.items()]
     return ", ".join(parts) + (f", driver {gpus[0].driver}" if gpus else "")

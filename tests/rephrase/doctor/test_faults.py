@@ -270,6 +270,18 @@ def test_gpus_that_are_asked_for_and_not_there(examined):
     assert fault.text.startswith("64 GPUs asked for an executor, and nvidia-smi shows")
 
 
+@pytest.mark.usefixtures("sound_vllm")
+def test_a_gpu_that_somebody_else_uses_is_a_warning(examined, tmp_path, monkeypatch):
+    smi = tmp_path / "bin" / "nvidia-smi"
+    smi.parent.mkdir()
+    smi.write_text("#!/bin/sh\necho 'NVIDIA L4, 570.86.15, 23034, 20480'\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{smi.parent}:{os.environ['PATH']}")
+    findings = examined(engine={"kind": "vllm", "model": model_folder(tmp_path / "model")})
+    [finding] = [finding for finding in findings if finding.check == "gpus"]
+    assert (finding.status, finding.text) == ("warn", "1 × NVIDIA L4 (22 GiB), driver 570.86.15; GPU 0 has 20 GiB in use already")
+
+
 @pytest.mark.parametrize(
     ("content", "text"), [(None, "there is no such classifier"), (b"version https://git-lfs", "this is no fastText model")]
 )
