@@ -17,6 +17,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -120,16 +121,17 @@ def visit(site: bytes, module: str, token: str, seen: list[str], hold: float) ->
     claim = socket.socket(socket.AF_UNIX)
     started = time.monotonic()
     try:
-        claim.bind(f"\0rephrase-{token}-{name}")  # in the kernel alone: there may be no disk to write on
+        # In the kernel alone, as there may be no disk to write on; hashed, as such a name has 107 bytes at most.
+        claim.bind(f"\0rephrase-{hashlib.sha256(f'{token}-{name}'.encode()).hexdigest()[:32]}")
     except OSError:  # another task of this executor has it
         claim.close()
         time.sleep(hold)
         return None
-    with claim:
-        report: dict[str, Any] = {"name": name, **executor, **facts(), "findings": [], "fault": ""}
-        try:
-            report["findings"] = importlib.import_module(module).findings_here(pickle.loads(site))  # noqa: S301  # the driver's own
-        except Exception as error:  # noqa: BLE001  # of another version of the package, or a plugin that is missing
-            report["fault"] = f"{type(error).__name__}: {error}"
-        time.sleep(max(0.0, hold - (time.monotonic() - started)))
-        return report
+    vars(sys).setdefault("_rephrase_claims", []).append(claim)  # for as long as this worker lives: tasks that come later find it taken
+    report: dict[str, Any] = {"name": name, **executor, **facts(), "findings": [], "fault": ""}
+    try:
+        report["findings"] = importlib.import_module(module).findings_here(pickle.loads(site))  # noqa: S301  # the driver's own
+    except Exception as error:  # noqa: BLE001  # of another version of the package, or a plugin that is missing
+        report["fault"] = f"{type(error).__name__}: {error}"
+    time.sleep(max(0.0, hold - (time.monotonic() - started)))
+    return report

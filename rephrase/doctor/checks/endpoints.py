@@ -74,12 +74,11 @@ def _names(body: bytes) -> list[str] | None:
 
 def _others(site: Site) -> Sequence[EngineSettings]:
     known = (EndpointSettings, VllmSettings)
-    return [engine for engine in site.run.all_engines.by_name.values() if not isinstance(engine, known)] if site.has_tasks else []
+    return [engine for engine in site.run.all_engines.by_name.values() if not isinstance(engine, known)]
 
 
 def _other(engine: EngineSettings, site: Site) -> Outcome:
-    del site
-    engine.check(here=True)
+    engine.check(here=site.has_tasks)
     return Outcome(engine.notice or f"{engine.kind}: {engine.model_name}")
 
 

@@ -11,8 +11,8 @@ from rephrase.doctor.check import Check
 from rephrase.doctor.checks.inputs import size
 from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
-from rephrase.engines.model_folder import config_path, context_of, has_tokenizer, lacks_chat_template
-from rephrase.engines.vllm.settings import VllmSettings, argument, check_model
+from rephrase.engines.model_folder import config_path, context_of, lacks_chat_template
+from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
 from rephrase.text.tokenizer import Tokenizer
 
@@ -24,21 +24,23 @@ _HUB, _HUB_SECONDS = "huggingface_hub.hf_api", 10
 
 
 def vllm_engines(site: Site) -> list[VllmSettings]:
-    """The run's engines that are vLLM servers of our own, where tasks run; a model that several of them have once."""
-    engines = [engine for engine in site.run.all_engines.by_name.values() if isinstance(engine, VllmSettings)]
-    return list({engine.model: engine for engine in engines}.values()) if site.has_tasks else []
+    """The run's engines that are vLLM servers of our own, where tasks run."""
+    return _all_vllm(site) if site.has_tasks else []
+
+
+def _all_vllm(site: Site) -> list[VllmSettings]:
+    return [engine for engine in site.run.all_engines.by_name.values() if isinstance(engine, VllmSettings)]
 
 
 def _look(engine: VllmSettings, site: Site) -> Outcome:
-    del site
-    check_model(engine)
+    engine.check()
+    if not site.has_tasks:
+        return Outcome(f"{engine.model}: the driver finds nothing wrong with its settings")
     path = config_path(engine.model)
     if path is None:
         return _on_hub(engine)
     folder = os.path.dirname(path)
     count, total = _weights(folder, engine.model)
-    if argument(engine, "--tokenizer") is None and not has_tokenizer(folder):
-        raise UserError("the model has no tokenizer", where=engine.model, cure="give the whole folder, or --tokenizer in the engine's args")
     context = context_of(folder)
     text = f"{engine.model}: {size(total)} of weights in {count} file{'s' if count > 1 else ''}"
     return Outcome(text + (f", a context of {context:,} tokens" if context else ""))
@@ -96,5 +98,5 @@ def _tokenizer(name: str, site: Site) -> Outcome:
     return Outcome(f"{name}: {tokenizer.vocabulary_size:,} tokens{without}")
 
 
-MODEL = Check("model", vllm_engines, _look, "look at the file system of the model, or the network to the hub", imports=(_HUB,))
+MODEL = Check("model", _all_vllm, _look, "look at the file system of the model, or the network to the hub", imports=(_HUB,))
 TOKENIZER = Check("tokenizer", _tokenizers, _tokenizer, "look at the network to the hub, or give a tokenizer.json", 2, ("tokenizers", _HUB))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Visit = Callable[[str, list[str], float], dict[str, Any] | None]
-"""What a task does, given a token of the visit, the names of executors that were seen, and the seconds that it must last at least."""
+"""What a task does, given a token of the round, the names of executors that were seen, and the seconds that it must last at least."""
 
 _HOLD = 1.5  # seconds for which a task keeps its place, so that others go to other executors
 _PAUSE = 0.5
@@ -50,12 +50,12 @@ def visit_executors(
     that executors with another package, or without, can tell of it. `expected`: so many executors are waited for. Never raises for
     what Spark does.
     """
-    visited, token = Visited(), uuid.uuid4().hex[:12]
+    visited = Visited()
     deadline = time.monotonic() + seconds
     with by_value(module):
         while True:
             names = [report["name"] for report in visited.reports]
-            job = _Round(spark, visit, token, names, profile)
+            job = _Round(spark, visit, names, profile)
             job.join(deadline - time.monotonic())
             visited.known = executors_known(spark)
             visited.failures |= {number: _line(error) for number, error in failed_tasks(spark, job.group).items()}
@@ -74,12 +74,12 @@ def visit_executors(
 class _Round:
     """A job of as many tasks as Spark counts cores now."""
 
-    def __init__(self, spark: SparkSession, visit: Visit, token: str, seen: Sequence[str], profile: ResourceProfile | None) -> None:
+    def __init__(self, spark: SparkSession, visit: Visit, seen: Sequence[str], profile: ResourceProfile | None) -> None:
         self.group = f"visit-{uuid.uuid4().hex}"
         self.reports: list[dict[str, Any]] = []
         self.fault = ""
         self._spark, self._asked = spark, time.time()
-        names = list(seen)
+        names, token = list(seen), self.group
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             import pyarrow as pa
