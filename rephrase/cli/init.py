@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What may come next, if there is such a command; `{path}` is the new file.
 _NEXT = {
     "doctor": ("doctor {path}", "what it needs and lacks, here and on the executors"),
-    "preview": ("preview {recipe} --config {path}", "the exact prompts on your own documents"),
+    "preview": ("preview {recipe} --config {path}", "prompts, and what the model makes of a few of your documents"),
     "plan": ("plan {path}", "what it will cost, before it is paid for"),
     "run": ("run {path}", "all stages; run again to resume"),
     "report": ("report {path}", "a page to judge by what came out"),

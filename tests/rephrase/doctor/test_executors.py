@@ -18,6 +18,7 @@ from tests.places import ROOT
 from tests.rephrase.doctor.endpoint import KEY, MODEL, Endpoint
 from tests.rephrase.spark.standalone import Cluster
 
+PYTHON = "python-of-tasks"  # found on the PATH of sound machines
 HUB_MODEL = "somebody/small-model"
 EXECUTOR = {"spark.executor.memory": "512m", "spark.executor.cores": 2, "spark.sql.shuffle.partitions": 2}
 
@@ -59,8 +60,17 @@ def modules(folder: Path) -> Path:
 def site(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: str) -> Iterator[dict[str, Any]]:
     """A cluster of three workers: a sound one, one with another package, one without a model and a key; a run, and its environment."""
     folder = tmp_path_factory.mktemp("site")
-    ours, cache = modules(folder / "modules"), hub_cache(folder / "cache")
-    sound = {"PYTHONPATH": f"{ours}:{ROOT}", "HF_HOME": str(cache), "HF_ENDPOINT": "http://127.0.0.1:9", "SERVED_KEY": KEY}
+    ours, cache, python = modules(folder / "modules"), hub_cache(folder / "cache"), folder / "bin" / PYTHON
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    sound = {
+        "PATH": f"{python.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{ours}:{ROOT}",
+        "HF_HOME": str(cache),
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "SERVED_KEY": KEY,
+    }
     other = {**sound, "PYTHONPATH": f"{ours}:{other_package(folder / 'other')}"}
     poor = {**sound, "HF_HOME": str(folder / "nothing")}
     del poor["SERVED_KEY"]
@@ -80,15 +90,15 @@ def site(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: str) -> Itera
         "spark": {"conf": EXECUTOR},
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
-    yield {"run": str(folder / "run.yaml"), "cluster": cluster, "environment": {**os.environ, **sound}, "modules": ours}
+    yield {"run": str(folder / "run.yaml"), "cluster": cluster, "environment": {**os.environ, **sound}}
     cluster.end()
     endpoint.stop()
 
 
-def examined(site: dict[str, Any], master: str) -> list[dict[str, str]]:
-    """The findings that the command prints."""
+def examined(site: dict[str, Any], master: str, **more: str) -> list[dict[str, str]]:
+    """The findings that the command prints, with some variables more."""
     command = [sys.executable, "-m", "rephrase.cli.main", "doctor", site["run"], "--master", master, "--json", "--seconds", "30"]
-    done = subprocess.run(command, env=site["environment"], capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, env={**site["environment"], **more}, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 2, done.stderr
     findings: list[dict[str, str]] = json.loads(done.stdout)["findings"]
     return findings
@@ -118,3 +128,13 @@ def test_faults_of_one_executor_are_told_of_that_one(site):
 @pytest.mark.long
 def test_they_are_told_through_spark_connect_as_well(site):
     check_findings(examined(site, site["cluster"].connect_server(EXECUTOR)))
+
+
+@pytest.mark.long
+def test_an_executor_whose_python_does_not_start_is_told_with_what_spark_says(site):
+    site["cluster"].add_worker({"PATH": os.environ["PATH"]})
+    findings = examined(site, site["cluster"].url, PYSPARK_PYTHON=PYTHON)
+    [fault] = [one for one in findings if one["check"] == "spark" and one["status"] == "fail"]
+    assert fault["where"].startswith("executor ")
+    assert f'Cannot run program "{PYTHON}"' in fault["text"]
+    check_findings([one for one in findings if one is not fault])
