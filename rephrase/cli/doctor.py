@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--seconds", type=float, default=30.0, metavar="N", help="for each look, at most (default: 30); some have several times as long"
     )
-    parser.add_argument("--wait", type=float, default=120.0, metavar="N", help="seconds for executors to come and to answer (default: 120)")
+    parser.add_argument("--wait", type=float, default=240.0, metavar="N", help="seconds for executors to come and to answer (default: 240)")
     parser.set_defaults(action=_doctor)
 
 

@@ -40,7 +40,7 @@ class Placed:
     finding: Finding
 
 
-def examine(run: Run, master: str | None = None, *, seconds: float = 30.0, wait: float = 120.0) -> list[Placed]:
+def examine(run: Run, master: str | None = None, *, seconds: float = 30.0, wait: float = 240.0) -> list[Placed]:
     """Look at all that the run needs, on the driver and on each executor of its Spark; on one machine without Spark.
 
     Each look takes `seconds` at most, the executors `wait` to come and to answer. No model is started. What cannot be done is a finding.

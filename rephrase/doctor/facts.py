@@ -14,7 +14,6 @@ import os
 import pickle
 import platform
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -31,7 +30,6 @@ def facts() -> dict[str, Any]:
         "host": socket.gethostname(),
         "time": time.time(),
         "python": platform.python_version(),
-        "executable": shutil.which("python3") or "",
         "pyspark": version_in("pyspark", "version.py"),
         "package": version_in("rephrase", "__init__.py"),
         "place": place_of("rephrase"),

@@ -66,15 +66,16 @@ def _look_at_shared_memory(path: str, site: Site) -> Outcome:
 
 
 def _folders(site: Site) -> Sequence[str]:
-    named = [folder for name in _TEMPORARY for folder in os.environ.get(name, "").split(",")]
+    named = [folder for name in _TEMPORARY for folder in os.environ.get(name, "").split(",") if folder]
+    lacking = [folder for folder in named if not os.path.exists(folder)]
     hub = [os.path.expanduser(os.environ.get("HF_HOME", "~/.cache/huggingface"))] if _loads_from_hub(site) else []
     output = [site.run.output] if storage.is_local(site.run.output) else []
     if not site.has_tasks:
         return []
     others: dict[int, str] = {}
-    for folder in (tempfile.gettempdir(), *hub, *output):
+    for folder in (tempfile.gettempdir(), *named, *hub, *output):
         others.setdefault(_device_of(folder), folder)  # one of each disk
-    return list(dict.fromkeys(filter(None, [*named, *others.values()])))
+    return list(dict.fromkeys([*lacking, *others.values()]))
 
 
 def _there(folder: str) -> str:

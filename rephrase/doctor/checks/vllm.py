@@ -17,7 +17,7 @@ from rephrase.errors import UserError
 
 # In a process of its own: torch takes memory and devices, and an import that crashes would end this one.
 _PROGRAM = "import vllm, torch; print('vllm', vllm.__version__, torch.__version__, torch.version.cuda or '-')"
-_SECONDS = 100
+_SECONDS = 115
 _CURE = "pip install 'rephrase[gpu]' into the environment that tasks have, or 'rephrase[cpu]' without a GPU"
 
 
@@ -66,4 +66,4 @@ def _look(where: str, site: Site) -> Outcome:
     return Outcome(text)
 
 
-VLLM = Check("vllm", _machine, _look, "look at the disk of the environment, and the load of this machine", takes=6)
+VLLM = Check("vllm", _machine, _look, "look at the disk of the environment, and the load of this machine", takes=4)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from rephrase.errors import UserError
 from rephrase.spark.runtime.failures import readable
 from rephrase.spark.runtime.pyspark_internals import by_value, executors_known, failed_tasks, is_connect
 
@@ -24,6 +25,7 @@ Visit = Callable[[str, list[str], float], dict[str, Any] | None]
 
 _HOLD = 1.5  # seconds for which a task keeps its place, so that others go to other executors
 _PAUSE = 0.5
+_HOPE = 10.0  # seconds in which an executor on which a task has failed may still do another
 _NUMBERS = 4096  # rows that are spread over as many tasks as Spark counts cores
 
 
@@ -39,6 +41,21 @@ class Visited:
     """Executors that Spark knows; None where it does not tell."""
     fault: str = ""
     """Why no more of them were visited, where the job ended or the time was over."""
+
+    @property
+    def told(self) -> set[str]:
+        """The executors that something is known of, by Spark's number or their own name."""
+        return {report["number"] or report["name"] for report in self.reports} | self.failures.keys()
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether those that have not reported have failed, all of them."""
+        return bool(self.failures) and self.known is not None and len(self.told) >= self.known
+
+    def note(self, spark: SparkSession, group: str) -> None:
+        """Take in which executors there are, and on which of them tasks of a job group have failed."""
+        self.known = executors_known(spark)
+        self.failures |= {number: _line(error) for number, error in failed_tasks(spark, group).items()}
 
 
 def visit_executors(
@@ -56,19 +73,29 @@ def visit_executors(
         while True:
             names = [report["name"] for report in visited.reports]
             job = _Round(spark, visit, names, profile)
-            job.join(deadline - time.monotonic())
-            visited.known = executors_known(spark)
-            visited.failures |= {number: _line(error) for number, error in failed_tasks(spark, job.group).items()}
+            _wait(job, visited, spark, deadline)
             new = [report for report in job.reports if report["name"] not in names]
             visited.reports += {report["name"]: report for report in new}.values()
-            there = len({report["number"] or report["name"] for report in visited.reports} | visited.failures.keys())
             visited.fault = job.fault
-            if job.fault or (not new and there >= max(expected, visited.known or 0, 1)):
+            if job.fault or (not new and len(visited.told) >= max(expected, visited.known or 0, 1)):
                 return visited
             if time.monotonic() > deadline:
                 visited.fault = f"not all executors were there within {seconds:g} s"
                 return visited
             time.sleep(0 if new else _PAUSE)
+
+
+def _wait(job: _Round, visited: Visited, spark: SparkSession, deadline: float) -> None:
+    """Wait for a job, and note what Spark tells meanwhile. It is left where the time is over, or where only failing executors are left."""
+    hopeless_since = None
+    while job.lasts(_PAUSE):
+        visited.note(spark, job.group)
+        now = time.monotonic()
+        hopeless_since = (hopeless_since or now) if visited.is_hopeless else None
+        if now > deadline or (hopeless_since is not None and now > hopeless_since + _HOPE):  # Spark would try each task a hundred times
+            job.leave()
+            break
+    visited.note(spark, job.group)
 
 
 class _Round:
@@ -102,17 +129,21 @@ class _Round:
             times = {"asked": self._asked, "answered": time.time()}
             self.reports = [{**report, **times} for report in rows if report is not None]
         except BaseException as error:  # noqa: BLE001  # told as the reason
-            self.fault = _line(str(error))
+            self.fault = self.fault or _line(str(error))
 
-    def join(self, seconds: float) -> None:
-        """Wait for its end, and leave it where that does not come."""
-        self._thread.join(max(0.0, seconds))
-        if self._thread.is_alive():
-            self.fault = "the executors did not answer in time: none is free, or none comes"
-            if not is_connect(self._spark):
-                self._spark.sparkContext.cancelJobGroup(self.group)
+    def lasts(self, seconds: float) -> bool:
+        """Whether it has not ended in so many seconds."""
+        self._thread.join(seconds)
+        return self._thread.is_alive()
+
+    def leave(self) -> None:
+        """Cancel it, or at least wait no longer."""
+        self.fault = "the executors did not answer in time: none is free, or none comes"
+        if not is_connect(self._spark):
+            self._spark.sparkContext.cancelJobGroup(self.group)
 
 
 def _line(error: str) -> str:
     """What Spark tells of a failed task, in one line."""
-    return str(readable(RuntimeError(error)))
+    told = readable(RuntimeError(error))
+    return told.what if isinstance(told, UserError) else str(told)

@@ -127,7 +127,11 @@ def test_faults_of_one_executor_are_told_of_that_one(site):
 
 @pytest.mark.long
 def test_they_are_told_through_spark_connect_as_well(site):
-    check_findings(examined(site, site["cluster"].connect_server(EXECUTOR)))
+    url = site["cluster"].connect_server(EXECUTOR)
+    try:
+        check_findings(examined(site, url))
+    finally:
+        site["cluster"].end_newest()
 
 
 @pytest.mark.long

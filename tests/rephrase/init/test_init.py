@@ -236,8 +236,7 @@ def test_a_terminal_is_asked(tmp_path):
 
 
 def test_what_it_writes_runs_to_a_mixture(begun, spark, tokenizer_file, tmp_path):
-    begun(letters(), "--goal", "crawl")
-    (tmp_path / "tokenizer").mkdir()
+    begun(letters(), "--goal", "domain")
     changes = {"engine": {"kind": "echo"}, "tokenizer": tokenizer_file, "filter.checks": ["finished"]}
     run = load_run(str(tmp_path / "run.yaml"), changes)
     run_all(run, spark)

@@ -60,6 +60,12 @@ class Cluster:
         log = self._start("connect", [*command, "--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"])[1]
         return f"sc://127.0.0.1:{wait_for(lambda: connect_port(log))}"
 
+    def end_newest(self) -> None:
+        """End the process that was started last, so that its executors make room."""
+        process = self._running.pop()
+        process.terminate()
+        process.wait(120)
+
     def end(self) -> None:
         """End all processes."""
         for process in reversed(self._running):
