@@ -31,7 +31,8 @@ class Machine:
         gpus: list[Gpu] = []
         with contextlib.suppress(UserError):
             gpus = gpus_here()
-        return cls(len(os.sched_getaffinity(0)), _memory(), gpus)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has no such call
+        return cls(cores, _memory(), gpus)
 
     @property
     def gpu_gib(self) -> float:
