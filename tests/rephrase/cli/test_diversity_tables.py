@@ -11,7 +11,7 @@ import pytest
 
 from classifiers import diversity as measures
 from rephrase import storage
-from rephrase.cli import diversity_tables as job
+from rephrase.report import diversity as job
 from rephrase.cli.diversity_tables import diversity
 from rephrase.cli.main import main
 from rephrase.errors import UserError
