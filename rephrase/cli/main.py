@@ -27,6 +27,8 @@ examples:
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
   rephrase mix run.yaml --plan                       the mixture's table, before anything is written
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
+  rephrase report run.yaml -o report.html            a page that tells all of a run, with an explorer of its rows
+  rephrase compare run.yaml other.yaml               two runs or more side by side, with the same passages rewritten by each
   rephrase show run.yaml --verdict facts             what a check rejected, beside its passages
   rephrase show run.yaml ID                          a row of the mixture, back to its page
   rephrase tune run.yaml --write                     find the engine settings that are fastest here
@@ -69,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands. Its options hold the function to call as `action`."""
     from rephrase.cli import (
         classifier,
+        compare,
         config,
         contamination,
         diversity,
@@ -78,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
         label,
         preview,
         recipes,
+        report,
         review,
         run,
         show,
@@ -99,6 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
         status,
         tune,
         summary,
+        report,
+        compare,
         show,
         config,
         recipes,

@@ -1,0 +1,39 @@
+"""The command `rephrase compare`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+_ABOUT = "Runs side by side: settings, models, keep-rates, tokens, time, how varied the texts are, and the same passages rewritten by each."
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
+    parser = commands.add_parser("compare", help="put runs side by side", description=_ABOUT)
+    parser.add_argument("configs", nargs="+", metavar="run.yaml", help="the runs' configs, two or more")
+    parser.add_argument("-o", dest="page", metavar="compare.html", help="also write it as a page that needs no network, local or s3://")
+    parser.add_argument("--rows", type=int, default=20, metavar="N", help="passages in the page and in JSON (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws other passages (default: 0)")
+    parser.add_argument("--show", type=int, default=0, metavar="N", help="end with N passages and what each run made of them")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.set_defaults(action=_compare)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    import orjson
+
+    from rephrase import storage
+    from rephrase.cli.compare_tables import names_of, print_comparison
+    from rephrase.config.file import load_run
+    from rephrase.report.compare import compare
+    from rephrase.report.comparison import comparison_page
+
+    runs = dict(zip(names_of(options.configs), map(load_run, options.configs), strict=True))
+    compared = compare(runs, rows=max(options.rows, options.show), seed=options.seed)
+    if options.page:
+        storage.put(options.page, comparison_page(compared).encode())
+    if options.json:
+        print(orjson.dumps(compared.to_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        print_comparison(compared, options.show)

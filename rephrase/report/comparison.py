@@ -1,0 +1,118 @@
+"""Runs side by side, as lines of a table and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rephrase import __version__
+from rephrase.report.compare import Compared
+from rephrase.report.differences import Mark
+from rephrase.report.diversity import MEASURES
+from rephrase.report.figures import RecipeFigures, RunFigures
+from rephrase.report.page import page
+from rephrase.report.rows import Row
+from rephrase.report.wording import NOTHING, count, large, percent, short_number
+from rephrase.report.work import Work
+from rephrase.spark.runtime.progress import span
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a comparison: what it is about, and a value for each run."""
+
+    name: str
+    values: tuple[str, ...]
+    is_number: bool = True
+
+
+def tables_of(compared: Compared) -> Iterator[tuple[str, list[Line]]]:
+    """All tables of a comparison with their titles; those without lines are left out."""
+    models = tuple(" + ".join(model.model for model in one.models if model.model) or NOTHING for one in compared.figures)
+    settings = [Line(key, values, is_number=False) for key, values in compared.settings.items()]
+    yield "What differs in the settings", [Line("models", models, is_number=False), *settings]
+    yield "What they made", [*_totals(compared)]
+    yield "Keep-rate by recipe", _by_recipe(compared.figures, lambda recipe: percent(recipe.keep_rate))
+    yield (
+        "Tokens written for each that was kept, by recipe",
+        _by_recipe(compared.figures, lambda recipe: short_number(recipe.written_per_kept)),
+    )
+    if compared.diversity:
+        yield "How varied the kept rewrites are", [*_diversity(compared.diversity)]
+
+
+def _totals(compared: Compared) -> Iterator[Line]:
+    figures: Sequence[RunFigures] = compared.figures
+
+    def line(name: str, value: Callable[[RunFigures], str]) -> Line:
+        return Line(name, tuple(value(one) for one in figures))
+
+    yield line("documents", lambda one: count(one.documents.documents))
+    yield line("generations", lambda one: count(one.total.generations))
+    yield line("rows with an error", lambda one: percent(one.total.errors / one.total.generations if one.total.generations else None))
+    yield line("judged", lambda one: count(one.total.judged))
+    yield line("keep-rate", lambda one: percent(one.total.keep_rate))
+    yield line("prompt tokens", lambda one: large(one.total.prompt_tokens))
+    yield line("tokens written", lambda one: large(one.total.completion_tokens))
+    yield line("tokens kept", lambda one: large(one.total.kept_tokens))
+    yield line("written for each kept", lambda one: short_number(one.total.written_per_kept))
+    yield line("near duplicates", lambda one: count(one.duplicates))
+    yield line("tokens of the mixture", lambda one: large(one.mixture["tokens"] if one.mixture else None))
+    yield Line("engine time", tuple(span(sum(e.busy for e in work.engines)) if work else NOTHING for work in compared.work))
+    yield Line("tokens/s an engine", tuple(count(_rate(work)) if work else NOTHING for work in compared.work))
+
+
+def _rate(work: Work) -> float:
+    return sum(engine.tokens for engine in work.engines) / max(sum(engine.busy for engine in work.engines), 1e-9)
+
+
+def _by_recipe(figures: Sequence[RunFigures], value: Callable[[RecipeFigures], str]) -> list[Line]:
+    names = sorted({recipe.name for one in figures for recipe in one.recipes})
+    by_run = [{recipe.name: recipe for recipe in one.recipes} for one in figures]
+    return [Line(name, tuple(value(own[name]) if name in own else NOTHING for own in by_run)) for name in names]
+
+
+def _diversity(measured: Sequence[dict[str, Any]]) -> Iterator[Line]:
+    original, *rewrites = measured
+    for name, (label, direction) in MEASURES.items():
+        if original.get(name) is not None:
+            about = f"{label} (originals {short_number(original[name])}; {direction} in a collapse)"
+            yield Line(about, tuple(short_number(one.get(name)) for one in rewrites))
+
+
+def comparison_page(compared: Compared) -> str:
+    """The comparison as one HTML file."""
+    return page(
+        "compare.html.j2",
+        ("page.js",),
+        title="runs side by side",
+        heading=" beside ".join(compared.names),
+        made=f"told by rephrase {__version__}",
+        names=compared.names,
+        tables=[(title, lines) for title, lines in tables_of(compared) if lines],
+        passages=[_passage(rows, compared.names) for rows in compared.passages],
+    )
+
+
+def _passage(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
+    first = rows[0]
+    rewrites = [
+        {"name": name, "verdict": row.verdict, "parts": _parts(row.text, row.differences.text)}
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return {
+        "recipe": first.recipe,
+        "document": first.about.get("url") or first.about["document_id"],
+        "passage": first.passage,
+        "rewrites": rewrites,
+    }
+
+
+def _parts(text: str, marks: Sequence[Mark]) -> list[tuple[str, str]]:
+    """A text as pieces, each with what it is marked as."""
+    parts, at = [], 0
+    for start, end, kind in marks:
+        parts += [("", text[at:start]), (kind, text[start:end])]
+        at = end
+    return [(kind, piece) for kind, piece in [*parts, ("", text[at:])] if piece]

@@ -1,0 +1,144 @@
+"""The report of a run: all that is known of it, in one file."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from rephrase import __version__, storage
+from rephrase.errors import UserError
+from rephrase.mixing.shortfall import share_notes
+from rephrase.notes import GenerationsNote
+from rephrase.report import section_texts, sections
+from rephrase.report.contamination import Overlap, overlaps_of
+from rephrase.report.diversity import diversity_of
+from rephrase.report.explorer import as_script, explorer_data
+from rephrase.report.facts import facts_by_recipe
+from rephrase.report.figures import RunFigures, figures_of
+from rephrase.report.findings import findings
+from rephrase.report.page import page
+from rephrase.report.provenance import provenance
+from rephrase.report.rows import Reading, read_rows
+from rephrase.report.section_texts import Benchmark
+from rephrase.report.wording import count, large, percent, short_number
+from rephrase.report.work import Work, work_of
+from rephrase.spark.runtime.progress import span
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.mix.stage import plan_of
+from rephrase.spark.stages.unit_notes import unit_notes
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write_report` wrote."""
+
+    path: str
+    size: int
+    """Bytes."""
+    rows: int
+    of_rows: int
+    findings: list[str]
+
+
+def write_report(run: Run, path: str, *, rows: int = 2000, seed: int = 0, benchmark: float | None = None) -> Written:
+    """Write the report of a run, as far as it is, to an HTML file, local or s3://.
+
+    `rows` are shown in the explorer, equally many of each recipe and verdict, drawn by `seed`. `benchmark`: tokens a second of one engine;
+    by default what `rephrase tune` measured. Raises `UserError` where no stage has run, and where tables that verdicts speak of are gone.
+    """
+    if rows < 1:
+        raise UserError(f"{rows} rows are none to show", where="--rows", cure="1 or more")
+    notes = unit_notes(run.output, Tables.GENERATIONS, GenerationsNote)
+    figures = figures_of(run, notes)
+    work, reading = work_of(notes), read_rows(run, rows, seed)
+    facts = facts_by_recipe(reading.rows)
+    diversity, why_not = _diversity(run, figures)
+    told = findings(figures, work, facts, diversity)
+    known = provenance(run, figures)
+    plan = plan_of(Tables.MIXTURE.folder(run.output)) if figures.mixture else None
+    name = "/".join(run.output.rstrip("/").split("/")[-2:])
+    html = page(
+        "report.html.j2",
+        ("page.js", "explorer.js"),
+        title=f"{name}: report",
+        heading=name,
+        made=f"{run.output}, told by rephrase {__version__} on {time.strftime('%d %B %Y, %H:%M UTC', time.gmtime())}",
+        tiles=_tiles(figures, work),
+        findings=told,
+        sections=[
+            sections.about(known),
+            sections.funnel(figures),
+            sections.by_recipe(figures, reading.measured),
+            section_texts.throughput(work, _benchmark(run, benchmark)),
+            sections.errors(figures),
+            section_texts.texts(figures, diversity, why_not, facts),
+            section_texts.contamination(_contamination(run, figures)),
+            sections.mixture(figures.mixture, share_notes(plan.components) if plan else ()),
+        ],
+        recipes=known.recipes,
+        config=known.config,
+        sample=_sample(reading, seed),
+        data=as_script(explorer_data(reading, run.output)),
+    ).encode()
+    storage.put(path, html)
+    return Written(path, len(html), len(reading.rows), reading.total, told)
+
+
+def _tiles(figures: RunFigures, work: Work | None) -> list[tuple[str, str]]:
+    total = figures.total
+    tiles = [(large(figures.documents.documents), "documents"), (large(total.generations), "generations")]
+    if total.judged:
+        tiles += [(percent(total.keep_rate), "kept by the checks"), (large(total.kept_tokens), "tokens kept")]
+        tiles.append((short_number(total.written_per_kept), "tokens written for each that was kept"))
+    if figures.mixture:
+        tiles.append((large(figures.mixture["tokens"]), "tokens in the mixture"))
+    if work:
+        tiles.append((span(work.seconds), f"of rewriting, on {count(len(work.engines))} engine{'s' if len(work.engines) > 1 else ''}"))
+    return tiles
+
+
+def _diversity(run: Run, figures: RunFigures) -> tuple[list[dict[str, Any]], str]:
+    """Originals first, then kept rewrites and the mixture; or none of them, and why."""
+    if not figures.documents.documents:
+        return [], "there are no documents"
+    if not figures.total.kept_tokens:
+        return [], "no rewrite was kept"
+    named = {"originals": Tables.DOCUMENTS, "rewrites": Tables.JUDGED} | ({"mixture": Tables.MIXTURE} if figures.mixture else {})
+    measured = diversity_of([table.folder(run.output) for table in named.values()])
+    return [{"name": name, **one} for name, one in zip(named, measured, strict=True)], ""
+
+
+def _contamination(run: Run, figures: RunFigures) -> Sequence[Overlap]:
+    return overlaps_of(run) if figures.total.judged else ()
+
+
+def _benchmark(run: Run, rate: float | None) -> Benchmark | None:
+    if rate is not None:
+        return Benchmark(rate, "as named by --benchmark")
+    path = storage.join(run.output, "stats", "tune.json")
+    if not storage.exists(path):
+        return None
+    trials = orjson.loads(storage.read(path))
+    rates = [trial["tokens_per_second"] for trial in trials if not trial.get("failure") and trial.get("rates")]
+    return Benchmark(max(rates), "the fastest that `rephrase tune` measured") if rates else None
+
+
+def _sample(reading: Reading, seed: int) -> str:
+    if not reading.rows:
+        return "No rows, because nothing was judged yet: `rephrase run run.yaml` goes on."
+    if len(reading.rows) == reading.total:
+        return f"All {count(reading.total)} judged rows, each beside its passage."
+    typical = statistics.median(reading.counts.values())
+    return (
+        f"{count(len(reading.rows))} of {count(reading.total)} judged rows, drawn by the seed {seed}: equally many of each of "
+        f"{count(len(reading.counts))} pairs of a recipe and a verdict (half of which have {count(typical)} rows or more), so that rare "
+        "verdicts are shown more often than they are. Each row tells how many it stands for."
+    )
