@@ -15,6 +15,7 @@ from classifiers.benchmark_index import load_index
 from classifiers.cascade import Cascade, build_cascade
 from classifiers.checks.contamination import Contamination
 from classifiers.rejudge import score_arrays
+from classifiers.settings import Filter, Screen
 from rephrase import storage
 from rephrase.spark.stages.base import Table, Tables
 from rephrase.spark.stages.run_tables import check_begun, objects_of
@@ -58,9 +59,15 @@ def overlaps_of(run: Run, examples: int = 3) -> list[Overlap]:
 
 
 def _cascades(run: Run) -> Iterator[tuple[Table, Cascade]]:
-    if run.screen is not None:
+    if run.screen is not None and _looks(run.screen):
         yield Tables.SCREENED, screening(run)
-    yield Tables.JUDGED, build_cascade(run.filter)
+    if _looks(run.filter):
+        yield Tables.JUDGED, build_cascade(run.filter)
+
+
+def _looks(section: Screen | Filter) -> bool:
+    """Whether a section has such a check: all of them are made only where one has, as their models are loaded."""
+    return any(check.use == "contamination" for check in section.checks or ())
 
 
 def _checks(cascade: Cascade) -> list[Contamination]:

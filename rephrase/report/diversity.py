@@ -50,6 +50,13 @@ class _Sample:
     shares: dict[str, Counter[str]] = field(default_factory=lambda: {"synthetic_depth": Counter(), "origin": Counter()})
     best: list[tuple[str, str]] = field(default_factory=list)
     """Keys and texts, in the order of the keys."""
+    waiting: list[tuple[str, str]] = field(default_factory=list)
+    """Further ones, to be drawn from."""
+
+    def draw(self, size: int) -> None:
+        """Keep those with the smallest keys."""
+        self.best = heapq.nsmallest(size, [*self.best, *self.waiting])
+        self.waiting.clear()
 
     @property
     def texts(self) -> list[str]:
@@ -127,6 +134,7 @@ def _draw(table: str, size: int) -> _Sample:
             _check_text(file.schema_arrow, path)
             for group in range(file.num_row_groups):
                 _draw_from(file, group, sample, size)
+    sample.draw(size)
     if not sample.best:
         fault = "no row has a text" if paths else "no Parquet files found"
         raise UserError(fault, where=table, cure="name a table with texts, such as the `documents` or the `mixture` of a run")
@@ -154,7 +162,9 @@ def _draw_from(file: pq.ParquetFile, group: int, sample: _Sample, size: int) -> 
         texts = file.read_row_group(group, ["text"], use_threads=False).column("text").to_pylist()
         keys = keys or [content_id("diversity", text or "") for text in texts]
         fresh = [(key, text[:_CHARACTERS]) for key, text in zip(keys, texts, strict=True) if text and not text.isspace()]
-        sample.best = heapq.nsmallest(size, [*sample.best, *fresh])
+        sample.waiting += fresh
+        if len(sample.waiting) >= size:  # not at each row group: there may be many small ones
+            sample.draw(size)
         nulls = texts.count(None)
     if "n_tokens" in columns:
         sizes = [count or 0 for count in columns["n_tokens"]]

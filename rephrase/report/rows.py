@@ -5,7 +5,7 @@ All reading is bounded by one object, or one row group of documents, at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ MEASURED = 20_000
 
 _JUDGED = ["id", "recipe", "step", "verdict", "source"]
 _GENERATION = ["id", "document_id", "span_start", "span_end", "model", "finish_reason", "prompt_tokens", "completion_tokens", "seed"]
+_LENGTHS = ["id", "span_start", "span_end", "completion_tokens", "text"]
 _GENERATION += ["key", "text", "completion", "fields", "error", "reasoning"]
 
 
@@ -70,13 +71,13 @@ class Measured:
 
     def of(self, values: list[Any], recipe: str | None = None, *, kept: bool | None = None) -> np.ndarray[Any, Any]:
         """Numbers of a column, without those that are not there, of one recipe, and of the kept or rejected rows alone."""
-        chosen = [
-            value
-            for value, name, keep in zip(values, self.recipe, self.kept, strict=True)
-            if value is not None and recipe in (None, name) and kept in (None, keep)
-        ]
-        numbers: np.ndarray[Any, Any] = np.array(chosen, float)
-        return np.asarray(numbers[~np.isnan(numbers)])
+        numbers: np.ndarray[Any, Any] = np.array(values, float)  # None becomes NaN
+        chosen = ~np.isnan(numbers)
+        if recipe is not None:
+            chosen &= np.array(self.recipe) == recipe
+        if kept is not None:
+            chosen &= np.array(self.kept) == kept
+        return np.asarray(numbers[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,8 @@ def read_rows(run: Run, number: int, seed: int = 0) -> Reading:
     rows: list[Row] = []
     # Row groups of documents one after the other, so that each is read once.
     for path in sorted(drawn.keys() | even.keys(), key=lambda path: (GenerationsName.of(path).place.documents, *_place(path))):
-        generations = _generations(run, path)
         wanted = drawn.get(path, {})
+        generations = _generations(run, path, _GENERATION if wanted else _LENGTHS)
         judged = _only(tables.read(path, [*_JUDGED, "scores"]), wanted.keys() | even.get(path, {}).keys())
         _measure(judged, generations, even.get(path, {}).keys(), measured)
         if wanted:
@@ -128,7 +129,7 @@ def read_rows_of(run: Run, ids: set[str]) -> Iterator[Row]:
         wanted = ids.intersection(tables.read(path, ["id"]).column("id").to_pylist())
         if wanted:
             judged = _only(tables.read(path, [*_JUDGED, "scores"]), wanted)
-            yield from _rows(run, path, judged, _generations(run, path), dict.fromkeys(wanted, 1.0))
+            yield from _rows(run, path, judged, _generations(run, path, _GENERATION), dict.fromkeys(wanted, 1.0))
 
 
 def _place(path: str) -> tuple[int, str]:
@@ -136,13 +137,13 @@ def _place(path: str) -> tuple[int, str]:
     return name.place.row_group, str(name)
 
 
-def _generations(run: Run, path: str) -> pa.Table:
+def _generations(run: Run, path: str, columns: Sequence[str]) -> pa.Table:
     """What the verdicts of an object are about."""
     sibling = storage.join(Tables.GENERATIONS.folder(run.output), storage.name_of(path))
     if not storage.exists(sibling):
         raise UserError("the generations of these verdicts are missing", where=sibling, cure="restore the `generations` folder")
     with tables.opened(sibling) as file:
-        names = [name for name in _GENERATION if name in file.schema_arrow.names]  # an earlier version may lack one
+        names = [name for name in columns if name in file.schema_arrow.names]  # an earlier version may lack one
         return file.read(names, use_threads=False)
 
 

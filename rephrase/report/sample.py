@@ -35,7 +35,7 @@ class Sample(Generic[Group]):
             fresh.setdefault(group, []).append((content_id("report", str(self.seed), row_id), path, row_id))
         for group, rows in fresh.items():
             self.counts[group] = self.counts.get(group, 0) + len(rows)
-            self._drawn[group] = heapq.nsmallest(self.number, [*self._drawn.get(group, ()), *rows])
+            self._drawn.setdefault(group, []).extend(rows)
         if sum(map(len, self._drawn.values())) > _TRIM * self.number:
             self._trim()
 
@@ -58,6 +58,7 @@ class Sample(Generic[Group]):
 
     def _trim(self) -> None:
         """Let go what lies deeper than any row that will be drawn: groups only grow, so that the depth only falls."""
+        self._drawn = {group: heapq.nsmallest(self.number, rows) for group, rows in self._drawn.items()}
         depth, open_groups, left = 0, sorted(map(len, self._drawn.values())), self.number
         while open_groups and left > 0:
             step = max(1, min(open_groups[0] - depth, left // len(open_groups)))
