@@ -21,10 +21,9 @@ def add_parser(commands: Any) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    import orjson
-
     from rephrase import storage
     from rephrase.cli.compare_tables import names_of, print_comparison
+    from rephrase.cli.console import print_json
     from rephrase.config.file import load_run
     from rephrase.report.compare import compare
     from rephrase.report.comparison import comparison_page
@@ -34,6 +33,6 @@ def _compare(options: argparse.Namespace) -> None:
     if options.page:
         storage.put(options.page, comparison_page(compared).encode())
     if options.json:
-        print(orjson.dumps(compared.to_json(), option=orjson.OPT_INDENT_2).decode())
+        print_json(compared.to_json())
     else:
         print_comparison(compared, options.show)

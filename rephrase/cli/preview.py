@@ -26,11 +26,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="documents (default: 3)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the recipe; repeatable")
     add_engine_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead, with whole texts")
     parser.set_defaults(action=_preview)
 
 
 def _preview(options: argparse.Namespace) -> None:
+    from rephrase.cli.console import print_json
     from rephrase.cli.documents import first_documents
+    from rephrase.cli.preview_json import preview_json
     from rephrase.cli.preview_panels import preview
     from rephrase.recipes.use import RecipeUse
     from rephrase.settings.validation import validate
@@ -42,7 +45,11 @@ def _preview(options: argparse.Namespace) -> None:
     paths = [options.input] if options.input else input_paths(options)
     documents = first_documents(paths, fields.text, [*fields.also, *options.also]) if paths else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
-    preview(checked, documents=documents, tokenizer=tokenizer, engines=engines, number=options.number)
+    about: dict[str, Any] = {"documents": documents, "tokenizer": tokenizer, "engines": engines, "number": options.number}
+    if options.json:
+        print_json(preview_json(checked, **about))
+    else:
+        preview(checked, **about)
 
 
 def _engines_of_steps(options: argparse.Namespace) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from rephrase.cli.console import shortened, wide_console
 from rephrase.errors import UserError
-from rephrase.generation.loop import generate
+from rephrase.generation.loop import Tally, generate
 from rephrase.generation.open_engines import OpenEngines
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import NO_MODEL, StepRun, generations_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _CHARACTERS = 4000  # of a prompt or a text on the screen
 _WIDTH = 180  # characters, where the output is no terminal
+_TWO = 120  # characters in which two texts stand side by side
 
 
 def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engines: Engines | None = None, number: int = 3) -> None:
@@ -37,10 +39,7 @@ def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, en
     counter = Tokenizer.load(tokenizer)
     console = wide_console(_WIDTH)
     for recipe in recipes_of([use]):
-        rows = [Row(document) for document in (islice(recipe.rows.documents(), number) if recipe.rows else documents)]
-        rows = (with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows)[:number]
-        if not rows:
-            raise UserError("there are no documents to preview", where=recipe.name, cure="name a file with documents by --input")
+        rows = rows_of(recipe, documents, number)
         if engines is None:
             for row in rows:
                 for prompt in StepRun(recipe, recipe.steps[0], counter, NO_MODEL).prompts(row):
@@ -51,27 +50,53 @@ def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, en
             asyncio.run(_print_answers(recipe, rows, counter, engines, console))
 
 
-async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, engines: Engines, console: Console) -> None:
+def rows_of(recipe: Recipe, documents: Sequence[Document], number: int) -> list[Row]:
+    """The first rows that a recipe works on. Raises `UserError` where there are none."""
+    rows = [Row(document) for document in (islice(recipe.rows.documents(), number) if recipe.rows else documents)]
+    rows = (with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows)[:number]
+    if not rows:
+        raise UserError("there are no documents to preview", where=recipe.name, cure="name a file with documents by --input")
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a step made of some rows."""
+
+    step: Step
+    prompts: list[tuple[Prompt, list[dict[str, Any]]]]
+    """Each with the rows of `generations` that came of it."""
+    others: list[list[dict[str, Any]]]
+    """What the step makes of several answers together."""
+    tally: Tally
+
+
+async def answered(recipe: Recipe, rows: list[Row], counter: Tokenizer, engines: Engines) -> AsyncIterator[Answered]:
+    """Ask for the steps of a recipe, one after the other."""
     async with OpenEngines(engines, lambda settings: settings.open()) as opened:
         for step in recipe.steps:
             engine = await opened.find(recipe.engine_of(step))
             step_run = StepRun(recipe, step, counter, engine.model)
-            prompts = [prompt for row in rows for prompt in step_run.prompts(row)]
             table, tally = await generate(rows, step_run, engine)
             records: dict[tuple[str, int, int, str], list[dict[str, Any]]] = {}
             for record in table.to_pylist():
                 records.setdefault((record["document_id"], record["span_start"], record["span_end"], record["key"]), []).append(record)
-            for row in rows:
-                for prompt in step_run.prompts(row):
-                    answers = records.pop((row.document.id, *prompt.span, prompt.key), [])
-                    console.print(_beside(_panel(recipe, step, prompt, counter), answers))
-            for answers in records.values():  # what a step makes of several answers together
-                console.print(_beside(Text(""), answers))
-            console.print(
-                f"{step.name}: {len(prompts)} prompts, {tally.completion_tokens} tokens written, {tally.errors} rows with an error\n"
-            )
+            prompts = [
+                (prompt, records.pop((row.document.id, *prompt.span, prompt.key), [])) for row in rows for prompt in step_run.prompts(row)
+            ]
+            yield Answered(step, prompts, list(records.values()), tally)
             rows = with_generations(rows, step.name, table)
             assert generations_of(table) is not None
+
+
+async def _print_answers(recipe: Recipe, rows: list[Row], counter: Tokenizer, engines: Engines, console: Console) -> None:
+    async for made in answered(recipe, rows, counter, engines):
+        for prompt, answers in made.prompts:
+            console.print(_beside(_panel(recipe, made.step, prompt, counter), answers, console))
+        for answers in made.others:
+            console.print(_beside(Text(""), answers, console))
+        tokens, errors = made.tally.completion_tokens, made.tally.errors
+        console.print(f"{made.step.name}: {len(made.prompts)} prompts, {tokens} tokens written, {errors} rows with an error\n")
 
 
 def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Panel:
@@ -88,10 +113,8 @@ def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Pa
     return Panel(Text(shortened(text, _CHARACTERS)), title=title, title_align="left")
 
 
-def _beside(panel: Any, answers: Sequence[dict[str, Any]]) -> Table:
-    table = Table.grid(expand=True)
-    table.add_column(ratio=1)
-    table.add_column(ratio=1)
+def _beside(panel: Any, answers: Sequence[dict[str, Any]], console: Console) -> Table | Group:
+    """A prompt and its answers side by side, or one below the other where the console is too narrow for two."""
     panels = []
     for record in answers:
         if record["error"]:
@@ -102,5 +125,10 @@ def _beside(panel: Any, answers: Sequence[dict[str, Any]]) -> Table:
             title = "training text" if record["text"] is not None else "for the next step"
             text = record["text"] if record["text"] is not None else record["fields"] or ""
             panels.append(Panel(Text(shortened(text, _CHARACTERS)), title=title, title_align="left", border_style="green"))
+    if console.width < _TWO:
+        return Group(panel, *panels)
+    table = Table.grid(expand=True)
+    table.add_column(ratio=1)
+    table.add_column(ratio=1)
     table.add_row(panel, Group(*panels))
     return table

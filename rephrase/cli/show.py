@@ -16,14 +16,18 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("ids", nargs="*", metavar="ID", help="ids from the mixture, or from any other table")
     parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="rewrites, of as many recipes as there are (default: 3)")
     parser.add_argument("--verdict", metavar="CHECK", help="generations that this check rejected, instead of the mixture's; or keep")
+    parser.add_argument("--json", action="store_true", help="print whole rows as one JSON object instead")
     parser.set_defaults(action=_show)
 
 
 def _show(options: argparse.Namespace) -> None:
-    from rephrase.cli.show_panels import show_ids, show_pairs
+    from rephrase.cli.console import print_json
+    from rephrase.cli.show_panels import as_json, ids_of_pairs, show_ids, show_pairs
 
     run = load(options)
-    if options.ids:
+    if options.json:
+        print_json({"rows": as_json(run, options.ids or ids_of_pairs(run, options.number, options.verdict))})
+    elif options.ids:
         show_ids(run, options.ids)
     else:
         show_pairs(run, options.number, options.verdict)

@@ -33,19 +33,43 @@ def show_pairs(run: Run, number: int, verdict: str | None = None, console: Conso
     They are the mixture's, or with `verdict` those that the filter stage gave it. Raises `UserError` where there is no such table, and
     where no row has the verdict.
     """
+    ids = ids_of_pairs(run, number, verdict)
+    console = console or Console(highlight=False)
+    if not ids:
+        console.print("the mixture has no rewrites, originals alone")
+    _print(run, ids, console)
+
+
+def ids_of_pairs(run: Run, number: int, verdict: str | None = None) -> list[str]:
+    """The ids of `number` rewrites, of as many recipes as there are; see `show_pairs`."""
     if number < 1:
         raise UserError(f"{number} rewrites are none to show", where="-n, --show", cure="1 or more")
     check_begun(run.output)
-    console = console or Console(highlight=False)
     table = Tables.JUDGED if verdict else Tables.MIXTURE
     paths = objects_of(run.output, table)
     rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _fits(row, verdict))
     ids = _of_many_recipes(rows, number)
     if not ids and verdict:
         raise UserError(f"no row has the verdict `{verdict}`", where=table.folder(run.output), cure="`rephrase summary` lists them")
-    if not ids:
-        console.print("the mixture has no rewrites, originals alone")
-    _print(run, ids, console)
+    return ids
+
+
+def as_json(run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows by their ids, whole: the original, and of rewrites the generation, its verdict and scores, and its place in the mixture.
+
+    Raises `UserError` for an id that no table has.
+    """
+    check_begun(run.output)
+    mixed = _find(run, Tables.MIXTURE.path, ids, _MIXTURE)
+    rows = []
+    for row_id, document, generation, judged in _looked_up(run, ids):
+        text = document["text"][generation["span_start"] : generation["span_end"]] if generation else document["text"]
+        verdict = {"verdict": judged["verdict"], "scores": dict(judged["scores"])} if judged else None
+        about = {name: dict(value) if name == "metadata" and value else value for name, value in document.items() if name != "text"}
+        rows.append(
+            {"id": row_id, "passage": text, "document": about, "generation": generation, "judged": verdict, "mixture": mixed.get(row_id)}
+        )
+    return rows
 
 
 def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> None:
@@ -56,28 +80,34 @@ def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> No
     check_begun(run.output)
     console = console or Console(highlight=False)
     mixed = _find(run, Tables.MIXTURE.path, ids, _MIXTURE)
-    rows = _find(run, Tables.GENERATIONS.path, ids, ["id"]) | _documents(run, ids)
-    missing = [row_id for row_id in ids if row_id not in rows]
-    if missing:
-        raise UserError(f"no table has a row with the id `{missing[0]}`", where=run.output, cure="ids stand in the column `id`")
     for row_id in ids:
         console.print(Text(f"{row_id}  {_fields(mixed[row_id])}" if row_id in mixed else f"{row_id}  not in the mixture", style="bold"))
         _print(run, [row_id], console, details=True)
 
 
-def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = False) -> None:
+_Found = tuple[str, dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]
+"""An id, its original, its generation where it is one, and what was judged of that."""
+
+
+def _looked_up(run: Run, ids: Sequence[str]) -> list[_Found]:
     generations = _find(run, Tables.GENERATIONS.path, ids, [*_GENERATION, "text", "completion", "lineage"])
     judged = _find(run, Tables.JUDGED.path, ids, ["id", "verdict", "scores"])
     originals = [row_id for row_id in ids if row_id not in generations]
     documents = _documents(run, [row["document_id"] for row in generations.values()] + originals)
-    for row_id in ids:
-        row = generations.get(row_id)
-        document = documents[row["document_id"] if row else row_id]
+    missing = [row_id for row_id in originals if row_id not in documents]
+    if missing:
+        raise UserError(f"no table has a row with the id `{missing[0]}`", where=run.output, cure="ids stand in the column `id`")
+    owners = {row_id: generations[row_id]["document_id"] if row_id in generations else row_id for row_id in ids}
+    return [(row_id, documents[owners[row_id]], generations.get(row_id), judged.get(row_id)) for row_id in ids]
+
+
+def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = False) -> None:
+    for _, document, row, judged in _looked_up(run, ids):
         text = document["text"][row["span_start"] : row["span_end"]] if row else document["text"]
         title = f"original  {document['url'] or document['id']}"
         console.print(_panel(text, title, _fields(document, "text", "url") if details else "", whole=details))
         if row:
-            verdict = judged.get(row_id, {"verdict": "not judged", "scores": []})
+            verdict = judged or {"verdict": "not judged", "scores": []}
             scores = ", ".join(f"{name} {score:.3g}" for name, score in verdict["scores"])
             notes = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
             rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}" + (f": {row['error']}" if row["error"] else "")

@@ -16,6 +16,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("summary", help="print a run's summary again", description="Print the summary of a run so far.")
     add_run_options(parser)
     add_show_option(parser)
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object instead")
     parser.set_defaults(action=_summary)
 
 
@@ -35,4 +36,11 @@ def report(run: Run, show: int) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    report(load(options), options.show)
+    run = load(options)
+    if options.json:
+        from rephrase.cli.console import print_json
+        from rephrase.report.figures import figures_of
+
+        print_json(figures_of(run).to_json())
+    else:
+        report(run, options.show)
