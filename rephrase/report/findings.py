@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from rephrase.report.wording import count, percent, short_number
+from rephrase.report.wording import count, counted, percent, short_number
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml
@@ -42,11 +42,11 @@ def _of_recipes(figures: RunFigures, bounds: Bounds) -> Iterator[str]:
         if recipe.keep_rate is not None and recipe.keep_rate < bounds.keep_rate:
             most = next(iter(recipe.rejected.items()), None)
             why = f", rejected most often by {most[0]} ({count(most[1])})" if most else ""
-            yield f"{recipe.name} keeps {percent(recipe.keep_rate)} of {count(recipe.judged)} rows{why}."
+            yield f"{recipe.name} keeps {percent(recipe.keep_rate)} of {counted(recipe.judged, 'row')}{why}."
         if recipe.errors > bounds.error_rate * max(recipe.generations, 1):
             most = next(iter(recipe.causes.items()), None)
             why = f", most often {most[0]} ({count(most[1])})" if most else ""
-            yield f"{recipe.name} has {count(recipe.errors)} rows without a text ({percent(recipe.errors / recipe.generations)}){why}."
+            yield f"{recipe.name} has {counted(recipe.errors, 'row')} without a text ({percent(recipe.errors / recipe.generations)}){why}."
 
 
 def _of_facts(facts: Mapping[str, RecipeFacts], bounds: Bounds) -> Iterator[str]:

@@ -25,7 +25,7 @@ from rephrase.report.page import page
 from rephrase.report.provenance import provenance
 from rephrase.report.rows import Reading, read_rows
 from rephrase.report.section_texts import Benchmark
-from rephrase.report.wording import count, large, percent, short_number
+from rephrase.report.wording import count, counted, large, percent, short_number
 from rephrase.report.work import Work, work_of
 from rephrase.spark.runtime.progress import span
 from rephrase.spark.stages.base import Tables
@@ -101,7 +101,7 @@ def _tiles(figures: RunFigures, work: Work | None) -> list[tuple[str, str]]:
     if figures.mixture:
         tiles.append((large(figures.mixture["tokens"]), "tokens in the mixture"))
     if work:
-        tiles.append((span(work.seconds), f"of rewriting, on {count(len(work.engines))} engine{'s' if len(work.engines) > 1 else ''}"))
+        tiles.append((span(work.seconds), f"of rewriting, on {counted(len(work.engines), 'engine')}"))
     return tiles
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rephrase.report import charts
 from rephrase.report.diversity import MEASURES
 from rephrase.report.page import Part, Section
-from rephrase.report.wording import NOTHING, count, large, percent, short_number
+from rephrase.report.wording import NOTHING, count, counted, large, percent, short_number
 from rephrase.spark.runtime.progress import span
 
 if TYPE_CHECKING:
@@ -48,11 +48,10 @@ def throughput(work: Work | None, benchmark: Benchmark | None) -> Section:
             "work", "Engines", title, [Part(says="No data, because no unit of this run asked an engine: all completions were there.")]
         )
     tokens = sum(engine.tokens for engine in work.engines)
-    hours = work.seconds * len(work.engines) / 3600
     realised = tokens / max(work.seconds * len(work.engines), 1e-9)
     says = (
-        f"{count(len(work.engines))} engine{'s' if len(work.engines) > 1 else ''} wrote {large(tokens)} tokens in {span(work.seconds)}: "
-        f"{short_number(hours)} engine hours, {count(realised)} tokens/s an engine with all waiting."
+        f"{counted(len(work.engines), 'engine')} wrote {large(tokens)} tokens in {span(work.seconds)}: "
+        f"{span(work.seconds * len(work.engines))} of engines, {count(realised)} tokens/s an engine with all waiting."
     )
     if benchmark:
         says += f" That is {percent(realised / benchmark.rate)} of {count(benchmark.rate)} tokens/s, {benchmark.source}."

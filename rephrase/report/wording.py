@@ -13,6 +13,11 @@ def count(number: float | None) -> str:
     return NOTHING if number is None else f"{number:,.0f}"
 
 
+def counted(number: int, name: str) -> str:
+    """A count of things, whose name takes an s."""
+    return f"{count(number)} {name}{'' if number == 1 else 's'}"
+
+
 def percent(share: float | None) -> str:
     """A share, with a digit after the point where it has fewer than two before it or is near the whole."""
     if share is None or math.isnan(share):

@@ -11,10 +11,10 @@ import pytest
 
 from classifiers import diversity as measures
 from rephrase import storage
-from rephrase.report import diversity as job
 from rephrase.cli.diversity_tables import diversity
 from rephrase.cli.main import main
 from rephrase.errors import UserError
+from rephrase.report import diversity as job
 from rephrase.storage import tables
 
 FALLS = ["distinct_1", "distinct_2", "distinct_3", "distinct_4", "mtld", "tail_kept", "embedding_spread"]

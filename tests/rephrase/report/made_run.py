@@ -112,11 +112,9 @@ def _copied(rows: pa.Table, copy: int, hostile: str) -> pa.Table:
 
 def _mixture(run: Run) -> None:
     """The kept rewrites and as many originals, and a manifest that tells of them."""
-    records: list[dict[str, Any]] = []
+    judged = tables.read_folder(Tables.JUDGED.folder(run.output)).to_pylist()
     originals = tables.read_folder(Tables.DOCUMENTS.folder(run.output)).to_pylist()
-    for row in tables.read_folder(Tables.JUDGED.folder(run.output)).to_pylist():
-        if row["verdict"] == "keep":
-            records.append({**row, "origin": "synthetic", "epoch": 0})
+    records = [{**row, "origin": "synthetic", "epoch": 0} for row in judged if row["verdict"] == "keep"]
     records += [{**row, "origin": "original", "document_id": row["id"], "epoch": 0} for row in originals]
     counts = {name: _counted(records, name) for name in ("origin", "source", "recipe", "license", "synthetic_depth")}
     tokens = sum(row["n_tokens"] for row in records)

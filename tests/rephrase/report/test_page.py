@@ -86,7 +86,9 @@ def test_it_opens_at_once_and_every_section_tells_something(report: Opened) -> N
         text = report.page.inner_text(f"#{name}")
         assert len(text.splitlines()) > 1, name
         assert not {"None", "nan", "NaN", "undefined", "null"} & set(text.split()), name
-    boxes = report.page.eval_on_selector_all("figure svg", "all => all.map(one => one.getBoundingClientRect()).map(b => [b.width, b.height])")
+    boxes = report.page.eval_on_selector_all(
+        "figure svg", "all => all.map(one => one.getBoundingClientRect()).map(b => [b.width, b.height])"
+    )
     assert len(boxes) > 8
     assert all(width > 100 and height > 30 for width, height in boxes)
     assert report.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands beside the page"
@@ -179,7 +181,9 @@ def luminance(color: str) -> float:
 
 def contrast(page: Any, selector: str) -> float:
     """Of an element's colour against the page's, as WCAG 2 defines it."""
-    colors = page.evaluate(f"[getComputedStyle(document.querySelector('{selector}')).color, getComputedStyle(document.body).backgroundColor]")
+    colors = page.evaluate(
+        f"[getComputedStyle(document.querySelector('{selector}')).color, getComputedStyle(document.body).backgroundColor]"
+    )
     light, dark = sorted(map(luminance, colors), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
@@ -188,7 +192,7 @@ def contrast(page: Any, selector: str) -> float:
 def test_it_can_be_read_in_light_and_dark(report: Opened, theme: str) -> None:
     page = report.page
     page.emulate_media(color_scheme=theme)
-    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
     assert contrast(page, "body") > 7
     for selector in ("th", "figcaption", "a", ".verdict.keep", "nav a"):
         assert contrast(page, selector) > 4.5, selector

@@ -1,0 +1,215 @@
+"""What the report and the comparison tell of runs, without a browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+import yaml
+from rich.console import Console
+
+from rephrase import storage
+from rephrase.cli.compare_tables import names_of, print_comparison
+from rephrase.cli.main import main
+from rephrase.cli.summary_tables import print_summary
+from rephrase.config.file import load_run
+from rephrase.config.run import Run
+from rephrase.errors import UserError
+from rephrase.notes import EngineFigures, GenerationsNote
+from rephrase.records import KEEP
+from rephrase.report.compare import compare
+from rephrase.report.figures import figures_of
+from rephrase.report.report import write_report
+from rephrase.report.rows import read_rows
+from rephrase.report.work import work_of
+from rephrase.spark.stages.base import Tables
+from rephrase.storage import tables
+from tests.rephrase.report.made_run import make_run
+from tests.rephrase.spark.older_run import OLDER, copy_older_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    return make_run(tmp_path_factory.mktemp("report"), 2)
+
+
+@pytest.fixture
+def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The config of a finished run with screening and deduplication, made by Spark."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(copy_older_run(tmp_path)))
+    return tmp_path / "run.yaml"
+
+
+def test_figures_are_those_of_the_rows(run: Run) -> None:
+    figures = figures_of(run).to_json()
+    rows = tables.read_folder(Tables.JUDGED.folder(run.output)).to_pylist()
+    written = tables.read_folder(Tables.GENERATIONS.folder(run.output)).to_pylist()
+    for recipe in figures["recipes"]:
+        own = [row for row in rows if row["recipe"] == recipe["name"]]
+        kept = [row for row in own if row["verdict"] == KEEP]
+        tokens = sum(row["completion_tokens"] for row in written if row["recipe"] == recipe["name"])
+        assert (recipe["judged"], recipe["kept"], recipe["completion_tokens"]) == (len(own), len(kept), tokens)
+        assert recipe["kept_tokens"] == sum(row["n_tokens"] for row in kept)
+        assert sum(recipe["rejected"].values()) == len(own) - len(kept)
+        assert recipe["keep_rate"] == pytest.approx(len(kept) / len(own))
+        assert recipe["written_per_kept"] == pytest.approx(tokens / recipe["kept_tokens"])
+    assert figures["total"]["judged"] == len(rows)
+    assert figures["total"]["causes"] == {"parse:no_questions": 4}
+
+
+def test_rows_are_read_beside_their_passages(run: Run) -> None:
+    reading = read_rows(run, 40)
+    documents = {row["id"]: row["text"] for row in tables.read_folder(Tables.DOCUMENTS.folder(run.output)).to_pylist()}
+    written = {row["id"]: row for row in tables.read_folder(Tables.GENERATIONS.folder(run.output)).to_pylist()}
+    assert len(reading.rows) == 40
+    for row in reading.rows:
+        generation = written[row.id]
+        assert row.passage == documents[generation["document_id"]][generation["span_start"] : generation["span_end"]]
+        assert row.text == (generation["text"] if generation["text"] is not None else generation["completion"])
+        assert row.is_raw == (generation["text"] is None)
+    assert {(row.recipe, row.verdict) for row in reading.rows} == reading.counts.keys(), "each pair is there"
+    lengths = [len(row["text"]) for row in written.values() if row["text"] is not None]
+    assert np.sort(reading.measured.of(reading.measured.text_characters)).tolist() == sorted(lengths)
+
+
+def test_the_time_of_engines_is_parted_without_a_rest() -> None:
+    def note(server: str, start: float, end: float, tokens: int = 100, reused: int = 0) -> GenerationsNote:
+        figures = EngineFigures(server=server)
+        return GenerationsNote(engine=figures, started=start, ended=end, completion_tokens=tokens, reused_tokens=reused, model="m")
+
+    notes = [
+        note("a-1-1", 100, 110),
+        note("a-1-1", 105, 120),
+        note("a-1-1", 130, 140),
+        note("b-1-1", 115, 125),
+        note("b-1-1", 90, 95, 9, 9),
+    ]
+    work = work_of([*notes, note("b-1-1", 1000, 1010)])
+    assert work is not None
+    assert work.seconds == 50, "the pause of minutes between two drivers is nobody's"
+    first, second = work.engines
+    assert (first.name, first.tokens, first.busy, first.late, first.idle, first.early) == ("a", 300, 30, 0, 10, 10)
+    assert (second.name, second.tokens, second.busy, second.late, second.idle, second.early) == ("b", 200, 20, 15, 15, 0)
+    assert work_of([notes[-1]]) is None, "what an earlier run wrote took no time"
+    seconds = np.diff([at for at, name, _ in work.curve if name == "a"])[0]
+    assert sum(rate * seconds for *_, rate in work.curve) == pytest.approx(500)
+
+
+def test_a_report_tells_of_duplicates_and_of_what_stands_out(older: Path, capsys) -> None:
+    main(["report", str(older), "-o", "page.html", "--rows", "5", "--benchmark", "1000"])
+    printed = capsys.readouterr().out
+    assert "page.html" in printed
+    assert "5 of 28 judged rows" in printed
+    page = Path("page.html").read_text()
+    assert "Among documents: 0 of 4." in page
+    assert "5 of 28 judged rows, drawn by the seed 0" in page
+    assert "of 1,000 tokens/s, as named by --benchmark" in page
+    assert "wrap/* is 28% of the mixture&#39;s tokens" not in printed, "within two points"
+    data = json.loads(page.split('<script type="application/json" id="rows">')[1].split("</script>")[0])
+    assert len(data["rows"]) == 5
+
+
+def test_an_unfinished_run_has_sentences_where_charts_would_be_empty(older: Path) -> None:
+    for table in ("judged", "mixture", "generations", "duplicates"):
+        shutil.rmtree(older.parent / "finished" / table)
+    written = write_report(load_run(str(older)), "page.html")
+    page = Path("page.html").read_text()
+    assert written.rows == 0
+    for sentence in (
+        "No data, because nothing was rewritten yet.",
+        "No data, because no unit of this run asked an engine",
+        "No data, because no rewrite was kept.",
+        "No data, because there is no finished mixture yet",
+        "No rows, because nothing was judged yet",
+    ):
+        assert sentence in page
+    with pytest.raises(UserError, match="there is no run here"):
+        write_report(load_run(str(older), {"output": "nowhere"}), "page.html")
+    shutil.copytree(OLDER / "finished" / "judged", "half/judged")
+    with pytest.raises(UserError, match="generations of these verdicts are missing"):
+        write_report(load_run(str(older), {"output": "half"}), "page.html")
+
+
+def test_what_tune_measured_is_the_benchmark(run: Run, tmp_path: Path) -> None:
+    path = storage.join(run.output, "stats", "tune.json")
+    trials = [{"tokens_per_second": 500.0, "rates": [500.0]}, {"tokens_per_second": 9e9, "rates": [], "failure": "no start"}]
+    storage.put(path, orjson.dumps(trials))
+    write_report(run, str(tmp_path / "page.html"), rows=10)
+    storage.delete(path)
+    assert "of 500 tokens/s, the fastest that <code>rephrase tune</code> measured" in (tmp_path / "page.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory) -> Run:
+    """The same documents with stricter checks and a recipe less."""
+    folder = tmp_path_factory.mktemp("other")
+    run = make_run(folder, 1, filter={"checks": ["finished", "parsed", {"length": {"min_ratio": 0.5}}]})
+    for table in (Tables.GENERATIONS, Tables.JUDGED):
+        for path in tables.objects(table.folder(run.output)):
+            if "wrap.hard" in path:
+                storage.delete(path)
+    return run
+
+
+def test_runs_stand_side_by_side_with_the_same_passages(run: Run, other: Run) -> None:
+    compared = compare({"one": run, "two": other}, rows=6)
+    assert compared.settings["filter.checks.length.min_ratio"] == ("", "0.5")
+    assert compared.settings["filter.checks.chatter"] == ("yes", "")
+    told = compared.to_json()
+    rates = [{recipe["name"]: recipe["keep_rate"] for recipe in one["recipes"]} for one in told["runs"]]
+    assert rates[0]["wrap/qa"] > rates[1]["wrap/qa"]
+    assert "wrap/hard" not in rates[1]
+    assert len(compared.passages) == 6
+    for mine, theirs in compared.passages:
+        assert (mine.passage, mine.recipe, mine.text) == (theirs.passage, theirs.recipe, theirs.text)
+    assert compared.diversity[0]["rows"] == figures_of(run).documents.documents
+    console = Console(record=True, width=80)
+    print_comparison(compared, 1, console)
+    text = console.export_text()
+    assert "wrap/hard" in text
+    assert "…" not in text.split("passage of")[0]
+    with pytest.raises(UserError, match="one run alone"):
+        compare({"one": run})
+
+
+def test_names_of_runs_tell_them_apart() -> None:
+    assert names_of(["a/run.yaml", "b/run.yaml"]) == ["a/run", "b/run"]
+    assert names_of(["a/run.yaml", "other.yaml"]) == ["run", "other"]
+    assert len(set(names_of(["a.yaml", "a.yaml"]))) == 2
+
+
+def test_commands_that_report_print_one_json_object(older: Path, capsys) -> None:
+    def said(*words: str) -> dict:
+        main(list(words))
+        value = json.loads(capsys.readouterr().out)
+        assert isinstance(value, dict)
+        return value
+
+    path = str(older)
+    assert said("summary", path, "--json")["total"]["kept"] == 28
+    shown = said("show", path, "--json", "-n", "2")["rows"]
+    assert [row["judged"]["verdict"] for row in shown] == [KEEP, KEEP]
+    assert said("show", path, shown[0]["id"], "--json")["rows"] == shown[:1]
+    shutil.copy(path, "again.yaml")
+    beside = said("compare", path, "again.yaml", "--json", "--rows", "2", "-o", "beside.html")
+    assert [one["name"] for one in beside["runs"]] == ["run", "again"]
+    assert "<mark" in Path("beside.html").read_text()
+    prompts = said("preview", "wrap/easy", "--input", "crawl/notes.jsonl", "--config", path, "-n", "1", "--json")["prompts"]
+    assert all(prompt["generations"][0]["text"] for prompt in prompts)
+    with pytest.raises(SystemExit):
+        main(["show", path, "no-such-id", "--json"])
+
+
+def test_a_summary_cuts_no_word_at_80_columns(run: Run) -> None:
+    print_summary(run, console := Console(record=True, width=80))
+    text = console.export_text()
+    assert "…" not in text
+    assert "generations" in text.split("Kept by recipe")[1].split("wrap")[0]
+    assert "wrap/qa: rejected by parsed" in text
+    print_summary(run, console := Console(record=True, width=140))
+    assert "rejected by" in console.export_text().split("Kept by recipe")[1].split("wrap")[0], "within the table where there is room"
