@@ -35,11 +35,11 @@ def main(report: str) -> None:
                 f"{ROOT}/",
             )
             if name == "report-explorer":
-                page.select_option("#recipe", "=wrap/easy")
+                page.select_option("#recipe", "=mind/interview")
             if anchor:
                 page.evaluate("anchor => document.querySelector(anchor).scrollIntoView()", anchor)
-            picture = Image.open(io.BytesIO(page.screenshot()))
-            picture.quantize(64, dither=Image.Dither.NONE).save(
+            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
                 ROOT / "docs" / "pictures" / f"{name}.png", optimize=True
             )  # a third of the size
             page.close()

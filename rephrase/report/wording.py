@@ -37,11 +37,11 @@ def short_number(number: float | None) -> str:
 
 
 def large(number: float | None) -> str:
-    """A number that is often large, in thousands, millions, billions (10⁹) or trillions where it is."""
+    """A number that is often large, in millions, billions (10⁹) or trillions where it is."""
     if number is None:
         return NOTHING
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
         if abs(number) >= size:
-            value = number / (1e3 if unit == "k" else size)
+            value = number / size
             return f"{value:#.3g}".rstrip(".") + f" {unit}" if value < 999.5 else f"{value:,.0f} {unit}"
     return f"{number:,.0f}"
