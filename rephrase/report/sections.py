@@ -203,7 +203,7 @@ def _scores(measured: Measured) -> Part:
     says = (
         f"Green: kept rows; red: rejected ones, by any check; each as shares of their own. {count(len(measured.kept))} rows, drawn evenly."
     )
-    return Part("Scores", says=says, charts=drawn if len(drawn) > 1 else [*drawn, *drawn])
+    return Part("Scores", says=says, charts=drawn)
 
 
 def _telling(measured: Measured) -> list[str]:

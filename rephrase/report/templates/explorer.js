@@ -227,6 +227,7 @@ const keys = {
 };
 addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key !== "/" && element("explorer").getBoundingClientRect().top > innerHeight - 200) return;  // no row is in sight
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) {
     if (event.key === "Escape") event.target.blur();
     return;

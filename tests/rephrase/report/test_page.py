@@ -133,6 +133,9 @@ def test_filters_leave_the_rows_that_the_tables_have(report: Opened) -> None:
 def test_keys_move_mark_and_search_and_marks_outlive_the_page(report: Opened, tmp_path: Path) -> None:
     page = report.page
     first = page.inner_text("#detail code")
+    page.keyboard.press("b")
+    assert page.inner_text("#save") == "save 0 marks", "no row is in sight"
+    page.click("nav a[href='#explorer']")
     page.keyboard.press("g")
     second = page.inner_text("#detail code")
     page.keyboard.press("b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -21,8 +22,12 @@ from rephrase.config.run import Run
 from rephrase.errors import UserError
 from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.records import KEEP
+from rephrase.report import charts
 from rephrase.report.compare import compare
+from rephrase.report.explorer import as_script
 from rephrase.report.figures import figures_of
+from rephrase.report.page import Part, Section, page
+from rephrase.report.provenance import RecipeUsed
 from rephrase.report.report import write_report
 from rephrase.report.rows import read_rows
 from rephrase.report.work import work_of
@@ -105,12 +110,12 @@ def test_a_report_tells_of_duplicates_and_of_what_stands_out(older: Path, capsys
     printed = capsys.readouterr().out
     assert "page.html" in printed
     assert "5 of 28 judged rows" in printed
-    page = Path("page.html").read_text()
-    assert "Among documents: 0 of 4." in page
-    assert "5 of 28 judged rows, drawn by the seed 0" in page
-    assert "of 1,000 tokens/s, as named by --benchmark" in page
+    html = Path("page.html").read_text()
+    assert "Among documents: 0 of 4." in html
+    assert "5 of 28 judged rows, drawn by the seed 0" in html
+    assert "of 1,000 tokens/s, as named by --benchmark" in html
     assert "wrap/* is 28% of the mixture&#39;s tokens" not in printed, "within two points"
-    data = json.loads(page.split('<script type="application/json" id="rows">')[1].split("</script>")[0])
+    data = json.loads(html.split('<script type="application/json" id="rows">')[1].split("</script>")[0])
     assert len(data["rows"]) == 5
 
 
@@ -118,7 +123,7 @@ def test_an_unfinished_run_has_sentences_where_charts_would_be_empty(older: Path
     for table in ("judged", "mixture", "generations", "duplicates"):
         shutil.rmtree(older.parent / "finished" / table)
     written = write_report(load_run(str(older)), "page.html")
-    page = Path("page.html").read_text()
+    html = Path("page.html").read_text()
     assert written.rows == 0
     for sentence in (
         "No data, because nothing was rewritten yet.",
@@ -127,12 +132,32 @@ def test_an_unfinished_run_has_sentences_where_charts_would_be_empty(older: Path
         "No data, because there is no finished mixture yet",
         "No rows, because nothing was judged yet",
     ):
-        assert sentence in page
+        assert sentence in html
     with pytest.raises(UserError, match="there is no run here"):
         write_report(load_run(str(older), {"output": "nowhere"}), "page.html")
     shutil.copytree(OLDER / "finished" / "judged", "half/judged")
     with pytest.raises(UserError, match="generations of these verdicts are missing"):
         write_report(load_run(str(older), {"output": "half"}), "page.html")
+
+
+def test_what_a_name_holds_is_text_in_charts_and_tables() -> None:
+    name = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+    html = page("report.html.j2", [], **dict.fromkeys(("title", "heading", "made", "config", "sample"), name), **_content(name))
+    assert "<script>alert" not in html
+    assert "<img" not in html
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 10
+
+
+def _content(name: str) -> dict[str, Any]:
+    table = Part(name, says=name, columns=(name, f"#{name}"), rows=[(name, name)], notes=[name])
+    chart = Part(charts=[(name, charts.bars([(name, 1.0, name)], name)), (name, charts.verdicts({name: {"keep": 1, name: 1}}))])
+    return {
+        "sections": [Section("run", name, name, [table, chart])],
+        "recipes": [RecipeUsed(name, name, name, "https://example.org")],
+        "tiles": [(name, name)],
+        "findings": [name],
+        "data": as_script({"rows": name}),
+    }
 
 
 def test_what_tune_measured_is_the_benchmark(run: Run, tmp_path: Path) -> None:
