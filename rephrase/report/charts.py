@@ -18,20 +18,21 @@ from rephrase.spark.runtime.progress import span
 _WIDTH = 660
 _ROW = 22  # pixels of a bar with the space around it
 _BINS = 30
+_MEASURED, _SHOWN = 14, 12  # pixels of letters: the reader's font may be wider than that by which room is made
 _SERIES = [f"var(--series-{number})" for number in range(1, 9)]
 _REASONS = [f"var(--reason-{number})" for number in range(1, 7)]
 _KEEP, _REJECT = "var(--keep)", "var(--reject)"
 _CONFIG: dict[str, Any] = {
     "background": None,
-    "padding": {"left": 18, "right": 5, "top": 5, "bottom": 5},
+    "padding": {"left": 8, "right": 5, "top": 5, "bottom": 5},
     "font": "sans-serif",
     "view": {"stroke": None},
     "axis": {
         "labelColor": "var(--muted)",
         "titleColor": "var(--muted)",
         "titleFontWeight": "normal",
-        "titleFontSize": 12,
-        "labelFontSize": 12,
+        "titleFontSize": _MEASURED,
+        "labelFontSize": _MEASURED,
         "labelLimit": 240,
         "gridColor": "var(--line)",
         "domain": False,
@@ -44,8 +45,8 @@ _CONFIG: dict[str, Any] = {
         "labelColor": "var(--ink)",
         "titleColor": "var(--muted)",
         "titleFontWeight": "normal",
-        "titleFontSize": 12,
-        "labelFontSize": 12,
+        "titleFontSize": _MEASURED,
+        "labelFontSize": _MEASURED,
         "orient": "bottom",
         "symbolType": "square",
         "columns": 4,
@@ -60,14 +61,18 @@ def drawn(spec: Mapping[str, Any]) -> Markup:
     import vl_convert  # a compiled V8: loaded where a chart is drawn
 
     svg: str = vl_convert.vegalite_to_svg({"width": _WIDTH, "config": _CONFIG, **spec}, allowed_base_urls=[])
-    return Markup(svg.replace(' font-family="sans-serif"', "").replace("<svg ", '<svg role="img" ', 1))  # noqa: S704  # made by Vega
+    svg = svg.replace(' font-family="sans-serif"', "").replace(f'"{_MEASURED}px"', f'"{_SHOWN}px"')
+    return Markup(svg.replace("<svg ", '<svg role="img" ', 1))  # noqa: S704  # made by Vega
 
 
 def bars(rows: Sequence[tuple[str, float, str]], title: str, *, color: str = _SERIES[0]) -> Markup:
     """A bar for each name, number and what is said of it, in their order, with that written at its end."""
     values = [{"name": name, "value": value, "says": says} for name, value, says in rows]
     order = [name for name, _, _ in rows]
-    shared = {"y": _names(order), "x": {"field": "value", "type": "quantitative", "title": title, "axis": _axis(), "scale": _roomy(rows)}}
+    shared = {
+        "y": _names(order),
+        "x": {"field": "value", "type": "quantitative", "title": title, "axis": _axis(tickMinStep=1), "scale": _roomy(rows)},
+    }
     layers = [
         {"mark": {"type": "bar", "color": color, "height": 14, "cornerRadiusEnd": 2}, "encoding": {"description": _SAYS}},
         {
