@@ -24,9 +24,12 @@ READING = (
     ["status", "--units", "units.parquet"],
     ["summary"],
     ["summary", "--show", "2"],
+    ["summary", "--json"],
+    ["report"],
     ["show"],
     ["show", "--verdict", "facts"],
     ["show", "00ff"],
+    ["show", "00ff", "--json"],
     ["filter", "--dry-run"],
     ["contamination", "--set", BENCHMARKS],
 )
