@@ -14,7 +14,6 @@ from rephrase import __version__, storage
 from rephrase.errors import UserError
 from rephrase.mixing.shortfall import share_notes
 from rephrase.notes import GenerationsNote
-from rephrase.report import section_texts, sections
 from rephrase.report.contamination import Overlap, overlaps_of
 from rephrase.report.diversity import diversity_of
 from rephrase.report.explorer import as_script, explorer_data
@@ -24,7 +23,12 @@ from rephrase.report.findings import findings
 from rephrase.report.page import page
 from rephrase.report.provenance import provenance
 from rephrase.report.rows import Reading, read_rows
-from rephrase.report.section_texts import Benchmark
+from rephrase.report.sections.engines import Benchmark, throughput
+from rephrase.report.sections.funnel import errors, funnel
+from rephrase.report.sections.mixture import mixture
+from rephrase.report.sections.recipes import by_recipe
+from rephrase.report.sections.run import about
+from rephrase.report.sections.texts import contamination, texts
 from rephrase.report.wording import count, counted, large, percent, short_number
 from rephrase.report.work import Work, work_of
 from rephrase.spark.runtime.progress import span
@@ -74,14 +78,14 @@ def write_report(run: Run, path: str, *, rows: int = 2000, seed: int = 0, benchm
         tiles=_tiles(figures, work),
         findings=told,
         sections=[
-            sections.about(known),
-            sections.funnel(figures),
-            sections.by_recipe(figures, reading.measured),
-            section_texts.throughput(work, _benchmark(run, benchmark)),
-            sections.errors(figures),
-            section_texts.texts(figures, diversity, why_not, facts),
-            section_texts.contamination(_contamination(run, figures)),
-            sections.mixture(figures.mixture, share_notes(plan.components) if plan else ()),
+            about(known),
+            funnel(figures),
+            by_recipe(figures, reading.measured),
+            throughput(work, _benchmark(run, benchmark)),
+            errors(figures),
+            texts(figures, diversity, why_not, facts),
+            contamination(_contamination(run, figures)),
+            mixture(figures.mixture, share_notes(plan.components) if plan else ()),
         ],
         recipes=known.recipes,
         config=known.config,

@@ -22,7 +22,7 @@ from rephrase.config.run import Run
 from rephrase.errors import UserError
 from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.records import KEEP
-from rephrase.report import charts
+from rephrase.report.charts import bars
 from rephrase.report.compare import compare
 from rephrase.report.explorer import as_script
 from rephrase.report.figures import figures_of
@@ -150,7 +150,7 @@ def test_what_a_name_holds_is_text_in_charts_and_tables() -> None:
 
 def _content(name: str) -> dict[str, Any]:
     table = Part(name, says=name, columns=(name, f"#{name}"), rows=[(name, name)], notes=[name])
-    chart = Part(charts=[(name, charts.bars([(name, 1.0, name)], name)), (name, charts.verdicts({name: {"keep": 1, name: 1}}))])
+    chart = Part(charts=[(name, bars.bars([(name, 1.0, name)], name)), (name, bars.verdicts({name: {"keep": 1, name: 1}}))])
     return {
         "sections": [Section("run", name, name, [table, chart])],
         "recipes": [RecipeUsed(name, name, name, "https://example.org")],

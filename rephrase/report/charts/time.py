@@ -1,0 +1,73 @@
+"""When engines were at work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rephrase.report.charts.drawing import KEPT, ROW, SAYS, SERIES, axis, color_of, drawn, names_axis
+from rephrase.report.wording import count
+from rephrase.report.work import Work
+from rephrase.spark.runtime.progress import span
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+def throughput(work: Work) -> Markup:
+    """Tokens a second over time, one engine upon the other; of more than eight the sum."""
+    names = [engine.name for engine in work.engines]
+    whole = len(names) > len(SERIES)
+    order = [f"all {len(names)} engines"] if whole else names
+    unit, size = next(
+        (unit, size) for unit, size in (("hours", 3600), ("minutes", 60), ("seconds", 1)) if _length(work) >= 2 * size or size == 1
+    )
+    sums: dict[tuple[float, str], float] = {}
+    for seconds, name, rate in work.curve:
+        key = seconds / size, order[0] if whole else name
+        sums[key] = sums.get(key, 0.0) + rate
+    values = [
+        {"at": at, "engine": name, "rate": rate, "says": f"{name}: {count(round(rate))} tokens/s"} for (at, name), rate in sums.items()
+    ]
+    encoding = {
+        "x": {
+            "field": "at",
+            "type": "quantitative",
+            "title": f"{unit} since the first unit",
+            "axis": axis(tickCount=8),
+            "scale": {"nice": False},
+        },
+        "y": {"field": "rate", "type": "quantitative", "title": "tokens/s", "axis": axis(grid=True, tickCount=4)},
+        "color": color_of("engine", order, SERIES),
+    }
+    mark = {"type": "area", "interpolate": "step-after", "fillOpacity": 0.75}
+    return drawn({"data": {"values": values}, "height": 180, "mark": mark, "encoding": encoding})
+
+
+def times(work: Work, most: int = 24) -> Markup:
+    """Where the time of each engine went, as shares of the run's; of many the `most` that were at work least."""
+    order = ["before its first unit", "units in flight", "between units", "after its last unit"]
+    engines = sorted(work.engines, key=lambda engine: engine.busy)[:most]
+    values = []
+    for engine in engines:
+        parts = zip(order, (engine.late, engine.busy, engine.idle, engine.early), strict=True)
+        for rank, (name, seconds) in enumerate(parts):
+            says = f"{engine.name}: {name}, {span(seconds)}"
+            values.append({"engine": engine.name, "part": name, "share": seconds / max(work.seconds, 1e-9), "rank": rank, "says": says})
+    encoding = {
+        "y": {**names_axis(sorted(engine.name for engine in engines)), "field": "engine"},
+        "x": {
+            "field": "share",
+            "type": "quantitative",
+            "title": "share of the time in which the run was at work",
+            "axis": axis(format="%"),
+            "scale": {"domain": [0, 1]},
+        },
+        "color": color_of("part", order, ["var(--reason-2)", KEPT, "var(--reason-1)", "var(--reason-4)"]),
+        "order": {"field": "rank", "type": "quantitative"},
+        "description": SAYS,
+    }
+    return drawn({"data": {"values": values}, "height": {"step": ROW}, "mark": {"type": "bar", "height": 14}, "encoding": encoding})
+
+
+def _length(work: Work) -> float:
+    return work.ended - work.started

@@ -1,0 +1,114 @@
+"""From records to the mixture, and what went wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rephrase.report.charts import bars
+from rephrase.report.page import Part, Section
+from rephrase.report.wording import NOTHING, count, large, percent
+
+if TYPE_CHECKING:
+    from rephrase.report.figures import RunFigures
+
+
+def funnel(figures: RunFigures) -> Section:
+    """From records to the mixture."""
+    parts = []
+    documents = list(_document_steps(figures))
+    if documents:
+        parts.append(Part("Documents", charts=[("", bars.bars(_falling(documents), "documents"))], notes=_dropped(figures)))
+    total = figures.total
+    if total.generations:
+        parts.append(
+            Part(
+                "Generations",
+                charts=[("", bars.bars(_falling(list(_generation_steps(figures))), "generations", color="var(--series-3)"))],
+            )
+        )
+        rows = [
+            ("prompts read", large(total.prompt_tokens), NOTHING),
+            ("tokens written", large(total.completion_tokens), "100%"),
+            (
+                "tokens kept",
+                large(total.kept_tokens),
+                percent(total.kept_tokens / total.completion_tokens if total.completion_tokens else None),
+            ),
+        ]
+        if total.reasoning_tokens:
+            rows.insert(
+                2, ("of these, reasoning", large(total.reasoning_tokens), percent(total.reasoning_tokens / total.completion_tokens))
+            )
+        notes = ["Tokens kept are counted by the run's tokenizer, those written by the model's: where these differ, so do the counts."]
+        parts.append(Part("Tokens", columns=("", "#tokens", "#of those written"), rows=rows, notes=notes))
+    return Section(
+        "funnel", "Funnel", "From the input to the mixture", parts or [Part(says="No data, because no stage has made a row yet.")]
+    )
+
+
+def _document_steps(figures: RunFigures) -> Iterator[tuple[str, int]]:
+    documents = figures.documents
+    if documents.records:
+        yield "records of the input", documents.records
+    if documents.documents:
+        yield "documents", documents.documents
+    if figures.screened is not None and figures.screened.screened:
+        yield "kept by screening", figures.screened.kept
+        if figures.duplicate_documents is not None:
+            yield "without near duplicates", figures.screened.kept - figures.duplicate_documents
+    elif figures.duplicate_documents is not None and documents.documents:
+        yield "without near duplicates", documents.documents - figures.duplicate_documents
+
+
+def _generation_steps(figures: RunFigures) -> Iterator[tuple[str, int]]:
+    total = figures.total
+    yield "generations", total.generations
+    yield "without an error", total.generations - total.errors
+    if total.judged:
+        if total.judged < total.generations:
+            yield "that are texts, not steps to one", total.judged
+        yield "kept by the checks", total.kept
+        if figures.duplicates is not None:
+            yield "without near duplicates", total.kept - figures.duplicates
+    if figures.mixture:
+        synthetic = [entry["rows"] for entry in figures.mixture.get("counts", {}).get("origin", ()) if entry["value"] == "synthetic"]
+        yield "in the mixture, repeats counted", sum(synthetic)
+
+
+def _falling(steps: Sequence[tuple[str, int]]) -> list[tuple[str, float, str]]:
+    first = steps[0][1] or 1
+    return [
+        (name, number, count(number) if place == 0 else f"{count(number)} ({percent(number / first)})")
+        for place, (name, number) in enumerate(steps)
+    ]
+
+
+def _dropped(figures: RunFigures) -> list[str]:
+    dropped = {name: number for name, number in figures.documents.dropped.items() if number}
+    notes = []
+    if dropped:
+        notes.append("Records without a document: " + ", ".join(f"{name} {count(number)}" for name, number in dropped.items()) + ".")
+    if figures.read_errors:
+        notes.append(f"{count(figures.read_errors)} places of the input could not be read; they are listed in `errors`.")
+    return notes
+
+
+def errors(figures: RunFigures) -> Section:
+    """Rows without a text, by cause."""
+    causes = figures.total.causes
+    if not causes:
+        return Section(
+            "errors", "Errors", "Errors by cause", [Part(says="None: every request was answered, and every answer could be read.")]
+        )
+    shown = list(causes.items())[:20]
+    total = max(figures.total.generations, 1)
+    rows = [(name, float(number), f"{count(number)} ({percent(number / total)})") for name, number in shown]
+    notes = [f"And {count(len(causes) - len(shown))} rarer causes."] if len(causes) > len(shown) else []
+    caption = "Rows, and their share of all generations. `rephrase rewrite run.yaml --retry-errors` asks for them again."
+    return Section(
+        "errors",
+        "Errors",
+        "Errors by cause",
+        [Part(charts=[(caption, bars.bars(rows, "generations", color="var(--reject)"))], notes=notes)],
+    )
