@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _CANDIDATES = 40  # passages that are looked for in all runs, for each that is shown
 
-Key = tuple[str, int, int, str]
-"""A document, a span of its text and a recipe."""
+Key = tuple[str, int, int, str, str, str]
+"""A document, a span of its text, a recipe, a step of it, and what sets the step's prompts on one span apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def _passages(runs: Sequence[Run], figures: Sequence[RunFigures], number: int, s
     smallest = min(range(len(runs)), key=lambda place: figures[place].total.generations)
     drawn: list[tuple[str, Key, str]] = []
     for key, row_id in _keys(runs[smallest]):
-        order = content_id("compare", str(seed), key[0], str(key[1]), key[3])
+        order = content_id("compare", str(seed), *map(str, key))
         drawn.append((order, key, row_id))
         if len(drawn) > 4 * number * _CANDIDATES:
             drawn = heapq.nsmallest(number * _CANDIDATES, drawn)
@@ -142,12 +142,12 @@ def _passages(runs: Sequence[Run], figures: Sequence[RunFigures], number: int, s
 
 
 def _keys(run: Run) -> Iterator[tuple[Key, str]]:
-    """The first sample of each passage by each recipe, of rows that are texts."""
-    columns = ["id", "document_id", "span_start", "span_end", "recipe", "sample", "text"]
+    """The first sample of each prompt, of rows that are texts."""
+    columns = ["id", "document_id", "span_start", "span_end", "recipe", "step", "key", "sample", "text"]
     for path in tables.objects(Tables.GENERATIONS.folder(run.output)):
         if not storage.exists(storage.join(Tables.JUDGED.folder(run.output), storage.name_of(path))):
             continue
         for group in tables.read_row_groups(path, columns):
             texts = group.filter(pc.and_(pc.is_valid(group.column("text")), pc.equal(group.column("sample"), 0))).drop_columns(["text"])
             for row in texts.to_pylist():
-                yield (row["document_id"], row["span_start"], row["span_end"], row["recipe"]), row["id"]
+                yield (row["document_id"], row["span_start"], row["span_end"], row["recipe"], row["step"], row["key"] or ""), row["id"]

@@ -67,7 +67,7 @@ def _generation_steps(figures: RunFigures) -> Iterator[tuple[str, int]]:
     yield "without an error", total.generations - total.errors
     if total.judged:
         if total.judged < total.generations:
-            yield "that are texts, not steps to one", total.judged
+            yield "judged, without steps to others", total.judged
         yield "kept by the checks", total.kept
         if figures.duplicates is not None:
             yield "without near duplicates", total.kept - figures.duplicates
