@@ -14,6 +14,8 @@ import pytest
 from classifiers.agreement import compare as agreement
 from rephrase.cli.main import main
 from rephrase.config.run import Run
+from rephrase.report.compare import compare
+from rephrase.report.comparison import comparison_page
 from rephrase.report.report import write_report
 from rephrase.spark.stages.base import Tables
 from rephrase.storage import tables
@@ -215,3 +217,17 @@ def test_a_chart_says_its_numbers_and_a_print_leaves_out_what_is_for_the_screen(
     assert not page.is_visible("#list")
     assert page.is_visible("#recipes table")
     assert len(page.pdf()) > 50_000
+
+
+def test_runs_side_by_side_open_in_silence_too(report: Opened, tmp_path: Path) -> None:
+    beside = compare({"one": report.run, "two": report.run}, rows=200)
+    report.path = tmp_path / "beside.html"
+    report.path.write_text(comparison_page(beside))
+    report.asked.clear()
+    report.go()
+    assert report.seconds < 3
+    assert report.page.title() == "runs side by side"
+    assert 'document.title="owned"</script></script></textarea><img' in report.page.inner_text("#explorer")
+    assert len(report.page.query_selector_all(".pairs")) == len(beside.passages) == 200
+    report.page.click("#theme")
+    assert report.page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -221,8 +221,9 @@ def test_commands_that_report_print_one_json_object(older: Path, capsys) -> None
     assert [row["judged"]["verdict"] for row in shown] == [KEEP, KEEP]
     assert said("show", path, shown[0]["id"], "--json")["rows"] == shown[:1]
     shutil.copy(path, "again.yaml")
-    beside = said("compare", path, "again.yaml", "--json", "--rows", "2", "-o", "beside.html")
+    beside = said("compare", path, "again.yaml", "--json", "--rows", "28", "-o", "beside.html")
     assert [one["name"] for one in beside["runs"]] == ["run", "again"]
+    assert len(beside["passages"]) == 28
     assert "<mark" in Path("beside.html").read_text()
     prompts = said("preview", "wrap/easy", "--input", "crawl/notes.jsonl", "--config", path, "-n", "1", "--json")["prompts"]
     assert all(prompt["generations"][0]["text"] for prompt in prompts)
