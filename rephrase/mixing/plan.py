@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rephrase.errors import UserError
 from rephrase.mixing.selection import BUCKETS, Cut, buckets_of, cut_bucket, cut_in_bucket
 
 if TYPE_CHECKING:
@@ -216,34 +215,6 @@ def n_files(tokens: int, file_tokens: int) -> int:
 
 
 def complete_plan(mix: Mix, material: Material, components: Sequence[ComponentPlan]) -> Plan:
-    """The plan, with its files. Raises `UserError` if it has more text of models, or fewer originals, than the mix allows."""
-    _check_shares(mix, components)
+    """The plan, with its files."""
     tokens = [sum(c.tokens for c in components if c.phase == number) for number in range(len(mix.all_phases))]
     return Plan(material.pools, tuple(components), material.left_out, tuple(n_files(count, mix.file_tokens) for count in tokens))
-
-
-def _check_shares(mix: Mix, components: Sequence[ComponentPlan]) -> None:
-    tokens = sum(c.tokens for c in components) or 1
-    synthetic = sum(c.written_tokens for c in components)
-    originals = sum(c.original_tokens for c in components)
-    if mix.max_synthetic_share is not None and synthetic > mix.max_synthetic_share * tokens:
-        most = ", ".join(f"`{c.name}` with {c.written_tokens:,}" for c in components if c.written_tokens)
-        raise UserError(
-            f"models wrote {synthetic:,} of the mixture's {tokens:,} tokens ({synthetic / tokens:.2%}), and max_synthetic_share is "
-            f"{mix.max_synthetic_share:.2%}: {most}",
-            where="mix.max_synthetic_share",
-            cure=f"take {synthetic - math.floor(mix.max_synthetic_share * tokens):,} tokens off them for others, or set it to at least "
-            f"{_up(synthetic / tokens)}",
-        )
-    if mix.min_original_share is not None and originals < mix.min_original_share * tokens:
-        raise UserError(
-            f"originals have {originals:,} of the mixture's {tokens:,} tokens ({originals / tokens:.2%}), and min_original_share is "
-            f"{mix.min_original_share:.2%}",
-            where="mix.min_original_share",
-            cure=f"give components of `origin: original` {math.ceil(mix.min_original_share * tokens) - originals:,} tokens of the others', "
-            f"or set it to at most {math.floor(originals / tokens * 1000) / 1000:g}",
-        )
-
-
-def _up(number: float) -> str:
-    return f"{math.ceil(number * 1000) / 1000:g}"

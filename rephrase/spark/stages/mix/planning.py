@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from rephrase.errors import UserError
 from rephrase.mixing import selection
-from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, Draw, Material, Plan, Pool, complete_plan, component_plans, draws
+from rephrase.mixing.guards import check_guards
+from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, ComponentPlan, Draw, Material, Plan, Pool, complete_plan, component_plans, draws
 from rephrase.mixing.targets import targets_of
 from rephrase.spark.stages.mix.candidates import pool_numbers
 from rephrase.spark.stages.mix.pairs import largest_paired, left_out_by, preferred
@@ -37,7 +38,13 @@ def make_plan(mix: Mix, inputs: Candidates, job: Actions, material: Material | N
         return _paired_plan(mix, inputs, job)
     material = material or measure(mix, inputs, job)
     targets = targets_of(mix, material.pools, material.available)
-    return complete_plan(mix, material, component_plans(mix, material, targets, _draws(mix, inputs, job, None, material, targets))), None
+    ends = _draws(mix, inputs, job, None, material, targets)
+    return _checked(mix, material, component_plans(mix, material, targets, ends)), None
+
+
+def _checked(mix: Mix, material: Material, components: Sequence[ComponentPlan]) -> Plan:
+    check_guards(mix, material, components)
+    return complete_plan(mix, material, components)
 
 
 def marks_of(mix: Mix, inputs: Candidates, job: Actions, plan: Plan) -> DataFrame | None:
@@ -71,7 +78,7 @@ def _paired_plan(mix: Mix, inputs: Candidates, job: Actions) -> tuple[Plan, Data
         is_first = [(mix.selections[pool.component].is_original is True) == (mix.pairing == "both") for pool in material.pools]
         others = _draws(mix, inputs, job, marks, rest, targets)
     ends = [[a if first else b for a, b, first in zip(*phases, is_first, strict=True)] for phases in zip(ends, others, strict=True)]
-    return complete_plan(mix, rest, component_plans(mix, rest, targets, ends)), marks
+    return _checked(mix, rest, component_plans(mix, rest, targets, ends)), marks
 
 
 def _targets_of_rest(mix: Mix, material: Material, rest: Material, shrunk: int | None) -> list[list[int]]:

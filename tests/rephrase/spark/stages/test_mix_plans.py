@@ -72,9 +72,9 @@ def test_targets_are_met_within_a_document(output: str, spark: LazySession, numb
 
 def test_guards_name_numbers_and_cure(output: str, spark: LazySession) -> None:
     settings = {"components": [{"origin": "original", "share": 0.4}, {"origin": "synthetic", "share": 0.6}], "budget_tokens": 5000}
-    with pytest.raises(UserError, match=r"models wrote .* max_synthetic_share is 50\.00%: `synthetic` with .* tokens off them"):
+    with pytest.raises(UserError, match=r"models wrote .* max_synthetic_share is 50\.00%: `synthetic` with .*set the shares to"):
         mixture(output, spark, **settings, max_synthetic_share=0.5)
-    with pytest.raises(UserError, match=r"originals have .* min_original_share is 50\.00%.* tokens of the others'"):
+    with pytest.raises(UserError, match=r"originals have .* min_original_share is 50\.00%.*set the shares to"):
         mixture(output, spark, **settings, min_original_share=0.5)
     plan, _ = mixture(output, spark, **settings, max_synthetic_share=0.65, min_original_share=0.35)
     assert plan.tokens
