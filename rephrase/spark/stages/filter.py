@@ -28,6 +28,7 @@ from rephrase.spark.stages.ledger import claim, described, replace_other, stage_
 from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
 from rephrase.spark.stages.rewrite.meaning import models_of_texts
 from rephrase.spark.stages.run_tables import objects_of
+from rephrase.spark.stages.unit_notes import rejections
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
@@ -123,8 +124,6 @@ def _by_several(generations: pa.Table, models: str) -> pa.Table:
 
 
 def _progress(sums: JudgedNote, seconds: float) -> str:
-    verdicts = Counter(sums.verdicts)
-    del verdicts[KEEP], verdicts[INTERMEDIATE]
-    often = ", ".join(f"{verdict} {count:,}" for verdict, count in verdicts.most_common(3))
-    why = f" (rejected most by {often})" if often else ""
+    often = rejections({verdict: count for verdict, count in sums.verdicts.items() if verdict != INTERMEDIATE}, 3)
+    why = f" (rejected most: {often})" if often else ""
     return f"{sums.judged:,} judged, {sums.kept:,} kept{why}, {sums.judged / max(seconds, 0.001):,.0f}/s" if sums.judged else ""

@@ -39,6 +39,15 @@ def kept_and_rejected(verdicts: Mapping[str, int]) -> tuple[int, str]:
     """Of rows by verdict: how many were kept, and how many each check rejected, in words, the most first."""
     from rephrase.records import KEEP
 
-    rejected = Counter(verdicts)
-    kept = rejected.pop(KEEP, 0)
-    return kept, ", ".join(f"{verdict} {count:,}" for verdict, count in rejected.most_common())
+    return verdicts.get(KEEP, 0), rejections(verdicts)
+
+
+def rejections(verdicts: Mapping[str, int], most: int | None = None) -> str:
+    """How many rows each check rejected, in words, the most first. most: so many of the checks alone."""
+    from classifiers.cascade import UNPARSED
+    from rephrase.records import KEEP
+
+    rejected = Counter({verdict: count for verdict, count in verdicts.items() if verdict != KEEP})
+    # Rows without a text have this verdict whatever checks the config lists.
+    names = {UNPARSED: f"did not parse or had no answer (`{UNPARSED}`)"}
+    return ", ".join(f"{names.get(verdict, verdict)} {count:,}" for verdict, count in rejected.most_common(most))

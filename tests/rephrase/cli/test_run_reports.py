@@ -52,6 +52,16 @@ def test_where_all_rewrites_are_rejected_the_summary_and_what_rejected_them_are_
         run_stage("mix", lenient, NoSpark())
 
 
+def test_rows_without_a_text_are_told_in_plain_words_where_the_config_lists_no_check_for_them(tmp_path, tokenizer_file, capsys) -> None:
+    path = config(tmp_path, tokenizer_file, engine={"kind": "echo"}, recipes=["wrap/qa"], filter={"checks": ["finished"]}, mix=MIX)
+    with pytest.raises(SystemExit):
+        main(["run", path])
+    printed = capsys.readouterr()
+    assert "0 kept (rejected most: did not parse or had no answer (`parsed`) 1)" in " ".join(printed.err.split())
+    assert "did not parse or had no answer" in " ".join(printed.out.split())
+    assert "rejected by did not parse or had no answer (`parsed`) 1" in printed.err.splitlines()[-1]
+
+
 def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path, tokenizer_file: str) -> None:
     run = load_run(config(tmp_path, tokenizer_file))
     causes = {"engine:refused": 3, "prompt_too_long": 2, "parse:no_questions": 4, "parse:no_answer": 1}
