@@ -40,4 +40,4 @@ def show_plan(run: Run, spark: LazySession) -> None:
         except UserError as error:
             print_material(run.mix, material)
             raise explained(error, run) if isinstance(error, NoTextError) else error from None
-    print_plan(plan)
+    print_plan(run.mix, plan)

@@ -27,7 +27,7 @@ def print_material(mix: Mix, material: Material, console: Console | None = None)
     (console or _console()).print(table)
 
 
-def print_plan(plan: Plan, console: Console | None = None) -> None:
+def print_plan(mix: Mix, plan: Plan, console: Console | None = None) -> None:
     """What each component gives to each phase, beside what there is."""
     console = console or _console()
     heads = ["component", "rows there", "tokens there", "rows", "tokens", "epochs", "share", "asked for"]
@@ -42,7 +42,7 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
             counts = [f"{count:,}" for count in (part.available_rows, part.available_tokens, part.rows, part.tokens)]
             table.add_row(part.name, *counts, f"{part.epochs:.3g}", f"{part.tokens / max(tokens, 1):.2%}", f"{part.share:.2%}")
     console.print(table)
-    for note in share_notes(plan.components):
+    for note in share_notes(mix, plan.components):
         console.print(note, soft_wrap=True)
     for reason, count in plan.left_out.items():
         if count["rows"]:

@@ -1,4 +1,4 @@
-"""Why a mixture's shares are not those that were asked for, and what would lift them."""
+"""What limits a mixture, and why its shares are not those that were asked for."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rephrase.mixing.plan import ComponentPlan
+    from rephrase.mixing.settings import Mix
 
 TOLERATED = 0.01  # of a phase's tokens: a difference below it needs no word
 _USED_UP = 0.99  # of what a component can give: whole texts seldom end at its last token
+_LISTED = 3  # components of a sentence: one that is split by source has as many as it has sources
 
 
-def share_notes(components: Sequence[ComponentPlan]) -> list[str]:
-    """A sentence for each component whose share differs by more than a point from what was asked for, and one on what limits the phase.
+def share_notes(mix: Mix, components: Sequence[ComponentPlan]) -> list[str]:
+    """A sentence for each component whose share differs by more than a point from what was asked for, and one on what limits the mixture.
 
-    Empty where all shares are as asked.
+    A mixture that is as large as the config says is limited by no component.
     """
     notes = []
     for phase in sorted({component.phase for component in components}):
         notes += _of_phase([component for component in components if component.phase == phase])
-    return notes
+    return notes if any(phase.budget for phase in mix.all_phases) else [*notes, *_limit(components)]
 
 
 def _of_phase(components: Sequence[ComponentPlan]) -> list[str]:
@@ -32,20 +34,28 @@ def _of_phase(components: Sequence[ComponentPlan]) -> list[str]:
             length = component.available_tokens / max(component.available_rows, 1)
             wanted = f"shall give {component.target_tokens:,} tokens ({asked:.1%}) and gives {component.tokens:,} ({share:.1%})"
             notes.append(f"`{component.name}` {wanted}: texts are taken whole, and its are about {length:,.0f} tokens long")
-    return [*notes, *_limits(components)] if notes else []
+    return notes
 
 
 def _is_empty(component: ComponentPlan) -> bool:
     return bool(component.share) and not component.available_tokens
 
 
-def _limits(components: Sequence[ComponentPlan]) -> list[str]:
-    """The components that have nothing more to give, which is what keeps the mixture small."""
-    notes = []
-    for component in components:
-        capacity = component.available_tokens * component.max_epochs
-        if capacity and component.target_tokens >= _USED_UP * capacity:
-            uses = f"{component.max_epochs:g} epoch{'s' if component.max_epochs != 1 else ''}"
-            lift = "more texts of it, a larger max_epochs or a smaller share make the mixture larger, and its shares more exact"
-            notes.append(f"`{component.name}` limits the mixture: all its {component.available_tokens:,} tokens are used in {uses}; {lift}")
-    return notes
+def _limit(components: Sequence[ComponentPlan]) -> list[str]:
+    """The components that have nothing more to give, what lies unused meanwhile, and what would lift the limit."""
+    limiting = [c for c in components if c.available_tokens and c.target_tokens >= _USED_UP * c.available_tokens * c.max_epochs]
+    if not limiting:
+        return []
+    rest = [c for c in components if c not in limiting and c.available_tokens and c.epochs < _USED_UP]
+    unused = _listed([f"of `{c.name}` {1 - c.epochs:.0%}" for c in sorted(rest, key=lambda c: c.tokens - c.available_tokens)])
+    used = _listed([f"{c.available_tokens:,}" + (f" ({c.max_epochs:g} times)" if c.max_epochs != 1 else "") for c in limiting])
+    names, several = _listed([f"`{c.name}`" for c in limiting]), len(limiting) > 1
+    facts = [f"{names} limit{'' if several else 's'} the mixture: all {'their' if several else 'its'} {used} tokens are taken"]
+    facts += [f"{unused} are unused"] if rest else []
+    ways = [f"more texts of {'them' if several else 'it'}", "a larger max_epochs", *(["a smaller share"] if rest else [])]
+    return [f"{'; '.join(facts)}; {' or '.join([', '.join(ways[:-1]), ways[-1]])} would lift it"]
+
+
+def _listed(texts: Sequence[str]) -> str:
+    head = list(texts[:_LISTED]) + ([f"{len(texts) - _LISTED} more"] if len(texts) > _LISTED else [])
+    return head[0] if len(head) == 1 else f"{', '.join(head[:-1])} and {head[-1]}" if head else ""

@@ -90,4 +90,5 @@ class MixStage(Stage):
         all_of_them = ("all", f"{manifest['rows']:,}", f"{manifest['tokens']:,}", "", "")
         columns = ("component", "rows", "tokens", "share", "asked for")
         plan = plan_of(folder)
-        return Breakdown(f"Mixture in {folder}", columns, ("component",), rows, all_of_them, share_notes(plan.components) if plan else ())
+        remarks = share_notes(run.mix, plan.components) if plan else ()
+        return Breakdown(f"Mixture in {folder}", columns, ("component",), rows, all_of_them, remarks)

@@ -14,6 +14,7 @@ import orjson
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.mixing.plan import Plan
+from rephrase.mixing.shortfall import share_notes
 from rephrase.mixing.targets import NoTextError
 from rephrase.names import ARROWS, MixtureName
 from rephrase.notes import MixtureNote
@@ -69,6 +70,8 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         else:
             plan, marks = _plan(run, inputs, job)
             _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
+        for note in share_notes(run.mix, plan.components):
+            console.print(f"mix: {note}", soft_wrap=True, markup=False)
         count = sum(plan.files)
         units = [Unit(storage.join(folder, tables.DATA, str(MixtureName(number, count))), number) for number in range(count)]
         todo = pending(units, folder)
