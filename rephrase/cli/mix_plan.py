@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rephrase.cli.mix_tables import print_material, print_plan
 from rephrase.errors import UserError
 from rephrase.mixing.targets import NoTextError
+from rephrase.mixing.unmixed import unmixed_notice
+from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Tables
@@ -32,6 +34,8 @@ def show_plan(run: Run, spark: LazySession) -> None:
         check_verdicts(stage, run)
     except UserError as error:  # what the checks as they are now would keep is known when they have judged
         console.print(f"mix: planned from verdicts of another config: {error.line()}", soft_wrap=True)
+    if unmixed := unmixed_notice(run.mix, [recipe.name for recipe in recipes_of(run.recipes)]):
+        console.print(f"mix: {unmixed}", soft_wrap=True, markup=False)
     inputs = find_inputs(run)
     with open_job(spark.get(), Tables.MIXTURE.folder(run.output)) as job:
         material = measure(run.mix, inputs, job)

@@ -62,6 +62,21 @@ def test_rows_without_a_text_are_told_in_plain_words_where_the_config_lists_no_c
     assert "rejected by did not parse or had no answer (`parsed`) 1" in printed.err.splitlines()[-1]
 
 
+def test_a_recipe_that_no_component_takes_is_told_before_it_is_asked_for_and_in_the_plan(tmp_path, tokenizer_file, spark, capsys) -> None:
+    mix = {"components": [{"origin": "original", "share": 0.5}, {"recipe": "wrap/*", "share": 0.5}]}
+    checks = {"checks": ["parsed"]}
+    path = config(tmp_path, tokenizer_file, engine={"kind": "echo"}, recipes=["wrap/easy", "mind/interview"], filter=checks, mix=mix)
+    main(["run", path])
+    told = " ".join(capsys.readouterr().err.split())
+    notice = "the generations of `mind/interview` go into no component of the mixture"
+    assert told.index(f"rewrite: {notice}") < told.index("rewrite: 2 units in")
+    assert "limits the mixture: all its" in told
+    show_plan(load_run(path), spark)
+    printed = capsys.readouterr()
+    assert f"mix: {notice}" in " ".join(printed.err.split())
+    assert "limits the mixture: all its" in " ".join(printed.out.split())
+
+
 def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path, tokenizer_file: str) -> None:
     run = load_run(config(tmp_path, tokenizer_file))
     causes = {"engine:refused": 3, "prompt_too_long": 2, "parse:no_questions": 4, "parse:no_answer": 1}

@@ -51,8 +51,8 @@ def test_what_limits_a_mixture_is_told_where_all_shares_are_met_too() -> None:
     ]
     assert share_notes(Mix(), parts) == [
         (
-            "`original` limits the mixture: all its 4,365 tokens are taken; of `wrap/*` 81% are unused; more texts of it, a larger max_epochs "
-            "or a smaller share would lift it"
+            "`original` limits the mixture: all its 4,365 tokens are taken; of `wrap/*` 81% are unused; more texts of it, a "
+            "larger max_epochs or a smaller share would lift it"
         )
     ]
     assert share_notes(Mix(budget_tokens=7275), parts) == [], "a budget limits it"
@@ -62,8 +62,8 @@ def test_what_limits_a_mixture_is_told_where_all_shares_are_met_too() -> None:
     ]
     assert share_notes(Mix(), both) == [
         (
-            "`original` and `wrap/*` limit the mixture: all their 3,000 (2 times) and 4,000 tokens are taken; more texts of them or a larger "
-            "max_epochs would lift it"
+            "`original` and `wrap/*` limit the mixture: all their 3,000 (2 times) and 4,000 tokens are taken; more texts of them or "
+            "a larger max_epochs would lift it"
         )
     ]
 

@@ -14,6 +14,7 @@ from rephrase import storage
 from rephrase.engines.recording import files_of
 from rephrase.generation.fits import check_fits
 from rephrase.generation.rounds import Round, holder_of, rounds
+from rephrase.mixing.unmixed import unmixed_notice
 from rephrase.names import GenerationsName
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.base import Recipe
@@ -58,6 +59,8 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     tell_unfit(run, recipes)
     claim(folder, Tables.GENERATIONS, meaning)
     run = with_sized_engines(run, recipes, sources)
+    if unmixed := unmixed_notice(run.mix, [recipe.name for recipe in recipes]):
+        console.print(f"rewrite: {unmixed}", soft_wrap=True, markup=False)
     for notice in engines.notices:
         console.print(f"rewrite: {notice}")
     for steps in rounds(recipes, engines):
