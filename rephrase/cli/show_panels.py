@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
@@ -75,14 +77,33 @@ def as_json(run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
 def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> None:
     """Print rows of the mixture, of `generations` or of `documents` by their ids, with all that is known of where they come from.
 
-    Raises `UserError` for an id that no table has.
+    A document's id in the input will do as well; where several documents have it, they are listed. Raises `UserError` for an id that no
+    table has.
     """
     check_begun(run.output)
     console = console or Console(highlight=False)
-    mixed = _find(run, Tables.MIXTURE.path, ids, _MIXTURE)
+    rows = _find(run, Tables.GENERATIONS.path, ids, ["id"]) | _documents(run, ids)
+    of_input = _by_input_id(run, {row_id for row_id in ids if row_id not in rows})
     for row_id in ids:
-        console.print(Text(f"{row_id}  {_fields(mixed[row_id])}" if row_id in mixed else f"{row_id}  not in the mixture", style="bold"))
+        if row_id not in rows and row_id not in of_input:
+            cure = "ids stand in the column `id`, those of the input in the metadata of `documents`"
+            raise UserError(f"no table has a row with the id `{row_id}`", where=run.output, cure=cure)
+    alone = {row_id: documents[0]["id"] for row_id, documents in of_input.items() if len(documents) == 1}
+    mixed = _find(run, Tables.MIXTURE.path, [alone.get(row_id, row_id) for row_id in ids], _MIXTURE)
+    for asked in ids:
+        if asked in of_input and asked not in alone:
+            console.print(Text(harmless(_list_of(asked, of_input[asked]))))
+            continue
+        row_id = alone.get(asked, asked)
+        title = f"{row_id}  {_fields(mixed[row_id])}" if row_id in mixed else f"{row_id}  not in the mixture"
+        console.print(Text(title, style="bold"))
         _print(run, [row_id], console, details=True)
+
+
+def _list_of(input_id: str, documents: Sequence[dict[str, Any]]) -> str:
+    """Documents of one id in the input, a line each with the id by which it can be asked for."""
+    lines = [f"  {row['id']}  {row['url'] or row['source']}  {row['text'][:60]!r}" for row in documents]
+    return "\n".join([f"{len(documents)} documents have the id `{input_id}` in the input; ask for one by its own:", *lines])
 
 
 _Found = tuple[str, dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]
@@ -173,3 +194,17 @@ def _find(run: Run, table: str, ids: Sequence[str], columns: list[str]) -> dict[
         if len(rows) == len(wanted_ids):
             break
     return rows
+
+
+def _by_input_id(run: Run, ids: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Documents by the ids that they have in the input, which are no keys: several may have the same."""
+    documents: dict[str, list[dict[str, Any]]] = {}
+    wanted = pa.array(sorted(ids), pa.string())
+    for path in tables.objects(Tables.DOCUMENTS.folder(run.output)) if ids else ():
+        metadata = tables.read(path, ["metadata"])["metadata"]
+        if any(pc.any(pc.is_in(chunk.items, wanted)).as_py() for chunk in metadata.chunks):
+            for row in tables.read(path, _DOCUMENT).to_pylist():
+                input_id = dict(row["metadata"] or ()).get("id")
+                if input_id in ids:
+                    documents.setdefault(input_id, []).append(row)
+    return documents

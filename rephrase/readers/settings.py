@@ -20,6 +20,7 @@ class Fields(Section):
 
     text: str = "text"
     id: str | None = "id"
+    """It goes into the metadata, under `id`: the column `id` holds a hash of the text. `rephrase show` takes either."""
     url: str | None = "metadata.url"
     source: str | None = "source"
     language: str | None = "metadata.language"

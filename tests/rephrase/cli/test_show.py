@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
 from rephrase import storage
+from rephrase.cli.main import main
 from rephrase.cli.show_panels import show_ids, show_pairs
 from rephrase.config.file import load_run
+from rephrase.config.run import Run
+from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
+from rephrase.notes import DocumentsNote
+from rephrase.readers.fields import FieldReader
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.storage import tables
 from tests.rephrase.spark.stages.test_pipeline import write_run
@@ -67,3 +77,40 @@ def test_an_id_leads_back_to_the_page_and_its_fields(run):
     assert "not in the mixture" in printed(show_ids, run, [row["document_id"]])
     with pytest.raises(UserError, match="no table has a row with the id `f00`"):
         printed(show_ids, run, ["f00"])
+
+
+@pytest.fixture
+def with_ids(tmp_path: Path, tokenizer_file: str) -> Run:
+    """A run over documents that have ids in the input, two of them the same; no document was rewritten yet."""
+    rows = [
+        {"uuid": "829e6a27", "text": "The tide rises twice a day.", "source": "829e6a28"},
+        {"uuid": 17, "text": "Bees dance."},
+        {"uuid": 17, "text": "Salt keeps \x1b[2J meat."},
+    ]
+    given = {"paths": ["raw"], "fields": {"id": "uuid"}}
+    settings = {"output": str(tmp_path), "tokenizer": tokenizer_file, "input": given, "engine": {"kind": "echo"}, "recipes": ["wrap/easy"]}
+    run = Run.model_validate(settings)
+    assert run.input
+    read = FieldReader(run.input.fields)
+    table = DocumentTables(run.input, run.tokenizer).cleaned([read.document(row) for row in rows])
+    folder = Tables.DOCUMENTS.folder(run.output)
+    claim(folder, Tables.DOCUMENTS, Meaning({}))
+    tables.commit(storage.join(folder, "part-00000.parquet"), table, DocumentsNote(documents=len(rows)))
+    return run
+
+
+def test_a_document_is_found_by_its_id_in_the_input_too(with_ids: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(show_ids, with_ids, ["829e6a27"])
+    assert "The tide rises" in text
+    own = text.split()[0]
+    assert printed(show_ids, with_ids, [own]) == text
+    several = printed(show_ids, with_ids, ["17", own])
+    assert "2 documents have the id `17` in the input; ask for one by its own:" in several
+    assert several.count("Bees dance.") == several.count("Salt keeps") == several.count("The tide rises") == 1
+    assert "\x1b" not in several
+    listed = [line.split()[0] for line in several.splitlines() if line.startswith("  ")]
+    assert "Bees dance." in printed(show_ids, with_ids, listed)
+    with pytest.raises(UserError, match=r"no table has a row with the id `829e6a28`.*those of the input in the metadata"):
+        printed(show_ids, with_ids, ["829e6a28"])
+    main(["config", "input.fields.id"])
+    assert "It goes into the metadata, under `id`: the column `id` holds a hash of the text" in capsys.readouterr().out
