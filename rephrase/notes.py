@@ -152,6 +152,8 @@ class EngineFigures:
     """Prompt tokens it has looked up in its prefix cache."""
     cache_hits: float | None = None
     """Those of them that it found there."""
+    ready: float | None = None
+    """Unix time, seconds, from which on it could answer the unit: before, it was started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ ROOMS = [
     ["rephrase.spark.stages.declarations"],
     ["rephrase.spark.stages.pipeline"],
     ["rephrase.spark"],
-    ["rephrase.doctor", "rephrase.init", "rephrase.report"],
+    ["rephrase.doctor", "rephrase.init", "rephrase.report", "rephrase.planning"],
     ["rephrase.cli"],
     ["jobs", "bench", "examples"],
 ]

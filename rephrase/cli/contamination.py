@@ -21,4 +21,4 @@ def add_parser(commands: Any) -> None:
 def _contamination(options: argparse.Namespace) -> None:
     from rephrase.cli.contamination_tables import contamination
 
-    contamination(load(options), options.examples, options.json)
+    contamination(load(options).trial(), options.examples, options.json)

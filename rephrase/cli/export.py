@@ -79,7 +79,7 @@ def _export(options: argparse.Namespace) -> None:
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.export import export
 
-    run = load(options) if options.config else None  # whose plugins may bring the format
+    run = load(options).trial() if options.config else None  # whose plugins may bring the format
     kind = formats.find(options.format, "--format")
     source = options.source or (storage.join(run.output, "mixture") if run else None)
     to = options.to or (storage.join(run.output, "exports", options.format) if run else None)

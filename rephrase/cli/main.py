@@ -26,6 +26,7 @@ examples:
   rephrase run run.yaml --replace                    the same run with other checks or another mixture
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
   rephrase mix run.yaml --plan                       the mixture's table, before anything is written
+  rephrase plan run.yaml --pilot 100 --gpus 8        requests, tokens, GPU hours and money, before the run
   rephrase status run.yaml                           how far a run is, from any shell, also after it died
   rephrase report run.yaml -o report.html            a page that tells all of a run, with an explorer of its rows
   rephrase compare run.yaml other.yaml               two runs or more side by side, with the same passages rewritten by each
@@ -79,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         export,
         init,
         label,
+        plan,
         preview,
         recipes,
         report,
@@ -100,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     for module in (
         init,
         doctor,
+        plan,
         status,
         tune,
         summary,

@@ -20,6 +20,7 @@ def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) 
     parser.add_argument("--master", help="Spark master, e.g. local[4], spark://host:7077, k8s://… (default: the config's, or local[*])")
     parser.add_argument("--output", help="write there instead of the config's `output`")
     parser.add_argument("--model", help="rewrite with a vLLM engine on this model: a folder or a hub id")
+    parser.add_argument("--limit", type=int, metavar="N", help="a trial on N documents, drawn by their ids; see `limit` of the config")
     parser.add_argument(
         "--set",
         action="append",
@@ -55,6 +56,8 @@ def load(options: argparse.Namespace) -> Run:
     if options.model:
         model = os.path.abspath(options.model) if os.path.exists(options.model) else options.model
         overrides["engine"], names["engine"] = {"kind": "vllm", "model": model}, "--model"
+    if options.limit is not None:
+        overrides["limit.documents"], names["limit.documents"] = options.limit, "--limit"
     settings = key_values(options.settings, "--set", "mix.seed=7")
     overrides |= settings
     names = {key: name for key, name in names.items() if key not in settings}

@@ -33,6 +33,6 @@ def _run(options: argparse.Namespace) -> None:
         with_spark(run, options.master, lambda spark: run_all(run, spark, retry_errors=options.retry_errors, replace=options.replace))
     except UserError:
         with contextlib.suppress(UserError):  # nothing was begun, or the fault is one of the tables: the first error is what matters
-            report(run, 0)
+            report(run.trial(), 0)
         raise
-    report(run, options.show)
+    report(run.trial(), options.show)

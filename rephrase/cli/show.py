@@ -24,7 +24,7 @@ def _show(options: argparse.Namespace) -> None:
     from rephrase.cli.console import print_json
     from rephrase.cli.show_panels import as_json, ids_of_pairs, show_ids, show_pairs
 
-    run = load(options)
+    run = load(options).trial()
     if options.json:
         print_json({"rows": as_json(run, options.ids or ids_of_pairs(run, options.number, options.verdict))})
     elif options.ids:

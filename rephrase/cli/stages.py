@@ -77,7 +77,7 @@ def _stage(options: argparse.Namespace) -> None:
 
     run = load(options)
     if getattr(options, "instead", None):  # an option that shows something, and leaves the stage alone
-        options.instead(run, options)
+        options.instead(run.trial(), options)
         return
     again, replace = getattr(options, "retry_errors", False), getattr(options, "replace", False)
     with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again, replace=replace))

@@ -33,4 +33,4 @@ def _status(options: argparse.Namespace) -> None:
     else:
         print_status(run)
     if options.units:
-        write_units(run, options.units)
+        write_units(run.trial(), options.units)

@@ -43,7 +43,7 @@ def print_json(run: Run) -> None:
         last = _seconds_since(stage, files)
         stages.append({"stage": stage.table.stage, **asdict(status), "seconds_since_last_unit": last})
         at_work += [_as_json(heard) for heard in heard_in(files)]
-    print(orjson.dumps({"output": run.output, "stages": stages, "at_work": at_work}).decode(), flush=True)
+    print(orjson.dumps({"output": run.trial().output, "stages": stages, "at_work": at_work}).decode(), flush=True)
 
 
 def watch(run: Run, seconds: float, *, as_json: bool = False) -> None:
@@ -65,7 +65,7 @@ def watch(run: Run, seconds: float, *, as_json: bool = False) -> None:
 
 def _shown(run: Run) -> RenderableType:
     check_begun(run.output)
-    table = Table(title=f"Run in {run.output}", title_justify="left")
+    table = Table(title=f"Run in {run.trial().output}", title_justify="left")
     for name in ("stage", "units", "last unit", ""):
         table.add_column(name)
     texts = []
@@ -80,9 +80,11 @@ def _shown(run: Run) -> RenderableType:
 
 def _stages(run: Run) -> Iterator[tuple[Stage, Status, list[storage.FileInfo]]]:
     """The stages that the config switches on, how far each is, and the files in its folder."""
+    trial = run.trial()
     for stage in STAGES:
         if stage.table.is_on(run):
-            yield stage, stage.status(run), list(storage.list_files(stage.table.folder(run.output)))
+            on = run if stage.table.of_input else trial
+            yield stage, stage.status(on), list(storage.list_files(stage.table.folder(on.output)))
 
 
 def _seconds_since(stage: Stage, files: list[storage.FileInfo]) -> float | None:

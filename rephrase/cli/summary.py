@@ -36,7 +36,7 @@ def report(run: Run, show: int) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    run = load(options)
+    run = load(options).trial()
     if options.json:
         from rephrase.cli.console import print_json
         from rephrase.report.figures import figures_of

@@ -103,7 +103,9 @@ def tune(
         raise UserError(f"the engine does not work as it is configured: {default.failure}", where=engine.model)
     winner = _search(search, candidates(gpus=len(gpus), changes=changes))
     _report(search.trials, winner)
-    storage.put(storage.join(run.output, "stats", "tune.json"), orjson.dumps([trial.entry() for trial in search.trials]))
+    machine = {"model": engine.model_name, "gpus": len(gpus)}
+    entries = [{**trial.entry(), **machine, "engine_args": [*engine.args, *trial.candidate.args]} for trial in search.trials]
+    storage.put(storage.join(run.output, "stats", "tune.json"), orjson.dumps(entries))
     if winner is not None:
         name = run.all_engines.name(engine_name) if run.all_engines.are_several else None
         _take(winner.candidate, engine, config_path, name, write=write)

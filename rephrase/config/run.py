@@ -23,6 +23,9 @@ from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import Model, OutputFolder, Recording
 from rephrase.settings.section import Section, as_list
 
+TRIALS = "trials"
+"""Where, below the output of a run, runs on some of its documents lie."""
+
 
 class ExecutorRequest(Section):
     """Executors of the rewrite stage's own, which Spark's dynamic allocation starts and ends with it."""
@@ -68,6 +71,42 @@ class Dedup(Section):
     seed: int = Field(default=1, ge=0)
 
 
+class Limit(Section):
+    """Makes the run a trial on some of its documents, below the output in `trials/`. The run on all of them takes over what it wrote."""
+
+    documents: int = Field(ge=1)
+    """So many documents, drawn by a hash of their ids: the same ones on any machines. Of a recipe's own rows as many."""
+    seed: int = Field(default=1, ge=0)
+    """Another one draws others."""
+    stratified: bool = False
+    """Draw them by source and length, long documents more often, as `rephrase plan --pilot` does."""
+
+    @property
+    def name(self) -> str:
+        """The folder of the trial."""
+        kind = "pilot" if self.stratified else "limit"
+        return f"{kind}-{self.documents}" + (f"-seed-{self.seed}" if self.seed != 1 else "")
+
+
+class Budget(Section):
+    """What the rewrite stage may spend. It ends with the units in flight when that is spent, and goes on when more is given."""
+
+    gpu_hours: float | None = Field(default=None, gt=0)
+    """Of engines that run on the executors, from when they can answer."""
+    tokens: int | None = Field(default=None, ge=1)
+    """That models write."""
+    money: float | None = Field(default=None, gt=0)
+    """In any currency, for GPU hours at this `price`."""
+    price: float | None = Field(default=None, gt=0)
+    """Of a GPU hour. `rephrase plan` reckons with it too."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Budget:
+        if self.money is not None and self.price is None:
+            raise fault("`money` needs the price of a GPU hour", "add `price`", ("money",))
+        return self
+
+
 class Spark(Section):
     """The Spark session that a run started from the command line makes for itself."""
 
@@ -100,14 +139,39 @@ class Run(Section):
     filter: Filter = Filter()
     dedup: Dedup | None = None
     mix: Mix = Mix()
+    limit: Limit | None = None
+    budget: Budget | None = None
     spark: Spark = Spark()
 
+    _whole: str | None = PrivateAttr(default=None)
     _lines: Lines = PrivateAttr(default_factory=Lines)
 
     @property
     def all_engines(self) -> Engines:
         """The run's engines, be they one or several."""
         return Engines(self.engines) if self.engine is None else Engines({ALONE: self.engine})
+
+    @property
+    def whole(self) -> str:
+        """The output of the run on all documents; the same as `output` but for a trial."""
+        return self._whole or self.output
+
+    def trial(self) -> Run:
+        """The run on the documents of its `limit`, in a folder of its own; the run itself without a limit, or where it is the trial."""
+        if self.limit is None or self._whole:
+            return self
+        folder = f"{self.output.rstrip('/')}/{TRIALS}/{self.limit.name}"
+        # Documents that were screened out are not drawn.
+        return self.model_copy(update={"output": folder, "screen": None}).of_whole(self.output)
+
+    def all_documents(self) -> Run:
+        """The run without its limit, on all documents."""
+        return self.model_copy(update={"output": self.whole, "limit": None}).of_whole(None)
+
+    def of_whole(self, output: str | None) -> Run:
+        """The same run, which knows that it is a trial of the run with this output; None: of none."""
+        self._whole = output
+        return self
 
     @model_validator(mode="after")
     def _engines_fit(self) -> Run:

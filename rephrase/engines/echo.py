@@ -7,8 +7,8 @@ from typing import Literal
 
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Engine, Identity, Request
-from rephrase.engines.settings import EngineSettings, engines
+from rephrase.engines.base import Completion, Engine, Identity, Message, Request
+from rephrase.engines.settings import EngineSettings, PromptCounter, engines
 
 
 @engines.register("echo")
@@ -30,6 +30,10 @@ class EchoSettings(EngineSettings):
         return "no model runs: the engine echo gives the words of each prompt back, which most checks reject"
 
     @override
+    def prompt_counter(self) -> PromptCounter:
+        return _words
+
+    @override
     def open(self, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Echo:
         del gpu_addresses, logs
         return Echo()
@@ -48,7 +52,11 @@ class Echo(Engine):
         return [_answer(request) for request in requests]
 
 
+def _words(messages: Sequence[Message]) -> int:
+    return sum(len(message.content.split()) for message in messages)
+
+
 def _answer(request: Request) -> Completion:
     words = request.messages[-1].content.split()
     kept = words[: request.sampling.max_tokens]
-    return Completion(" ".join(kept), prompt_tokens=sum(len(m.content.split()) for m in request.messages), completion_tokens=len(kept))
+    return Completion(" ".join(kept), prompt_tokens=_words(request.messages), completion_tokens=len(kept))

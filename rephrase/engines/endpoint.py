@@ -15,7 +15,7 @@ from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.client import Client
 from rephrase.engines.connection import Server
 from rephrase.engines.model_folder import lacks_chat_template
-from rephrase.engines.settings import Context, EngineSettings, engines
+from rephrase.engines.settings import Context, EngineSettings, PromptCounter, engines
 from rephrase.errors import UserError
 from rephrase.settings.paths import Model
 
@@ -61,6 +61,15 @@ class EndpointSettings(EngineSettings):
     @override
     def without_template(self) -> str | None:
         return self.tokenizer if self.tokenizer is not None and lacks_chat_template(self.tokenizer) else None
+
+    @override
+    def prompt_counter(self) -> PromptCounter | None:
+        """By the model's tokenizer, where one is configured."""
+        if self.tokenizer is None:
+            return None
+        from rephrase.engines.prompts import ChatPrompter
+
+        return ChatPrompter(self.tokenizer, self.chat_template_args).count
 
     @property
     @override

@@ -108,6 +108,13 @@ class ChatPrompter:
                 return ids
         return self._cut_ids(messages, shape)
 
+    def count(self, messages: Sequence[Message]) -> int:
+        """The tokens of a prompt; 0 for one that `token_ids` refuses for what stands in it, which is not sent."""
+        try:
+            return len(self.token_ids(messages))
+        except PromptError:
+            return 0
+
     def opens_thinking(self, messages: Sequence[Message]) -> bool:
         """Whether the prompt ends inside reasoning, so that the completion begins with reasoning."""
         return not _is_text(messages) and self._shape(messages).opens_thinking

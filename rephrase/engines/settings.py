@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import SerializeAsAny  # noqa: TC002  # pydantic reads the annotation
 
-from rephrase.engines.base import Engine
+from rephrase.engines.base import Engine, Message
 from rephrase.settings.by_kind import ByKind
 from rephrase.settings.kinds import Kinds
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
+
+PromptCounter = Callable[[Sequence[Message]], int]
+"""Gives the tokens of a prompt as an engine counts them, its chat template among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ class EngineSettings(Section):
     @property
     def without_template(self) -> str | None:
         """Where a chat template would stand and none does; None where there is one, none is needed, or nobody knows yet."""
+        return None
+
+    def prompt_counter(self) -> PromptCounter | None:
+        """What counts prompts as the engine will; None where only a server knows. Raises `UserError` for a tokenizer that does not load."""
         return None
 
     @property

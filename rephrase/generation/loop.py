@@ -133,8 +133,16 @@ async def generate_together(
 
 
 def requests_of(rows: Iterable[Row], step_run: StepRun) -> list[Request]:
-    """The requests that a step makes of some rows."""
-    return [ask.request for ask in _asks(rows, [_Work(step_run)], (0, 1), UnderWay()) if not is_failed(ask.prompt)]
+    """The requests that a step makes of some rows, before it has an answer."""
+    return counted_requests(rows, step_run)[0]
+
+
+def counted_requests(rows: Iterable[Row], step_run: StepRun) -> tuple[list[Request], Tally]:
+    """The same, with the rows that the recipe takes and their passages; `requests` counts also what no model is asked."""
+    work = _Work(step_run)
+    asks = list(_asks(rows, [work], (0, 1), UnderWay()))
+    work.tally.requests = len(asks)
+    return [ask.request for ask in asks if ask.prompt.ready is None], work.tally
 
 
 def _asks(rows: Iterable[Row], works: Sequence[_Work], part: tuple[int, int], under_way: UnderWay) -> Iterator[_Ask]:

@@ -67,4 +67,4 @@ def run(run: str | Run, spark: SparkSession | None = None, *, retry_errors: bool
         run_all(chosen, session, retry_errors=retry_errors, replace=replace)
     finally:
         session.stop()
-    return RunTables(chosen.output)
+    return RunTables(chosen.trial().output)

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -23,7 +24,7 @@ from rephrase.engines.vllm.filling import Filling
 from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.replicas import taken
 from rephrase.engines.vllm.server_folder import Launch
-from rephrase.engines.vllm.settings import VllmSettings, argument, check_installed, check_model, name_of
+from rephrase.engines.vllm.settings import VllmSettings, check_installed, check_model, name_of, prompter_of
 from rephrase.engines.vllm.turns import Turns
 from rephrase.live.figures import ServerFigures
 from rephrase.notes import EngineFigures
@@ -64,6 +65,7 @@ class Vllm(Engine):
         self._seeds = config.seeds == "on" or (config.seeds == "auto" and bool(gpu_addresses))
         self._starting = asyncio.Lock()
         self._info: servers.ServerInfo | None = None
+        self._ready: float | None = None
         self._client: Client | None = None
         self._isolation = Isolation(functools.partial(self._together, alone=True), self._prove)
         self._server_use = contextlib.ExitStack()
@@ -90,7 +92,7 @@ class Vllm(Engine):
         """Tokens looked up in the prefix cache, and those found there."""
         if self._info is None:
             return EngineFigures()
-        return await asyncio.to_thread(servers.figures, self._info)
+        return replace(await asyncio.to_thread(servers.figures, self._info), ready=self._ready)
 
     @property
     @override
@@ -146,6 +148,7 @@ class Vllm(Engine):
         async with self._starting:
             if self._info is None:
                 self._info = await self._start()
+                self._ready = self._ready or round(time.time(), 3)
                 self._server_use.close()
                 self._server_use.enter_context(servers.in_use(self._info))
             if self._client is None:
@@ -164,12 +167,7 @@ class Vllm(Engine):
 
     @functools.cached_property
     def _prompter(self) -> ChatPrompter:
-        from rephrase.engines.prompts import ChatPrompter
-
-        template = argument(self._config, "--chat-template")
-        tokenizer = argument(self._config, "--tokenizer") or self._config.model
-        revision = argument(self._config, "--tokenizer-revision") or self._config.revision
-        return ChatPrompter(tokenizer, self._config.chat_template_args, revision=revision, chat_template=template)
+        return prompter_of(self._config)
 
     def _forget(self, info: servers.ServerInfo | None) -> None:
         if self._info is info:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 from pydantic import Field
@@ -14,9 +14,12 @@ from typing_extensions import override
 
 from rephrase.engines.base import Engine
 from rephrase.engines.model_folder import context_of, has_tokenizer, lacks_chat_template
-from rephrase.engines.settings import Context, EngineSettings, engines
+from rephrase.engines.settings import Context, EngineSettings, PromptCounter, engines
 from rephrase.errors import UserError
 from rephrase.settings.paths import Model
+
+if TYPE_CHECKING:
+    from rephrase.engines.prompts import ChatPrompter
 
 _SHARING = ("--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp")
 _ENGINE = "rephrase.engines.vllm.engine"  # stands above its settings, and is imported where one is opened
@@ -91,6 +94,11 @@ class VllmSettings(EngineSettings):
         template = argument(self, "--chat-template")
         return tokenizer if template is None and lacks_chat_template(tokenizer) else None
 
+    @override
+    def prompt_counter(self) -> PromptCounter:
+        """By the model's own tokenizer and chat template."""
+        return prompter_of(self).count
+
     @property
     @override
     def meaning(self) -> dict[str, Any]:
@@ -128,6 +136,16 @@ class VllmSettings(EngineSettings):
         if tasks is not None and tasks < gpus // each:
             what = f"an executor has {gpus // each} servers, and cores for {tasks} task{'s' if tasks > 1 else ''}: some would stand idle"
             raise UserError(what, where="engine.tensor_parallel", cure="give executors more cores, or a larger number")
+
+
+def prompter_of(config: VllmSettings) -> ChatPrompter:
+    """What turns messages into the token ids that the server is sent. Raises `UserError` for a tokenizer that does not load."""
+    from rephrase.engines.prompts import ChatPrompter
+
+    template = argument(config, "--chat-template")
+    tokenizer = argument(config, "--tokenizer") or config.model
+    revision = argument(config, "--tokenizer-revision") or config.revision
+    return ChatPrompter(tokenizer, config.chat_template_args, revision=revision, chat_template=template)
 
 
 def argument(config: VllmSettings, name: str) -> str | None:

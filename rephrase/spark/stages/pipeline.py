@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.spark.runtime.lines import at_work
-from rephrase.spark.stages.base import Redo, Stage
+from rephrase.spark.stages.base import Redo, Stage, Table, Tables
 from rephrase.spark.stages.declarations.dedup import DedupDocumentsStage, DedupStage
 from rephrase.spark.stages.declarations.filter import FilterStage
 from rephrase.spark.stages.declarations.mix import MixStage
@@ -34,16 +34,27 @@ def commands() -> dict[str, list[Stage]]:
     return by_name
 
 
-def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
+def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False, last: Table = Tables.MIXTURE) -> None:
     """All stages in order. What can be checked without work is checked before any starts.
 
-    `retry_errors` and `replace`: see `Redo`. Raises `UserError` from any stage.
+    With a `limit`, documents are made and screened as without one; what comes after them is a trial on some of them.
+    `retry_errors` and `replace`: see `Redo`. `last` is the table to end with. Raises `UserError` from any stage.
     """
     check(run, here=spark.is_local)
     for stage in STAGES:
         if stage.table.is_on(run):
-            with run.lines(), at_work(stage.table.stage, run.output):
-                stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
+            with run.lines():
+                _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
+        if stage.table is last:
+            break
+
+
+def _run_one(stage: Stage, run: Run, spark: LazySession, redo: Redo) -> None:
+    from rephrase.spark.stages.trials import begin_trial
+
+    on = run if stage.table.of_input else begin_trial(run, spark)
+    with at_work(stage.table.stage, on.output):
+        stage.run(on, spark, redo)
 
 
 def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool = False, replace: bool = False) -> None:
@@ -57,9 +68,8 @@ def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool 
         console.print(f"{command}: the config has no {sections}, all texts stay")
     for stage in configured:
         with run.lines():
-            check_verdicts(stage, run)
-            with at_work(stage.table.stage, run.output):
-                stage.run(run, spark, Redo(replaced=replace, errors=retry_errors))
+            check_verdicts(stage, run.trial())
+            _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
 def check_verdicts(stage: Stage, run: Run) -> None:

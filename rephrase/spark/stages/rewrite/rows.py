@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from rephrase.names import DocumentsName, RowsName
 from rephrase.notes import DocumentsNote, RowsNote
 from rephrase.recipes.base import Recipe
 from rephrase.records import DOCUMENT, Document
+from rephrase.spark.stages.drawing import place_of
 from rephrase.spark.stages.meaning import digest
 from rephrase.spark.stages.run_tables import documents_of
 from rephrase.storage import tables
@@ -53,19 +55,27 @@ def _rows_object(run: Run, recipe: Recipe) -> str:
     path = storage.join(run.output, "rows", str(name), str(DocumentsName(0)))
     if storage.exists(path):
         return path
-    counter = Tokenizer.load(run.tokenizer)
     writer = tables.Writer(DOCUMENT)
     group_tokens: list[int] = []
-    documents = iter(recipe.rows.documents())
     total = 0
-    while group := list(islice(documents, _GROUP)):
-        total += len(group)
-        tokens = counter.count([document.text for document in group])
-        rows = [{**_values(document), "n_tokens": count} for document, count in zip(group, tokens, strict=True)]
-        writer.add(pa.Table.from_pylist(rows, schema=DOCUMENT))
-        group_tokens.append(sum(tokens))
+    for group in own_rows(run, recipe, Tokenizer.load(run.tokenizer)):
+        total += group.num_rows
+        writer.add(group)
+        group_tokens.append(sum(group.column("n_tokens").to_pylist()))
     writer.commit(path, RowsNote(documents=total, tokens=sum(group_tokens), row_group_tokens=tuple(group_tokens)))
     return path
+
+
+def own_rows(run: Run, recipe: Recipe, tokenizer: Tokenizer) -> Iterator[pa.Table]:
+    """The rows that a recipe makes for itself, as many as the run's limit allows; a table for each row group."""
+    assert recipe.rows is not None
+    documents = recipe.rows.documents()
+    if run.limit is not None:
+        documents = iter(heapq.nsmallest(run.limit.documents, documents, key=lambda document: place_of(document.id, run.limit)))
+    while group := list(islice(documents, _GROUP)):
+        tokens = tokenizer.count([document.text for document in group])
+        rows = [{**_values(document), "n_tokens": count} for document, count in zip(group, tokens, strict=True)]
+        yield pa.Table.from_pylist(rows, schema=DOCUMENT)
 
 
 def _values(document: Document) -> dict[str, object]:

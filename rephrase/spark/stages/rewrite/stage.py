@@ -34,11 +34,13 @@ from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, by_place, p
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
 from rephrase.spark.stages.rewrite.stats import write_units
 from rephrase.spark.stages.rewrite.task import rewrite_units
+from rephrase.spark.stages.trials import generations_to_reuse
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
     from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.meaning import Meaning
 
 
 def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -> None:
@@ -58,6 +60,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     meaning = meaning_of(run, recipes)
     tell_unfit(run, recipes)
     claim(folder, Tables.GENERATIONS, meaning)
+    run = _with_trials(run, meaning)
     run = with_sized_engines(run, recipes, sources)
     if unmixed := unmixed_notice(run.mix, [recipe.name for recipe in recipes]):
         console.print(f"rewrite: {unmixed}", soft_wrap=True, markup=False)
@@ -69,6 +72,15 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
             _retry_round(run, spark, recipes, steps, sources, folder)
     storage.remove_folder(storage.join(run.output, ANSWERS))  # of tasks that another did as well
     _write_stats(run, folder)
+
+
+def _with_trials(run: Run, meaning: Meaning) -> Run:
+    """The run, which takes over what its trials have written already."""
+    folders = generations_to_reuse(run, meaning)
+    if not folders:
+        return run
+    console.print(f"rewrite: completions of {', '.join(storage.name_of(folder.rpartition('/')[0]) for folder in folders)} are taken over")
+    return run.model_copy(update={"rewrite": run.rewrite.model_copy(update={"reuse": [*run.rewrite.reuse, *folders]})})
 
 
 def _write_stats(run: Run, folder: str) -> None:

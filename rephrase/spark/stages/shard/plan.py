@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rephrase import storage
+from rephrase.config.run import TRIALS
 from rephrase.errors import UserError
 from rephrase.names import DocumentsName, ErrorsName, ExtractedName
 from rephrase.spark.stages.base import Tables
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rephrase.readers.settings import Input
 
 
-_BESIDE_TABLES = ("errors", "exports", "logs", "rows", "stats")
+_BESIDE_TABLES = ("errors", "exports", "logs", "rows", "stats", TRIALS)
 """Folders of a run's output besides those of its tables."""
 
 

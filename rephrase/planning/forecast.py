@@ -1,0 +1,260 @@
+"""The plan of a run: its requests and tokens by recipe and step, GPU hours, money and days, what is kept, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rephrase.planning.counting import Counted, Counts, count
+from rephrase.planning.estimate import Estimate, cost, share, total
+from rephrase.planning.material import Material, materials_of
+from rephrase.planning.measured import Measured, Sample, measured, notes_of_all
+from rephrase.planning.prompts import FirstPrompts, goes_on
+from rephrase.planning.rates import Rate, rate_of
+from rephrase.planning.storing import Storing, storing_of
+from rephrase.recipes.catalogue import recipes_of
+from rephrase.spark.stages.rewrite.spending import Spending
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.engines.settings import EngineSettings
+    from rephrase.recipes.base import Recipe, Step
+
+_HOUR = 3600.0
+_DAY = 24.0  # hours
+NO_MODEL_IS_ASKED = "no model is asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one step of a recipe asks and takes. None: nobody knows before a pilot."""
+
+    recipe: str
+    step: str
+    model: str
+    requests: Estimate | None
+    prompt_tokens: Estimate | None
+    output_tokens: Estimate | None
+    how: str
+    """How requests and tokens were come by."""
+    at_most: bool = False
+    """Whether the output tokens are only what the sampling allows."""
+    gpu_hours: Estimate | None = None
+    money: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a recipe takes and gives. The last three are None where nothing was judged yet."""
+
+    recipe: str
+    documents: Estimate
+    passages: Estimate
+    keep_rate: Estimate | None
+    kept_tokens: Estimate | None
+    gpu_hours_per_million: Estimate | None
+    """Kept tokens."""
+    money_per_million: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan. `lines` begins with the most expensive one. Sums leave out what nobody knows, and then `is_whole` is false."""
+
+    documents: Estimate | None
+    document_tokens: Estimate | None
+    lines: tuple[Line, ...]
+    kept: tuple[Kept, ...]
+    rates: dict[str, Rate | None]
+    """By model; None where no rate is known."""
+    storing: Storing
+    spent_tokens: int
+    spent_gpu_hours: float
+    """By the run and its trials so far."""
+    gpus: int
+    price: float | None
+    origins: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all steps have an estimate."""
+        return all(line.output_tokens is not None for line in self.lines)
+
+    @property
+    def output_tokens(self) -> Estimate:
+        """Of all steps that are known."""
+        return _sum([line.output_tokens for line in self.lines])
+
+    @property
+    def gpu_hours(self) -> Estimate | None:
+        """Of all steps that are known; None where no rate is."""
+        known = [line.gpu_hours for line in self.lines if line.gpu_hours is not None]
+        return _sum(known) if known else None
+
+    @property
+    def money(self) -> Estimate | None:
+        """For the GPU hours, at the price."""
+        return None if self.price is None or self.gpu_hours is None else self.gpu_hours.times(self.price)
+
+    @property
+    def days(self) -> Estimate | None:
+        """On so many GPUs, all of them at work."""
+        return None if self.gpu_hours is None else self.gpu_hours.times(1 / _DAY / self.gpus)
+
+
+def _sum(figures: Sequence[Estimate | None]) -> Estimate:
+    return sum((figure for figure in figures if figure is not None), Estimate.exact(0))
+
+
+def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool = False) -> Plan:
+    """Plan a run from its documents, its trials and its own units, without asking a model and without Spark.
+
+    `exact`: count all prompts, however many documents there are. Raises `UserError` for input that is not there, recipes that are none,
+    and a tokenizer that does not load.
+    """
+    recipes = recipes_of(run.recipes)
+    prompts = FirstPrompts(tuple(recipes), run.all_engines, run.tokenizer)
+    materials = materials_of(run, recipes)
+    counts = [count(material, prompts, exact=exact) for material in materials]
+    by_recipe = {index: counted for counts_of in counts for index, counted in counts_of.by_recipe.items()}
+    sample = measured(run, recipes, prompts)
+    asked = {engine.model_name: engine for recipe in recipes for engine in (_engine(run, recipe, step) for step in recipe.steps)}
+    notes = sample.notes if sample else ()
+    told_by = sample.told_by if sample else ""
+    rates = {name: rate_of(run, engine, [n for n in notes if n.model == name], told_by) for name, engine in asked.items()}
+    price = price if price is not None else run.budget.price if run.budget else None
+    lines = [
+        _priced(line, rates[line.model], price)
+        for index, recipe in enumerate(recipes)
+        for line in _lines(run, recipe, by_recipe[index], sample)
+    ]
+    kept = [_kept(recipe, by_recipe[index], sample, lines, rates, price) for index, recipe in enumerate(recipes)]
+    spent = Spending(run)
+    for note in notes_of_all(run):
+        spent.add(note)
+    grounded = next((each for each, material in zip(counts, materials, strict=True) if not _own(material, recipes)), None)
+    return Plan(
+        documents=grounded.documents if grounded else None,
+        document_tokens=grounded.tokens if grounded else None,
+        lines=tuple(sorted(lines, key=_dearest)),
+        kept=tuple(kept),
+        rates=rates,
+        storing=storing_of(run, recipes, counts, lines, [one.kept_tokens for one in kept]),
+        spent_tokens=spent.tokens,
+        spent_gpu_hours=spent.gpu_seconds / _HOUR,
+        gpus=gpus,
+        price=price,
+        origins=tuple(_origin(material, each) for material, each in zip(materials, counts, strict=True)),
+        remarks=_remarks(prompts, materials, rates, asked),
+    )
+
+
+def _engine(run: Run, recipe: Recipe, step: Step) -> EngineSettings:
+    return run.all_engines.find(recipe.engine_of(step))
+
+
+def _own(material: Material, recipes: Sequence[Recipe]) -> bool:
+    return all(recipes[index].rows is not None for index in material.recipes)
+
+
+def _lines(run: Run, recipe: Recipe, counted: Counted, sample: Measured | None) -> list[Line]:
+    of_recipe = sample.samples.get(recipe.name) if sample else None
+    lines: list[Line] = []
+    for number, step in enumerate(recipe.steps):
+        model = _engine(run, recipe, step).model_name
+        if number == 0 and counted.requests.value == 0:
+            nothing = Estimate.exact(0)
+            lines.append(Line(recipe.name, step.name, model, nothing, nothing, nothing, NO_MODEL_IS_ASKED))
+            continue
+        written = _written(of_recipe, step, counted, sample)
+        if number == 0 and not goes_on(step):
+            requests, tokens, how = counted.requests, counted.prompt_tokens, "counted" if counted.requests.is_exact else "from a sample"
+            if written is None:
+                lines.append(
+                    Line(recipe.name, step.name, model, requests, tokens, _most(requests, step), f"{how}; output at most", at_most=True)
+                )
+            else:
+                lines.append(Line(recipe.name, step.name, model, requests, tokens, written[2], f"{how}; output by {written[3]}"))
+        elif written is not None:
+            lines.append(Line(recipe.name, step.name, model, *written[:3], f"depends on answers: by {written[3]}"))
+        elif number and not step.fans_out and (before := lines[-1]).requests is not None:
+            least = Estimate(before.requests.value, 0.0, before.requests.high)
+            how = "depends on answers: taken for one request for each of the step before; output at most what the sampling allows"
+            lines.append(Line(recipe.name, step.name, model, least, None, _most(least, step), how, at_most=True))
+        else:
+            lines.append(Line(recipe.name, step.name, model, None, None, None, "depends on answers: `--pilot N` tells"))
+    return lines
+
+
+def _written(
+    of_recipe: Sample | None, step: Step, counted: Counted, sample: Measured | None
+) -> tuple[Estimate, Estimate, Estimate, str] | None:
+    """Requests, prompt tokens and output tokens of a step by a sample, and who made that; None without one."""
+    if (
+        of_recipe is None
+        or sample is None
+        or not any(step.name in cluster.steps for _, clusters in of_recipe.strata for cluster in clusters)
+    ):
+        return None
+    known = getattr(counted, of_recipe.known).value
+    requests, prompt_tokens, output_tokens = (
+        total(of_recipe.of_step(step.name, name), known) for name in ("requests", "prompt_tokens", "output_tokens")
+    )
+    return requests, prompt_tokens, output_tokens, sample.told_by
+
+
+def _most(requests: Estimate, step: Step) -> Estimate:
+    most = requests.value * step.output_tokens
+    return Estimate(most, 0.0, None if requests.high is None else requests.high * step.output_tokens)
+
+
+def _priced(line: Line, rate: Rate | None, price: float | None) -> Line:
+    if rate is None or line.output_tokens is None:
+        return line
+    hours = line.output_tokens.times(1 / rate.tokens_per_second / _HOUR)
+    return replace(line, gpu_hours=hours, money=None if price is None else hours.times(price))
+
+
+def _dearest(line: Line) -> tuple[float, float]:
+    hours = line.gpu_hours.value if line.gpu_hours else 0.0
+    return -hours, -(line.output_tokens.value if line.output_tokens else float("inf"))
+
+
+def _kept(
+    recipe: Recipe, counted: Counted, sample: Measured | None, lines: Sequence[Line], rates: Mapping[str, Rate | None], price: float | None
+) -> Kept:
+    of_recipe = sample.samples.get(recipe.name) if sample else None
+    if of_recipe is None or not of_recipe.judged:
+        return Kept(recipe.name, counted.documents, counted.passages, None, None, None, None)
+    own = [line for line in lines if line.recipe == recipe.name]
+    known = [rates[line.model] for line in own if line.how != NO_MODEL_IS_ASKED]
+    hours = None
+    if all(rate is not None for rate in known):
+        weights = {line.step: 1e6 / rate.tokens_per_second / _HOUR for line in own if (rate := rates[line.model])}
+        hours = cost(of_recipe.spent(weights))
+    tokens = total(of_recipe.kept_tokens(), getattr(counted, of_recipe.known).value)
+    money = hours.times(price) if hours is not None and price is not None else None
+    return Kept(recipe.name, counted.documents, counted.passages, share(of_recipe.kept()), tokens, hours, money)
+
+
+def _origin(material: Material, counts: Counts) -> str:
+    part = "" if counts.counted_groups == counts.groups else f", {counts.counted_groups:,} of {counts.groups:,} row groups (`--exact`: all)"
+    return f"{material.origin}{part}"
+
+
+def _remarks(
+    prompts: FirstPrompts, materials: Sequence[Material], rates: Mapping[str, Rate | None], asked: Mapping[str, EngineSettings]
+) -> tuple[str, ...]:
+    remarks = [remark for material in materials for remark in material.remarks]
+    remarks += [
+        f"prompt tokens of `{model}` are those of the messages by the run's tokenizer: its own, or its chat template, is not here"
+        for model in prompts.uncounted
+    ]
+    for model, rate in rates.items():
+        if rate is None and asked[model].holds_devices:
+            remarks.append(f"no rate is known for `{model}`: `rephrase tune` measures one, `rephrase plan --pilot N` tries N documents")
+        elif rate is None:
+            remarks.append(f"no rate is known for `{model}`, which no engine on the executors answers: its time and price are its server's")
+    return tuple(remarks)

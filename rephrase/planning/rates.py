@@ -1,0 +1,91 @@
+"""How fast a model writes on a GPU: as this run or a trial of it measured, as `rephrase tune` did, or as somebody has published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import yaml
+
+from rephrase import storage
+from rephrase.engines.vllm.settings import VllmSettings
+from rephrase.spark.stages.rewrite.spending import Spending
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
+    from rephrase.engines.settings import EngineSettings
+    from rephrase.notes import GenerationsNote
+
+_FULL = 4  # times the requests that a task keeps in flight, from which on the queue was full for most of the time
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Output tokens a second of a GPU, or of a processor where there is none; and who says so."""
+
+    tokens_per_second: float
+    source: str
+
+
+@cache
+def published() -> dict[str, Any]:
+    """The table of published rates."""
+    table: dict[str, Any] = yaml.safe_load(files("rephrase.planning").joinpath("rates.yaml").read_text(encoding="utf-8"))
+    return table
+
+
+def rate_of(run: Run, settings: EngineSettings, notes: Sequence[GenerationsNote], told_by: str) -> Rate | None:
+    """The rate of an engine: its own under a full queue, else that of `rephrase tune`, else a published one, else its own all the same.
+
+    `notes`: those of units that it answered, by the run or the trial that `told_by` names.
+    """
+    own = _measured(run, settings, notes, told_by)
+    if own is not None and sum(note.requests - note.reused for note in notes) >= _FULL * getattr(settings, "concurrency", 1):
+        return own
+    other = _tuned(run, settings) or _published(settings.model_name)
+    if other is None and own is not None:
+        return Rate(own.tokens_per_second, f"{own.source}, with too few requests to fill the engine: a full one is faster")
+    return other
+
+
+def _measured(run: Run, settings: EngineSettings, notes: Sequence[GenerationsNote], told_by: str) -> Rate | None:
+    spending = Spending(run)
+    for note in notes:
+        if note.model == settings.model_name:
+            spending.add(note)
+    if not (spending.gpu_seconds and spending.tokens):
+        return None
+    return Rate(spending.tokens / spending.gpu_seconds, f"measured by {told_by}")
+
+
+def _tuned(run: Run, settings: EngineSettings) -> Rate | None:
+    path = storage.join(run.whole, "stats", "tune.json")
+    if not isinstance(settings, VllmSettings) or not storage.exists(path):
+        return None
+    alike = [
+        trial
+        for trial in orjson.loads(storage.read(path))
+        if trial.get("model") == settings.model_name  # earlier versions did not tell
+        and trial["tokens_per_second"]
+        and trial["engine_args"] == settings.args
+        and trial["tensor_parallel"] in (None, settings.tensor_parallel)
+    ]
+    if not alike:
+        return None
+    return Rate(alike[-1]["tokens_per_second"] / max(1, alike[-1]["gpus"]), "measured by `rephrase tune`, under a full queue")
+
+
+def _published(model: str) -> Rate | None:
+    table = published()
+    name = model.rstrip("/").rsplit("/", 1)[-1].lower()
+    known = [key for key in table["models"] if name == key.lower() or name.startswith(f"{key.lower()}-")]
+    if not known:
+        return None
+    entry = table["models"][max(known, key=len)]
+    on = f" (on {entry['tensor_parallel']} GPUs together)" if "tensor_parallel" in entry else ""
+    said = f"{entry['default']:,} tokens/s a GPU{on} by {table['source']}, of which a run realises {table['realised']:.0%}"
+    return Rate(entry["default"] * table["realised"], said)
