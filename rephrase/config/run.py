@@ -187,6 +187,14 @@ class Run(Section):
         return self
 
     @model_validator(mode="after")
+    def _budget_fits(self) -> Run:
+        for key in ("gpu_hours", "money"):
+            if getattr(self.budget, key, None) is not None and not any(one.holds_devices for one in self.all_engines.by_name.values()):
+                cure = "limit its `tokens`; a vendor's price is for them"
+                raise fault(f"`{key}` is reckoned for engines on the executors, and the run has none", cure, ("budget", key))
+        return self
+
+    @model_validator(mode="after")
     def _patterns_fit(self) -> Run:
         entries = [entries_at_hand(use.use) for use in self.recipes]
         if not all(entries):  # names stand in a file that cannot be read yet

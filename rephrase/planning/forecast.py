@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from rephrase.planning.counting import Counted, Counts, count
 from rephrase.planning.estimate import Estimate, cost, share, total
 from rephrase.planning.material import Material, materials_of
-from rephrase.planning.measured import Measured, Sample, measured, notes_of_all
+from rephrase.planning.measured import Measured, Sample, measured
 from rephrase.planning.prompts import FirstPrompts, goes_on
 from rephrase.planning.rates import Rate, rate_of
 from rephrase.planning.storing import Storing, storing_of
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.stages.rewrite.spending import Spending
+from rephrase.spark.stages.trials import notes_of_all
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -141,7 +142,7 @@ def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool
         lines=tuple(sorted(lines, key=_dearest)),
         kept=tuple(kept),
         rates=rates,
-        storing=storing_of(run, recipes, counts, lines, [one.kept_tokens for one in kept]),
+        storing=storing_of(run, recipes, counts, _by_step(lines), sum(one.kept_tokens.value for one in kept if one.kept_tokens)),
         spent_tokens=spent.tokens,
         spent_gpu_hours=spent.gpu_seconds / _HOUR,
         gpus=gpus,
@@ -149,6 +150,14 @@ def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool
         origins=tuple(_origin(material, each) for material, each in zip(materials, counts, strict=True)),
         remarks=_remarks(prompts, materials, rates, asked),
     )
+
+
+def _by_step(lines: Sequence[Line]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Requests and output tokens by recipe and step, 0 where nobody knows."""
+    return {
+        (one.recipe, one.step): (one.requests.value if one.requests else 0.0, one.output_tokens.value if one.output_tokens else 0.0)
+        for one in lines
+    }
 
 
 def _engine(run: Run, recipe: Recipe, step: Step) -> EngineSettings:

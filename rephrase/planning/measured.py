@@ -15,7 +15,7 @@ from rephrase.planning.prompts import Count, FirstPrompts
 from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
-from rephrase.spark.stages.trials import strata_of, trial_named, trials_of
+from rephrase.spark.stages.trials import notes_of, strata_of, trial_named, trials_of
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -99,13 +99,9 @@ def measured(run: Run, recipes: Sequence[Recipe], prompts: FirstPrompts) -> Meas
     trials = [trial for name in trials_of(run) if (trial := trial_named(run, name))]
     for trial in sorted(trials, key=lambda trial: (not trial.limit.stratified, -trial.limit.documents) if trial.limit else (True, 0)):
         if samples := _of_trial(trial, recipes, prompts):
-            return Measured(samples, tuple(_notes(trial)), f"the trial {trial.output.rpartition('/')[2]}")
-    notes = _notes(run)
+            return Measured(samples, tuple(notes_of(trial)), f"the trial {trial.output.rpartition('/')[2]}")
+    notes = notes_of(run)
     return Measured(_of_units(run, recipes, notes), tuple(notes), "the units done so far") if notes else None
-
-
-def _notes(run: Run) -> list[GenerationsNote]:
-    return [footer.note for footer in tables.footers(tables.objects(Tables.GENERATIONS.folder(run.output)), GenerationsNote)]
 
 
 def _of_trial(trial: Run, recipes: Sequence[Recipe], prompts: FirstPrompts) -> dict[str, Sample]:
@@ -145,7 +141,7 @@ def _clusters_of_rows(trial: Run, recipes: Sequence[Recipe]) -> dict[str, dict[s
     """What the trial wrote for each recipe and document. Attempts in vain are in the notes alone: they are spread over the rows."""
     clusters: dict[str, dict[str, Cluster]] = {recipe.name: {} for recipe in recipes}
     sums: dict[tuple[str, str], Written] = {}
-    for note in _notes(trial):
+    for note in notes_of(trial):
         total = sums.setdefault((note.recipe, note.step), Written())
         total.requests += note.requests
         total.prompt_tokens += note.prompt_tokens
@@ -210,9 +206,3 @@ def _of_units(run: Run, recipes: Sequence[Recipe], notes: Sequence[GenerationsNo
         done = tuple(cluster for cluster in clusters[recipe.name].values() if last in cluster.steps)
         samples[recipe.name] = Sample(((max(sizes[recipe.name], len(done)), done),), "passages", bool(judged))
     return samples
-
-
-def notes_of_all(run: Run) -> list[GenerationsNote]:
-    """The notes of what a run and its trials have done so far."""
-    trials = [trial for name in trials_of(run) if (trial := trial_named(run, name))]
-    return [note for one in (run.model_copy(update={"output": run.whole}), *trials) for note in _notes(one)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,6 @@ from rephrase.spark.stages.base import Tables
 if TYPE_CHECKING:
     from rephrase.config.run import Run
     from rephrase.planning.counting import Counts
-    from rephrase.planning.estimate import Estimate
-    from rephrase.planning.forecast import Line
     from rephrase.recipes.base import Recipe
 
 _BYTES = 1.9  # of a stored document for each of its tokens, where there is no table yet: 4.2 characters of English, zstd
@@ -30,21 +28,22 @@ class Storing:
 
 
 def storing_of(
-    run: Run, recipes: Sequence[Recipe], counts: Sequence[Counts], lines: Sequence[Line], kept_tokens: Sequence[Estimate | None]
+    run: Run, recipes: Sequence[Recipe], counts: Sequence[Counts], steps: Mapping[tuple[str, str], tuple[float, float]], kept_tokens: float
 ) -> Storing:
-    """What documents, generations and verdicts take. Steps that fan out have more objects: one for each `prompts_per_unit` prompts."""
-    stored = [file.size for file in storage.list_files(Tables.DOCUMENTS.folder(run.trial().output))]
+    """What documents, generations and verdicts take. Steps that fan out have more objects: one for each `prompts_per_unit` prompts.
+
+    `steps`: requests and output tokens by the names of recipe and step.
+    """
+    stored = [file.size for file in storage.list_files(Tables.DOCUMENTS.folder(run.output))]
     tokens = max((each.tokens.value for each in counts), default=0.0)
     each_token = sum(stored) / tokens if stored and tokens else _BYTES
-    requests = {(line.recipe, line.step): line.requests.value if line.requests else 0.0 for line in lines}
     units = 0
     for of_material in counts:
         for index in of_material.by_recipe:
             for step in recipes[index].steps:
-                parts = requests[recipes[index].name, step.name] / run.rewrite.prompts_per_unit if step.fans_out else 0
+                parts = steps[recipes[index].name, step.name][0] / run.rewrite.prompts_per_unit if step.fans_out else 0
                 units += max(of_material.groups, round(parts))
-    generated = sum(line.output_tokens.value for line in lines if line.output_tokens) * _TEXTS * each_token
-    rows = sum(requests.values()) * _ROW
-    known = [kept.value if kept else 0.0 for kept in kept_tokens]
-    judged = sum(known) * each_token + rows / 2
-    return Storing(len(stored) + 2 * units, sum(stored) + generated + rows + judged)
+    rows = sum(requests for requests, _ in steps.values()) * _ROW
+    generated = sum(output for _, output in steps.values()) * _TEXTS * each_token + rows
+    judged = kept_tokens * each_token + rows / 2
+    return Storing(len(stored) + 2 * units, sum(stored) + generated + judged)

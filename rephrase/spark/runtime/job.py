@@ -22,7 +22,6 @@ from rephrase.spark.runtime.watch import Watch
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from rephrase.spark.runtime.progress import StageProgress
     from rephrase.spark.runtime.task_reports import Body
 
 Result = TypeVar("Result")
@@ -49,17 +48,23 @@ class Job:
         """A function for `mapInArrow` that reports its errors. See `Reports.reporting`."""
         return self.reports.reporting(body)
 
-    def run(self, action: Callable[[], Result], progress: StageProgress | None = None, about: str = "") -> Result:
+    def run(
+        self,
+        action: Callable[[], Result],
+        progress: StageProgress | None = None,
+        about: str = "",
+        each_look: Callable[[], None] | None = None,
+    ) -> Result:
         """Run a blocking Spark action while the progress line looks at the objects that appear, and what executors tell.
 
-        `about` says in Spark's UI what the action works on.
+        `about` says in Spark's UI what the action works on; `each_look` is called at least every second.
 
         Raises the `UserError` of a task as soon as it is known, without Spark's retries; an engine that does not start ends the action only
         when it starts on no executor that was given a task, and no other executor comes. A task that fails three times by any other
         exception ends it too. Lost workers and executors, and what tasks lack by that, are Spark's to replace.
         """
         title = self.title if progress is None else progress.stage
-        return run_action(action, self.spark, self.reports, progress, title=title, about=about)
+        return run_action(action, self.spark, self.reports, progress, title=title, about=about, each_look=each_look)
 
 
 @contextlib.contextmanager
@@ -84,6 +89,7 @@ def run_action(
     *,
     title: str = "a Spark action",
     about: str = "",
+    each_look: Callable[[], None] | None = None,
 ) -> Result:
     """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report.
 
@@ -109,6 +115,8 @@ def run_action(
         with doing(watch.line) if progress is None else contextlib.nullcontext():
             while thread.is_alive():
                 thread.join(_POLL_SECONDS)
+                if each_look:
+                    each_look()
                 fatal = fatal or watch.look()
                 if fatal:
                     cancel_jobs(spark, tag)  # at every look, as an action may be between two of its jobs

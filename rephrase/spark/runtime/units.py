@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from rephrase import storage
 from rephrase.spark.runtime.job import open_job
+from rephrase.spark.runtime.turns import Turns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,12 +49,14 @@ def run_units(
     profile: ResourceProfile | None = None,
     *,
     about: str = "",
+    is_enough: Callable[[int, int], bool] | None = None,
 ) -> None:
     """Run `work` on every item, each in a Spark task of its own; it must create what the item stands for.
 
     Items are values of JSON, `Unit`s, other dataclasses of such, or lists of one of these, all alike; `work` must be picklable. Tasks
     start in the order of the items. `folder` is the stage's: what driver and tasks have to tell each other lies below it for as long as the
-    job runs. `profile` says what a task needs of its executor, `about` in Spark's UI what the tasks work on.
+    job runs. `profile` says what a task needs of its executor, `about` in Spark's UI what the tasks work on. `is_enough` is asked again and
+    again, with how many tasks are done and how many in flight: once it says so, those in flight end and no other begins.
 
     Raises what `Job.run` raises.
     """
@@ -62,23 +65,42 @@ def run_units(
     numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
     kind = _kind_of(tasks[0])
     with open_job(spark, folder, tasks) as job:
-        items, reports = job.folder, job.reports
+        items, reports, turns = job.folder, job.reports, Turns(job.folder.path) if is_enough else None
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             read = TypeAdapter(kind)
             for batch in batches:
                 for number in batch.column(0).to_pylist():
+                    if turns and not turns.begin(number):
+                        continue
                     reports.began()
                     with reports.telling():
                         work(read.validate_python(items.item(number)))
                     reports.done()
+                    if turns:
+                        turns.end(number)
                 yield batch
 
         task = job.reporting(body)
         frame = numbers.mapInArrow(task, "id long", profile=profile) if profile else numbers.mapInArrow(task, "id long")
         # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a lost
         # executor would have all of its finished tasks run again.
-        job.run(frame.write.format("noop").mode("overwrite").save, progress, about or f"{len(tasks):,} tasks")
+        save = frame.write.format("noop").mode("overwrite").save
+        closing = _Closing(turns, is_enough).look if turns and is_enough else None
+        job.run(save, progress, about or f"{len(tasks):,} tasks", closing)
+
+
+class _Closing:
+    """Closes the door to further tasks when it is enough."""
+
+    def __init__(self, turns: Turns, is_enough: Callable[[int, int], bool]) -> None:
+        self._turns, self._is_enough = turns, is_enough
+        self._closed = False
+
+    def look(self) -> None:
+        if not self._closed and self._is_enough(*self._turns.count()):
+            self._turns.close()
+            self._closed = True
 
 
 def _kind_of(item: Any) -> Any:

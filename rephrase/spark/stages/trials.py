@@ -18,7 +18,7 @@ from rephrase import storage
 from rephrase.config.run import TRIALS, Limit
 from rephrase.errors import UserError
 from rephrase.names import DocumentsName
-from rephrase.notes import DocumentsNote
+from rephrase.notes import DocumentsNote, GenerationsNote
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.drawing import Candidate, Drawn, draw
@@ -28,6 +28,7 @@ from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.run_tables import documents_of
 from rephrase.spark.stages.shard.plan import input_of
 from rephrase.spark.stages.shard.row_groups import RowGroups
+from rephrase.spark.stages.unit_notes import unit_notes
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -160,3 +161,14 @@ def trial_named(run: Run, name: str) -> Run | None:
         return None
     limit = Limit(documents=int(documents), seed=int(seed or 1), stratified=kind == "pilot")
     return run.all_documents().model_copy(update={"limit": limit}).trial()
+
+
+def notes_of(run: Run) -> list[GenerationsNote]:
+    """The notes of the units of a run, or of a trial, in the order of their objects."""
+    return unit_notes(run.output, Tables.GENERATIONS, GenerationsNote)
+
+
+def notes_of_all(run: Run) -> list[GenerationsNote]:
+    """The notes of what a run and its trials have done so far."""
+    trials = [trial for name in trials_of(run) if (trial := trial_named(run, name))]
+    return [note for one in (run.all_documents(), *trials) for note in notes_of(one)]

@@ -26,6 +26,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of
 from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.rewrite.about import about_round, jobs_in_words
+from rephrase.spark.stages.rewrite.budget import Purse
 from rephrase.spark.stages.rewrite.context import with_sized_engines
 from rephrase.spark.stages.rewrite.fitting import tell_unfit
 from rephrase.spark.stages.rewrite.meaning import meaning_of
@@ -34,7 +35,7 @@ from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, by_place, p
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
 from rephrase.spark.stages.rewrite.stats import write_units
 from rephrase.spark.stages.rewrite.task import rewrite_units
-from rephrase.spark.stages.trials import generations_to_reuse
+from rephrase.spark.stages.trials import generations_to_reuse, notes_of_all
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -111,8 +112,11 @@ def _run_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: R
         console.print(f"{title}: all {len(units)} units are there already, nothing to do")
         return
     about = about_round(units, recipes, steps, sources, run.all_engines)
-    progress = StageProgress(title, folder, len(units), len(units) - len(todo), Pace(), weights=weights_of(units), about=about)
-    _run(run, spark, recipes, steps, todo, progress, jobs_in_words(todo, units, recipes))
+    pace = _pace(run, len(todo))
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace, weights=weights_of(units), about=about)
+    _run(run, spark, recipes, steps, todo, progress, pace, jobs_in_words(todo, units, recipes))
+    if isinstance(pace, Purse) and (left := pending(units, folder)):
+        raise pace.error(len(left))
 
 
 def _retry_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str) -> None:
@@ -138,8 +142,19 @@ def _retry_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps:
     for table in (Tables.DUPLICATE_GENERATIONS, Tables.MIXTURE):
         remove_stage(table.folder(run.output))
     replaced = {unit.output: notes[unit.output] for unit in again}
-    progress = StageProgress(title, folder, len(again), 0, Pace(), weights=weights_of(again), replaced=replaced)
-    _run(run, spark, recipes, steps, again, progress, jobs_in_words(again, units, recipes))
+    pace = Pace()  # what is there keeps its place: a budget cannot end it half way
+    progress = StageProgress(title, folder, len(again), 0, pace, weights=weights_of(again), replaced=replaced)
+    _run(run, spark, recipes, steps, again, progress, pace, jobs_in_words(again, units, recipes))
+
+
+def _pace(run: Run, left: int) -> Pace:
+    """What follows the work, and ends it where the run has a budget. Raises `UserError` where that is spent."""
+    if run.budget is None:
+        return Pace()
+    purse = Purse(run, notes_of_all(run))
+    if purse.would_be_spent(0, 0):
+        raise purse.error(left)
+    return purse
 
 
 def _run(
@@ -149,6 +164,7 @@ def _run(
     steps: Round,
     units: Sequence[Unit[RewriteUnit]],
     progress: StageProgress,
+    pace: Pace,
     about: str,
 ) -> None:
     progress.begin()
@@ -166,7 +182,8 @@ def _run(
     folder = Tables.GENERATIONS.folder(run.output)
     profile = rewrite_profile(session, run.rewrite) if _needs_gpus(run, recipes, steps) else None
     with progress:
-        run_units(session, tasks_of(units, recipes), work, folder, progress, profile, about=about)
+        is_enough = pace.would_be_spent if isinstance(pace, Purse) else None
+        run_units(session, tasks_of(units, recipes), work, folder, progress, profile, about=about, is_enough=is_enough)
 
 
 def _needs_gpus(run: Run, recipes: Sequence[Recipe], steps: Round) -> bool:
