@@ -69,6 +69,8 @@ def total(strata: Sequence[Stratum], known: float) -> Estimate:
         return Estimate(0.0)
     if math.isnan(deviation):
         return Estimate(ratio * known)
+    if not deviation:  # all clusters are in the sample, or all are alike
+        return Estimate.exact(ratio * known)
     width = _student(degrees) * deviation * known
     return Estimate(ratio * known, max(0.0, ratio * known - width), ratio * known + width)
 
@@ -84,7 +86,7 @@ def share(strata: Sequence[Stratum]) -> Estimate | None:
     worth = min(max(worth, 1.0), rows)
     middle = (ratio + _Z**2 / (2 * worth)) / (1 + _Z**2 / worth)
     width = _Z * math.sqrt(ratio * (1 - ratio) / worth + _Z**2 / (4 * worth**2)) / (1 + _Z**2 / worth)
-    return Estimate(ratio, max(0.0, middle - width), min(1.0, middle + width))
+    return Estimate(ratio, max(0.0, min(ratio, middle - width)), min(1.0, max(ratio, middle + width)))
 
 
 def cost(strata: Sequence[Stratum]) -> Estimate | None:

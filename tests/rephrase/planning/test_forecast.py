@@ -1,0 +1,177 @@
+"""A plan beside the run that it is of: what was counted, what was estimated, and what is never asked twice."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from rephrase.cli.main import main
+from rephrase.config.file import load_run
+from rephrase.config.run import Limit, Run
+from rephrase.notes import GenerationsNote
+from rephrase.planning import counting
+from rephrase.planning.forecast import Plan, forecast
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.pipeline import run_all
+from rephrase.spark.stages.trials import notes_of
+from tests.rephrase.engines.scripted import serving_thread
+from tests.rephrase.spark.stages.test_pipeline import pages, write_run
+from tests.rephrase.spark.stages.test_rewrite import answer_of
+
+RECIPES = [
+    {"use": "wrap/*", "sampling": {"max_tokens": 60}},
+    "nemotron/distill",
+    "chunkwise/rewrite",
+    {"use": "tinystories/story", "options": {"count": 30}},
+    {"use": "mind/debate", "when": {"min_tokens": 200}},
+]
+
+
+LARGE = {"input": {"paths": ["raw"], "tokens_per_unit": 6000}, "mix": {"components": [{"origin": "original", "share": 1.0}]}}
+
+
+def lengths(tmp_path, number: int = 30) -> None:
+    """Give the documents of a run lengths and sources of their own."""
+    texts = iter([page["text"] for page in pages(8 * number)])
+    random = np.random.default_rng(1)
+    with (tmp_path / "raw" / "notes.jsonl").open("w") as file:
+        for document in range(number):
+            text = " ".join(next(texts) for _ in range(int(random.integers(1, 9))))
+            file.write(json.dumps({"id": str(document), "text": text, "source": "ab"[document % 3 == 0]}) + "\n")
+
+
+def sums(run: Run) -> dict[tuple[str, str], GenerationsNote]:
+    by_step: dict[tuple[str, str], GenerationsNote] = defaultdict(GenerationsNote)
+    for note in notes_of(run):
+        by_step[note.recipe, note.step] += note
+    return by_step
+
+
+def lines(plan: Plan):
+    return {(line.recipe, line.step): line for line in plan.lines}
+
+
+def test_requests_and_prompt_tokens_are_those_of_the_run(tmp_path, spark, tokenizer_file, monkeypatch, capsys):
+    path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, recipes=RECIPES, **LARGE)
+    lengths(tmp_path, 20)
+    run = load_run(str(path))
+    of_input = forecast(run)
+    run_all(run, spark, last=Tables.DOCUMENTS)
+    monkeypatch.setattr(counting, "_IN_PLACE", 0)  # as with many documents
+    plan = forecast(run)
+    assert plan.documents == of_input.documents
+    assert {key: line.prompt_tokens for key, line in lines(plan).items()} == {k: line.prompt_tokens for k, line in lines(of_input).items()}
+    assert not plan.is_whole, "chunkwise goes on from answers"
+    assert all(line.at_most for line in plan.lines if line.output_tokens)
+    run_all(run, spark)
+    made = sums(run)
+    exact = [line for line in plan.lines if line.requests and line.requests.is_exact]
+    assert len(exact) == 7
+    for line in exact:
+        note = made[line.recipe, line.step]
+        assert (line.requests.value, line.prompt_tokens.value) == (note.requests - note.retried, note.prompt_tokens), line.recipe
+        assert line.output_tokens.low <= note.completion_tokens <= line.output_tokens.high
+    passages = {kept.recipe: kept.passages.value for kept in plan.kept}
+    assert passages == {recipe: note.passages for (recipe, step), note in made.items() if step != "fidelity"}
+    after = forecast(run)
+    assert after.is_whole
+    for line in after.lines:  # all units are done: nothing is left to chance
+        assert line.output_tokens.value == pytest.approx(made[line.recipe, line.step].completion_tokens)
+    capsys.readouterr()
+    main(["plan", str(path), "--gpus", "4", "--price", "2", "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["totals"]["output_tokens"]["value"] == pytest.approx(sum(note.completion_tokens for note in made.values()))
+    assert printed["rates"] == {"echo": None}
+
+
+def test_a_large_table_is_sampled_and_the_interval_holds_the_count(tmp_path, spark, tokenizer_file, monkeypatch):
+    path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, recipes=["wrap/easy"], input={"paths": ["raw"], "tokens_per_unit": 300})
+    lengths(tmp_path, 150)
+    run = load_run(str(path))
+    run_all(run, spark, last=Tables.DOCUMENTS)
+    exact = forecast(run, exact=True)
+    monkeypatch.setattr(counting, "EXACT_TOKENS", 100)
+    plan = forecast(run)
+    assert "30 of" in plan.origins[0]
+    for sampled, counted in zip(plan.lines, exact.lines, strict=True):
+        assert not sampled.requests.is_exact
+        assert sampled.requests.low <= counted.requests.value <= sampled.requests.high
+        assert sampled.prompt_tokens.low <= counted.prompt_tokens.value <= sampled.prompt_tokens.high
+        assert sampled.prompt_tokens.high < 1.5 * sampled.prompt_tokens.value
+
+
+class Terse:
+    """A server that says more of some passages than of others."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def answer(self, body: dict, _call: int) -> dict:
+        prompt = body["messages"][-1]["content"]
+        self.asked.append(prompt)
+        words = (prompt.split() * 2)[: 5 + len(prompt) % 60]
+        answer = answer_of(" ".join(words))
+        return {**answer, "usage": {"prompt_tokens": len(prompt.split()), "completion_tokens": len(words)}}
+
+
+def test_a_pilot_tells_what_is_written_and_kept_and_is_not_asked_again(tmp_path, spark, tokenizer_file, capsys):
+    server = Terse()
+    with serving_thread(server.answer) as url:
+        recipes = [{"use": f"wrap/{style}", "sampling": {"max_tokens": 80}} for style in ("easy", "hard")]
+        engine = {"kind": "endpoint", "url": url, "model": "m"}
+        checks = ["finished", "parsed", {"length": {"min_ratio": 0.1}}]
+        path = write_run(tmp_path, tokenizer_file, engine, recipes=recipes, filter={"checks": checks}, **LARGE)
+        lengths(tmp_path)
+        run = load_run(str(path))
+        before = forecast(run)
+        pilot = run.model_copy(update={"limit": Limit(documents=10, stratified=True)})
+        run_all(pilot, spark, last=Tables.JUDGED)
+        asked = len(server.asked)
+        assert 0 < asked < sum(line.requests.value for line in before.lines)
+        plan = forecast(run, price=3.0)
+        run_all(run, spark)
+        assert len(server.asked) == sum(line.requests.value for line in plan.lines), "what the pilot asked is not asked again"
+    made = sums(run)
+    assert sum(note.reused for note in made.values()) == asked
+    judged = json.loads((tmp_path / "out" / "judged" / "_stage.json").read_text())
+    assert judged["stage"] == "filter"
+    for line in plan.lines:
+        assert not line.at_most
+        assert "the trial pilot-10" in line.how
+        assert line.output_tokens.low <= made[line.recipe, line.step].completion_tokens <= line.output_tokens.high
+    after = {kept.recipe: kept for kept in forecast(run).kept}
+    for kept in plan.kept:
+        assert kept.keep_rate.low <= after[kept.recipe].keep_rate.value <= kept.keep_rate.high
+    assert plan.gpu_hours is None, "no engine of the executors answered"
+    capsys.readouterr()
+    main(["plan", str(path)])
+    shown = capsys.readouterr().out
+    assert "rows kept" in shown
+    assert "its time and price are its server's" in shown
+
+
+def test_a_published_rate_gives_hours_money_and_days(tmp_path, tokenizer_file, capsys):
+    path = write_run(tmp_path, tokenizer_file, {"kind": "endpoint", "url": "http://localhost:1/v1", "model": "Qwen/Qwen3-8B"})
+    main(["plan", str(path), "--gpus", "2", "--price", "2.5", "--json"])
+    plan = json.loads(capsys.readouterr().out)
+    rate = plan["rates"]["Qwen/Qwen3-8B"]
+    assert rate["tokens_per_second"] == pytest.approx(6338 * 0.44)
+    assert "44%" in rate["source"]
+    tokens, hours = plan["totals"]["output_tokens"]["value"], plan["totals"]["gpu_hours"]["value"]
+    assert hours == pytest.approx(tokens / (6338 * 0.44) / 3600)
+    assert plan["totals"]["money"]["value"] == pytest.approx(2.5 * hours)
+    assert plan["totals"]["days"]["value"] == pytest.approx(hours / 24 / 2)
+    assert [line["gpu_hours"]["value"] for line in plan["lines"]] == sorted(
+        (line["gpu_hours"]["value"] for line in plan["lines"]), reverse=True
+    )
+    assert plan["lines"][0]["at_most"]
+    main(["plan", str(path), "--price", "2.5"])
+    shown = capsys.readouterr().out
+    assert "takes at most" in shown
+    assert "of which a run realises 44%" in shown
+    with pytest.raises(SystemExit):
+        main(["plan", str(path), "--gpus", "0"])
+    assert "--gpus: 0 is not above 0" in capsys.readouterr().err
