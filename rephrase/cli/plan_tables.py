@@ -74,9 +74,9 @@ def _kept(plan: Plan) -> Table:
         table.add_column(head, justify="right")
     for kept in sorted(plan.kept, key=_cost, reverse=True):
         rate = kept.keep_rate
-        share = (
-            _UNKNOWN if rate is None or rate.low is None or rate.high is None else f"{rate.value:.0%} ({rate.low:.0%} to {rate.high:.0%})"
-        )
+        share = _UNKNOWN
+        if rate is not None and rate.low is not None and rate.high is not None:
+            share = f"{rate.value:.0%} ({100 * rate.low:.0f} to {rate.high:.0%})"
         money = [_short(kept.money_per_million)] if priced else []
         table.add_row(kept.recipe, _short(kept.passages), share, _short(kept.kept_tokens), _short(kept.gpu_hours_per_million), *money)
     return table

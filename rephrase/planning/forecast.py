@@ -15,7 +15,7 @@ from rephrase.planning.rates import Rate, rate_of
 from rephrase.planning.storing import Storing, storing_of
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.stages.rewrite.spending import Spending
-from rephrase.spark.stages.trials import notes_of_all
+from rephrase.spark.stages.trials import drawn, notes_of_all
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -115,7 +115,7 @@ def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool
     `exact`: count all prompts, however many documents there are. Raises `UserError` for input that is not there, recipes that are none,
     and a tokenizer that does not load.
     """
-    recipes = recipes_of(run.recipes)
+    run, recipes = drawn(run), recipes_of(run.recipes)
     prompts = FirstPrompts(tuple(recipes), run.all_engines, run.tokenizer)
     materials = materials_of(run, recipes)
     counts = [count(material, prompts, exact=exact) for material in materials]
@@ -188,6 +188,9 @@ def _lines(run: Run, recipe: Recipe, counted: Counted, sample: Measured | None) 
                 lines.append(Line(recipe.name, step.name, model, requests, tokens, written[2], f"{how}; output by {written[3]}"))
         elif written is not None:
             lines.append(Line(recipe.name, step.name, model, *written[:3], f"depends on answers: by {written[3]}"))
+        elif number and of_recipe is not None and sample is not None and of_recipe.has(recipe.steps[number - 1].name):
+            nothing = Estimate(0.0, 0.0)
+            lines.append(Line(recipe.name, step.name, model, nothing, nothing, nothing, f"no answer led to it in {sample.told_by}"))
         elif number and not step.fans_out and (before := lines[-1]).requests is not None:
             least = Estimate(before.requests.value, 0.0, before.requests.high)
             how = "depends on answers: taken for one request for each of the step before; output at most what the sampling allows"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -12,11 +12,12 @@ from rephrase.cli.main import main
 from rephrase.config.file import load_run
 from rephrase.config.run import Limit, Run
 from rephrase.notes import GenerationsNote
-from rephrase.planning import counting
+from rephrase.planning import counting, measured
 from rephrase.planning.forecast import Plan, forecast
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.spark.stages.trials import notes_of
+from rephrase.storage import tables
 from tests.rephrase.engines.scripted import serving_thread
 from tests.rephrase.spark.stages.test_pipeline import pages, write_run
 from tests.rephrase.spark.stages.test_rewrite import answer_of
@@ -164,9 +165,8 @@ def test_a_published_rate_gives_hours_money_and_days(tmp_path, tokenizer_file, c
     assert hours == pytest.approx(tokens / (6338 * 0.44) / 3600)
     assert plan["totals"]["money"]["value"] == pytest.approx(2.5 * hours)
     assert plan["totals"]["days"]["value"] == pytest.approx(hours / 24 / 2)
-    assert [line["gpu_hours"]["value"] for line in plan["lines"]] == sorted(
-        (line["gpu_hours"]["value"] for line in plan["lines"]), reverse=True
-    )
+    hours_by_line = [line["gpu_hours"]["value"] for line in plan["lines"]]
+    assert hours_by_line == sorted(hours_by_line, reverse=True)
     assert plan["lines"][0]["at_most"]
     main(["plan", str(path), "--price", "2.5"])
     shown = capsys.readouterr().out
@@ -175,3 +175,34 @@ def test_a_published_rate_gives_hours_money_and_days(tmp_path, tokenizer_file, c
     with pytest.raises(SystemExit):
         main(["plan", str(path), "--gpus", "0"])
     assert "--gpus: 0 is not above 0" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_nine_of_ten_pilots_hold_what_the_run_comes_to(tmp_path, spark, tokenizer_file, monkeypatch):
+    server = Terse()
+    with serving_thread(server.answer) as url:
+        engine = {"kind": "endpoint", "url": url, "model": "m"}
+        checks = ["finished", "parsed", {"length": {"min_ratio": 0.14}}]
+        path = write_run(tmp_path, tokenizer_file, engine, recipes=["wrap/easy", "wrap/hard"], filter={"checks": checks}, **LARGE)
+        lengths(tmp_path, 60)
+        run = load_run(str(path))
+        plans = []
+        for seed in range(1, 11):
+            limit = Limit(documents=15, seed=seed, stratified=True)
+            run_all(run.model_copy(update={"limit": limit}), spark, last=Tables.JUDGED)
+            monkeypatch.setattr(measured, "trials_of", lambda _, name=limit.name: [name])
+            plans.append(forecast(run))
+        monkeypatch.undo()
+        run_all(run, spark)
+    made, truth = sums(run), Counter()
+    for row in tables.read_folder(Tables.JUDGED.folder(run.output), ["recipe", "verdict"]).to_pylist():
+        truth[row["recipe"], row["verdict"] == "keep"] += 1
+    for recipe in ("wrap/easy", "wrap/hard"):
+        tokens = made[recipe, "rewrite"].completion_tokens
+        keep_rate = truth[recipe, True] / (truth[recipe, True] + truth[recipe, False])
+        assert 0.1 < keep_rate < 0.9
+        estimates = [lines(plan)[recipe, "rewrite"].output_tokens for plan in plans]
+        shares = [next(kept.keep_rate for kept in plan.kept if kept.recipe == recipe) for plan in plans]
+        assert sum(one.low <= tokens <= one.high for one in estimates) >= 9, recipe
+        assert sum(one.low <= keep_rate <= one.high for one in shares) >= 9, recipe
+        assert max(one.high / one.low for one in estimates) < 2, "and the intervals say something"

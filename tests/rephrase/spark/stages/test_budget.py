@@ -25,7 +25,7 @@ class Slow:
     def __init__(self) -> None:
         self.calls = 0
 
-    async def answer(self, body: dict, _call: int) -> dict:
+    async def answer(self, _body: dict, _call: int) -> dict:
         self.calls += 1
         await asyncio.sleep(0.15)
         return {**answer_of("The tide rises twice a day."), "usage": {"prompt_tokens": 5, "completion_tokens": 10}}
