@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rephrase.planning.estimate import Estimate
-    from rephrase.planning.forecast import Kept, Line, Plan
+    from rephrase.planning.figures import Kept, Line, Plan
 
 _UNKNOWN = "?"
 _SCALES = (("", 1.0), ("K", 1e3), ("M", 1e6), ("B", 1e9), ("T", 1e12))

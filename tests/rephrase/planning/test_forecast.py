@@ -11,9 +11,11 @@ import pytest
 from rephrase.cli.main import main
 from rephrase.config.file import load_run
 from rephrase.config.run import Limit, Run
+from rephrase.errors import UserError
 from rephrase.notes import GenerationsNote
-from rephrase.planning import counting, measured
-from rephrase.planning.forecast import Plan, forecast
+from rephrase.planning import counting, material, measured
+from rephrase.planning.figures import Plan
+from rephrase.planning.forecast import forecast
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.spark.stages.trials import notes_of
@@ -206,3 +208,24 @@ def test_nine_of_ten_pilots_hold_what_the_run_comes_to(tmp_path, spark, tokenize
         assert sum(one.low <= tokens <= one.high for one in estimates) >= 9, recipe
         assert sum(one.low <= keep_rate <= one.high for one in shares) >= 9, recipe
         assert max(one.high / one.low for one in estimates) < 2, "and the intervals say something"
+
+
+def test_a_large_input_is_read_in_part_and_that_is_said(tmp_path, tokenizer_file, monkeypatch):
+    path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, recipes=["wrap/easy"], input={"paths": ["raw"]})
+    page = (tmp_path / "raw" / "notes.jsonl").read_text()
+    for number in range(3):
+        (tmp_path / "raw" / f"{number}.jsonl").write_text(page.replace("People", f"Folk {number}"))
+    (tmp_path / "raw" / "notes.jsonl").unlink()
+    run = load_run(str(path))
+    whole = forecast(run)
+    assert whole.documents.value == 24
+    monkeypatch.setattr(material, "_ENOUGH", 10)
+    part = forecast(run)
+    assert "2 of 3 input files" in part.origins[0]
+    assert part.documents.value == pytest.approx(24, rel=0.05)
+    assert not part.lines[0].requests.is_exact
+    assert any("no interval tells" in remark for remark in part.remarks)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "x.jsonl").write_text('{"other": "x"}\n')
+    with pytest.raises(UserError, match=r"the input gives no documents: .*text"):
+        forecast(load_run(str(path), {"input.paths": [str(tmp_path / "empty")]}))
