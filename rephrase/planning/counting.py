@@ -18,7 +18,7 @@ from rephrase.planning.material import Group, Material
 from rephrase.planning.prompts import Count, FirstPrompts
 from rephrase.records import unit_interval
 
-EXACT_TOKENS = 50_000_000
+EXACT_TOKENS = 20_000_000
 """Tokens of documents times recipes up to which all are counted, which takes a core some minutes; above it, groups of about so many."""
 _IN_PLACE = 1_000_000  # below, starting processes takes longer than the work
 _LEAST_GROUPS = 30  # of a sample: fewer would tell little of their spread

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rephrase.recipes.base import Recipe
 
 
+_MOST = 50_000  # documents of a trial that is read row by row; of a larger one the run's own units tell enough
+
+
 @dataclass
 class Written:
     """What a step wrote for one cluster."""
@@ -96,12 +99,18 @@ class Measured:
 
 def measured(run: Run, recipes: Sequence[Recipe], prompts: FirstPrompts) -> Measured | None:
     """The samples of the run's largest trial, pilots before others; else of the run itself as far as it is; None without any."""
-    trials = [trial for name in trials_of(run) if (trial := trial_named(run, name))]
-    for trial in sorted(trials, key=lambda trial: (not trial.limit.stratified, -trial.limit.documents) if trial.limit else (True, 0)):
+    for trial in _trials(run):
         if samples := _of_trial(trial, recipes, prompts):
             return Measured(samples, tuple(notes_of(trial)), f"the trial {trial.output.rpartition('/')[2]}")
     notes = notes_of(run)
     return Measured(_of_units(run, recipes, notes), tuple(notes), "the units done so far") if notes else None
+
+
+def _trials(run: Run) -> list[Run]:
+    """The trials of a run that tell something, the most telling first."""
+    trials = [(trial.limit, trial) for name in trials_of(run) if (trial := trial_named(run, name)) and trial.limit]
+    small = [(limit, trial) for limit, trial in trials if limit.documents <= _MOST]
+    return [trial for _, trial in sorted(small, key=lambda pair: (not pair[0].stratified, -pair[0].documents))]
 
 
 def _of_trial(trial: Run, recipes: Sequence[Recipe], prompts: FirstPrompts) -> dict[str, Sample]:

@@ -71,14 +71,14 @@ def test_every_shipped_recipe_asks_what_was_counted(rows, tokenizer_file, tokeni
     assert checked > len(recipes) - 5
 
 
-def test_prompts_are_counted_as_the_model_is_sent_them(tiny_model, rows, tokenizer_file):
+def test_prompts_are_counted_as_the_model_is_sent_them(tiny_model, rows, tokenizer_file, tokenizer):
     from rephrase.engines.prompts import ChatPrompter
 
     recipe = catalogue()["wrap/easy"]
     engine = engine_of({"kind": "vllm", "model": str(tiny_model)})
     [counts] = FirstPrompts((recipe,), Engines.alone(engine), tokenizer_file).of_each(rows, [0]).values()
     prompter = ChatPrompter(str(tiny_model))
-    step_run = StepRun(recipe, recipe.steps[0], FirstPrompts((recipe,), ECHO, tokenizer_file)._step_runs[0].tokenizer, "m")
+    step_run = StepRun(recipe, recipe.steps[0], tokenizer, "m")
     asked = [step_run.request(row, prompt, 0, 0) for row in rows for prompt in step_run.prompts(row)]
     assert sum(count.prompt_tokens for count in counts) == sum(len(prompter.token_ids(request.messages)) for request in asked)
     bare = engine_of({"kind": "endpoint", "url": "http://localhost:1/v1", "model": "m"})
