@@ -196,6 +196,7 @@ def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(con
     assert load_run(str(path)).engine.args == ["--stand-in-seconds", "0.02"]
     kept = json.loads((tmp_path / "out" / "stats" / "tune.json").read_text())
     assert [entry["name"] for entry in kept] == names
+    assert kept[-1]["engine_args"] == load_run(str(path)).engine.args, "a plan finds the rate of the engine as it is now"
     on_one = Candidate(name="tensor_parallel 1", kind="parallel", tensor_parallel=1)
     Bench(run.engine, sample_requests(run, 4), [], ("5", "6"), 16).measure(on_one, time.monotonic() + 600, seconds=0.2)
     assert {entry["devices"] for entry in entries(tmp_path) if "start" in entry} >= {"5", "6"}
