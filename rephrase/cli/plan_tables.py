@@ -67,18 +67,19 @@ def _name(lines: Sequence[Line], line: Line) -> str:
 
 
 def _kept(plan: Plan) -> Table:
-    priced = plan.price is not None
+    timed = any(kept.gpu_hours_per_million for kept in plan.kept)
+    priced = timed and plan.price is not None
     table = Table(title="kept, and what a million kept tokens takes", title_justify="left")
     table.add_column("recipe", overflow="fold")
-    for head in ("passages", "rows kept", "tokens kept", "GPU hours/M", *(["money/M"] if priced else [])):
+    for head in ("passages", "rows kept", "tokens kept", *(["GPU hours/M"] if timed else []), *(["money/M"] if priced else [])):
         table.add_column(head, justify="right")
     for kept in sorted(plan.kept, key=_cost, reverse=True):
         rate = kept.keep_rate
         share = _UNKNOWN
         if rate is not None and rate.low is not None and rate.high is not None:
-            share = f"{rate.value:.0%} ({100 * rate.low:.0f} to {rate.high:.0%})"
-        money = [_short(kept.money_per_million)] if priced else []
-        table.add_row(kept.recipe, _short(kept.passages), share, _short(kept.kept_tokens), _short(kept.gpu_hours_per_million), *money)
+            share = f"{rate.value:.0%} ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
+        costs = [*([kept.gpu_hours_per_million] if timed else []), *([kept.money_per_million] if priced else [])]
+        table.add_row(kept.recipe, _short(kept.passages), share, _short(kept.kept_tokens), *map(_short, costs))
     return table
 
 
@@ -112,8 +113,9 @@ def figure(estimate: Estimate | None) -> str:
         return f"{estimate.value:,.0f}" if estimate.value == round(estimate.value) else _scaled(estimate.value)
     if estimate.low is None and estimate.high is None:
         return f"about {_scaled(estimate.value)}"
-    high = "no bound" if estimate.high is None else _scaled(estimate.high)
-    return f"{_scaled(estimate.value)} ({_scaled(estimate.low or 0)} to {high})"
+    if estimate.high is None:
+        return f"{_scaled(estimate.value)} or more"
+    return f"{_scaled(estimate.value)} ({_scaled(estimate.low or 0)} to {_scaled(estimate.high)})"
 
 
 def _short(estimate: Estimate | None) -> str:

@@ -106,7 +106,7 @@ def _lines(run: Run, recipe: Recipe, counted: Counted, sample: Measured | None) 
                 lines.append(Line(recipe.name, step.name, model, requests, tokens, written[2], f"{how}; output by {written[3]}"))
         elif written is not None:
             lines.append(Line(recipe.name, step.name, model, *written[:3], f"depends on answers: by {written[3]}"))
-        elif number and of_recipe is not None and sample is not None and of_recipe.has(recipe.steps[number - 1].name):
+        elif number and of_recipe is not None and sample is not None and of_recipe.has(recipe.steps[0].name):
             nothing = Estimate(0.0, 0.0)
             lines.append(Line(recipe.name, step.name, model, nothing, nothing, nothing, f"no answer led to it in {sample.told_by}"))
         elif number and not step.fans_out and (before := lines[-1]).requests is not None:
