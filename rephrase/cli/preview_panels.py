@@ -15,10 +15,11 @@ from rich.text import Text
 
 from rephrase.cli.console import shortened, wide_console
 from rephrase.errors import UserError
-from rephrase.generation.loop import Tally, generate
+from rephrase.generation.loop import generate
 from rephrase.generation.open_engines import OpenEngines
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import NO_MODEL, StepRun, generations_of
+from rephrase.generation.tally import Tally
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours

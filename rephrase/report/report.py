@@ -85,7 +85,7 @@ def write_report(run: Run, path: str, *, rows: int = 2000, seed: int = 0, benchm
             errors(figures),
             texts(figures, diversity, why_not, facts),
             contamination(_contamination(run, figures)),
-            mixture(figures.mixture, share_notes(plan.components) if plan else ()),
+            mixture(figures.mixture, share_notes(run.mix, plan.components) if plan and run.mix else ()),
         ],
         recipes=known.recipes,
         config=known.config,

@@ -22,6 +22,7 @@ from rephrase.spark.runtime.watch import Watch
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from rephrase.spark.runtime.progress import StageProgress
     from rephrase.spark.runtime.task_reports import Body
 
 Result = TypeVar("Result")
