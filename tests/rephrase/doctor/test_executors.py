@@ -97,8 +97,21 @@ def site(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: str) -> Itera
 
 def examined(site: dict[str, Any], master: str, **more: str) -> list[dict[str, str]]:
     """The findings that the command prints, with some variables more."""
-    command = [sys.executable, "-m", "rephrase.cli.main", "doctor", site["run"], "--master", master, "--json", "--seconds", "30"]
-    done = subprocess.run(command, env={**site["environment"], **more}, capture_output=True, text=True, timeout=200, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "rephrase.cli.main",
+        "doctor",
+        site["run"],
+        "--master",
+        master,
+        "--json",
+        "--seconds",
+        "60",
+        "--wait",
+        "400",
+    ]
+    done = subprocess.run(command, env={**site["environment"], **more}, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 2, done.stderr
     findings: list[dict[str, str]] = json.loads(done.stdout)["findings"]
     return findings
