@@ -69,7 +69,12 @@ class LazySession:
     def __init__(
         self, config: Spark, master: str | None = None, session: SparkSession | None = None, *, models: Sequence[str] = ()
     ) -> None:
-        """`models` are fastText models that each executor loads once, for all its Python workers, if this object starts the session."""
+        """`models` are fastText models that each executor loads once, for all its Python workers, if this object starts the session.
+
+        Raises `UserError` for what is no master's address: before a stage has said that it begins.
+        """
+        if session is None:
+            _check_address(master or config.master)
         self._config, self._master, self._session = config, master, session
         self._models = models
         self._owned = False
@@ -96,6 +101,12 @@ class LazySession:
             self._session = None
 
 
+def _check_address(master: str | None) -> None:
+    if master and not _MASTER.match(master):  # the JVM would end with a stack trace
+        cure = "for example local[4], spark://host:7077, k8s://https://host:443, yarn or sc://host:15002"
+        raise UserError(f"`{master}` is no address of a Spark master", where="--master", cure=cure)
+
+
 def _is_running() -> bool:
     from pyspark.sql import SparkSession
 
@@ -109,9 +120,6 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
         os.environ["PYSPARK_PYTHON"] = _text(config.conf[_PYTHON])
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     master = master or config.master
-    if master and not _MASTER.match(master):  # the JVM would end with a stack trace
-        cure = "for example local[4], spark://host:7077, k8s://https://host:443, yarn or sc://host:15002"
-        raise UserError(f"`{master}` is no address of a Spark master", where="--master", cure=cure)
     if master and master.startswith("sc://"):
         return _connect(config, master)
     builder = SparkSession.builder.appName("rephrase")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.spark.runtime.lines import at_work
 from rephrase.spark.stages.base import Redo, Stage, Table, Tables
 from rephrase.spark.stages.declarations.dedup import DedupDocumentsStage, DedupStage
 from rephrase.spark.stages.declarations.filter import FilterStage
@@ -50,6 +49,7 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
 
 
 def _run_one(stage: Stage, run: Run, spark: LazySession, redo: Redo) -> None:
+    from rephrase.spark.runtime.lines import at_work
     from rephrase.spark.stages.trials import begin_trial
 
     on = run if stage.table.of_input else begin_trial(run, spark)
