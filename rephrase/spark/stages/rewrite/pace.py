@@ -84,14 +84,15 @@ class Pace:
     def describe(self, seconds: float, *, rates: bool = True) -> str:
         """A few words for the progress line; `seconds` is how long the stage has been at work.
 
-        `rates`: also how fast engines write and what they find in their caches, by the notes.
+        `rates`: also how fast engines write, what they find in their caches, and how much failed, by the notes; else another tells.
         """
         if not self.sums.generations:
             return ""
         mean = self.tokens_written / max(seconds, 0.001)
         now = self.now(time.time())
         rate = f"{mean:,.0f} tokens/s" if now is None else f"{now:,.0f} tokens/s now, {mean:,.0f} mean"
-        parts = [f"{self.sums.generations:,} generations", *([rate] if rates else []), f"{self.errors:.1%} errors"]
+        errors = [f"{self.errors:.1%} errors"] if rates or not self.sums.errors else []
+        parts = [f"{self.sums.generations:,} generations", *([rate] if rates else []), *errors]
         if self.sums.reused:
             parts.append(f"{self.sums.reused:,} reused")
         if rates and self.cache_hits is not None:
