@@ -74,6 +74,7 @@ def with_spark(run: Run, master: str | None, action: Callable[[Any], None]) -> N
     from rephrase.spark.stages.pipeline import fasttext_models
 
     spark = LazySession(run.spark, master, models=fasttext_models(run))
+    spark.check()
     try:
         action(spark)
     finally:

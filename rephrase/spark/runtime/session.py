@@ -69,12 +69,7 @@ class LazySession:
     def __init__(
         self, config: Spark, master: str | None = None, session: SparkSession | None = None, *, models: Sequence[str] = ()
     ) -> None:
-        """`models` are fastText models that each executor loads once, for all its Python workers, if this object starts the session.
-
-        Raises `UserError` for what is no master's address: before a stage has said that it begins.
-        """
-        if session is None:
-            _check_address(master or config.master)
+        """`models` are fastText models that each executor loads once, for all its Python workers, if this object starts the session."""
         self._config, self._master, self._session = config, master, session
         self._models = models
         self._owned = False
@@ -85,9 +80,17 @@ class LazySession:
         master = self._master or self._config.master or ("" if is_submitted() else "local")
         return (self._owned or self._session is None) and master.startswith("local")
 
+    def check(self) -> None:
+        """Raise a `UserError` where the master is no address: before a stage says that it begins."""
+        master = self._master or self._config.master
+        if self._session is None and master and not _MASTER.match(master):  # the JVM would end with a stack trace
+            cure = "for example local[4], spark://host:7077, k8s://https://host:443, yarn or sc://host:15002"
+            raise UserError(f"`{master}` is no address of a Spark master", where="--master", cure=cure)
+
     def get(self) -> SparkSession:
         """The session: the caller's own, else the one that runs in this process, else a new one. Raises `UserError` if none starts."""
         if self._session is None:
+            self.check()
             self._owned = not _is_running()
             with doing(lambda: "Spark starts, or waits for its master"):
                 self._session = _start(self._config, self._master, self._models)
@@ -99,12 +102,6 @@ class LazySession:
             with contextlib.suppress(Exception):  # of a JVM that has gone already
                 self._session.stop()
             self._session = None
-
-
-def _check_address(master: str | None) -> None:
-    if master and not _MASTER.match(master):  # the JVM would end with a stack trace
-        cure = "for example local[4], spark://host:7077, k8s://https://host:443, yarn or sc://host:15002"
-        raise UserError(f"`{master}` is no address of a Spark master", where="--master", cure=cure)
 
 
 def _is_running() -> bool:
