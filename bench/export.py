@@ -28,7 +28,7 @@ import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
 READERS = Path(sys.prefix) / "readers"  # see infra/readers.txt
-sys.path.insert(0, str(ROOT))
+sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT / "bench"))]  # a library is called `catalogue`, too
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 from rephrase import storage  # noqa: E402

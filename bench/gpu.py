@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT / "bench"))]  # a library is called `catalogue`, too
 
 from bench.gpu_model import MODELS, TINY, Model, write_model  # noqa: E402  # the path comes first
 from bench.rewrite import of_our_server  # noqa: E402

@@ -28,7 +28,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT / "bench"))]  # a library is called `catalogue`, too
 
 from bench.memory import Peak  # noqa: E402  # the path comes first
 from bench.mix_corpus import Corpus, settings_of, write_corpus  # noqa: E402

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.remove(str(Path(__file__).resolve().parent))  # a library is called `catalogue`, too
 import tests.no_images  # noqa: F401
 
 # isort: split

@@ -21,7 +21,7 @@ from pathlib import Path
 import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT / "bench"))]  # a library is called `catalogue`, too
 
 WORDS = "the tide of sea and moon rises falls slowly under a clear northern sky while boats wait in harbour for water to return".split()  # noqa: SIM905  # a sentence is easier to read than a list
 ROWS_A_UNIT = 2000

@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
     add_sampling(parser)
     options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
+    sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT / "bench"))]  # a library is called `catalogue`, too
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         model = options.model or str(tiny(folder / "tiny-model"))

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT / "bench"))]  # a library is called `catalogue`, too
 
 from bench.rewrite import Side, add_sampling, documents, engine_settings, in_turn, our_stage, recipe, tiny  # noqa: E402  # the path comes first
 
