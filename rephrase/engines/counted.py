@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Engine, Identity, Request
-from rephrase.live.figures import ServerFigures
-from rephrase.notes import EngineFigures
+from rephrase.engines.around import Around
+from rephrase.engines.base import Completion, Engine, Request
 
 
 @dataclass
@@ -25,26 +24,12 @@ class Counts:
     """Written for what came back."""
 
 
-class Counted(Engine):
+class Counted(Around):
     """The engine itself; its counts go into an object of the caller's."""
 
     def __init__(self, engine: Engine, counts: Counts) -> None:
-        self.model, self.batch_size, self.concurrency = engine.model, engine.batch_size, engine.concurrency
-        self._engine, self._counts = engine, counts
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]  # a constant of most engines
-        """That of the engine itself."""
-        return self._engine.identity
-
-    @property
-    @override
-    def place(self) -> str:
-        return self._engine.place
-
-    @override
-    def now(self) -> ServerFigures | None:
-        return self._engine.now()
+        super().__init__(engine)
+        self._counts = counts
 
     @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
@@ -61,12 +46,3 @@ class Counted(Engine):
             counts.returned += len(completions)
             counts.tokens += sum(completion.completion_tokens for completion in completions)
             counts.quiet_since = time.time() if counts.in_flight else None
-
-    @override
-    async def figures(self) -> EngineFigures:
-        return await self._engine.figures()
-
-    @override
-    async def close(self) -> None:
-        """Close the engine."""
-        await self._engine.close()

@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 from typing_extensions import override
 
 from rephrase.engines import recording
+from rephrase.engines.around import Around
 from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.settings import EngineSettings, engines
-from rephrase.notes import EngineFigures
 from rephrase.settings import paths
 
 NOT_RECORDED = "engine:not_recorded"
@@ -74,24 +74,13 @@ class Answers(Protocol):
         """The answer to a request; None where there is none."""
 
 
-class Reuse(Engine):
+class Reuse(Around):
     """An engine that is asked only for what is not there already: what earlier runs or processes have got of the same model."""
 
     def __init__(self, engine: Engine, recordings: Sequence[Answers], *, any_attempt: bool = False) -> None:
         """`any_attempt`: answer with what an earlier attempt got, for recordings without failures."""
-        self.model, self.batch_size = engine.model, engine.batch_size
-        self._engine, self._recordings, self._any_attempt = engine, recordings, any_attempt
-
-    @property
-    @override
-    def concurrency(self) -> int:  # type: ignore[override]  # a constant of most engines
-        """That of the engine itself, which may grow."""
-        return self._engine.concurrency
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]  # a constant of most engines
-        """That of the engine itself; reused completions carry their own."""
-        return self._engine.identity
+        super().__init__(engine)
+        self._recordings, self._any_attempt = recordings, any_attempt
 
     @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
@@ -111,12 +100,3 @@ class Reuse(Engine):
         completions = (earlier.find(first) for earlier in self._recordings)
         recorded = next((completion for completion in completions if completion), None)
         return replace(recorded, reused=True) if recorded else None
-
-    @override
-    async def figures(self) -> EngineFigures:
-        return await self._engine.figures()
-
-    @override
-    async def close(self) -> None:
-        """Close the engine."""
-        await self._engine.close()

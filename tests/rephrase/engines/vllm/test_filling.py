@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from rephrase.engines.counted import Counted, Counts
 from rephrase.engines.replay import Reuse
 from rephrase.engines.vllm import filling
 from rephrase.engines.vllm.engine import Vllm
@@ -42,7 +43,7 @@ def test_what_wraps_an_engine_follows_its_number(monkeypatch, tmp_path):
     make_tiny_model(tmp_path / "model")
     own = Vllm(VllmSettings(kind="vllm", model=str(tmp_path / "model")))
     fixed = Vllm(VllmSettings(kind="vllm", model=str(tmp_path / "model"), concurrency=7))
-    wrapped = Reuse(own, [])
+    wrapped = Reuse(Counted(own, Counts()), [])
 
     async def no_queue() -> bool:
         return False
