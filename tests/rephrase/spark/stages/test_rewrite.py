@@ -388,7 +388,7 @@ def test_an_engine_that_starts_nowhere_ends_the_run_with_one_line(config, tmp_pa
     starts = entries(tmp_path)
     assert len(starts) <= 1, "it was not started again"
     assert not [entry for entry in starts if Process.of(entry["pid"]).alive]
-    assert list((tmp_path / "out" / "logs").glob("engine-*.log")), "the engine's log stays with the run"
+    wait_for(lambda: list((tmp_path / "out" / "logs").glob("engine-*.log")))
 
 
 @pytest.mark.long
