@@ -2,16 +2,19 @@
 
 Each is given awkward texts of 10,000, 100,000 and 1,000,000 characters, in a process of its own that is ended after a while, so that a
 hang is a row. The slope is that of the logarithms between the two longer ones: 1 is linear. What takes no time at 1,000,000 characters
-has none. Parsers, checks and verifiers are those that are registered; those that need a model are named at the end. For each work the kind
-of text that took longest is shown, and every one that does not hold the target. The last line counts them; the exit code is 1 where any.
+has none. What does not hold is measured again, up to three times, and the best of each size counts: other processes make a linear work
+look steeper, never less so. Parsers, checks and verifiers are those that are registered; those that need a model are named at the end.
+For each work the kind of text that took longest is shown, and every one that does not hold the target. The last line counts them; the
+exit code is 1 where any.
 
-    python bench/linear.py [--only WORD] [--all] [--seconds 20]
+    python bench/linear.py [--only WORD] [--all] [--seconds 20] [--at-once 2]
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import math
 import multiprocessing
 import os
@@ -22,7 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, get_args
 
@@ -33,6 +36,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 MAX_SLOPE, MAX_SECONDS = 1.1, 2.0
 PATIENCE = 20  # times the limit, by the clock: for a process that waits
 REPEATS = 2  # the better one counts
+TRIES = 3  # of what does not hold
 LEAST_SECONDS = 0.3  # at 1,000,000 characters: below, a slope is noise
 UNITS = {
     "prose": "The tide rises twice a day. The keeper, Mr. Smith, counts ships! ",
@@ -228,37 +232,72 @@ def _text(unit: str, frame: tuple[str, str], size: int) -> str:
     return before + (unit * (inner // len(unit) + 1))[:inner] + after
 
 
+def _row(name: str, text: str, work: Work, make: Callable[[int], str], limit: float) -> tuple[float, str, bool]:
+    """Seconds at the longest size, the line of the table, and whether the target is held."""
+    best: dict[int, float] = {}
+    for _ in range(TRIES):
+        seconds, trouble = _seconds(work, make, limit)
+        best = {size: min(value, best.get(size, math.inf)) for size, value in seconds.items()}
+        last, before = best.get(SIZES[2], math.inf), best.get(SIZES[1], math.inf)
+        slope = math.log10(last / max(before, 1e-6)) if LEAST_SECONDS <= last < math.inf else 0.0
+        held = last <= MAX_SECONDS and slope <= MAX_SLOPE and not trouble
+        if held or trouble or last > 2 * MAX_SECONDS:
+            break
+    note = f"  {trouble}" if trouble else "" if held else "  not held"
+    return last, f"{name:42} {text:34} {last:9.2f} {f'{slope:.2f}' if slope else '-':>6}{note}", held
+
+
+def _rows(name: str, work: Work, limit: float) -> list[tuple[float, str, bool]]:
+    framed = name.startswith(FRAMED)
+    texts = [
+        (f"{kind} {frame_name}".strip(), partial(_text, unit, frame))
+        for frame_name, frame in FRAMES.items()
+        for kind, unit in UNITS.items()
+        if not frame_name or (framed and len(unit) <= LONGEST_RUN)
+    ]
+    return sorted((_row(name, text, work, make, limit) for text, make in texts), key=lambda row: -row[0])
+
+
+def _share(number: int, options: argparse.Namespace, pipe: Connection) -> None:
+    """Measure every so-manieth work, and send the rows of each."""
+    for name, work in itertools.islice(works(), number, None, options.at_once):
+        if options.only in name:
+            pipe.send((_rows(name, work, options.seconds), None))
+    pipe.send(([], SKIPPED))
+    pipe.close()
+
+
 def main() -> int:
     """Measure, print the table, and tell by the exit code whether the target is held."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="works whose name holds this word")
     parser.add_argument("--all", action="store_true", help="show every kind of text, not the worst alone")
     parser.add_argument("--seconds", type=float, default=20.0, help="of CPU time, after which a measurement is ended")
+    parser.add_argument("--at-once", type=int, default=2, help="works that are measured side by side")
     options = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     print(f"{'work':42} {'text':34} {'s at 1 M':>9} {'slope':>6}")
+    context = multiprocessing.get_context("fork")
+    pipes: list[Connection] = []
+    skipped: list[str] = []
+    for number in range(options.at_once):
+        receiver, sender = context.Pipe(duplex=False)
+        context.Process(target=_share, args=(number, options, sender)).start()
+        sender.close()
+        pipes.append(receiver)
     measured = failed = 0
-    for name, work in works():
-        if options.only not in name:
-            continue
-        rows: list[tuple[float, str, bool]] = []
-        for frame_name, frame in FRAMES.items():
-            for kind, unit in UNITS.items():
-                if frame_name and (len(unit) > LONGEST_RUN or not name.startswith(FRAMED)):
-                    continue
-                seconds, trouble = _seconds(work, partial(_text, unit, frame), options.seconds)
-                last, before = seconds.get(SIZES[2], math.inf), seconds.get(SIZES[1], math.inf)
-                slope = math.log10(last / max(before, 1e-6)) if LEAST_SECONDS <= last < math.inf else 0.0
-                held = last <= MAX_SECONDS and slope <= MAX_SLOPE and not trouble
-                measured, failed = measured + 1, failed + (not held)
-                note = f"  {trouble}" if trouble else "" if held else "  not held"
-                told = f"{slope:6.2f}" if slope else f"{'-':>6}"
-                rows.append((last, f"{name:42} {f'{kind} {frame_name}'.strip():34} {last:9.2f} {told}{note}", held))
-        rows.sort(key=lambda row: -row[0])
-        for number, (_, line, held) in enumerate(rows):
-            if options.all or not held or number == 0:
-                print(line, flush=True)
-    for line in SKIPPED:
+    while pipes:
+        for pipe in wait(pipes):
+            assert isinstance(pipe, Connection)
+            rows, last = pipe.recv()
+            if last is not None:
+                skipped = last
+                pipes.remove(pipe)
+            measured, failed = measured + len(rows), failed + sum(not held for _, _, held in rows)
+            for place, (_, line, held) in enumerate(rows):
+                if options.all or not held or place == 0:
+                    print(line, flush=True)
+    for line in skipped:
         print(f"not measured: {line}")
     print(f"{failed} of {measured} measurements do not hold: slope at most {MAX_SLOPE}, {MAX_SECONDS:g} s at {SIZES[2]:,} characters")
     return int(failed > 0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 _MOST_LINES = 100
+_MOST_CHARACTERS = 20_000  # Python's own parser takes more than its share of time for more
 _DECIMALS = 6  # that a number is written with, where they are all
 _MOST_BITS = 4096  # of a number's numerator and denominator
 
@@ -38,6 +39,8 @@ def run_program(source: str) -> Run:
 
 
 def _run(source: str) -> Run:
+    if len(source) > _MOST_CHARACTERS:
+        raise ProgramError("too_long")
     try:
         body = ast.parse(source.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -102,6 +102,7 @@ def test_programs_are_run_annotated_and_told_as_conversations(tokenizer):
         (PROGRAM.replace("boxes = 4", "boxes = " + "+".join("1" * 400)), "parse:program:too_large"),
         (PROGRAM.replace("boxes = 4", "boxes = 1e999"), "parse:program:too_large"),
         (PROGRAM.replace("boxes = 4", "boxes = 1e300 / 7"), "rejected:wrong"),
+        (PROGRAM.replace("boxes = 4", "boxes = 4  # " + "four " * 5000), "parse:program:too_long"),
         (REFUSAL, "parse:program:syntax"),
         (cut(PROGRAM), "parse:truncated"),
     ],

@@ -110,6 +110,22 @@ def test_a_context_that_the_memory_cannot_hold_is_no_reason_not_to_start(monkeyp
     assert launch(settings(tmp_path / "m", args=["--max_model_len=512"])).arguments.count("--max-model-len") == 0
 
 
+@pytest.mark.parametrize(
+    ("cores", "environment", "all_compute"),
+    [
+        (2, {}, True),
+        (8, {}, True),
+        (64, {}, False),
+        (2, {"VLLM_CPU_NUM_OF_RESERVED_CPU": "1"}, False),
+        (2, {"VLLM_CPU_OMP_THREADS_BIND": "0"}, False),
+    ],
+)
+def test_on_a_small_machine_every_core_computes_unless_the_user_says_otherwise(monkeypatch, cores, environment, all_compute):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    added = processor.defaults([], environment, {}, frozenset()).environment
+    assert (added.get("VLLM_CPU_NUM_OF_RESERVED_CPU") == "0") is all_compute
+
+
 def test_libraries_that_are_there_are_loaded_before_others(monkeypatch, tmp_path):
     for name in ("libtcmalloc_minimal.so.4", "libiomp5.so"):
         (tmp_path / name).write_text("")
