@@ -42,7 +42,8 @@ class Parquet(Reader):
             storage.open_random(file.path) as stream,
             contextlib.suppress(OSError, ValueError),
         ):  # Arrow's errors of damaged files are these
-            for batch in pq.ParquetFile(stream).iter_batches(_BATCH_ROWS, use_threads=False):
+            # Who asks for the first rows alone leaves no thread of Arrow's behind that still reads.
+            for batch in pq.ParquetFile(stream, pre_buffer=False).iter_batches(_BATCH_ROWS, use_threads=False):
                 yield from ({**partitions_of(file.path), **row} for row in rows_of(batch) if not isinstance(row, Exception))
 
     @override
@@ -56,7 +57,7 @@ def _rows(file: str, config: Input) -> Iterator[Item]:
 
     with storage.open_random(file) as stream, contextlib.ExitStack() as stack:
         try:
-            source = stack.enter_context(pq.ParquetFile(stream))
+            source = stack.enter_context(pq.ParquetFile(stream, pre_buffer=not storage.is_local(file)))
             schema = source.schema_arrow
         except (UserError, FileNotFoundError):
             raise

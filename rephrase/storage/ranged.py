@@ -25,7 +25,8 @@ class RangedObject(io.RawIOBase):
         self._ahead: list[tuple[int, bytes]] = []  # start, content
 
     def read_ahead(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Ask for byte ranges (start, end), many at once. What is read of them later is there."""
+        """Ask for byte ranges (start, end), many at once. What is read of them later is there. Ranges beyond the object are left out."""
+        ranges = [(start, end) for start, end in ranges if 0 <= start < end <= self._size]
         with ThreadPoolExecutor(_READERS) as pool:
             contents = pool.map(lambda span: self._bytes(*span), ranges)
             self._ahead = [(start, content) for (start, _), content in zip(ranges, contents, strict=True)]

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -178,57 +178,70 @@ def objects(folder: str) -> list[str]:
 
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
     """Rows of one object, or of one of its row groups."""
-    with opened(path, columns=columns if row_group is None else None) as file:
+    with _opened(path) as (stream, file):
+        groups = range(file.num_row_groups) if row_group is None else [row_group]
+        _read_ahead(stream, file, groups, columns)
         return file.read(columns, use_threads=False) if row_group is None else file.read_row_group(row_group, columns, use_threads=False)
 
 
 def read_row_groups(path: str, columns: list[str] | None = None, size: int = 1) -> Iterator[pa.Table]:
     """The row groups of one object, one after the other, with one opening of it; small ones together, until they have `size` bytes."""
-    with opened(path) as file:
+    with _opened(path) as (stream, file):
         waiting: list[int] = []
         read = 0
         for group in range(file.num_row_groups):
             waiting.append(group)
             read += file.metadata.row_group(group).total_byte_size
             if read >= size or group + 1 == file.num_row_groups:
+                _read_ahead(stream, file, waiting, columns)
                 yield file.read_row_groups(waiting, columns, use_threads=False)
                 waiting, read = [], 0
 
 
 @contextlib.contextmanager
-def opened(path: str, cure: str = "remove the file or restore it", columns: Sequence[str] | None = None) -> Iterator[pq.ParquetFile]:
-    """A Parquet file of ours or of anyone, to read from within the block. What is not on disk has these columns come at once, of all rows.
+def opened(path: str, cure: str = "remove the file or restore it") -> Iterator[pq.ParquetFile]:
+    """A Parquet file of ours or of anyone, to read from within the block.
 
     Raises `UserError` with this cure where it turns out to be none, and FileNotFoundError.
     """
+    with _opened(path, cure) as (_, file):
+        yield file
+
+
+@contextlib.contextmanager
+def _opened(path: str, cure: str = "remove the file or restore it") -> Iterator[tuple[BinaryIO | None, pq.ParquetFile]]:
+    """A Parquet file and the stream of its bytes, of which ranges can be read ahead; None where it is on disk."""
     try:
-        if storage.is_local(path):
-            # What is on disk is read by the thread that waits for it.
-            with storage.readable(path), pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
-                yield file
-        else:
-            with storage.open_random(path) as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
-                storage.read_ahead(stream, _ranges(file.metadata, columns or []))
-                yield file
+        with contextlib.ExitStack() as stack:
+            # A file that a thread of Arrow's could still be reading when Python ends would end it by an abort: see `_read_ahead`.
+            stream = None if storage.is_local(path) else stack.enter_context(storage.open_random(path))
+            if stream is None:
+                stack.enter_context(storage.readable(path))
+            yield stream, stack.enter_context(pq.ParquetFile(stream or path, pre_buffer=False, page_checksum_verification=True))
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):  # the file system's, or the network's
             raise
         raise UserError(f"not a readable Parquet file: {error}", where=path, cure=cure) from error
 
 
-def _ranges(about: pq.FileMetaData, columns: Sequence[str]) -> list[tuple[int, int]]:
-    """Start and end of what the columns take of a file; what a small gap parts is one range."""
-    groups = [about.row_group(number) for number in range(about.num_row_groups)] if columns else []
-    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+def _read_ahead(stream: BinaryIO | None, file: pq.ParquetFile, groups: Iterable[int], columns: Sequence[str] | None) -> None:
+    """Ask for all that these columns (None: all) take of row groups, many ranges at once, unless it is on disk.
+
+    It is what Arrow calls pre-buffering, by threads that have ended when it returns. The file must be one of ours: with some damaged
+    footers, Arrow ends the process where it is asked about columns.
+    """
+    if stream is None:
+        return
+    chunks = [group.column(number) for group in map(file.metadata.row_group, groups) for number in range(group.num_columns)]
     ranges: list[tuple[int, int]] = []
     for chunk in chunks:
-        if chunk.path_in_schema.split(".", 1)[0] in columns:
+        if columns is None or chunk.path_in_schema.split(".", 1)[0] in columns:
             start = chunk.dictionary_page_offset or chunk.data_page_offset
             end = start + chunk.total_compressed_size
-            if ranges and start - ranges[-1][1] < _GAP:
+            if ranges and start - ranges[-1][1] < _GAP:  # what a small gap parts is one range
                 start, _ = ranges.pop()
             ranges.append((start, end))
-    return ranges
+    storage.read_ahead(stream, ranges)
 
 
 def read_folder(folder: str, columns: list[str] | None = None) -> pa.Table:
