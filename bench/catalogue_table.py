@@ -17,7 +17,8 @@ SHOWN = 700  # characters of a completion in an example
 def steps_of(recipe: Recipe, rows: Sequence[Row], tables: Sequence[pa.Table], *, examples: int) -> Iterator[dict[str, Any]]:
     """For each step of a recipe: its counts, and examples of what failed, by reason.
 
-    `rows` counts what the step made of its completions, `parsed` those without an error, `judged` those with training text, and `kept` what
+    `rows` counts what the step made of its completions, `parsed` those of the form that was asked for, whatever a grade
+    or a verdict in it said, `judged` those with training text, and `kept` what
     the default checks keep of these.
     """
     for step, table in zip(recipe.steps, tables, strict=True):
@@ -40,7 +41,7 @@ def steps_of(recipe: Recipe, rows: Sequence[Row], tables: Sequence[pa.Table], *,
             "requests": len(asked),
             "finished": sum(generation["finish_reason"] == "stop" for generation in asked),
             "rows": len(generations),
-            "parsed": sum(not generation["error"] for generation in generations),
+            "parsed": sum(not (generation["error"] or "").startswith(("parse:", "engine:")) for generation in generations),
             "judged": sum(verdict != "intermediate" for verdict in verdicts),
             "kept": verdicts.count("keep"),
             "tokens": sum(generation["completion_tokens"] or 0 for generation in asked),

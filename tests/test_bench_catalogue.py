@@ -55,7 +55,7 @@ def test_only_recipes_that_can_are_held_to_json():
     assert recipes.keys() == {"wrap/qa", "mga/reformulate"}
     assert recipes["wrap/qa"].steps[0].structured
     shorter = bench.shortened(recipes["wrap/qa"], 100)
-    assert '"maxLength":100' in shorter.steps[0].form.schema_text
+    assert '"maxItems":1}' in shorter.steps[0].form.schema_text, "its bounds follow from the tokens"
 
 
 def test_each_step_tells_what_parsed_what_was_kept_and_what_failed(counter):

@@ -252,7 +252,7 @@ class Client:
         if first.schema is not None:
             schema = orjson.loads(first.schema)
             if not self._server.bounds_texts:
-                schema = _without_lengths(schema)
+                schema = _without_bounds(schema)
             # OpenAI holds answers to it in its strict mode alone, which takes schemas that leave nothing open.
             strict = {"strict": True} if schema.get("additionalProperties") is False else {}
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **strict}}
@@ -262,9 +262,12 @@ class Client:
         return {key: value for key, value in body.items() if value is not None}, resource
 
 
-def _without_lengths(schema: Any) -> Any:
+_BOUNDS = ("maxLength", "pattern")  # of texts, by their names in JSON schemas
+
+
+def _without_bounds(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {name: _without_lengths(part) for name, part in schema.items() if name != "maxLength" or isinstance(part, dict)}
+        return {name: _without_bounds(part) for name, part in schema.items() if name not in _BOUNDS or isinstance(part, dict)}
     return schema
 
 

@@ -30,7 +30,7 @@ class Server:
 
     `url` ends with /v1; `unix_socket` replaces its host; `model` is the name that the server knows; `max_model_len` is in tokens,
     None if unknown; `counts_tokens` says whether it returns the token ids of each choice, None if that must be found out;
-    `bounds_texts` whether its schemas may bound the lengths of texts, which some refuse.
+    `bounds_texts` whether its schemas may bound texts (their lengths, how they begin), which some refuse.
     `headers` and `extra_body` go with every request; a None in `extra_body` takes a field out.
     """
 

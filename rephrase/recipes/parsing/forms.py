@@ -18,12 +18,20 @@ from rephrase.recipes.prompts import fill
 from rephrase.settings.yaml_text import parse_yaml
 from rephrase.text.labels import Labels
 from rephrase.text.lists import long_enough, without_bullet
+from rephrase.text.sentences import sentence_spans
 
 Shape = Mapping[str, Any]
 """A JSON schema: an object with all its fields required and no others, as strict modes of servers want it."""
 
 _TEXT = {"type": "string"}
-_TOKENS_A_PAIR = 64  # of question and answer, where a recipe sets no bound to the pairs: so many fit into an answer
+# A text of a list begins with a word, as it is, quoted or after a short number: small models count "1", "2", "3" without end.
+_LETTERS = "A-Za-z\u00c0-\u1fff\u3040-\ud7ff\uf900-\ufdff"  # as ranges, for regular expressions differ in what \\w is
+_ENTRY = {**_TEXT, "pattern": f"^[^\\s{_LETTERS}]{{0,3}}[{_LETTERS}]"}
+_CHARACTERS = 4  # of a token of ordinary text, about
+_LEAST = 120  # characters that any text of a list may have
+_PAIRS, _TOKENS_A_PAIR = 12, 96  # so many pairs at most where they have as many tokens each, fewer and as long where they would not
+_MARKS = 12  # tokens of the JSON around a question and its answer
+_QUESTION = 0.4  # of what a pair may have is the question's
 _STEPS = 20  # between the bounds of a grade that is no whole number
 
 
@@ -51,10 +59,10 @@ class Form:
 
 def items(settings: parts.ItemsSettings, max_tokens: int) -> Form:
     """A list of texts."""
-    entry = _short_text(max_tokens)
+    entry = _entry(max_tokens, settings.max_items)
 
     def read(data: Any, _: Context) -> Parsed:
-        texts = [without_bullet(" ".join(text.split())) for text in _whole(data["items"], entry)]
+        texts = [without_bullet(" ".join(text.split())) for text in _ended(data["items"], entry)]
         return parts.items_of(long_enough(texts, settings.min_words), settings)
 
     return Form(_object(items=_list(entry, settings.min_items, settings.max_items)), _closing("items"), read)
@@ -62,11 +70,11 @@ def items(settings: parts.ItemsSettings, max_tokens: int) -> Form:
 
 def objects(settings: parts.ObjectsSettings, max_tokens: int) -> Form:
     """A list of objects with the same text fields."""
-    entry = _object(**dict.fromkeys(settings.fields, _short_text(max_tokens)))
+    entry = _object(**dict.fromkeys(settings.fields, _entry(max_tokens, settings.max_items * len(settings.fields))))
     schema = _object(items=_list(entry, settings.min_items, settings.max_items))
 
     def read(data: Any, _: Context) -> Parsed:
-        return parts.objects_of(_whole(data["items"], entry), settings)
+        return parts.objects_of(_ended(data["items"], entry), settings)
 
     return Form(schema, _closing("objects", shape=_shown(settings.fields)), read)
 
@@ -103,15 +111,13 @@ def label(settings: parts.LabelSettings, _: int) -> Form:
 
 def questions(settings: turns.QuestionsSettings, max_tokens: int) -> Form:
     """Pairs of question and answer."""
-    pair = _pair(max_tokens)
-    schema = _object(pairs=_list(pair, settings.min_pairs, max(settings.min_pairs, max_tokens // _TOKENS_A_PAIR)))
+    schema, pair = _pairs_schema(max_tokens, settings.min_pairs, max(settings.min_pairs, _PAIRS))
     return Form(schema, _closing("questions"), lambda data, context: turns.questions_of(_pairs(data, pair), settings, context))
 
 
 def diverse_questions(settings: turns.DiverseSettings, max_tokens: int) -> Form:
     """Pairs of question and answer, at most as many as are taken."""
-    pair = _pair(max_tokens)
-    schema = _object(pairs=_list(pair, 1, settings.max_pairs))
+    schema, pair = _pairs_schema(max_tokens, 1, settings.max_pairs)
     closing = _closing("diverse_questions")
     return Form(schema, closing, lambda data, context: turns.diverse_questions_of(_pairs(data, pair), settings, context))
 
@@ -124,20 +130,34 @@ def _list(entry: Shape, least: int, most: int) -> Shape:
     return {"type": "array", "items": entry, "minItems": least, "maxItems": most}
 
 
-# One entry of a list that a model writes without end must not cost the others: it is ended at a bound, in characters, and left out. At four
-# characters a token a short text takes an eighth of the answer at most, an answer to a question a quarter.
-def _short_text(max_tokens: int) -> Shape:
-    return {**_TEXT, "maxLength": max(1, max_tokens // 2)}
+# A text of a list that a model writes without end must not cost the others. It is ended at a bound, in characters, and read to the end of
+# its last sentence. The bounds are such that a list of the longest texts is about as long as the answer may be.
+def _entry(max_tokens: int, most: int) -> Shape:
+    return {**_ENTRY, "maxLength": max(1, min(max_tokens // 2, max(_LEAST, _CHARACTERS * max_tokens // most)))}
 
 
-def _pair(max_tokens: int) -> Shape:
-    return _object(question=_short_text(max_tokens), answer={**_TEXT, "maxLength": max(1, max_tokens)})
+def _pairs_schema(max_tokens: int, least: int, most: int) -> tuple[Shape, Shape]:
+    """The schema of an answer of pairs, and that of a pair."""
+    number = min(most, max(least, max_tokens // max(_TOKENS_A_PAIR, max_tokens // _PAIRS)))
+    characters = _CHARACTERS * max(1, max_tokens // number - _MARKS)
+    question = max(1, int(_QUESTION * characters))
+    pair = _object(question={**_ENTRY, "maxLength": question}, answer={**_TEXT, "maxLength": max(1, characters - question)})
+    return _object(pairs=_list(pair, least, number)), pair
 
 
-def _whole(entries: Sequence[Any], shape: Shape) -> list[Any]:
-    """The entries of a list that do not end at a bound of theirs."""
-    fields: Mapping[str, Shape] = shape.get("properties", {"": shape})
-    return [entry for entry in entries if all(len(entry[name] if name else entry) != part["maxLength"] for name, part in fields.items())]
+def _ended(entries: Sequence[Any], shape: Shape) -> list[Any]:
+    """The entries of a list, each text that was ended at its bound without its last sentence; without entries of which nothing is left."""
+    if "properties" not in shape:
+        texts = [_whole_sentences(entry, shape["maxLength"]) for entry in entries]
+        return [text for text in texts if text is not None]
+    read = [{name: _whole_sentences(entry[name], part["maxLength"]) for name, part in shape["properties"].items()} for entry in entries]
+    return [entry for entry in read if None not in entry.values()]
+
+
+def _whole_sentences(text: str, bound: int) -> str | None:
+    if len(text) != bound:
+        return text
+    return text[: sentence_spans(text)[-1][0]].rstrip() or None
 
 
 def _fits(value: Any, schema: Shape) -> bool:
@@ -154,7 +174,7 @@ def _fits(value: Any, schema: Shape) -> bool:
 
 
 def _pairs(data: Any, shape: Shape) -> list[Pair]:
-    entries = _whole(data["pairs"], shape)
+    entries = _ended(data["pairs"], shape)
     pairs = [(_without_label(pair["question"], "question"), _without_label(pair["answer"], "answer")) for pair in entries]
     return [pair for pair in dict.fromkeys(pairs) if all(pair)]
 

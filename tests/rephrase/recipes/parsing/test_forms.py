@@ -100,32 +100,69 @@ def test_what_comes_first_in_an_answer_comes_first_in_its_schema():
 
 
 LOOP = "so " * 1000
+LOOP_OF_SENTENCES = "The tide rises. " * 1000
+
+
+def bounded(name: str, settings: dict) -> dict[str, int]:
+    """The bounds of an entry's texts, in characters, by field."""
+    [entries] = form_of(name, settings, 600, "test").schema["properties"].values()
+    entry = entries["items"]
+    return {field: part["maxLength"] for field, part in entry.get("properties", {"": entry}).items()}
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "data", "fields", "text"),
+    ("name", "settings", "entry", "field"),
     [
-        ("items", {}, {"items": [LOOP[:300], "Draw a map"]}, {"items": ["Draw a map"]}, None),
-        ("objects", {"fields": ["a"]}, {"items": [{"a": "x"}, {"a": LOOP[:300]}]}, {"items": [{"a": "x"}]}, None),
-        ("questions", {}, {"pairs": [*PAIRS["pairs"], {"question": LOOP[:300], "answer": "So."}]}, {}, PAIRS),
-        ("questions", {}, {"pairs": [*PAIRS["pairs"], {"question": "Why?", "answer": LOOP[:600]}]}, {}, PAIRS),
+        ("items", {}, lambda text: text, ""),
+        ("objects", {"fields": ["a", "b"]}, lambda text: {"a": "x", "b": text}, "b"),
+        ("questions", {}, lambda text: {"question": text, "answer": "So."}, "question"),
+        ("questions", {}, lambda text: {"question": "Why is it?", "answer": text}, "answer"),
+        ("diverse_questions", {}, lambda text: {"question": "Why is it?", "answer": text}, "answer"),
     ],
 )
-def test_an_entry_that_is_ended_at_a_bound_is_left_out(name, settings, data, fields, text, tokenizer):
+def test_a_text_that_is_ended_at_its_bound_is_read_to_its_last_sentence_and_left_out_where_it_has_none(
+    name, settings, entry, field, tokenizer
+):
     form = form_of(name, settings, 600, "test")
-    assert Draft202012Validator(form.schema).is_valid(data)
-    parsed = form.parse(json.dumps(data), Context(tokenizer))
-    assert (parsed.error, parsed.fields) == (None, fields)
-    assert parsed.text == (text and form.parse(json.dumps(text), Context(tokenizer)).text)
+    [list_name], bound = form.schema["properties"], bounded(name, settings)[field]
+
+    def parsed(*entries):
+        assert Draft202012Validator(form.schema).is_valid({list_name: list(entries)})
+        return form.parse(json.dumps({list_name: entries}), Context(tokenizer, {"passage": "The tide rises."}, seed="s"))
+
+    plain = entry("Draw a map.")
+    assert parsed(entry(LOOP[:bound]), plain) == parsed(plain), "no sentence ends"
+    whole = LOOP_OF_SENTENCES[:bound].rpartition(".")[0] + "."
+    assert bound > len(whole) + 1, "the bound is amid a sentence"
+    assert parsed(entry(LOOP_OF_SENTENCES[:bound])) == parsed(entry(whole))
+    assert not Draft202012Validator(form.schema).is_valid({list_name: [entry(LOOP[: bound + 1])]})
 
 
-def test_entries_are_bounded_in_length_and_number():
-    for name, settings in [("items", {}), ("objects", {"fields": ["a"]}), ("questions", {"min_pairs": 1})]:
-        schema = form_of(name, settings, 600, "test").schema
-        [entries] = schema["properties"].values()
-        one = "so " * 400 if name == "items" else dict.fromkeys(entries["items"]["properties"], "so " * 400)
-        assert not Draft202012Validator(entries["items"]).is_valid(one)
-        assert not Draft202012Validator(entries).is_valid([{"question": "Why?", "answer": "So."}] * 101)
+@pytest.mark.parametrize("max_tokens", [100, 512, 600, 768, 1024, 1536, 4096])
+@pytest.mark.parametrize(
+    ("name", "settings"), [("questions", {}), ("diverse_questions", {}), ("items", {}), ("objects", {"fields": ["a", "b"]})]
+)
+def test_a_list_of_the_longest_texts_is_about_as_long_as_an_answer_may_be(name, settings, max_tokens):
+    [entries] = form_of(name, settings, max_tokens, "test").schema["properties"].values()
+    entry = entries["items"]
+    longest = sum(part["maxLength"] for part in entry.get("properties", {"": entry}).values())
+    assert entries["maxItems"] * longest / 4 <= max(1.2 * max_tokens, entries["maxItems"] * 30 * len(entry.get("properties", "1")))
+    assert longest >= 40
+
+
+def test_few_tokens_still_give_as_many_pairs_as_a_recipe_asks_for():
+    [entries] = form_of("questions", {"min_pairs": 5}, 300, "test").schema["properties"].values()
+    assert (entries["minItems"], entries["maxItems"]) == (5, 5)
+
+
+@pytest.mark.parametrize("text", ["Draw a map", "\u201cDraw\u201d it", '"Why" is it', "3D maps", "地图怎么画", "Ärger", "карта"])
+def test_an_entry_begins_with_a_word(text):
+    assert Draft202012Validator(form_of("items", {}, 600, "test").schema).is_valid({"items": [text]})
+
+
+@pytest.mark.parametrize("text", ["1", "2.2.2.2", "...", "", "- map", "1. map", "1784 was wet"])
+def test_an_entry_is_no_number_and_no_mark(text):
+    assert not Draft202012Validator(form_of("items", {}, 600, "test").schema).is_valid({"items": [text]})
 
 
 @pytest.mark.parametrize(
