@@ -39,6 +39,8 @@ FORMS: dict[str, Callable[[Any, int], Form]] = {
     "items": forms.items,
     "objects": forms.objects,
     "sections": forms.sections,
+    "marked": forms.marked,
+    "tag": forms.tag,
     "score": forms.score,
     "label": forms.label,
     "questions": forms.questions,

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from rephrase.recipes.base import Parsed
-from rephrase.recipes.parsing import parts, turns
+from rephrase.recipes.parsing import parts, prose, turns
 from rephrase.recipes.parsing.common import Context, without_fence
 from rephrase.recipes.parsing.pairs import Pair
 from rephrase.recipes.prompts import fill
@@ -87,6 +87,26 @@ def sections(settings: parts.SectionsSettings, _: int) -> Form:
         return parts.sections_from({name: _without_label(data[name], name) for name in names}, settings)
 
     return Form(_object(**dict.fromkeys(names, _TEXT)), _closing("sections", shape=_shown(names)), read)
+
+
+def marked(settings: prose.MarkedSettings, _: int) -> Form:
+    """A text; the marker that text begins with is not needed."""
+    parse, name = prose.marked(settings), settings.marker.rstrip(" :")
+
+    def read(data: Any, context: Context) -> Parsed:
+        return parse(f"{settings.marker} {_without_label(data['text'], name)}", context)
+
+    return Form(_object(text=_TEXT), _closing("marked"), read)
+
+
+def tag(settings: prose.TagSettings, _: int) -> Form:
+    """A text under the name of the tag."""
+    parse, name = prose.tag(settings), settings.name
+
+    def read(data: Any, context: Context) -> Parsed:
+        return parse(f"<{name}>{data[name]}</{name}>", context)
+
+    return Form(_object(**{name: _TEXT}), _closing("tag", shape=_shown([name])), read)
 
 
 def score(settings: parts.ScoreSettings, _: int) -> Form:

@@ -20,9 +20,11 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.spark.stages.trials import notes_of
 from rephrase.storage import tables
+from tests.places import ROOT
 from tests.rephrase.engines.scripted import serving_thread
 from tests.rephrase.spark.stages.test_pipeline import pages, write_run
 from tests.rephrase.spark.stages.test_rewrite import answer_of
+from tests.small_model import small_model
 
 RECIPES = [
     {"use": "wrap/easy", "sampling": {"max_tokens": 60}},
@@ -180,25 +182,19 @@ def test_a_published_rate_gives_hours_money_and_days(tmp_path, tokenizer_file, c
     assert "--gpus: 0 is not above 0" in capsys.readouterr().err
 
 
-@pytest.mark.long
-def test_nine_of_ten_pilots_hold_what_the_run_comes_to(tmp_path, spark, tokenizer_file, monkeypatch):
-    server = Terse()
-    with serving_thread(server.answer) as url:
-        engine = {"kind": "endpoint", "url": url, "model": "m"}
-        checks = ["finished", "parsed", {"length": {"min_ratio": 0.14}}]
-        path = write_run(tmp_path, tokenizer_file, engine, recipes=["wrap/easy", "wrap/hard"], filter={"checks": checks}, **LARGE)
-        lengths(tmp_path, 60)
-        run = load_run(str(path))
-        plans = []
-        for seed in range(1, 11):
-            limit = Limit(documents=15, seed=seed, stratified=True)
-            run_all(run.model_copy(update={"limit": limit}), spark, last=Tables.JUDGED)
-            monkeypatch.setattr(measured, "trials_of", lambda _, name=limit.name: [name])
-            plans.append(forecast(run))
-        monkeypatch.undo()
+def assert_nine_of_ten_pilots_hold_what_the_run_comes_to(run: Run, spark, monkeypatch, whole: Run | None = None) -> None:
+    """Plans after pilots of ten seeds, against the tables of the whole run, which is done here unless it was."""
+    plans = []
+    for seed in range(1, 11):
+        limit = Limit(documents=15, seed=seed, stratified=True)
+        run_all(run.model_copy(update={"limit": limit}), spark, last=Tables.JUDGED)
+        monkeypatch.setattr(measured, "trials_of", lambda _, name=limit.name: [name])
+        plans.append(forecast(run))
+    monkeypatch.undo()
+    if whole is None:
         run_all(run, spark)
-    made, truth = sums(run), Counter()
-    for row in tables.read_folder(Tables.JUDGED.folder(run.output), ["recipe", "verdict"]).to_pylist():
+    made, truth = sums(whole or run), Counter()
+    for row in tables.read_folder(Tables.JUDGED.folder((whole or run).output), ["recipe", "verdict"]).to_pylist():
         truth[row["recipe"], row["verdict"] == "keep"] += 1
     for recipe in ("wrap/easy", "wrap/hard"):
         tokens = made[recipe, "rewrite"].completion_tokens
@@ -209,6 +205,37 @@ def test_nine_of_ten_pilots_hold_what_the_run_comes_to(tmp_path, spark, tokenize
         assert sum(one.low <= tokens <= one.high for one in estimates) >= 9, recipe
         assert sum(one.low <= keep_rate <= one.high for one in shares) >= 9, recipe
         assert max(one.high / one.low for one in estimates) < 2, "and the intervals say something"
+
+
+@pytest.mark.long
+def test_nine_of_ten_pilots_hold_what_the_run_comes_to(tmp_path, spark, tokenizer_file, monkeypatch):
+    server = Terse()
+    with serving_thread(server.answer) as url:
+        engine = {"kind": "endpoint", "url": url, "model": "m"}
+        checks = ["finished", "parsed", {"length": {"min_ratio": 0.14}}]
+        path = write_run(tmp_path, tokenizer_file, engine, recipes=["wrap/easy", "wrap/hard"], filter={"checks": checks}, **LARGE)
+        lengths(tmp_path, 60)
+        assert_nine_of_ten_pilots_hold_what_the_run_comes_to(load_run(str(path)), spark, monkeypatch)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_so_do_those_with_a_real_model(tmp_path, spark, monkeypatch):
+    """A small model answers once; the pilots replay of its answers what they ask for."""
+    model = small_model()
+    recipes = [{"use": f"wrap/{style}", "sampling": {"max_tokens": 96, "temperature": 0.5}} for style in ("easy", "hard")]
+    checks = ["finished", "parsed", "chatter", "length", "repetition", "copied"]
+    engine = {"kind": "vllm", "model": str(model), "args": ["--enforce-eager"]}
+    path = write_run(tmp_path, str(model), engine, recipes=recipes, filter={"checks": checks}, **LARGE)
+    paragraphs = [text for page in sorted((ROOT / "docs").glob("*.md")) for text in page.read_text("utf-8").split("\n\n")]
+    texts = [text for text in paragraphs if 250 < len(text) < 1500 and text[0].isalpha()][:80]
+    rows = [json.dumps({"id": str(number), "text": text, "source": "docs"}) for number, text in enumerate(texts)]
+    (tmp_path / "raw" / "notes.jsonl").write_text("\n".join(rows))
+    whole = load_run(str(path))
+    run_all(whole, spark, last=Tables.JUDGED)
+    recorded = {"kind": "replay", "path": Tables.GENERATIONS.folder(whole.output), "model": model.name}
+    again = write_run(tmp_path, str(model), recorded, output="again", recipes=recipes, filter={"checks": checks}, **LARGE)
+    assert_nine_of_ten_pilots_hold_what_the_run_comes_to(load_run(str(again)), spark, monkeypatch, whole)
 
 
 def test_a_large_input_is_read_in_part_and_that_is_said(tmp_path, tokenizer_file, monkeypatch):
