@@ -24,9 +24,9 @@ Shape = Mapping[str, Any]
 """A JSON schema: an object with all its fields required and no others, as strict modes of servers want it."""
 
 _TEXT = {"type": "string"}
-# A text of a list begins with a word, as it is, quoted or after a short number: small models count "1", "2", "3" without end.
-_LETTERS = "A-Za-z\u00c0-\u1fff\u3040-\ud7ff\uf900-\ufdff"  # as ranges, for regular expressions differ in what \\w is
-_ENTRY = {**_TEXT, "pattern": f"^[^\\s{_LETTERS}]{{0,3}}[{_LETTERS}]"}
+# As ranges, for regular expressions differ in what \\w is; and those of scripts that put no spaces between words.
+_LETTERS = "A-Za-z\u00c0-\u1fff\u3040-\ud7ff\uf900-\ufdff"
+_SPACELESS = "\u0e00-\u0e7f\u3040-\u9fff"
 _CHARACTERS = 4  # of a token of ordinary text, about
 _LEAST = 120  # characters that any text of a list may have
 _PAIRS, _TOKENS_A_PAIR = 12, 96  # so many pairs at most where they have as many tokens each, fewer and as long where they would not
@@ -59,7 +59,7 @@ class Form:
 
 def items(settings: parts.ItemsSettings, max_tokens: int) -> Form:
     """A list of texts."""
-    entry = _entry(max_tokens, settings.max_items)
+    entry = _entry(max_tokens, settings.max_items, settings.min_words)
 
     def read(data: Any, _: Context) -> Parsed:
         texts = [without_bullet(" ".join(text.split())) for text in _ended(data["items"], entry)]
@@ -152,8 +152,14 @@ def _list(entry: Shape, least: int, most: int) -> Shape:
 
 # A text of a list that a model writes without end must not cost the others. It is ended at a bound, in characters, and read to the end of
 # its last sentence. The bounds are such that a list of the longest texts is about as long as the answer may be.
-def _entry(max_tokens: int, most: int) -> Shape:
-    return {**_ENTRY, "maxLength": max(1, min(max_tokens // 2, max(_LEAST, _CHARACTERS * max_tokens // most)))}
+def _entry(max_tokens: int, most: int, words: int = 1) -> Shape:
+    return {**_words(words), "maxLength": max(1, min(max_tokens // 2, max(_LEAST, _CHARACTERS * max_tokens // most)))}
+
+
+def _words(least: int) -> Shape:
+    """A text of at least so many words, of which the first is one, quoted or after a short number: small models count without end."""
+    beginning = f"[^\\s{_LETTERS}]{{0,3}}"
+    return {**_TEXT, "pattern": f"^{beginning}(?:[{_LETTERS}]\\S*(?: \\S+){{{max(0, least - 1)}}}|[{_SPACELESS}])"}
 
 
 def _pairs_schema(max_tokens: int, least: int, most: int) -> tuple[Shape, Shape]:
@@ -161,7 +167,7 @@ def _pairs_schema(max_tokens: int, least: int, most: int) -> tuple[Shape, Shape]
     number = min(most, max(least, max_tokens // max(_TOKENS_A_PAIR, max_tokens // _PAIRS)))
     characters = _CHARACTERS * max(1, max_tokens // number - _MARKS)
     question = max(1, int(_QUESTION * characters))
-    pair = _object(question={**_ENTRY, "maxLength": question}, answer={**_TEXT, "maxLength": max(1, characters - question)})
+    pair = _object(question={**_words(1), "maxLength": question}, answer={**_TEXT, "maxLength": max(1, characters - question)})
     return _object(pairs=_list(pair, least, number)), pair
 
 

@@ -174,6 +174,14 @@ def test_an_entry_is_no_number_and_no_mark(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "valid"), [("Draw a map", True), ("3D maps are", True), ("Two words", False), ("[]void 0", False), ("画地图吧", True)]
+)
+def test_an_entry_has_as_many_words_as_the_parser_wants(text, valid):
+    check = Draft202012Validator(form_of("items", {"min_words": 3}, 600, "test").schema)
+    assert check.is_valid({"items": [text]}) is valid
+
+
+@pytest.mark.parametrize(
     "completion", ["Question: Why?\nAnswer: So.", '{"pairs": [{"question": "Why?"', '{"pairs": "none"}', '{"questions": []}', "[]"]
 )
 def test_what_is_no_such_json_is_left_to_the_parser_of_text(completion, tokenizer):
