@@ -1,7 +1,7 @@
 """Every recipe on a fixed set of real passages through a real engine: what each step asks, what parses, what the checks keep.
 
     python bench/catalogue.py --model FOLDER [--recipes 'wrap/*' mind/debate] [--documents 6] [--tokens 512]
-        [--input texts.jsonl] [--structured] [--out out/catalogue]
+        [--input texts.jsonl] [--min-p 0.05] [--structured] [--out out/catalogue]
 
 The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
 Behind them come the documents of `--input`, those of at most 1,000 tokens. `--structured` runs those recipes whose answers can be held to
@@ -50,11 +50,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class Capped(Engine):
-    """An engine that writes at most so many tokens, whatever a recipe allows: a small model that repeats itself would go on to the end."""
+    """An engine that writes at most so many tokens, whatever a recipe allows: a small model that repeats itself would go on to the end.
 
-    def __init__(self, engine: Engine, tokens: int) -> None:
+    With `min_p` (a share of the likeliest token's probability) it draws by that where a recipe has a `top_p`.
+    """
+
+    def __init__(self, engine: Engine, tokens: int, min_p: float | None = None) -> None:
         self.model, self.batch_size, self.concurrency = engine.model, engine.batch_size, engine.concurrency
-        self._engine, self._tokens = engine, tokens
+        self._engine, self._tokens, self._min_p = engine, tokens, min_p
 
     @property
     def identity(self) -> Any:  # type: ignore[override]  # known once it has answered
@@ -68,6 +71,8 @@ class Capped(Engine):
 
     def _capped(self, request: Request) -> Request:
         sampling = request.sampling
+        if self._min_p is not None and sampling.top_p < 1:
+            sampling = replace(sampling, top_p=1.0, min_p=self._min_p)
         return replace(request, sampling=replace(sampling, max_tokens=min(sampling.max_tokens, self._tokens)))
 
 
@@ -81,6 +86,7 @@ def main() -> None:
     parser.add_argument("--structured", action="store_true", help="only recipes whose answers can be held to JSON, and hold them")
     parser.add_argument("--tokens", type=int, default=512, help="of a completion, at most")
     parser.add_argument("--context", type=int, default=4096, help="of the engine, in tokens")
+    parser.add_argument("--min-p", type=float, help="instead of a recipe's top_p, for which vLLM on a processor sorts the vocabulary")
     parser.add_argument("--arg", action="append", default=[], help="of the vLLM server, such as --arg=--enforce-eager")
     parser.add_argument("--examples", type=int, default=2, help="of each way in which a step fails")
     parser.add_argument("--against", type=Path, help="an earlier catalogue.json, below whose shares no step may fall")
@@ -91,7 +97,7 @@ def main() -> None:
     tables = asyncio.run(answered(recipes, options))
     steps = [step for recipe in recipes for step in steps_of(recipe, *tables[recipe.name], examples=options.examples)]
     about = {"model": options.model.rstrip("/").rsplit("/", 1)[-1], "date": time.strftime("%Y-%m-%d"), "documents": options.documents}
-    report = {**about, "tokens": options.tokens, "seconds": round(time.time() - started, 1), "steps": steps}
+    report = {**about, "tokens": options.tokens, "min_p": options.min_p, "seconds": round(time.time() - started, 1), "steps": steps}
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "catalogue.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     (options.out / "catalogue.md").write_text(markdown(report), encoding="utf-8")
@@ -145,7 +151,9 @@ async def answered(recipes: Sequence[Recipe], options: argparse.Namespace) -> di
     counter = Tokenizer.load(options.model)
     settings = engine_of({"kind": "vllm", "model": options.model, "max_model_len": options.context, "args": options.arg})
     settings.check(here=True)
-    engine: Engine = Keeping(Capped(settings.open(), options.tokens), str(options.out / f"answers-{options.tokens}"))
+    drawn = f"-min-p-{options.min_p:g}" if options.min_p is not None else ""
+    capped = Capped(settings.open(), options.tokens, options.min_p)
+    engine: Engine = Keeping(capped, str(options.out / f"answers-{options.tokens}{drawn}"))
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def one(recipe: Recipe) -> tuple[str, tuple[list[Row], list[Any]]]:
