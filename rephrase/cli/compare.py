@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-_ABOUT = "Runs side by side: settings, models, keep-rates, tokens, time, how varied the texts are, and the same passages rewritten by each."
+from rephrase.cli.options import add_cost_options, check_positive
+
+_ABOUT = """\
+Runs side by side: settings, models, keep-rates, tokens, cost, time, how varied the texts are, and the same passages rewritten by each."""
 
 
 def add_parser(commands: Any) -> None:
@@ -16,6 +19,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--rows", type=int, default=20, metavar="N", help="passages in the page and in JSON (default: 20)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws other passages (default: 0)")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="end with N passages and what each run made of them")
+    add_cost_options(parser, gpus=None, days_of=" for a billion kept tokens more")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     parser.set_defaults(action=_compare)
 
@@ -28,8 +32,9 @@ def _compare(options: argparse.Namespace) -> None:
     from rephrase.report.compare import compare
     from rephrase.report.comparison import comparison_page
 
+    check_positive(options, "gpus", "price")
     runs = dict(zip(names_of(options.configs), map(load_run, options.configs), strict=True))
-    compared = compare(runs, rows=max(options.rows, options.show), seed=options.seed)
+    compared = compare(runs, rows=max(options.rows, options.show), seed=options.seed, gpus=options.gpus, price=options.price)
     if options.page:
         storage.put(options.page, comparison_page(compared).encode())
     if options.json:

@@ -31,6 +31,20 @@ def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) 
     )
 
 
+def add_cost_options(parser: argparse.ArgumentParser, *, gpus: int | None, days_of: str) -> None:
+    """Add what turns GPU hours into days and money. `gpus`: the default; `days_of`: whose days they are, in words."""
+    default = "" if gpus is None else f" (default: {gpus})"
+    parser.add_argument("--gpus", type=int, default=gpus, metavar="N", help=f"GPUs that work at a time: tells the days{days_of}{default}")
+    parser.add_argument("--price", type=float, metavar="X", help="of a GPU hour: tells the money (default: that of `budget`)")
+
+
+def check_positive(options: argparse.Namespace, *names: str) -> None:
+    """Raise `UserError` for the first of these options that is given and not above 0."""
+    for name in names:
+        if (value := getattr(options, name)) is not None and value <= 0:
+            raise UserError(f"{value:g} is not above 0", where=f"--{name}", cure="give a positive number")
+
+
 def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, Any]:
     """KEY=VALUE words of an option, with values as YAML. Raises `UserError` for words of another form."""
     from rephrase.settings.yaml_text import parse_yaml

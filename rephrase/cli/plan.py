@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from rephrase.cli.options import add_run_options, load, with_spark
-from rephrase.errors import UserError
+from rephrase.cli.options import add_cost_options, add_run_options, check_positive, load, with_spark
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -25,8 +24,7 @@ def add_parser(commands: Any) -> None:
     text = "first run N documents, drawn by length and source, through the engine and the checks; the run takes over what they gave"
     parser.add_argument("--pilot", type=int, metavar="N", help=text)
     parser.add_argument("--seed", type=int, default=1, help="another one draws other documents for the pilot (default: 1)")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs that work at a time: tells the days (default: 1)")
-    parser.add_argument("--price", type=float, metavar="X", help="of a GPU hour: tells the money (default: that of `budget`)")
+    add_cost_options(parser, gpus=1, days_of="")
     parser.add_argument("--exact", action="store_true", help="count the prompts of all documents, where a sample would be taken")
     parser.add_argument("--json", action="store_true", help="print the plan as a JSON object")
     parser.set_defaults(action=_plan)
@@ -38,9 +36,7 @@ def _plan(options: argparse.Namespace) -> None:
     from rephrase.cli.plan_tables import as_json, print_plan
     from rephrase.planning.forecast import forecast
 
-    for name in ("pilot", "gpus", "price"):
-        if (value := getattr(options, name)) is not None and value <= 0:
-            raise UserError(f"{value:g} is not above 0", where=f"--{name}", cure="give a positive number")
+    check_positive(options, "pilot", "gpus", "price")
     run = load(options)
     if options.pilot is not None:
         with_spark(run, options.master, lambda spark: _pilot(run, spark, options))

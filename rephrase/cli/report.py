@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rephrase.cli.options import add_run_options, load
+from rephrase.cli.options import add_cost_options, add_run_options, check_positive, load
 
 _ABOUT = """\
 One HTML file that tells all of a run: what it is, the funnel from the input to the mixture, keep-rates and scores by recipe, the engines'
@@ -20,17 +20,26 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-o", dest="page", metavar="report.html", help="where it goes, local or s3:// (default: OUTPUT/report.html)")
     parser.add_argument("--rows", type=int, default=2000, metavar="N", help="rows in the explorer (default: 2000, some 5 KB each)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws other rows (default: 0)")
-    parser.add_argument("--benchmark", type=float, metavar="N", help="tokens/s of one engine to compare with (default: `rephrase tune`'s)")
+    text = "tokens/s of a GPU to compare with (default: what `rephrase tune` measured, or somebody has published)"
+    parser.add_argument("--benchmark", type=float, metavar="N", help=text)
+    add_cost_options(parser, gpus=None, days_of=" for a billion kept tokens more")
+    parser.add_argument("--json", action="store_true", help="print all figures as one JSON object, besides writing the page")
     parser.set_defaults(action=_report)
 
 
 def _report(options: argparse.Namespace) -> None:
     from rephrase import storage
+    from rephrase.cli.console import print_json
     from rephrase.report.report import write_report
 
+    check_positive(options, "benchmark", "gpus", "price")
     run = load(options)
     path = options.page or storage.join(run.output, "report.html")
-    written = write_report(run, path, rows=options.rows, seed=options.seed, benchmark=options.benchmark)
+    told = {name: getattr(options, name) for name in ("rows", "seed", "benchmark", "gpus", "price")}
+    written = write_report(run, path, **told)
+    if options.json:
+        print_json(written.to_json())
+        return
     print(f"{written.path}: {written.size / 1e6:.1f} MB, {written.rows:,} of {written.of_rows:,} judged rows")
     for finding in written.findings:
         print(f"  {finding}")

@@ -13,6 +13,10 @@ import orjson
 from rephrase import storage
 from rephrase.settings.schemes import location
 
+FOLDER = "logs"
+"""Of a run's output."""
+PREFIX = "events-"
+"""Of the names of its files; the start of the command and its process follow."""
 _SHORTEST = 60.0  # seconds between two objects of a store
 _SHARE = 0.01  # of the time that the run takes, if that is longer: some hundreds of objects after days
 
@@ -22,7 +26,7 @@ class EventLog:
 
     def __init__(self, output: str) -> None:
         stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}"
-        self._path = storage.join(output, "logs", f"events-{stamp}")
+        self._path = storage.join(output, FOLDER, f"{PREFIX}{stamp}")
         self._local = storage.is_local(output)
         self._began = self._stored = time.monotonic()
         self._lines: list[bytes] = []

@@ -12,7 +12,7 @@ from rephrase.planning.figures import Kept, Line, Plan
 from rephrase.planning.material import Material, materials_of
 from rephrase.planning.measured import Measured, Sample, measured
 from rephrase.planning.prompts import FirstPrompts, goes_on
-from rephrase.planning.rates import Rate, rate_of
+from rephrase.planning.rates import Rate, price_of, rate_of
 from rephrase.planning.storing import storing_of
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.stages.rewrite.spending import Spending
@@ -43,7 +43,7 @@ def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool
     notes = sample.notes if sample else ()
     told_by = sample.told_by if sample else ""
     rates = {name: rate_of(run, engine, [n for n in notes if n.model == name], told_by) for name, engine in asked.items()}
-    price = price if price is not None else run.budget.price if run.budget else None
+    price = price_of(run, price)
     lines = [
         _priced(line, rates[line.model], price)
         for index, recipe in enumerate(recipes)

@@ -38,12 +38,17 @@ def published() -> dict[str, Any]:
     return table
 
 
+def price_of(run: Run, price: float | None) -> float | None:
+    """The price of a GPU hour: the given one, or that of the run's budget; None where nobody says."""
+    return price if price is not None else run.budget.price if run.budget else None
+
+
 def rate_of(run: Run, settings: EngineSettings, notes: Sequence[GenerationsNote], told_by: str) -> Rate | None:
     """The rate of an engine: its own under a full queue, else that of `rephrase tune`, else a published one, else its own all the same.
 
     `notes`: those of units that it answered, by the run or the trial that `told_by` names.
     """
-    own = _measured(run, settings, notes, told_by)
+    own = measured_rate(run, settings.model_name, notes, told_by)
     if own is not None and sum(note.requests - note.reused for note in notes) >= _FULL * getattr(settings, "concurrency", 1):
         return own
     other = _tuned(run, settings) or _published(settings.model_name)
@@ -52,10 +57,21 @@ def rate_of(run: Run, settings: EngineSettings, notes: Sequence[GenerationsNote]
     return other
 
 
-def _measured(run: Run, settings: EngineSettings, notes: Sequence[GenerationsNote], told_by: str) -> Rate | None:
+def benchmark_of(run: Run, settings: EngineSettings) -> Rate | None:
+    """What an engine writes under a full queue: by `rephrase tune`, else as published; None where nobody has measured it."""
+    if tuned := _tuned(run, settings):
+        return tuned
+    if published_rate := _published_under_full_queue(settings.model_name):
+        source = f"{published_rate.source}, whose own run realised {published()['realised']:.0%}"
+        return Rate(published_rate.tokens_per_second, source)
+    return None
+
+
+def measured_rate(run: Run, model: str, notes: Sequence[GenerationsNote], told_by: str) -> Rate | None:
+    """What a model wrote in each second in which GPUs of this run's executors had units for it; None where none had."""
     spending = Spending(run)
     for note in notes:
-        if note.model == settings.model_name:
+        if note.model == model:
             spending.add(note)
     if not (spending.gpu_seconds and spending.tokens):
         return None
@@ -80,12 +96,20 @@ def _tuned(run: Run, settings: EngineSettings) -> Rate | None:
 
 
 def _published(model: str) -> Rate | None:
+    full = _published_under_full_queue(model)
+    if full is None:
+        return None
+    realised = published()["realised"]
+    said = f"{full.tokens_per_second:,.0f} tokens/s a GPU {full.source}, of which a run realises {realised:.0%}"
+    return Rate(full.tokens_per_second * realised, said)
+
+
+def _published_under_full_queue(model: str) -> Rate | None:
     table = published()
     name = model.rstrip("/").rsplit("/", 1)[-1].lower()
     known = [key for key in table["models"] if name == key.lower() or name.startswith(f"{key.lower()}-")]
     if not known:
         return None
     entry = table["models"][max(known, key=len)]
-    on = f" (on {entry['tensor_parallel']} GPUs together)" if "tensor_parallel" in entry else ""
-    said = f"{entry['default']:,} tokens/s a GPU{on} by {table['source']}, of which a run realises {table['realised']:.0%}"
-    return Rate(entry["default"] * table["realised"], said)
+    on = f"(on {entry['tensor_parallel']} GPUs together) " if "tensor_parallel" in entry else ""
+    return Rate(entry["default"], f"{on}by {table['source']}")

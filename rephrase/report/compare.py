@@ -14,6 +14,7 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.notes import GenerationsNote
 from rephrase.records import content_id
+from rephrase.report.cost import Cost, cost_of
 from rephrase.report.diversity import diversity_of
 from rephrase.report.figures import RunFigures, figures_of
 from rephrase.report.rows import Row, read_rows_of
@@ -38,6 +39,7 @@ class Compared:
     names: tuple[str, ...]
     figures: tuple[RunFigures, ...]
     work: tuple[Work | None, ...]
+    costs: tuple[Cost, ...]
     settings: dict[str, tuple[str, ...]]
     """Keys of the config whose values differ, with these as text; empty where a run lacks it."""
     diversity: tuple[dict[str, Any], ...]
@@ -48,8 +50,8 @@ class Compared:
     def to_json(self) -> dict[str, Any]:
         """All of it as one JSON object."""
         runs = [
-            {"name": name, "engine_seconds": sum(e.busy for e in work.engines) if work else None, **figures.to_json()}
-            for name, figures, work in zip(self.names, self.figures, self.work, strict=True)
+            {"name": name, "time": work.to_json() if work else None, "cost": cost.to_json(), **figures.to_json()}
+            for name, figures, work, cost in zip(self.names, self.figures, self.work, self.costs, strict=True)
         ]
         passages = [
             {
@@ -62,8 +64,10 @@ class Compared:
         return {"runs": runs, "settings": self.settings, "diversity": list(self.diversity), "passages": passages}
 
 
-def compare(runs: Mapping[str, Run], rows: int = 20, seed: int = 0) -> Compared:
+def compare(runs: Mapping[str, Run], rows: int = 20, seed: int = 0, *, gpus: int | None = None, price: float | None = None) -> Compared:
     """Put runs side by side, by names that tell them apart. `rows`: passages that all of them have rewritten by the same recipe.
+
+    `price`: of a GPU hour, by default that of each run's budget. `gpus`: that work at a time, tells the days for more of the same.
 
     Raises `UserError` for fewer than two runs, and where one has not begun.
     """
@@ -77,6 +81,7 @@ def compare(runs: Mapping[str, Run], rows: int = 20, seed: int = 0) -> Compared:
         names=tuple(runs),
         figures=figures,
         work=tuple(work_of(own) for own in notes),
+        costs=tuple(cost_of(run, own, noted, price, gpus) for run, own, noted in zip(runs.values(), figures, notes, strict=True)),
         settings=_differing([run.model_dump(mode="json", exclude_defaults=True, exclude={"output"}) for run in runs.values()]),
         diversity=tuple(_diversity(list(runs.values()), figures)),
         passages=tuple(_passages(list(runs.values()), figures, rows, seed)) if rows else (),

@@ -8,6 +8,7 @@ from typing import Any
 
 from rephrase import __version__
 from rephrase.report.compare import Compared
+from rephrase.report.cost import Cost
 from rephrase.report.differences import Mark
 from rephrase.report.diversity import MEASURES
 from rephrase.report.figures import RecipeFigures, RunFigures
@@ -38,6 +39,8 @@ def tables_of(compared: Compared) -> Iterator[tuple[str, list[Line]]]:
         "Tokens written for each that was kept, by recipe",
         _by_recipe(compared.figures, lambda recipe: short_number(recipe.written_per_kept)),
     )
+    yield "GPU hours for a million kept tokens, by recipe", _costs(compared, "gpu_hours_per_million")
+    yield "Money for a million kept tokens, by recipe", _costs(compared, "money_per_million")
     if compared.diversity:
         yield "How varied the kept rewrites are", [*_diversity(compared.diversity)]
 
@@ -59,12 +62,36 @@ def _totals(compared: Compared) -> Iterator[Line]:
     yield line("written for each kept", lambda one: short_number(one.total.written_per_kept))
     yield line("near duplicates", lambda one: count(one.duplicates))
     yield line("tokens of the mixture", lambda one: large(one.mixture["tokens"] if one.mixture else None))
-    yield Line("engine time", tuple(span(sum(e.busy for e in work.engines)) if work else NOTHING for work in compared.work))
-    yield Line("tokens/s an engine", tuple(count(_rate(work)) if work else NOTHING for work in compared.work))
+    seconds = [work.engine_seconds if work else None for work in compared.work]
+    yield Line("engine time with starts and waiting", tuple(NOTHING if one is None else span(one) for one in seconds))
+    yield Line(
+        "of it generating", tuple(percent(work.shares()["generating"]) if work and work.servers else NOTHING for work in compared.work)
+    )
+    yield Line("tokens/s an engine at work", tuple(count(_rate(work)) if work and work.servers else NOTHING for work in compared.work))
+    yield from _spent(compared.costs)
 
 
 def _rate(work: Work) -> float:
     return sum(engine.tokens for engine in work.engines) / max(sum(engine.busy for engine in work.engines), 1e-9)
+
+
+def _spent(costs: Sequence[Cost]) -> Iterator[Line]:
+    """Without the lines that no run knows."""
+    lines = [
+        Line("GPU hours at work", tuple(short_number(one.gpu_hours) for one in costs)),
+        Line("GPU hours for a million kept tokens", tuple(short_number(one.total.gpu_hours_per_million) for one in costs)),
+        Line("money", tuple(short_number(one.money) for one in costs)),
+        Line("money for a million kept tokens", tuple(short_number(one.total.money_per_million) for one in costs)),
+        Line("days for a billion kept tokens", tuple(short_number(one.days_per_billion) for one in costs)),
+    ]
+    yield from (line for line in lines if set(line.values) != {NOTHING})
+
+
+def _costs(compared: Compared, figure: str) -> list[Line]:
+    """A figure by recipe; no line where no run knows it."""
+    by_run = [{one.recipe: getattr(one, figure) for one in cost.recipes} for cost in compared.costs]
+    names = sorted({name for one in by_run for name, value in one.items() if value is not None})
+    return [Line(name, tuple(short_number(own.get(name)) for own in by_run)) for name in names]
 
 
 def _by_recipe(figures: Sequence[RunFigures], value: Callable[[RecipeFigures], str]) -> list[Line]:

@@ -82,11 +82,11 @@ def _of_texts(figures: RunFigures, diversity: Sequence[Mapping[str, Any]], bound
 def _of_work(work: Work | None, bounds: Bounds) -> Iterator[str]:
     if work is None or work.seconds < 60:  # a trial of seconds says nothing of engines
         return
-    lazy = [engine for engine in work.engines if engine.busy < (1 - bounds.idle) * work.seconds]
+    in_flight = [(engine.busy + (engine.start or 0.0)) / work.seconds for engine in work.engines]
+    lazy = [share for share in in_flight if share < 1 - bounds.idle]
     if lazy:
-        least = min(engine.busy for engine in lazy) / work.seconds
-        some = f"{count(len(lazy))} of {count(len(work.engines))} engines"
-        yield f"{some} had no unit in flight for more than {percent(bounds.idle)} of the time, one for {percent(1 - least)}."
+        some = f"{count(len(lazy))} of {counted(len(work.engines), 'engine')}"
+        yield f"{some} had no unit in flight for more than {percent(bounds.idle)} of the time, one for {percent(1 - min(lazy))}."
 
 
 def _bounds() -> Bounds:

@@ -8,22 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from rephrase import __version__, storage
 from rephrase.errors import UserError
 from rephrase.mixing.shortfall import share_notes
 from rephrase.notes import GenerationsNote
 from rephrase.report.contamination import Overlap, overlaps_of
+from rephrase.report.cost import Cost, cost_of
 from rephrase.report.diversity import diversity_of
+from rephrase.report.events import events_of
 from rephrase.report.explorer import as_script, explorer_data
 from rephrase.report.facts import facts_by_recipe
 from rephrase.report.figures import RunFigures, figures_of
 from rephrase.report.findings import findings
 from rephrase.report.page import page
 from rephrase.report.provenance import provenance
+from rephrase.report.realised import Realised, realised_of
 from rephrase.report.rows import Reading, read_rows
-from rephrase.report.sections.engines import Benchmark, throughput
+from rephrase.report.sections.engines import engines
 from rephrase.report.sections.funnel import errors, funnel
 from rephrase.report.sections.mixture import mixture
 from rephrase.report.sections.recipes import by_recipe
@@ -50,19 +51,45 @@ class Written:
     rows: int
     of_rows: int
     findings: list[str]
+    figures: RunFigures
+    cost: Cost
+    work: Work | None
+    realised: tuple[Realised, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it but the page itself as one JSON object."""
+        return {
+            "page": {"path": self.path, "bytes": self.size, "rows": self.rows, "of_rows": self.of_rows},
+            "findings": self.findings,
+            **self.figures.to_json(),
+            "cost": self.cost.to_json(),
+            "time": self.work.to_json() if self.work else None,
+            "rates": [one.to_json() for one in self.realised],
+        }
 
 
-def write_report(run: Run, path: str, *, rows: int = 2000, seed: int = 0, benchmark: float | None = None) -> Written:
+def write_report(
+    run: Run,
+    path: str,
+    *,
+    rows: int = 2000,
+    seed: int = 0,
+    benchmark: float | None = None,
+    gpus: int | None = None,
+    price: float | None = None,
+) -> Written:
     """Write the report of a run, as far as it is, to an HTML file, local or s3://.
 
-    `rows` are shown in the explorer, equally many of each recipe and verdict, drawn by `seed`. `benchmark`: tokens a second of one engine;
-    by default what `rephrase tune` measured. Raises `UserError` where no stage has run, and where tables that verdicts speak of are gone.
+    `rows` are shown in the explorer, equally many of each recipe and verdict, drawn by `seed`. `benchmark`: tokens a second of a GPU,
+    by default what `rephrase tune` measured or somebody has published. `price`: of a GPU hour, by default that of the run's budget; `gpus`
+    tells the days for more of the same. Raises `UserError` where no stage has run, and where tables that verdicts speak of are gone.
     """
     if rows < 1:
         raise UserError(f"{rows} rows are none to show", where="--rows", cure="1 or more")
     notes = unit_notes(run.output, Tables.GENERATIONS, GenerationsNote)
     figures = figures_of(run, notes)
     work, reading = work_of(notes), read_rows(run, rows, seed)
+    cost, realised = cost_of(run, figures, notes, price, gpus), realised_of(run, notes, benchmark)
     facts = facts_by_recipe(reading.rows)
     diversity, why_not = _diversity(run, figures)
     told = findings(figures, work, facts, diversity)
@@ -75,17 +102,17 @@ def write_report(run: Run, path: str, *, rows: int = 2000, seed: int = 0, benchm
         title=f"{name}: report",
         heading=name,
         made=f"{run.output}, told by rephrase {__version__} on {time.strftime('%d %B %Y, %H:%M UTC', time.gmtime())}",
-        tiles=_tiles(figures, work),
+        tiles=_tiles(figures, work, cost),
         findings=told,
         sections=[
             about(known),
             funnel(figures),
-            by_recipe(figures, reading.measured),
-            throughput(work, _benchmark(run, benchmark)),
+            by_recipe(figures, reading.measured, cost),
+            engines(work, realised, events_of(run.output)),
             errors(figures),
             texts(figures, diversity, why_not, facts),
             contamination(_contamination(run, figures)),
-            mixture(figures.mixture, share_notes(run.mix, plan.components) if plan and run.mix else ()),
+            mixture(figures.mixture, run.mix, share_notes(run.mix, plan.components) if plan and run.mix else ()),
         ],
         recipes=known.recipes,
         config=known.config,
@@ -93,10 +120,10 @@ def write_report(run: Run, path: str, *, rows: int = 2000, seed: int = 0, benchm
         data=as_script(explorer_data(reading, run.output)),
     ).encode()
     storage.put(path, html)
-    return Written(path, len(html), len(reading.rows), reading.total, told)
+    return Written(path, len(html), len(reading.rows), reading.total, told, figures, cost, work, realised)
 
 
-def _tiles(figures: RunFigures, work: Work | None) -> list[tuple[str, str]]:
+def _tiles(figures: RunFigures, work: Work | None, cost: Cost) -> list[tuple[str, str]]:
     total = figures.total
     tiles = [(large(figures.documents.documents), "documents"), (large(total.generations), "generations")]
     if total.judged:
@@ -105,7 +132,11 @@ def _tiles(figures: RunFigures, work: Work | None) -> list[tuple[str, str]]:
     if figures.mixture:
         tiles.append((large(figures.mixture["tokens"]), "tokens in the mixture"))
     if work:
-        tiles.append((span(work.seconds), f"of rewriting, on {counted(len(work.engines), 'engine')}"))
+        tiles.append((span(work.seconds), f"of rewriting, on {counted(len(work.engines), 'engine' if work.servers else 'executor')}"))
+    if cost.total.money_per_million is not None:
+        tiles.append((short_number(cost.total.money_per_million), "money for a million kept tokens"))
+    elif cost.total.gpu_hours_per_million is not None:
+        tiles.append((short_number(cost.total.gpu_hours_per_million), "GPU hours for a million kept tokens"))
     return tiles
 
 
@@ -122,17 +153,6 @@ def _diversity(run: Run, figures: RunFigures) -> tuple[list[dict[str, Any]], str
 
 def _contamination(run: Run, figures: RunFigures) -> Sequence[Overlap]:
     return overlaps_of(run) if figures.total.judged else ()
-
-
-def _benchmark(run: Run, rate: float | None) -> Benchmark | None:
-    if rate is not None:
-        return Benchmark(rate, "as named by --benchmark")
-    path = storage.join(run.output, "stats", "tune.json")
-    if not storage.exists(path):
-        return None
-    trials = orjson.loads(storage.read(path))
-    rates = [trial["tokens_per_second"] for trial in trials if not trial.get("failure") and trial.get("rates")]
-    return Benchmark(max(rates), "the fastest that `rephrase tune` measured") if rates else None
 
 
 def _sample(reading: Reading, seed: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 NOTHING = "–"
 """What stands for a number that is not there."""
@@ -16,6 +17,11 @@ def count(number: float | None) -> str:
 def counted(number: int, name: str) -> str:
     """A count of things, whose name takes an s."""
     return f"{count(number)} {name}{'' if number == 1 else 's'}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Things in a sentence."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def percent(share: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rephrase.report.charts.drawing import KEPT, REASONS, ROW, SAYS, SERIES, axis, color_of, drawn, names_axis
+from rephrase.report.charts.drawing import KEPT, REASONS, ROW, SAYS, SERIES, axis, color_of, drawn, names_axis, time_unit
 from rephrase.report.wording import count, percent
 
 if TYPE_CHECKING:
@@ -28,6 +28,12 @@ def bars(rows: Sequence[tuple[str, float, str]], title: str, *, color: str = SER
         },
     ]
     return drawn({"data": {"values": values}, "height": {"step": ROW}, "encoding": shared, "layer": layers})
+
+
+def spans(rows: Sequence[tuple[str, float, str]]) -> Markup:
+    """A bar for each name, its seconds, and these in words: in the largest unit of which the longest has two."""
+    unit, size = time_unit(max(seconds for _, seconds, _ in rows))
+    return bars([(name, seconds / size, says) for name, seconds, says in rows], unit)
 
 
 def verdicts(by_recipe: Mapping[str, Mapping[str, int]]) -> Markup:

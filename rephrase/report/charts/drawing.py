@@ -65,6 +65,11 @@ def drawn(spec: Mapping[str, Any]) -> Markup:
     return Markup(svg.replace("<svg ", '<svg role="img" ', 1))  # noqa: S704  # made by Vega
 
 
+def time_unit(seconds: float) -> tuple[str, int]:
+    """The largest unit of which there are two in a time, and its seconds."""
+    return next((unit, size) for unit, size in (("hours", 3600), ("minutes", 60), ("seconds", 1)) if seconds >= 2 * size or size == 1)
+
+
 def names_axis(order: list[str]) -> dict[str, Any]:
     """An axis of names in their order, from the field `name`."""
     return {"field": "name", "type": "nominal", "sort": order, "title": None}

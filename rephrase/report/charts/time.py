@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from rephrase.report.charts.drawing import KEPT, ROW, SAYS, SERIES, axis, color_of, drawn, names_axis
+from rephrase.report.charts.drawing import KEPT, ROW, SAYS, SERIES, axis, color_of, drawn, names_axis, time_unit
 from rephrase.report.wording import count
 from rephrase.report.work import Work
 from rephrase.spark.runtime.progress import span
@@ -12,15 +13,15 @@ from rephrase.spark.runtime.progress import span
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from rephrase.report.events import Queue
+
 
 def throughput(work: Work) -> Markup:
     """Tokens a second over time, one engine upon the other; of more than eight the sum."""
     names = [engine.name for engine in work.engines]
     whole = len(names) > len(SERIES)
     order = [f"all {len(names)} engines"] if whole else names
-    unit, size = next(
-        (unit, size) for unit, size in (("hours", 3600), ("minutes", 60), ("seconds", 1)) if _length(work) >= 2 * size or size == 1
-    )
+    unit, size = time_unit(work.ended - work.started)
     sums: dict[tuple[float, str], float] = {}
     for seconds, name, rate in work.curve:
         key = seconds / size, order[0] if whole else name
@@ -29,13 +30,7 @@ def throughput(work: Work) -> Markup:
         {"at": at, "engine": name, "rate": rate, "says": f"{name}: {count(round(rate))} tokens/s"} for (at, name), rate in sums.items()
     ]
     encoding = {
-        "x": {
-            "field": "at",
-            "type": "quantitative",
-            "title": f"{unit} since the first unit",
-            "axis": axis(tickCount=8),
-            "scale": {"nice": False},
-        },
+        "x": _time_axis(unit),
         "y": {"field": "rate", "type": "quantitative", "title": "tokens/s", "axis": axis(grid=True, tickCount=4)},
         "color": color_of("engine", order, SERIES),
     }
@@ -43,13 +38,33 @@ def throughput(work: Work) -> Markup:
     return drawn({"data": {"values": values}, "height": 180, "mark": mark, "encoding": encoding})
 
 
+def requests(queues: Sequence[Queue], work: Work) -> Markup:
+    """Requests that engines had in their batches and that waited for a place, over time."""
+    unit, size = time_unit(work.ended - work.started)
+    order = ["in batches", "waiting"]
+    values = [
+        {"at": (queue.at - work.started) / size, "kind": kind, "requests": number, "rank": rank}
+        for queue in queues
+        for rank, (kind, number) in enumerate(zip(order, (queue.running, queue.waiting or 0), strict=True))
+    ]
+    encoding = {
+        "x": _time_axis(unit),
+        "y": {"field": "requests", "type": "quantitative", "title": "requests", "axis": axis(grid=True, tickCount=4, tickMinStep=1)},
+        "color": color_of("kind", order, [KEPT, "var(--reason-2)"]),
+        "order": {"field": "rank", "type": "quantitative"},
+    }
+    mark = {"type": "area", "interpolate": "linear", "fillOpacity": 0.75}
+    return drawn({"data": {"values": values}, "height": 140, "mark": mark, "encoding": encoding})
+
+
 def times(work: Work, most: int = 24) -> Markup:
     """Where the time of each engine went, as shares of the run's; of many the `most` that were at work least."""
-    order = ["before its first unit", "units in flight", "between units", "after its last unit"]
+    order = ["waiting for a first unit", "start", "generating", "waiting between units", "idle after the last unit"]
+    colors = ["var(--reason-2)", "var(--reason-5)", KEPT, "var(--reason-1)", "var(--reason-4)"]
     engines = sorted(work.engines, key=lambda engine: engine.busy)[:most]
     values = []
     for engine in engines:
-        parts = zip(order, (engine.late, engine.busy, engine.idle, engine.early), strict=True)
+        parts = zip(order, (engine.late, engine.start or 0.0, engine.busy, engine.idle, engine.early), strict=True)
         for rank, (name, seconds) in enumerate(parts):
             says = f"{engine.name}: {name}, {span(seconds)}"
             values.append({"engine": engine.name, "part": name, "share": seconds / max(work.seconds, 1e-9), "rank": rank, "says": says})
@@ -62,12 +77,13 @@ def times(work: Work, most: int = 24) -> Markup:
             "axis": axis(format="%"),
             "scale": {"domain": [0, 1]},
         },
-        "color": color_of("part", order, ["var(--reason-2)", KEPT, "var(--reason-1)", "var(--reason-4)"]),
+        "color": color_of("part", order, colors),
         "order": {"field": "rank", "type": "quantitative"},
         "description": SAYS,
     }
     return drawn({"data": {"values": values}, "height": {"step": ROW}, "mark": {"type": "bar", "height": 14}, "encoding": encoding})
 
 
-def _length(work: Work) -> float:
-    return work.ended - work.started
+def _time_axis(unit: str) -> dict[str, Any]:
+    title = f"{unit} since the first unit"
+    return {"field": "at", "type": "quantitative", "title": title, "axis": axis(tickCount=8), "scale": {"nice": False}}

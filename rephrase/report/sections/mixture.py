@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from rephrase.report.asked import asked_shares
 from rephrase.report.charts import bars
 from rephrase.report.page import Part, Section
 from rephrase.report.wording import count, large, percent, short_number
 
+if TYPE_CHECKING:
+    from rephrase.mixing.settings import Mix
 
-def mixture(manifest: Mapping[str, Any] | None, remarks: Sequence[str]) -> Section:
+_DIMENSIONS = {
+    "origin": "By origin",
+    "source": "By source",
+    "recipe": "By recipe",
+    "language": "By language",
+    "synthetic_depth": "By synthetic depth",
+    "license": "By licence",
+}
+_ALWAYS = ("origin", "source", "synthetic_depth")  # also where all texts are alike
+_MOST = 20  # values in a table
+
+
+def mixture(manifest: Mapping[str, Any] | None, mix: Mix | None, remarks: Sequence[str]) -> Section:
     """The shares of the mixture against what was asked for, and what it is made of."""
     title = "The mixture"
     if manifest is None:
@@ -39,25 +54,38 @@ def mixture(manifest: Mapping[str, Any] | None, remarks: Sequence[str]) -> Secti
         ]
         parts.append(Part(heading, charts=[("", bars.shares(rows))], columns=columns, rows=cells))
     parts[-1] = Part(parts[-1].title, charts=parts[-1].charts, columns=parts[-1].columns, rows=parts[-1].rows, notes=remarks)
-    for name, label in (
-        ("origin", "By origin"),
-        ("source", "By source"),
-        ("recipe", "By recipe"),
-        ("language", "By language"),
-        ("synthetic_depth", "By synthetic depth"),
-        ("license", "By licence"),
-    ):
+    for name, label in _DIMENSIONS.items():
         counts = manifest.get("counts", {}).get(name, [])
-        if len(counts) > 1 or (counts and name == "origin"):
-            parts.append(_counted(label, name, counts, manifest["tokens"]))
+        if len(counts) > 1 or (counts and name in _ALWAYS):
+            asked = asked_shares(mix, manifest["components"], name, [entry["value"] for entry in counts]) if mix else {}
+            notes = list(_depth_notes(mix, manifest, counts)) if mix and name == "synthetic_depth" else []
+            parts.append(_counted(label, name, counts, manifest["tokens"], asked, notes))
     return Section("mixture", "Mixture", title, parts)
 
 
-def _counted(title: str, name: str, counts: Sequence[Mapping[str, Any]], tokens: int) -> Part:
+def _counted(
+    title: str, name: str, counts: Sequence[Mapping[str, Any]], tokens: int, asked: Mapping[Any, float], notes: Sequence[str]
+) -> Part:
     missing = "original" if name == "recipe" else "none"
-    rows = [
-        (str(missing if c["value"] is None else c["value"]), count(c["rows"]), large(c["tokens"]), percent(c["tokens"] / max(tokens, 1)))
-        for c in counts[:20]
-    ]
-    notes = [f"And {count(len(counts) - 20)} more."] if len(counts) > 20 else []
-    return Part(title, columns=(name.replace("_", " "), "#rows", "#tokens", "#share"), rows=rows, notes=notes)
+    columns = [name.replace("_", " "), "#rows", "#tokens", "#share", *(["#asked for"] if asked else [])]
+    rows = []
+    for one in counts[:_MOST]:
+        label = str(missing if one["value"] is None else one["value"])
+        row = [label, count(one["rows"]), large(one["tokens"]), percent(one["tokens"] / max(tokens, 1))]
+        rows.append([*row, percent(asked.get(one["value"]))] if asked else row)
+    more = [f"And {count(len(counts) - _MOST)} more."] if len(counts) > _MOST else []
+    return Part(title, columns=columns, rows=rows, notes=[*more, *notes])
+
+
+def _depth_notes(mix: Mix, manifest: Mapping[str, Any], counts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The bounds that were set on texts of models, and what the mixture has."""
+    whole = max(manifest["tokens"], 1)
+    written = sum(one["tokens"] for one in counts if one["value"]) / whole
+    originals = sum(one["tokens"] for one in manifest["counts"].get("origin", ()) if one["value"] == "original") / whole
+    if mix.max_synthetic_depth is not None:
+        left_out = manifest.get("left_out", {}).get("synthetic_depth", {}).get("rows", 0)
+        yield f"Asked for: a depth of {mix.max_synthetic_depth} at most; {count(left_out)} deeper texts were left out."
+    if mix.max_synthetic_share is not None:
+        yield f"Asked for: at most {percent(mix.max_synthetic_share)} of tokens that a model wrote; they are {percent(written)}."
+    if mix.min_original_share is not None:
+        yield f"Asked for: at least {percent(mix.min_original_share)} of tokens of originals; they are {percent(originals)}."

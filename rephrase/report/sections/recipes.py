@@ -10,11 +10,13 @@ import numpy as np
 from rephrase.records import KEEP
 from rephrase.report.charts import bars, spread
 from rephrase.report.page import Part, Section
+from rephrase.report.sections.cost import costs
 from rephrase.report.wording import NOTHING, count, large, percent, short_number
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from rephrase.report.cost import Cost
     from rephrase.report.figures import RecipeFigures, RunFigures
     from rephrase.report.rows import Measured
 
@@ -23,8 +25,8 @@ _SCORES = 12  # charts of scores that are shown
 _OF_A_CHECK = 3  # of them: the measures of one check often go together
 
 
-def by_recipe(figures: RunFigures, measured: Measured) -> Section:
-    """What each recipe made, and what became of it."""
+def by_recipe(figures: RunFigures, measured: Measured, cost: Cost) -> Section:
+    """What each recipe made, what became of it, and what that took."""
     if not figures.recipes:
         return Section("recipes", "Recipes", "By recipe", [Part(says="No data, because nothing was rewritten yet.")])
     columns = (
@@ -40,7 +42,7 @@ def by_recipe(figures: RunFigures, measured: Measured) -> Section:
     )
     rows = [_recipe_row(recipe) for recipe in figures.recipes]
     total = _recipe_row(figures.total) if len(rows) > 1 else None
-    parts = [Part(columns=columns, rows=rows, total=total)]
+    parts = [Part(columns=columns, rows=rows, total=total), costs(figures, cost)]
     verdicts = {recipe.name: {KEEP: recipe.kept, **recipe.rejected} for recipe in figures.recipes if recipe.judged}
     parts.append(
         Part("Verdicts", charts=[("The first check that rejects a row gives its verdict.", bars.verdicts(verdicts))])
