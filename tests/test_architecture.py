@@ -31,7 +31,8 @@ ROOMS = [
     ["rephrase.spark.stages.declarations"],
     ["rephrase.spark.stages.pipeline"],
     ["rephrase.spark"],
-    ["rephrase.doctor", "rephrase.init", "rephrase.report", "rephrase.planning"],
+    ["rephrase.planning"],
+    ["rephrase.doctor", "rephrase.init", "rephrase.report"],
     ["rephrase.cli"],
     ["jobs", "bench", "examples"],
 ]

@@ -128,15 +128,15 @@ def _tiles(figures: RunFigures, work: Work | None, cost: Cost) -> list[tuple[str
     tiles = [(large(figures.documents.documents), "documents"), (large(total.generations), "generations")]
     if total.judged:
         tiles += [(percent(total.keep_rate), "kept by the checks"), (large(total.kept_tokens), "tokens kept")]
-        tiles.append((short_number(total.written_per_kept), "tokens written for each that was kept"))
+        tiles.append((short_number(total.written_per_kept), "written per kept token"))
     if figures.mixture:
         tiles.append((large(figures.mixture["tokens"]), "tokens in the mixture"))
     if work:
         tiles.append((span(work.seconds), f"of rewriting, on {counted(len(work.engines), 'engine' if work.servers else 'executor')}"))
     if cost.total.money_per_million is not None:
-        tiles.append((short_number(cost.total.money_per_million), "money for a million kept tokens"))
+        tiles.append((short_number(cost.total.money_per_million), "money for a million kept"))
     elif cost.total.gpu_hours_per_million is not None:
-        tiles.append((short_number(cost.total.gpu_hours_per_million), "GPU hours for a million kept tokens"))
+        tiles.append((short_number(cost.total.gpu_hours_per_million), "GPU hours for a million kept"))
     return tiles
 
 

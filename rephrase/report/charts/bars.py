@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def bars(rows: Sequence[tuple[str, float, str]], title: str, *, color: str = SERIES[0]) -> Markup:
     """A bar for each name, number and what is said of it, in their order, with that written at its end."""
-    values = [{"name": name, "value": value, "says": says} for name, value, says in rows]
+    values = [{"name": name, "value": value, "says": f"{name}: {says}", "label": says} for name, value, says in rows]
     order = [name for name, _, _ in rows]
     shared = {
         "y": names_axis(order),
@@ -24,7 +24,7 @@ def bars(rows: Sequence[tuple[str, float, str]], title: str, *, color: str = SER
         {"mark": {"type": "bar", "color": color, "height": 14, "cornerRadiusEnd": 2}, "encoding": {"description": SAYS}},
         {
             "mark": {"type": "text", "align": "left", "dx": 6, "color": "var(--ink)", "fontSize": 12, "aria": False},
-            "encoding": {"text": {"field": "says"}},
+            "encoding": {"text": {"field": "label"}},
         },
     ]
     return drawn({"data": {"values": values}, "height": {"step": ROW}, "encoding": shared, "layer": layers})

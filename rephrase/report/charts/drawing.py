@@ -37,6 +37,7 @@ _CONFIG: dict[str, Any] = {
         "gridColor": "var(--line)",
         "domain": False,
         "ticks": False,
+        "labelFlush": False,
         "labelPadding": 6,
         "titlePadding": 8,
     },

@@ -34,7 +34,7 @@ def histogram(
             "type": "quantitative",
             "bin": {"binned": True},
             "title": title,
-            "axis": axis(tickCount=5),
+            "axis": axis(tickCount=5 if width >= WIDTH else 3),
             "scale": {"nice": False},
         },
         "x2": {"field": "end"},
@@ -42,7 +42,7 @@ def histogram(
             "field": "share",
             "type": "quantitative",
             "stack": None,
-            "title": None,
+            "title": "share of rows" if width >= WIDTH else None,
             "axis": axis(format="%", tickCount=3, grid=True),
         },
         "color": color_of("group", list(groups), [KEPT, REJECTED] if set(groups) <= {"kept", "rejected"} else SERIES)

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
     from rephrase.report.events import Queue
 
+_PARTS = {
+    "waiting for a first unit": "var(--reason-2)",
+    "start": "var(--reason-5)",
+    "generating": KEPT,
+    "waiting between units": "var(--reason-1)",
+    "idle after the last unit": "var(--reason-4)",
+}
+"""Of an engine's time, in their order, with their colours."""
+
 
 def throughput(work: Work) -> Markup:
     """Tokens a second over time, one engine upon the other; of more than eight the sum."""
@@ -59,15 +68,17 @@ def requests(queues: Sequence[Queue], work: Work) -> Markup:
 
 def times(work: Work, most: int = 24) -> Markup:
     """Where the time of each engine went, as shares of the run's; of many the `most` that were at work least."""
-    order = ["waiting for a first unit", "start", "generating", "waiting between units", "idle after the last unit"]
-    colors = ["var(--reason-2)", "var(--reason-5)", KEPT, "var(--reason-1)", "var(--reason-4)"]
     engines = sorted(work.engines, key=lambda engine: engine.busy)[:most]
     values = []
     for engine in engines:
-        parts = zip(order, (engine.late, engine.start or 0.0, engine.busy, engine.idle, engine.early), strict=True)
+        parts = zip(_PARTS, (engine.late, engine.start or 0.0, engine.busy, engine.idle, engine.early), strict=True)
         for rank, (name, seconds) in enumerate(parts):
-            says = f"{engine.name}: {name}, {span(seconds)}"
-            values.append({"engine": engine.name, "part": name, "share": seconds / max(work.seconds, 1e-9), "rank": rank, "says": says})
+            if seconds > 0:
+                says = f"{engine.name}: {name}, {span(seconds)}"
+                share = seconds / max(work.seconds, 1e-9)
+                values.append({"engine": engine.name, "part": name, "share": share, "rank": rank, "says": says})
+    present = {value["part"] for value in values}
+    shown = {name: color for name, color in _PARTS.items() if name in present}
     encoding = {
         "y": {**names_axis(sorted(engine.name for engine in engines)), "field": "engine"},
         "x": {
@@ -77,7 +88,7 @@ def times(work: Work, most: int = 24) -> Markup:
             "axis": axis(format="%"),
             "scale": {"domain": [0, 1]},
         },
-        "color": color_of("part", order, colors),
+        "color": color_of("part", list(shown), list(shown.values())),
         "order": {"field": "rank", "type": "quantitative"},
         "description": SAYS,
     }

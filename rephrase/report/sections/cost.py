@@ -26,16 +26,14 @@ def costs(figures: RunFigures, cost: Cost) -> Part:
         reason = " ".join(f"`{model}`: {reason}." for model, reason in cost.elsewhere.items())
         why = reason or ("Nothing was kept yet." if figures.total.generations else "Nothing was rewritten yet.")
         return Part(_TITLE, says=f"Not told, because there are no GPU hours of kept tokens. {why}")
-    whole = cost.gpu_hours or 0.0
     columns = ["recipe", "#GPU hours", "#of all", "#tokens kept", "#GPU hours / M kept"]
     kept = {recipe.name: recipe.kept_tokens for recipe in figures.recipes}
     rows = [_row(one, kept[one.recipe], cost) for one in known]
     total = _row(cost.total, figures.total.kept_tokens, cost) if len(rows) > 1 and cost.total.gpu_hours is not None else None
     if cost.price is not None:
         columns.append("#money / M kept")
-    says = f"The engines of this run were at work for {short_number(whole)} GPU hours" + (
-        f", {short_number(cost.money)} at {cost.price:g} for a GPU hour." if cost.price is not None else "."
-    )
+    says = f"The engines of this run were at work for {short_number(cost.gpu_hours)} GPU hours"
+    says += "." if cost.price is None else f", which is {short_number(cost.money)} of money at {cost.price:g} a GPU hour."
     drawn = [(one.recipe, _dear(one), short_number(_dear(one))) for one in known if one.gpu_hours_per_million is not None]
     unit = "GPU hours" if cost.price is None else "money"
     chart = bars.bars(drawn, f"{unit} for a million kept tokens", color="var(--series-2)")

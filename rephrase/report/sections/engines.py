@@ -38,7 +38,7 @@ def _by_model(work: Work, realised: Sequence[Realised]) -> Part:
     tokens = sum(engine.tokens for engine in work.engines)
     took = f"wrote {large(tokens)} tokens in {span(work.seconds)}"
     if work.engine_seconds is not None:
-        says = f"{counted(work.servers, 'engine')} {took}: {span(work.engine_seconds)} of engines, with their starts and all waiting."
+        says = f"{counted(work.servers, 'engine')} {took}: {span(work.engine_seconds)} of engine time, with starts and all waiting."
     else:
         says = (
             f"{counted(len(work.engines), 'executor')} {took}, by an engine that works on no GPU of this run (a server elsewhere, or a "
@@ -47,9 +47,9 @@ def _by_model(work: Work, realised: Sequence[Realised]) -> Part:
     told = [f"`{one.model}` {percent(one.share)} of {count(one.benchmark.tokens_per_second)} tokens/s" for one in realised if one.benchmark]
     if told:
         says += f" Realised ÷ benchmark: {listed(told)}."
-    columns = ["model", "#engines", "#tokens", "#tokens/s at work", "#with all waiting", "#benchmark", "#realised", "benchmark by"]
+    columns = ("model", "#engines", "#tokens", "#tokens/s at work", "#with all waiting", "#benchmark", "#realised", "benchmark by")
     rows = [
-        [
+        (
             one.model or NOTHING,
             count(one.engines),
             large(one.tokens),
@@ -58,24 +58,32 @@ def _by_model(work: Work, realised: Sequence[Realised]) -> Part:
             count(one.benchmark.tokens_per_second if one.benchmark else None),
             percent(one.share),
             one.benchmark.source.replace("`", "") if one.benchmark else NOTHING,
-        ]
+        )
         for one in realised
     ]
-    notes = [
-        "Tokens/s are those of a GPU; a machine without one counts as one. At work: from when a server could answer, while it had units."
-    ]
-    if not told:
+    notes = []
+    if work.servers:
+        notes.append(
+            "Tokens/s of a GPU; a machine without one counts as one. At work: from when a server could answer, while it had units."
+        )
+    if work.servers and not told:
         notes.append("No benchmark to compare with: `rephrase tune run.yaml` measures one, `--benchmark N` names one in tokens/s a GPU.")
-        columns, rows = columns[:5], [row[:5] for row in rows]
-    return Part(says=says, columns=columns, rows=rows, notes=notes)
+    shown, cells = _told(columns, rows)
+    return Part(says=says, columns=shown, rows=cells, notes=notes)
+
+
+def _told(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """A table without the columns of which nothing is known."""
+    known = [place for place in range(len(columns)) if any(row[place] != NOTHING for row in rows)]
+    return [columns[place] for place in known], [[row[place] for place in known] for row in rows]
 
 
 def _times(work: Work) -> Part:
     shares = work.shares()
     knows = any(engine.start is not None for engine in work.engines)
     parts = [f"{percent(share)} {name}" for name, share in shares.items() if knows or name != "start"]
-    says = f"Of the time of all engines: {listed(parts)}."
-    columns = ("engine", "model", "#units", "#tokens", "#tokens/s", "#start", "#waiting", "#generating", "#idle", "#generating")
+    says = f"Of the time of all {'engines' if work.servers else 'executors'}: {listed(parts)}."
+    columns = ("engine", "model", "#units", "#tokens", "#tokens/s", "#start", "#waiting", "#idle", "#generating", "#of the time")
     rows = [
         (
             e.name,
@@ -85,8 +93,8 @@ def _times(work: Work) -> Part:
             count(e.rate),
             NOTHING if e.start is None else span(e.start),
             span(e.waiting),
-            span(e.busy),
             span(e.early),
+            span(e.busy),
             percent(e.busy / max(work.seconds, 1e-9)),
         )
         for e in sorted(work.engines, key=lambda engine: -engine.tokens)[:_MOST]
@@ -97,7 +105,8 @@ def _times(work: Work) -> Part:
         notes.append(f"The {_MOST} engines that wrote most, of {count(len(work.engines))}.")
     if not knows and work.servers:
         notes.append("When servers could answer is not noted, as by versions before 0.2: their start counts as generating.")
-    return Part("Where the time went", says=says, charts=[("", time.times(work))], columns=columns, rows=rows, notes=notes)
+    shown, cells = _told(columns, rows)
+    return Part("Where the time went", says=says, charts=[("", time.times(work))], columns=shown, rows=cells, notes=notes)
 
 
 def _from_events(work: Work | None, events: Events | None) -> Iterator[Part]:
@@ -105,7 +114,7 @@ def _from_events(work: Work | None, events: Events | None) -> Iterator[Part]:
         says = "Not told, and neither are requests in engines: the run has no event log in `logs/`. Versions before 0.2 wrote none."
         yield Part("Time by stage", says=says)
         return
-    rows = [(stage, seconds, span(seconds)) for stage, seconds in events.stages.items()]
+    rows = [(stage, seconds, span(seconds) if seconds >= 1 else "less than 1 s") for stage, seconds in events.stages.items()]
     if rows:
         yield Part("Time by stage", charts=[("", bars.spans(rows))])
     if work is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rephrase.report.asked import asked_shares
@@ -53,9 +54,11 @@ def mixture(manifest: Mapping[str, Any] | None, mix: Mix | None, remarks: Sequen
             for c in own
         ]
         parts.append(Part(heading, charts=[("", bars.shares(rows))], columns=columns, rows=cells))
-    parts[-1] = Part(parts[-1].title, charts=parts[-1].charts, columns=parts[-1].columns, rows=parts[-1].rows, notes=remarks)
+    parts[-1] = replace(parts[-1], notes=[f"{remark}." for remark in remarks])
     for name, label in _DIMENSIONS.items():
         counts = manifest.get("counts", {}).get(name, [])
+        if name == "synthetic_depth":
+            counts = sorted(counts, key=lambda entry: entry["value"])
         if len(counts) > 1 or (counts and name in _ALWAYS):
             asked = asked_shares(mix, manifest["components"], name, [entry["value"] for entry in counts]) if mix else {}
             notes = list(_depth_notes(mix, manifest, counts)) if mix and name == "synthetic_depth" else []
@@ -73,6 +76,8 @@ def _counted(
         label = str(missing if one["value"] is None else one["value"])
         row = [label, count(one["rows"]), large(one["tokens"]), percent(one["tokens"] / max(tokens, 1))]
         rows.append([*row, percent(asked.get(one["value"]))] if asked else row)
+    if asked and len(asked) < len(counts):
+        notes = [*notes, "Nothing was asked for alone where a component takes several: see Shares."]
     more = [f"And {count(len(counts) - _MOST)} more."] if len(counts) > _MOST else []
     return Part(title, columns=columns, rows=rows, notes=[*more, *notes])
 

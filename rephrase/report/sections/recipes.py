@@ -42,18 +42,18 @@ def by_recipe(figures: RunFigures, measured: Measured, cost: Cost) -> Section:
     )
     rows = [_recipe_row(recipe) for recipe in figures.recipes]
     total = _recipe_row(figures.total) if len(rows) > 1 else None
-    parts = [Part(columns=columns, rows=rows, total=total), costs(figures, cost)]
+    parts = [Part(columns=columns, rows=rows, total=total)]
     verdicts = {recipe.name: {KEEP: recipe.kept, **recipe.rejected} for recipe in figures.recipes if recipe.judged}
     parts.append(
         Part("Verdicts", charts=[("The first check that rejects a row gives its verdict.", bars.verdicts(verdicts))])
         if verdicts
         else Part("Verdicts", says="No data, because nothing was judged yet.")
     )
-    return Section("recipes", "Recipes", "By recipe", [*parts, *_lengths(measured), _scores(measured)])
+    return Section("recipes", "Recipes", "By recipe", [*parts, costs(figures, cost), *_lengths(measured), _scores(measured)])
 
 
 def _recipe_row(recipe: RecipeFigures) -> tuple[str, ...]:
-    most = ", ".join(f"{name} {count(number)}" for name, number in list(recipe.rejected.items())[:3])
+    most = ", ".join(f"{name}\u00a0{count(number)}" for name, number in list(recipe.rejected.items())[:3])
     return (
         recipe.name,
         count(recipe.passages),

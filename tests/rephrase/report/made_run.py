@@ -31,6 +31,8 @@ CHECKS = ["finished", "parsed", "chatter", "commentary", "leaked", "length", "re
 REPLAY = {"kind": "replay", "path": str(EXAMPLES / "recorded"), "model": "recorded-language-model"}
 START = 1_780_000_000.0
 """Unix time at which the run begins, seconds."""
+STARTS = 3.0
+"""Seconds that each server takes to start, within its first unit."""
 
 
 def make_run(folder: Path, copies: int = 1, *, hostile: str = "", **changes: Any) -> Run:
@@ -84,7 +86,7 @@ def _unit(run: Run, documents: str, recipe: str, rows: pa.Table, copy: int, numb
         step=step,
         model=REPLAY["model"],
         rows_path=f"documents/{storage.name_of(documents)}",
-        engine=EngineFigures(server=f"node-{server + 1}-4711-1"),
+        engine=EngineFigures(server=f"node-{server + 1}-4711-1", ready=START + 7.0 * server + STARTS),
         host=f"node-{server + 1}",
         started=started,
         ended=started + 4.0 + number,
