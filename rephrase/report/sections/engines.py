@@ -47,7 +47,7 @@ def _by_model(work: Work, realised: Sequence[Realised]) -> Part:
     told = [f"`{one.model}` {percent(one.share)} of {count(one.benchmark.tokens_per_second)} tokens/s" for one in realised if one.benchmark]
     if told:
         says += f" Realised ÷ benchmark: {listed(told)}."
-    columns = ("model", "#engines", "#tokens", "#tokens/s at work", "#with all waiting", "#benchmark", "#realised", "benchmark by")
+    columns = ("model", "#engines", "#tokens", "#tokens/s at work", "#tokens/s with waiting", "#benchmark", "#realised", "benchmark by")
     rows = [
         (
             one.model or NOTHING,
