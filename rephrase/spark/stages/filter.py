@@ -20,7 +20,7 @@ from rephrase.generation.step_run import NO_MODEL
 from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.records import INTERMEDIATE, KEEP
+from rephrase.records import KEEP
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
@@ -124,6 +124,6 @@ def _by_several(generations: pa.Table, models: str) -> pa.Table:
 
 
 def _progress(sums: JudgedNote, seconds: float) -> str:
-    often = rejections({verdict: count for verdict, count in sums.verdicts.items() if verdict != INTERMEDIATE}, 3)
+    often = rejections(sums.verdicts, 3)
     why = f" (rejected most: {often})" if often else ""
     return f"{sums.judged:,} judged, {sums.kept:,} kept{why}, {sums.judged / max(seconds, 0.001):,.0f}/s" if sums.judged else ""

@@ -45,9 +45,9 @@ def kept_and_rejected(verdicts: Mapping[str, int]) -> tuple[int, str]:
 def rejections(verdicts: Mapping[str, int], most: int | None = None) -> str:
     """How many rows each check rejected, in words, the most first. most: so many of the checks alone."""
     from classifiers.cascade import UNPARSED
-    from rephrase.records import KEEP
+    from rephrase.records import INTERMEDIATE, KEEP
 
-    rejected = Counter({verdict: count for verdict, count in verdicts.items() if verdict != KEEP})
+    rejected = Counter({verdict: count for verdict, count in verdicts.items() if verdict not in (KEEP, INTERMEDIATE)})
     # Rows without a text have this verdict whatever checks the config lists.
     names = {UNPARSED: f"{UNPARSED} (no answer, or none that parses)"}
     return ", ".join(f"{names.get(verdict, verdict)} {count:,}" for verdict, count in rejected.most_common(most))

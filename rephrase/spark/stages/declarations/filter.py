@@ -49,16 +49,20 @@ class FilterStage(Stage):
     def breakdown(self, run: Run) -> Breakdown | str:
         """What is kept of each recipe, and what rejected the rest."""
         from rephrase.notes import GenerationsNote, JudgedNote
+        from rephrase.records import INTERMEDIATE
 
         notes = unit_notes(run.output, self.table, JudgedNote)
         if not notes:
             return "nothing is judged yet: `rephrase run run.yaml` goes on"
         passages = passages_of(unit_notes(run.output, Tables.GENERATIONS, GenerationsNote))
-        rows = []
+        rows, remarks = [], []
         for recipe in sorted({note.recipe for note in notes}):
             sums = sum((note for note in notes if note.recipe == recipe), JudgedNote())
             kept, rejected = kept_and_rejected(sums.verdicts)
-            share = f"{kept:,} ({kept / max(sums.judged, 1):.0%})"
+            on_the_way = sums.verdicts.get(INTERMEDIATE, 0)
+            share = f"{kept:,} ({kept / max(sums.judged - on_the_way, 1):.0%})"
+            if on_the_way:
+                remarks.append(f"{recipe}: {on_the_way:,} of its generations prepare others and are no texts; kept is a share of the rest")
             rows.append((recipe, f"{passages[recipe]:,}", f"{sums.judged:,}", share, f"{sums.kept_tokens:,}", rejected))
         columns = ("recipe", "passages", "generations", "kept", "tokens kept", "rejected by")
-        return Breakdown("Kept by recipe", columns, ("recipe", "rejected by"), rows)
+        return Breakdown("Kept by recipe", columns, ("recipe", "rejected by"), rows, remarks=remarks)
