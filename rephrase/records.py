@@ -46,7 +46,7 @@ GENERATION = _schema(
         ("engine", pa.string()),  # with its version: "vllm 0.24.0"
         ("template_digest", pa.string()),  # of the chat template and its arguments; null where the server applies its own
         ("sampling", pa.string()),  # JSON
-        ("seed", pa.int64()),
+        ("seed", pa.int64()),  # of the last attempt, also where the engine's `seeds` kept it from the server
         ("attempts", pa.int32()),  # 1 + the times a completion that did not parse was asked for again
         ("request_digest", pa.string()),  # of the last attempt; the key of the replay engine
         ("prompt_tokens", pa.int64()),

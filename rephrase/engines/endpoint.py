@@ -37,7 +37,8 @@ class EndpointSettings(EngineSettings):
     chat_template_args: dict[str, Any] = {}
     extra_body: dict[str, Any] = {}
     seeds: bool = True
-    """Send each request's seed, which gives the same answer again where a server heeds it; each request is then a call of its own."""
+    """Send each request's seed, which gives the same answer again where a server heeds it; each request is then a call of its own.
+    Not to a vLLM on a processor, whose engine can die of one."""
     batch_size: int = Field(default=1, ge=1)
     """Requests in a call; more than 1 only with `seeds: false` and a `tokenizer`."""
     concurrency: int = Field(default=64, ge=1)

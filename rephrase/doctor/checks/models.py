@@ -12,7 +12,7 @@ from rephrase.doctor.checks.inputs import size
 from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
 from rephrase.engines.model_folder import config_path, context_of, lacks_chat_template
-from rephrase.engines.vllm.settings import VllmSettings
+from rephrase.engines.vllm.settings import VllmSettings, check_seeds
 from rephrase.errors import UserError
 from rephrase.text.tokenizer import Tokenizer
 
@@ -36,6 +36,7 @@ def _look(engine: VllmSettings, site: Site) -> Outcome:
     engine.check()
     if not site.has_tasks:
         return Outcome(f"{engine.model}: the driver finds nothing wrong with its settings")
+    check_seeds(engine)
     path = config_path(engine.model)
     if path is None:
         return _on_hub(engine)

@@ -24,7 +24,7 @@ from rephrase.engines.vllm.filling import Filling
 from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.replicas import taken
 from rephrase.engines.vllm.server_folder import Launch
-from rephrase.engines.vllm.settings import VllmSettings, check_installed, check_model, name_of, prompter_of
+from rephrase.engines.vllm.settings import VllmSettings, check_installed, check_model, check_seeds, name_of, parts, prompter_of
 from rephrase.engines.vllm.turns import Turns
 from rephrase.live.figures import ServerFigures
 from rephrase.notes import EngineFigures
@@ -50,9 +50,11 @@ class Vllm(Engine):
         """Nothing is started yet.
 
         `gpu_addresses` are the executor's, none on CPU; `owner` is by default the executor; `logs` is the folder where the server's
-        log is kept after its end. Raises `UserError` if the model folder cannot be one, or the GPUs make no servers as configured.
+        log is kept after its end. Raises `UserError` if the model folder cannot be one, the GPUs make no servers as configured, or
+        seeds would end the server.
         """
         check_model(config)
+        check_seeds(config)
         config.check_gpus(len(gpu_addresses))
         self.model = config.model_name
         self.identity = Identity("vllm")
@@ -62,7 +64,7 @@ class Vllm(Engine):
         self._owner = owner or find_owner()
         self._place = contextlib.ExitStack()
         self._launch = launch(config, self._place.enter_context(taken(self._owner, gpu_addresses, config.tensor_parallel)), logs)
-        self._seeds = config.seeds == "on" or (config.seeds == "auto" and bool(gpu_addresses))
+        self._seeds = config.seeds == "on" or (config.seeds == "auto" and bool(gpu_addresses) and not processor.is_built_for_it())
         self._starting = asyncio.Lock()
         self._info: servers.ServerInfo | None = None
         self._ready: float | None = None
@@ -220,7 +222,8 @@ def find_or_start(launch: Launch, owner: Process) -> servers.ServerInfo:
 def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | None = None) -> Launch:
     """How the server is started on this machine: on all of these GPUs as one tensor-parallel engine, on CPU without any.
 
-    Where there is no address, vLLM takes as many of those it sees as `tensor_parallel` says.
+    Where the user's arguments ask for copies of the model or a pipeline, these share the GPUs. Where there is no address, vLLM takes as
+    many of those it sees as `tensor_parallel` says.
     """
     arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
@@ -232,7 +235,7 @@ def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | 
     arguments += ["--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}']
     if config.revision is not None:
         arguments += ["--revision", config.revision]
-    shared = len(gpu_addresses) or config.tensor_parallel or 1
+    shared = (len(gpu_addresses) or config.tensor_parallel or 1) // parts(config)
     if shared > 1:
         arguments += ["--tensor-parallel-size", str(shared)]
     if config.max_model_len is not None:

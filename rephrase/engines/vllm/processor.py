@@ -54,7 +54,9 @@ def defaults(given: Collection[str], environment: Mapping[str, str], config: Map
     reasons: list[str] = []
     if "--dtype" not in given and (dtype := dtype_for(flags, config)):
         arguments += ["--dtype", dtype]
-        reasons.append(f"computes in {dtype}, as this processor has no kernels for 16 bits (AVX-512 bf16 or AMX); --dtype in `args` wins")
+        reasons.append(
+            f"computes in {dtype}, as this processor has no kernels for the model's 16 bits (AVX-512 or AMX); --dtype in `args` wins"
+        )
     if not {"--enforce-eager", "--compilation-config", "-O", "-cc"} & set(given) and not has_compiler(environment):
         arguments.append("--enforce-eager")
         reasons.append("is not compiled, as there is no C++ compiler here; with g++ it writes faster")
@@ -72,7 +74,12 @@ def defaults(given: Collection[str], environment: Mapping[str, str], config: Map
 
 def is_used(devices: Sequence[str]) -> bool:
     """Whether vLLM, as it is installed here, computes on the processor: it has no GPUs, and is a build for processors."""
-    return not devices and (os.environ.get("VLLM_TARGET_DEVICE") == "cpu" or any("cpu" in name for name in _installed()))
+    return not devices and is_built_for_it()
+
+
+def is_built_for_it() -> bool:
+    """Whether vLLM, as it is installed here, is a build for processors, which leaves GPUs alone."""
+    return os.environ.get("VLLM_TARGET_DEVICE") == "cpu" or any("cpu" in name for name in _installed())
 
 
 def _installed() -> Iterable[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ from typing_extensions import override
 from rephrase.engines.base import Engine
 from rephrase.engines.model_folder import context_of, has_tokenizer, lacks_chat_template
 from rephrase.engines.settings import Context, EngineSettings, PromptCounter, engines
+from rephrase.engines.vllm import processor
 from rephrase.errors import UserError
 from rephrase.settings.paths import Model
 
@@ -44,7 +46,7 @@ class VllmSettings(EngineSettings):
     env: dict[str, str] = {}
     chat_template_args: dict[str, Any] = {"enable_thinking": False}
     seeds: Literal["auto", "on", "off"] = "auto"
-    """Send each request's seed. auto: where an executor has GPUs (vLLM's CPU engine cannot take seeds)."""
+    """Send each request's seed. auto: where an executor has GPUs. vLLM's engine for processors can die of one: there `on` is refused."""
     batch_size: int = Field(default=16, ge=1)
     concurrency: int | None = Field(default=None, ge=1)
     """Requests that each Spark task keeps in flight; default: 512, and more for as long as none of them waits for a place in the batch."""
@@ -112,7 +114,7 @@ class VllmSettings(EngineSettings):
 
     @override
     def check(self, *, here: bool = False) -> None:
-        """The model's folder is looked for on this machine; vLLM only where tasks run `here`, too."""
+        """The model's folder is looked for on this machine; vLLM, and whether it takes seeds, only where tasks run `here`, too."""
         check_model(self)
         named = [option.partition("=")[0].replace("_", "-") for option in self.args]
         if self.tensor_parallel is not None and (other := next((name for name in named if name in _SHARING), None)):
@@ -123,6 +125,7 @@ class VllmSettings(EngineSettings):
             raise UserError("the model folder has no tokenizer", where=self.model, cure=cure)
         if here:
             check_installed(self.model)
+            check_seeds(self)
 
     @override
     def check_gpus(self, gpus: int, tasks: int | None = None) -> None:
@@ -157,6 +160,12 @@ def argument(config: VllmSettings, name: str) -> str | None:
     return given
 
 
+def parts(config: VllmSettings) -> int:
+    """Among how many copies of the model, and stages of its pipeline, the configured arguments divide a server's GPUs."""
+    counts = [argument(config, name) or "1" for name in ("--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp")]
+    return math.prod(int(count) for count in counts if count.isdecimal()) or 1  # vLLM itself tells of what is no number
+
+
 def name_of(option: str) -> str:
     """The name of an argument, as vLLM reads it: `--max_model_len=8` is `--max-model-len`."""
     return option.partition("=")[0].replace("_", "-")
@@ -186,6 +195,16 @@ def check_installed(where: str) -> None:
     if find_spec("vllm") is None:
         cure = "pip install 'rephrase[gpu]', or 'rephrase[cpu]' without a GPU"
         raise UserError("vLLM is not installed on this machine", where=where, cure=cure)
+
+
+def check_seeds(config: VllmSettings) -> None:
+    """Raise a `UserError` if seeds are to be sent, and the vLLM of this machine is a build for processors.
+
+    Its engine dies when it reads a prompt that has one in several steps: "CPU Generator does not use offset" (vLLM 0.32).
+    """
+    if config.seeds == "on" and processor.is_built_for_it():
+        what = "`seeds: on` would end the engine, as the vLLM of this machine is a build for processors"
+        raise UserError(what, where=config.model, cure="leave `seeds` out: they are then sent where an executor has GPUs")
 
 
 def _is_path(model: str) -> bool:

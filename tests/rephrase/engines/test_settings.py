@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -98,6 +99,23 @@ def test_servers_that_share_an_executor_have_gpus_of_their_own(tmp_path):
         assert " ".join(server.arguments).count("--tensor-parallel-size 2") == 1
     assert "--tensor-parallel-size" not in launch(vllm(tmp_path, tensor_parallel=1), ["3"]).arguments
     assert "--tensor-parallel-size 2" in " ".join(launch(config).arguments), "where nobody shares out GPUs, vLLM takes so many"
+
+
+@pytest.mark.parametrize(
+    ("args", "shared"),
+    [
+        ([], 8),
+        (["--data-parallel-size", "2"], 4),
+        (["-dp=8"], None),
+        (["--pipeline_parallel_size=2", "-dp", "2"], 2),
+        (["--data-parallel-size", "two"], 8),
+    ],
+)
+def test_copies_and_pipelines_in_one_server_share_its_gpus(tmp_path, args, shared):
+    (tmp_path / "config.json").write_text("{}")
+    words = launch(vllm(tmp_path, args=args), [str(gpu) for gpu in range(8)]).arguments
+    given = dict(itertools.pairwise(words)).get("--tensor-parallel-size")
+    assert given == (shared and str(shared))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, UnixConnector
 
+from rephrase.cli.tune_trials import candidates
 from rephrase.engines import processes
 from rephrase.engines.base import Completion, Message, Request, Sampling
 from rephrase.engines.client import Client
@@ -78,6 +79,12 @@ def test_a_real_engine_answers_what_tells_a_broken_one_from_a_prompt_that_kills(
 def test_a_real_engine_ignores_the_models_own_sampling(vllm):
     texts = {c.text for c in on_vllm(vllm, [ask(sampling=Sampling(max_tokens=12), sample=n) for n in range(4)])}
     assert len(texts) == 4  # the model's generation config asks for the one likeliest token
+
+
+def test_a_real_engine_on_a_processor_is_sent_no_seed(vllm):
+    """Its process ends when it reads a prompt that has one in several steps."""
+    long = [ask(f"Note {n}: " + "tide " * 2500, seed=n) for n in range(3)]
+    assert [c.error for c in on_vllm(vllm, long)] == [None] * 3
 
 
 @pytest.mark.parametrize("text", ["The tide rises.", "  two\n\nparagraphs <b>é</b> 東京 "])
@@ -234,6 +241,16 @@ def test_a_server_that_dies_is_started_again_and_no_request_is_lost(vllm):
     assert [(completion.error, completion.completion_tokens) for completion in completions] == [(None, 1000)] * 4
     assert after.process != before.process
     assert sessions_processes(before) == []
+
+
+def test_a_real_vllm_knows_every_argument_that_tune_tries(monkeypatch):
+    """Its parser looks at the values of all first, and refuses the last one alone."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)  # what a setting needs beside vLLM is another question
+    tried = [word for gpus in (0, 2) for one in candidates(gpus=gpus, changes=["fp8", "document_first"]) for word in one.args]
+    assert "fp8" in tried
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *tried, "--no-such-argument"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stderr.strip().endswith("error: unrecognized arguments: --no-such-argument")
 
 
 def test_when_the_owner_is_killed_nothing_of_the_server_stays(vllm):

@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompts, tokens = body["prompt"], body["max_tokens"]
-        note(prompts=len(prompts))
+        note(prompts=len(prompts), seed=body.get("seed"))
         if any(int(os.environ.get("STAND_IN_POISON", "-1")) in prompt for prompt in prompts):
             os.kill(os.getpid(), signal.SIGKILL)
         if "STAND_IN_STALL" in os.environ and first(os.environ["STAND_IN_STALL"]):
