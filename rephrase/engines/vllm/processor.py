@@ -19,6 +19,8 @@ _CACHE, _CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE", "2"
 # vLLM leaves a core to the process that makes batches, half of a machine with two. That process stands back here, and needs little of one.
 _RESERVED, _BOUND = "VLLM_CPU_NUM_OF_RESERVED_CPU", "VLLM_CPU_OMP_THREADS_BIND"
 _FEW_CORES = 8
+# vLLM 0.32 stores what it has compiled ahead of time, and for processors cannot load it. Otherwise a second start finds it in torch's cache.
+_AHEAD = "VLLM_USE_AOT_COMPILE"
 # Tokens of a step, where throughput mode takes 4,096: a start computes one step, and with a model of 8 billion weights one of 4,096 takes
 # longer than a server may be silent.
 _STEP = "1024"
@@ -64,7 +66,7 @@ def defaults(given: Collection[str], environment: Mapping[str, str], config: Map
         arguments += ["--max-model-len", "auto"]
     if "--max-num-batched-tokens" not in given:
         arguments += ["--max-num-batched-tokens", _STEP]
-    added = {_CACHE: _CACHE_GIB} if _CACHE not in environment else {}
+    added = {name: value for name, value in ((_CACHE, _CACHE_GIB), (_AHEAD, "0")) if name not in environment}
     if not {_RESERVED, _BOUND} & set(environment) and len(os.sched_getaffinity(0)) <= _FEW_CORES:
         added[_RESERVED] = "0"
     if preload := preloaded(environment):

@@ -49,7 +49,7 @@ class VllmSettings(EngineSettings):
     """Send each request's seed. auto: where an executor has GPUs. vLLM's engine for processors can die of one: there `on` is refused."""
     batch_size: int = Field(default=16, ge=1)
     concurrency: int | None = Field(default=None, ge=1)
-    """Requests that each Spark task keeps in flight; default: 512, and more for as long as none of them waits for a place in the batch."""
+    """Requests that each Spark task keeps in flight; default: 512, and up to 4,096 for as long as none waits for a place in the batch."""
     startup_timeout: float = Field(default=900, gt=0)
     """Seconds until a server must answer, its model loaded and compiled."""
     stall_timeout: float = Field(default=300, gt=0)

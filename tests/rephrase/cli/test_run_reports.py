@@ -97,6 +97,24 @@ def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path,
     assert "25% of what was written" in lines["reasoning tokens"]
 
 
+@pytest.mark.parametrize(
+    ("error", "checks", "verdict"),
+    [
+        ("parse:truncated", ["finished", "parsed"], "finished"),
+        ("parse:truncated", ["parsed", "finished"], "parsed"),
+        ("parse:truncated", ["chatter"], "parsed"),
+        ("parse:truncated", None, "finished"),
+        ("parse:no_answer", ["finished", "parsed"], "parsed"),
+    ],
+)
+def test_errors_of_format_are_looked_up_by_the_verdict_that_they_have(tmp_path: Path, tokenizer_file: str, error, checks, verdict) -> None:
+    run = load_run(config(tmp_path, tokenizer_file), {"filter": {"checks": checks}} if checks else {"filter": {}})
+    note = GenerationsNote(generations=1, requests=1, parse_errors=1, errors=1, causes={error: 1}, recipe="wrap/easy")
+    tables.commit(storage.join(Tables.GENERATIONS.folder(run.output), "unit.parquet"), GENERATION.empty_table(), note)
+    print_summary(run, console := Console(record=True, width=200))
+    assert f"`rephrase show run.yaml --verdict {verdict}`" in console.export_text()
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"null", b'{"stage": "mix"}', b"\xff\x00"])
 def test_files_that_a_stage_did_not_write_so_are_told_in_one_line(tmp_path: Path, content: bytes) -> None:
     folder = str(tmp_path)

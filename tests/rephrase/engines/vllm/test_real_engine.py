@@ -83,8 +83,8 @@ def test_a_real_engine_ignores_the_models_own_sampling(vllm):
 
 def test_a_real_engine_on_a_processor_is_sent_no_seed(vllm):
     """Its process ends when it reads a prompt that has one in several steps."""
-    long = [ask(f"Note {n}: " + "tide " * 2500, seed=n) for n in range(3)]
-    assert [c.error for c in on_vllm(vllm, long)] == [None] * 3
+    done = on_vllm(vllm, [ask(f"Note {n}: " + "tide " * 1200, seed=n) for n in range(3)])
+    assert [(c.error, c.prompt_tokens > 2048) for c in done] == [(None, True)] * 3
 
 
 @pytest.mark.parametrize("text", ["The tide rises.", "  two\n\nparagraphs <b>é</b> 東京 "])

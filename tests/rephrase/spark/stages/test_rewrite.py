@@ -371,7 +371,10 @@ def test_a_run_with_a_judge_is_killed_resumed_and_tells_of_both(tmp_path, tokeni
     units = tables.read(storage.join(run.output, "stats", "rewrite.parquet"))
     assert set(units["model"].to_pylist()) == {"the-writer", "the-judge"}
     print_summary(run, console := Console(width=200, file=io.StringIO()))
-    assert re.search(r"by the-judge +│ +32", console.file.getvalue())
+    summary = console.file.getvalue()
+    assert re.search(r"by the-judge +│ +32", summary)
+    assert "rejected by intermediate" not in summary, "what a judge was shown is not rejected"
+    assert "preference/grades: 56 of its generations prepare others and are no texts" in summary
     other = load_run(str(path), {"engines.judge.model": "another-judge"})
     with pytest.raises(UserError, match=r"`engines.preference/grades.judge.model` was \"the-judge\", is \"another-judge\""):
         rewrite_stage(other, spark)
