@@ -19,7 +19,7 @@ _CACHE, _CACHE_GIB = "VLLM_CPU_KVCACHE_SPACE", "2"
 # vLLM leaves a core to the process that makes batches, half of a machine with two. That process stands back here, and needs little of one.
 _RESERVED, _BOUND = "VLLM_CPU_NUM_OF_RESERVED_CPU", "VLLM_CPU_OMP_THREADS_BIND"
 _FEW_CORES = 8
-# vLLM 0.32 stores what it has compiled ahead of time, and for processors cannot load it. Otherwise a second start finds it in torch's cache.
+# vLLM 0.32 stores what it has compiled ahead of time, and for processors cannot load it. Without, a second start finds it in torch's cache.
 _AHEAD = "VLLM_USE_AOT_COMPILE"
 # Tokens of a step, where throughput mode takes 4,096: a start computes one step, and with a model of 8 billion weights one of 4,096 takes
 # longer than a server may be silent.
