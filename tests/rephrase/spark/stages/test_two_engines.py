@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import io
 import json
 import os
@@ -26,11 +25,11 @@ from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
 from rephrase.storage import tables
-from tests.places import ROOT
 from tests.rephrase.engines.scripted import serving_thread
 from tests.rephrase.spark.stages.test_pipeline import TOPICS
 from tests.rephrase.spark.stages.test_rewrite import answer_of, command
 from tests.rephrase.spark.standalone import wait_for
+from tests.small_model import small_model
 from tests.tiny_model import ENGINE
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
@@ -38,17 +37,6 @@ MODEL = "SmolLM2-135M-Instruct"
 ASPECTS = ("instruction_following", "truthfulness", "honesty", "helpfulness")
 STYLES = 4  # answers to a document, each at another temperature
 PATIENCE = 600.0  # seconds for a start of vLLM and some answers, on a machine with other work
-
-
-@pytest.fixture(scope="module")
-def small_model() -> Path:
-    """The folder of a real model, where `make demo MODEL=smollm2` has it; it is made if it is not there."""
-    if importlib.util.find_spec("vllm") is None:
-        pytest.skip("vLLM is not installed")
-    folder = ROOT / ".venv" / "models" / MODEL
-    if not (folder / "config.json").exists():
-        subprocess.run([sys.executable, str(ROOT / "infra" / "smollm2.py"), str(folder)], check=True, timeout=600)
-    return folder
 
 
 class Judge:
@@ -156,10 +144,10 @@ def asked_of_writers(run: Run, servers: int) -> list[int]:
     return [log.read_text(errors="replace").count("Received request ") for log in in_order]
 
 
-def test_a_run_with_a_real_writer_and_a_judge_is_killed_in_the_step_of_each_and_resumed(small_model, tmp_path):
+def test_a_run_with_a_real_writer_and_a_judge_is_killed_in_the_step_of_each_and_resumed(tmp_path):
     judge = Judge(pause_after=12)
     with serving_thread(judge.answer) as judge_url:
-        path = write_config(tmp_path, small_model, judge_url)
+        path = write_config(tmp_path, small_model(), judge_url)
         run = load_run(str(path))
         run_until(path, lambda: kept_answers(run)["vllm"] >= 10)
         [first] = asked_of_writers(run, 1)
