@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from classifiers.fasttext.calibrate import Calibration
@@ -12,6 +12,10 @@ from classifiers.fasttext.cross_validate import CrossValidation
 from classifiers.fasttext.evaluate import Evaluation, Example
 from classifiers.fasttext.metrics import Line
 from classifiers.fasttext.train import Report
+from rephrase.live.plain_console import PlainConsole
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _SPREAD = 0.2  # between the lowest and the highest line of the table; a model that has learnt its labels spreads over most of 0 to 1
 _BAR = 40  # characters of the longest bar of a histogram
@@ -31,11 +35,11 @@ def print_report(report: Report) -> None:
     if card.tuned:
         console.print("autotuned  " + ", ".join(f"{name} {value:g}" for name, value in card.tuned.items()))
     console.print(f"trained    on {data.trained_good:,} good and {data.trained_bad:,} bad rows")
-    console.print(f"model      {report.model} ({card.model_bytes / 1e6:,.1f} MB)", markup=False)
+    console.print(f"model      {report.model} ({card.model_bytes / 1e6:,.1f} MB)")
     if card.quantised:
         path = report.model.removesuffix(".bin") + ".ftz"
-        console.print(f"quantised  {path} ({card.quantised.model_bytes / 1e6:,.1f} MB), AUC {card.quantised.auc:.3f}", markup=False)
-    console.print(f"card       {report.card_markdown}, {report.card_json}", markup=False)
+        console.print(f"quantised  {path} ({card.quantised.model_bytes / 1e6:,.1f} MB), AUC {card.quantised.auc:.3f}")
+    console.print(f"card       {report.card_markdown}, {report.card_json}")
 
 
 def print_cross_validation(result: CrossValidation) -> None:
@@ -106,8 +110,8 @@ def _lines(lines: Sequence[Line], title: str, threshold: float) -> Table:
 def _print_examples(console: Console, title: str, examples: Sequence[Example]) -> None:
     console.print(title if examples else f"no {title}")
     for example in examples:
-        console.print(f"  {example.score:.4f}  {example.text}", markup=False)
+        console.print(f"  {example.score:.4f}  {example.text}")
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    return PlainConsole(soft_wrap=True)

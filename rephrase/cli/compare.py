@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rephrase.cli.options import add_cost_options, check_positive
+from rephrase.cli.options import add_cost_options
 
 _ABOUT = """\
 Runs side by side: settings, models, keep-rates, tokens, cost, time, how varied the texts are, and the same passages rewritten by each."""
@@ -32,7 +32,6 @@ def _compare(options: argparse.Namespace) -> None:
     from rephrase.report.compare import compare
     from rephrase.report.comparison import comparison_page
 
-    check_positive(options, "gpus", "price")
     runs = dict(zip(names_of(options.configs), map(load_run, options.configs), strict=True))
     compared = compare(runs, rows=max(options.rows, options.show), seed=options.seed, gpus=options.gpus, price=options.price)
     if options.page:

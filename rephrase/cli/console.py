@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
-from rich.console import Console
+
+from rephrase.live.plain_console import PlainConsole, harmless
+
+__all__ = ["harmless", "print_json", "shortened", "wide_console"]
 
 
-def wide_console(width: int) -> Console:
+def wide_console(width: int) -> PlainConsole:
     """A console as wide as the terminal. Into a file or a pipe `width` characters: nothing is cut to a terminal that is not there."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=width)
-
-
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-def harmless(text: str) -> str:
-    """A text of the web or of a model for a terminal: characters that would steer it, or turn its lines round, as their escapes."""
-    return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else f"\\u{ord(match[0]):04x}", text)
+    console = PlainConsole()
+    return console if console.is_terminal else PlainConsole(width=width)
 
 
 def shortened(value: Any, characters: int) -> str:

@@ -6,15 +6,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import orjson
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as Printed
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.live.plain_console import PlainConsole
 from rephrase.report.contamination import Overlap, overlaps_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rephrase.config.run import Run
 
 
@@ -29,7 +30,7 @@ def contamination(run: Run, examples: int = 3, json: str | None = None, console:
         raise UserError("no check of this run looks for benchmarks", where="contamination", cure=cure)
     if json:
         storage.put(json, orjson.dumps([asdict(overlap) for overlap in overlaps], option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
-    _print(overlaps, console or Console(highlight=False))
+    _print(overlaps, console or PlainConsole())
 
 
 def _print(overlaps: list[Overlap], console: Console) -> None:
@@ -38,10 +39,10 @@ def _print(overlaps: list[Overlap], console: Console) -> None:
         table.add_column(column, justify="left" if column in ("benchmark", "table") else "right")
     for overlap in overlaps:
         counts = [f"{count:,}" for count in (overlap.items, overlap.searched)]
-        table.add_row(escape(overlap.benchmark), *counts, overlap.table, f"{overlap.rows:,}", f"{len(overlap.found):,}")
+        table.add_row(overlap.benchmark, *counts, overlap.table, f"{overlap.rows:,}", f"{len(overlap.found):,}")
     console.print(table)
     for overlap in overlaps:
         for example in overlap.examples:
             place = f"{overlap.table} {example['id']} holds {example['ratio']:.0%} of item {example['item']} of {overlap.benchmark}"
-            console.print(escape(f"{place}, {example['longest']} words in a run:"))
-            console.print(f"    {escape(' '.join(example['excerpt'].split()))}", style="dim")
+            console.print(f"{place}, {example['longest']} words in a run:")
+            console.print(f"    {' '.join(example['excerpt'].split())}", style="dim")

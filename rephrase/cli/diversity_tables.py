@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from rephrase import storage
+from rephrase.live.plain_console import PlainConsole
 from rephrase.report.diversity import MEASURES, diversity_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def diversity(
@@ -20,7 +23,7 @@ def diversity(
     rows = diversity_of(tables, sample=sample, model=model)
     if json:
         storage.put(json, orjson.dumps(rows, option=orjson.OPT_INDENT_2))
-    _print(rows, console or Console(highlight=False))
+    _print(rows, console or PlainConsole())
     return rows
 
 

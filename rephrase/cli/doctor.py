@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rephrase.cli.options import add_run_options, load
+from rephrase.cli.options import add_run_options, load, number_above
 
 if TYPE_CHECKING:
     from rephrase.doctor.examination import Placed
@@ -24,10 +24,11 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("doctor", help="what a run needs and lacks, before it is begun", description=about)
     add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as one JSON object")
-    parser.add_argument(
-        "--seconds", type=float, default=30.0, metavar="N", help="for each look, at most (default: 30); some have several times as long"
-    )
-    parser.add_argument("--wait", type=float, default=240.0, metavar="N", help="seconds for executors to come and to answer (default: 240)")
+    positive = number_above(0)
+    about = "for each look, at most (default: 30); some have several times as long"
+    parser.add_argument("--seconds", type=positive, default=30.0, metavar="N", help=about)
+    about = "seconds for executors to come and to answer (default: 240)"
+    parser.add_argument("--wait", type=positive, default=240.0, metavar="N", help=about)
     parser.set_defaults(action=_doctor)
 
 

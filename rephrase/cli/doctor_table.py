@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from rephrase.cli.console import harmless
 from rephrase.doctor.findings import Finding, Status
+from rephrase.live.plain_console import PlainConsole
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rephrase.doctor.examination import Placed
 
 _SHOWN = 5  # executors with the same trouble in different words
@@ -30,7 +32,7 @@ class _Line:
 
 def print_findings(placed: Sequence[Placed], console: Console | None = None) -> None:
     """Print a line for each finding, the cure below what is not well, and a count at the end."""
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     lines = list(_lines(placed))
     check = max((len(line.finding.check) for line in lines), default=0)
     where = max((len(line.where) for line in lines), default=0)

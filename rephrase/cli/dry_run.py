@@ -6,12 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from classifiers.cascade import Cascade, build_cascade
 from classifiers.rejudge import rejudged
 from rephrase.errors import UserError
+from rephrase.live.plain_console import PlainConsole
 from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import stage_note
@@ -19,6 +19,8 @@ from rephrase.spark.stages.run_tables import check_begun, objects_of
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rephrase.config.run import Run
 
 _COLUMNS = ["recipe", "source", "verdict", "scores", "n_tokens"]
@@ -30,7 +32,7 @@ def dry_run(run: Run, console: Console | None = None) -> None:
     Raises `UserError` for a missing table, a check that never ran, and settings that scores depend on and that differ.
     """
     check_begun(run.output)
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     cascade = build_cascade(run.filter)
     folder = Tables.JUDGED.folder(run.output)
     paths = objects_of(run.output, Tables.JUDGED)

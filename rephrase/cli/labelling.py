@@ -9,12 +9,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from rich.console import Console
 
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.step_run import StepRun
+from rephrase.live.plain_console import PlainConsole
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import recipes_named
 from rephrase.records import Document
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rephrase.engines.settings import EngineSettings
 
 _BATCH = 256  # documents between two looks at the output: what is written is not asked for again
-_console = Console(stderr=True, highlight=False)
+_console = PlainConsole(stderr=True)
 
 
 def label(documents: list[Document], rubric: str, engine: EngineSettings, tokenizer: str, output: str) -> int:

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from rephrase import __version__
+from rephrase.cli.output import fault_of_output
 from rephrase.errors import UserError
+from rephrase.live.plain_console import harmless
 from rephrase.spark.runtime.interrupt import Interrupted, interruptible
 
 _DESCRIPTION = """\
@@ -48,16 +50,26 @@ Each stage also runs as `spark-submit jobs/STAGE.py run.yaml`. `rephrase init` w
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Exits with 0, with 2 after an error that the user can mend, or with 130 after Ctrl-C, 143 after SIGTERM."""
+    """Run the command line.
+
+    Exits with 0, with 2 after an error that the user can mend, with 130 after Ctrl-C, 143 after SIGTERM, or with 1 where nobody reads on.
+    """
     parser = build_parser()
     options = parser.parse_args(arguments)
     action: Callable[[argparse.Namespace], None] = options.action
     try:
         with interruptible():
             action(options)
+        sys.stdout.flush()  # what cannot be printed is told here, and not as Python ends
     except UserError as error:
-        print(f"rephrase: {error.line()}", file=sys.stderr)
+        print(f"rephrase: {harmless(error.line())}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if (fault := fault_of_output()) is None:
+            raise
+        if not isinstance(fault, BrokenPipeError):
+            print(f"rephrase: standard output: cannot write: {error.strerror}", file=sys.stderr)
+        sys.exit(1 if isinstance(fault, BrokenPipeError) else 2)
     except Interrupted as interrupted:
         print(f"rephrase: stopped by {interrupted}; run the same command again to resume", file=sys.stderr)
         sys.exit(interrupted.exit_code)

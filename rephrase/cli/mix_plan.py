@@ -35,7 +35,7 @@ def show_plan(run: Run, spark: LazySession) -> None:
     except UserError as error:  # what the checks as they are now would keep is known when they have judged
         console.print(f"mix: planned from verdicts of another config: {error.line()}", soft_wrap=True)
     if unmixed := unmixed_notice(run.mix, [recipe.name for recipe in recipes_of(run.recipes)]):
-        console.print(f"mix: {unmixed}", soft_wrap=True, markup=False)
+        console.print(f"mix: {unmixed}", soft_wrap=True)
     inputs = find_inputs(run)
     with open_job(spark.get(), Tables.MIXTURE.folder(run.output)) as job:
         material = measure(run.mix, inputs, job)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
+from rephrase.live.plain_console import PlainConsole
 from rephrase.mixing.plan import ROWS
 from rephrase.mixing.presets import presets
 from rephrase.mixing.settings import Component
 from rephrase.mixing.shortfall import share_notes
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rephrase.mixing.plan import Material, Plan
     from rephrase.mixing.settings import Mix
 
@@ -64,7 +66,7 @@ def print_presets(console: Console | None = None) -> None:
 
 def _console() -> Console:
     # Where the output is no terminal, rich would fold the columns into eighty characters.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    return PlainConsole(width=None if sys.stdout.isatty() else 140)
 
 
 def _table(title: str, heads: list[str]) -> Table:

@@ -14,13 +14,34 @@ if TYPE_CHECKING:
     from rephrase.config.run import Run
 
 
+_MOST, _MOST_WHOLE = 1e9, 2**62  # what clocks can wait for, in seconds, and what JSON can hold
+
+
+def number_above(least: float, *, whole: bool = False) -> Callable[[str], Any]:
+    """What reads an option's value: a number above `least` that clocks and JSON can hold."""
+
+    def number(word: str) -> float | int:
+        try:
+            value = int(word) if whole else float(word)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"`{word}` is no {'whole ' if whole else ''}number") from None
+        if not value > least:
+            raise argparse.ArgumentTypeError(f"{word} is not above {least:g}" if least >= 0 else f"{word} is below {least + 1:g}")
+        if value > (_MOST_WHOLE if whole else _MOST):
+            raise argparse.ArgumentTypeError(f"{word} is too large")
+        return value
+
+    return number
+
+
 def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add the config and what replaces parts of it. `optional`: the command can do without a config."""
     parser.add_argument("config", metavar="run.yaml", nargs="?" if optional else None, help="the run's config")
     parser.add_argument("--master", help="Spark master, e.g. local[4], spark://host:7077, k8s://… (default: the config's, or local[*])")
     parser.add_argument("--output", help="write there instead of the config's `output`")
     parser.add_argument("--model", help="rewrite with a vLLM engine on this model: a folder or a hub id")
-    parser.add_argument("--limit", type=int, metavar="N", help="a trial on N documents, drawn by their ids; see `limit` of the config")
+    whole = number_above(0, whole=True)
+    parser.add_argument("--limit", type=whole, metavar="N", help="a trial on N documents, drawn by their ids; see `limit` of the config")
     parser.add_argument(
         "--set",
         action="append",
@@ -34,15 +55,8 @@ def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) 
 def add_cost_options(parser: argparse.ArgumentParser, *, gpus: int | None, days_of: str) -> None:
     """Add what turns GPU hours into days and money. `gpus`: the default; `days_of`: whose days they are, in words."""
     default = "" if gpus is None else f" (default: {gpus})"
-    parser.add_argument("--gpus", type=int, default=gpus, metavar="N", help=f"GPUs that work at a time: tells the days{days_of}{default}")
-    parser.add_argument("--price", type=float, metavar="X", help="of a GPU hour: tells the money (default: that of `budget`)")
-
-
-def check_positive(options: argparse.Namespace, *names: str) -> None:
-    """Raise `UserError` for the first of these options that is given and not above 0."""
-    for name in names:
-        if (value := getattr(options, name)) is not None and value <= 0:
-            raise UserError(f"{value:g} is not above 0", where=f"--{name}", cure="give a positive number")
+    parser.add_argument("--gpus", type=number_above(0, whole=True), default=gpus, metavar="N", help=f"GPUs that work at a time: tells the days{days_of}{default}")
+    parser.add_argument("--price", type=number_above(0), metavar="X", help="of a GPU hour: tells the money (default: that of `budget`)")
 
 
 def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, Any]:

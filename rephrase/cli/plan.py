@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from rephrase.cli.options import add_cost_options, add_run_options, check_positive, load, with_spark
+from rephrase.cli.options import add_cost_options, add_run_options, load, number_above, with_spark
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -21,9 +21,11 @@ def add_parser(commands: Any) -> None:
     )
     parser = commands.add_parser("plan", help="what a run will ask, take and cost", description=about)
     add_run_options(parser)
+    whole, from_zero = number_above(0, whole=True), number_above(-1, whole=True)
     text = "first run N documents, drawn by length and source, through the engine and the checks; the run takes over what they gave"
-    parser.add_argument("--pilot", type=int, metavar="N", help=text)
-    parser.add_argument("--seed", type=int, default=1, help="another one draws other documents for the pilot (default: 1)")
+    parser.add_argument("--pilot", type=whole, metavar="N", help=text)
+    text = "another one draws other documents for the pilot (default: 1)"
+    parser.add_argument("--seed", type=from_zero, default=1, metavar="N", help=text)
     add_cost_options(parser, gpus=1, days_of="")
     parser.add_argument("--exact", action="store_true", help="count the prompts of all documents, where a sample would be taken")
     parser.add_argument("--json", action="store_true", help="print the plan as a JSON object")
@@ -36,7 +38,6 @@ def _plan(options: argparse.Namespace) -> None:
     from rephrase.cli.plan_tables import as_json, print_plan
     from rephrase.planning.forecast import forecast
 
-    check_positive(options, "pilot", "gpus", "price")
     run = load(options)
     if options.pilot is not None:
         with_spark(run, options.master, lambda spark: _pilot(run, spark, options))

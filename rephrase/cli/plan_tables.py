@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
+from rephrase.live.plain_console import PlainConsole
 from rephrase.spark.runtime.progress import span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from rephrase.planning.estimate import Estimate
     from rephrase.planning.figures import Kept, Line, Plan
@@ -30,19 +32,19 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 def print_plan(plan: Plan, console: Console | None = None) -> None:
     """Print the plan: steps with the most expensive one first, what recipes keep, and the totals."""
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     what = "recipes with rows of their own"
     if plan.documents is not None and plan.document_tokens is not None:
         what = f"{figure(plan.documents)} documents, {figure(plan.document_tokens)} tokens"
-    console.print(f"plan: {what}; from {', '.join(plan.origins)}", soft_wrap=True, markup=False)
+    console.print(f"plan: {what}; from {', '.join(plan.origins)}", soft_wrap=True)
     console.print(_steps(plan))
     for how in dict.fromkeys(line.how for line in plan.lines):
         names = [_name(plan.lines, line) for line in plan.lines if line.how == how]
-        console.print(f"  {how}: {', '.join(names)}", soft_wrap=True, markup=False)
+        console.print(f"  {how}: {', '.join(names)}", soft_wrap=True)
     if any(kept.keep_rate for kept in plan.kept):
         console.print(_kept(plan))
     for line in _totals(plan):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 def _steps(plan: Plan) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from rephrase.cli.options import add_cost_options, add_run_options, check_positive, load
+from rephrase.cli.options import add_cost_options, add_run_options, load, number_above
 
 _ABOUT = """\
 One HTML file that tells all of a run: what it is, the funnel from the input to the mixture, keep-rates and scores by recipe, the engines'
@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--rows", type=int, default=2000, metavar="N", help="rows in the explorer (default: 2000, some 5 KB each)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws other rows (default: 0)")
     text = "tokens/s of a GPU to compare with (default: what `rephrase tune` measured, or somebody has published)"
-    parser.add_argument("--benchmark", type=float, metavar="N", help=text)
+    parser.add_argument("--benchmark", type=number_above(0), metavar="N", help=text)
     add_cost_options(parser, gpus=None, days_of=" for a billion kept tokens more")
     parser.add_argument("--json", action="store_true", help="print all figures as one JSON object, besides writing the page")
     parser.set_defaults(action=_report)
@@ -32,7 +32,6 @@ def _report(options: argparse.Namespace) -> None:
     from rephrase.cli.console import print_json
     from rephrase.report.report import write_report
 
-    check_positive(options, "benchmark", "gpus", "price")
     run = load(options)
     path = options.page or storage.join(run.output, "report.html")
     told = {name: getattr(options, name) for name in ("rows", "seed", "benchmark", "gpus", "price")}

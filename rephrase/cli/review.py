@@ -46,13 +46,13 @@ def export_command(options: argparse.Namespace) -> None:
 
 def import_command(options: argparse.Namespace) -> None:
     """`rephrase review import`. Raises `UserError`."""
-    from rich.console import Console
     from rich.table import Table
 
     from classifiers.agreement import compare
+    from rephrase.live.plain_console import PlainConsole
 
     result = compare(options.marks, options.of, score=options.score)
-    console = Console(highlight=False, soft_wrap=True)
+    console = PlainConsole(soft_wrap=True)
     console.print(f"marks      {result.good} good, {result.bad} bad")
     kappa = "undefined: all marks and verdicts are alike" if result.kappa is None else f"{result.kappa:.3f}"
     console.print(f"agreement  {result.accuracy:.1%} of the verdicts, Cohen's kappa {kappa}")
@@ -66,4 +66,4 @@ def import_command(options: argparse.Namespace) -> None:
         console.print(
             f"best bound of `{bound.score}` (F1 {bound.line.f1:.3f}, precision {bound.line.precision:.3f}, on {bound.rows} marks):"
         )
-        console.print(f"  {bound.yaml}", markup=False)
+        console.print(f"  {bound.yaml}")

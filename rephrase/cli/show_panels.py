@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
 from rephrase import storage
 from rephrase.cli.console import harmless
 from rephrase.errors import UserError
+from rephrase.live.plain_console import PlainConsole
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.run_tables import check_begun, objects_of
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rephrase.config.run import Run
 
 _CHARACTERS = 700  # of each of several texts: enough to see what was done to it
@@ -36,7 +38,7 @@ def show_pairs(run: Run, number: int, verdict: str | None = None, console: Conso
     where no row has the verdict.
     """
     ids = ids_of_pairs(run, number, verdict)
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     if not ids:
         console.print("the mixture has no rewrites, originals alone")
     _print(run, ids, console)
@@ -81,7 +83,7 @@ def show_ids(run: Run, ids: Sequence[str], console: Console | None = None) -> No
     table has.
     """
     check_begun(run.output)
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     rows = _find(run, Tables.GENERATIONS.path, ids, ["id"]) | _documents(run, ids)
     of_input = _by_input_id(run, {row_id for row_id in ids if row_id not in rows})
     for row_id in ids:

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.live.plain_console import PlainConsole, harmless
 from rephrase.live.words import left_in_words, span, totals_in_words
 from rephrase.spark.runtime.hearing import Heard, heard_in
 from rephrase.spark.stages.base import Stage, Status
@@ -32,7 +34,7 @@ def print_status(run: Run, console: Console | None = None) -> None:
 
     Raises `UserError` where no stage has run.
     """
-    (console or Console(highlight=False)).print(_shown(run))
+    (console or PlainConsole()).print(_shown(run))
 
 
 def print_json(run: Run) -> None:
@@ -47,20 +49,34 @@ def print_json(run: Run) -> None:
 
 
 def watch(run: Run, seconds: float, *, as_json: bool = False) -> None:
-    """Show the status again every so many seconds, in a terminal in the same place, until the process is ended."""
+    """Show the status again every so many seconds, in a terminal in the same place, until the process is ended.
+
+    Raises `UserError` where no stage has run. What goes wrong later is told, and looked at again.
+    """
+    check_begun(run.output)
     if as_json:
         while True:
-            print_json(run)
+            try:
+                print_json(run)
+            except UserError as error:
+                print(orjson.dumps({"output": run.trial().output, "error": error.line()}).decode(), flush=True)
             time.sleep(seconds)
-    console = Console(highlight=False)
+    console = PlainConsole()
     if not console.is_terminal:
         while True:
-            print_status(run, console)
+            console.print(_shown_or_error(run))
             time.sleep(seconds)
-    with Live(_shown(run), console=console, auto_refresh=False) as live:
+    with Live(_shown_or_error(run), console=console, auto_refresh=False) as live:
         while True:
             time.sleep(seconds)
-            live.update(_shown(run), refresh=True)
+            live.update(_shown_or_error(run), refresh=True)
+
+
+def _shown_or_error(run: Run) -> RenderableType:
+    try:
+        return _shown(run)
+    except UserError as error:  # of a store that is away for a while
+        return Text(harmless(error.line()))
 
 
 def _shown(run: Run) -> RenderableType:
@@ -70,12 +86,19 @@ def _shown(run: Run) -> RenderableType:
         table.add_column(name)
     texts = []
     for stage, status, files in _stages(run):
-        units = f"{status.done:,}" if status.total is None else f"{status.done:,} of {status.total:,}"
         since = _seconds_since(stage, files)
         last = "" if since is None else f"{span(since)} ago"
-        table.add_row(stage.table.stage, units if status.done or status.total else "not begun", last, status.text)
+        table.add_row(stage.table.stage, _units(status, begun=bool(files)), last, status.text)
         texts += [_in_words(heard) for heard in heard_in(files)]
     return Group(table, *texts)
+
+
+def _units(status: Status, *, begun: bool) -> str:
+    if not (begun or status.done):
+        return "not begun"
+    if status.total is None:
+        return f"{status.done:,}" if status.done else "begun"
+    return f"{status.done:,} of {status.total:,}"
 
 
 def _stages(run: Run) -> Iterator[tuple[Stage, Status, list[storage.FileInfo]]]:
@@ -84,7 +107,14 @@ def _stages(run: Run) -> Iterator[tuple[Stage, Status, list[storage.FileInfo]]]:
     for stage in STAGES:
         if stage.table.is_on(run):
             on = run if stage.table.of_input else trial
-            yield stage, stage.status(on), list(storage.list_files(stage.table.folder(on.output)))
+            yield stage, _status_of(stage, on), list(storage.list_files(stage.table.folder(on.output)))
+
+
+def _status_of(stage: Stage, run: Run) -> Status:
+    try:
+        return stage.status(run)
+    except FileNotFoundError:  # listed, and gone before it was read
+        return Status(0, None, "is being removed")
 
 
 def _seconds_since(stage: Stage, files: list[storage.FileInfo]) -> float | None:
@@ -105,7 +135,7 @@ def _in_words(heard: Heard) -> Text:
         lines.append(f"  {executor.executor}: {doing}" + (f", last heard {span(seconds)} ago" if seconds >= _OLD else ""))
     if (others := len(heard.executors) - _EXECUTORS) > 0:
         lines.append(f"  and {others:,} executors more")
-    return Text("\n".join(lines))
+    return Text("\n".join(map(harmless, lines)))
 
 
 def _as_json(heard: Heard) -> dict[str, Any]:

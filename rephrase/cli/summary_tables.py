@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from rephrase.live.plain_console import PlainConsole
 from rephrase.spark.stages.pipeline import STAGES
 from rephrase.spark.stages.run_tables import check_begun
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rephrase.config.run import Run
     from rephrase.spark.stages.base import Breakdown
 
@@ -26,7 +28,7 @@ def print_summary(run: Run, console: Console | None = None) -> None:
     Raises `UserError` where no stage has run.
     """
     check_begun(run.output)
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     stages = [stage for stage in STAGES if stage.table.is_on(run)]
     figures = Table(title=f"Run in {run.output}", title_justify="left", show_header=False)
     figures.add_column()

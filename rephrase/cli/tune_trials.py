@@ -16,7 +16,6 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import yaml
-from rich.console import Console
 
 from rephrase.cli.tune_load import steady_rates
 from rephrase.engines.base import Request
@@ -25,13 +24,14 @@ from rephrase.engines.vllm import servers
 from rephrase.engines.vllm.engine import Vllm
 from rephrase.engines.vllm.settings import VllmSettings, argument
 from rephrase.errors import UserError
+from rephrase.live.plain_console import PlainConsole
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 
 _FAILED = 0.01  # of all requests; a setting under which more fail is none
 TIME_IS_UP = "not tried: the time is up"
 Change = Literal["fp8", "document_first"]
-console = Console(stderr=True, highlight=False)
+console = PlainConsole(stderr=True)
 
 
 class Candidate(Section):

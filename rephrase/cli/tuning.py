@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 
 from rephrase import storage
@@ -28,6 +27,7 @@ from rephrase.errors import UserError
 from rephrase.generation.loop import requests_of
 from rephrase.generation.rows import rows_of
 from rephrase.generation.step_run import StepRun
+from rephrase.live.plain_console import PlainConsole
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.template import TemplateStep
 from rephrase.records import unit_interval
@@ -207,7 +207,7 @@ def _report(trials: Sequence[Trial], winner: Trial | None) -> None:
         figures = [f"{trial.startup_seconds:.0f}", f"{trial.rate:,.0f}"] if not trial.failure else ["", ""]
         note = trial.failure or ("best" if trial is winner else "changes outputs" if trial.candidate.changes else "")
         table.add_row(trial.candidate.name, *figures, spread, ratio, note)
-    Console(highlight=False).print(table)
+    PlainConsole().print(table)
 
 
 def _take(best: Candidate, engine: VllmSettings, config_path: str, name: str | None, *, write: bool) -> None:

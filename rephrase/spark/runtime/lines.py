@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rich.console import Console
 from typing_extensions import override
 
 from rephrase.errors import UserError
 from rephrase.live.events import EventLog
+from rephrase.live.plain_console import PlainConsole
 from rephrase.live.words import span
 
 EVERY = 15.0  # seconds between two lines of a log
@@ -21,7 +21,7 @@ _GRACE = 2.0  # seconds more, after which the line comes without those who know 
 _POLL = 0.5
 
 
-class _Console(Console):
+class _Console(PlainConsole):
     """Knows when it was last written to."""
 
     printed_at = 0.0
@@ -38,7 +38,7 @@ class _Console(Console):
         return time.monotonic() - self.printed_at
 
 
-console = _Console(stderr=True, highlight=False)
+console = _Console(stderr=True)
 
 Words = Callable[[], str]
 _doing: list[Words] = []
@@ -94,8 +94,10 @@ def _print_lines(stage: str, ended: threading.Event) -> None:
     started = time.monotonic()
     while not ended.wait(_POLL):
         if console.silence >= EVERY + _GRACE:
-            line = _doing[-1]() if _doing else f"{stage}: at work for {span(time.monotonic() - started)}"
+            line = f"{stage}: at work for {span(time.monotonic() - started)}"
+            with contextlib.suppress(Exception):  # of words whose block has just ended, or whose counts just change
+                line = _doing[-1]() if _doing else line
             if line:
-                console.print(line, soft_wrap=True, markup=False)
+                console.print(line, soft_wrap=True)
             else:  # a display shows it
                 console.printed_at = time.monotonic()

@@ -237,7 +237,7 @@ def _print(manifest: dict[str, Any], form: Format, to: str) -> None:
         line += f"; the Parquet's n_tokens sum to {manifest['source_tokens']:,}"
     if manifest["documents"] < manifest["source_rows"]:
         line += f"; {manifest['source_rows'] - manifest['documents']:,} rows without text left out"
-    console.print(f"export: {line}, in {to}", soft_wrap=True, markup=False)
+    console.print(f"export: {line}, in {to}", soft_wrap=True)
 
 
 def _progress(sums: ExportNote, seconds: float) -> str:

@@ -71,7 +71,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
             plan, marks = _plan(run, inputs, job)
             _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
         for note in share_notes(run.mix, plan.components):
-            console.print(f"mix: {note}", soft_wrap=True, markup=False)
+            console.print(f"mix: {note}", soft_wrap=True)
         count = sum(plan.files)
         units = [Unit(storage.join(folder, tables.DATA, str(MixtureName(number, count))), number) for number in range(count)]
         todo = pending(units, folder)

@@ -43,7 +43,7 @@ def tell_unfit(run: Run, recipes: Sequence[Recipe]) -> None:
         cure = "change `when` of the recipe; `input.fields` says where documents have their language"
         raise UserError(f"no recipe fits any document: {reasons[0]}{more}", where="recipes", cure=cure)
     for reason in reasons:
-        console.print(f"rewrite: {reason}", soft_wrap=True, markup=False)
+        console.print(f"rewrite: {reason}", soft_wrap=True)
 
 
 def _documents(run: Run, columns: list[str]) -> Iterator[Document]:

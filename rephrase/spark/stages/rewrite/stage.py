@@ -64,7 +64,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     run = _with_trials(run, meaning)
     run = with_sized_engines(run, recipes, sources)
     if unmixed := unmixed_notice(run.mix, [recipe.name for recipe in recipes]):
-        console.print(f"rewrite: {unmixed}", soft_wrap=True, markup=False)
+        console.print(f"rewrite: {unmixed}", soft_wrap=True)
     for notice in engines.notices:
         console.print(f"rewrite: {notice}")
     for steps in rounds(recipes, engines):

@@ -63,7 +63,7 @@ def shard(run: Run, spark: LazySession) -> None:
 def _tell_missing_fields(config: Input, file: storage.FileInfo) -> None:
     with contextlib.suppress(FileNotFoundError):  # which the task tells
         for what in missing_fields(file, config):
-            console.print(f"shard: {file.path}: {what} (see `input.fields`)", markup=False, soft_wrap=True)
+            console.print(f"shard: {file.path}: {what} (see `input.fields`)", soft_wrap=True)
 
 
 def _remove_extracted(plan: ShardPlan) -> None:
