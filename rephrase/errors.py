@@ -67,6 +67,9 @@ def from_traceback(text: str) -> UserError | None:
 
 
 def from_json(text: str) -> UserError:
-    """A `UserError` from the JSON list of its three parts."""
-    what, where, cure = json.loads(text)
+    """A `UserError` from the JSON list of its three parts. Raises ValueError for any other text."""
+    parts = json.loads(text)
+    if not (isinstance(parts, list) and len(parts) == 3 and all(isinstance(part, str) for part in parts)):
+        raise ValueError("no list of three texts")
+    what, where, cure = parts
     return UserError(what, where=where, cure=cure)

@@ -35,6 +35,11 @@ class Around(Engine):
     def place(self) -> str:
         return self._engine.place
 
+    @property
+    @override
+    def trouble(self) -> str:
+        return self._engine.trouble
+
     @override
     def now(self) -> ServerFigures | None:
         return self._engine.now()

@@ -187,6 +187,11 @@ class Engine(ABC):
         """Where requests are answered, in a few words for users who wait for it; at a server that fails, with what it said last."""
         return self.model
 
+    @property
+    def trouble(self) -> str:
+        """What the server said last, where it gives no completions; empty where it gives some, and where none tells."""
+        return ""
+
     def now(self) -> ServerFigures | None:
         """What the server says of itself at this moment; None where none runs that tells. Called from other threads; may take seconds."""
         return None

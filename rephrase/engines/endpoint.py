@@ -140,7 +140,12 @@ class Endpoint(Engine):
     @override
     def place(self) -> str:
         """The URL, and what its server said last where it fails."""
-        return f"{self._url} ({self._client.trouble})" if self._client.trouble else self._url
+        return f"{self._url} ({self.trouble})" if self.trouble else self._url
+
+    @property
+    @override
+    def trouble(self) -> str:
+        return self._client.trouble
 
     @override
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:

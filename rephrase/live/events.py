@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
 import time
@@ -36,7 +37,7 @@ class EventLog:
     def add(self, event: str, **fields: Any) -> None:
         """Add a line with the event's name, its Unix time in seconds, and what it tells; None is left out."""
         told = {name: value for name, value in fields.items() if value is not None}
-        line = orjson.dumps({"at": round(time.time(), 3), "event": event, **told}, option=orjson.OPT_APPEND_NEWLINE)
+        line = _line({"at": round(time.time(), 3), "event": event, **told})
         with self._lock:
             self._lines.append(line)
             now = time.monotonic()
@@ -62,3 +63,10 @@ class EventLog:
             else:
                 self._number += 1
                 storage.create(f"{self._path}-{self._number:04}.jsonl", lines)
+
+
+def _line(fields: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a name of a file that is no UTF-8, or a number of more than 64 bits
+        return json.dumps(fields, default=str).encode() + b"\n"

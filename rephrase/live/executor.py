@@ -43,6 +43,7 @@ def executor_figures(
         executor=executor,
         at=at,
         places=tuple(sorted({worker.place for worker in busy if worker.place})),
+        trouble=next((worker.trouble for worker in busy if worker.trouble), ""),
         starting=starting,
         in_flight=in_flight,
         running=0 if starting else unread + sum(server.running for server in lively),

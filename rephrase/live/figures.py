@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 
 class Kept:
     """A dataclass that is kept as JSON. A key that is not there has the field's default, one that no field has is passed over."""
 
     __slots__ = ()
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)  # what is no number is of nobody here
 
     def to_json(self) -> bytes:
         """The figures as they are stored."""
@@ -66,6 +67,8 @@ class WorkerFigures(Kept):
     """Where its requests are answered, in words for users."""
     server: str = ""
     """The model server that answers them, where it tells figures of its own."""
+    trouble: str = ""
+    """What the server said last, where it gives no answers; it stands in `place` too."""
     starting: str = ""
     """What the engine that this worker starts is at, in a line; empty where it starts none."""
     in_flight: int = 0
@@ -107,6 +110,8 @@ class ExecutorFigures(Kept):
     """Unix time, seconds."""
     places: tuple[str, ...] = ()
     """Where its requests are answered."""
+    trouble: str = ""
+    """What one of its servers said last that gives no answers; empty where all do."""
     starting: str = ""
     """What its engine is at that starts, in a line; empty where none does."""
     in_flight: int = 0

@@ -9,7 +9,8 @@ from rephrase.live.executor import LATE
 from rephrase.live.figures import ExecutorFigures, Reading, Totals
 
 STALLED = 60.0  # seconds without an answer or a token, though requests are in flight
-_NOW = 15.0  # seconds over which the present rate is taken, where there are readings that far apart
+_FAILING = 5.0  # the same where the server has said why; it may be busy for a moment, and take the next try
+_NOW = 15.0  # seconds over which a rate is taken: in the first moments few have begun to write
 _PLACES = 2  # named where answers do not come
 
 
@@ -33,7 +34,7 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
         errors=causes.total(),
         most_frequent_error=causes.most_common(1)[0][0] if causes else "",
         tokens_per_second=sum(rates) if rates else None,
-        mean_tokens_per_second=_mean(everyone),
+        mean_tokens_per_second=_mean(heard),
         cached=sum(figures.cache_hits for figures in everyone) / queries if queries else None,
         gpu_busy=sum(busy) / len(busy) if busy else None,
         units_in_flight=sum(figures.units for figures in everyone),
@@ -43,28 +44,30 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
 
 
 def rate_of(readings: Sequence[Reading]) -> float | None:
-    """Tokens a second of late; None without two readings, and before the first token."""
-    if len(readings) < 2 or not readings[-1].tokens:
+    """Tokens a second of late; None before the first token, and before readings are far enough apart for a rate worth telling."""
+    if not readings or not readings[-1].tokens:
         return None
     last = readings[-1]
-    before = next((reading for reading in reversed(readings[:-1]) if last.at - reading.at >= _NOW), readings[0])
-    return (last.tokens - before.tokens) / (last.at - before.at) if last.at > before.at else None
+    before = next((reading for reading in reversed(readings[:-1]) if last.at - reading.at >= _NOW), None)
+    return None if before is None else (last.tokens - before.tokens) / (last.at - before.at)
 
 
-def _mean(everyone: Sequence[ExecutorFigures]) -> float | None:
-    told = [figures.readings for figures in everyone if figures.readings]
+def _mean(heard: Sequence[tuple[ExecutorFigures, float]]) -> float | None:
+    """Tokens a second since the first reading of any. Each is dated by how long ago it was heard: clocks of machines may differ."""
+    told = [(figures.readings, age + figures.at) for figures, age in heard if figures.readings]
     if not told:
         return None
-    tokens = sum(readings[-1].tokens - readings[0].tokens for readings in told)
-    seconds = max(readings[-1].at for readings in told) - min(readings[0].at for readings in told)
-    return tokens / seconds if tokens and seconds > 0 else None
+    tokens = sum(readings[-1].tokens - readings[0].tokens for readings, _ in told)
+    seconds = max(now - readings[0].at for readings, now in told) - min(now - readings[-1].at for readings, now in told)
+    return tokens / seconds if tokens and seconds >= _NOW else None
 
 
 def _stall(heard: Sequence[tuple[ExecutorFigures, float]]) -> str:
     """In words, who has given no answer for long, for how long, and how many requests wait there."""
     quiet = []
     for figures, age in heard:
-        if figures.quiet_since is not None and (seconds := figures.at - figures.quiet_since + age) >= STALLED:
+        least = _FAILING if figures.trouble else STALLED
+        if figures.quiet_since is not None and (seconds := figures.at - figures.quiet_since + age) >= least:
             quiet.append((seconds, figures))
     if not quiet:
         return ""

@@ -48,7 +48,7 @@ def totals_in_words(totals: Totals) -> list[str]:
         parts.append(f"GPUs {totals.gpu_busy:.0%} busy")
     if totals.silent:
         parts.append(f"{totals.silent:,} of {totals.executors:,} executors not heard of late")
-    return parts
+    return [" ".join(part.split()) for part in parts]  # a server's words may have several lines
 
 
 def _rate(tokens: float) -> str:

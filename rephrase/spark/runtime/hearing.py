@@ -91,5 +91,5 @@ def _read(paths: Sequence[str]) -> list[ExecutorFigures | None]:
 def _content(path: str) -> bytes | None:
     try:
         return storage.read(path)
-    except FileNotFoundError:  # its job has ended meanwhile
+    except Exception:  # noqa: BLE001  # its job has ended, or the store is away: the work goes on unheard
         return None

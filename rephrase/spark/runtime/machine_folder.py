@@ -20,6 +20,7 @@ from rephrase.spark.runtime.gpu_busy import gpu_busy
 
 SomeFigures = TypeVar("SomeFigures", bound=Kept)
 _PREFIX = "live-"
+_COARSE = 1.0  # seconds by which a file system's time may be ahead
 _FORGOTTEN = 3600.0  # seconds after which a living executor tells no more of a job
 
 
@@ -33,7 +34,7 @@ class MachineFolder:
         self._executor = executor
         if not self._path.exists():
             for other in base.glob(f"{_PREFIX}*"):
-                if _age(other) > _FORGOTTEN or not _executor_of(other).alive:
+                if _age(other) > _FORGOTTEN or not _is_of_living(other):
                     shutil.rmtree(other, ignore_errors=True)
         make_private(self._path)
 
@@ -95,9 +96,13 @@ class MachineFolder:
                     yield figures
 
 
-def _executor_of(folder: Path) -> Process:
-    pid, start, _ = folder.name.removeprefix(_PREFIX).split("-")
-    return Process(int(pid), int(start))
+def _is_of_living(folder: Path) -> bool:
+    """Whether the executor that a folder is named after lives; a name that none gave is of nobody."""
+    try:
+        pid, start, _ = folder.name.removeprefix(_PREFIX).split("-")
+        return Process(int(pid), int(start)).alive
+    except ValueError:
+        return False
 
 
 def _as_it_stands(worker: WorkerFigures) -> WorkerFigures:
@@ -111,7 +116,9 @@ def _as_it_stands(worker: WorkerFigures) -> WorkerFigures:
 
 
 def _age(path: Path) -> float:
+    """Seconds since a file was written; infinite where it is not there, or by the clock yet to come: then the clock was set back."""
     try:
-        return time.time() - path.stat().st_mtime
+        age = time.time() - path.stat().st_mtime
     except OSError:
         return float("inf")
+    return age if age > -_COARSE else float("inf")

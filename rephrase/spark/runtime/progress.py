@@ -15,6 +15,7 @@ from rich.text import Text
 
 from rephrase import storage
 from rephrase.live.figures import StageFigures, Totals
+from rephrase.live.plain_console import harmless
 from rephrase.live.time_left import Course
 from rephrase.live.words import left_in_words, span, totals_in_words
 from rephrase.names import PARQUET
@@ -120,7 +121,7 @@ class StageProgress:
         about = f" units{self._about}" if self._about else ""
         resumes = f"{self._already:,} of {self._total:,} units are there already, resuming{about}"
         begins = f"begins, {self._total:,} units{self._about}"
-        console.print(f"{self.stage}: {resumes if self._already else begins}", soft_wrap=True, markup=False)
+        console.print(f"{self.stage}: {resumes if self._already else begins}", soft_wrap=True)
         lines.event("stage_begun", stage=self.stage, units=self._total, units_done=self._already, about=self._about.strip(" ,"))
 
     def __enter__(self) -> Self:
@@ -214,7 +215,7 @@ class StageProgress:
 
     def _print_line(self) -> None:
         if not self._display:
-            console.print(self.line(), soft_wrap=True, markup=False)
+            console.print(self.line(), soft_wrap=True)
             self._next_plain = time.monotonic() + lines.EVERY
 
     def _at_work(self) -> list[str]:
@@ -224,7 +225,7 @@ class StageProgress:
 
     def _shown(self) -> Group:
         words = ", ".join(part for part in (*self._at_work(), self._summary(time.monotonic() - self._started)) if part)
-        return Group(self._bar, Text(f"  {words}", style="dim")) if words else Group(self._bar)
+        return Group(self._bar, Text(f"  {harmless(words)}", style="dim")) if words else Group(self._bar)
 
     @property
     def _work_with_units_in_flight(self) -> float:

@@ -145,6 +145,7 @@ class _Pulse:
             start=process.start,
             place=self._place,
             server=self._server,
+            trouble=task.engine.trouble if task.engine else "",
             starting=starting.last_line() if task.units else "",
             in_flight=worker.counts.in_flight,
             quiet_since=worker.counts.quiet_since,

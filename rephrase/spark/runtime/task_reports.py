@@ -146,7 +146,8 @@ class Reports:
 
     def start_of(self, executor: str) -> Start:
         """On the driver: what an executor's engine told last of its start."""
-        return Start(*orjson.loads(storage.read(storage.join(self.folder, f"{_STARTING}-{executor}"))))
+        line, ready = orjson.loads(storage.read(storage.join(self.folder, f"{_STARTING}-{executor}")))
+        return Start(str(line), bool(ready))
 
     def figures_of(self, executor: str) -> str:
         """The object with an executor's figures."""
@@ -176,7 +177,11 @@ class Reports:
                 storage.put(place, data)
 
     def _read(self, name: str) -> UserError:
-        return from_json(storage.read(storage.join(self.folder, name)).decode())
+        path = storage.join(self.folder, name)
+        try:
+            return from_json(storage.read(path).decode())
+        except ValueError as error:
+            return UserError(f"not the report that a task wrote: {error}", where=path, cure="run again to resume")
 
 
 class _Reporting(logging.Handler):

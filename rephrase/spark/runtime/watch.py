@@ -81,7 +81,7 @@ class Watch:
             figures = self._progress.figures()
         else:
             if console.silence >= lines.EVERY:
-                console.print(self.line(), soft_wrap=True, markup=False)
+                console.print(self.line(), soft_wrap=True)
             figures = StageFigures(stage=self._title, at=time.time(), seconds=round(now - self._began, 1), line=self.line())
         self._hearing.pass_on(figures)
 
@@ -93,7 +93,7 @@ class Watch:
         self._starting = starting
         self._next_start = time.monotonic() + _BETWEEN_STARTS
         others = f" ({len(news) - 1} more likewise)" if len(news) > 1 else ""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(Exception):  # what is foreign or cannot be read ends no work
             told = self._reports.start_of(news[0])
-            console.print(f"engine: {told.line}{others}", soft_wrap=True, markup=False)
+            console.print(f"engine: {told.line}{others}", soft_wrap=True)
             lines.event("engine_ready" if told.ready else "engine_starting", executor=news[0], told=told.line, others=len(news) - 1 or None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -45,6 +46,41 @@ def test_every_stage_of_the_config_has_a_line(finished: Run) -> None:
     assert status["rewrite"][0] == "4 of 4"
     assert status["mix"] == ["1 of 1", "2,692 of 2,692 tokens, complete"]
     assert list(status_of(finished.model_copy(update={"screen": None, "dedup": None}))) == ["shard", "rewrite", "filter", "mix"]
+
+
+def test_a_stage_without_an_object_has_begun_or_not(finished: Run) -> None:
+    for file in Path("finished/generations").glob("*.parquet"):
+        file.unlink()
+    shutil.rmtree("finished/judged")
+    shutil.rmtree("finished/duplicates/judged")
+    status = status_of(finished)
+    assert [status[stage][0] for stage in ("rewrite", "filter", "dedup")] == ["begun", "not begun", "not begun"]
+
+
+def test_objects_that_go_while_they_are_looked_at_end_no_status(finished: Run, monkeypatch) -> None:
+    def gone(*_: object) -> None:
+        raise FileNotFoundError("judged/wrap.easy.rewrite-00000.parquet")
+
+    monkeypatch.setattr("rephrase.spark.stages.declarations.filter.sum_of_notes", gone)
+    assert status_of(finished)["filter"] == ["begun", "is being removed"]
+
+
+def test_what_goes_wrong_while_one_looks_on_is_told_and_looked_at_again(finished: Run, capsys, monkeypatch) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        broken = Path("finished/judged/broken.parquet")
+        broken.write_bytes(b"no table") if len(pauses) == 1 else broken.unlink()
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("rephrase.cli.status_table.time.sleep", pause)
+    with pytest.raises((KeyboardInterrupt, FileNotFoundError)):
+        watch(finished, 5.0, as_json=True)
+    first, second, third = map(json.loads, capsys.readouterr().out.splitlines())
+    assert "broken.parquet: not a readable Parquet file" in second["error"]
+    assert first["stages"][0] == {**third["stages"][0], "seconds_since_last_unit": first["stages"][0]["seconds_since_last_unit"]}
 
 
 def test_a_search_for_duplicates_that_has_not_ended_is_told_from_one_that_has(finished: Run) -> None:

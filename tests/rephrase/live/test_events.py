@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import orjson
@@ -44,3 +45,10 @@ def test_a_place_that_takes_nothing_ends_no_run(tmp_path: Path) -> None:
     log = EventLog(str(tmp_path))
     log.add("stage_begun", stage="rewrite")
     log.close()
+
+
+def test_a_name_that_is_no_text_and_a_number_too_large_end_nothing(tmp_path: Path) -> None:
+    log = EventLog(str(tmp_path))
+    log.add("error", error="cannot read: b\udcff.jsonl", bytes=2**70)
+    [line] = next((tmp_path / "logs").glob("*.jsonl")).read_text().splitlines()
+    assert json.loads(line)["bytes"] == 2**70

@@ -24,7 +24,7 @@ def tell(at: float, workers: list[WorkerFigures], *servers: tuple, before: Execu
 
 def test_an_endpoint_is_told_by_what_was_asked_of_it_and_came_back():
     before = None
-    for at, tokens in ((100.0, 0), (105.0, 0), (110.0, 50), (115.0, 150)):
+    for at, tokens in ((100.0, 0), (105.0, 0), (110.0, 50), (115.0, 100), (120.0, 225)):
         workers = [worker(1, in_flight=8, tokens=tokens, answers=3, causes={"engine:timeout": 1}), worker(2, in_flight=4, units=2)]
         before = tell(at, workers, before=before)
     told = totals_of([(before, 0.0)])
@@ -37,7 +37,7 @@ def test_an_endpoint_is_told_by_what_was_asked_of_it_and_came_back():
 def test_a_server_is_told_by_its_own_counts_since_the_job_began_and_before_any_call_has_ended():
     first = server(100, 5000, answers=70.0, cache_queries=100, cache_hits=100)
     before = None
-    for at, tokens in ((101.0, 5000), (106.0, 5600)):
+    for at, tokens in ((101.0, 5000), (116.0, 6800)):
         last = server(at, tokens, answers=74.0, running=16, waiting=3, cache_queries=300, cache_hits=150)
         asking = worker(server="s", in_flight=20, asked=40, answered=10, returned=0, answers=10, taken=1.0, work=100.0)
         before = tell(at + 0.5, [asking], (first, last), before=before)
@@ -61,9 +61,24 @@ def test_the_time_in_which_an_engine_starts_does_not_lower_the_mean():
     assert totals_in_words(totals_of([(before, 0.0)])) == ["vLLM for m starts"]
     ready = tell(100.0, [worker(in_flight=4, quiet_since=0.0)], before=before)
     assert totals_of([(ready, 0.0)]).stall == "", "requests that waited for its start do not wait for an answer"
-    for at in (100, 105, 110):
+    for at in (100, 105, 110, 115):
         before = tell(float(at), [worker(tokens=10 * (at - 95))], before=before)
     assert totals_of([(before, 0.0)]).mean_tokens_per_second == 10
+
+
+def test_no_rate_is_told_before_it_is_worth_telling():
+    before = None
+    for at, tokens in ((100.0, 0), (105.0, 2), (110.0, 3)):
+        before = tell(at, [worker(tokens=tokens, answers=1)], before=before)
+    assert totals_in_words(totals_of([(before, 0.0)])) == ["1 answers"], "of the requests in flight few have begun to write"
+    before = tell(115.0, [worker(tokens=300, answers=9)], before=before)
+    assert "20 tokens/s now, 20 mean" in totals_in_words(totals_of([(before, 0.0)]))
+
+
+def test_clocks_that_differ_by_an_hour_change_no_rate():
+    readings = [(Reading(at=clock, tokens=0.0), Reading(at=clock + 30, tokens=300.0)) for clock in (0.0, 3600.0)]
+    both = [(ExecutorFigures(executor="ab"[n], at=of[-1].at, readings=of), 1.0) for n, of in enumerate(readings)]
+    assert totals_of(both).mean_tokens_per_second == 20
 
 
 def test_a_stall_is_told_with_what_is_waited_for():
@@ -72,6 +87,14 @@ def test_a_stall_is_told_with_what_is_waited_for():
     assert totals_of([(tell(130.0, [waiting], before=before), 1.0)]).stall == ""
     stalled = totals_of([(tell(165.0, [waiting], before=before), 1.0)])
     assert totals_in_words(stalled)[0] == "no answer for 66 s: 12 requests wait at http://a/v1"
+
+
+def test_a_server_that_says_why_it_gives_no_answers_is_told_at_once():
+    failing = worker(in_flight=12, quiet_since=100.0, place="http://a/v1 (HTTP 503 full)", trouble="HTTP 503 full")
+    before = tell(100.0, [failing])
+    assert totals_of([(before, 1.0)]).stall == "", "the next try may succeed"
+    told = totals_of([(tell(105.0, [failing], before=before), 1.0)])
+    assert told.stall == "no answer for 6 s: 12 requests wait at http://a/v1 (HTTP 503 full)"
 
 
 def test_a_server_that_writes_is_not_stalled_however_long_its_answers_take():
@@ -83,11 +106,20 @@ def test_a_server_that_writes_is_not_stalled_however_long_its_answers_take():
 
 
 def test_an_executor_that_is_not_heard_is_told_and_its_present_is_not_counted():
-    readings = (Reading(at=0.0, tokens=0.0), Reading(at=10.0, tokens=1000.0))
-    figures = [ExecutorFigures(executor=name, at=10.0, units=1, running=5, answers=7, readings=readings) for name in "ab"]
+    readings = (Reading(at=0.0, tokens=0.0), Reading(at=20.0, tokens=2000.0))
+    figures = [ExecutorFigures(executor=name, at=20.0, units=1, running=5, answers=7, readings=readings) for name in "ab"]
     told = totals_of([(figures[0], 2.0), (figures[1], 100.0)])
     assert (told.running, told.answers, told.silent, told.tokens_per_second) == (5, 14, 1, 100)
     assert "1 of 2 executors not heard of late" in totals_in_words(told)
+
+
+def test_what_is_no_number_is_not_read_back():
+    for figure in ('"seconds": NaN', '"seconds_left": [1, Infinity]', '"totals": {"gpu_busy": NaN}'):
+        assert StageFigures.from_json(f'{{"stage": "rewrite", "at": 1.0, {figure}}}'.encode()) is None
+
+
+def test_a_start_in_several_lines_is_one():
+    assert totals_in_words(Totals(starting=1, start="loads\n  weights")) == ["loads weights"]
 
 
 def test_figures_are_read_back_and_what_is_none_is_passed_over():

@@ -40,6 +40,15 @@ def test_nothing_is_added_where_lines_come_or_a_display_is_shown(tmp_path, hurri
     assert set(capsys.readouterr().err.splitlines()) == {"a line"}
 
 
+def test_words_that_cannot_be_had_just_now_end_no_lines(tmp_path, hurried, capsys):
+    def words() -> str:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    with at_work("shard", str(tmp_path)), doing(words):
+        time.sleep(0.8)
+    assert len(capsys.readouterr().err.splitlines()) >= 2
+
+
 def test_what_ends_a_stage_stands_in_the_log_of_events(tmp_path):
     def stage() -> None:
         with at_work("mix", str(tmp_path)):
