@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 import time
@@ -33,18 +34,27 @@ class Check:
 
 def run_checks(checks: Sequence[Check], site: Site) -> list[Finding]:
     """The findings of all checks that apply, in their order. A look that does not end within the site's seconds is a fault."""
-    applying = [(check, subject) for check in checks for subject in _subjects(check, site)]
-    for module in dict.fromkeys(module for check, _ in applying for module in check.imports):
-        importlib.import_module(module)
-    looks = [_Look(check, subject, site) for check, subject in applying]
-    return [look.finding() for look in looks]
+    subjects = [(check, _subjects(check, site)) for check in checks]
+    for module in dict.fromkeys(module for check, there in subjects if there for module in check.imports):
+        with contextlib.suppress(Exception):  # one that is missing is told by the look that needs it
+            importlib.import_module(module)
+    looks = [one if isinstance(one, Finding) else _Look(check, one, site) for check, there in subjects for one in there]
+    return [look if isinstance(look, Finding) else look.finding() for look in looks]
 
 
 def _subjects(check: Check, site: Site) -> Sequence[Any]:
+    """What a check looks at; a finding where even that cannot be told."""
     try:
         return check.subjects(site)
     except UserError:  # a recipe file or a folder that is not there is told by the check that looks at it
         return []
+    except Exception as error:  # noqa: BLE001  # as in a look
+        return [_fault(check.name, error)]
+
+
+def _fault(check: str, error: Exception) -> Finding:
+    """Whatever a library raises over what it is given is a fault of that."""
+    return Finding(check, "fail", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
 
 
 class _Look:
@@ -64,8 +74,8 @@ class _Look:
             self._finding = self._check.examine(self._subject, self._site).finding(name)
         except UserError as error:
             self._finding = failure(name, error)
-        except Exception as error:  # noqa: BLE001  # whatever a library raises over what it is given is a fault of that
-            self._finding = Finding(name, "fail", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        except Exception as error:  # noqa: BLE001  # a fault is told, and ends no other look
+            self._finding = _fault(name, error)
 
     def finding(self) -> Finding:
         """What came of it, waited for until its time is over."""

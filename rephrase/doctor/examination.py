@@ -14,7 +14,7 @@ from rephrase.doctor import facts
 from rephrase.doctor.alike import compared
 from rephrase.doctor.check import run_checks
 from rephrase.doctor.checks.inputs import samples_of
-from rephrase.doctor.checks.store import mark
+from rephrase.doctor.checks.store import mark, missing_folders, remove_again
 from rephrase.doctor.checks.vllm import tested_range
 from rephrase.doctor.everything import CHECKS
 from rephrase.doctor.findings import Finding, failure
@@ -49,8 +49,8 @@ def examine(run: Run, master: str | None = None, *, seconds: float = 30.0, wait:
     conf = {**run.spark.conf, **_SESSION}
     session = LazySession(run.spark.model_copy(update={"conf": conf}), master)
     is_local = session.is_local
-    here = Site(run, vllm_range=tested_range(), seconds=seconds, has_tasks=is_local)
-    placed = [Placed(DRIVER, finding) for finding in run_checks(CHECKS, here)]
+    here = Site(run, missing=missing_folders(run.output), vllm_range=tested_range(), seconds=seconds, has_tasks=is_local)
+    placed = [Placed(DRIVER, Finding(**finding)) for finding in findings_here(here)]
     if is_local:
         return placed
     with mark(run.output) as marked:
@@ -61,12 +61,15 @@ def examine(run: Run, master: str | None = None, *, seconds: float = 30.0, wait:
             placed.append(Placed(DRIVER, failure("spark", error)))
         finally:
             session.stop()
+    remove_again(here.missing)
     return placed
 
 
 def findings_here(site: Site) -> list[dict[str, Any]]:
-    """In a task: the findings of the machine that it runs on."""
-    return [asdict(finding) for finding in run_checks(CHECKS, site)]
+    """The findings of the machine that this is called on: the driver's, or in a task an executor's."""
+    findings = [asdict(finding) for finding in run_checks(CHECKS, site)]
+    remove_again(site.missing)
+    return findings
 
 
 def _on_executors(site: Site, session: LazySession, wait: float) -> Iterator[Placed]:

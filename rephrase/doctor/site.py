@@ -18,6 +18,8 @@ class Site:
     """The first file of each input pattern, which executors must be able to read."""
     mark: str = ""
     """An object that the driver has stored below the output, which executors must see; empty on the driver itself."""
+    missing: tuple[str, ...] = ()
+    """The output and the folders around it that are not there: what the looks make of them goes again."""
     vllm_range: str = ""
     """The versions of vLLM that are tested, as `>=0.27.1,<0.33`; empty where the package's metadata is not installed."""
     seconds: float = 30.0

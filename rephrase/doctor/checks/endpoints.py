@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -43,6 +44,9 @@ def _look(engine: EndpointSettings, site: Site) -> Outcome:
     except OSError as error:  # URLError, timeouts and connections that end early
         reason = getattr(error, "reason", None) or error
         raise UserError(f"it does not answer: {reason}", where=url, cure="start the server, or correct engine.url") from error
+    except http.client.HTTPException as error:
+        what = f"the answer is no HTTP answer: {type(error).__name__} {error}"
+        raise UserError(what, where=url, cure="is there another server at this address? correct engine.url") from error
     if listed is None:
         return Outcome(f"{engine.url} answers, but not with a list of models", True, "is engine.url that of the API, up to and with /v1?")
     if engine.model not in listed:

@@ -35,13 +35,27 @@ def mark(output: str) -> Iterator[str]:
     try:
         yield path
     finally:
-        _remove(path, output)
+        _remove(path)
 
 
-def _remove(path: str, output: str) -> None:
+def _remove(path: str) -> None:
     storage.delete(path)
     storage.remove_empty_folder(os.path.dirname(path))
-    storage.remove_empty_folder(output)
+
+
+def missing_folders(output: str) -> tuple[str, ...]:
+    """The output and the folders around it that are not there yet, the innermost first; none in a store."""
+    folders: list[str] = []
+    while storage.is_local(output) and not os.path.exists(output):
+        folders.append(output)
+        output = os.path.dirname(output)
+    return tuple(folders)
+
+
+def remove_again(folders: Sequence[str]) -> None:
+    """Remove what `missing_folders` gave, and the looks have made: an examination leaves nothing behind."""
+    for folder in folders:
+        storage.remove_empty_folder(folder)
 
 
 def _rights(output: str, site: Site) -> Outcome:
@@ -56,7 +70,7 @@ def _rights(output: str, site: Site) -> Outcome:
             what = "an object that was stored is not listed"
             raise UserError(what, where=output, cure="give the run the right to list (s3:ListBucket), and use a store that lists at once")
     finally:
-        _remove(path, output)
+        _remove(path)
     if storage.exists(path):
         raise UserError("an object cannot be removed", where=output, cure="give the run the right to delete (s3:DeleteObject)")
     if site.mark and not storage.exists(site.mark):
@@ -77,7 +91,7 @@ def _clock(output: str, site: Site) -> Outcome:
     except StopIteration:
         raise UserError("an object that was stored is not listed", where=output, cure="see the line on the output") from None
     finally:
-        _remove(path, output)
+        _remove(path)
     skew = max(before - stored, stored - after, 0.0)
     whose = "the disk's" if storage.is_local(output) else "the store's"
     text = f"{whose} clock and this machine's differ by {'less than 5 s' if skew < _SKEW else f'{skew:,.0f} s'}"

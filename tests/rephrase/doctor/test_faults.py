@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,10 @@ import yaml
 
 from rephrase.cli.main import main
 from rephrase.config.file import load_run
+from rephrase.doctor.check import Check, run_checks
 from rephrase.doctor.examination import examine
-from rephrase.doctor.findings import Finding
+from rephrase.doctor.findings import Finding, Outcome
+from rephrase.doctor.site import Site
 from tests.faulty_s3 import FaultyS3
 from tests.places import ROOT
 from tests.rephrase.doctor.endpoint import KEY, MODEL, Endpoint
@@ -91,6 +95,48 @@ def test_a_sound_run_has_no_fault_and_leaves_nothing_behind(examined, endpoint, 
         checks
     )  # and nothing that it does not need
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("output", ["deep/er/out", "mine"])
+def test_no_folder_is_left_behind_and_none_of_the_users_is_removed(examined, tmp_path, output):
+    (tmp_path / "mine").mkdir()
+    assert failures(examined(output=output)) == []
+    assert (tmp_path / "mine").is_dir()
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_fault_of_one_check_ends_no_other(write):
+    def broken(*_: object) -> Outcome:
+        raise ValueError("no \n such thing")
+
+    checks = [
+        Check("first", lambda _: ["a"], broken),
+        Check("second", broken, broken),
+        Check("third", lambda _: ["a"], lambda *_: Outcome("well"), imports=("no_such_module",)),
+    ]
+    found = run_checks(checks, Site(load_run(str(write()))))
+    assert [(one.check, one.status, one.text) for one in found] == [
+        ("first", "fail", "ValueError: no such thing"),
+        ("second", "fail", "ValueError: no such thing"),
+        ("third", "ok", "well"),
+    ]
+
+
+@pytest.mark.parametrize("answer", [b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"])
+def test_a_server_that_speaks_no_http_is_told_with_its_address(examined, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        [fault] = failures(examined(engine={"kind": "endpoint", "url": url, "model": "m"}))
+    assert fault.text.startswith(f"{url}/models: the answer is no HTTP answer: ")
+    assert "correct engine.url" in fault.cure
 
 
 def test_a_java_that_is_too_old(examined, tmp_path, monkeypatch):
