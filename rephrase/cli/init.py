@@ -50,6 +50,9 @@ def _init(commands: Any, options: argparse.Namespace) -> None:
     from rephrase.init.beginning import begin
 
     path = options.output
+    for name, what in (("output", "the file to write"), ("model", "a folder or a hub id")):
+        if getattr(options, name) == "":  # a variable of the shell that is not set
+            raise UserError(f"the {name} is empty", where=f"--{name}", cure=f"name {what}")
     if storage.exists(path) and not options.overwrite:
         raise UserError("there is such a file already", where=path, cure="--output names another, --overwrite replaces it")
     asks = not options.yes and sys.stdin.isatty() and sys.stdout.isatty()

@@ -14,6 +14,7 @@ from rephrase.readers.files import reader_of
 from rephrase.readers.registry import AUTO, Reader, readers_of, titles_of
 
 _ROWS = 100
+_FILES = 20  # looked at for a row: the first ones may be empty
 _MOST_PATHS = 5  # that are listed one by one
 
 
@@ -40,17 +41,20 @@ class Corpus:
 
 
 def corpus_of(paths: Sequence[str]) -> Corpus:
-    """Look at files, folders and globs. Raises `UserError` where there are none, or none of a format that is known."""
+    """Look at files, folders and globs. Raises `UserError` where there are none, or none that can be read."""
     files = [file for path in paths for file in storage.expand(path)]
     readers = readers_of(AUTO)
-    first = next(((file, reader) for file in files if (reader := reader_of(file.path, readers))), None)
-    if first is None:
+    known = list(islice(((file, reader) for file in files if (reader := reader_of(file.path, readers))), _FILES))
+    if not known:
         cure = "convert it to JSONL or Parquet, a document a row"
         raise UserError(f"no file here is of a known format ({titles_of(readers)})", where=paths[0], cure=cure)
-    file, reader = first
-    rows = list(islice(reader.rows(file), _ROWS))
-    title = reader.title or reader.name
-    return Corpus(_short(paths), len(files), sum(one.size for one in files), title, _fields(rows), len(rows))
+    for file, reader in known:
+        rows = list(islice(reader.rows(file), _ROWS))
+        title = reader.title or reader.name
+        if rows or not reader.has_rows:
+            return Corpus(_short(paths), len(files), sum(one.size for one in files), title, _fields(rows), len(rows))
+    where = known[0][0].path
+    raise UserError(f"no row of {title} can be read", where=where, cure='check that each row is an object, such as {"text": …}')
 
 
 def files_beside(folder: str) -> list[str]:

@@ -71,4 +71,6 @@ def relative_to(folder: str, path: str) -> str:
     if "://" in path or not os.path.isabs(path):
         return path
     below = os.path.relpath(path, folder)
-    return path if below.startswith("..") else f"./{below}" if below == "." else below
+    if below.startswith(".."):
+        return path
+    return f"./{below}" if below == "." or below.startswith("~") else below  # `~/` alone would be the home folder

@@ -51,6 +51,11 @@ class Reader(ABC):
         del file
         return iter(())
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether its format has fields."""
+        return type(self).rows is not Reader.rows
+
     @abstractmethod
     def read(self, file: FileInfo, config: Any) -> Iterator[Item]:
         """The documents of a file, in order, with `Dropped` and `ReadError` for those that it does not give. `config` is the `Input`.

@@ -168,7 +168,9 @@ def expand(pattern: str) -> list[FileInfo]:
     and drafts, no data, and so are the markers that stores have for folders. Raises `UserError` if there are none.
     """
     store, pattern = _located(pattern)
-    pattern = pattern if is_url(pattern) else os.path.normpath(pattern)
+    if not is_url(pattern):
+        pattern = os.path.normpath(pattern)
+        pattern = f"./{pattern}" if pattern.startswith("~") else pattern  # a folder of this name, and not the home folder
     files = input_files(store, pattern)
     if not files:
         raise UserError("no input files found", where=pattern, cure="check the path; globs and folders are allowed")

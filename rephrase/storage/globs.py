@@ -63,7 +63,10 @@ def _fitting(store: Store, folder: str, regex: str) -> list[FileInfo]:
         folders = {file.path[: slash.start()] for file in listed for slash in re.finditer("/", file.path)}
         listed = [file for file in listed if file.size or file.path not in folders]
     files = [file for file in listed if matcher.fullmatch(file.path, start)]
-    return [FileInfo(file.path.removeprefix("./"), file.size, file.modified) for file in files] if folder == "." else files
+    if folder != ".":
+        return files
+    # `~/` alone would be the home folder.
+    return [file if file.path.startswith("./~") else FileInfo(file.path.removeprefix("./"), file.size, file.modified) for file in files]
 
 
 def _regex(pattern: str) -> str:

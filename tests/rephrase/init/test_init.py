@@ -94,6 +94,42 @@ def test_fields_with_names_of_their_own_are_found(begun):
     assert run.input.source == "pages"
 
 
+@pytest.mark.parametrize("content", ["", "no JSON\n", "[1, 2]\n", "null\n\n"])
+def test_a_file_without_a_row_is_no_crawl(tmp_path, monkeypatch, capsys, content):
+    monkeypatch.chdir(tmp_path)
+    Path("pages.jsonl").write_text(content)
+    with pytest.raises(SystemExit):
+        main(["init", "pages.jsonl", "--yes"])
+    assert "pages.jsonl: no row of JSONL can be read" in capsys.readouterr().err
+    assert not Path("run.yaml").exists()
+
+
+def test_an_empty_file_beside_others_is_passed_over(begun, tmp_path):
+    (tmp_path / "a.jsonl").write_text("")
+    begun(letters())
+    main(["init", "a.jsonl", "pages.jsonl", "--yes", "--overwrite"])
+    assert load_run("run.yaml").input.fields.text == "brief"
+
+
+@pytest.mark.parametrize("name", ["~/pages.jsonl", "~", "[1]{a}/pages.jsonl", "~/*.jsonl", "*/pages.jsonl"])
+def test_names_that_shells_would_take_for_more_are_those_of_files(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("~", "[1]{a}")[: 1 if "*" in name else 2]:
+        write(Path(folder, "pages.jsonl"), letters())
+    main(["init", f"./{name}", "--yes"])
+    run = load_run("run.yaml")
+    folder = "[1]{a}" if "[" in name else "~"
+    assert [file.path for path in run.input.paths for file in storage.expand(path)] == [str(tmp_path / folder / "pages.jsonl")]
+
+
+@pytest.mark.parametrize("option", ["--output", "--model"])
+def test_a_variable_of_the_shell_that_is_not_set_is_no_name(tmp_path, monkeypatch, capsys, option):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["init", "--yes", option, ""])
+    assert f"{option}: the {option[2:]} is empty" in capsys.readouterr().err
+
+
 def test_the_layout_of_dolma_needs_no_fields(begun, tmp_path):
     row = {"id": "1", "text": LETTER, "source": "harbour", "metadata": {"url": "http://a.b", "language": "en"}}
     run = begun([row])
