@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rephrase.errors import UserError
 from rephrase.generation.rows import rows_of
 from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.planning.estimate import Stratum
@@ -100,10 +102,12 @@ class Measured:
 def measured(run: Run, recipes: Sequence[Recipe], prompts: FirstPrompts) -> Measured | None:
     """The samples of the run's largest trial, pilots before others; else of the run itself as far as it is; None without any."""
     for trial in _trials(run):
-        if samples := _of_trial(trial, recipes, prompts):
-            return Measured(samples, tuple(notes_of(trial)), f"the trial {trial.output.rpartition('/')[2]}")
-    notes = notes_of(run)
-    return Measured(_of_units(run, recipes, notes), tuple(notes), "the units done so far") if notes else None
+        with contextlib.suppress(UserError, FileNotFoundError):  # of a trial of which parts are gone: another one tells
+            if samples := _of_trial(trial, recipes, prompts):
+                return Measured(samples, tuple(notes_of(trial)), f"the trial {trial.output.rpartition('/')[2]}")
+    units = list(tables.footers_there(tables.objects(Tables.GENERATIONS.folder(run.output)), GenerationsNote))
+    notes = tuple(unit.note for unit in units)
+    return Measured(_of_units(run, recipes, units), notes, "the units done so far") if units else None
 
 
 def _trials(run: Run) -> list[Run]:
@@ -182,13 +186,13 @@ def _clusters_of_rows(trial: Run, recipes: Sequence[Recipe]) -> dict[str, dict[s
     return clusters
 
 
-def _of_units(run: Run, recipes: Sequence[Recipe], notes: Sequence[GenerationsNote]) -> dict[str, Sample]:
+def _of_units(run: Run, recipes: Sequence[Recipe], units: Sequence[tables.Footer[GenerationsNote]]) -> dict[str, Sample]:
     clusters: dict[str, dict[tuple[str, int], Cluster]] = {recipe.name: {} for recipe in recipes}
-    objects = tables.objects(Tables.GENERATIONS.folder(run.output))
     places = {}
-    for path, note in zip(objects, notes, strict=True):
+    for unit in units:
+        note = unit.note
         place = (note.rows_path, note.row_group)
-        places[path.rsplit("/", 1)[-1]] = place
+        places[unit.path.rsplit("/", 1)[-1]] = place
         cluster = clusters.setdefault(note.recipe, {}).setdefault(place, Cluster())
         if note.earlier_steps == 0:
             cluster.known += note.passages

@@ -13,6 +13,7 @@ import yaml
 
 from rephrase import storage
 from rephrase.engines.vllm.settings import VllmSettings
+from rephrase.errors import UserError
 from rephrase.spark.stages.rewrite.spending import Spending
 
 if TYPE_CHECKING:
@@ -82,17 +83,18 @@ def _tuned(run: Run, settings: EngineSettings) -> Rate | None:
     path = storage.join(run.whole, "stats", "tune.json")
     if not isinstance(settings, VllmSettings) or not storage.exists(path):
         return None
-    alike = [
-        trial
-        for trial in orjson.loads(storage.read(path))
-        if trial.get("model") == settings.model_name  # earlier versions did not tell
-        and trial["tokens_per_second"]
-        and trial["engine_args"] == settings.args
-        and trial["tensor_parallel"] in (None, settings.tensor_parallel)
-    ]
-    if not alike:
-        return None
-    return Rate(alike[-1]["tokens_per_second"] / max(1, alike[-1]["gpus"]), "measured by `rephrase tune`, under a full queue")
+    try:
+        alike = [
+            trial["tokens_per_second"] / max(1, trial["gpus"])
+            for trial in orjson.loads(storage.read(path))
+            if trial.get("model") == settings.model_name  # earlier versions did not tell
+            and trial["tokens_per_second"] > 0
+            and trial["engine_args"] == settings.args
+            and trial["tensor_parallel"] in (None, settings.tensor_parallel)
+        ]
+    except (ValueError, TypeError, AttributeError, KeyError) as error:  # whatever stands there
+        raise UserError("not what `rephrase tune` has measured", where=path, cure="remove it, or run `rephrase tune` again") from error
+    return Rate(alike[-1], "measured by `rephrase tune`, under a full queue") if alike else None
 
 
 def _published(model: str) -> Rate | None:

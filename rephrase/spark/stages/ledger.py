@@ -101,6 +101,8 @@ def stage_note(folder: str) -> dict[str, Any]:
         note = read_json(storage.join(folder, _NAME), ("digest", "meaning"))
     except FileNotFoundError as error:
         raise UserError("this folder holds no finished stage", where=folder, cure="run the stages in order, or `rephrase run`") from error
+    if not isinstance(note["meaning"], dict) or not isinstance(note.get("explained", {}), dict):
+        raise UserError("not the file that a stage wrote: it means no settings", where=storage.join(folder, _NAME), cure=_DAMAGED)
     return {"stage_version": 1, "explained": {}, **note}  # earlier versions of rephrase did not write these
 
 

@@ -124,9 +124,16 @@ def _write(rows: Iterator[pa.Table], folder: str, tokens_per_unit: int) -> None:
 
 
 def strata_of(trial: Run) -> list[Drawn]:
-    """The strata that the documents of a trial were drawn from. Raises FileNotFoundError where none were."""
-    stored: list[dict[str, Any]] = orjson.loads(storage.read(storage.join(Tables.DOCUMENTS.folder(trial.output), _SAMPLE)))
-    return [Drawn(stratum["size"], tuple(stratum["ids"])) for stratum in stored]
+    """The strata that the documents of a trial were drawn from. Raises FileNotFoundError where none were, `UserError` for another file."""
+    path = storage.join(Tables.DOCUMENTS.folder(trial.output), _SAMPLE)
+    cure = f"remove {trial.output}, or give the trial another seed"
+    try:
+        strata = [Drawn(float(stratum["size"]), tuple(map(str, stratum["ids"]))) for stratum in orjson.loads(storage.read(path))]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError("not what a trial has noted of its documents", where=path, cure=cure) from error
+    if not strata:
+        raise UserError("a trial has noted no documents", where=path, cure=cure)
+    return strata
 
 
 def trials_of(run: Run) -> list[str]:
@@ -157,9 +164,14 @@ def trial_named(run: Run, name: str) -> Run | None:
     """The trial of a run whose folder has this name; None for a folder that no limit names."""
     kind, _, rest = name.partition("-")
     documents, _, seed = rest.partition("-seed-")
-    if kind not in ("limit", "pilot") or not documents.isdecimal() or not (seed or "1").isdecimal():
+    if kind not in ("limit", "pilot"):
         return None
-    limit = Limit(documents=int(documents), seed=int(seed or 1), stratified=kind == "pilot")
+    try:
+        limit = Limit(documents=int(documents), seed=int(seed or 1), stratified=kind == "pilot")
+    except ValueError:
+        return None
+    if limit.name != name:  # ours have one name each
+        return None
     return run.all_documents().model_copy(update={"limit": limit}).trial()
 
 

@@ -17,7 +17,7 @@ def unit_notes(output: str, table: Table, kind: type[SomeNote]) -> list[SomeNote
     """The notes of all units of a table that are there."""
     from rephrase.storage import tables
 
-    return [footer.note for footer in tables.footers(tables.objects(table.folder(output)), kind)]
+    return [footer.note for footer in tables.footers_there(tables.objects(table.folder(output)), kind)]
 
 
 def sum_of_notes(output: str, table: Table, kind: type[SomeNote]) -> tuple[int, SomeNote]:
@@ -25,7 +25,7 @@ def sum_of_notes(output: str, table: Table, kind: type[SomeNote]) -> tuple[int, 
     from rephrase.storage import tables
 
     paths = tables.objects(table.folder(output))
-    return len(paths), sum((footer.note for footer in tables.footers(paths, kind)), kind())
+    return len(paths), sum((footer.note for footer in tables.footers_there(paths, kind)), kind())
 
 
 def units_of(output: str, *some: Table) -> int:

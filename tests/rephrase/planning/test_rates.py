@@ -7,6 +7,7 @@ import pytest
 
 from rephrase import storage
 from rephrase.config.run import Run
+from rephrase.errors import UserError
 from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.planning.rates import Rate, published, rate_of
 
@@ -51,6 +52,15 @@ def test_what_tune_measured_holds_for_the_engine_as_it_is_now(tmp_path):
     assert rate(run_of(tmp_path, "mine/model", args=["--fast"]), []).tokens_per_second == 2000
     assert rate(run_of(tmp_path, "mine/model", args=["--broken"]), []) is None
     assert rate(run_of(tmp_path, "other/model"), []) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'[{"model":', b"[1]", b"3", b'[{"model": "mine/model"}]', b'[{"model": "mine/model", "tokens_per_second": "x"}]']
+)
+def test_what_tune_did_not_write_is_named(tmp_path, content):
+    storage.put(storage.join(str(tmp_path), "stats", "tune.json"), content)
+    with pytest.raises(UserError, match=r"tune\.json: not what `rephrase tune` has measured"):
+        rate(run_of(tmp_path, "mine/model"), [])
 
 
 @pytest.mark.parametrize(
