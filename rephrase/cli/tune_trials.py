@@ -8,7 +8,6 @@ import importlib.util
 import math
 import os
 import statistics
-import subprocess
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -88,17 +87,6 @@ def candidates(*, gpus: int, changes: Collection[Change] = ()) -> list[Candidate
         and (setting.needs is None or importlib.util.find_spec(setting.needs) is not None)
         and (setting.changes is None or setting.changes in changes)
     ]
-
-
-def visible_gpus() -> tuple[str, ...]:
-    """The GPUs of this machine, as CUDA names them."""
-    if (variable := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return tuple(word for word in variable.split(",") if word)
-    with contextlib.suppress(OSError):
-        command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # constant words
-        return tuple(result.stdout.split()) if result.returncode == 0 else ()
-    return ()
 
 
 @dataclass(frozen=True)

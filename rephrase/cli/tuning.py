@@ -18,9 +18,10 @@ import orjson
 from rich.table import Table
 
 from rephrase import storage
-from rephrase.cli.tune_trials import TIME_IS_UP, Bench, Candidate, Change, Trial, candidates, console, visible_gpus
+from rephrase.cli.tune_trials import TIME_IS_UP, Bench, Candidate, Change, Trial, candidates, console
 from rephrase.config.edit import write_engine
 from rephrase.engines.base import Request
+from rephrase.engines.devices import visible_gpus
 from rephrase.engines.vllm.filling import FIRST
 from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError

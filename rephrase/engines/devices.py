@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -36,6 +37,14 @@ def gpus_here() -> list[Gpu]:
         reason = (told.stderr or told.stdout).strip().splitlines()
         raise UserError(f"nvidia-smi fails: {reason[-1] if reason else 'without a word'}", where="GPUs", cure=_CURE)
     return [_gpu(line) for line in told.stdout.splitlines() if line.count(",") == _QUERY.count(",")]
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """The GPUs that this process may use, as CUDA names them. Raises `UserError` like `gpus_here`."""
+    variable = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if variable is not None:
+        return tuple(name for word in variable.split(",") if (name := word.strip()))
+    return tuple(str(number) for number in range(len(gpus_here())))
 
 
 _CURE = "install or restart NVIDIA's driver on this machine; in a container, start it with its GPUs (docker run --gpus all)"

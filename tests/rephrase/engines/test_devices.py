@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rephrase.engines.devices import described, gpus_here
+from rephrase.engines.devices import described, gpus_here, visible_gpus
 from rephrase.errors import UserError
 
 
@@ -46,3 +46,13 @@ def test_a_driver_that_fails_is_told(smi):
 def test_a_machine_without_a_driver_has_none(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus_here() == []
+
+
+def test_the_gpus_that_a_process_may_use_are_those_of_cuda_where_it_names_some(smi, monkeypatch):
+    smi("printf 'A, 1, 80, 0\\nB, 1, 80, 0\\n'")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible_gpus() == ("0", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-7,")
+    assert visible_gpus() == ("3", "GPU-7")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert visible_gpus() == ()
