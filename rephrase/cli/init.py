@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,9 @@ def _tell(beginning: Beginning, path: str, known: Any) -> None:
     print(f"{path}: {harmless(beginning.summary)}")
     for note in beginning.notes:
         print(f"  {harmless(note)}")
-    commands = {name: (f"rephrase {line.format(path=path, recipe=beginning.recipe)}", why) for name, (line, why) in _NEXT.items()}
+    commands = {
+        name: (f"rephrase {line.format(path=shlex.quote(path), recipe=beginning.recipe)}", why) for name, (line, why) in _NEXT.items()
+    }
     there = [pair for name, pair in commands.items() if name in known]
     width = max(len(line) for line, _ in there)
     print("Next:")

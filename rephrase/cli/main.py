@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from rephrase import __version__
+from rephrase.cli.options import run_words
 from rephrase.cli.output import fault_of_output
 from rephrase.errors import UserError
+from rephrase.live.config_name import as_given, given
 from rephrase.live.plain_console import harmless
 from rephrase.spark.runtime.interrupt import Interrupted, interruptible
 
@@ -57,22 +59,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser()
     options = parser.parse_args(arguments)
     action: Callable[[argparse.Namespace], None] = options.action
-    try:
-        with interruptible():
-            action(options)
-        sys.stdout.flush()  # what cannot be printed is told here, and not as Python ends
-    except UserError as error:
-        print(f"rephrase: {harmless(error.line())}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if (fault := fault_of_output()) is None:
-            raise
-        if not isinstance(fault, BrokenPipeError):
-            print(f"rephrase: standard output: cannot write: {error.strerror}", file=sys.stderr)
-        sys.exit(1 if isinstance(fault, BrokenPipeError) else 2)
-    except Interrupted as interrupted:
-        print(f"rephrase: stopped by {interrupted}; run the same command again to resume", file=sys.stderr)
-        sys.exit(interrupted.exit_code)
+    with given(run_words(options)):
+        try:
+            with interruptible():
+                action(options)
+            sys.stdout.flush()  # what cannot be printed is told here, and not as Python ends
+        except UserError as error:
+            print(f"rephrase: {harmless(as_given(error.line()))}", file=sys.stderr)
+            sys.exit(2)
+        except OSError as error:
+            if (fault := fault_of_output()) is None:
+                raise
+            if not isinstance(fault, BrokenPipeError):
+                print(f"rephrase: standard output: cannot write: {error.strerror}", file=sys.stderr)
+            sys.exit(1 if isinstance(fault, BrokenPipeError) else 2)
+        except Interrupted as interrupted:
+            print(f"rephrase: stopped by {interrupted}; run the same command again to resume", file=sys.stderr)
+            sys.exit(interrupted.exit_code)
 
 
 def job(command: str) -> None:

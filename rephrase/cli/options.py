@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,8 +56,18 @@ def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) 
 def add_cost_options(parser: argparse.ArgumentParser, *, gpus: int | None, days_of: str) -> None:
     """Add what turns GPU hours into days and money. `gpus`: the default; `days_of`: whose days they are, in words."""
     default = "" if gpus is None else f" (default: {gpus})"
-    parser.add_argument("--gpus", type=number_above(0, whole=True), default=gpus, metavar="N", help=f"GPUs that work at a time: tells the days{days_of}{default}")
+    text = f"GPUs that work at a time: tells the days{days_of}{default}"
+    parser.add_argument("--gpus", type=number_above(0, whole=True), default=gpus, metavar="N", help=text)
     parser.add_argument("--price", type=number_above(0), metavar="X", help="of a GPU hour: tells the money (default: that of `budget`)")
+
+
+def run_words(options: argparse.Namespace) -> str:
+    """The config and what replaces parts of it, as a shell takes them; `run.yaml` where the command has none."""
+    words = [getattr(options, "config", None) or "run.yaml"]
+    for name in ("output", "model", "limit"):
+        if words != ["run.yaml"] and (value := getattr(options, name, None)) is not None:
+            words += [f"--{name}", str(value)]
+    return shlex.join([*words, *(word for setting in getattr(options, "settings", []) for word in ("--set", setting))])
 
 
 def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, Any]:

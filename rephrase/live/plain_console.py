@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from typing_extensions import override
 
+from rephrase.live.config_name import as_given
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -22,7 +24,7 @@ def harmless(text: str) -> str:
 class PlainConsole(Console):
     """Prints strings as they are, but for what is not harmless: `[/x]` and `:key:` are no styles and no pictures.
 
-    A `Text` is styled by who makes it, and made harmless there.
+    Commands in them are the user's own, see `as_given`. A `Text` is styled by who makes it, and made harmless there.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -30,4 +32,4 @@ class PlainConsole(Console):
 
     @override
     def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(harmless(text), **options)
+        return super().render_str(as_given(harmless(text)), **options)

@@ -1,0 +1,40 @@
+"""The commands that messages tell can be copied: they name the user's own config, with what replaces parts of it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rephrase.cli.main import main
+from rephrase.live.config_name import as_given, given
+from tests.rephrase.cli.test_main import config
+
+
+def test_only_commands_are_made_the_users_own():
+    with given("'my run.yaml' --output out"):
+        assert as_given("see `rephrase show run.yaml --verdict facts`, `rephrase mix run.yaml`") == (
+            "see `rephrase show 'my run.yaml' --output out --verdict facts`, `rephrase mix 'my run.yaml' --output out`"
+        )
+        for text in ("the file run.yaml", "`rephrase run conf/run.yaml`", "`rephrase config mix`", "`cp run.yaml other`"):
+            assert as_given(text) == text
+    assert as_given("`rephrase mix run.yaml`") == "`rephrase mix run.yaml`"
+
+
+def test_a_cure_names_the_config_and_the_options_that_were_given(tmp_path, tokenizer_file, monkeypatch, capsys):
+    config(tmp_path, tokenizer_file)
+    (tmp_path / "run.yaml").rename(tmp_path / "my run.yaml")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["status", "my run.yaml", "--output", "else where", "--set", "mix.seed=7"])
+    cure = "`rephrase run 'my run.yaml' --output 'else where' --set mix.seed=7` begins a run"
+    assert cure in capsys.readouterr().err
+
+
+def test_what_init_tells_to_do_next_can_be_copied(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("pages.jsonl").write_text('{"text": "The tide comes in twice a day, as the moon goes round the earth."}\n')
+    main(["init", "pages.jsonl", "--yes", "--output", "my run.yaml"])
+    [line] = [line for line in capsys.readouterr().out.splitlines() if " plan " in line]
+    assert shlex.split(line.partition("#")[0])[1:] == ["plan", "my run.yaml"]
