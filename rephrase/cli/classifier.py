@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from rephrase.cli.help import Lines
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 
@@ -30,12 +31,11 @@ def add_parser(commands: Any) -> None:
 
     Its parsers set `action`, a function of the parsed options that does the work and raises `UserError`.
     """
-    style = argparse.RawDescriptionHelpFormatter
     about = "train, evaluate and calibrate quality classifiers"
     classifier = commands.add_parser("classifier", help=about, description="fastText quality classifiers.")
     inner = classifier.add_subparsers(metavar="COMMAND", required=True)
     about = "labelled texts to a model with a threshold"
-    parser = inner.add_parser("train", help=about, description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
+    parser = inner.add_parser("train", help=about, description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=Lines)
     _add_labels(parser)
     parser.add_argument("-o", "--output", required=True, help="path or s3:// URL of the model, without extension")
     _add_training(parser)

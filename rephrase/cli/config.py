@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from rephrase.cli.help import filled
 from rephrase.errors import UserError
 from rephrase.settings.by_kind import ByKind
 from rephrase.settings.explanations import explanations
@@ -64,9 +64,9 @@ def _config(options: argparse.Namespace) -> None:
             f"there is no key `{options.key}`", where="config", cure=f"did you mean `{near[0]}`?" if near else "`rephrase config`"
         )
     for key in selected:
-        print(f"{key.path}  {key.takes}".rstrip())
+        print(filled(f"{key.path}  {key.takes}".rstrip(), below="        "))
         if key.meaning:
-            print(textwrap.fill(key.meaning, 120, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False))
+            print(filled(key.meaning, "    "))
 
 
 def keys_at(keys: Sequence[Key], asked: str) -> list[Key]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from rephrase.cli.help import Lines
 from rephrase.cli.options import add_run_options, key_values, load
 from rephrase.errors import UserError
 
@@ -29,7 +30,7 @@ def add_parser(commands: Any) -> None:
         help="the mixture as files for a training framework",
         description=about,
         add_help=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Lines,
     )
     parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help and the formats, and exit")
     add_run_options(parser, optional=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from rephrase import __version__
+from rephrase.cli.help import Lines
 from rephrase.cli.options import run_words
 from rephrase.cli.output import fault_of_output
 from rephrase.errors import UserError
@@ -108,8 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
         tune,
     )
 
-    style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=style)
+    parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=Lines)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run.add_parser(commands)

@@ -10,14 +10,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from rephrase.cli.console import shortened, wide_console
+from rephrase.cli.console import shortened
+from rephrase.cli.help import filled
 from rephrase.errors import UserError
-from rephrase.recipes.base import Step
+from rephrase.live.plain_console import PlainConsole
+from rephrase.recipes.base import Recipe, Step
 from rephrase.recipes.catalogue import catalogue, options_of, recipes_named
 from rephrase.recipes.template import TemplateStep
 
 _CHARACTERS = 4000  # of a prompt or a text on the screen
-_WIDTH = 180  # characters, where the output is no terminal
+_TABLE = 170  # characters that the table of all recipes needs
 
 
 def print_list(family: str | None = None) -> None:
@@ -25,6 +27,11 @@ def print_list(family: str | None = None) -> None:
     recipes = [recipe for recipe in catalogue().values() if family in (None, recipe.family, recipe.name)]
     if not recipes:
         raise UserError(f"there is no family `{family}`", where="recipes", cure="`rephrase recipes` lists them")
+    console = PlainConsole()
+    if console.width < _TABLE:
+        for recipe in recipes:
+            print(_in_lines(recipe))
+        return
     table = Table(show_lines=False)
     for name in ("recipe", "what it writes", "steps: prompts", "tokens ≤", "paper"):
         table.add_column(name, no_wrap=name in ("recipe", "paper"), justify="right" if name == "tokens ≤" else "left")
@@ -34,16 +41,29 @@ def print_list(family: str | None = None) -> None:
             table.add_section()
         before = recipe.family
         steps_by_name = _without_repeats(recipe.steps)
-        unit = "row" if recipe.rows is not None else "document"
-        steps = "\n".join(f"{name}: {step.load.replace('document', unit)}" for name, step in steps_by_name.items())
+        steps = "\n".join(f"{name}: {_load(recipe, step)}" for name, step in steps_by_name.items())
         tokens = "\n".join(f"{step.output_tokens:,}" if step.output_tokens > 1 else "0" for step in steps_by_name.values())
         table.add_row(recipe.name, recipe.summary, steps, tokens, recipe.paper.url.removeprefix("https://"))
-    wide_console(_WIDTH).print(table)
+    console.print(table)
+
+
+def _in_lines(recipe: Recipe) -> str:
+    """What the table says of a recipe, where it has no room."""
+    lines = [filled(recipe.summary, "    ")]
+    for name, step in _without_repeats(recipe.steps).items():
+        most = f"; at most {step.output_tokens:,} tokens each" if step.output_tokens > 1 else ""
+        lines.append(filled(f"{name}: {_load(recipe, step)}{most}", "    ", "        "))
+    paper = [f"    {recipe.paper.url}"] if recipe.paper.url else []
+    return "\n".join([recipe.name, *lines, *paper])
+
+
+def _load(recipe: Recipe, step: Step) -> str:
+    return step.load.replace("document", "row") if recipe.rows is not None else step.load
 
 
 def show(name: str) -> None:
     """A recipe's prompts, parameters and source. `name` is one of the catalogue or a recipe file. Raises `UserError`."""
-    console = wide_console(_WIDTH)
+    console = PlainConsole()
     for recipe in recipes_named(name):
         facts = [f"paper     {recipe.paper.title}", f"          {recipe.paper.url}"] if recipe.paper.title else []
         if recipe.rows is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 
@@ -57,3 +58,18 @@ def test_a_number_that_none_can_be_is_refused_before_anything_is_read(options, w
         main([command, "nowhere.yaml", *others])
     assert ended.value.code == 2
     assert what in capsys.readouterr().err
+
+
+LONG = ("--help", "export --help", "config", "config engine", "recipes", "recipes mind", "recipes show wrap/easy")
+
+
+@pytest.mark.parametrize("command", LONG)
+def test_what_is_long_fits_a_pipe_of_eighty_columns_and_a_terminal_as_wide_as_it_is(command, capsys, monkeypatch):
+    for columns in (None, 75, 150):
+        monkeypatch.delenv("COLUMNS", raising=False)
+        if columns:
+            monkeypatch.setenv("COLUMNS", str(columns))
+        with contextlib.suppress(SystemExit):
+            main(command.split())
+        longest = max(capsys.readouterr().out.splitlines(), key=len)
+        assert len(longest) <= (columns or 80), longest

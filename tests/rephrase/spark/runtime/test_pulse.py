@@ -12,6 +12,7 @@ from rephrase.engines import client
 from rephrase.engines.counted import Counted
 from rephrase.engines.endpoint import EndpointSettings
 from rephrase.live.figures import ExecutorFigures
+from rephrase.live.totals import totals_of
 from rephrase.spark.runtime.pulse import Telling, beating, telling
 from rephrase.spark.runtime.task_reports import Reports
 from tests.rephrase.engines.scripted import ask, choices, error, serving_thread
@@ -78,6 +79,8 @@ def test_a_server_that_fails_is_told_with_what_it_says(told, monkeypatch):
 
     figures, _ = told(fail, 1, lambda figures: "503" in "".join(figures.places), go)
     assert figures.places[0].endswith("/v1 (HTTP 503 no place is left)")
+    assert figures.trouble == "HTTP 503 no place is left"
+    assert totals_of([(figures, 6.0)]).stall.endswith("(HTTP 503 no place is left)"), "told by the next line of a log"
 
 
 def test_what_is_told_after_the_end_of_a_job_does_not_come_back(tmp_path):
