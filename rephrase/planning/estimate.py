@@ -1,7 +1,7 @@
 """Figures with their uncertainty: totals from a sample of documents, shares, and what one thing costs in another.
 
 Samples are drawn in strata, of clusters whose rows belong together: the documents of a pilot, or the units of a run. Totals are ratio
-estimates to a figure that is known for all (Cochran 1977, Sampling Techniques, sections 6.2 and 6.10), with intervals by Student's t.
+estimates to a figure that is known for all (Cochran 1977, Sampling Techniques, sections 5.4, 6.2 and 6.10), with intervals by Student's t.
 Shares have Wilson's interval (Wilson 1927) with the number of rows that the clusters are worth; costs a bootstrap over clusters (Efron
 1979).
 """
@@ -127,12 +127,16 @@ def _ratio(strata: Sequence[Stratum]) -> tuple[float, float, int]:
     if clusters < 2:  # one value has no spread
         return ratio, 0.0 if all(stratum.size == len(stratum.known) for stratum in drawn) else math.nan, 0
     residuals = [stratum.sought - ratio * stratum.known for stratum in drawn]
-    pooled = float(np.concatenate(residuals).var(ddof=1))  # for strata of which one cluster was drawn
-    variance = 0.0
+    # A few answers that all end at the same bound have no spread, which says little of those that were not drawn.
+    pooled = float(np.concatenate(residuals).var(ddof=1))
+    parts = []
     for stratum, residual in zip(drawn, residuals, strict=True):
-        spread = float(residual.var(ddof=1)) if len(residual) > 1 else pooled
-        variance += stratum.size**2 * max(0.0, 1 - len(residual) / stratum.size) * spread / len(residual)
-    degrees = max(1, clusters - len(drawn))
+        spread = max(pooled, float(residual.var(ddof=1)) if len(residual) > 1 else 0.0)
+        parts.append(stratum.size**2 * max(0.0, 1 - len(residual) / stratum.size) * spread / len(residual))
+    variance = sum(parts)
+    # Satterthwaite 1946: a few clusters that most of the variance comes from tell it with few degrees of freedom.
+    doubt = sum(part**2 / max(1, len(residual) - 1) for part, residual in zip(parts, residuals, strict=True))
+    degrees = max(1, int(variance**2 / doubt)) if doubt else 1
     return ratio, math.sqrt(variance) / known, degrees
 
 
