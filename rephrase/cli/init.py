@@ -15,14 +15,16 @@ from rephrase.errors import UserError
 if TYPE_CHECKING:
     from rephrase.init.beginning import Beginning
 
+_WIDTH = 80  # columns of a common terminal
+
 # What may come next, if there is such a command; `{path}` is the new file.
 _NEXT = {
-    "doctor": ("doctor {path}", "what it needs and lacks, here and on the executors"),
-    "preview": ("preview {recipe} --config {path}", "prompts, and what the model makes of a few of your documents"),
-    "plan": ("plan {path}", "what it will cost, before it is paid for"),
-    "run": ("run {path}", "all stages; run again to resume"),
-    "report": ("report {path}", "a page to judge by what came out"),
-    "config": ("config SECTION", "all keys of a section, explained"),
+    "doctor": ("doctor {path}", "what it needs and lacks"),
+    "preview": ("preview {recipe} --config {path}", "prompts and some answers"),
+    "plan": ("plan {path}", "what it will cost"),
+    "run": ("run {path}", "all stages; again to resume"),
+    "report": ("report {path}", "a page on what came out"),
+    "config": ("config SECTION", "its keys, explained"),
 }
 
 
@@ -100,6 +102,7 @@ def _tell(beginning: Beginning, path: str, known: Any) -> None:
     }
     there = [pair for name, pair in commands.items() if name in known]
     width = max(len(line) for line, _ in there)
+    is_narrow = max(len(why) for _, why in there) + width + len("     # ") > _WIDTH
     print("Next:")
     for line, why in there:
-        print(f"  {line:<{width}}   # {why}")
+        print(f"  # {why}\n  {line}" if is_narrow else f"  {line:<{width}}   # {why}")

@@ -10,7 +10,7 @@ from typing import Any
 from rephrase.config.file import run_of_text
 from rephrase.errors import UserError
 from rephrase.init.corpus import Corpus, corpus_of, files_beside
-from rephrase.init.fields import Texts, known_field, settings_of, texts_in
+from rephrase.init.fields import Texts, known_field, settings_of, texts_in, unused
 from rephrase.init.goal import GOALS, Goal, likely_goal
 from rephrase.init.guesses import guesses
 from rephrase.init.machine import Machine
@@ -43,7 +43,7 @@ def begin(files: Sequence[str], goal: str | None, model: str | None, path: str, 
     corpus = _corpus(files)
     chosen = GOALS[goal or _goal(corpus, ask)]
     machine, notes = Machine.here(), []
-    values: dict[str, Any] = {"output": "out", "fields": None, "source": None}
+    values: dict[str, Any] = {"output": "out", "fields": None, "unused": None, "source": None}
     is_request, beside = False, None
     if corpus is None:
         values |= {"paths": [_NO_FILES], "seen": "none yet"}
@@ -58,8 +58,12 @@ def begin(files: Sequence[str], goal: str | None, model: str | None, path: str, 
             is_request = known_field("request", [text]) is not None and known_field("document", [text]) is None
             fields = settings_of(corpus, text, [beside] if beside else [])
             values["fields"] = fields
+            left = unused(corpus, fields)
+            values["unused"] = left or None
             values["source"] = None if known_field("source", names) is not None else values["source"]
             notes += _notes(texts, text, chosen, beside)
+            if left:
+                notes.append(_of_unused(left))
     used = model or guesses().model_for(machine.gpu_gib)
     if model is None:
         notes.append(
@@ -105,6 +109,12 @@ def _notes(texts: Texts, text: str, goal: Goal, beside: str | None) -> list[str]
         instead = "most solutions agree on counts as right" if goal.name == "maths" else "is written are questions on the code"
         notes.append(f"No field was seen that holds {'answers' if goal.beside == 'answer' else 'tests'}: what {instead}.")
     return notes
+
+
+def _of_unused(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_ROWS_OF_FIELDS])
+    others = f" and {len(names) - _ROWS_OF_FIELDS} more" if len(names) > _ROWS_OF_FIELDS else ""
+    return f"Not used: {shown}{others}. `also: [{names[0]}]` in input.fields keeps one in the metadata."
 
 
 def _seen(corpus: Corpus) -> str:

@@ -61,3 +61,10 @@ def settings_of(corpus: Corpus, text: str, also: Sequence[str]) -> dict[str, obj
     if also:
         settings["also"] = list(also)
     return settings or None
+
+
+def unused(corpus: Corpus, settings: dict[str, object] | None) -> list[str]:
+    """The fields of which a run with this section `input.fields` keeps nothing."""
+    fields = Fields.model_validate(settings or {})
+    kept = {*fields.also, *(path for name, path in fields if name != "also")}
+    return [name for name in corpus.fields if name not in kept and not (fields.metadata and name.startswith(f"{fields.metadata}."))]

@@ -32,7 +32,7 @@ def _filled(line: str, values: Mapping[str, Any]) -> str | None:
     if any(values[name] is None for name in names):
         return None
     code, mark, comment = (line, "", "") if " #" not in line else _parted(line)
-    if line.startswith("#"):
+    if line.lstrip().startswith("#"):
         return _PLACEHOLDER.sub(lambda match: _plain(values[match[1]]), line)
     new = _PLACEHOLDER.sub(lambda match: _yaml(values[match[1]]), code)
     return new if not mark else f"{new.rstrip():<{len(code) - 2}}  # {comment}"

@@ -94,6 +94,18 @@ def test_fields_with_names_of_their_own_are_found(begun):
     assert run.input.source == "pages"
 
 
+def test_fields_that_are_not_used_are_told(begun, tmp_path, capsys):
+    run = begun([{"uid": "a", "body": LETTER, "lang": "en", "published": "1904", "metadata": {"page": 3}}])
+    assert (run.input.fields.id, run.input.fields.also) == ("uid", [])
+    assert "Not used: `published`. `also: [published]` in input.fields keeps one" in capsys.readouterr().out
+    assert "# Fields that are not used: [published];" in (tmp_path / "run.yaml").read_text()
+
+
+def test_nothing_is_said_of_fields_where_all_are_used(begun, tmp_path, capsys):
+    begun([{"uid": "a", "body": LETTER, "lang": "en", "metadata": {"page": 3}}])
+    assert "ot used" not in capsys.readouterr().out + (tmp_path / "run.yaml").read_text()
+
+
 @pytest.mark.parametrize("content", ["", "no JSON\n", "[1, 2]\n", "null\n\n"])
 def test_a_file_without_a_row_is_no_crawl(tmp_path, monkeypatch, capsys, content):
     monkeypatch.chdir(tmp_path)
@@ -236,8 +248,10 @@ def test_the_next_commands_are_there(begun, capsys):
     from rephrase.cli.main import build_parser
 
     begun(letters())
-    lines = re.findall(r"^  rephrase (.*?) +#", capsys.readouterr().out, re.MULTILINE)
+    told = capsys.readouterr().out
+    lines = re.findall(r"^  rephrase (.*?)$", told, re.MULTILINE)
     assert len(lines) >= 4
+    assert all(len(line) <= 80 for line in told[told.index("Next:") :].splitlines())
     for line in lines:
         build_parser().parse_args(line.split())
 
