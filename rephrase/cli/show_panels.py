@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,8 @@ from rephrase import storage
 from rephrase.cli.console import harmless
 from rephrase.errors import UserError
 from rephrase.live.plain_console import PlainConsole
-from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.base import Stage, Table, Tables
+from rephrase.spark.stages.pipeline import STAGES
 from rephrase.spark.stages.run_tables import check_begun, objects_of
 from rephrase.storage import tables
 
@@ -50,12 +53,31 @@ def ids_of_pairs(run: Run, number: int, verdict: str | None = None) -> list[str]
         raise UserError(f"{number} rewrites are none to show", where="-n, --show", cure="1 or more")
     check_begun(run.output)
     table = Tables.JUDGED if verdict else Tables.MIXTURE
-    paths = objects_of(run.output, table)
+    paths = _made(run, table)
     rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _fits(row, verdict))
     ids = _of_many_recipes(rows, number)
     if not ids and verdict:
         raise UserError(f"no row has the verdict `{verdict}`", where=table.folder(run.output), cure="`rephrase summary` lists them")
     return ids
+
+
+def _made(run: Run, table: Table) -> list[str]:
+    """The table's objects. Raises `UserError` where there are none, with the stages to run first."""
+    try:
+        return objects_of(run.output, table)
+    except UserError as error:
+        before = itertools.takewhile(lambda stage: stage.table is not table, STAGES)
+        if all(_is_complete(stage, run) for stage in before if stage.table.is_on(run) and not stage.table.of_input):
+            raise
+        what = f"{error.what}, and stages before it are not complete"
+        raise UserError(what, where=error.where, cure="`rephrase run run.yaml` goes on with all of them") from error
+
+
+def _is_complete(stage: Stage, run: Run) -> bool:
+    with contextlib.suppress(UserError, FileNotFoundError):  # tables that it reads are not there, or are being removed
+        status = stage.status(run)
+        return status.total is not None and 0 < status.total <= status.done
+    return False
 
 
 def as_json(run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
