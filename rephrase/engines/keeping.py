@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ from rephrase import storage
 from rephrase.engines.base import Completion, Engine, Identity, Request, is_engine_error, was_asked
 from rephrase.engines.pieces import pieces_in
 from rephrase.engines.replay import Reuse
+
+_MOST_FILES, _MOST_BYTES = 200, 32 << 20  # that are read to count answers: a second or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,14 @@ class Keeping(Reuse):
             await self._pieces.close()
         finally:
             await super().close()
+
+
+def count_kept(folder: str) -> int | None:
+    """How many answers are kept below a folder; None where there are too many to count at a glance."""
+    files = list(islice(storage.list_files(folder), _MOST_FILES + 1))
+    if len(files) > _MOST_FILES or sum(file.size for file in files) > _MOST_BYTES:
+        return None
+    return len({(kept.request, kept.seed) for kept in _read(folder)})
 
 
 def _is_answer(completion: Completion) -> bool:

@@ -166,7 +166,9 @@ class Totals:
     work_done: float = 0.0
     """Of the work of these."""
     stall: str = ""
-    """Whose answers do not come, in words; empty where some come."""
+    """Whose answers do not come, in words."""
+    all_stalled: bool = False
+    """Whether answers come to no executor that waits for some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rephrase.live.executor import LATE
 from rephrase.live.figures import ExecutorFigures, Reading, Totals
@@ -21,6 +21,7 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
     causes = sum((Counter(figures.causes) for figures in everyone), Counter[str]())
     queries = sum(figures.cache_queries for figures in everyone)
     waiting = [figures.waiting for figures in lively if figures.waiting is not None]
+    quiet = list(_quiet(heard))
     busy = [figures.gpu_busy for figures in lively if figures.gpu_busy is not None]
     rates = [rate for figures in lively if (rate := rate_of(figures.readings)) is not None]
     return Totals(
@@ -39,7 +40,8 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
         gpu_busy=sum(busy) / len(busy) if busy else None,
         units_in_flight=sum(figures.units for figures in everyone),
         work_done=sum(figures.work_done for figures in everyone),
-        stall=_stall(heard),
+        stall=_stall(quiet),
+        all_stalled=bool(quiet) and len(quiet) == sum(figures.in_flight > 0 for figures in everyone),
     )
 
 
@@ -62,13 +64,16 @@ def _mean(heard: Sequence[tuple[ExecutorFigures, float]]) -> float | None:
     return tokens / seconds if tokens and seconds >= _NOW else None
 
 
-def _stall(heard: Sequence[tuple[ExecutorFigures, float]]) -> str:
-    """In words, who has given no answer for long, for how long, and how many requests wait there."""
-    quiet = []
+def _quiet(heard: Sequence[tuple[ExecutorFigures, float]]) -> Iterator[tuple[float, ExecutorFigures]]:
+    """Who has given no answer for long, after for how many seconds."""
     for figures, age in heard:
         least = _FAILING if figures.trouble else STALLED
         if figures.quiet_since is not None and (seconds := figures.at - figures.quiet_since + age) >= least:
-            quiet.append((seconds, figures))
+            yield seconds, figures
+
+
+def _stall(quiet: Sequence[tuple[float, ExecutorFigures]]) -> str:
+    """In words, who has given no answer for long, for how long, and how many requests wait there."""
     if not quiet:
         return ""
     requests = sum(figures.in_flight for _, figures in quiet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +12,19 @@ from rich.console import Console
 
 from rephrase import storage
 from rephrase.cli.main import main
+from rephrase.cli.show_panels import ids_of_pairs
 from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run
+from rephrase.engines.base import Message, Request, Sampling
+from rephrase.engines.echo import Echo
+from rephrase.engines.keeping import Keeping
+from rephrase.errors import UserError
+from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
+from rephrase.spark.stages.pipeline import run_all
+from rephrase.spark.stages.rewrite.plan import ANSWERS
 from tests.rephrase.spark.mixtures import write_inputs
 from tests.rephrase.spark.stages.test_pipeline import write_run
 
@@ -68,11 +78,20 @@ def test_a_mistyped_output_is_named_with_a_cure(command: list[str], said: Said, 
 def test_a_run_that_has_only_begun_says_which_stage_comes_first(said: Said, tmp_path: Path) -> None:
     output = str(tmp_path / "begun")
     claim(Tables.DOCUMENTS.folder(output), Tables.DOCUMENTS, Meaning({"files": {"count": 3}}))
-    for command, stage in ((["show"], "mix"), (["show", "--verdict", "facts"], "filter"), (["filter", "--dry-run"], "filter")):
-        assert f"run the {stage} stage first: `rephrase {stage} run.yaml`" in said(command, output)
+    for command, table in ((["show"], "mixture"), (["show", "--verdict", "facts"], "judged")):
+        told = said(command, output)
+        assert f"there is no {table} table, and stages before it are not complete (`rephrase run " in told
+    assert "run the filter stage first: `rephrase filter " in said(["filter", "--dry-run"], output)
     told = said(["status", "--units", "units.parquet"], output)
     assert "0 of 3" in told
-    assert "`rephrase rewrite run.yaml`" in told
+    assert "`rephrase rewrite " in told
+
+
+def test_where_only_the_last_stage_is_missing_it_is_named_alone(tmp_path: Path, tokenizer_file: str, spark: LazySession) -> None:
+    run = load_run(str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, output="begun", recipes=["wrap/easy"])))
+    run_all(run, spark, last=Tables.JUDGED)
+    with pytest.raises(UserError, match=r"run the mix stage first: `rephrase mix run.yaml`"):
+        ids_of_pairs(run, 3)
 
 
 def test_a_summary_without_verdicts_and_mixture_says_so(tmp_path: Path, tokenizer_file: str) -> None:
@@ -84,3 +103,24 @@ def test_a_summary_without_verdicts_and_mixture_says_so(tmp_path: Path, tokenize
         print_summary(load_run(str(path)), console)
     assert "nothing is judged yet" in printed.get()
     assert "there is no finished mixture yet" in printed.get()
+
+
+def test_a_summary_tells_of_answers_that_outlived_their_server(tmp_path: Path, tokenizer_file: str) -> None:
+    path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, output="begun")
+    write_inputs(str(tmp_path / "begun"))
+    prompts = [Request((Message("user", text),), Sampling(max_tokens=8), seed=1) for text in ("tide", "ebb")]
+
+    async def keep() -> None:
+        engine = Keeping(Echo(), str(tmp_path / "begun" / ANSWERS / "task"))
+        await engine.complete(prompts)
+        await engine.close()
+
+    def told() -> str:
+        console = Console(width=200)
+        with console.capture() as printed:
+            print_summary(load_run(str(path)), console)
+        return printed.get()
+
+    assert "answers kept" not in told()
+    asyncio.run(keep())
+    assert re.search(r"answers kept +\W+2 \W+of units that have not ended; the next run reuses them", told())

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from rephrase import storage
+from rephrase.engines import keeping
 from rephrase.engines.base import Completion, Engine, Identity, Message, Request, Sampling
-from rephrase.engines.keeping import Keeping
+from rephrase.engines.keeping import Keeping, count_kept
 from rephrase.engines.replay import Reuse
 from tests.rephrase.engines.scripted import serving
 
@@ -50,6 +51,18 @@ def answers(engine: Engine, *requests: Request, close: bool = True) -> list[Comp
         return completions
 
     return asyncio.run(run())
+
+
+def test_answers_are_counted_unless_they_are_too_many_for_a_glance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert count_kept(str(tmp_path / "none")) == 0
+    answers(Keeping(Counting(), str(tmp_path / "task-1")), ask("a"), ask("b"), ask("!engine"))
+    answers(Keeping(Counting(), str(tmp_path / "task-2")), ask("c"))
+    assert count_kept(str(tmp_path)) == 3, "an error of the engine is no answer"
+    monkeypatch.setattr(keeping, "_MOST_FILES", 1)
+    assert count_kept(str(tmp_path)) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(keeping, "_MOST_BYTES", 10)
+    assert count_kept(str(tmp_path)) is None
 
 
 def test_what_was_answered_is_not_asked_again_and_is_the_same(tmp_path: Path) -> None:
@@ -156,7 +169,7 @@ def test_answers_are_kept_on_s3_and_below_an_engine_that_reuses(bucket: str) -> 
 KILLED = """
 import asyncio, sys
 from rephrase.engines.endpoint import Endpoint, EndpointSettings
-from rephrase.engines.keeping import Keeping
+from rephrase.engines.keeping import Keeping, count_kept
 from rephrase.engines.base import Message, Request, Sampling
 
 url, folder = sys.argv[1:]

@@ -87,6 +87,10 @@ def test_a_stall_is_told_with_what_is_waited_for():
     assert totals_of([(tell(130.0, [waiting], before=before), 1.0)]).stall == ""
     stalled = totals_of([(tell(165.0, [waiting], before=before), 1.0)])
     assert totals_in_words(stalled)[0] == "no answer for 66 s: 12 requests wait at http://a/v1"
+    assert stalled.all_stalled
+    lively = tell(165.0, [worker(in_flight=3, quiet_since=160.0, place="http://b/v1")])
+    some = totals_of([(tell(165.0, [waiting], before=before), 1.0), (lively, 1.0)])
+    assert (bool(some.stall), some.all_stalled) == (True, False), "another server answers"
 
 
 def test_a_server_that_says_why_it_gives_no_answers_is_told_at_once():

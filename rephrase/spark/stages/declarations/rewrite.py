@@ -85,10 +85,23 @@ class RewriteStage(Stage):
         return [
             Figure("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each"),
             Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written{rate}"),
+            *_kept_answers(run),
             *_by_model(notes),
             *_reasoning(sums),
             *_errors(sums, run),
         ]
+
+
+def _kept_answers(run: Run) -> list[Figure]:
+    """Answers to prompts of units that have not ended, such as those of a server that died."""
+    from rephrase import storage
+    from rephrase.engines.keeping import count_kept
+    from rephrase.spark.stages.rewrite.plan import ANSWERS
+
+    kept = count_kept(storage.join(run.output, ANSWERS))
+    if kept == 0:
+        return []
+    return [Figure("answers kept", "many" if kept is None else f"{kept:,}", "of units that have not ended; the next run reuses them")]
 
 
 def _by_model(notes: Sequence[GenerationsNote]) -> list[Figure]:
