@@ -15,6 +15,8 @@ from rephrase.engines.settings import EngineSettings, PromptCounter, engines
 class EchoSettings(EngineSettings):
     """No model: the words of the prompt come back. For dry runs, which show passages, prompts and tables."""
 
+    runs_no_model = True
+
     kind: Literal["echo"]
 
     @property
@@ -27,7 +29,8 @@ class EchoSettings(EngineSettings):
     @override
     def notice(self) -> str:
         """That no model runs."""
-        return "no model runs: the engine echo gives the words of each prompt back, which most checks reject"
+        cure = "`--set 'filter.checks=[finished]'` keeps what parses"
+        return f"no model runs: the engine echo gives the words of each prompt back, which most checks reject; {cure}"
 
     @override
     def prompt_counter(self) -> PromptCounter:

@@ -21,6 +21,8 @@ NOT_RECORDED = "engine:not_recorded"
 class ReplaySettings(EngineSettings):
     """Completions recorded earlier: JSONL files (plain, .gz, .zst) or a finished run's generations folder."""
 
+    runs_no_model = True
+
     kind: Literal["replay"]
     path: paths.Recording
     model: str = "recorded"

@@ -39,6 +39,8 @@ class EngineSettings(Section):
     """Keys that may hold secrets: what is published of a run leaves them out."""
     holds_devices: ClassVar[bool] = False
     """Whether it computes on the GPUs or cores of its executor: of a run's engines that do, one is there at a time."""
+    runs_no_model: ClassVar[bool] = False
+    """Whether its answers are there without a model, in no time worth planning."""
 
     @property
     @abstractmethod

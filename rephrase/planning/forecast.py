@@ -185,6 +185,10 @@ def _remarks(
     for model, rate in rates.items():
         if rate is None and asked[model].holds_devices:
             remarks.append(f"no rate is known for `{model}`: `rephrase tune` measures one, `rephrase plan --pilot N` tries N documents")
+        elif rate is None and asked[model].runs_no_model:
+            remarks.append(
+                f"`{model}` is answered by an engine `{asked[model].kind}`, which runs no model: it takes no time worth planning"
+            )
         elif rate is None:
             remarks.append(f"no rate is known for `{model}`, which no engine on the executors answers: its time and price are its server's")
     return tuple(remarks)

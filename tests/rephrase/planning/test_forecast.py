@@ -70,6 +70,8 @@ def test_requests_and_prompt_tokens_are_those_of_the_run(tmp_path, spark, tokeni
     plan = forecast(run)
     assert plan.documents == of_input.documents
     assert {key: line.prompt_tokens for key, line in lines(plan).items()} == {k: line.prompt_tokens for k, line in lines(of_input).items()}
+    assert [remark for remark in plan.remarks if "an engine `echo`, which runs no model: it takes no time" in remark]
+    assert not any("no rate is known" in remark for remark in plan.remarks)
     assert not plan.is_whole, "chunkwise goes on from answers"
     assert all(line.at_most for line in plan.lines if line.output_tokens)
     run_all(run, spark)
