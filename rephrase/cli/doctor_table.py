@@ -31,7 +31,7 @@ class _Line:
 
 
 def print_findings(placed: Sequence[Placed], console: Console | None = None) -> None:
-    """Print a line for each finding, the cure below what is not well, and a count at the end."""
+    """Print a line for each finding, the cure below what is not well, a count, and what comes next if nothing is to mend."""
     console = console or PlainConsole()
     lines = list(_lines(placed))
     check = max((len(line.finding.check) for line in lines), default=0)
@@ -46,6 +46,8 @@ def print_findings(placed: Sequence[Placed], console: Console | None = None) -> 
         if finding.cure and finding.status != "ok":
             console.print(Text(f"{'':<{check + where + 10}}cure: {harmless(finding.cure)}", "dim"), soft_wrap=True)
     console.print(", ".join(f"{counts[status]} {words}" for status, words in _COUNTED.items() if counts[status]))
+    if not counts["fail"]:
+        console.print("next: `rephrase plan run.yaml` tells what it will cost", soft_wrap=True)
 
 
 def _lines(placed: Sequence[Placed]) -> Iterator[_Line]:

@@ -10,6 +10,7 @@ from rephrase.cli.options import add_run_options, load, with_spark
 from rephrase.cli.stages import add_replace_option, add_retry_option
 from rephrase.cli.summary import add_show_option, report
 from rephrase.errors import UserError
+from rephrase.live.plain_console import PlainConsole
 
 
 def add_parser(commands: Any) -> None:
@@ -36,3 +37,4 @@ def _run(options: argparse.Namespace) -> None:
             report(run.trial(), 0)
         raise
     report(run.trial(), options.show)
+    PlainConsole().print("next: `rephrase report run.yaml` makes a page to judge it by", soft_wrap=True)

@@ -67,7 +67,10 @@ def test_a_recipe_that_no_component_takes_is_told_before_it_is_asked_for_and_in_
     checks = {"checks": ["parsed"]}
     path = config(tmp_path, tokenizer_file, engine={"kind": "echo"}, recipes=["wrap/easy", "mind/interview"], filter=checks, mix=mix)
     main(["run", path])
-    told = " ".join(capsys.readouterr().err.split())
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == f"next: `rephrase report {path}` makes a page to judge it by"
+    told = " ".join(printed.err.split())
+    assert "which most checks reject; `--set 'filter.checks=[finished]'` keeps what parses" in told
     notice = "the generations of `mind/interview` go into no component of the mixture"
     assert told.index(f"rewrite: {notice}") < told.index("rewrite: 2 units in")
     assert "limits the mixture: all its" in told

@@ -62,6 +62,13 @@ def lines_of(placed: list[Placed]) -> list[str]:
     return out.getvalue().splitlines()
 
 
+def test_where_nothing_is_to_mend_the_plan_comes_next():
+    warned = [Placed(DRIVER, Finding("disk", "ok", "70 GB free")), Placed(DRIVER, Finding("shm", "warn", "67 MB free", "more"))]
+    assert lines_of(warned)[-2:] == ["1 well, 1 to know", "next: `rephrase plan run.yaml` tells what it will cost"]
+    failed = [*warned, Placed(DRIVER, Finding("model", "fail", "no such folder", "copy it"))]
+    assert lines_of(failed)[-1] == "1 well, 1 to know, 1 to mend"
+
+
 def test_many_executors_share_lines():
     names = [f"executor {number} (node-{number})" for number in range(8)]
     placed = [Placed(DRIVER, Finding("spark", "ok", "8 executors answer"))]
