@@ -12,6 +12,7 @@ from classifiers.cascade import Cascade, build_cascade
 from classifiers.rejudge import rejudged
 from rephrase.errors import UserError
 from rephrase.live.plain_console import PlainConsole
+from rephrase.live.words import counted
 from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import stage_note
@@ -53,8 +54,8 @@ def dry_run(run: Run, console: Console | None = None) -> None:
             unknown += now == KEEP and was != KEEP
     _print(console, cascade.names, before, after)
     _print_recipes(console, kept)
-    more = f" and those of {unknown:,} rows that are not counted yet" if unknown else ""
-    console.print(f"kept: {after[KEEP]:,} rows, {tokens:,} tokens{more} (before: {before[KEEP]:,} rows)")
+    more = f" and those of {counted(unknown, 'row')} that are not counted yet" if unknown else ""
+    console.print(f"kept: {counted(after[KEEP], 'row')}, {counted(tokens, 'token')}{more} (before: {counted(before[KEEP], 'row')})")
 
 
 def _check_scoring(then: list[dict[str, Any]], cascade: Cascade) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from rephrase.live.plain_console import PlainConsole
+from rephrase.live.words import counted
 from rephrase.mixing.plan import ROWS
 from rephrase.mixing.presets import presets
 from rephrase.mixing.settings import Component
@@ -33,7 +34,7 @@ def print_plan(mix: Mix, plan: Plan, console: Console | None = None) -> None:
     """What each component gives to each phase, beside what there is."""
     console = console or _console()
     heads = ["component", "rows there", "tokens there", "rows", "tokens", "epochs", "share", "asked for"]
-    table = _table(f"the mixture: {plan.rows:,} rows, {plan.tokens:,} tokens, {sum(plan.files):,} files", heads)
+    table = _table(f"the mixture: {counted(plan.rows, 'row')}, {counted(plan.tokens, 'token')}, {counted(sum(plan.files), 'file')}", heads)
     for phase in range(len(plan.files)):
         mine = [part for part in plan.components if part.phase == phase]
         tokens = sum(part.tokens for part in mine)
@@ -48,7 +49,7 @@ def print_plan(mix: Mix, plan: Plan, console: Console | None = None) -> None:
         console.print(note, soft_wrap=True)
     for reason, count in plan.left_out.items():
         if count["rows"]:
-            console.print(f"left out by {reason}: {count['rows']:,} rows, {count['tokens']:,} tokens")
+            console.print(f"left out by {reason}: {counted(count['rows'], 'row')}, {counted(count['tokens'], 'token')}")
 
 
 def print_presets(console: Console | None = None) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from rephrase.live.figures import Totals
 
 
+def counted(number: int, name: str) -> str:
+    """A count of things, whose name takes an s."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
 def span(seconds: float) -> str:
     """Seconds in the largest unit of which there are two."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from rephrase.live.words import counted
 from rephrase.text.languages import UNKNOWN, primary_language
 
 # Identifiers that the hub knows; other licences are listed as "other" with their name in the text.
@@ -67,7 +68,7 @@ def dataset_card(manifest: dict[str, Any]) -> str:
     parts = [
         "---\n" + yaml.safe_dump(header, sort_keys=False, allow_unicode=True) + "---\n",
         "# Pretraining mixture\n",
-        f"{manifest['rows']:,} texts with {manifest['tokens']:,} tokens in {len(manifest['files']):,} files"
+        f"{counted(manifest['rows'], 'text')} with {counted(manifest['tokens'], 'token')} in {counted(len(manifest['files']), 'file')}"
         + (f"; synthetic texts were written by {models}" if models else "")
         + ".\n",
         "## Components\n",

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from rephrase.report.wording import count, counted, percent, short_number
+from rephrase.live.words import counted
+from rephrase.report.wording import count, percent, short_number
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml

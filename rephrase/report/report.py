@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rephrase import __version__, storage
 from rephrase.errors import UserError
+from rephrase.live.words import counted
 from rephrase.mixing.shortfall import share_notes
 from rephrase.notes import GenerationsNote
 from rephrase.report.contamination import Overlap, overlaps_of
@@ -30,7 +31,7 @@ from rephrase.report.sections.mixture import mixture
 from rephrase.report.sections.recipes import by_recipe
 from rephrase.report.sections.run import about
 from rephrase.report.sections.texts import contamination, texts
-from rephrase.report.wording import count, counted, large, percent, short_number
+from rephrase.report.wording import count, large, percent, short_number
 from rephrase.report.work import Work, work_of
 from rephrase.spark.runtime.progress import span
 from rephrase.spark.stages.base import Tables

@@ -14,11 +14,6 @@ def count(number: float | None) -> str:
     return NOTHING if number is None else f"{number:,.0f}"
 
 
-def counted(number: int, name: str) -> str:
-    """A count of things, whose name takes an s."""
-    return f"{count(number)} {name}{'' if number == 1 else 's'}"
-
-
 def listed(texts: Sequence[str]) -> str:
     """Things in a sentence."""
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)

@@ -17,7 +17,7 @@ from rephrase import storage
 from rephrase.live.figures import StageFigures, Totals
 from rephrase.live.plain_console import harmless
 from rephrase.live.time_left import Course
-from rephrase.live.words import left_in_words, span, totals_in_words
+from rephrase.live.words import counted, left_in_words, span, totals_in_words
 from rephrase.names import PARQUET
 from rephrase.notes import Note
 from rephrase.spark.runtime import lines
@@ -120,7 +120,7 @@ class StageProgress:
         self._begun = True
         about = f" units{self._about}" if self._about else ""
         resumes = f"{self._already:,} of {self._total:,} units are there already, resuming{about}"
-        begins = f"begins, {self._total:,} units{self._about}"
+        begins = f"begins, {counted(self._total, 'unit')}{self._about}"
         console.print(f"{self.stage}: {resumes if self._already else begins}", soft_wrap=True)
         lines.event("stage_begun", stage=self.stage, units=self._total, units_done=self._already, about=self._about.strip(" ,"))
 
@@ -145,7 +145,7 @@ class StageProgress:
         self._stack.close()
         seconds = time.monotonic() - self._started
         if kind is None:
-            parts = [f"{self.done - self._already} units in {seconds:.1f} s", self._summary(seconds)]
+            parts = [f"{counted(self.done - self._already, 'unit')} in {seconds:.1f} s", self._summary(seconds)]
             console.print(f"{self.stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
         ended = {"units_done": self.done, "seconds": round(seconds, 1), "complete": kind is None, "finished": self._summary(seconds)}
         lines.event("stage_ended", stage=self.stage, **ended)
@@ -164,7 +164,7 @@ class StageProgress:
         now = time.monotonic()
         new = self._look_for_objects(now) if self._seen is not None and now >= self._next_look else False
         self._course.add(now, self._work_with_units_in_flight)
-        left, units = left_in_words(self._course.left(self._work)), f"{self.done}/{self._total}"
+        left, units = left_in_words(self._left), f"{self.done}/{self._total}"
         self._bar.update(self._task, completed=self._work_with_units_in_flight, left=left, units=units)
         due = lines.EVERY + (_ENGINES_FIRST if self._totals.starting else 0.0)
         if not quietly and ((new and now >= self._next_plain) or console.silence >= due):
@@ -176,7 +176,7 @@ class StageProgress:
     def line(self) -> str:
         """How far the stage is and what goes on, in one line."""
         seconds = time.monotonic() - self._started
-        parts = [f"{self.done}/{self._total} units", span(seconds), left_in_words(self._course.left(self._work))]
+        parts = [f"{self.done}/{self._total} units", span(seconds), left_in_words(self._left)]
         parts += self._at_work()
         parts.append(self._summary(seconds))
         return f"{self.stage}: " + ", ".join(part for part in parts if part)
@@ -190,7 +190,7 @@ class StageProgress:
             seconds=round(seconds, 1),
             units=self.done,
             units_in_all=self._total,
-            seconds_left=self._course.left(self._work),
+            seconds_left=self._left,
             totals=self._totals,
             finished=self._summary(seconds),
             line=self.line(),
@@ -226,6 +226,11 @@ class StageProgress:
     def _shown(self) -> Group:
         words = ", ".join(part for part in (*self._at_work(), self._summary(time.monotonic() - self._started)) if part)
         return Group(self._bar, Text(f"  {harmless(words)}", style="dim")) if words else Group(self._bar)
+
+    @property
+    def _left(self) -> tuple[float, float | None] | None:
+        """Seconds, as `Course.left` has them; None also where no answer comes: what was done before tells nothing of that."""
+        return None if self._totals.all_stalled else self._course.left(self._work)
 
     @property
     def _work_with_units_in_flight(self) -> float:

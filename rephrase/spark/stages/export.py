@@ -21,6 +21,7 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.exports.base import Format, Row
 from rephrase.exports.shard_note import ShardNote, StoredFile
+from rephrase.live.words import counted
 from rephrase.names import ExportName
 from rephrase.notes import ExportNote
 from rephrase.readers.base import reason_of
@@ -228,7 +229,7 @@ def _finish(to: str, form: Format, units: Sequence[str]) -> None:
 
 
 def _print(manifest: dict[str, Any], form: Format, to: str) -> None:
-    line = f"{manifest['documents']:,} documents"
+    line = f"{counted(manifest['documents'], 'document')}"
     if manifest["eod"]:
         line += f", {manifest['tokens']:,} tokens with {manifest['eod']['token']} after each document"
     if summary := form.summary(manifest):

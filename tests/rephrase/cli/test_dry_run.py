@@ -61,7 +61,7 @@ def change(model: str) -> None:
 def test_another_threshold_is_applied(model, tmp_path, capsys):
     judged_by(tmp_path / "out", {"edu": {"use": "quality", "model": model, "min": 0.5}})
     dry_run(run_with(tmp_path / "out", {"edu": {"use": "quality", "model": model, "min": 0.95}}))
-    assert "kept: 0 rows, 0 tokens (before: 1 rows)" in capsys.readouterr().out
+    assert "kept: 0 rows, 0 tokens (before: 1 row)" in capsys.readouterr().out
 
 
 def test_a_model_that_changed_is_told_as_such(model, tmp_path):

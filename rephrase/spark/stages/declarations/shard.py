@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from rephrase import storage
+from rephrase.live.words import counted
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
 from rephrase.spark.stages.unit_notes import sum_of_notes
 
@@ -47,7 +48,7 @@ class ShardStage(Stage):
 
         done, sums = sum_of_notes(run.output, self.table, DocumentsNote)
         files = note_of(self.table.folder(run.output)).get("meaning", {}).get("files", {}).get("count")
-        return Status(done, files, f"{sums.documents:,} documents, {sums.tokens:,} tokens")
+        return Status(done, files, f"{counted(sums.documents, 'document')}, {counted(sums.tokens, 'token')}")
 
     @override
     def figures(self, run: Run) -> list[Figure]:
@@ -70,7 +71,8 @@ def _account(sums: DocumentsNote) -> list[Figure]:
     if not sums.records:
         return []
     dropped = sum(sums.dropped.values())
-    text = f"{sums.records:,} records in = {sums.documents:,} documents + {dropped:,} dropped + {sums.errors:,} read errors"
+    became = f"{counted(sums.documents, 'document')} + {dropped:,} dropped + {counted(sums.errors, 'read error')}"
+    text = f"{counted(sums.records, 'record')} in = {became}"
     uncounted = sums.documents + dropped + sums.errors - sums.records
     return [Figure("", "", f"{text}, {uncounted:,} of them from files that an earlier version read" if uncounted else text)]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rephrase.generation.rounds import Round
+from rephrase.live.words import counted
 from rephrase.recipes.base import Recipe
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.rewrite.plan import RewriteUnit
@@ -27,7 +28,7 @@ def about_round(
     tokens = sum(footer.note.tokens for source in used for footer in source.footers)
     names = dict.fromkeys(engines.name(recipes[index].engine_of(recipes[index].steps[step])) for index, step in steps.items())
     asked = ", ".join(_asked(engines.by_name[name]) for name in names)
-    return f" of {recipes_in_words(units, recipes)} over {rows:,} rows with {tokens:,} tokens, asks {asked}"
+    return f" of {recipes_in_words(units, recipes)} over {counted(rows, 'row')} with {counted(tokens, 'token')}, asks {asked}"
 
 
 def _asked(settings: EngineSettings) -> str:

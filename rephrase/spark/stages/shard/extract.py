@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
+from rephrase.live.words import counted
 from rephrase.notes import DocumentsNote, ErrorsNote
 from rephrase.records import DOCUMENT, ERROR
 from rephrase.spark.runtime.progress import StageProgress, Sums
@@ -50,7 +51,7 @@ def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, 
 
 def _progress(sums: DocumentsNote, seconds: float) -> str:
     rate = sums.raw_bytes / max(seconds, 1e-9) / 1e6
-    return f"{sums.documents:,} documents, {sums.errors:,} read errors, {rate:,.1f} MB/s"
+    return f"{counted(sums.documents, 'document')}, {counted(sums.errors, 'read error')}, {rate:,.1f} MB/s"
 
 
 def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: str, readers: Sequence[Reader]) -> None:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from rephrase import storage
 from rephrase.documents import DocumentTables
+from rephrase.live.words import counted
 from rephrase.notes import DocumentsNote
 from rephrase.readers import RawDocument
 from rephrase.records import DOCUMENT
@@ -104,7 +105,7 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
 
 
 def _progress(sums: DocumentsNote, _seconds: float) -> str:
-    text = f"{sums.documents:,} documents, {sums.tokens:,} tokens, {sums.duplicates:,} duplicates dropped"
+    text = f"{counted(sums.documents, 'document')}, {counted(sums.tokens, 'token')}, {counted(sums.duplicates, 'duplicate')} dropped"
     return text + f", {sums.paragraphs_dropped:,} paragraphs" if sums.paragraphs_dropped else text
 
 

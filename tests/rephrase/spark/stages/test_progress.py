@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 
 from rephrase import storage
+from rephrase.live.figures import Totals
 from rephrase.notes import EngineFigures, GenerationsNote, JudgedNote
 from rephrase.spark.runtime.progress import StageProgress, Sums
 from rephrase.spark.stages.rewrite.pace import Pace
@@ -46,6 +47,21 @@ def test_the_line_tells_units_rows_rates_errors_cache_and_the_time_left(tmp_path
     assert "rewrite: 2/3 units, 60 s, about 2 min left, 100 generations, 17 tokens/s, 5.0% errors, 10 reused, 40% of" in first
     assert "rewrite: 2 units in 60.0 s" in last
     assert ", 200 generations, 200 tokens/s now, 33 mean, 5.0% errors, 20 reused, 40% of prompts cached" in last
+
+
+def test_no_time_left_is_told_while_no_answer_comes(tmp_path, monkeypatch):
+    clock = SimpleNamespace(monotonic=lambda: 1000.0, time=time.time)
+    monkeypatch.setattr("rephrase.spark.runtime.progress.time", clock)
+    with StageProgress("rewrite", str(tmp_path), 3, 0, None) as progress:
+        clock.monotonic = lambda: 1060.0
+        commit(tmp_path, 0, note(0.0, 10.0))
+        progress.look()
+        assert "left" in progress.line()
+        progress.hear(Totals(stall="no answer for 66 s", all_stalled=True))
+        assert "left" not in progress.line()
+        assert progress.figures().seconds_left is None
+        progress.hear(Totals())
+        assert "left" in progress.line()
 
 
 def test_servers_that_are_gone_write_nothing_now_and_idle_days_are_no_work():
@@ -89,7 +105,7 @@ def test_an_object_that_is_made_again_is_done_once_it_has_another_note(tmp_path,
         assert progress.done == 0
         storage.put(path, tables.encode(pa.table({"id": ["x"]}), note(20.0, 30.0)))
     assert progress.done == 1
-    assert "rewrite: 1 units in " in capsys.readouterr().err
+    assert "rewrite: 1 unit in " in capsys.readouterr().err
 
 
 def test_what_is_said_of_a_stage_comes_from_the_sum_of_its_notes(tmp_path, capsys):
