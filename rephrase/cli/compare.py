@@ -31,12 +31,18 @@ def _compare(options: argparse.Namespace) -> None:
     from rephrase.config.file import load_run
     from rephrase.report.compare import compare
     from rephrase.report.comparison import comparison_page
+    from rephrase.spark.stages.run_tables import check_begun
 
     runs = dict(zip(names_of(options.configs), map(load_run, options.configs), strict=True))
+    for config, run in zip(options.configs, runs.values(), strict=True):
+        check_begun(run.output, config)
     compared = compare(runs, rows=max(options.rows, options.show), seed=options.seed, gpus=options.gpus, price=options.price)
     if options.page:
-        storage.put(options.page, comparison_page(compared).encode())
+        content = comparison_page(compared).encode()
+        storage.put(options.page, content)
     if options.json:
         print_json(compared.to_json())
-    else:
-        print_comparison(compared, options.show)
+        return
+    print_comparison(compared, options.show)
+    if options.page:
+        print(f"{options.page}: {len(content) / 1e6:.1f} MB, {len(compared.passages):,} passages of all runs")

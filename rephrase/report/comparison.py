@@ -31,8 +31,8 @@ class Line:
 def tables_of(compared: Compared) -> Iterator[tuple[str, list[Line]]]:
     """All tables of a comparison with their titles; those without lines are left out."""
     models = tuple(" + ".join(model.model for model in one.models if model.model) or NOTHING for one in compared.figures)
-    settings = [Line(key, values, is_number=False) for key, values in compared.settings.items()]
-    yield "What differs in the settings", [Line("models", models, is_number=False), *settings]
+    settings = {**({"models": models} if len(set(models)) > 1 else {}), **compared.settings}
+    yield "What differs in the settings", [Line(key, values, is_number=False) for key, values in settings.items()]
     yield "What they made", [*_totals(compared)]
     yield "Keep-rate by recipe", _by_recipe(compared.figures, lambda recipe: percent(recipe.keep_rate))
     yield (

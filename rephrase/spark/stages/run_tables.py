@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rephrase import storage
@@ -23,10 +24,15 @@ def objects_of(output: str, table: Table) -> list[str]:
     return paths
 
 
-def check_begun(output: str) -> None:
-    """Raise a `UserError` where no stage has run: an empty answer would not tell of a mistyped `output`."""
+def check_begun(output: str, config: str = "") -> None:
+    """Raise a `UserError` where no stage has run: an empty answer would not tell of a mistyped `output`.
+
+    `config`: the run's own, where a command takes several and no `--output`.
+    """
     if not any(next(storage.list_files(table.folder(output)), None) for table in Tables.all()):
         cure = "check `output` in the config, or --output; `rephrase run run.yaml` begins a run"
+        if config:
+            cure = f"check `output` in {config}; `rephrase run {shlex.quote(config)}` begins it"
         raise UserError("there is no run here, not even one that has begun", where=output, cure=cure)
 
 
