@@ -17,7 +17,8 @@ _LISTED = 3  # components of a sentence: one that is split by source has as many
 def share_notes(mix: Mix, components: Sequence[ComponentPlan]) -> list[str]:
     """A sentence for each component whose share differs by more than a point from what was asked for, and one on what limits the mixture.
 
-    A mixture that is as large as the config says is limited by no component.
+    A component that gives what it should needs none: its share has moved because another gives more or less. A mixture that is as large
+    as the config says is limited by no component.
     """
     notes = []
     for phase in sorted({component.phase for component in components}):
@@ -30,10 +31,10 @@ def _of_phase(components: Sequence[ComponentPlan]) -> list[str]:
     notes = [f"`{c.name}` has no text: its {c.share:.1%} went to the others in proportion" for c in components if _is_empty(c)]
     for component in components:
         asked, share = component.target_tokens / max(whole, 1), component.tokens / max(tokens, 1)
-        if abs(share - asked) > TOLERATED:
+        if abs(share - asked) > TOLERATED and abs(component.tokens - component.target_tokens) > TOLERATED * whole:
             length = component.available_tokens / max(component.available_rows, 1)
             wanted = f"shall give {component.target_tokens:,} tokens ({asked:.1%}) and gives {component.tokens:,} ({share:.1%})"
-            notes.append(f"`{component.name}` {wanted}: texts are taken whole, and its are about {length:,.0f} tokens long")
+            notes.append(f"`{component.name}` {wanted}: texts are taken whole, and each has about {length:,.0f} tokens")
     return notes
 
 

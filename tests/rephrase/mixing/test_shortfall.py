@@ -44,6 +44,16 @@ def test_the_component_that_limits_a_small_mixture_is_named_with_what_lifts_it()
     assert any("`synthetic` limits the mixture: all its 1,000 tokens are taken" in note and "max_epochs" in note for note in notes)
 
 
+def test_a_component_that_gives_what_it_should_is_not_told_though_its_share_moves_with_another() -> None:
+    parts = [
+        component("original", 0.3333, target=1474, tokens=1368, available=90_000, rows=20),
+        component("wrap/*", 0.6667, target=2948, tokens=2948, available=2948, rows=12),
+    ]
+    assert share_notes(Mix(budget_tokens=4422), parts) == [
+        "`original` shall give 1,474 tokens (33.3%) and gives 1,368 (31.7%): texts are taken whole, and each has about 4,500 tokens"
+    ]
+
+
 def test_what_limits_a_mixture_is_told_where_all_shares_are_met_too() -> None:
     parts = [
         component("original", 0.6, target=4365, tokens=4365, available=4365, rows=12),
