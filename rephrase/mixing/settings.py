@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from rephrase.mixing import schema
 from rephrase.mixing.presets import presets
+from rephrase.settings.entries import entry_name
 from rephrase.settings.faults import fault
 from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
@@ -41,9 +42,7 @@ class Component(Section):
     @property
     def name(self) -> str:
         """How reports name the component."""
-        picks = [str(v) for v in (self.origin, self.source, self.recipe, self.language, self.license) if v]
-        least = [f"{k}>={v:g}" for k, v in self.min_scores.items()]
-        return " ".join(picks + least + [f"{k}<={v:g}" for k, v in self.max_scores.items()]) or "everything"
+        return entry_name(vars(self)) or "everything"
 
     @property
     def is_original(self) -> bool | None:

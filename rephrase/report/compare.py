@@ -19,6 +19,7 @@ from rephrase.report.diversity import diversity_of
 from rephrase.report.figures import RunFigures, figures_of
 from rephrase.report.rows import Row, read_rows_of
 from rephrase.report.work import Work, work_of
+from rephrase.settings.entries import entry_name
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.unit_notes import unit_notes
 from rephrase.storage import tables
@@ -111,8 +112,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _entry_name(entry: Any) -> str:
     if isinstance(entry, dict):
-        name = next((entry[key] for key in ("name", "use", "recipe", "origin") if isinstance(entry.get(key), str)), None)
-        return name or (next(iter(entry)) if len(entry) == 1 else "")
+        return entry_name(entry) or (next(iter(entry)) if len(entry) == 1 else "")
     return str(entry)
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from rephrase import __version__, storage
 from rephrase.errors import UserError
+from rephrase.settings.entries import entry_name
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Table
@@ -52,8 +53,8 @@ def claim(folder: str, table: Table, meaning: Meaning) -> None:
     storage.put(path, written)  # nothing was made yet, and no driver is at work: a first attempt that failed binds nobody
 
 
-def check_made_by(folder: str, table: Table, meaning: Callable[[], Meaning]) -> None:
-    """Raise the `UserError` of `claim` where a folder holds the table of another config. Claims nothing.
+def refusal_of(folder: str, table: Table, meaning: Callable[[], Meaning]) -> UserError | None:
+    """The error that `claim` raises where a folder holds the table of another config, None where it does not. Claims nothing.
 
     Where the tables that it was made from are gone, nobody can tell.
     """
@@ -61,9 +62,8 @@ def check_made_by(folder: str, table: Table, meaning: Callable[[], Meaning]) -> 
     try:
         now = meaning() if before else None
     except UserError:
-        return
-    if now is not None and not _same(before, table, now):
-        raise _refusal(folder, before, table, now)
+        return None
+    return None if now is None or _same(before, table, now) else _refusal(folder, before, table, now)
 
 
 def replace_other(folder: str, table: Table, meaning: Meaning, begin: Callable[[], Result]) -> Result | None:
@@ -164,9 +164,10 @@ def _differences(before: Any, now: Any, path: str = "") -> list[str]:
 
 
 def _parts(value: Any) -> dict[str, Any] | None:
-    """What a mapping holds, or a list of things with names."""
-    if isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):
-        return {str(item["name"]): item for item in value}
+    """What a mapping holds, or a list of mappings: by their names where these tell them apart, else by their places."""
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        names = [entry_name(item) or str(place) for place, item in enumerate(value)]
+        return dict(zip(names if len(set(names)) == len(names) else map(str, range(len(value))), value, strict=True))
     return value if isinstance(value, dict) else None
 
 

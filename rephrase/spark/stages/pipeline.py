@@ -77,11 +77,13 @@ def check_verdicts(stage: Stage, run: Run) -> None:
 
     Of other tables the config may have changed since: raw files come in, an engine is named on the command line once.
     """
-    from rephrase.spark.stages.ledger import check_made_by
+    from rephrase.spark.stages.ledger import refusal_of
 
     for earlier in STAGES:
         if earlier.table in stage.reads and earlier.table.replaceable and earlier.table.is_on(run):
-            check_made_by(earlier.table.folder(run.output), earlier.table, functools.partial(earlier.meaning, run))
+            refusal = refusal_of(earlier.table.folder(run.output), earlier.table, functools.partial(earlier.meaning, run))
+            if refusal:
+                raise refusal
 
 
 def fasttext_models(run: Run) -> list[str]:
