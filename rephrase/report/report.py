@@ -35,7 +35,8 @@ from rephrase.report.wording import count, large, percent, short_number
 from rephrase.report.work import Work, work_of
 from rephrase.spark.runtime.progress import span
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.mix.stage import plan_of
+from rephrase.spark.stages.declarations.mix import REPLACES
+from rephrase.spark.stages.mix.stage import is_of_another_config, plan_of
 from rephrase.spark.stages.unit_notes import unit_notes
 
 if TYPE_CHECKING:
@@ -95,7 +96,11 @@ def write_report(
     diversity, why_not = _diversity(run, figures)
     told = findings(figures, work, facts, diversity)
     known = provenance(run, figures)
+    is_current = not (figures.mixture and is_of_another_config(run))
     plan = plan_of(Tables.MIXTURE.folder(run.output)) if figures.mixture else None
+    remarks = share_notes(run.mix, plan.components) if plan and run.mix else []
+    if not is_current:
+        remarks = [f"This is the mixture of an earlier config or version, not replaced: {REPLACES}"]
     name = "/".join(run.output.rstrip("/").split("/")[-2:])
     html = page(
         "report.html.j2",
@@ -113,7 +118,7 @@ def write_report(
             errors(figures),
             texts(figures, diversity, why_not, facts),
             contamination(_contamination(run, figures)),
-            mixture(figures.mixture, run.mix, share_notes(run.mix, plan.components) if plan and run.mix else ()),
+            mixture(figures.mixture, run.mix if is_current else None, remarks),
         ],
         recipes=known.recipes,
         config=known.config,

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from rephrase import storage
+from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
 from rephrase.errors import UserError
@@ -65,6 +67,25 @@ def test_a_mixture_that_cannot_be_made_costs_none(kept: str, spark: LazySession,
         run_stage("mix", run_of(kept, **settings), spark, replace=True)
 
 
+def test_a_refusal_names_the_components_that_differ(kept: str) -> None:
+    components = [{"origin": "original", "share": 0.75}, {"recipe": "mind/debate", "share": 0.25}]
+    with pytest.raises(UserError, match=r"`mix\.components\.mind/debate` is new; `mix\.components\.original\.share` was 1\.0, is 0\.75"):
+        run_stage("mix", run_of(kept, components=components), NoSpark())
+
+
+def test_the_summary_tells_a_mixture_of_an_earlier_config_from_its_own(kept: str) -> None:
+    def told(components: list[dict[str, Any]]) -> str:
+        print_summary(run_of(kept, components=components), console := Console(record=True, width=300))
+        return console.export_text()
+
+    own = told(ALONE)
+    assert "limits the mixture" in own
+    assert "earlier config" not in own
+    other = told(HALVES)
+    assert "of an earlier config or version and not replaced" in " ".join(other.split())
+    assert "limits the mixture" not in other
+
+
 def test_inputs_that_cannot_be_read_cost_no_mixture(kept: str, spark: LazySession, tmp_path: Path) -> None:
     damaged = str(shutil.copytree(kept, tmp_path / "run"))
     before = files(damaged, "mixture")
@@ -80,7 +101,9 @@ def test_inputs_that_cannot_be_read_cost_no_mixture(kept: str, spark: LazySessio
     assert files(damaged, "mixture") == before
 
 
-def test_a_mixture_on_s3_is_replaced_also_where_its_removal_was_cut_off(spark: LazySession, bucket: str) -> None:
+def test_a_mixture_on_s3_is_replaced_also_where_its_removal_was_cut_off(
+    spark: LazySession, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = mixed(f"{bucket}/run", spark)
     folder = storage.join(output, "mixture")
     run = run_of(output, components=HALVES)
@@ -89,6 +112,9 @@ def test_a_mixture_on_s3_is_replaced_also_where_its_removal_was_cut_off(spark: L
     with pytest.raises(UserError, match=r"another config: .*`--replace` makes it again"):
         run_stage("mix", run, spark)
     run_stage("mix", run, spark, replace=True)
+    told = capsys.readouterr().err
+    assert "mix: made again by the config as it is now" in told
+    assert "goes on with the mixture that was planned" not in told
     assert set(tables.read_folder(folder)["origin"].to_pylist()) == {"original", "synthetic"}
     before = files(output, "mixture")
     run_stage("mix", run, NoSpark(), replace=True)  # it is of this config

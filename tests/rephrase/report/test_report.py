@@ -23,6 +23,7 @@ from rephrase.notes import EngineFigures, GenerationsNote
 from rephrase.records import KEEP
 from rephrase.report.charts import bars
 from rephrase.report.compare import compare
+from rephrase.report.comparison import tables_of
 from rephrase.report.explorer import as_script
 from rephrase.report.figures import figures_of
 from rephrase.report.page import Part, Section, page
@@ -197,6 +198,22 @@ def test_runs_stand_side_by_side_with_the_same_passages(run: Run, other: Run) ->
     assert "…" not in text.split("passage of")[0]
     with pytest.raises(UserError, match="one run alone"):
         compare({"one": run})
+
+
+def test_settings_that_do_not_differ_are_left_out(run: Run) -> None:
+    assert dict(tables_of(compare({"one": run, "two": run}, rows=0)))["What differs in the settings"] == []
+
+
+def test_compare_tells_the_page_that_it_wrote_and_the_run_that_has_not_begun(run: Run, tmp_path: Path, capsys) -> None:
+    config, page_path = str(Path(run.output).with_name("run.yaml")), tmp_path / "beside.html"
+    main(["compare", config, config, "--rows", "3", "-o", str(page_path)])
+    assert f"{page_path}: {page_path.stat().st_size / 1e6:.1f} MB, 3 passages of all runs" in capsys.readouterr().out
+    (tmp_path / "run2.yaml").write_text(Path(config).read_text())
+    with pytest.raises(SystemExit):
+        main(["compare", config, str(tmp_path / "run2.yaml")])
+    told = capsys.readouterr().err
+    assert f"`rephrase run {tmp_path / 'run2.yaml'}` begins it" in told
+    assert "--output" not in told
 
 
 def test_names_of_runs_tell_them_apart() -> None:

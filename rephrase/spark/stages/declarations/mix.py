@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.meaning import Meaning
 
+REPLACES = "`rephrase mix run.yaml --replace` makes the mixture again by the config as it is now"
+
 
 class MixStage(Stage):
     """Originals and kept generations to the mixture."""
@@ -73,7 +75,7 @@ class MixStage(Stage):
         """The shares of the mixture's components."""
         from rephrase.mixing.shortfall import share_notes
         from rephrase.spark.stages.mix.manifest import is_complete, mixture_manifest
-        from rephrase.spark.stages.mix.stage import plan_of
+        from rephrase.spark.stages.mix.stage import is_of_another_config, plan_of
 
         folder = self.table.folder(run.output)
         if not is_complete(folder):
@@ -89,6 +91,8 @@ class MixStage(Stage):
             rows.append((name, f"{component['rows']:,}", f"{component['tokens']:,}", f"{share:.1%}", f"{component['share']:.1%}"))
         all_of_them = ("all", f"{manifest['rows']:,}", f"{manifest['tokens']:,}", "", "")
         columns = ("component", "rows", "tokens", "share", "asked for")
-        plan = plan_of(folder)
-        remarks = share_notes(run.mix, plan.components) if plan else ()
-        return Breakdown(f"Mixture in {folder}", columns, ("component",), rows, all_of_them, remarks)
+        title, plan = f"Mixture in {folder}", plan_of(folder)
+        remarks = share_notes(run.mix, plan.components) if plan else []
+        if is_of_another_config(run):
+            title, remarks = f"{title}, of an earlier config or version and not replaced", [REPLACES]
+        return Breakdown(title, columns, ("component",), rows, all_of_them, remarks)

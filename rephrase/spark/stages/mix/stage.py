@@ -21,7 +21,7 @@ from rephrase.notes import MixtureNote
 from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.ledger import claim, described, note_of, read_json, replace_other
+from rephrase.spark.stages.ledger import claim, described, note_of, read_json, refusal_of, replace_other
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.mix.exchange import Exchange
 from rephrase.spark.stages.mix.inputs import find_inputs
@@ -55,15 +55,17 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     folder = Tables.MIXTURE.folder(run.output)
     inputs = find_inputs(run)
     meaning = meaning_of(run, inputs)
-    if replace and (plan := replace_other(folder, Tables.MIXTURE, meaning, lambda: _planned(run, inputs, spark, folder))):
-        _begin(folder, meaning, plan)
+    replacing = replace_other(folder, Tables.MIXTURE, meaning, lambda: _planned(run, inputs, spark, folder)) if replace else None
+    if replacing:
+        _begin(folder, meaning, replacing)
     if note_of(folder):
         claim(folder, Tables.MIXTURE, meaning)  # refuse before any work
     if is_complete(folder):
         console.print("mix: the mixture is complete, nothing to do")
         return
     before = plan_of(folder)
-    console.print("mix: plans the mixture" if before is None else "mix: goes on with the mixture that was planned")
+    if not replacing:  # which has said so
+        console.print("mix: plans the mixture" if before is None else "mix: goes on with the mixture that was planned")
     with open_job(spark.get(), folder, title="mix (plan)") as job:
         if before:
             plan, marks = before, None
@@ -116,6 +118,12 @@ def meaning_of(run: Run, inputs: Inputs) -> Meaning:
     content = {"mix": run.mix.model_dump(mode="json"), **inputs.meaning}
     explained = {name: {"digest": described(storage.join(run.output, name))} for name in inputs.meaning}
     return Meaning(content, Defaults(below={"mix": defaults_of(type(run.mix))}), explained)
+
+
+def is_of_another_config(run: Run) -> bool:
+    """Whether the mixture that is there was made by another config or version, or from other tables: its plan tells nothing of this one."""
+    folder = Tables.MIXTURE.folder(run.output)
+    return refusal_of(folder, Tables.MIXTURE, lambda: meaning_of(run, find_inputs(run))) is not None
 
 
 def _begin(folder: str, meaning: Meaning, plan: Plan) -> None:
