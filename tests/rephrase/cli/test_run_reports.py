@@ -42,7 +42,7 @@ def test_where_all_rewrites_are_rejected_the_summary_and_what_rejected_them_are_
     assert "leaked 1" in printed.out
     last = printed.err.splitlines()[-1]
     assert "the checks kept 0 of 1 generations (rejected by leaked 1)" in last
-    assert "`rephrase show run.yaml --verdict leaked` shows what was rejected" in last
+    assert f"`rephrase show {path} --verdict leaked` shows what was rejected" in last
     # Verdicts of another config are no material for a mixture of this one.
     lenient = load_run(path, {"filter": {"checks": ["parsed"]}})
     with pytest.raises(UserError, match="no text is there for the component"):
