@@ -10,7 +10,8 @@ from rephrase.live.figures import ExecutorFigures, Reading, Totals
 
 STALLED = 60.0  # seconds without an answer or a token, though requests are in flight
 _FAILING = 5.0  # the same where the server has said why; it may be busy for a moment, and take the next try
-_NOW = 15.0  # seconds over which a rate is taken: in the first moments few have begun to write
+_NOW = 15.0  # seconds over which the present rate is taken, where there are readings that far apart
+_LEAST = 5.0  # seconds over which any rate is taken: in the first moments few have begun to write
 _PLACES = 2  # named where answers do not come
 
 
@@ -50,8 +51,8 @@ def rate_of(readings: Sequence[Reading]) -> float | None:
     if not readings or not readings[-1].tokens:
         return None
     last = readings[-1]
-    before = next((reading for reading in reversed(readings[:-1]) if last.at - reading.at >= _NOW), None)
-    return None if before is None else (last.tokens - before.tokens) / (last.at - before.at)
+    before = next((reading for reading in reversed(readings[:-1]) if last.at - reading.at >= _NOW), readings[0])
+    return (last.tokens - before.tokens) / (last.at - before.at) if last.at - before.at >= _LEAST else None
 
 
 def _mean(heard: Sequence[tuple[ExecutorFigures, float]]) -> float | None:
@@ -61,7 +62,7 @@ def _mean(heard: Sequence[tuple[ExecutorFigures, float]]) -> float | None:
         return None
     tokens = sum(readings[-1].tokens - readings[0].tokens for readings, _ in told)
     seconds = max(now - readings[0].at for readings, now in told) - min(now - readings[-1].at for readings, now in told)
-    return tokens / seconds if tokens and seconds >= _NOW else None
+    return tokens / seconds if tokens and seconds >= _LEAST else None
 
 
 def _quiet(heard: Sequence[tuple[ExecutorFigures, float]]) -> Iterator[tuple[float, ExecutorFigures]]:

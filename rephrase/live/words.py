@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rephrase.live.figures import Totals
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rephrase.live.figures import Totals
 
 
 def counted(number: int, name: str) -> str:

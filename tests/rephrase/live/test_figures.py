@@ -68,7 +68,7 @@ def test_the_time_in_which_an_engine_starts_does_not_lower_the_mean():
 
 def test_no_rate_is_told_before_it_is_worth_telling():
     before = None
-    for at, tokens in ((100.0, 0), (105.0, 2), (110.0, 3)):
+    for at, tokens in ((100.0, 0), (102.0, 2), (104.0, 3)):
         before = tell(at, [worker(tokens=tokens, answers=1)], before=before)
     assert totals_in_words(totals_of([(before, 0.0)])) == ["1 answers"], "of the requests in flight few have begun to write"
     before = tell(115.0, [worker(tokens=300, answers=9)], before=before)

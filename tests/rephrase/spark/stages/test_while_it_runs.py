@@ -44,6 +44,7 @@ def printed(monkeypatch) -> Iterator[list[tuple[float, str]]]:
     for name, seconds in (("EVERY", EVERY), ("_GRACE", 0.2), ("_POLL", 0.05)):
         monkeypatch.setattr(lines, name, seconds)
     monkeypatch.setattr(task_reports, "_REFRESHED", 0.4)
+    monkeypatch.setattr(totals, "_LEAST", 0.3)
     return told
 
 
