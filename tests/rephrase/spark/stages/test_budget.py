@@ -20,14 +20,15 @@ from tests.rephrase.spark.stages.test_rewrite import answer_of
 
 
 class Slow:
-    """A server that takes its time, and is asked no more once it should be."""
+    """A server that takes its time, so that the driver looks several times a unit."""
 
     def __init__(self) -> None:
         self.calls = 0
+        self.seconds = 0.4
 
     async def answer(self, _body: dict, _call: int) -> dict:
         self.calls += 1
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(self.seconds)
         return {**answer_of("The tide rises twice a day."), "usage": {"prompt_tokens": 5, "completion_tokens": 10}}
 
 
@@ -51,6 +52,7 @@ def test_a_spent_budget_ends_the_stage_and_a_larger_one_goes_on(tmp_path, spark,
         with pytest.raises(UserError, match=r"raise `budget.tokens` and run again"):
             run_all(run, spark)
         assert server.calls == calls
+        server.seconds = 0.0
         raised = load_run(str(path), {"budget.tokens": 100_000})
         run_all(raised, spark)
         assert written(raised) == 10 * server.calls
