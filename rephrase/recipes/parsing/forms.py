@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -13,26 +13,12 @@ import orjson
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing import parts, prose, turns
 from rephrase.recipes.parsing.common import Context, without_fence
+from rephrase.recipes.parsing.form_bounds import TEXT, Shape, bounds, ended, entry_text, list_of, object_of, pairs_of
 from rephrase.recipes.parsing.pairs import Pair
 from rephrase.recipes.prompts import fill
 from rephrase.settings.yaml_text import parse_yaml
 from rephrase.text.labels import Labels
 from rephrase.text.lists import long_enough, without_bullet
-from rephrase.text.sentences import sentence_spans
-
-Shape = Mapping[str, Any]
-"""A JSON schema: an object with all its fields required and no others, as strict modes of servers want it."""
-
-_TEXT = {"type": "string"}
-# As ranges, for regular expressions differ in what \\w is; and those of scripts that put no spaces between words.
-_LETTERS = "A-Za-z\u00c0-\u1fff\u3040-\ud7ff\uf900-\ufdff"
-_SPACELESS = "\u0e00-\u0e7f\u3040-\u9fff"
-_CHARACTERS = 4  # of a token of ordinary text, about
-_LEAST = 120  # characters that any text of a list may have
-_PAIRS, _TOKENS_A_PAIR = 12, 96  # so many pairs at most where they have as many tokens each, fewer and as long where they would not
-_MARKS = 12  # tokens of the JSON around a question and its answer
-_QUESTION = 0.4  # of what a pair may have is the question's
-_STEPS = 20  # between the bounds of a grade that is no whole number
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +45,22 @@ class Form:
 
 def items(settings: parts.ItemsSettings, max_tokens: int) -> Form:
     """A list of texts."""
-    entry = _entry(max_tokens, settings.max_items, settings.min_words)
+    entry = entry_text(max_tokens, settings.max_items, settings.min_words)
 
     def read(data: Any, _: Context) -> Parsed:
-        texts = [without_bullet(" ".join(text.split())) for text in _ended(data["items"], entry)]
+        texts = [without_bullet(" ".join(text.split())) for text in ended(data["items"], entry)]
         return parts.items_of(long_enough(texts, settings.min_words), settings)
 
-    return Form(_object(items=_list(entry, settings.min_items, settings.max_items)), _closing("items"), read)
+    return Form(object_of(items=list_of(entry, settings.min_items, settings.max_items)), _closing("items"), read)
 
 
 def objects(settings: parts.ObjectsSettings, max_tokens: int) -> Form:
     """A list of objects with the same text fields."""
-    entry = _object(**dict.fromkeys(settings.fields, _entry(max_tokens, settings.max_items * len(settings.fields))))
-    schema = _object(items=_list(entry, settings.min_items, settings.max_items))
+    entry = object_of(**dict.fromkeys(settings.fields, entry_text(max_tokens, settings.max_items * len(settings.fields))))
+    schema = object_of(items=list_of(entry, settings.min_items, settings.max_items))
 
     def read(data: Any, _: Context) -> Parsed:
-        return parts.objects_of(_ended(data["items"], entry), settings)
+        return parts.objects_of(ended(data["items"], entry), settings)
 
     return Form(schema, _closing("objects", shape=_shown(settings.fields)), read)
 
@@ -86,7 +72,7 @@ def sections(settings: parts.SectionsSettings, _: int) -> Form:
     def read(data: Any, _: Context) -> Parsed:
         return parts.sections_from({name: _without_label(data[name], name) for name in names}, settings)
 
-    return Form(_object(**dict.fromkeys(names, _TEXT)), _closing("sections", shape=_shown(names)), read)
+    return Form(object_of(**dict.fromkeys(names, TEXT)), _closing("sections", shape=_shown(names)), read)
 
 
 def marked(settings: prose.MarkedSettings, _: int) -> Form:
@@ -96,7 +82,7 @@ def marked(settings: prose.MarkedSettings, _: int) -> Form:
     def read(data: Any, context: Context) -> Parsed:
         return parse(f"{settings.marker} {_without_label(data['text'], name)}", context)
 
-    return Form(_object(text=_TEXT), _closing("marked"), read)
+    return Form(object_of(text=TEXT), _closing("marked"), read)
 
 
 def tag(settings: prose.TagSettings, _: int) -> Form:
@@ -106,11 +92,11 @@ def tag(settings: prose.TagSettings, _: int) -> Form:
     def read(data: Any, context: Context) -> Parsed:
         return parse(f"<{name}>{data[name]}</{name}>", context)
 
-    return Form(_object(**{name: _TEXT}), _closing("tag", shape=_shown([name])), read)
+    return Form(object_of(**{name: TEXT}), _closing("tag", shape=_shown([name])), read)
 
 
 def score(settings: parts.ScoreSettings, _: int) -> Form:
-    """A whole number within the bounds where they are whole and wider apart than 1; else one of 21 from bound to bound.
+    """A whole number within the bounds where they are whole and wider apart than 1; else one of a few from bound to bound.
 
     A small model writes the digits of a free number without end.
     """
@@ -118,72 +104,29 @@ def score(settings: parts.ScoreSettings, _: int) -> Form:
     if float(low).is_integer() and float(high).is_integer() and high - low > 1:
         grade: Shape = {"type": "integer", "minimum": int(low), "maximum": int(high)}
     else:
-        grade = {"type": "number", "enum": [round(low + (high - low) * step / _STEPS, 6) for step in range(_STEPS + 1)]}
+        steps = bounds().grades
+        grade = {"type": "number", "enum": [round(low + (high - low) * step / steps, 6) for step in range(steps + 1)]}
     closing = _closing("score", low=f"{low:g}", high=f"{high:g}")
-    return Form(_object(score=grade), closing, lambda data, _: parts.score_of(float(data["score"]), settings))
+    return Form(object_of(score=grade), closing, lambda data, _: parts.score_of(float(data["score"]), settings))
 
 
 def label(settings: parts.LabelSettings, _: int) -> Form:
     """One of the words."""
-    schema = _object(label={"type": "string", "enum": list(settings.labels)})
+    schema = object_of(label={"type": "string", "enum": list(settings.labels)})
     return Form(schema, _closing("label", labels=", ".join(settings.labels)), lambda data, _: parts.label_of(data["label"], settings))
 
 
 def questions(settings: turns.QuestionsSettings, max_tokens: int) -> Form:
     """Pairs of question and answer."""
-    schema, pair = _pairs_schema(max_tokens, settings.min_pairs, max(settings.min_pairs, _PAIRS))
+    schema, pair = pairs_of(max_tokens, settings.min_pairs, max(settings.min_pairs, bounds().pairs))
     return Form(schema, _closing("questions"), lambda data, context: turns.questions_of(_pairs(data, pair), settings, context))
 
 
 def diverse_questions(settings: turns.DiverseSettings, max_tokens: int) -> Form:
     """Pairs of question and answer, at most as many as are taken."""
-    schema, pair = _pairs_schema(max_tokens, 1, settings.max_pairs)
+    schema, pair = pairs_of(max_tokens, 1, settings.max_pairs)
     closing = _closing("diverse_questions")
     return Form(schema, closing, lambda data, context: turns.diverse_questions_of(_pairs(data, pair), settings, context))
-
-
-def _object(**fields: Shape) -> Shape:
-    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
-
-
-def _list(entry: Shape, least: int, most: int) -> Shape:
-    return {"type": "array", "items": entry, "minItems": least, "maxItems": most}
-
-
-# A text of a list that a model writes without end must not cost the others. It is ended at a bound, in characters, and read to the end of
-# its last sentence. The bounds are such that a list of the longest texts is about as long as the answer may be.
-def _entry(max_tokens: int, most: int, words: int = 1) -> Shape:
-    return {**_words(words), "maxLength": max(1, min(max_tokens // 2, max(_LEAST, _CHARACTERS * max_tokens // most)))}
-
-
-def _words(least: int) -> Shape:
-    """A text of at least so many words, of which the first is one, quoted or after a short number: small models count without end."""
-    beginning = f"[^\\s{_LETTERS}]{{0,3}}"
-    return {**_TEXT, "pattern": f"^{beginning}(?:[{_LETTERS}]\\S*(?: \\S+){{{max(0, least - 1)}}}|[{_SPACELESS}])"}
-
-
-def _pairs_schema(max_tokens: int, least: int, most: int) -> tuple[Shape, Shape]:
-    """The schema of an answer of pairs, and that of a pair."""
-    number = min(most, max(least, max_tokens // max(_TOKENS_A_PAIR, max_tokens // _PAIRS)))
-    characters = _CHARACTERS * max(1, max_tokens // number - _MARKS)
-    question = max(1, int(_QUESTION * characters))
-    pair = _object(question={**_words(1), "maxLength": question}, answer={**_TEXT, "maxLength": max(1, characters - question)})
-    return _object(pairs=_list(pair, least, number)), pair
-
-
-def _ended(entries: Sequence[Any], shape: Shape) -> list[Any]:
-    """The entries of a list, each text that was ended at its bound without its last sentence; without entries of which nothing is left."""
-    if "properties" not in shape:
-        texts = [_whole_sentences(entry, shape["maxLength"]) for entry in entries]
-        return [text for text in texts if text is not None]
-    read = [{name: _whole_sentences(entry[name], part["maxLength"]) for name, part in shape["properties"].items()} for entry in entries]
-    return [entry for entry in read if None not in entry.values()]
-
-
-def _whole_sentences(text: str, bound: int) -> str | None:
-    if len(text) != bound:
-        return text
-    return text[: sentence_spans(text)[-1][0]].rstrip() or None
 
 
 def _fits(value: Any, schema: Shape) -> bool:
@@ -200,7 +143,7 @@ def _fits(value: Any, schema: Shape) -> bool:
 
 
 def _pairs(data: Any, shape: Shape) -> list[Pair]:
-    entries = _ended(data["pairs"], shape)
+    entries = ended(data["pairs"], shape)
     pairs = [(_without_label(pair["question"], "question"), _without_label(pair["answer"], "answer")) for pair in entries]
     return [pair for pair in dict.fromkeys(pairs) if all(pair)]
 
