@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _NEAR, _FAR, _BEHIND = 16, 80, 200  # characters that are looked at: before a statement, in its sentence, and behind it
+_REST = 60  # characters of its sentence at most, before it is taken back
 _SUPPOSED = re.compile(r"(?:\b(?:if|whether|suppose|unless|not|never|incorrect|wrong|false)|n['’]t)\b[^.,;\n]*$", re.IGNORECASE)
 _THOUGHT = "think|thinks|thought|say|says|said|claim|claims|claimed|guess|assume|assumes|believe|believes|expect|conclude|argue|choose|pick"
 _POSSIBLE = re.compile(
@@ -37,14 +38,14 @@ _EXCLAIMED = r"(?:(?:wait|no|nope|hmm+|oh|oops|ah|actually|sorry|but|however|wel
 _PRONOUN = r"(?:that|this|it|which|my answer|the answer|this answer|that answer)"
 _NEXT_SENTENCE = r"[.!?;…][)*_\"”\s]{1,6}"
 _TAKEN_BACK = re.compile(
-    r"[^.!?\n]{0,60}?(?:"
     rf"(?:(?:,?\s(?:but|though|although|however|and|except that)\s|[,;]\s|\s\(){_PRONOUN}|{_NEXT_SENTENCE}{_EXCLAIMED}{_PRONOUN})"
     rf"(?:{_IS}\s{_CALLED_WRONG}|{_CANNOT}\s(?:be\s)?(?:right|correct|true|possible|make sense|work))"
     rf"|{_NEXT_SENTENCE}{_EXCLAIMED}(?:I|we) (?:made|have made|must have made) (?:a|an) (?:\w+ )?(?:mistake|error)"
     rf"|{_NEXT_SENTENCE}(?:(?:wait|hmm+|oh|ah)\b[,.!…\s]{{1,4}})?"
-    r"(?:(?:no|nope|oops)[,.!]|correction\b|scratch that|on second thought))",
+    r"(?:(?:no|nope|oops)[,.!]|correction\b|scratch that|on second thought)",
     re.IGNORECASE,
 )
+_STOP = re.compile(r"[.!?\n]")
 
 
 def is_supposed(text: str, at: int, end: int | None = None) -> bool:
@@ -67,4 +68,7 @@ def is_aside(before: str) -> bool:
 
 def is_taken_back(text: str, at: int) -> bool:
     """Whether what follows a place calls wrong what ends there: "B is wrong", "6, but that is impossible", "6. Wait, this is not right"."""
-    return bool(_DENIED.match(text, at, at + _BEHIND) or _TAKEN_BACK.match(text, at, at + _BEHIND))
+    if _DENIED.match(text, at, at + _BEHIND):
+        return True
+    taken_back = _TAKEN_BACK.search(text, at, at + _BEHIND)
+    return bool(taken_back and taken_back.start() - at <= _REST and not _STOP.search(text, at, taken_back.start()))
