@@ -7,7 +7,7 @@ look steeper, never less so. Parsers, checks and verifiers are those that are re
 For each work the kind of text that took longest is shown, and every one that does not hold the target. The last line counts them; the
 exit code is 1 where any.
 
-    python bench/linear.py [--only WORD] [--all] [--seconds 20] [--at-once 2]
+    python bench/linear.py [--only WORD …] [--all] [--seconds 20] [--at-once 2]
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def _rows(name: str, work: Work, limit: float) -> list[tuple[float, str, bool]]:
 def _share(number: int, options: argparse.Namespace, pipe: Connection) -> None:
     """Measure every so-manieth work, and send the rows of each."""
     for name, work in itertools.islice(works(), number, None, options.at_once):
-        if options.only in name:
+        if any(word in name for word in options.only):
             pipe.send((_rows(name, work, options.seconds), None))
     pipe.send(([], SKIPPED))
     pipe.close()
@@ -270,7 +270,7 @@ def _share(number: int, options: argparse.Namespace, pipe: Connection) -> None:
 def main() -> int:
     """Measure, print the table, and tell by the exit code whether the target is held."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="works whose name holds this word")
+    parser.add_argument("--only", nargs="+", default=[""], help="works whose name holds one of these words")
     parser.add_argument("--all", action="store_true", help="show every kind of text, not the worst alone")
     parser.add_argument("--seconds", type=float, default=20.0, help="of CPU time, after which a measurement is ended")
     parser.add_argument("--at-once", type=int, default=2, help="works that are measured side by side")
