@@ -16,7 +16,7 @@ from rich.text import Text
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.live.plain_console import PlainConsole, harmless
-from rephrase.live.words import left_in_words, span, totals_in_words
+from rephrase.live.words import counted, left_in_words, span, totals_in_words
 from rephrase.spark.runtime.hearing import Heard, heard_in
 from rephrase.spark.stages.base import Stage, Status
 from rephrase.spark.stages.pipeline import STAGES
@@ -131,10 +131,12 @@ def _in_words(heard: Heard) -> Text:
     words += [f"at work for {span(figures.seconds)}", left_in_words(figures.seconds_left), *totals_in_words(figures.totals)]
     lines = [f"Now, {figures.stage}{since}: {', '.join(word for word in words if word)}" if figures.units_in_all else figures.line + since]
     for executor, seconds in heard.executors[:_EXECUTORS] if len(heard.executors) > 1 else []:
-        doing = executor.starting or f"{executor.units:,} units, {executor.running:,} requests running, {executor.answers:,} answers"
+        doing = executor.starting or ", ".join(
+            (counted(executor.units, "unit"), f"{counted(executor.running, 'request')} running", counted(executor.answers, "answer"))
+        )
         lines.append(f"  {executor.executor}: {doing}" + (f", last heard {span(seconds)} ago" if seconds >= _OLD else ""))
     if (others := len(heard.executors) - _EXECUTORS) > 0:
-        lines.append(f"  and {others:,} executors more")
+        lines.append(f"  and {counted(others, 'executor')} more")
     return Text("\n".join(map(harmless, lines)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
 def counted(number: int, name: str) -> str:
     """A count of things, whose name takes an s."""
     return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def amount(number: float) -> str:
+    """An amount of hours or money, or a count: two digits after the point, or the first two that are not 0. Never an exponent."""
+    if number == round(number):
+        return f"{number:,.0f}"
+    return f"{number:,.{max(2, 1 - math.floor(math.log10(abs(number))))}f}"
+
+
+def there_already(units: int) -> str:
+    """What a stage says that has nothing left to do."""
+    return f"{'its one unit is' if units == 1 else f'all {units:,} units are'} there already, nothing to do"
 
 
 def span(seconds: float) -> str:
@@ -39,10 +52,10 @@ def totals_in_words(totals: Totals) -> list[str]:
     """What engines are at, as parts of a line. Empty before one has been asked."""
     parts = [totals.stall] if totals.stall else []
     if totals.starting:
-        others = f" ({totals.starting - 1:,} more engines start)" if totals.starting > 1 else ""
+        others = f" ({totals.starting - 1:,} more engine{' starts' if totals.starting == 2 else 's start'})" if totals.starting > 1 else ""
         parts.append(f"{totals.start}{others}")
     if totals.answers:
-        parts.append(f"{totals.answers:,} answers")
+        parts.append(counted(totals.answers, "answer"))
     if totals.running or totals.waiting:
         parts.append(f"{totals.running:,} running" + ("" if totals.waiting is None else f" and {totals.waiting:,} waiting"))
     if totals.tokens_per_second is not None:

@@ -119,7 +119,7 @@ class StageProgress:
             return
         self._begun = True
         about = f" units{self._about}" if self._about else ""
-        resumes = f"{self._already:,} of {self._total:,} units are there already, resuming{about}"
+        resumes = f"{self._already:,} of {self._total:,} units {'is' if self._already == 1 else 'are'} there already, resuming{about}"
         begins = f"begins, {counted(self._total, 'unit')}{self._about}"
         console.print(f"{self.stage}: {resumes if self._already else begins}", soft_wrap=True)
         lines.event("stage_begun", stage=self.stage, units=self._total, units_done=self._already, about=self._about.strip(" ,"))

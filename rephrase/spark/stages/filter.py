@@ -20,6 +20,7 @@ from rephrase.generation.step_run import NO_MODEL
 from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
+from rephrase.live.words import there_already
 from rephrase.records import KEEP
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
@@ -59,7 +60,7 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     claim(folder, Tables.JUDGED, meaning)
     todo = pending(units, folder)
     if not todo:
-        console.print(f"filter: all {len(units)} units are there already, nothing to do")
+        console.print(f"filter: {there_already(len(units))}")
         return
     with StageProgress("filter", folder, len(units), len(units) - len(todo), Sums(JudgedNote, _progress)) as progress:
         run_units(spark.get(), todo, work, folder, progress)

@@ -17,6 +17,7 @@ from classifiers.judging import screened_rows
 from rephrase import storage
 from rephrase.notes import ScreenedNote
 from rephrase.recipes.naming import ORIGINAL
+from rephrase.live.words import there_already
 from rephrase.records import KEEP, SCREENED
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
@@ -45,7 +46,7 @@ def screen(run: Run, spark: LazySession) -> None:
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
     todo = pending(units, folder)
     if not todo:
-        console.print(f"screen: all {len(units)} units are there already, nothing to do")
+        console.print(f"screen: {there_already(len(units))}")
         return
     with StageProgress("screen", folder, len(units), len(units) - len(todo), Sums(ScreenedNote, _progress)) as progress:
         run_units(spark.get(), todo, functools.partial(screen_unit, cascade=cascade), folder, progress)

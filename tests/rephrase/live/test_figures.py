@@ -70,7 +70,7 @@ def test_no_rate_is_told_before_it_is_worth_telling():
     before = None
     for at, tokens in ((100.0, 0), (102.0, 2), (104.0, 3)):
         before = tell(at, [worker(tokens=tokens, answers=1)], before=before)
-    assert totals_in_words(totals_of([(before, 0.0)])) == ["1 answers"], "of the requests in flight few have begun to write"
+    assert totals_in_words(totals_of([(before, 0.0)])) == ["1 answer"], "of the requests in flight few have begun to write"
     before = tell(115.0, [worker(tokens=300, answers=9)], before=before)
     assert "20 tokens/s now, 20 mean" in totals_in_words(totals_of([(before, 0.0)]))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from rephrase.errors import UserError
+from rephrase.live.words import amount, counted
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.spark.stages.rewrite.spending import Spending
 
@@ -37,7 +38,7 @@ class Purse(Pace):
 
     @override
     def describe(self, seconds: float, *, rates: bool = True) -> str:
-        spent = ", ".join(f"{have:,.4g} of {limit:,.4g} {what} spent" for what, have, limit in self._figures())
+        spent = ", ".join(f"{amount(have)} of {amount(limit)} {what} spent" for what, have, limit in self._figures())
         return ", ".join(part for part in (super().describe(seconds, rates=rates), spent) if part)
 
     def would_be_spent(self, done: int, in_flight: int) -> bool:
@@ -48,9 +49,9 @@ class Purse(Pace):
 
     def error(self, left: int) -> UserError:
         """What ends the stage where the budget is spent and so many units are left."""
-        spent = [f"{have:,.4g} of {limit:,.4g} {what}" for what, have, limit in self._figures()]
+        spent = [f"{amount(have)} of {amount(limit)} {what}" for what, have, limit in self._figures()]
         keys = [f"`budget.{key}`" for key in ("gpu_hours", "tokens", "money") if getattr(self._budget, key, None) is not None]
-        what = f"the budget is spent: {', '.join(spent)}; {left:,} units are left, and none is in flight"
+        what = f"the budget is spent: {', '.join(spent)}; {counted(left, 'unit')} {'is' if left == 1 else 'are'} left, and none is in flight"
         return UserError(what, where="budget", cure=f"raise {' and '.join(keys)} and run again: it goes on where it ended")
 
     def _figures(self) -> list[tuple[str, float, float]]:

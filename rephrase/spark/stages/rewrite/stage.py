@@ -14,6 +14,7 @@ from rephrase import storage
 from rephrase.engines.recording import files_of
 from rephrase.generation.fits import check_fits
 from rephrase.generation.rounds import Round, holder_of, rounds
+from rephrase.live.words import there_already
 from rephrase.mixing.unmixed import unmixed_notice
 from rephrase.names import GenerationsName
 from rephrase.notes import GenerationsNote
@@ -109,7 +110,7 @@ def _run_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: R
     todo = pending(units, folder)
     title = _title(run, recipes, steps)
     if not todo:
-        console.print(f"{title}: all {len(units)} units are there already, nothing to do")
+        console.print(f"{title}: {there_already(len(units))}")
         return
     about = about_round(units, recipes, steps, sources, run.all_engines)
     pace = _pace(run, len(todo))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
+from rephrase.live.words import there_already
 from rephrase.notes import DocumentsNote
 from rephrase.readers.named_fields import missing_fields
 from rephrase.spark.runtime.progress import console
@@ -55,7 +56,7 @@ def shard(run: Run, spark: LazySession) -> None:
         extract(config, run.tokenizer, spark, plan, todo)
         drop_repeats(config, run.tokenizer, spark, plan, todo)
     else:
-        console.print(f"shard: all {len(units)} units are there already, nothing to do")
+        console.print(f"shard: {there_already(len(units))}")
     _remove_extracted(plan)
     _check_not_empty(plan)
 
