@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+TOKENIZER_FILE = "tokenizer.json"
+
+
 class Tokenizer:
     """A Hugging Face tokenizer used on documents. Text is only ever text: `<|endoftext|>` in it is taken letter by letter.
 
@@ -105,6 +108,11 @@ def count_each(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int | None]:
         return [None] if len(texts) == 1 else [count for text in texts for count in count_each(tokenizer, [text])]
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a tokenizer is asked of the hub: what is no path, and no folder here."""
+    return not (os.path.exists(name) or name.startswith((".", "/", "~")) or name.endswith(".json"))
+
+
 def _unknown_id(inner: Any) -> int | None:
     token = getattr(inner.model, "unk_token", None)
     number: int | None = inner.token_to_id(token) if token else getattr(inner.model, "unk_id", None)
@@ -117,9 +125,9 @@ def _load(name: str) -> Tokenizer:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer as Inner
 
-    path = os.path.join(name, "tokenizer.json") if os.path.isdir(name) else name
+    path = os.path.join(name, TOKENIZER_FILE) if os.path.isdir(name) else name
     local = os.path.isfile(path)
-    if not local and (name.startswith((".", "/", "~")) or name.endswith(".json")):
+    if not local and not is_hub_id(name):
         raise UserError("there is no tokenizer here", where=name, cure="give a tokenizer.json, a folder with one, or a hub id")
     try:
         inner = Inner.from_file(path) if local else Inner.from_pretrained(name)

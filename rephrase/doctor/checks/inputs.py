@@ -11,6 +11,7 @@ from rephrase.doctor.check import Check
 from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
 from rephrase.errors import UserError
+from rephrase.live.words import counted
 from rephrase.readers import RawDocument, ReadError, read_documents
 from rephrase.readers.base import Dropped
 from rephrase.readers.files import reader_of
@@ -56,7 +57,7 @@ def _look(pattern: str, site: Site) -> Outcome:
         )
     if not documents and items:
         reasons = ", ".join(sorted({item.reason for item in items if isinstance(item, Dropped)}))
-        return Outcome(f"{text}; none of its first {len(items)} documents is taken ({reasons})", True, "see `rephrase config input`")
+        return Outcome(f"{text}; of its first {counted(len(items), 'document')} none is taken ({reasons})", True, "see `rephrase config input`")
     if absent := missing_fields(file, config):
         return Outcome(f"{text}; {absent[0]}", True, "correct `input.fields`")
     return Outcome(text)

@@ -10,17 +10,18 @@ import orjson
 from rephrase.doctor.check import Check
 from rephrase.doctor.checks.inputs import size
 from rephrase.doctor.findings import Outcome
+from rephrase.doctor.hub import MODULE, ask_hub, is_cached
 from rephrase.doctor.site import Site
 from rephrase.engines.model_folder import config_path, context_of, lacks_chat_template
 from rephrase.engines.vllm.settings import VllmSettings, check_seeds
 from rephrase.errors import UserError
-from rephrase.text.tokenizer import Tokenizer
+from rephrase.text.tokenizer import TOKENIZER_FILE, Tokenizer, is_hub_id
 
 _WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _POINTER = b"version https://git-lfs"  # a file of Git LFS whose content was not fetched
 _WHOLE = "copy the whole model folder again; from the hub: hf download ID --local-dir FOLDER"
-_HUB, _HUB_SECONDS = "huggingface_hub.hf_api", 10
+_ENDPOINT = "; or let a server write: `engine: {kind: endpoint, url: URL, model: NAME}`"
 
 
 def vllm_engines(site: Site) -> list[VllmSettings]:
@@ -66,23 +67,7 @@ def _weights(folder: str, model: str) -> tuple[int, int]:
 
 
 def _on_hub(engine: VllmSettings) -> Outcome:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
-    cure = "give the model's folder, or let this machine reach the hub; HF_HOME names the folder where models of the hub lie"
-    try:
-        info = HfApi().model_info(engine.model, revision=engine.revision, timeout=_HUB_SECONDS, files_metadata=True)
-    except GatedRepoError as error:
-        cure = "accept its terms on the model's page, and set HF_TOKEN where tasks run"
-        raise UserError("the hub wants its terms accepted", where=engine.model, cure=cure) from error
-    except RevisionNotFoundError as error:
-        raise UserError(f"the hub has no revision `{engine.revision}`", where=engine.model, cure="correct engine.revision") from error
-    except RepositoryNotFoundError as error:
-        cure = "check its id; a private one needs HF_TOKEN where tasks run"
-        raise UserError("the hub knows no such model", where=engine.model, cure=cure) from error
-    except Exception as error:  # of whichever HTTP library the hub's client has
-        what = f"not in the hub's cache here, and the hub does not answer: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-        raise UserError(what, where=engine.model, cure=cure) from error
+    info = ask_hub(engine.model, engine.revision, files="", otherwise=_ENDPOINT)
     total = sum(file.size or 0 for file in info.siblings or () if file.rfilename.endswith(_WEIGHTS))
     return Outcome(f"{engine.model}: the hub gives it, {size(total)} of weights; each machine loads it once")
 
@@ -93,11 +78,13 @@ def _tokenizers(site: Site) -> Sequence[str]:
 
 
 def _tokenizer(name: str, site: Site) -> Outcome:
+    if is_hub_id(name) and not is_cached(name, TOKENIZER_FILE):
+        ask_hub(name, None, files=TOKENIZER_FILE)
     tokenizer = Tokenizer.load(name)
     templates = [engine.without_template for engine in site.run.all_engines.by_name.values()]
     without = f", no chat template in {name}" if name in templates and lacks_chat_template(name) else ""
     return Outcome(f"{name}: {tokenizer.vocabulary_size:,} tokens{without}")
 
 
-MODEL = Check("model", _all_vllm, _look, "look at the file system of the model, or the network to the hub", imports=(_HUB,))
-TOKENIZER = Check("tokenizer", _tokenizers, _tokenizer, "look at the network to the hub, or give a tokenizer.json", 2, ("tokenizers", _HUB))
+MODEL = Check("model", _all_vllm, _look, "look at the file system of the model, or the network to the hub", imports=(MODULE,))
+TOKENIZER = Check("tokenizer", _tokenizers, _tokenizer, "look at the network to the hub, or give a tokenizer.json", 2, ("tokenizers", MODULE))

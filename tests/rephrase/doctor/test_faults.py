@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,26 @@ def test_a_model_of_the_hub_where_there_is_no_hub(examined, tmp_path, monkeypatc
     [fault] = failures(examined(engine={"kind": "vllm", "model": "nobody/has-this"}))
     assert fault.check == "model"
     assert "not in the hub's cache here, and the hub does not answer" in fault.text
+    assert "hf download nobody/has-this --local-dir FOLDER" in fault.cure
+    assert "HF_HUB_OFFLINE=1" in fault.cure
+    assert "kind: endpoint" in fault.cure
+
+
+def test_a_tokenizer_of_the_hub_where_there_is_no_hub_is_told_at_once(examined, monkeypatch, capfd):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    begun = time.monotonic()
+    [fault] = failures(examined(tokenizer="nobody/has-this"))
+    assert time.monotonic() - begun < 10
+    assert fault.check == "tokenizer"
+    assert "not in the hub's cache here, and the hub does not answer" in fault.text
+    assert "hf download nobody/has-this tokenizer.json --local-dir FOLDER" in fault.cure
+    assert "endpoint" not in fault.cure, "a server writes, and counts nothing"
+    assert "Retrying" not in capfd.readouterr().err
+
+
+def test_a_tokenizer_that_is_no_id_of_the_hub(examined):
+    [fault] = failures(examined(tokenizer="two words"))
+    assert fault.text == "two words: neither a folder here nor an id of the hub"
 
 
 def test_a_vllm_that_cannot_be_imported(examined, tmp_path, installed):
