@@ -10,6 +10,7 @@ from rephrase import __version__
 from rephrase.cli.help import Lines
 from rephrase.cli.options import run_words
 from rephrase.cli.output import fault_of_output
+from rephrase.cli.parser import CommandParser
 from rephrase.errors import UserError
 from rephrase.live.config_name import as_given, given
 from rephrase.live.plain_console import harmless
@@ -109,9 +110,10 @@ def build_parser() -> argparse.ArgumentParser:
         tune,
     )
 
-    parser = argparse.ArgumentParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=Lines)
+    parser = CommandParser("rephrase", description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=Lines)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.set_defaults(action=_no_command)
+    commands = parser.add_subparsers(metavar="COMMAND")
     run.add_parser(commands)
     stages.add_parsers(commands)
     for module in (
@@ -136,6 +138,12 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         module.add_parser(commands)
     return parser
+
+
+def _no_command(options: argparse.Namespace) -> None:
+    del options
+    cure = "`rephrase init FILES` writes a run.yaml to begin with, `rephrase --help` tells of all commands"
+    raise UserError("which command?", cure=cure)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ from rephrase.errors import UserError
 from rephrase.live.plain_console import PlainConsole
 from rephrase.recipes.base import Recipe, Step
 from rephrase.recipes.catalogue import catalogue, options_of, recipes_named
+from rephrase.recipes.lookup import nearest_recipe
 from rephrase.recipes.template import TemplateStep
+from rephrase.settings.nearest import nearest
 
 _CHARACTERS = 4000  # of a prompt or a text on the screen
 _TABLE = 170  # characters that the table of all recipes needs
@@ -24,9 +26,13 @@ _TABLE = 170  # characters that the table of all recipes needs
 
 def print_list(family: str | None = None) -> None:
     """All recipes by family: steps, prompts, most output tokens, paper. Raises `UserError` for a family that is not there."""
-    recipes = [recipe for recipe in catalogue().values() if family in (None, recipe.family, recipe.name)]
+    every = catalogue()
+    recipes = [recipe for recipe in every.values() if family in (None, recipe.family, recipe.name)]
     if not recipes:
-        raise UserError(f"there is no family `{family}`", where="recipes", cure="`rephrase recipes` lists them")
+        if family and "/" in family:
+            raise UserError(f"there is no recipe `{family}`", where="recipes", cure=nearest_recipe(family))
+        cure = nearest(family, dict.fromkeys(recipe.family for recipe in every.values()))
+        raise UserError(f"there is no family `{family}`", where="recipes", cure=cure)
     console = PlainConsole()
     if console.width < _TABLE:
         for recipe in recipes:

@@ -42,6 +42,9 @@ from tests.rephrase.cli.test_main import config
         ("run run.yaml --model ./nowhere", "--model: `engine.model`: ", "give a folder with the model's config.json"),
         ("run run.yaml --set input.paths=note.jsonl", "--set input.paths: `input.paths", "check the path"),
         ("run run.yaml --output=", "--output: the output is empty", "name a folder or an s3:// URL"),
+        ("", "rephrase: which command?", "`rephrase init FILES` writes a run.yaml to begin with"),
+        ("recipes wrap/easyy", "there is no recipe `wrap/easyy`", "did you mean `wrap/easy`?"),
+        ("recipes wrp", "there is no family `wrp`", "did you mean `wrap`?"),
         ("show run.yaml -n 0", "0 rewrites are none to show", "1 or more"),
         ("export --format jsonl --from nowhere --to there", "nowhere: there is no Parquet file here", "give --from a folder of Parquet"),
     ],
@@ -61,6 +64,21 @@ def test_a_mistake_ends_in_one_line_with_a_cure(command, words, cure, tmp_path, 
     assert told.err.count("\n") == 1
     assert words in told.err
     assert cure in told.err
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("rnu run.yaml", "there is no `rnu`; did you mean `run`?"),
+        ("classifier trian", "there is no `trian`; did you mean `train`?"),
+        ("init x.jsonl --goal crwal", "there is no `crwal`; did you mean `crawl`?"),
+    ],
+)
+def test_a_command_that_is_not_known_is_told_with_the_nearest(command, words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
