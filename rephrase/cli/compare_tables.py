@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from rephrase.cli.console import harmless, shortened, wide_console
+from rephrase.cli.console import harmless, shortened
+from rephrase.live.plain_console import PlainConsole
 from rephrase.report.compare import Compared
 from rephrase.report.comparison import tables_of
 
@@ -32,7 +33,7 @@ def names_of(configs: Sequence[str]) -> list[str]:
 
 def print_comparison(compared: Compared, show: int = 0, console: Console | None = None) -> None:
     """Print the tables of a comparison, and `show` passages with the rewrites of each run."""
-    console = console or wide_console(120)
+    console = console or PlainConsole()
     for title, lines in tables_of(compared):
         if not lines:
             continue

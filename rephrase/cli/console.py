@@ -1,4 +1,4 @@
-"""How commands print wide tables and long texts."""
+"""How commands print long texts, and what other programs read."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from typing import Any
 
 import orjson
 
-from rephrase.live.plain_console import PlainConsole, harmless
+from rephrase.live.plain_console import harmless
 
-__all__ = ["harmless", "print_json", "shortened", "wide_console"]
-
-
-def wide_console(width: int) -> PlainConsole:
-    """A console as wide as the terminal. Into a file or a pipe `width` characters: nothing is cut to a terminal that is not there."""
-    console = PlainConsole()
-    return console if console.is_terminal else PlainConsole(width=width)
+__all__ = ["harmless", "print_json", "shortened"]
 
 
 def shortened(value: Any, characters: int) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from rephrase import storage
 from rephrase.live.plain_console import PlainConsole
-from rephrase.report.diversity import MEASURES, diversity_of
+from rephrase.report.diversity import MEASURES, compared_by, diversity_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +28,7 @@ def diversity(
 
 
 def _print(rows: Sequence[dict[str, Any]], console: Console) -> None:
-    first = rows[0]
-    title = f"By {first['compared_words']:,} words of each table, self-BLEU by {first['compared_texts']:,} texts"
+    title = f"Measured {compared_by(rows[0])}"
     table = Table("", *_headings([figures["table"] for figures in rows]), "in a collapse", title=title, title_justify="left")
     for column in table.columns[1:-1]:
         column.justify, column.overflow = "right", "fold"

@@ -13,13 +13,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from rephrase.cli.console import shortened, wide_console
+from rephrase.cli.console import shortened
 from rephrase.errors import UserError
 from rephrase.generation.loop import generate
 from rephrase.generation.open_engines import OpenEngines
 from rephrase.generation.rows import with_generations
 from rephrase.generation.step_run import NO_MODEL, StepRun, generations_of
 from rephrase.generation.tally import Tally
+from rephrase.live.plain_console import PlainConsole
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours
@@ -31,14 +32,13 @@ if TYPE_CHECKING:
     from rephrase.engines.several import Engines
 
 _CHARACTERS = 4000  # of a prompt or a text on the screen
-_WIDTH = 180  # characters, where the output is no terminal
 _TWO = 120  # characters in which two texts stand side by side
 
 
 def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, engines: Engines | None = None, number: int = 3) -> None:
     """Print the exact prompts for the first `number` documents with their token counts; with engines also what they make of them."""
     counter = Tokenizer.load(tokenizer)
-    console = wide_console(_WIDTH)
+    console = PlainConsole()
     for recipe in recipes_of([use]):
         rows = rows_of(recipe, documents, number)
         if engines is None:

@@ -10,7 +10,7 @@ from rephrase import __version__
 from rephrase.report.compare import Compared
 from rephrase.report.cost import Cost
 from rephrase.report.differences import Mark
-from rephrase.report.diversity import MEASURES
+from rephrase.report.diversity import MEASURES, compared_by
 from rephrase.report.figures import RecipeFigures, RunFigures
 from rephrase.report.page import page
 from rephrase.report.rows import Row
@@ -42,7 +42,9 @@ def tables_of(compared: Compared) -> Iterator[tuple[str, list[Line]]]:
     yield "GPU hours for a million kept tokens, by recipe", _costs(compared, "gpu_hours_per_million")
     yield "Money for a million kept tokens, by recipe", _costs(compared, "money_per_million")
     if compared.diversity:
-        yield "How varied the kept rewrites are", [*_diversity(compared.diversity)]
+        how = compared_by(compared.diversity[0])
+        title = f"How varied the kept rewrites are, {how}: as much as all of these have, and so not as a report of one run measures"
+        yield title, [*_diversity(compared.diversity)]
 
 
 def _totals(compared: Compared) -> Iterator[Line]:

@@ -6,7 +6,7 @@ import heapq
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,6 +90,12 @@ def diversity_of(tables: Sequence[str], *, sample: int = 2000, model: str | None
     ]
 
 
+def compared_by(figures: Mapping[str, Any]) -> str:
+    """How much of each table was measured, by the figures of one: those of tables measured with others are by other amounts."""
+    words, texts, longest = (figures[name] for name in ("compared_words", "compared_texts", "compared_words_a_text"))
+    return f"by {words:,} words of each, self-BLEU by {texts:,} texts of at most {longest:,} words"
+
+
 def _measured(
     samples: Sequence[list[str]], tail: Hashes, encode: Callable[[Sequence[str]], Any] | None
 ) -> Iterator[dict[str, float | int | None]]:
@@ -117,6 +123,7 @@ def _measured(
             "words_a_text": len(words.hashes) / len(sample),
             "compared_words": count,
             "compared_texts": texts,
+            "compared_words_a_text": length,
         }
         yield about | {name: None if math.isnan(value) else value for name, value in figures.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rephrase.report.diversity import MEASURES
+from rephrase.report.diversity import MEASURES, compared_by
 from rephrase.report.page import Part, Section
 from rephrase.report.wording import count, percent, short_number
 
@@ -73,9 +73,9 @@ def _diversity(measured: Sequence[Mapping[str, Any]]) -> Part:
         values = [figures.get(measure) for figures in measured]
         if any(value is not None for value in values):
             rows.append((label, *map(short_number, values), direction, _MEANINGS[measure]))
-    first = measured[0]
     notes = [
-        f"By {count(first['compared_words'])} words of each, self-BLEU by {count(first['compared_texts'])} texts.",
+        f"Measured {compared_by(measured[0])}: as much as all of these have. Other tables have other amounts, and so `rephrase compare` "
+        "other figures: compare those of one table.",
         "The originals' share of rare words kept is that of a sample that lost nothing.",
     ]
     return Part("Diversity", columns=("", *(f"#{name}" for name in names), "in a collapse", "what it is"), rows=rows, notes=notes)

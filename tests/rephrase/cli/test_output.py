@@ -10,6 +10,7 @@ import pytest
 
 from rephrase.cli.main import main
 from rephrase.live.plain_console import PlainConsole
+from tests.places import EXAMPLES
 
 COMMAND = [sys.executable, "-m", "rephrase.cli.main", "config"]
 
@@ -60,7 +61,8 @@ def test_a_number_that_none_can_be_is_refused_before_anything_is_read(options, w
     assert what in capsys.readouterr().err
 
 
-LONG = ("--help", "export --help", "config", "config engine", "recipes", "recipes mind", "recipes show wrap/easy")
+PREVIEW = f"preview tinystories/story -n 1 --tokenizer {EXAMPLES}/tokenizer.json"
+LONG = ("--help", "export --help", "config", "config engine", "recipes", "recipes mind", "recipes show wrap/easy", PREVIEW)
 
 
 @pytest.mark.parametrize("command", LONG)

@@ -196,6 +196,8 @@ def test_runs_stand_side_by_side_with_the_same_passages(run: Run, other: Run) ->
     text = console.export_text()
     assert "wrap/hard" in text
     assert "…" not in text.split("passage of")[0]
+    words = compared.diversity[0]["compared_words"]
+    assert f"by {words:,} words of each, self-BLEU by" in " ".join(text.split()), "figures by other amounts are others"
     with pytest.raises(UserError, match="one run alone"):
         compare({"one": run})
 
