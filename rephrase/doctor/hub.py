@@ -37,10 +37,16 @@ def ask_hub(name: str, revision: str | None, *, files: str, otherwise: str = "")
 
     Raises:
         UserError: It has no such repository, wants its terms accepted, or does not answer.
+
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
-    from huggingface_hub.errors import RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # of each of its tries it would tell; the finding tells of all
     download = " ".join(part for part in ("hf download", name, files, "--local-dir FOLDER") if part)
@@ -48,7 +54,9 @@ def ask_hub(name: str, revision: str | None, *, files: str, otherwise: str = "")
     try:
         return HfApi().model_info(name, revision=revision, timeout=_SECONDS, files_metadata=True)
     except HFValidationError as error:
-        raise UserError("neither a folder here nor an id of the hub", where=name, cure="correct the path, or give an id: OWNER/NAME") from error
+        raise UserError(
+            "neither a folder here nor an id of the hub", where=name, cure="correct the path, or give an id: OWNER/NAME"
+        ) from error
     except GatedRepoError as error:
         cure = "accept its terms on the model's page, and set HF_TOKEN where tasks run"
         raise UserError("the hub wants its terms accepted", where=name, cure=cure) from error

@@ -87,4 +87,6 @@ def _tokenizer(name: str, site: Site) -> Outcome:
 
 
 MODEL = Check("model", _all_vllm, _look, "look at the file system of the model, or the network to the hub", imports=(MODULE,))
-TOKENIZER = Check("tokenizer", _tokenizers, _tokenizer, "look at the network to the hub, or give a tokenizer.json", 2, ("tokenizers", MODULE))
+TOKENIZER = Check(
+    "tokenizer", _tokenizers, _tokenizer, "look at the network to the hub, or give a tokenizer.json", 2, ("tokenizers", MODULE)
+)

@@ -17,10 +17,10 @@ from classifiers.cascade import Cascade, build_cascade
 from classifiers.judging import documents_by_id, judged_rows
 from rephrase import storage
 from rephrase.generation.step_run import NO_MODEL
+from rephrase.live.words import there_already
 from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.live.words import there_already
 from rephrase.records import KEEP
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units

@@ -15,9 +15,9 @@ import pyarrow as pa
 from classifiers.cascade import Cascade, build_cascade
 from classifiers.judging import screened_rows
 from rephrase import storage
+from rephrase.live.words import there_already
 from rephrase.notes import ScreenedNote
 from rephrase.recipes.naming import ORIGINAL
-from rephrase.live.words import there_already
 from rephrase.records import KEEP, SCREENED
 from rephrase.spark.runtime.progress import StageProgress, Sums, console
 from rephrase.spark.runtime.units import Unit, pending, run_units

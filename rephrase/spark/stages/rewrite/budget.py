@@ -51,7 +51,9 @@ class Purse(Pace):
         """What ends the stage where the budget is spent and so many units are left."""
         spent = [f"{amount(have)} of {amount(limit)} {what}" for what, have, limit in self._figures()]
         keys = [f"`budget.{key}`" for key in ("gpu_hours", "tokens", "money") if getattr(self._budget, key, None) is not None]
-        what = f"the budget is spent: {', '.join(spent)}; {counted(left, 'unit')} {'is' if left == 1 else 'are'} left, and none is in flight"
+        what = (
+            f"the budget is spent: {', '.join(spent)}; {counted(left, 'unit')} {'is' if left == 1 else 'are'} left, and none is in flight"
+        )
         return UserError(what, where="budget", cure=f"raise {' and '.join(keys)} and run again: it goes on where it ended")
 
     def _figures(self) -> list[tuple[str, float, float]]:
