@@ -27,6 +27,9 @@ class RecipeFigures:
     name: str
     passages: int = 0
     requests: int = 0
+    """Sent, those sent again among them."""
+    retried: int = 0
+    """Sent again because the completion did not parse."""
     generations: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -89,7 +92,17 @@ class RunFigures:
         """All recipes together."""
         total = RecipeFigures("all")
         for recipe in self.recipes:
-            for name in ("requests", "generations", "prompt_tokens", "completion_tokens", "reasoning_tokens", "errors", "judged", "kept"):
+            for name in (
+                "requests",
+                "retried",
+                "generations",
+                "prompt_tokens",
+                "completion_tokens",
+                "reasoning_tokens",
+                "errors",
+                "judged",
+                "kept",
+            ):
                 setattr(total, name, getattr(total, name) + getattr(recipe, name))
             total.kept_tokens += recipe.kept_tokens
             total.duplicates += recipe.duplicates
@@ -141,7 +154,7 @@ def _by_recipe(output: str, notes: Sequence[GenerationsNote], duplicates: dict[s
     for note in notes:
         recipe = recipes.setdefault(note.recipe, RecipeFigures(note.recipe))
         recipe.passages += note.passages if note.earlier_steps == 0 else 0
-        for name in ("requests", "generations", "prompt_tokens", "completion_tokens", "reasoning_tokens", "errors"):
+        for name in ("requests", "retried", "generations", "prompt_tokens", "completion_tokens", "reasoning_tokens", "errors"):
             setattr(recipe, name, getattr(recipe, name) + getattr(note, name))
         causes.setdefault(note.recipe, Counter()).update(note.causes)
     rejected: dict[str, Counter[str]] = {}

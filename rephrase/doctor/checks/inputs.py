@@ -57,9 +57,8 @@ def _look(pattern: str, site: Site) -> Outcome:
         )
     if not documents and items:
         reasons = ", ".join(sorted({item.reason for item in items if isinstance(item, Dropped)}))
-        return Outcome(
-            f"{text}; of its first {counted(len(items), 'document')} none is taken ({reasons})", True, "see `rephrase config input`"
-        )
+        none = f"of its first {counted(len(items), 'document')} none is taken ({reasons})"
+        return Outcome(f"{text}; {none}", True, "see `rephrase config input`")
     if absent := missing_fields(file, config):
         return Outcome(f"{text}; {absent[0]}", True, "correct `input.fields`")
     return Outcome(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rephrase.live.words import counted
 from rephrase.report.charts import bars
 from rephrase.report.page import Part, Section
 from rephrase.report.wording import NOTHING, count, large, percent
@@ -97,14 +98,15 @@ def _dropped(figures: RunFigures) -> list[str]:
 def errors(figures: RunFigures) -> Section:
     """Rows without a text, by cause."""
     causes = figures.total.causes
+    again = _again(figures)
     if not causes:
-        return Section(
-            "errors", "Errors", "Errors by cause", [Part(says="None: every request was answered, and every answer could be read.")]
-        )
+        says = again or "every request was answered, and every answer could be read."
+        return Section("errors", "Errors", "Errors by cause", [Part(says=f"No row has one: {says}")])
     shown = list(causes.items())[:20]
     total = max(figures.total.generations, 1)
     rows = [(name, float(number), f"{count(number)} ({percent(number / total)})") for name, number in shown]
     notes = [f"And {count(len(causes) - len(shown))} rarer causes."] if len(causes) > len(shown) else []
+    notes += [f"{again[0].upper()}{again[1:]}"] if again else []
     caption = "Rows, and their share of all generations. `rephrase rewrite run.yaml --retry-errors` asks for them again."
     return Section(
         "errors",
@@ -112,3 +114,13 @@ def errors(figures: RunFigures) -> Section:
         "Errors by cause",
         [Part(charts=[(caption, bars.bars(rows, "generations", color="var(--reject)"))], notes=notes)],
     )
+
+
+def _again(figures: RunFigures) -> str:
+    """What was asked for again, in a sentence; empty where nothing was."""
+    total = figures.total
+    if not total.retried:
+        return ""
+    share = percent(total.retried / max(total.requests, 1))
+    were = "was" if total.retried == 1 else "were"
+    return f"of {counted(total.requests, 'request')} {count(total.retried)} ({share}) {were} sent again, as the answer before could not be read."

@@ -74,8 +74,7 @@ def _diversity(measured: Sequence[Mapping[str, Any]]) -> Part:
         if any(value is not None for value in values):
             rows.append((label, *map(short_number, values), direction, _MEANINGS[measure]))
     notes = [
-        f"Measured {compared_by(measured[0])}: as much as all of these have. Other tables have other amounts, and so `rephrase compare` "
-        "other figures: compare those of one table.",
+        f"Measured {compared_by(measured[0])}: as much as all of these have. `rephrase compare` takes other amounts and has other figures.",
         "The originals' share of rare words kept is that of a sample that lost nothing.",
     ]
     return Part("Diversity", columns=("", *(f"#{name}" for name in names), "in a collapse", "what it is"), rows=rows, notes=notes)

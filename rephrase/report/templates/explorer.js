@@ -162,7 +162,8 @@ function legend(row) {
   entry("name", `${row.lost_names} names lost`, true);
   entry("number", `${row.new_numbers} numbers that the passage lacks`);
   entry("name", `${row.new_names} names that the passage lacks`);
-  entry("same", row.overlap === null ? "word for word" : `word for word: ${Math.round(100 * row.overlap)}% of the rewrite`);
+  const other = data.scores.includes("copied") ? "; the score copied is the share of its n-grams, which is less" : "";
+  entry("same", row.overlap === null ? "word for word" : `word for word: ${Math.round(100 * row.overlap)}% of its words, in runs of eight${other}`);
   return node;
 }
 

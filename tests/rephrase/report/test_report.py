@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ from rephrase.report.charts import bars
 from rephrase.report.compare import compare
 from rephrase.report.comparison import tables_of
 from rephrase.report.explorer import as_script
-from rephrase.report.figures import figures_of
+from rephrase.report.figures import RecipeFigures, figures_of
 from rephrase.report.page import Part, Section, page
 from rephrase.report.provenance import RecipeUsed
 from rephrase.report.report import write_report
 from rephrase.report.rows import read_rows
+from rephrase.report.sections.funnel import errors
 from rephrase.report.work import work_of
 from rephrase.spark.stages.base import Tables
 from rephrase.storage import tables
@@ -65,6 +67,15 @@ def test_figures_are_those_of_the_rows(run: Run) -> None:
         assert recipe["written_per_kept"] == pytest.approx(tokens / recipe["kept_tokens"])
     assert figures["total"]["judged"] == len(rows)
     assert figures["total"]["causes"] == {"parse:no_questions": 4}
+
+
+def test_requests_that_were_sent_again_are_told_where_no_error_is_left(run: Run) -> None:
+    def told(**counts: int) -> str:
+        recipe = RecipeFigures("wrap/qa", requests=10, generations=8, **counts)
+        return errors(replace(figures_of(run), recipes=(recipe,))).parts[0].says
+
+    assert told() == "No row has one: every request was answered, and every answer could be read."
+    assert told(retried=1) == "No row has one: of 10 requests 1 (10%) was sent again, as the answers before could not be read."
 
 
 def test_rows_are_read_beside_their_passages(run: Run) -> None:
