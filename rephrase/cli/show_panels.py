@@ -17,6 +17,7 @@ from rephrase import storage
 from rephrase.cli.console import harmless
 from rephrase.errors import UserError
 from rephrase.live.plain_console import PlainConsole
+from rephrase.recipes.missing import with_marks
 from rephrase.spark.stages.base import Stage, Table, Tables
 from rephrase.spark.stages.pipeline import STAGES
 from rephrase.spark.stages.run_tables import check_begun, objects_of
@@ -155,7 +156,8 @@ def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = Fa
             verdict = judged or {"verdict": "not judged", "scores": []}
             scores = ", ".join(f"{name} {score:.3g}" for name, score in verdict["scores"])
             notes = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
-            rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}" + (f": {row['error']}" if row["error"] else "")
+            error = with_marks(row["error"], run.recipes, [(row["recipe"], row["step"])]) if row["error"] else ""
+            rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}" + (f": {error}" if error else "")
             completion = row["text"] if row["text"] is not None else row["completion"]
             style = "red" if rejection else "green"
             console.print(_panel(completion, f"{row['recipe']}  by {row['model']}{rejection}", notes, style, whole=details))

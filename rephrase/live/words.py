@@ -59,7 +59,7 @@ def totals_in_words(totals: Totals) -> list[str]:
     if totals.running or totals.waiting:
         parts.append(f"{totals.running:,} running" + ("" if totals.waiting is None else f" and {totals.waiting:,} waiting"))
     if totals.tokens_per_second is not None:
-        mean = "" if totals.mean_tokens_per_second is None else f", {_rate(totals.mean_tokens_per_second)} mean"
+        mean = "" if totals.mean_tokens_per_second is None else f", {_rate(totals.mean_tokens_per_second)} since the first token"
         parts.append(f"{_rate(totals.tokens_per_second)} tokens/s now{mean}")
     if totals.cached is not None:
         parts.append(f"{totals.cached:.0%} of prompts cached")

@@ -21,9 +21,11 @@ def share_notes(mix: Mix, components: Sequence[ComponentPlan]) -> list[str]:
     as the config says is limited by no component.
     """
     notes = []
+    is_budget = any(phase.budget for phase in mix.all_phases)
     for phase in sorted({component.phase for component in components}):
-        notes += _of_phase([component for component in components if component.phase == phase])
-    return notes if any(phase.budget for phase in mix.all_phases) else [*notes, *_limit(components)]
+        own = [component for component in components if component.phase == phase]
+        notes += _of_phase(own) or (_of_budget(own) if is_budget else [])
+    return notes if is_budget else [*notes, *_limit(components)]
 
 
 def _of_phase(components: Sequence[ComponentPlan]) -> list[str]:
@@ -36,6 +38,15 @@ def _of_phase(components: Sequence[ComponentPlan]) -> list[str]:
             wanted = f"shall give {component.target_tokens:,} tokens ({asked:.1%}) and gives {component.tokens:,} ({share:.1%})"
             notes.append(f"`{component.name}` {wanted}: texts are taken whole, and each has about {length:,.0f} tokens")
     return notes
+
+
+def _of_budget(components: Sequence[ComponentPlan]) -> list[str]:
+    tokens, whole = (sum(getattr(component, name) for component in components) for name in ("tokens", "target_tokens"))
+    if abs(tokens - whole) <= TOLERATED * whole:
+        return []
+    length = sum(c.available_tokens for c in components) / max(sum(c.available_rows for c in components), 1)
+    asked = f"{whole:,} tokens are asked for and {tokens:,} taken"
+    return [f"{asked}: texts are taken whole, and each has about {length:,.0f} tokens, so that a budget is met to within a text"]
 
 
 def _is_empty(component: ComponentPlan) -> bool:

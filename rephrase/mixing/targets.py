@@ -115,5 +115,5 @@ def _too_little(
     return UserError(
         f"too little material for a budget of {budget:,} tokens: {'; '.join(wants)}",
         where="mix.components",
-        cure=f"{smaller}, or max_epochs to at least {', '.join(epochs)}",
+        cure=f"{smaller}, or max_epochs to at least {', '.join(epochs)}; texts are taken whole, so that a budget is met to within a text",
     )

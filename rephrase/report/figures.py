@@ -19,6 +19,9 @@ from rephrase.storage import tables
 if TYPE_CHECKING:
     from rephrase.config.run import Run
 
+_OF_NOTES = ("requests", "retried", "generations", "prompt_tokens", "completion_tokens", "reasoning_tokens", "errors")
+"""Of `RecipeFigures`: sums over the notes of generations."""
+
 
 @dataclass(slots=True)
 class RecipeFigures:
@@ -154,7 +157,7 @@ def _by_recipe(output: str, notes: Sequence[GenerationsNote], duplicates: dict[s
     for note in notes:
         recipe = recipes.setdefault(note.recipe, RecipeFigures(note.recipe))
         recipe.passages += note.passages if note.earlier_steps == 0 else 0
-        for name in ("requests", "retried", "generations", "prompt_tokens", "completion_tokens", "reasoning_tokens", "errors"):
+        for name in _OF_NOTES:
             setattr(recipe, name, getattr(recipe, name) + getattr(note, name))
         causes.setdefault(note.recipe, Counter()).update(note.causes)
     rejected: dict[str, Counter[str]] = {}

@@ -13,6 +13,7 @@ from rephrase.errors import UserError
 from rephrase.live.words import counted
 from rephrase.mixing.shortfall import share_notes
 from rephrase.notes import GenerationsNote
+from rephrase.recipes.missing import with_marks
 from rephrase.report.contamination import Overlap, overlaps_of
 from rephrase.report.cost import Cost, cost_of
 from rephrase.report.diversity import diversity_of
@@ -115,7 +116,7 @@ def write_report(
             funnel(figures),
             by_recipe(figures, reading.measured, cost),
             engines(work, realised, events_of(run.output)),
-            errors(figures),
+            errors(figures, lambda cause: _in_words(cause, notes, run)),
             texts(figures, diversity, why_not, facts),
             contamination(_contamination(run, figures)),
             mixture(figures.mixture, run.mix if is_current else None, remarks),
@@ -127,6 +128,10 @@ def write_report(
     ).encode()
     storage.put(path, html)
     return Written(path, len(html), len(reading.rows), reading.total, told, figures, cost, work, realised)
+
+
+def _in_words(cause: str, notes: Sequence[GenerationsNote], run: Run) -> str:
+    return with_marks(cause, run.recipes, [(note.recipe, note.step) for note in notes if cause in note.causes])
 
 
 def _tiles(figures: RunFigures, work: Work | None, cost: Cost) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rephrase.live.words import counted
@@ -95,8 +95,8 @@ def _dropped(figures: RunFigures) -> list[str]:
     return notes
 
 
-def errors(figures: RunFigures) -> Section:
-    """Rows without a text, by cause."""
+def errors(figures: RunFigures, in_words: Callable[[str], str]) -> Section:
+    """Rows without a text, by cause. `in_words`: a cause, with what explains it."""
     causes = figures.total.causes
     again = _again(figures)
     if not causes:
@@ -104,7 +104,7 @@ def errors(figures: RunFigures) -> Section:
         return Section("errors", "Errors", "Errors by cause", [Part(says=f"No row has one: {says}")])
     shown = list(causes.items())[:20]
     total = max(figures.total.generations, 1)
-    rows = [(name, float(number), f"{count(number)} ({percent(number / total)})") for name, number in shown]
+    rows = [(in_words(name), float(number), f"{count(number)} ({percent(number / total)})") for name, number in shown]
     notes = [f"And {count(len(causes) - len(shown))} rarer causes."] if len(causes) > len(shown) else []
     notes += [f"{again[0].upper()}{again[1:]}"] if again else []
     caption = "Rows, and their share of all generations. `rephrase rewrite run.yaml --retry-errors` asks for them again."
@@ -122,5 +122,5 @@ def _again(figures: RunFigures) -> str:
     if not total.retried:
         return ""
     share = percent(total.retried / max(total.requests, 1))
-    were = "was" if total.retried == 1 else "were"
-    return f"of {counted(total.requests, 'request')} {count(total.retried)} ({share}) {were} sent again, as the answer before could not be read."
+    times = f"{count(total.retried)} ({share}) {'was' if total.retried == 1 else 'were'}"
+    return f"of {counted(total.requests, 'request')} {times} sent again, as the answer before could not be read."

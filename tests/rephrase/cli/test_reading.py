@@ -13,6 +13,7 @@ from rich.console import Console
 from rephrase import storage
 from rephrase.cli.main import main
 from rephrase.cli.show_panels import ids_of_pairs
+from rephrase.cli.status_table import print_status
 from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run
 from rephrase.engines.base import Message, Request, Sampling
@@ -105,7 +106,7 @@ def test_a_summary_without_verdicts_and_mixture_says_so(tmp_path: Path, tokenize
     assert "there is no finished mixture yet" in printed.get()
 
 
-def test_a_summary_tells_of_answers_that_outlived_their_server(tmp_path: Path, tokenizer_file: str) -> None:
+def test_summary_and_status_tell_of_answers_that_outlived_their_server(tmp_path: Path, tokenizer_file: str) -> None:
     path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, output="begun")
     write_inputs(str(tmp_path / "begun"))
     prompts = [Request((Message("user", text),), Sampling(max_tokens=8), seed=1) for text in ("tide", "ebb")]
@@ -115,8 +116,9 @@ def test_a_summary_tells_of_answers_that_outlived_their_server(tmp_path: Path, t
         await engine.complete(prompts)
         await engine.close()
 
+    console = Console(width=200)
+
     def told() -> str:
-        console = Console(width=200)
         with console.capture() as printed:
             print_summary(load_run(str(path)), console)
         return printed.get()
@@ -124,3 +126,6 @@ def test_a_summary_tells_of_answers_that_outlived_their_server(tmp_path: Path, t
     assert "answers kept" not in told()
     asyncio.run(keep())
     assert re.search(r"answers kept +\W+2 \W+of units that have not ended; the next run reuses them", told())
+    with console.capture() as printed:
+        print_status(load_run(str(path)), console)
+    assert "2 answers kept of units that have not ended" in printed.get()

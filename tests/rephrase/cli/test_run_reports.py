@@ -19,6 +19,7 @@ from rephrase.config.file import load_run
 from rephrase.errors import UserError
 from rephrase.notes import GenerationsNote
 from rephrase.records import GENERATION
+from rephrase.report.report import write_report
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import note_of
 from rephrase.spark.stages.mix.manifest import mixture_manifest
@@ -50,6 +51,17 @@ def test_where_all_rewrites_are_rejected_the_summary_and_what_rejected_them_are_
     assert "planned from verdicts of another config" in " ".join(capsys.readouterr().err.split())
     with pytest.raises(UserError, match=r"filter stage of another config: `checks.leaked` is gone .*--replace"):
         run_stage("mix", lenient, NoSpark())
+
+
+def test_a_mixture_of_originals_alone_for_want_of_others_is_a_warning(tmp_path, tokenizer_file, spark, capsys) -> None:
+    mix = {"components": [{"origin": "original", "share": 1}]}
+    path = config(tmp_path, tokenizer_file, engine={"kind": "echo"}, filter={"checks": ["parsed", "leaked"]}, mix=mix)
+    main(["run", path])
+    printed = capsys.readouterr()
+    warning = "warning: the mixture has originals alone: the checks kept 0 of 1 generations (rejected by leaked 1); "
+    assert f"mix: {warning}`rephrase show {path} --verdict leaked`" in printed.err
+    assert warning in printed.out, "it stands below the summary too"
+    assert "tokens kept are counted by the run's tokenizer" in printed.out
 
 
 def test_rows_without_a_text_are_told_in_plain_words_where_the_config_lists_no_check_for_them(tmp_path, tokenizer_file, capsys) -> None:
@@ -98,6 +110,17 @@ def test_rows_without_a_text_are_counted_by_whose_fault_they_are(tmp_path: Path,
     assert "most often prompt_refused: Not this page" in lines["prompts not asked"]
     assert " 100 " in lines["reasoning tokens"]
     assert "25% of what was written" in lines["reasoning tokens"]
+
+
+def test_a_marker_that_answers_lacked_is_told(tmp_path: Path, tokenizer_file: str) -> None:
+    run = load_run(config(tmp_path, tokenizer_file, recipes=["nemotron/wikipedia", "nemotron/distill"]))
+    note = GenerationsNote(generations=1, requests=1, parse_errors=1, errors=1, causes={"parse:no_marker": 1}, recipe="nemotron/distill")
+    path = storage.join(Tables.GENERATIONS.folder(run.output), "unit.parquet")
+    tables.commit(path, GENERATION.empty_table(), replace(note, step="rewrite"))
+    print_summary(run, console := Console(record=True, width=200))
+    assert "most often parse:no_marker (lacks “Paraphrased text:”)" in console.export_text()
+    write_report(run, page := str(tmp_path / "report.html"))
+    assert "parse:no_marker (lacks “Paraphrased text:”)" in storage.read(page).decode()
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_no_rate_is_told_before_it_is_worth_telling():
         before = tell(at, [worker(tokens=tokens, answers=1)], before=before)
     assert totals_in_words(totals_of([(before, 0.0)])) == ["1 answer"], "of the requests in flight few have begun to write"
     before = tell(115.0, [worker(tokens=300, answers=9)], before=before)
-    assert "20 tokens/s now, 20 mean" in totals_in_words(totals_of([(before, 0.0)]))
+    assert "20 tokens/s now, 20 since the first token" in totals_in_words(totals_of([(before, 0.0)]))
 
 
 def test_clocks_that_differ_by_an_hour_change_no_rate():

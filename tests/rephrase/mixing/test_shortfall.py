@@ -102,3 +102,14 @@ def test_tokens_asked_for_instead_of_shares_are_compared_too() -> None:
         component("b", 0.0, target=500, tokens=500, available=2000, rows=100),
     ]
     assert "`a` shall give 500 tokens (50.0%) and gives 900 (64.3%)" in share_notes(Mix(), parts)[0]
+
+
+def test_a_budget_that_whole_texts_do_not_meet_is_told() -> None:
+    one = [component("original", 1.0, target=1000, tokens=900, available=9000, rows=20)]
+    assert share_notes(Mix(budget_tokens=1000), one) == [
+        (
+            "1,000 tokens are asked for and 900 taken: texts are taken whole, and each has about 450 tokens, so that a budget is met to "
+            "within a text"
+        )
+    ]
+    assert share_notes(Mix(budget_tokens=1000), [component("original", 1.0, target=1000, tokens=995, available=9000, rows=500)]) == []

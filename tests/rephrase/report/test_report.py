@@ -72,10 +72,10 @@ def test_figures_are_those_of_the_rows(run: Run) -> None:
 def test_requests_that_were_sent_again_are_told_where_no_error_is_left(run: Run) -> None:
     def told(**counts: int) -> str:
         recipe = RecipeFigures("wrap/qa", requests=10, generations=8, **counts)
-        return errors(replace(figures_of(run), recipes=(recipe,))).parts[0].says
+        return errors(replace(figures_of(run), recipes=(recipe,)), str).parts[0].says
 
     assert told() == "No row has one: every request was answered, and every answer could be read."
-    assert told(retried=1) == "No row has one: of 10 requests 1 (10%) was sent again, as the answers before could not be read."
+    assert told(retried=1) == "No row has one: of 10 requests 1 (10%) was sent again, as the answer before could not be read."
 
 
 def test_rows_are_read_beside_their_passages(run: Run) -> None:

@@ -64,5 +64,7 @@ class FilterStage(Stage):
             if on_the_way:
                 remarks.append(f"{recipe}: {on_the_way:,} of its generations prepare others and are no texts; kept is a share of the rest")
             rows.append((recipe, f"{passages[recipe]:,}", f"{sums.judged:,}", share, f"{sums.kept_tokens:,}", rejected))
+        if any(getattr(engine, "model", None) != run.tokenizer for engine in run.all_engines.by_name.values()):
+            remarks.append("tokens kept are counted by the run's tokenizer, tokens written by the model's own: their numbers can differ")
         columns = ("recipe", "passages", "generations", "kept", "tokens kept", "rejected by")
         return Breakdown("Kept by recipe", columns, ("recipe", "rejected by"), rows, remarks=remarks)

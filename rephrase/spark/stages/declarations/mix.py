@@ -75,6 +75,7 @@ class MixStage(Stage):
         """The shares of the mixture's components."""
         from rephrase.mixing.shortfall import share_notes
         from rephrase.spark.stages.mix.manifest import is_complete, mixture_manifest
+        from rephrase.spark.stages.mix.rejections import nothing_kept
         from rephrase.spark.stages.mix.stage import is_of_another_config, plan_of
 
         folder = self.table.folder(run.output)
@@ -93,6 +94,8 @@ class MixStage(Stage):
         columns = ("component", "rows", "tokens", "share", "asked for")
         title, plan = f"Mixture in {folder}", plan_of(folder)
         remarks = share_notes(run.mix, plan.components) if plan else []
+        if warning := nothing_kept(run):
+            remarks = [warning, *remarks]
         if is_of_another_config(run):
             title, remarks = f"{title}, of an earlier config or version and not replaced", [REPLACES]
         return Breakdown(title, columns, ("component",), rows, all_of_them, remarks)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from rephrase.errors import UserError
+from rephrase.live.words import counted
 from rephrase.spark.stages.base import Figure, Redo, Stage, Status, Tables
 from rephrase.spark.stages.unit_notes import unit_notes
 
@@ -51,10 +52,11 @@ class RewriteStage(Stage):
         from rephrase.spark.stages.rewrite.stage import planned_units
         from rephrase.storage import tables
 
-        folder = self.table.folder(run.output)
+        folder, kept = self.table.folder(run.output), _count_kept(run)
+        of_others = f"{kept} kept of units that have not ended" if kept else ""
         paths = tables.objects(folder)
         if not paths:
-            return Status(0)
+            return Status(0, None, of_others)
         pace = Pace()
         for footer in tables.footers(paths, GenerationsNote):
             pace.add(footer.note)
@@ -70,38 +72,41 @@ class RewriteStage(Stage):
         if pace.sums.causes:
             cause, times = Counter(pace.sums.causes).most_common(1)[0]
             text += f"; most frequent error: {cause} ({times:,})"
+        text += f"; {of_others}" if of_others else ""
         return Status(len(units) - len(left), len(units), text)
 
     @override
     def figures(self, run: Run) -> list[Figure]:
-        """Passages, generations, and how fast they were written."""
+        """Passages, generations, and errors."""
         from rephrase.notes import GenerationsNote
 
         notes = unit_notes(run.output, self.table, GenerationsNote)
         sums = sum(notes, GenerationsNote())
         own = {note.recipe for note in notes if note.has_own_rows}
         most = max((count for recipe, count in passages_of(notes).items() if recipe not in own), default=0)
-        rate = f", {sums.completion_tokens / sums.seconds:,.0f} tokens/s a task" if sums.seconds else ""
         return [
             Figure("passages", f"{most:,}", "by the recipe that cuts documents finest; below for each"),
-            Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written{rate}"),
+            Figure("generations", f"{sums.generations:,}", f"{sums.completion_tokens:,} tokens written"),
             *_kept_answers(run),
             *_by_model(notes),
             *_reasoning(sums),
-            *_errors(sums, run),
+            *_errors(sums, notes, run),
         ]
 
 
-def _kept_answers(run: Run) -> list[Figure]:
-    """Answers to prompts of units that have not ended, such as those of a server that died."""
+def _count_kept(run: Run) -> str:
+    """Answers to prompts of units that have not ended, such as those of a server that died; empty where there are none."""
     from rephrase import storage
     from rephrase.engines.keeping import count_kept
     from rephrase.spark.stages.rewrite.plan import ANSWERS
 
     kept = count_kept(storage.join(run.output, ANSWERS))
-    if kept == 0:
-        return []
-    return [Figure("answers kept", "many" if kept is None else f"{kept:,}", "of units that have not ended; the next run reuses them")]
+    return "many answers" if kept is None else counted(kept, "answer") if kept else ""
+
+
+def _kept_answers(run: Run) -> list[Figure]:
+    kept = _count_kept(run)
+    return [Figure("answers kept", kept.split()[0], "of units that have not ended; the next run reuses them")] if kept else []
 
 
 def _by_model(notes: Sequence[GenerationsNote]) -> list[Figure]:
@@ -122,9 +127,10 @@ def _reasoning(sums: GenerationsNote) -> list[Figure]:
     return [Figure("reasoning tokens", f"{sums.reasoning_tokens:,}", words)] if sums.reasoning_tokens else []
 
 
-def _errors(sums: GenerationsNote, run: Run) -> list[Figure]:
+def _errors(sums: GenerationsNote, notes: Sequence[GenerationsNote], run: Run) -> list[Figure]:
     """Rows without a text, by whose fault: the engine's, the document's length, or the format of what the model wrote."""
     from rephrase.engines.base import PROMPT_TOO_LONG, is_engine_error, was_asked
+    from rephrase.recipes.missing import with_marks
 
     too_long = sums.causes.get(PROMPT_TOO_LONG, 0)
     causes = Counter({cause: count for cause, count in sums.causes.items() if cause != PROMPT_TOO_LONG})
@@ -141,7 +147,10 @@ def _errors(sums: GenerationsNote, run: Run) -> list[Figure]:
     if sums.parse_errors:
         of_format = causes - of_engine - unasked
         look = f"`rephrase show run.yaml --verdict {_rejecting(of_format, run)}`"
-        text = f"{_most(of_format)}; see {look}, `--retry-errors` asks again"
+        error = of_format.most_common(1)[0][0] if of_format else ""
+        asked = [(note.recipe, note.step) for note in notes if error in note.causes]
+        most = f"most often {with_marks(error, run.recipes, asked)}" if error else _most(of_format)
+        text = f"{most}; see {look}, `--retry-errors` asks again"
         figures.append(Figure("parse errors", f"{sums.parse_errors:,}", text))
     return figures
 

@@ -1,4 +1,4 @@
-"""What to say where a component has no text: what became of the generations."""
+"""What to say where a mixture has no generations, or too few: what became of them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,28 @@ if TYPE_CHECKING:
 
 def explained(error: NoTextError, run: Run) -> UserError:
     """The error, with what rejected the generations and how to see them, where few enough were kept for that to be the cause."""
+    fate = _fate(run)
+    if fate is None:
+        return error
+    kept, words, look = fate
+    notice = "".join(f"; {notice}" for notice in run.all_engines.notices) if not kept else ""
+    return UserError(f"{error.what}; {words}", where=error.where, cure=f"{look}{notice}; or {error.cure}")
+
+
+def nothing_kept(run: Run) -> str | None:
+    """A warning where generations were judged and none was kept, so that a mixture has originals alone; None where some were."""
+    fate = _fate(run)
+    return None if fate is None or fate[0] else f"warning: the mixture has originals alone: {fate[1]}; {fate[2]}"
+
+
+def _fate(run: Run) -> tuple[int, str, str] | None:
+    """How many generations the checks kept, the same in words, and how to see the others; None where they rejected none."""
     _, sums = sum_of_notes(run.output, Tables.JUDGED, JudgedNote)
     kept, rejected = kept_and_rejected(sums.verdicts)
     counts = {verdict: count for verdict, count in sums.verdicts.items() if verdict not in (KEEP, INTERMEDIATE)}
     if not counts:
-        return error
+        return None
     most = max(counts, key=lambda verdict: counts[verdict])
-    what = f"{error.what}; the checks kept {kept:,} of {kept + sum(counts.values()):,} generations (rejected by {rejected})"
-    notice = "".join(f"; {notice}" for notice in run.all_engines.notices) if not kept else ""
+    words = f"the checks kept {kept:,} of {kept + sum(counts.values()):,} generations (rejected by {rejected})"
     look = f"`rephrase show run.yaml --verdict {most}` shows what was rejected, `rephrase config checks.{most}` explains the check"
-    return UserError(what, where=error.where, cure=f"{look}{notice}; or {error.cure}")
+    return kept, words, look

@@ -27,7 +27,7 @@ from rephrase.spark.stages.mix.exchange import Exchange
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.manifest import finish, is_complete
 from rephrase.spark.stages.mix.planning import make_plan, marks_of
-from rephrase.spark.stages.mix.rejections import explained
+from rephrase.spark.stages.mix.rejections import explained, nothing_kept
 from rephrase.spark.stages.mix.scatter import scatter
 from rephrase.spark.stages.mix.write import fingerprints, write
 from rephrase.storage import tables
@@ -72,7 +72,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         else:
             plan, marks = _plan(run, inputs, job)
             _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
-        for note in share_notes(run.mix, plan.components):
+        for note in _notes(run, plan):
             console.print(f"mix: {note}", soft_wrap=True)
         count = sum(plan.files)
         units = [Unit(storage.join(folder, tables.DATA, str(MixtureName(number, count))), number) for number in range(count)]
@@ -95,6 +95,11 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         if rest:
             prints.update(fingerprints(job, rest))
     finish(run, folder, plan, [unit.output for unit in units], prints)
+
+
+def _notes(run: Run, plan: Plan) -> list[str]:
+    warning = nothing_kept(run)
+    return [*([warning] if warning else []), *share_notes(run.mix, plan.components)]
 
 
 def _plan(run: Run, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame | None]:

@@ -90,7 +90,11 @@ class Pace:
             return ""
         mean = self.tokens_written / max(seconds, 0.001)
         now = self.now(time.time())
-        rate = f"{mean:,.0f} tokens/s" if now is None else f"{now:,.0f} tokens/s now, {mean:,.0f} mean"
+        rate = (
+            f"{mean:,.0f} tokens/s with starts and waiting"
+            if now is None
+            else f"{now:,.0f} tokens/s now, {mean:,.0f} with starts and waiting"
+        )
         errors = [f"{self.errors:.1%} errors"] if rates or not self.sums.errors else []
         parts = [f"{self.sums.generations:,} generations", *([rate] if rates else []), *errors]
         if self.sums.reused:

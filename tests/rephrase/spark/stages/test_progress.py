@@ -44,9 +44,12 @@ def test_the_line_tells_units_rows_rates_errors_cache_and_the_time_left(tmp_path
         commit(tmp_path, 2, note(now - 50, now - 10, server="a", written=9000))
     last = capsys.readouterr().err
     assert "rewrite: 1 of 3 units is there already, resuming" in first
-    assert "rewrite: 2/3 units, 60 s, about 2 min left, 100 generations, 17 tokens/s, 5.0% errors, 10 reused, 40% of" in first
+    assert (
+        "rewrite: 2/3 units, 60 s, about 2 min left, 100 generations, 17 tokens/s with starts and waiting, 5.0% errors, 10 reused, 40% of"
+        in first
+    )
     assert "rewrite: 2 units in 60.0 s" in last
-    assert ", 200 generations, 200 tokens/s now, 33 mean, 5.0% errors, 20 reused, 40% of prompts cached" in last
+    assert ", 200 generations, 200 tokens/s now, 33 with starts and waiting, 5.0% errors, 20 reused, 40% of prompts cached" in last
 
 
 def test_no_time_left_is_told_while_no_answer_comes(tmp_path, monkeypatch):
