@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from rephrase.live.config_name import as_given
 from rephrase.live.plain_console import PlainConsole
 from rephrase.spark.runtime.progress import span
 
@@ -27,7 +28,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
     """The plan as JSON values. An estimate is a mapping of value, low and high, null where nobody knows."""
     sums = {"output_tokens": plan.output_tokens, "gpu_hours": plan.gpu_hours, "money": plan.money, "days": plan.days}
     totals = {name: asdict(figure) if figure else None for name, figure in sums.items()}
-    return {**asdict(plan), "totals": {**totals, "is_whole": plan.is_whole}}
+    remarks = [as_given(remark) for remark in plan.remarks]
+    return {**asdict(plan), "remarks": remarks, "totals": {**totals, "is_whole": plan.is_whole}}
 
 
 def print_plan(plan: Plan, console: Console | None = None) -> None:

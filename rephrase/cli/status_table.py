@@ -15,6 +15,7 @@ from rich.text import Text
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.live.config_name import as_given
 from rephrase.live.plain_console import PlainConsole, harmless
 from rephrase.live.words import counted, left_in_words, span, totals_in_words
 from rephrase.spark.runtime.hearing import Heard, heard_in
@@ -59,7 +60,7 @@ def watch(run: Run, seconds: float, *, as_json: bool = False) -> None:
             try:
                 print_json(run)
             except UserError as error:
-                print(orjson.dumps({"output": run.trial().output, "error": error.line()}).decode(), flush=True)
+                print(orjson.dumps({"output": run.trial().output, "error": as_given(error.line())}).decode(), flush=True)
             time.sleep(seconds)
     console = PlainConsole()
     if not console.is_terminal:

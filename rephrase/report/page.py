@@ -13,6 +13,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from rephrase.live.config_name import as_given
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -65,5 +67,5 @@ def _hash(text: str) -> str:
 
 
 def _words(text: str) -> Markup:
-    """A sentence, with what stands in backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped first
+    """A sentence, with what stands in backticks as code, and commands as the user can copy them."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(as_given(text)))))  # noqa: S704  # escaped first

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
 import pytest
 
+from rephrase import storage
 from rephrase.cli.main import main
+from rephrase.config.file import load_run
 from rephrase.live.config_name import as_given, given
+from rephrase.notes import GenerationsNote
+from rephrase.records import GENERATION
+from rephrase.spark.stages.base import Tables
+from rephrase.storage import tables
 from tests.rephrase.cli.test_main import config
 
 
@@ -38,3 +45,18 @@ def test_what_init_tells_to_do_next_can_be_copied(tmp_path, monkeypatch, capsys)
     main(["init", "pages.jsonl", "--yes", "--output", "my run.yaml"])
     [line] = [line for line in capsys.readouterr().out.splitlines() if " plan " in line]
     assert shlex.split(line.partition("#")[0])[1:] == ["plan", "my run.yaml"]
+
+
+def test_a_plan_as_json_and_the_page_of_a_report_name_the_config_that_was_given(tmp_path, tokenizer_file, monkeypatch, capsys):
+    run = load_run(config(tmp_path, tokenizer_file))
+    (tmp_path / "run.yaml").rename(tmp_path / "my.yaml")
+    monkeypatch.chdir(tmp_path)
+    main(["plan", "my.yaml", "--json"])
+    remarks = json.loads(capsys.readouterr().out)["remarks"]
+    assert any("`rephrase shard my.yaml`" in remark for remark in remarks), remarks
+    note = GenerationsNote(generations=1, requests=1, recipe="wrap/easy", step="rewrite")
+    tables.commit(storage.join(Tables.GENERATIONS.folder(run.output), "unit.parquet"), GENERATION.empty_table(), note)
+    main(["report", "my.yaml", "-o", "page.html"])
+    page = Path("page.html").read_text()
+    assert "<code>rephrase run my.yaml</code>" in page
+    assert "run.yaml" not in page
