@@ -42,10 +42,10 @@ class Account(Protocol[SomeNote]):
         """Take in the note of a finished unit."""
         ...
 
-    def describe(self, seconds: float, *, rates: bool = True) -> str:
+    def describe(self, seconds: float, *, rates: bool = True, ended: bool = False) -> str:
         """A few words for the progress line; `seconds` is how long the stage has been at work.
 
-        Without `rates` where engines themselves tell how fast they are.
+        Without `rates` where engines themselves tell how fast they are; `ended` where nothing goes on any more.
         """
         ...
 
@@ -62,9 +62,9 @@ class Sums(Generic[SomeNote]):
         """Add the note of a finished unit to the sum."""
         self._sum += note
 
-    def describe(self, seconds: float, *, rates: bool = True) -> str:
+    def describe(self, seconds: float, *, rates: bool = True, ended: bool = False) -> str:
         """A few words about the sum; `seconds` is how long the stage has been at work."""
-        del rates
+        del rates, ended
         return self._describe(self._sum, seconds)
 
 
@@ -144,10 +144,11 @@ class StageProgress:
         self.look(quietly=True)
         self._stack.close()
         seconds = time.monotonic() - self._started
+        finished = self._summary(seconds, ended=True)
         if kind is None:
-            parts = [f"{counted(self.done - self._already, 'unit')} in {seconds:.1f} s", self._summary(seconds)]
+            parts = [f"{counted(self.done - self._already, 'unit')} in {seconds:.1f} s", finished]
             console.print(f"{self.stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
-        ended = {"units_done": self.done, "seconds": round(seconds, 1), "complete": kind is None, "finished": self._summary(seconds)}
+        ended = {"units_done": self.done, "seconds": round(seconds, 1), "complete": kind is None, "finished": finished}
         lines.event("stage_ended", stage=self.stage, **ended)
 
     def hear(self, totals: Totals, tasks: str = "") -> None:
@@ -245,8 +246,9 @@ class StageProgress:
     def _weight(self, path: str) -> float:
         return self._weights.get(path, 0.0) if self._weights else 1.0
 
-    def _summary(self, seconds: float) -> str:
-        return self._account.describe(seconds, rates=self._totals.tokens_per_second is None) if self._account else ""
+    def _summary(self, seconds: float, *, ended: bool = False) -> str:
+        rates = self._totals.tokens_per_second is None
+        return self._account.describe(seconds, rates=rates, ended=ended) if self._account else ""
 
 
 def _without_empty(figures: StageFigures) -> dict[str, Any]:

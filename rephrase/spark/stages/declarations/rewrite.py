@@ -60,12 +60,12 @@ class RewriteStage(Stage):
         pace = Pace()
         for footer in tables.footers(paths, GenerationsNote):
             pace.add(footer.note)
-        text = pace.describe(pace.seconds)
         try:
             units = planned_units(run)
         except UserError:  # the documents are gone
-            return Status(len(paths), None, text)
+            return Status(len(paths), None, pace.describe(pace.seconds, ended=True))
         left = pending(units, folder)
+        text = pace.describe(pace.seconds, ended=not left)
         weights = weights_of(units)
         if left and (work := sum(weights.values()) - (to_do := sum(weights[unit.output] for unit in left))):
             text += f", about {span(pace.seconds * to_do / work)} of work left at the pace so far"

@@ -37,9 +37,9 @@ class Purse(Pace):
         self._spending.add(note)
 
     @override
-    def describe(self, seconds: float, *, rates: bool = True) -> str:
+    def describe(self, seconds: float, *, rates: bool = True, ended: bool = False) -> str:
         spent = ", ".join(f"{amount(have)} of {amount(limit)} {what} spent" for what, have, limit in self._figures())
-        return ", ".join(part for part in (super().describe(seconds, rates=rates), spent) if part)
+        return ", ".join(part for part in (super().describe(seconds, rates=rates, ended=ended), spent) if part)
 
     def would_be_spent(self, done: int, in_flight: int) -> bool:
         """Whether nothing is left once the tasks in flight have ended, if each takes what those that are done took on the average."""

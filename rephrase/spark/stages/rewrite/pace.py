@@ -81,22 +81,19 @@ class Pace:
                 rates.append((last.tokens - first.tokens) / seconds)
         return sum(rates) if rates else None
 
-    def describe(self, seconds: float, *, rates: bool = True) -> str:
+    def describe(self, seconds: float, *, rates: bool = True, ended: bool = False) -> str:
         """A few words for the progress line; `seconds` is how long the stage has been at work.
 
         `rates`: also how fast engines write, what they find in their caches, and how much failed, by the notes; else another tells.
+        `ended`: without how fast they write now, as none does.
         """
         if not self.sums.generations:
             return ""
         mean = self.tokens_written / max(seconds, 0.001)
-        now = self.now(time.time())
-        rate = (
-            f"{mean:,.0f} tokens/s with starts and waiting"
-            if now is None
-            else f"{now:,.0f} tokens/s now, {mean:,.0f} with starts and waiting"
-        )
+        now = None if ended else self.now(time.time())
+        rate = f"{mean:,.0f} tokens/s" if now is None else f"{now:,.0f} tokens/s now, {mean:,.0f}"
         errors = [f"{self.errors:.1%} errors"] if rates or not self.sums.errors else []
-        parts = [f"{self.sums.generations:,} generations", *([rate] if rates else []), *errors]
+        parts = [f"{self.sums.generations:,} generations", *([f"{rate} with starts and waiting"] if rates else []), *errors]
         if self.sums.reused:
             parts.append(f"{self.sums.reused:,} reused")
         if rates and self.cache_hits is not None:
