@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import threading
@@ -45,7 +44,6 @@ def examine(run: Run, master: str | None = None, *, seconds: float = 30.0, wait:
 
     Each look takes `seconds` at most, the executors `wait` to come and to answer. No model is started. What cannot be done is a finding.
     """
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # of each of its tries it would tell; the finding tells of all
     conf = {**run.spark.conf, **_SESSION}
     session = LazySession(run.spark.model_copy(update={"conf": conf}), master)
     is_local = session.is_local
