@@ -30,6 +30,12 @@ class Note:
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in _counted(type(self))}
         return type(self)(**{name: _added(first, second) for name, (first, second) in pairs.items()})
 
+    @property
+    def added_up(self) -> dict[str, int | dict[str, int]]:
+        """What is counted, by field, without zeros and without times."""
+        values = {name: getattr(self, name) for name in _counted(type(self))}
+        return {name: value for name, value in values.items() if value and not isinstance(value, float)}
+
     def to_json(self) -> bytes:
         """The note as it is kept in a footer."""
         return _adapter(type(self)).dump_json(self, by_alias=True, exclude_none=True)

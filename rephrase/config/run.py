@@ -115,6 +115,14 @@ class Spark(Section):
     conf: dict[str, str | int | float | bool] = {}
 
 
+class Metrics(Section):
+    """An HTTP endpoint for Prometheus on the driver, while a command runs its stages: `pip install 'rephrase[metrics]'`."""
+
+    port: int = Field(ge=1, le=65535)
+    address: str = "127.0.0.1"
+    """Who may read it, as it asks for no password: this machine alone; with 0.0.0.0 whoever reaches one of its addresses."""
+
+
 class Run(Section):
     """A whole run. Paths that are not absolute and not URLs are relative to the folder of the YAML file."""
 
@@ -142,6 +150,7 @@ class Run(Section):
     limit: Limit | None = None
     budget: Budget | None = None
     spark: Spark = Spark()
+    metrics: Metrics | None = None
 
     _whole: str | None = PrivateAttr(default=None)
     _lines: Lines = PrivateAttr(default_factory=Lines)

@@ -155,6 +155,10 @@ class Totals:
     answers: int = 0
     errors: int = 0
     most_frequent_error: str = ""
+    causes: dict[str, int] = field(default_factory=dict)
+    """Of all errors, by code."""
+    tokens: float = 0.0
+    """Written."""
     tokens_per_second: float | None = None
     """Of late; None before there are two readings."""
     mean_tokens_per_second: float | None = None
@@ -169,6 +173,12 @@ class Totals:
     """Whose answers do not come, in words."""
     all_stalled: bool = False
     """Whether answers come to no executor that waits for some."""
+
+    @property
+    def counted(self) -> Totals:
+        """What stays true once all tasks have ended."""
+        counts = {name: getattr(self, name) for name in ("answers", "errors", "most_frequent_error", "causes", "tokens")}
+        return Totals(**counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +196,10 @@ class StageFigures(Kept):
     seconds_left: tuple[float, float | None] | None = None
     """Within which the stage ends, most likely: at least, and at most where that can be said. None where nothing can be said."""
     totals: Totals = field(default_factory=Totals)
+    counts: dict[str, int | dict[str, int]] = field(default_factory=dict)
+    """What the notes of units that this run finished add up to, by field; nothing that is 0."""
+    budget: dict[str, float] = field(default_factory=dict)
+    """Of each limit of the budget, the share that is spent."""
     finished: str = ""
     """What the finished units say, in words."""
     line: str = ""

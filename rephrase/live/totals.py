@@ -35,6 +35,8 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
         answers=sum(figures.answers for figures in everyone),
         errors=causes.total(),
         most_frequent_error=causes.most_common(1)[0][0] if causes else "",
+        causes=dict(causes),
+        tokens=sum(figures.readings[-1].tokens for figures in everyone if figures.readings),
         tokens_per_second=sum(rates) if rates else None,
         mean_tokens_per_second=_mean(heard),
         cached=sum(figures.cache_hits for figures in everyone) / queries if queries else None,

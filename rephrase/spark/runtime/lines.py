@@ -12,6 +12,7 @@ from typing import Any
 from typing_extensions import override
 
 from rephrase.errors import UserError
+from rephrase.live import spans
 from rephrase.live.events import EventLog
 from rephrase.live.plain_console import PlainConsole
 from rephrase.live.words import span
@@ -58,7 +59,8 @@ def at_work(stage: str, output: str) -> Iterator[None]:
     _events.append(log)
     thread.start()
     try:
-        yield
+        with spans.span(f"rephrase.{stage}", stage=stage, output=output):
+            yield
     except BaseException as error:
         event("error", stage=stage, error=error.line() if isinstance(error, UserError) else repr(error))
         raise
@@ -80,6 +82,7 @@ def doing(words: Words) -> Iterator[None]:
 
 def event(name: str, **fields: Any) -> None:
     """Keep an event in the log of the run whose stage is at work, if there is one."""
+    spans.event(name, fields)
     if _events:
         _events[-1].add(name, **fields)
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from rephrase import storage
+from rephrase.live import metrics
 from rephrase.live.figures import StageFigures, Totals
 from rephrase.live.plain_console import harmless
 from rephrase.live.time_left import Course
@@ -37,6 +38,13 @@ class Account(Protocol[SomeNote]):
 
     kind: type[SomeNote]
     """Of the notes."""
+    sums: SomeNote
+    """Of the notes."""
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of each limit of the budget, the share that is spent."""
+        ...
 
     def add(self, note: SomeNote) -> None:
         """Take in the note of a finished unit."""
@@ -56,16 +64,17 @@ class Sums(Generic[SomeNote]):
     def __init__(self, kind: type[SomeNote], describe: Callable[[SomeNote, float], str]) -> None:
         self.kind = kind
         self._describe = describe
-        self._sum = kind()
+        self.sums = kind()
+        self.shares: dict[str, float] = {}  # only completions are paid for
 
     def add(self, note: SomeNote) -> None:
         """Add the note of a finished unit to the sum."""
-        self._sum += note
+        self.sums += note
 
     def describe(self, seconds: float, *, rates: bool = True, ended: bool = False) -> str:
         """A few words about the sum; `seconds` is how long the stage has been at work."""
         del rates, ended
-        return self._describe(self._sum, seconds)
+        return self._describe(self.sums, seconds)
 
 
 class StageProgress:
@@ -140,7 +149,7 @@ class StageProgress:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._next_look = 0.0
-        self._totals = Totals()
+        self._totals = self._totals.counted
         self.look(quietly=True)
         self._stack.close()
         seconds = time.monotonic() - self._started
@@ -149,7 +158,7 @@ class StageProgress:
             parts = [f"{counted(self.done - self._already, 'unit')} in {seconds:.1f} s", finished]
             console.print(f"{self.stage}: " + ", ".join(part for part in parts if part), soft_wrap=True)
         ended = {"units_done": self.done, "seconds": round(seconds, 1), "complete": kind is None, "finished": finished}
-        lines.event("stage_ended", stage=self.stage, **ended)
+        lines.event("stage_ended", stage=self.stage, **ended, counts=self.figures().counts)
 
     def hear(self, totals: Totals, tasks: str = "") -> None:
         """Take in what is heard of the executors, and how many Spark tasks are at work, in words."""
@@ -170,6 +179,7 @@ class StageProgress:
         due = lines.EVERY + (_ENGINES_FIRST if self._totals.starting else 0.0)
         if not quietly and ((new and now >= self._next_plain) or console.silence >= due):
             self._print_line()
+        metrics.show(self.figures)
         if now >= self._next_event:
             self._next_event = now + _EVENTS
             lines.event("figures", **_without_empty(self.figures()))
@@ -193,6 +203,8 @@ class StageProgress:
             units_in_all=self._total,
             seconds_left=self._left,
             totals=self._totals,
+            counts=self._account.sums.added_up if self._account else {},
+            budget=self._account.shares if self._account else {},
             finished=self._summary(seconds),
             line=self.line(),
         )
@@ -256,4 +268,4 @@ def _without_empty(figures: StageFigures) -> dict[str, Any]:
 
     fields: dict[str, Any] = orjson.loads(figures.to_json())
     fields |= fields.pop("totals")
-    return {name: value for name, value in fields.items() if value not in (None, "", "at") and name != "at"}
+    return {name: value for name, value in fields.items() if value not in (None, "", {}) and name != "at"}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
+from rephrase.live import metrics
 from rephrase.live.figures import StageFigures
 from rephrase.live.words import span
 from rephrase.spark.runtime import lines
@@ -83,6 +84,7 @@ class Watch:
             if console.silence >= lines.EVERY:
                 console.print(self.line(), soft_wrap=True)
             figures = StageFigures(stage=self._title, at=time.time(), seconds=round(now - self._began, 1), line=self.line())
+            metrics.show(lambda: figures)
         self._hearing.pass_on(figures)
 
     def _tell_of_starts(self, starting: dict[str, float]) -> None:

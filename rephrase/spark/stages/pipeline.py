@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rephrase import storage
@@ -39,13 +40,28 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
     With a `limit`, documents are made and screened as without one; what comes after them is a trial on some of them.
     `retry_errors` and `replace`: see `Redo`. `last` is the table to end with. Raises `UserError` from any stage.
     """
-    check(run, here=spark.is_local)
-    for stage in STAGES:
-        if stage.table.is_on(run):
-            with run.lines():
-                _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
-        if stage.table is last:
-            break
+    with _observed(run, "run"):
+        check(run, here=spark.is_local)
+        for stage in STAGES:
+            if stage.table.is_on(run):
+                with run.lines():
+                    _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
+            if stage.table is last:
+                break
+
+
+@contextlib.contextmanager
+def _observed(run: Run, command: str) -> Iterator[None]:
+    """Tell other programs of a command: Prometheus, where the run has `metrics`, and whoever gathers spans in this process."""
+    from rephrase.live.metrics import served
+    from rephrase.live.spans import span
+
+    with contextlib.ExitStack() as stack:
+        if run.metrics:
+            with run.lines("metrics"):
+                stack.enter_context(served(run.metrics.address, run.metrics.port))
+        stack.enter_context(span(f"rephrase {command}", output=run.output))
+        yield
 
 
 def _run_one(stage: Stage, run: Run, spark: LazySession, redo: Redo) -> None:
@@ -66,10 +82,11 @@ def run_stage(command: str, run: Run, spark: LazySession, *, retry_errors: bool 
 
         sections = " and no ".join(f"`{stage.table.section}`" for stage in stages)
         console.print(f"{command}: the config has no {sections}, all texts stay")
-    for stage in configured:
-        with run.lines():
-            check_verdicts(stage, run.trial())
-            _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
+    with _observed(run, command):
+        for stage in configured:
+            with run.lines():
+                check_verdicts(stage, run.trial())
+                _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
 
 
 def check_verdicts(stage: Stage, run: Run) -> None:

@@ -41,6 +41,11 @@ class Purse(Pace):
         spent = ", ".join(f"{amount(have)} of {amount(limit)} {what} spent" for what, have, limit in self._figures())
         return ", ".join(part for part in (super().describe(seconds, rates=rates, ended=ended), spent) if part)
 
+    @property
+    @override
+    def shares(self) -> dict[str, float]:
+        return {what.replace(" ", "_").lower(): have / limit for what, have, limit in self._figures()}
+
     def would_be_spent(self, done: int, in_flight: int) -> bool:
         """Whether nothing is left once the tasks in flight have ended, if each takes what those that are done took on the average."""
         times = 1 + in_flight / done if done else 1.0

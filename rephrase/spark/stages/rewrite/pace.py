@@ -51,6 +51,11 @@ class Pace:
         self._spans.append((min(start, *(span[0] for span in near)), max(end, *(span[1] for span in near))) if near else (start, end))
 
     @property
+    def shares(self) -> dict[str, float]:
+        """Of each limit of the budget, the share that is spent."""
+        return {}
+
+    @property
     def seconds(self) -> float:
         """How long units were at work, by any driver: without the time in which there was none, but for pauses of less than a minute."""
         return sum(end - start for start, end in self._spans)
