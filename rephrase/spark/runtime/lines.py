@@ -59,7 +59,7 @@ def at_work(stage: str, output: str) -> Iterator[None]:
     _events.append(log)
     thread.start()
     try:
-        with spans.span(f"rephrase.{stage}", stage=stage, output=output):
+        with spans.span(f"{stage} stage", stage=stage, output=output):
             yield
     except BaseException as error:
         event("error", stage=stage, error=error.line() if isinstance(error, UserError) else repr(error))
