@@ -148,6 +148,8 @@ class Totals:
     """Of these, those that have told nothing for a while though they had units in flight."""
     starting: int = 0
     """Whose engine starts."""
+    working: int = 0
+    """That have units in flight and an engine which answers."""
     start: str = ""
     """The last line of one of these."""
     running: int = 0

@@ -19,7 +19,7 @@ _GAUGES = {
     "units_done": "Units that are done, also by earlier commands.",
     "stage_seconds": "How long the stage has been at work in this command.",
     "left_seconds": "Seconds within which the stage ends, most likely: at least and at most.",
-    "executors": "Executors that have told something, by whether their engine starts, is at work, or has told nothing for 45 s.",
+    "executors": "Executors with work, by whether their engine starts, answers, or has told nothing for 45 s.",
     "requests_running": "Requests in the batches of engines.",
     "requests_waiting": "Requests that wait in servers for a place in a batch.",
     "tokens_per_second": "Tokens that engines write a second, over the last 15 s.",
@@ -134,8 +134,7 @@ def _engines(figures: StageFigures) -> Iterator[_Sample]:
     """What engines are at; nothing of stages without any."""
     totals = figures.totals
     if totals.executors:
-        states = {"starting": totals.starting, "silent": totals.silent}
-        for state, executors in {**states, "working": totals.executors - sum(states.values())}.items():
+        for state, executors in (("starting", totals.starting), ("working", totals.working), ("silent", totals.silent)):
             yield "executors", {"state": state}, executors
         yield "requests_running", {}, totals.running
         yield "requests_waiting", {}, totals.waiting

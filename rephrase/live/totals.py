@@ -29,6 +29,7 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
         executors=len(heard),
         silent=sum(age >= LATE and figures.units > 0 for figures, age in heard),
         starting=sum(bool(figures.starting) for figures in lively),
+        working=sum(figures.units > 0 and not figures.starting for figures in lively),
         start=next((figures.starting for figures in lively if figures.starting), ""),
         running=sum(figures.running for figures in lively),
         waiting=sum(waiting) if waiting else None,
