@@ -57,11 +57,27 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-async def answer(_body: dict, call: int) -> dict | web.Response:
-    await asyncio.sleep(0.25)
-    if call % 4 == 0:
-        return error(400, f"no completion for request {call}")
-    return {**answer_of("The tide rises twice a day."), "usage": {"prompt_tokens": 5, "completion_tokens": 10}}
+class Server:
+    """Fails every fourth request, and keeps the later ones back until enough was seen of the earlier ones."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    async def answer(self, _body: dict, call: int) -> dict | web.Response:
+        await asyncio.sleep(0.1)
+        deadline = time.monotonic() + 60
+        while call > 8 and not self.go_on.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110  # another thread sets it
+            await asyncio.sleep(0.05)
+        if call % 4 == 0:
+            return error(400, f"no completion for request {call}")
+        return {**answer_of("The tide rises twice a day."), "usage": {"prompt_tokens": 5, "completion_tokens": 10}}
+
+
+def tells_all(samples: Samples) -> bool:
+    """Whether all is told of a rewrite stage that can be before a unit has ended."""
+    names = {"rephrase_tokens_per_second", "rephrase_answers_total", "rephrase_requests_running"}
+    above = all(samples.get((name, "rewrite", ""), 0) > 0 for name in names)
+    return above and ("rephrase_left_seconds", "rewrite", "least") in samples
 
 
 def scrape(port: int, kinds: dict[str, str]) -> Samples | None:
@@ -92,15 +108,17 @@ def spans() -> Iterator[InMemorySpanExporter]:
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: str, spark: LazySession, spans: InMemorySpanExporter) -> Observed:
     folder, port = tmp_path_factory.mktemp("observed"), free_port()
-    ended, scrapes, kinds = threading.Event(), list[Samples](), dict[str, str]()
+    server, ended, scrapes, kinds = Server(), threading.Event(), list[Samples](), dict[str, str]()
 
     def look_on() -> None:
         while not ended.wait(0.1):
             if samples := scrape(port, kinds):
                 scrapes.append(samples)
+                if tells_all(samples):
+                    server.go_on.set()
 
     looking = threading.Thread(target=look_on)
-    with pytest.MonkeyPatch.context() as patch, serving_thread(answer) as url:
+    with pytest.MonkeyPatch.context() as patch, serving_thread(server.answer) as url:
         patch.setattr(task_reports, "_REFRESHED", 0.4)
         patch.setattr(totals, "_LEAST", 0.3)
         engine = {"kind": "endpoint", "url": url, "model": "m", "concurrency": 2}
@@ -117,12 +135,11 @@ def observed(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: str, spar
 
 
 def test_figures_of_units_in_flight_can_be_scraped(observed: Observed) -> None:
-    at_work = [one for one in observed.scrapes if one.get(("rephrase_executors", "rewrite", "working"))]
-    assert any(one["rephrase_answers_total", "rewrite", ""] > one["rephrase_generations_total", "rewrite", ""] for one in at_work)
-    assert any(one["rephrase_requests_running", "rewrite", ""] > 0 for one in at_work)
-    assert any(one.get(("rephrase_tokens_per_second", "rewrite", ""), 0) > 0 for one in at_work)
-    assert any(("rephrase_left_seconds", "rewrite", "least") in one for one in at_work)
-    assert {one["rephrase_stalled", "rewrite", ""] for one in at_work} == {0}
+    samples = next(filter(tells_all, observed.scrapes))
+    assert samples["rephrase_units_done", "rewrite", ""] == samples["rephrase_generations_total", "rewrite", ""] == 0
+    assert samples["rephrase_errors_total", "rewrite", "engine:bad_request"] > 0
+    assert samples["rephrase_executors", "rewrite", "working"] == 1
+    assert samples["rephrase_stalled", "rewrite", ""] == 0
 
 
 def test_counters_only_grow_and_end_at_what_is_stored(observed: Observed) -> None:
