@@ -9,7 +9,7 @@ from rich.table import Table
 
 from rephrase.live.config_name import as_given
 from rephrase.live.plain_console import PlainConsole
-from rephrase.spark.runtime.progress import span
+from rephrase.live.words import span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

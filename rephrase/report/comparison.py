@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rephrase import __version__
+from rephrase.live.words import span
 from rephrase.report.compare import Compared
 from rephrase.report.cost import Cost
 from rephrase.report.differences import Mark
@@ -16,7 +17,6 @@ from rephrase.report.page import page
 from rephrase.report.rows import Row
 from rephrase.report.wording import NOTHING, count, large, percent, short_number
 from rephrase.report.work import Work
-from rephrase.spark.runtime.progress import span
 
 
 @dataclass(frozen=True, slots=True)

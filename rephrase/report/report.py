@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rephrase import __version__, storage
 from rephrase.errors import UserError
-from rephrase.live.words import counted
+from rephrase.live.words import counted, span
 from rephrase.mixing.shortfall import share_notes
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.missing import with_marks
@@ -34,7 +34,6 @@ from rephrase.report.sections.run import about
 from rephrase.report.sections.texts import contamination, texts
 from rephrase.report.wording import count, large, percent, short_number
 from rephrase.report.work import Work, work_of
-from rephrase.spark.runtime.progress import span
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.declarations.mix import REPLACES
 from rephrase.spark.stages.mix.stage import is_of_another_config, plan_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rephrase.live.words import span
 from rephrase.report.charts.drawing import KEPT, ROW, SAYS, SERIES, axis, color_of, drawn, names_axis, time_unit
 from rephrase.report.wording import count
 from rephrase.report.work import Work
-from rephrase.spark.runtime.progress import span
 
 if TYPE_CHECKING:
     from markupsafe import Markup

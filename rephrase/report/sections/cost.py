@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from rephrase.live.words import span
 from rephrase.report.charts import bars
 from rephrase.report.page import Part
 from rephrase.report.wording import large, percent, short_number
-from rephrase.spark.runtime.progress import span
 
 if TYPE_CHECKING:
     from rephrase.report.cost import Cost, RecipeCost

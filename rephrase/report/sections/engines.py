@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rephrase.live.words import counted
+from rephrase.live.words import counted, span
 from rephrase.report.charts import bars, time
 from rephrase.report.page import Part, Section
 from rephrase.report.wording import NOTHING, count, large, listed, percent
-from rephrase.spark.runtime.progress import span
 
 if TYPE_CHECKING:
     from rephrase.report.events import Events

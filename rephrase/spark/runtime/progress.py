@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Self
 
 from rich.console import Group
 from rich.live import Live
@@ -20,61 +20,15 @@ from rephrase.live.plain_console import harmless
 from rephrase.live.time_left import Course
 from rephrase.live.words import counted, left_in_words, span, totals_in_words
 from rephrase.names import PARQUET
-from rephrase.notes import Note
 from rephrase.spark.runtime import lines
+from rephrase.spark.runtime.account import Account, SomeNote
 from rephrase.spark.runtime.lines import console
 from rephrase.storage import tables
 
-__all__ = ["Account", "StageProgress", "Sums", "console", "span"]
-
-SomeNote = TypeVar("SomeNote", bound=Note)
+__all__ = ["StageProgress", "console"]
 
 _EVENTS = 60.0  # seconds between two events with figures
 _ENGINES_FIRST = 1.0  # seconds for which a line waits for that of an engine that starts, which says more
-
-
-class Account(Protocol[SomeNote]):
-    """What takes in the notes of finished units, and says a few words about them. Its size does not grow with the units."""
-
-    kind: type[SomeNote]
-    """Of the notes."""
-    sums: SomeNote
-    """Of the notes."""
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Of each limit of the budget, the share that is spent."""
-        ...
-
-    def add(self, note: SomeNote) -> None:
-        """Take in the note of a finished unit."""
-        ...
-
-    def describe(self, seconds: float, *, rates: bool = True, ended: bool = False) -> str:
-        """A few words for the progress line; `seconds` is how long the stage has been at work.
-
-        Without `rates` where engines themselves tell how fast they are; `ended` where nothing goes on any more.
-        """
-        ...
-
-
-class Sums(Generic[SomeNote]):
-    """The sum of all notes, of which `describe` makes words, with the seconds so far."""
-
-    def __init__(self, kind: type[SomeNote], describe: Callable[[SomeNote, float], str]) -> None:
-        self.kind = kind
-        self._describe = describe
-        self.sums = kind()
-        self.shares: dict[str, float] = {}  # only completions are paid for
-
-    def add(self, note: SomeNote) -> None:
-        """Add the note of a finished unit to the sum."""
-        self.sums += note
-
-    def describe(self, seconds: float, *, rates: bool = True, ended: bool = False) -> str:
-        """A few words about the sum; `seconds` is how long the stage has been at work."""
-        del rates, ended
-        return self._describe(self.sums, seconds)
 
 
 class StageProgress:

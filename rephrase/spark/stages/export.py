@@ -26,7 +26,8 @@ from rephrase.names import ExportName
 from rephrase.notes import ExportNote
 from rephrase.readers.base import reason_of
 from rephrase.records import content_id
-from rephrase.spark.runtime.progress import StageProgress, Sums, console
+from rephrase.spark.runtime.account import Sums
+from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Table
 from rephrase.spark.stages.ledger import claim, note_of

@@ -22,7 +22,8 @@ from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.records import KEEP
-from rephrase.spark.runtime.progress import StageProgress, Sums, console
+from rephrase.spark.runtime.account import Sums
+from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, described, replace_other, stage_note

@@ -19,7 +19,8 @@ from rephrase.live.words import there_already
 from rephrase.notes import ScreenedNote
 from rephrase.recipes.naming import ORIGINAL
 from rephrase.records import KEEP, SCREENED
-from rephrase.spark.runtime.progress import StageProgress, Sums, console
+from rephrase.spark.runtime.account import Sums
+from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim, described, stage_note

@@ -44,8 +44,8 @@ class RewriteStage(Stage):
     @override
     def status(self, run: Run) -> Status:
         """A unit is a step of a recipe over a row group, or a part of it. Tells also how long it may still take."""
+        from rephrase.live.words import span
         from rephrase.notes import GenerationsNote
-        from rephrase.spark.runtime.progress import span
         from rephrase.spark.runtime.units import pending
         from rephrase.spark.stages.rewrite.pace import Pace
         from rephrase.spark.stages.rewrite.plan import weights_of

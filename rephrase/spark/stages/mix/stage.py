@@ -50,7 +50,8 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     for missing tables, an unfinished filter stage, too little material for the shares and the budget, a mixture that the config's guards
     refuse, and a folder that holds the mixture of another config or of other tables.
     """
-    from rephrase.spark.runtime.progress import StageProgress, Sums, console
+    from rephrase.spark.runtime.account import Sums
+    from rephrase.spark.runtime.progress import StageProgress, console
 
     folder = Tables.MIXTURE.folder(run.output)
     inputs = find_inputs(run)

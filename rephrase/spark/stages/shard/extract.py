@@ -14,7 +14,8 @@ from rephrase.errors import UserError
 from rephrase.live.words import counted
 from rephrase.notes import DocumentsNote, ErrorsNote
 from rephrase.records import DOCUMENT, ERROR
-from rephrase.spark.runtime.progress import StageProgress, Sums
+from rephrase.spark.runtime.account import Sums
+from rephrase.spark.runtime.progress import StageProgress
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.storage import tables
 

@@ -23,8 +23,9 @@ from rephrase.live.words import counted
 from rephrase.notes import DocumentsNote
 from rephrase.readers import RawDocument
 from rephrase.records import DOCUMENT
+from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.job import Job, open_job
-from rephrase.spark.runtime.progress import StageProgress, Sums
+from rephrase.spark.runtime.progress import StageProgress
 from rephrase.spark.stages.shard.row_groups import RowGroups
 from rephrase.storage import tables
 from rephrase.text.paragraphs import paragraph_keys, without_lines

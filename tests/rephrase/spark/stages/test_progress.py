@@ -11,7 +11,8 @@ import pyarrow as pa
 from rephrase import storage
 from rephrase.live.figures import Totals
 from rephrase.notes import EngineFigures, GenerationsNote, JudgedNote
-from rephrase.spark.runtime.progress import StageProgress, Sums
+from rephrase.spark.runtime.account import Sums
+from rephrase.spark.runtime.progress import StageProgress
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.storage import tables
 
