@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from typing import Any
 
 from rephrase.verifiers.mirrors import SPECIALS
-from rephrase.verifiers.values import STANDARD
+from rephrase.verifiers.values import is_standard
 
 _PLAIN: tuple[Any, ...] = (int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 
 
 def describe(kind: type) -> dict[str, Any]:
     """A class, by what its mirror is made from."""
-    bases = [base for base in kind.__bases__ if issubclass(base, BaseException) or not _standard(base)]
+    bases = [base for base in kind.__bases__ if issubclass(base, BaseException) or not is_standard(base)]
     fields = getattr(kind, "__dataclass_fields__", {})
-    methods = {} if _standard(kind) else {name: value for name, value in vars(kind).items() if type(value) is types.FunctionType}
+    methods = {} if is_standard(kind) else {name: value for name, value in vars(kind).items() if type(value) is types.FunctionType}
     return {
         "name": kind.__name__,
         "module": str(kind.__module__),
@@ -50,11 +49,7 @@ def plain(value: Any) -> Any:
     return kind(dict.items(value) if kind is dict else kind.__iter__(value))
 
 
-def _standard(kind: type) -> bool:
-    return str(kind.__module__).partition(".")[0] in STANDARD - {"__main__"} and kind.__module__ in sys.modules
-
-
 def _has(kind: type, name: str) -> bool:
     """Whether a class says something of its own about an operator: not what every object or standard exception says."""
     owner = next((one for one in kind.__mro__ if name in vars(one)), object)
-    return vars(owner).get(name) is not None and owner is not object and not (_standard(owner) and issubclass(owner, BaseException))
+    return vars(owner).get(name) is not None and owner is not object and not (is_standard(owner) and issubclass(owner, BaseException))

@@ -2,14 +2,19 @@
 
 Whether two things are equal is what verdicts are made of, so a mirrored object is not simply believed. Where `Peer.trusted` does not know
 its class, it equals a value of this side only as the plain data it is (a named tuple is a tuple), and no operator shows it that value.
-What says that it equals something is asked about other things too: who says yes to those equals nothing.
+What the class of an object decides is asked so that it has to know the answer (`fairness.py`).
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rephrase.verifiers.fairness import FAIR, ask_fairly
+
+if TYPE_CHECKING:
+    from random import Random
 
 # What an operation asks of one object, and what it asks with a value beside it.
 _ALONE = """len length_hint iter next getitem setitem delitem reversed call bool int float complex index str repr format hash bytes fspath
@@ -24,6 +29,10 @@ class Asked(Protocol):
     """What a mirror needs of the connection to the other side."""
 
     trusted: Callable[[Mirror], bool] | None
+
+    @property
+    def order(self) -> Random:
+        """An order that the other side does not know, the same for the same tests."""
 
     def request(self, operation: str, *arguments: Any) -> Any:
         """Have the other side do something."""
@@ -129,10 +138,6 @@ class Mirrored(metaclass=Mirror):
         return dict(type(self).__peer__.request("get", self, "__dict__"))
 
 
-class Stranger:
-    """What nothing equals."""
-
-
 def _bind(self: Any, owner: Any, _: type | None = None) -> Any:
     return self if owner is None else types.MethodType(self, owner)
 
@@ -158,6 +163,10 @@ def _generate(mirror: Any) -> Any:
             item = getattr(mirror, step)(argument)
         except StopIteration as end:
             return end.value
+        except RuntimeError as error:
+            if isinstance(error.__cause__, StopIteration):  # as a call tells it where it may not end other iterators
+                return error.__cause__.value
+            raise
         try:
             step, argument = "send", (yield item)
         except GeneratorExit:
@@ -200,36 +209,21 @@ def _special(name: str, *, plain: bool) -> Callable[..., Any]:
         return NotImplemented
 
     def ask_beside(self: Mirrored, other: Any, *rest: Any) -> Any:
-        trusted = type(self).__peer__.trusted
-        if trusted is None or isinstance(other, Mirrored) or trusted(type(self)):
+        peer = type(self).__peer__
+        if peer.trusted is None:
             return ask(self, other, *rest)
-        return own(self, other, *rest)
+        if not (isinstance(other, Mirrored) or peer.trusted(type(self))):
+            return own(self, other, *rest)
+        if name in FAIR:
+            return ask_fairly(name, other, lambda value: ask(self, value), _says_yes, lambda: peer.order)
+        return ask(self, other, *rest)
 
     def equal(self: Mirrored, other: Any) -> Any:
-        peer = type(self).__peer__
         answer = ask_beside(self, other)
-        answer = bool(answer) if isinstance(answer, Mirrored) else answer
-        if peer.trusted is not None and answer is True and any(_says_equal(self, another) for another in _others(other)):
-            return False
-        return answer
-
-    def _says_equal(self: Mirrored, other: Any) -> bool:
-        try:
-            answer = ask_beside(self, other)
-            return answer is True or (isinstance(answer, Mirrored) and bool(answer))
-        except Exception:  # noqa: BLE001  # it compares with nothing of that kind
-            return False
+        return bool(answer) if isinstance(answer, Mirrored) else answer
 
     return equal if name == "__eq__" else ask_beside if beside else ask
 
 
-def _others(value: Any) -> Iterator[Any]:
-    """Things that differ from a value."""
-    yield Stranger()
-    if isinstance(value, (int, float)):
-        yield -value - 1.5
-        yield value + 1 if value + 1 != value else 0
-    elif isinstance(value, (str, bytes, list, tuple)):
-        yield [*value, *value, None] if isinstance(value, list) else value * 2 if value else "?"
-    elif type(value) in (dict, set, frozenset):
-        yield {*value, "another"} if type(value) is not dict else {**value, "another": None}
+def _says_yes(answer: Any) -> bool:
+    return answer is True or (isinstance(answer, Mirrored) and bool(answer))

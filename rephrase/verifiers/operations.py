@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from rephrase.verifiers.candidate import special
 from rephrase.verifiers.mirrors import SPECIALS
-from rephrase.verifiers.values import standard_class
+from rephrase.verifiers.values import is_standard
 
 # Whose attributes lead to the tests' own variables.
 _CLOSED = (
@@ -20,8 +20,12 @@ _CLOSED = (
 _OPEN = ("__name__", "__qualname__", "__doc__", "__module__", "send", "throw", "close")
 
 
-def serving(lost: Callable[[str], NoReturn], most_printed: int) -> dict[str, Callable[..., Any]]:
-    """The operations, by name. `most_printed`: bytes that the program may print; more is the end."""
+def serving(lost: Callable[[str], NoReturn], most_printed: int, gave: Callable[[Any], bool]) -> dict[str, Callable[..., Any]]:
+    """The operations, by name. `most_printed`: bytes that the program may print; more is the end. `gave`: what the program was given.
+
+    Whatever else it names it has itself, as plain data and classes of Python's own are: here, `format` of a text of its would read all
+    that the tests know.
+    """
     left = most_printed
 
     def printed(text: str) -> None:
@@ -38,23 +42,31 @@ def serving(lost: Callable[[str], NoReturn], most_printed: int) -> dict[str, Cal
         return builtins.input(prompt)
 
     def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if isinstance(function, type) and standard_class(function):
-            raise TypeError(f"{function.__name__} is not the tests' own")
-        return function(*args, **kwargs)
+        return callable_(function)(*args, **kwargs)
 
     def operate(owner: Any, name: str, args: tuple[Any, ...]) -> Any:
         if name not in SPECIALS or name == "__get__":
             raise AttributeError(name)
-        return special(owner, name, args)
+        return special(callable_(owner) if name == "__call__" else own(owner), name, args)
 
     def get(owner: Any, name: str) -> Any:
-        return getattr(owner, _open(owner, name))
+        return getattr(own(owner), _open(owner, name))
 
     def set_(owner: Any, name: str, value: Any) -> None:
-        setattr(owner, _open(owner, name, to_change=True), value)
+        setattr(own(owner), _open(owner, name, to_change=True), value)
 
     def delete(owner: Any, name: str) -> None:
-        delattr(owner, _open(owner, name, to_change=True))
+        delattr(own(owner), _open(owner, name, to_change=True))
+
+    def own(value: Any) -> Any:
+        if not gave(value):
+            raise TypeError(f"a {type(value).__name__} that the tests did not give")
+        return value
+
+    def callable_(function: Any) -> Any:
+        if isinstance(own(function), type) and is_standard(function):
+            raise TypeError(f"{function.__name__} is not the tests' own")
+        return function
 
     return {
         "printed": printed,

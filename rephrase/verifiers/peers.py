@@ -5,15 +5,19 @@ What is no plain data stays where it is: the other side gets a mirror of it (`mi
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rephrase.verifiers.descriptions import describe, signature
 from rephrase.verifiers.mirrors import Mirror, in_form
 from rephrase.verifiers.values import Containers, Values, dump, find_standard, is_container, load, standard_class
+
+if TYPE_CHECKING:
+    from random import Random
 
 _MOST_BYTES = 64 << 20  # of a message
 _SHARED, _MOST_SHARED = 8, 1000  # how many containers are kept alike on both sides after a call, and how long one may be
@@ -43,6 +47,8 @@ class Peer:
     ) -> None:
         self.operations = {"describe": lambda number: describe(self._ours[number]), "signature": signature, **(operations or {})}
         self.trusted = trusted
+        self.stops_iterators = True  # whether a StopIteration of any call there may end an iterator here, such as `map`
+        self.secret = ""  # what the other side does not know
         self.lost = lost
         self.hand_over: Callable[[], None] = lambda: None  # what this side has to say first
         self._from, self._to = os.fdopen(reading, "rb"), os.fdopen(writing, "wb")
@@ -76,12 +82,25 @@ class Peer:
                 self.lost(f"an answer that is none: {error}")
         if message["raised"]:
             object.__setattr__(result, "from_other_side", True)
+            if isinstance(result, StopIteration) and not (self.stops_iterators or _is_step(operation, arguments)):
+                raise RuntimeError("StopIteration") from result
             raise result
         return result
 
     def adopt(self, there: Any, here: Any) -> None:
         """Let an object stand for what a mirror stood for."""
         self._keep(self._mirrored[id(there)], here)
+
+    @functools.cached_property
+    def order(self) -> Random:
+        """An order that the other side does not know, the same for the same secret."""
+        from random import Random
+
+        return Random(self.secret)
+
+    def gave(self, value: Any) -> bool:
+        """Whether the other side has a mirror of this value."""
+        return id(value) in self._numbers
 
     def serve(self) -> None:
         """Do what the other side asks for until it is gone."""
@@ -203,6 +222,11 @@ class Peer:
     def _keep(self, number: int, mirror: Any) -> Any:
         self._mirrors[number], self._mirrored[id(mirror)] = mirror, number
         return mirror
+
+
+def _is_step(operation: str, arguments: Sequence[Any]) -> bool:
+    """Whether a request asks an iterator for its next item."""
+    return operation == "special" and arguments[1] in ("__next__", "__anext__")
 
 
 def _passed(operation: str, arguments: Sequence[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import math
 import re
 import sys
 import types
@@ -32,7 +33,8 @@ def run_tests(tests: str, reading: int, writing: int, lost: Callable[[str], NoRe
     Raises what the tests or the program raise.
     """
     named: set[Mirror] = set()
-    peer = Peer(reading, writing, lost, serving(lost, most_printed), lambda kind: not named.isdisjoint(kind.__mro__))
+    peer = Peer(reading, writing, lost, trusted=lambda kind: not named.isdisjoint(kind.__mro__))
+    peer.operations |= serving(lost, most_printed, peer.gave)
     if pairs := collected.pairs(tests):
         for given, expected in pairs:
             collected.compare(peer, given, expected)
@@ -44,6 +46,8 @@ def run_tests(tests: str, reading: int, writing: int, lost: Callable[[str], NoRe
             raise collected.TestsFailed(f"{left} before its last line")
         return
     tree = _parsed(tests)
+    peer.secret = tests
+    peer.stops_iterators = "StopIteration" in tests
     words, own = set(_WORD.findall(tests)), set(_bound(tree)) if tree else set()
     if "testmod" in words:
         words |= {name for name, _, _ in names}
@@ -121,6 +125,7 @@ def _take(peer: Peer, namespace: dict[str, Any], names: list[tuple[str, str, boo
                 namespace[name] = _module(name if name in sys.stdlib_module_names else peer.request("take", name))
                 continue
         elif name in _TOOLS and tested:
+            namespace |= {name: math.isclose} if name == "isclose" else {}
             continue
         namespace[name] = peer.request("take", name)
     return defined

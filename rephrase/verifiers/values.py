@@ -187,6 +187,11 @@ def load(line: bytes) -> dict[str, Any]:
     return message
 
 
+def is_standard(kind: type) -> bool:
+    """Whether a class is of Python's own modules."""
+    return str(kind.__module__).partition(".")[0] in STANDARD - {"__main__"} and kind.__module__ in sys.modules
+
+
 def standard_class(kind: type) -> tuple[str, str] | None:
     """Module and name of a class of Python's own that both sides have: data, or an exception. None for others."""
     module, name = kind.__module__, kind.__qualname__
