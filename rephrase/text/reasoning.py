@@ -19,7 +19,11 @@ _MESSAGE = re.compile(
     r"<\|channel\|>\s{0,4}(\w{1,20})(?:(?!<\|)[^\n]){0,200}(?:<\|constrain\|>\w{0,20})?\s{0,4}<\|message\|>", re.IGNORECASE
 )
 _MESSAGE_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>", re.IGNORECASE)
-_SPACE = re.compile(r"\s*+")
+# White space, with the marks of byte order and the spaces of no width that decoders leave; and who speaks, as templates and models tell it.
+_SPACE = re.compile(r"[\s\ufeff\u200b]*+")
+_HEAD = re.compile(
+    rf"{_SPACE.pattern}(?:(?:<s>|<[|｜]\w{{1,24}}[|｜]>|(?:assistant|model)(?:\s{{0,2}}:|(?=\s))){_SPACE.pattern}){{0,4}}+", re.IGNORECASE
+)
 _NEAR = 80  # characters of a line that are looked at beside a mark
 _HARMONY_START = re.compile(r"\s*+(?:<\|start\|>\s{0,4}\w{0,20}\s{0,4})?<\|channel\|>", re.IGNORECASE)
 
@@ -66,12 +70,18 @@ def _any_of(texts: tuple[str, ...]) -> str:
     return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
 
 
+def _names() -> str:
+    """Names as they stand in brackets. One of several words is written with an underscore, a hyphen, a space, or as one."""
+    names = _any_of(spellings().names).replace("_", r"[_ \t-]?")
+    return rf"(?:(?P<before>begin|start|end)_(?:of_)?)?(?P<name>{names})(?:_(?P<behind>begin|start|end))?"
+
+
 @functools.cache
 def _pattern() -> re.Pattern[str]:
     table = spellings()
     opening, closing = _any_of(table.opening_brackets), _any_of(table.closing_brackets)
     bracketed = (
-        rf"(?P<bracket>{opening})[ \t]?(?P<slash>/?)[ \t]?(?:\w{{1,20}}:)?(?P<name>{_any_of(table.names)})"
+        rf"(?P<bracket>{opening})[ \t]?(?P<slash>[/\\]?)[ \t]?(?:\w{{1,20}}:)?{_names()}"
         rf"(?:[ \t][^<>\[\]\n]{{0,200}}?)?(?P<void>/?)[ \t]?(?:{closing})"
     )
     opens, closes = _any_of(tuple(pair.open for pair in table.pairs)), _any_of(tuple(pair.close for pair in table.pairs))
@@ -91,7 +101,8 @@ def marks_pattern() -> str:
     """
     table = spellings()
     # Quantifiers are bounded: a text of nothing but brackets takes linear time. Each alternative begins with a sign of its own.
-    element = rf"\s?\|?[/／]?\s?(?:\w{{1,20}}:)?(?:{_any_of(table.names)})(?:\s[^<>\n]{{0,100}})?\s?/?\|?(?:>|&gt;|＞|▷)"
+    names = re.sub(r"\?P<\w+>", "?:", _names())
+    element = rf"\s?[|｜]?[/／\\]?\s?(?:\w{{1,20}}:)?{names}(?:\s[^<>\n]{{0,100}})?\s?/?[|｜]?(?:>|&gt;|＞|▷)"
     signs = sorted({mark.lower() for pair in table.pairs for mark in (pair.open, pair.close)}, key=len, reverse=True)
     harmony = r"<\|channel\|>\s{0,4}(?:analysis|commentary)"
     elements = [f"{sign}{element}" for sign in ("<", "&lt;", "＜", "◁")]
@@ -106,7 +117,8 @@ def marks(text: str) -> list[Mark]:
 def _mark(match: re.Match[str]) -> Mark:
     if not match["name"]:
         return Mark("open" if match["opens"] else "close", *match.span(), _families()[match[0].lower()], sure=True)
-    kind: Literal["open", "close", "void"] = "close" if match["slash"] else "void" if match["void"] else "open"
+    ends = match["slash"] or "end" in ((match["before"] or "").lower(), (match["behind"] or "").lower())
+    kind: Literal["open", "close", "void"] = "close" if ends else "void" if match["void"] else "open"
     # Square brackets around a lower-case word are rather a stage direction: "[thinking] Well …".
     return Mark(kind, *match.span(), -1, sure=match["bracket"] != "[" or match["name"].isupper())
 
@@ -170,10 +182,11 @@ def _outside(text: str, blocks: list[tuple[int, int]]) -> str:
     kept = [
         text[end:start] for end, start in zip([0, *(end for _, end in blocks)], [*(start for start, _ in blocks), len(text)], strict=True)
     ]
-    answer = "".join(kept)
+    leads = _HEAD.fullmatch(kept[0])
+    answer = "".join(kept[1:] if leads else kept)
     for mark in spellings().answer_marks:
         answer = answer.replace(mark, "")
-    return answer.lstrip() if not kept[0].strip() else answer
+    return _SPACE.sub("", answer, count=1) if leads else answer
 
 
 def _channels(text: str) -> tuple[str, str | None] | None:
@@ -209,7 +222,7 @@ def _blocks(text: str, places: list[Mark], *, inside: bool) -> list[tuple[int, i
             return [(0, len(text))]
         end = places[partners[-1]].end
         blocks.append((0, end))
-    leading = _SPACE.match(text, end).end()  # type: ignore[union-attr]  # matches anything
+    leading = _leading(text, end)
     for number, place in enumerate(places):
         if place.start < end or place.kind == "close":
             continue
@@ -218,8 +231,14 @@ def _blocks(text: str, places: list[Mark], *, inside: bool) -> list[tuple[int, i
         if span:
             blocks.append(span)
             end, thinks = span[1], thinks or leads
-            leading = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+            leading = _leading(text, end)
     return blocks
+
+
+def _leading(text: str, end: int) -> int:
+    """Where a text begins, or goes on after reasoning that ends at a place: a mark that opens may be part of what stands before."""
+    match = _SPACE.match(text, end) if end else _HEAD.match(text)
+    return match.end() if match else end
 
 
 def _span(text: str, places: list[Mark], number: int, close: int | None, *, leads: bool, thinks: bool) -> tuple[int, int] | None:

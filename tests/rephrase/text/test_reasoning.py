@@ -23,6 +23,12 @@ SPELLINGS = [
     ("<|channel>thought", "<channel|>"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<start_thinking>", "<end_thinking>"),
+    ("<thought-process>", "</thought-process>"),
+    ("<Chain Of Thought>", "</Chain Of Thought>"),
+    ("<scratch_pad>", "</scratch_pad>"),
+    ("<｜think｜>", "<｜/think｜>"),
+    ("<think>", "<\\think>"),
 ]
 
 
@@ -51,6 +57,11 @@ def test_reasoning_is_cut_off_in_every_spelling(opening, closing):
         ("<think/>Yes", False, "Yes"),
         ("Yes.\n\n<thinking>\nMore?\n</thinking>\n", None, "Yes.\n\n\n"),
         ("Yes.\n\n<think>\nWas that all?", None, "Yes.\n\n"),
+        ("\ufeff<think>a</think>\u200bYes", None, "Yes"),
+        ("Assistant: <think>a</think>Yes", None, "Yes"),
+        ("<|im_start|>assistant\n<think>a</think>\n\nModel trains", None, "Model trains"),
+        ("Assistant professors <think>a</think> rarely", None, "Assistant professors <think>a</think> rarely"),
+        ("Thinking...\na\n...done thinking.\n\nYes", None, "Yes"),
         ("[thinking] Well, the tide rises.", None, "[thinking] Well, the tide rises."),
         ("<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>Yes<|END_RESPONSE|>", None, "Yes"),
         ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>Yes<|return|>", None, "Yes"),
