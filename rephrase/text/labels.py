@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from rephrase.settings.yaml_text import parse_yaml
+from rephrase.text.foreign import narrow
 
 # What may stand before a label: quotation and list signs, the marks of headings, a number of its own.
 _BEFORE = (
@@ -87,7 +88,7 @@ class Labels:
 
     def read(self, line: str) -> Label | None:
         """The label that a line begins with, if it is clear that it is one."""
-        match = self._pattern.match(line)
+        match = self._pattern.match(narrow(line))
         return self._label(match, line[match.end() :]) if match else None
 
     def find(self, text: str) -> list[tuple[int, int, Label]]:
@@ -96,7 +97,7 @@ class Labels:
         if len(fences) % 2:  # a fence that does not end is none
             fences.pop()
         labels = []
-        for match in self._pattern.finditer(text):
+        for match in self._pattern.finditer(narrow(text)):
             end = text.find("\n", match.end())
             end = len(text) if end < 0 else end
             in_code = bisect.bisect_right(fences, match.start()) % 2

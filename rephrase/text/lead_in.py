@@ -39,7 +39,7 @@ def _patterns() -> _Patterns:
 
     agreement = rf"{_DRESS}{any_of('agreements')}"
     offer = r"(?:i'?(?:d| would|'ll| will|m| am| can)|let me|happy|glad)(?!\w)[^\n:：]{0,100}"
-    before = rf"(?:{agreement}[^\n:：]{{0,120}}?(?:[,，、.!。！–—-]|$)\s{{0,3}})?{_DRESS}"
+    before = rf"(?:{agreement}[^\n:：]{{0,120}}?(?:[,，、.!。！–—\u2600-\u27bf\U0001f300-\U0001faff-]|$)\s{{0,3}})?{_DRESS}"
     announced = rf"{before}{any_of('announcements')}"
     work, thing = any_of("works"), rf"\s?{any_of('things')}"
     named = rf"{_DRESS}(?:the |a |my |your )?{work}(?:{thing})?(?:\s?\(?\d{{1,2}}\)?)?"

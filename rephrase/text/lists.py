@@ -7,10 +7,12 @@ import re
 from rephrase.text.loose_json import read_json
 
 # A space follows the sign, but after a number a letter may follow at once: "1.Ships", "2、船".
-_NUMBER = r"(?:[(（\[]?\d{1,3}(?:[)）\]]|\\?[.．:](?!\d)|、|[ \t][-–—](?=[ \t])))|[①-⑳]|\d️?⃣"
+_NUMBER = r"(?:[(（\[]?\d{1,3}(?:[)）\]]|\\?[.．:](?!\d)|、|[ \t][-–—](?=[ \t])))|[一二三四五六七八九十]{1,3}、|[①-⒛]|\d️?⃣"
 _PICTURES = "\u2190-\u21ff\u25a0-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff"  # arrows, boxes, stars, check marks, emoji
+_DOTS = "•◦‣·・･\u2043\u204c\u204d\u2219\u2981"
 BULLET = re.compile(
-    rf"[ \t　]*+(?:>[ \t]?)?+(?:(?:[-*–—+][ \t]++|[•◦‣·・･{_PICTURES}]\uFE0F?+[ \t　]*+)(?:\[[ xX]\][ \t]++)?"
+    rf"[ \t　]*+(?:>[ \t]?)?+(?:(?:(?:[-*–—+][ \t]++){{1,3}}+|\\item[ \t]++|&bull;[ \t]*+"
+    rf"|[{_DOTS}{_PICTURES}]\uFE0F?+[ \t　]*+)(?:\[[ xX]\][ \t]++)?"
     rf"|(?:{_NUMBER})(?:[ \t　]++|(?=[^\W\d_]))"
     rf"|(?P<bold>\*\*|__)(?:{_NUMBER})(?:(?P=bold)[ \t]*+|[ \t]++))(?=\S)"
 )
@@ -22,6 +24,8 @@ _COUNTED = re.compile(
 )
 _LETTERED = re.compile(r"[ \t]*+\(?([A-Za-z]|[IVX]{2,4}|[ivx]{2,4})[.)][ \t]++(?=\S)")
 _DASHED = re.compile(r"[ \t]*+([-–—])(?=[^\W\d_])")
+_ELEMENT = re.compile(r"<li(?:\s[^<>]{0,200})?>\s*+", re.IGNORECASE)
+_END = re.compile(r"</?(?:[uo]l(?:\s[^<>]{0,200})?|li)>", re.IGNORECASE)
 _LEAST = 2  # headings, bold lines or numbered words that make a list
 
 
@@ -40,6 +44,8 @@ def list_items(text: str, min_words: int = 1) -> list[str]:
         items = _from_json(text, min_words)
         if items:
             return items
+    if _ELEMENT.search(text):
+        text = _END.sub("\n", _ELEMENT.sub("\n- ", text))
     lines = text.splitlines()
     headings = long_enough([match[1].strip() for line in lines if (match := _HEADING.fullmatch(line))], min_words)
     bullets = long_enough(_bullets(lines), min_words)

@@ -6,6 +6,7 @@ What is broken beyond that is not guessed: an item that does not end is left out
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from rephrase.text.json_escapes import unescaped
 
 _DEEPEST = 40  # levels; nothing that a prompt of ours asks for has more than three
+_DEEPEST_MEMBER = 3  # levels of objects around a list
 _MOST_STARTS = 200  # brackets that are tried
 _MOST_CHARACTERS = 200_000  # of a text that are looked at
 _BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/)){0,2000}+\*/|\#[^\n]*+|\.\.\.|…)*+")
@@ -25,7 +27,7 @@ _SPECIAL = {quote: re.compile(rf"[\\{re.escape(ends)}]") for quote, ends in _QUO
 # member's name, where the comma is missing.
 _BARE_WORD = r"\s*+(?!(?:true|false|null|none|nan|undefined)(?!\w))[^\W\d_][\w'’-]{0,60}+(?!\s*+[:：=])"
 _AFTER_STRING = re.compile(
-    rf"\s*+(?:[:}}\]]|,(?!{_BARE_WORD})|;\s*+[\"“'\[{{]|\Z|//|/\*|\#|[：，]\s*+[\"“'\[{{]|[\"“'][\w -]{{1,60}}[\"”']\s*+[:：])",
+    rf"\s*+(?:[:}}\]]|,(?!{_BARE_WORD})|;\s*+[\"“'\[{{]|\Z|```|//|/\*|\#|[：，]\s*+[\"“'\[{{]|[\"“'][\w -]{{1,60}}[\"”']\s*+[:：])",
     re.IGNORECASE,
 )
 _START = re.compile(r"[\[{]")
@@ -49,13 +51,20 @@ def read_json(text: str, fits: Callable[[Any], bool]) -> Any:
     """
     objects = []
     for value in _values(text[:_MOST_CHARACTERS]):
-        inner = value.values() if isinstance(value, dict) else ()  # {"items": [ … ]}
-        for candidate in (value, *inner):
+        for candidate in _with_members(value):
             if _safely(fits, candidate):
                 return candidate
         if isinstance(value, dict):
             objects.append(value)
     return objects if objects and _safely(fits, objects) else None
+
+
+def _with_members(value: Any, depth: int = 0) -> Iterator[Any]:
+    """A value, and what the members of an object hold: {"result": {"items": [ … ]}}."""
+    yield value
+    if isinstance(value, dict) and depth < _DEEPEST_MEMBER:
+        for inner in value.values():
+            yield from _with_members(inner, depth + 1)
 
 
 def _safely(fits: Callable[[Any], bool], value: Any) -> bool:
@@ -113,7 +122,7 @@ class _Reader:
         self.furthest = max(self.furthest, self.position)
 
     def _peek(self) -> str:
-        if self.position >= len(self.text):
+        if self.position >= len(self.text) or self.text.startswith("```", self.position):  # the end of a fence
             raise _CutError
         return self.text[self.position]
 
@@ -211,4 +220,6 @@ class _Reader:
             if token.lower() not in _NAMED:
                 raise _WrongError
             return _NAMED[token.lower()]
-        return float(token) if any(sign in token for sign in ".eE") else int(token)
+        if not any(sign in token for sign in ".eE"):
+            return int(token)
+        return number if math.isfinite(number := float(token)) else None

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import re
 
+from rephrase.text.foreign import narrow
+
 _MARKS = r"[\s*_`\"'“”‘’«»()\[\]{}<>#>✅❌☑✔✖🟢🔴-]"
 _STATED = re.compile(
     r"(?:answer|verdict|label|classification|class|category|judge?ment|decision|result|conclusion|faithful|better|choice|response|output|final"
-    r"|antwort|urteil|respuesta|réponse|risposta|resposta|ответ|вывод|答案|结论|回答|判断)[\s*_]{0,4}+(?:is|:|：|=|→|->|—)(?!\w)",
+    r"|antwort|urteil|respuesta|réponse|risposta|resposta|ответ|вывод|答案|结论|回答|判断)[\s*_]{0,4}+(?:is|:|：|=|→|->|—)(?!\w)|<(?:answer|verdict|label)>",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
     r"(?:\b(?:not|never|neither|nor|hardly|rather than|instead of)|n['’]t)"
     r"(?:\W+(?:a|an|the|really|exactly|quite|strictly|clearly|say|be))*\W*$"
 )
-_FOLLOWS = re.compile(r"[\s*_`\"'”’)\]}>]*+(?:[.,;:!?。，、！—–-]|\n|\Z|\()")
+_FOLLOWS = re.compile(r"[\s*_`\"'”’)\]}>]*+(?:[.,;:!?。，、！—–-]|\n|\Z|\(|</)")
 _REASON = re.compile(r"\s++(?:because|since|as|it|this|that|the|there|they|he|she|i|for)\b")
 _BOTH = re.compile(r"\s*+(?:and|or|/|\||but also|und|oder|y|o|et|ou|или|и|,\s*(?:and|or))\s*+")
 _HEAD, _TAIL = 2_000, 20_000  # characters that are looked at: verdicts stand at the beginning or at the end
@@ -33,7 +35,7 @@ def read_verdict(text: str, labels: tuple[str, ...]) -> str | None:
     'yes'
     """
     looked_at = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
-    words = looked_at.casefold().replace("’", "'").strip()
+    words = narrow(looked_at).casefold().replace("’", "'").strip()
     pattern, by_word = _pattern(labels)
     whole = re.fullmatch(rf"{_MARKS}*+({pattern.pattern}){_MARKS}*?[.!。]*+{_MARKS}*+", words) if len(words) < _SHORT else None
     if whole:
@@ -46,7 +48,8 @@ def read_verdict(text: str, labels: tuple[str, ...]) -> str | None:
         if stated is not None:
             return by_word.get(stated)
     lines = [line for line in words.splitlines() if line.strip()]
-    if not lines:
+    alone = rf"{_MARKS}*+({pattern.pattern}){_MARKS}*?[.!。]*+{_MARKS}*+"
+    if not lines or len({match[1] for line in lines if (match := re.fullmatch(alone, line[:_SHORT]))}) > 1:
         return None
     for candidates in (_last_words(lines[-1], pattern), _sentence_words(words, pattern), _mentioned(words, pattern)):
         if candidates:

@@ -11,7 +11,7 @@ _ANSWER_OF_CHOICE = re.compile(
     r"\b(?:option|choice|letter|alternative|opción|alternativa|opção|opzione|antwortmöglichkeit|вариант)\b"
     r"(?:[^\S\n](?:correcta|correta|corretta|verdadera|verdadeira|adecuada))?[^\S\n]{0,4}[*_]{0,3}"
     r"(?:is|:|：|=|es|est|ist|é|è)(?![A-Za-z'’])"
-    r"|\banswer[^\S\n]{1,3}[-–—](?=[^\S\n])"
+    r"|\banswer[^\S\n]{1,3}[-–—](?=[^\S\n])|\bans\.(?=[^\S\n])"
     r"|(?:选项|選項)(?:应该|應該)?(?:是|为|為|[:：])",
     re.IGNORECASE,
 )
@@ -63,6 +63,7 @@ _UNDECIDED = {"or", "oder", "ou", "或", "または", "/"}
 _ALONE = re.compile(r"^[^\S\n]{0,8}[*_(\[]{0,4}([A-J])[*_)\]]{0,4}[.。]?[^\S\n]{0,8}$", re.MULTILINE)
 _AT_A_LINE = re.compile(r"^[^\S\n]{0,8}[*_(\[]{0,4}([A-J])[*_]{0,3}[.):][^\n]?", re.MULTILINE)
 _IN_BRACKETS = re.compile(r"\(([A-J])\)")
+_WIDE = str.maketrans("ＡＢＣＤＥＦＧＨＩＪ【】「」", "ABCDEFGHIJ[][]")
 _LONGEST_ALONE = 80  # characters of a line that may be an answer
 _JOINT = re.compile(r"[\s,]*(?:or|and|/|vs\.?|versus)\s*", re.IGNORECASE)
 
@@ -73,7 +74,7 @@ def choice(text: str) -> str | None:
     Evidence has ranks: `\boxed{}`, what is called the answer, what is called right or chosen, and a letter that stands where an answer
     stands. Of equal rank, the last one counts. "A" before a word is an article and "I" a pronoun; "B or C" is no answer.
     """
-    text = text[-LOOKED_AT:]
+    text = text[-LOOKED_AT:].translate(_WIDE)
     for box in boxes(text):
         if letters := _letters(box):
             return letters

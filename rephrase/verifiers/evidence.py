@@ -25,7 +25,7 @@ _LONGEST_JOINT = 40
 _NOT = re.compile(r"(?:\b(?:not|never|than)|n['’]t)\s(?:be\s|equal\s|to\s){0,3}\$?$", re.IGNORECASE)
 _LONGEST_NOT = 24
 _MARKED = re.compile(r"^[^\S\n]{0,8}####(?!#)[^\S\n]{0,8}(\S[^\n]{0,399})", re.MULTILINE)
-_MARKED_ANYWHERE = re.compile(r"####(?!#)\s{0,8}([^\n]{1,400})")
+_MARKED_ANYWHERE = re.compile(r"####(?!#)\s{0,8}((?:(?!####)[^\n]){1,400})")
 _HEADING = re.compile(r"\d{1,3}[.):]\s+\S|\d{1,3}[.)]?$(?<=[.)])")
 _ANSWER_AT_ONCE = re.compile(r"[-+−±(\[{]?\s?[$€£¥₹]?\s?[-+−]?[.]?[\d\\]|\$|[A-Za-z]\s?=\s?\S")
 _MOST_WORDS = 5  # of an answer in words, and of what stands with a number behind a marker

@@ -44,11 +44,13 @@ _FIRST_PART = re.compile(
 _ITEM = re.compile(r"[^\S\n]{0,8}\d{1,3}[.)][^\S\n]+\S")
 _JOINT = re.compile(r",?\s(?:and|or)\s")
 _LETTER_OF_ANSWER = re.compile(r"[*_]{0,3}A[*_]{0,3}[:：][*_ ]{0,4}")
+_EMPTY_BOX = re.compile(r"\\(?:boxed|fbox)[ \t]{0,4}\{\s{0,8}\}")
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{3,}")
 
 
 def mentioned_answer(text: str) -> str | None:
     """What a text without prose is as a whole, or the last number or formula near its end; None where that is named aside."""
+    text = _EMPTY_BOX.sub("", text)
     whole = _LETTER_OF_ANSWER.sub("", text.strip())
     if len(whole) <= _LONGEST_ALONE and not _PROSE.search(whole) and "=" not in whole and "\n" not in whole:
         return whole if re.search(r"\w", whole) else None

@@ -13,7 +13,8 @@ from rephrase.verifiers.units import MONEY, NAMES, read_unit
 _FEWEST_DECIMALS = 6  # from which on a decimal may stand for the number that it is rounded from
 _MOST_DIGITS = 400
 
-_WHOLE = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:[ ']\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}"
+_WHOLE = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:[ ']\d{3})+(?:\.\d+)?|[1-9]\d{0,2}(?:[ ']\d{3})+,(?:\d{1,2}|\d{4,})"
+_WHOLE += r"|[1-9]\d{0,2}(?:\.\d{3})+,\d+|[1-9]\d{0,2}(?:\.\d{3}){2,}"
 _DECIMAL = r"\d+\.\d*(?:\\overline\s?\{\s?\d+\s?\}|\\dot\s?\{\s?\d\s?\}|\s?\\ldots)?|\.\d+|\d+"
 _NUMBER = rf"(?:{_WHOLE}|{_DECIMAL})"
 _POWER = r"\^\s?(?:\{\s?(?P<braced>[-+]?\s?\d+)\s?\}|\(\s?(?P<bracketed>[-+]?\d+)\s?\)|(?P<bare>-?\d+))"
@@ -169,6 +170,8 @@ def _power(digits: str) -> Fraction:
 
 def _number(written: str) -> tuple[Fraction, int | None]:
     digits = re.sub(r"[ ']", "", written)
+    if re.search(r"\d[ ']\d{3},(?!\d{3}$)", written):  # 1 234,5
+        digits = digits.replace(",", ".")
     if repeated := re.fullmatch(r"([-+]?)(\d*)\.(\d*)\\(?:overline|dot)\{(\d+)\}", digits):
         sign, before, fixed, period = repeated.groups()
         value = Fraction(int(before + fixed or 0)) + Fraction(int(period), 10 ** len(period) - 1)

@@ -55,6 +55,9 @@ def test_an_answer_verifies_in_all_its_surface_forms_and_another_does_not(gold):
         ("x = 5", "5", True),
         ("apples", "5", False),
         ("12 minutes 30 seconds", "12", False),
+        ("1 234,5", "1234.5", True),
+        ("1 234,5", "12345", False),
+        ("1 234,567", "1234.567", False),
         ("Yes", "yes", True),
         ("", "5", False),
         ("9" * 300, "9", False),
@@ -77,6 +80,8 @@ def test_the_final_answer_is_found():
     assert final_answer("The answer is 7 apples. Hope this helps!") == "7 apples"
     assert final_answer("There are 3 boxes, so 1,200 pens") == "1,200"
     assert final_answer("I do not know") is None
+    assert final_answer(r"\boxed{ }") is None
+    assert gold_answer("#### 5 dollars #### 7") == "7"
 
 
 @pytest.mark.parametrize(
@@ -119,6 +124,9 @@ def test_the_final_answer_is_found():
         ("Answer: 'C'", "C"),
         ("Answer => C", "C"),
         ("✅ C", "C"),
+        ("答案：Ｃ", "C"),
+        ("【C】", "C"),
+        ("Ans. C", "C"),
         ("The answer is B-cell.", None),
     ],
 )

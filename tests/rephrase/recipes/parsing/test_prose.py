@@ -58,6 +58,8 @@ def parse(name: str, completion: str, tokenizer, passage: str = "", /, **setting
         "다음은 바꿔 쓴 글입니다:",
         "Passage:",
         "**Passage:**",
+        "Output:",
+        "Sure thing 😊 Here's a paraphrase:",
         "The passage is:",
         "The corrected passage:",
         "Here's a rewritten version of the passage with the original sentence corrected:",

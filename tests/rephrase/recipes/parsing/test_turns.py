@@ -26,6 +26,8 @@ def pair(question: str, answer: str) -> str:
     [
         ("Question: ", "Answer: "),
         ("**Question:** ", "**Answer:** "),
+        ("Ｑ：", "Ａ："),
+        ("Ｑ１：", "Ａ１："),
         ("**Question**: ", "**Answer**: "),
         ("**Question:**\n", "**Answer:**\n"),
         ("Question:\n", "Answer:\n"),
