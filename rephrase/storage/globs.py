@@ -12,7 +12,7 @@ _MAGIC = re.compile(r"[*?\[]")
 _TOKEN = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^\]]*\]|/)")
 _SHOWN = r"(?![._])"
 """Before the name of a file or a folder: it is no note and no draft."""
-_BELOW = rf"(?:/{_SHOWN}[^/]+)+"
+_BELOW = rf"(?:/+{_SHOWN}[^/]+)+"  # the keys of stores have empty parts too
 _FOLDER_MARKER = "_$folder$"
 """Ends the names of the objects by which Hadoop marks folders."""
 
@@ -71,7 +71,7 @@ def _fitting(store: Store, folder: str, regex: str) -> list[FileInfo]:
 
 def _regex(pattern: str) -> str:
     """A glob as a regular expression. Signs that stand for any name stand for none that begins with `_` or `.`."""
-    special = {"**/": f"(?:{_SHOWN}[^/]+/)*", "**": f"(?:[^/]|/{_SHOWN})*", "*": "[^/]*", "?": "[^/]", "/": "/"}
+    special = {"**/": f"(?:{_SHOWN}[^/]+/+)*", "**": f"(?:[^/]|/{_SHOWN})*", "*": "[^/]*", "?": "[^/]", "/": "/"}
     regex, at_start = "", True
     for part in _TOKEN.split(pattern):
         if not part:

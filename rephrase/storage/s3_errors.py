@@ -64,11 +64,13 @@ def _unanswered(error: Exception, path: str) -> UserError:
     """What is wrong where no store has answered."""
     from botocore import exceptions
 
-    bucket, _ = split(path)
+    bucket, key = split(path)
     if isinstance(error, exceptions.NoCredentialsError):
         cure = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
         return UserError("no AWS credentials found", where=path, cure=cure)
     if isinstance(error, exceptions.ParamValidationError):
+        if bucket and not key:
+            return UserError("this names a bucket, and nothing in it", where=path, cure="write s3://bucket/key")
         return UserError(f"`{bucket}` is not a valid bucket name", where=path, cure="write s3://bucket/key")
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return UserError(f"S3 does not answer: {error}", where=path, cure="check AWS_ENDPOINT_URL and the network")

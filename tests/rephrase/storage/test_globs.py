@@ -114,3 +114,11 @@ def test_what_cannot_be_input_is_told_or_passed_over(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not UTF-8") as refused:
         storage.expand(str(tmp_path))
     assert refused.value.line().encode()
+
+
+def test_keys_with_empty_parts_are_data_too(tmp_path: Path) -> None:
+    start = f"mem://here/{tmp_path.name}"
+    for name in ("a//b.jsonl", "a//_SUCCESS", "a///c/d.jsonl"):
+        storage.create(f"{start}/{name}", b"x")
+    for pattern in (start, f"{start}/a", f"{start}/**/*.jsonl"):
+        assert [file.path.removeprefix(f"{start}/") for file in storage.expand(pattern)] == ["a///c/d.jsonl", "a//b.jsonl"]
