@@ -16,7 +16,8 @@ from rephrase.verifiers.structures import Structure, read_structure, split_at
 _LONGEST = 500  # characters of an answer
 _DEEPEST = 8  # of structures in each other
 _MOST_PARTS = 64
-_NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?:[^\d=<>+*/^;,_()-]|_(?:\{[^{}=<>]{1,12}\}|\w)|\([^()=<>]{0,20}\)){1,60}")
+_NAME = re.compile(r"(?:[^\d=<>+*/^;,_()-]|_(?:\{[^{}=<>]{1,12}\}|\w)|\([^()=<>]{0,20}\)){1,60}")
+_LETTER = re.compile(r"[A-Za-z]")
 _SYMBOL = re.compile(rf"({SYMBOL})(?:\([A-Za-z]\))?")
 _SPACE = re.compile(r"(?<![\dA-Za-z])\s+|\s+(?![\dA-Za-z])")
 _AS_WRITTEN = re.compile(
@@ -169,7 +170,7 @@ def assigned(text: str) -> tuple[str, str] | None:
     if _RELATION.search(text):
         return None
     chain = split_at(text, "=") or split_at(text, "\\in")
-    return (chain[0], chain[-1]) if len(chain) > 1 and _NAME.fullmatch(chain[0]) else None
+    return (chain[0], chain[-1]) if len(chain) > 1 and _NAME.fullmatch(chain[0]) and _LETTER.search(chain[0]) else None
 
 
 def _squeezed(text: str) -> str:

@@ -39,7 +39,7 @@ _NO_ANSWER_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _FIRST_PART = re.compile(
-    r"\d[\d,.]*\s?(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|pounds?|lbs?|dollars?|years?|months?|weeks?|days?),?\s(?:and\s)?$"
+    r"\d[\d,.]{0,19}\s?(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|pounds?|lbs?|dollars?|years?|months?|weeks?|days?),?\s(?:and\s)?$"
 )
 _ITEM = re.compile(r"[^\S\n]{0,8}\d{1,3}[.)][^\S\n]+\S")
 _JOINT = re.compile(r",?\s(?:and|or)\s")

@@ -20,7 +20,7 @@ _NUMBER = rf"(?:{_WHOLE}|{_DECIMAL})"
 _POWER = r"\^\s?(?:\{\s?(?P<braced>[-+]?\s?\d+)\s?\}|\(\s?(?P<bracketed>[-+]?\d+)\s?\)|(?P<bare>-?\d+))"
 _CURRENCY = r"(?:(?:US|A|C|NZ|HK|S)?\$|[€£¥₹₩₽]|(?:USD|EUR|GBP|CNY|RMB|JPY|INR|Rs\.?)(?![A-Za-z]))"
 _QUANTITY = re.compile(
-    rf"(?:\\approx|~|about|approximately|approx\.?|roughly|=)?\s?(?P<sign>[-+])?\s?(?P<currency>{_CURRENCY})?\s?(?P<inner>[-+])?\s?"
+    rf"(?:\\approx|~|about|approximately|approx\.?|roughly|=)?\s?(?:(?P<sign>[-+])\s?)?(?:(?P<currency>{_CURRENCY})\s?)?(?:(?P<inner>[-+])\s?)?"
     rf"(?:(?:(?P<mixed>\d{{1,40}})\s?(?:and\s)?)?\\frac\{{\s?(?P<top>[-+]?\s?{_NUMBER})\s?\}}\{{\s?(?P<bottom>-?{_NUMBER})\s?\}}"
     rf"|(?P<whole>\d{{1,40}})\s(?:and\s)?(?P<over>\d{{1,40}})\s?/\s?(?P<under>\d{{1,40}})"
     rf"|10\s?{_POWER}(?!\d)"
@@ -32,7 +32,8 @@ _SCALES = {
     "hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12, "lakh": 5, "crore": 7, "万": 4, "萬": 4, "亿": 8, "億": 8,
 }  # fmt: skip
 _SCALE = re.compile(rf"\s?({'|'.join(_SCALES)}|dozen)s?(?![A-Za-z])\s?(?:of\s)?", re.IGNORECASE)
-_EXPRESSION_WITH_UNIT = re.compile(r"(.*\\(?:pi|sqrt|frac)(?![A-Za-z]).*?)\s+(?<![+*/=-]\s)([A-Za-z].*)")
+_FUNCTION = re.compile(r"\\(?:pi|sqrt|frac)(?![A-Za-z])")
+_BEFORE_UNIT = re.compile(r"(?<![+*/=-])\s(?=[A-Za-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,15 @@ def unit_apart(expression: str) -> tuple[str, Quantity] | None:
 
     A lone letter is rather a variable.
     """
-    match = _EXPRESSION_WITH_UNIT.fullmatch(expression)
-    if match is None or len(match[2].strip()) < 2 or has_variables(match[1]):
+    *_, start = (0, *(function.end() for function in _FUNCTION.finditer(expression)))
+    space = _BEFORE_UNIT.search(expression, start) if start else None
+    if space is None or "\n" in expression:
         return None
-    unit = read_unit(f" {match[2]}")
-    return (match[1], Quantity(Fraction(0), None, *unit)) if unit else None
+    value, words = expression[: space.start()].rstrip(), expression[space.end() :]
+    if len(words.strip()) < 2 or has_variables(value):
+        return None
+    unit = read_unit(f" {words}")
+    return (value, Quantity(Fraction(0), None, *unit)) if unit else None
 
 
 def _hundredth(quantity: Quantity) -> Quantity:
