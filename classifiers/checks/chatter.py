@@ -22,7 +22,7 @@ from classifiers.phrases import Finder, Phrase, known_rules
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml
-from rephrase.text.reasoning import marks_pattern, spellings
+from rephrase.text.reasoning_marks import marks_pattern, spellings
 
 _KINDS = ("opening", "refusal", "closing", "leak")
 

@@ -17,7 +17,7 @@ from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
 from rephrase.text.panics import panics_as_errors
-from rephrase.text.reasoning import opens_reasoning
+from rephrase.text.reasoning_marks import opens_reasoning
 
 _PROBES = ("x", "The tide rises twice a day because the Moon pulls the sea.")  # a template may want more than a letter
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rephrase.text.reasoning import opens_reasoning, split_reasoning, without_reasoning
+from rephrase.text.reasoning import split_reasoning, without_reasoning
+from rephrase.text.reasoning_marks import opens_reasoning
 
 SPELLINGS = [
     ("<think>", "</think>"),
