@@ -63,9 +63,10 @@ def add_cost_options(parser: argparse.ArgumentParser, *, gpus: int | None, days_
 
 def run_words(options: argparse.Namespace) -> str:
     """The config and what replaces parts of it, as a shell takes them; `run.yaml` where the command has none."""
-    words = [getattr(options, "config", None) or "run.yaml"]
+    config = getattr(options, "config", None)
+    words = [config or "run.yaml"]
     for name in ("output", "model", "limit"):
-        if words != ["run.yaml"] and (value := getattr(options, name, None)) is not None:
+        if config and (value := getattr(options, name, None)) is not None:
             words += [f"--{name}", str(value)]
     return shlex.join([*words, *(word for setting in getattr(options, "settings", []) for word in ("--set", setting))])
 

@@ -23,10 +23,17 @@ def given(words: str) -> Iterator[None]:
 
 
 def as_given(text: str) -> str:
-    """A message whose commands can be copied: with the user's own config and options.
+    """A message whose commands can be copied: with the user's own config and options. Commands that have them stay as they are.
 
     >>> with given("mine.yaml --output out"):
     ...     as_given("run the mix stage first: `rephrase mix run.yaml`")
     'run the mix stage first: `rephrase mix mine.yaml --output out`'
     """
-    return _COMMAND.sub(lambda match: match[1] + _given.get(), text)
+    words = _given.get()
+    options = words.removeprefix(_GENERAL)
+
+    def own(match: re.Match[str]) -> str:
+        is_own = words.startswith(_GENERAL) and text.startswith(options, match.end())
+        return match[0] if is_own else match[1] + words
+
+    return _COMMAND.sub(own, text)

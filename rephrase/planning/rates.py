@@ -12,6 +12,7 @@ import orjson
 import yaml
 
 from rephrase import storage
+from rephrase.engines.vllm.filling import FIRST
 from rephrase.engines.vllm.settings import VllmSettings
 from rephrase.errors import UserError
 from rephrase.spark.stages.rewrite.spending import Spending
@@ -50,7 +51,8 @@ def rate_of(run: Run, settings: EngineSettings, notes: Sequence[GenerationsNote]
     `notes`: those of units that it answered, by the run or the trial that `told_by` names.
     """
     own = measured_rate(run, settings.model_name, notes, told_by)
-    if own is not None and sum(note.requests - note.reused for note in notes) >= _FULL * getattr(settings, "concurrency", 1):
+    in_flight = getattr(settings, "concurrency", 1) or FIRST
+    if own is not None and sum(note.requests - note.reused for note in notes) >= _FULL * in_flight:
         return own
     other = _tuned(run, settings) or _published(settings.model_name)
     if other is None and own is not None:

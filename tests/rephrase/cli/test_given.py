@@ -27,15 +27,18 @@ def test_only_commands_are_made_the_users_own():
         for text in ("the file run.yaml", "`rephrase run conf/run.yaml`", "`rephrase config mix`", "`cp run.yaml other`"):
             assert as_given(text) == text
     assert as_given("`rephrase mix run.yaml`") == "`rephrase mix run.yaml`"
+    with given("run.yaml --output out"):
+        assert as_given(as_given("see `rephrase show run.yaml ID`")) == "see `rephrase show run.yaml --output out ID`"
 
 
-def test_a_cure_names_the_config_and_the_options_that_were_given(tmp_path, tokenizer_file, monkeypatch, capsys):
+@pytest.mark.parametrize("name", ["my run.yaml", "run.yaml"])
+def test_a_cure_names_the_config_and_the_options_that_were_given(tmp_path, tokenizer_file, monkeypatch, capsys, name):
     config(tmp_path, tokenizer_file)
-    (tmp_path / "run.yaml").rename(tmp_path / "my run.yaml")
+    (tmp_path / "run.yaml").rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        main(["status", "my run.yaml", "--output", "else where", "--set", "mix.seed=7"])
-    cure = "`rephrase run 'my run.yaml' --output 'else where' --set mix.seed=7` begins a run"
+        main(["status", name, "--output", "else where", "--set", "mix.seed=7"])
+    cure = f"`rephrase run {shlex.quote(name)} --output 'else where' --set mix.seed=7` begins a run"
     assert cure in capsys.readouterr().err
 
 

@@ -40,6 +40,8 @@ def test_a_full_engines_own_rate_is_taken_first_and_that_of_one_which_was_not_fu
     assert unknown.tokens_per_second == full.tokens_per_second
     assert "too few requests to fill the engine" in unknown.source
     assert rate(run_of(tmp_path, "mine/model"), []) is None
+    as_many_as_fill = rate(run_of(tmp_path, "mine/model", concurrency=None, tensor_parallel=2), notes("mine/model", 40))
+    assert "too few requests to fill the engine" in as_many_as_fill.source, "512 where the config does not say"
 
 
 def test_what_tune_measured_holds_for_the_engine_as_it_is_now(tmp_path):
