@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,13 @@ def ids_of_pairs(run: Run, number: int, verdict: str | None = None) -> list[str]
     rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _fits(row, verdict))
     ids = _of_many_recipes(rows, number)
     if not ids and verdict:
-        raise UserError(f"no row has the verdict `{verdict}`", where=table.folder(run.output), cure="`rephrase summary` lists them")
+        raise UserError(f"no row has the verdict `{verdict}`", where=table.folder(run.output), cure=f"rows have {_verdicts(paths)}")
     return ids
+
+
+def _verdicts(paths: Sequence[str]) -> str:
+    counts = Counter(row["verdict"] for row in _rows(paths, ["verdict"]))
+    return ", ".join(f"{verdict} ({count:,})" for verdict, count in counts.most_common()) or "none: nothing was judged"
 
 
 def _made(run: Run, table: Table) -> list[str]:

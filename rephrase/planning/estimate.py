@@ -48,6 +48,12 @@ class Estimate:
         """The figure in another unit."""
         return Estimate(self.value * factor, *(None if bound is None else bound * factor for bound in (self.low, self.high)))
 
+    def at_most(self, bound: float | None) -> Estimate:
+        """The figure where something says that it is no more than a bound."""
+        if bound is None or self.high is None:
+            return self
+        return Estimate(self.value, self.low, min(self.high, max(bound, self.value)))
+
 
 def _sum(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first + second

@@ -132,7 +132,7 @@ def _written(
     requests, prompt_tokens, output_tokens = (
         total(of_recipe.of_step(step.name, name), known) for name in ("requests", "prompt_tokens", "output_tokens")
     )
-    return requests, prompt_tokens, output_tokens, sample.told_by
+    return requests, prompt_tokens, output_tokens.at_most(_most(requests, step).high), sample.told_by
 
 
 def _most(requests: Estimate, step: Step) -> Estimate:

@@ -58,7 +58,7 @@ def test_rejected_rows_are_found_by_their_verdict(run):
     text = printed(show_pairs, run, 3, "parsed")
     assert "wrap/qa  by echo  parsed: parse:" in text, "which error it was"
     assert "wrap/easy" not in text
-    with pytest.raises(UserError, match="no row has the verdict `copied`"):
+    with pytest.raises(UserError, match=r"no row has the verdict `copied` \(rows have .*parsed \(\d+\)"):
         printed(show_pairs, run, 3, "copied")
 
 

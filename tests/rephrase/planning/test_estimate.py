@@ -88,3 +88,9 @@ def test_few_clusters_widen_the_interval_as_students_t_says(clusters: int, quant
     estimate = total([Stratum(10**9, known, sought)], 1.0)
     deviation = sought.std(ddof=1) / math.sqrt(clusters)
     assert (estimate.high - estimate.value) / deviation == pytest.approx(quantile, rel=0.02)
+
+
+def test_no_bound_is_above_what_can_be():
+    assert Estimate(768, 568, 968).at_most(768) == Estimate(768, 568, 768)
+    assert Estimate(768, 568, 968).at_most(700) == Estimate(768, 568, 768), "what was measured is believed first"
+    assert Estimate(768, 568, None).at_most(800) == Estimate(768, 568, None)
