@@ -60,6 +60,8 @@ class Work:
     ended: float
     curve: tuple[tuple[float, str, float], ...]
     """Seconds since the start, engine, tokens a second: each unit's tokens spread evenly over its time with an engine that can answer."""
+    taken_over: int
+    """Tokens that were taken over from trials and earlier runs, whose engines wrote them."""
 
     @property
     def servers(self) -> int:
@@ -100,7 +102,7 @@ def work_of(notes: Sequence[GenerationsNote]) -> Work | None:
     names = {name: _short(name, list(by_engine)) for name in by_engine}
     engines = tuple(_engine(names[name], part, spans) for name, part in sorted(by_engine.items()))
     curve = [point for name, part in sorted(by_engine.items()) for point in _curve(names[name], part, started, ended)]
-    return Work(engines, sum(end - start for start, end in spans), started, ended, tuple(curve))
+    return Work(engines, sum(end - start for start, end in spans), started, ended, tuple(curve), sum(note.reused_tokens for note in notes))
 
 
 def _engine(name: str, notes: Sequence[GenerationsNote], spans: Sequence[tuple[float, float]]) -> EngineWork:

@@ -44,6 +44,8 @@ def _by_model(work: Work, realised: Sequence[Realised]) -> Part:
             f"{counted(len(work.engines), 'executor')} {took}, by an engine that works on no GPU of this run (a server elsewhere, or a "
             "recording): there are no engine hours to tell."
         )
+    if work.taken_over:
+        says += f" {large(work.taken_over)} tokens more were taken over from a trial or an earlier run, which tells of their time."
     told = [f"`{one.model}` {percent(one.share)} of {count(one.benchmark.tokens_per_second)} tokens/s" for one in realised if one.benchmark]
     if told:
         says += f" Realised ÷ benchmark: {listed(told)}."

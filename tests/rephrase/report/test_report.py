@@ -31,6 +31,7 @@ from rephrase.report.page import Part, Section, page
 from rephrase.report.provenance import RecipeUsed
 from rephrase.report.report import write_report
 from rephrase.report.rows import read_rows
+from rephrase.report.sections.engines import engines
 from rephrase.report.sections.funnel import errors
 from rephrase.report.work import work_of
 from rephrase.spark.stages.base import Tables
@@ -107,6 +108,7 @@ def test_the_time_of_engines_is_parted_without_a_rest() -> None:
     ]
     work = work_of([*notes, note("b-1-1", 1000, 1010)])
     assert work is not None
+    assert work.taken_over == 9
     assert work.seconds == 50, "the pause of minutes between two drivers is nobody's"
     first, second = work.engines
     names = ("name", "tokens", "start", "busy", "late", "idle", "early")
@@ -115,6 +117,7 @@ def test_the_time_of_engines_is_parted_without_a_rest() -> None:
     assert work.shares() == {"start": 0.08, "waiting": 0.4, "generating": 0.42, "idle": 0.1}
     assert work.engine_seconds == 100
     assert [rate for at, name, rate in work.curve if name == "a" and at == 0] == [0], "a server that starts writes nothing"
+    assert "9 tokens more were taken over" in engines(work, [], None).parts[0].says
     assert work_of([notes[-1]]) is None, "what an earlier run wrote took no time"
     seconds = np.diff([at for at, name, _ in work.curve if name == "a"])[0]
     assert sum(rate * seconds for *_, rate in work.curve) == pytest.approx(500)
