@@ -27,8 +27,16 @@ if TYPE_CHECKING:
     from rephrase.config.run import Run
 
 DRIVER = "driver"
-# Spark's own daemon of Python workers: ours is a part of the package, which an executor may lack.
-_SESSION = {"spark.python.daemon.module": "pyspark.daemon"}
+_SESSION = {
+    # Spark's own daemon of Python workers: ours is a part of the package, which an executor may lack.
+    "spark.python.daemon.module": "pyspark.daemon",
+    # An executor on which tasks fail at once is free at once: it would take one task until that has failed too often for the whole job.
+    "spark.excludeOnFailure.enabled": "true",
+    "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": "99",
+    "spark.excludeOnFailure.stage.maxFailedExecutorsPerNode": "99",
+    "spark.excludeOnFailure.application.maxFailedExecutorsPerNode": "99",
+    "spark.task.maxFailures": "100",
+}
 
 
 @dataclass(frozen=True, slots=True)
