@@ -132,8 +132,9 @@ def _in_words(heard: Heard) -> Text:
     words += [f"at work for {span(figures.seconds)}", left_in_words(figures.seconds_left), *totals_in_words(figures.totals)]
     lines = [f"Now, {figures.stage}{since}: {', '.join(word for word in words if word)}" if figures.units_in_all else figures.line + since]
     for executor, seconds in heard.executors[:_EXECUTORS] if len(heard.executors) > 1 else []:
+        answers = executor.answers - executor.failed
         doing = executor.starting or ", ".join(
-            (counted(executor.units, "unit"), f"{counted(executor.running, 'request')} running", counted(executor.answers, "answer"))
+            (counted(executor.units, "unit"), f"{counted(executor.running, 'request')} running", counted(answers, "answer"))
         )
         lines.append(f"  {executor.executor}: {doing}" + (f", last heard {span(seconds)} ago" if seconds >= _OLD else ""))
     if (others := len(heard.executors) - _EXECUTORS) > 0:

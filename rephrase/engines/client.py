@@ -15,6 +15,7 @@ from rephrase.engines.answers import AnswerError, choices_of, completion_of, rea
 from rephrase.engines.base import CONTENT_FILTER, PROMPT_REFUSED, PROMPT_TOO_LONG, Completion, Message, Request
 from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.engines.error_body import one_line
+from rephrase.engines.outage import Outage
 from rephrase.engines.reasoning import apart
 from rephrase.engines.refusals import Refusal, refusal_of
 from rephrase.errors import UserError
@@ -46,23 +47,30 @@ class Client:
         seeds: bool,
         died: Callable[[], Awaitable[bool]] | None = None,
         queued: Callable[[], Awaitable[bool]] | None = None,
+        patience: float | None = None,
     ) -> None:
         """Without `prompter` chat messages are sent as text, one request a call.
 
         `request_timeout` is in seconds. `queued` is asked when they are over: as long as the server lets calls wait for others to end,
         this one has as many again. `died` is asked after each failure that may pass: where the server is gone, the call is not
         tried again and gets the error code `engine:died`. A call that fails `retries` times more gets `engine:unavailable`.
-        `seeds`: send the requests' seeds, one request a call.
+        `seeds`: send the requests' seeds, one request a call. A call that cannot connect is tried again, however often, and raises a
+        `UserError` once nobody has connected for `patience` seconds; None counts these tries among the others.
         """
         self._server, self._prompter = server, prompter
         self._connection = Connection(server, request_timeout, queued)
         self._retries, self._seeds, self._died = retries, seeds, died
         self._counts_tokens = server.counts_tokens
         self._probe = asyncio.Lock()
+        self._outage = Outage(patience)
         self._answered = False
         self._warned: set[str] = set()
-        self.trouble = ""
-        """Why the last call got no completion; empty where it got some."""
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why the last call got no completion, and what follows if that lasts; empty where it got some."""
+        return self._trouble and f"{self._trouble}{self._outage}"
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """One completion per request, in order, as `Engine.complete` promises it."""
@@ -112,12 +120,15 @@ class Client:
 
     async def _batch(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
         """Completions of one call, retried while that may help; a refused batch is taken apart."""
-        attempt, guessed = 0, False
+        attempt, unreached, guessed = 0, 0, False
         while True:
             try:
                 completions = await self._call(requests, prompts)
             except CallError as failure:
-                self.trouble = self._with_status(failure)
+                self._trouble = self._with_status(failure)
+                if await self._waits_for_connection(failure, unreached):
+                    unreached += 1
+                    continue
                 refusal = self._refusal(failure, requests)
                 transient = failure.transient and refusal is None
                 if transient and self._died is not None and await self._died():
@@ -136,11 +147,26 @@ class Client:
                 if guessed:  # it was the prompt; the next one finds out
                     self._counts_tokens = None
                 return self._give_up(failure, refusal, prompts)
-            self._answered, self.trouble = True, ""
+            self._answered, self._trouble = True, ""
+            self._outage.end()
             broken = [number for number, completion in enumerate(completions) if completion is None]
             again = await self._one_by_one([requests[n] for n in broken], [prompts[n] for n in broken])
             answers = iter(again)
             return [next(answers) if completion is None else completion for completion in completions]
+
+    async def _waits_for_connection(self, failure: CallError, tries: int) -> bool:
+        """Whether a failed call is to be made again as it could not connect, after a while. Raises a `UserError` at the end of patience."""
+        if not failure.unreached or self._outage.patience is None:
+            if failure.status or failure.timed_out:
+                self._outage.end()
+            return False
+        left = self._outage.begin()
+        if self._connection.waiting:  # a busy server may take no more connections, and answer those that it has
+            self._outage.end()
+        elif left <= 0:
+            raise self._no_answer(self._shown(failure.message))
+        await asyncio.sleep(min(_delay(tries, failure), max(left, _FIRST_DELAY)))
+        return True
 
     async def _one_by_one(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
         pairs = zip(requests, prompts, strict=True)
@@ -227,8 +253,11 @@ class Client:
                 cure="check `model`, and that `url` goes up to and with /v1",
             )
         if failure.status == 0 and not failure.timed_out and not self._answered and self._died is None:
-            cure = "start it, or check `url` and the network; the same command then goes on, and asks for nothing again that was answered"
-            raise UserError(f"the endpoint does not answer: {message}", where=self._server.url, cure=cure)
+            raise self._no_answer(message)
+
+    def _no_answer(self, message: str) -> UserError:
+        cure = "start it, or check `url` and the network; the same command then goes on, and asks for nothing again that was answered"
+        return UserError(f"the endpoint does not answer: {message}", where=self._server.url, cure=cure)
 
     def _shown(self, message: str) -> str:
         """A server's words in one short line, without the key that it may quote."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -48,14 +49,22 @@ class Server:
 class CallError(Exception):
     """A call that got no completions. `status` is the HTTP status, 0 where the connection failed; `retry_after` is in seconds.
 
-    `codes` are what the server calls its error, in lower case.
+    `unreached`: no connection was made. `codes` are what the server calls its error, in lower case.
     """
 
     def __init__(
-        self, status: int, message: str, *, retry_after: float = 0.0, timed_out: bool = False, codes: Collection[str] = ()
+        self,
+        status: int,
+        message: str,
+        *,
+        retry_after: float = 0.0,
+        timed_out: bool = False,
+        unreached: bool = False,
+        codes: Collection[str] = (),
     ) -> None:
         super().__init__(message)
         self.status, self.message, self.retry_after, self.timed_out, self.codes = status, message, retry_after, timed_out, codes
+        self.unreached = unreached
 
     @property
     def transient(self) -> bool:
@@ -70,6 +79,8 @@ class Connection:
         """`timeout`: seconds for an answer. `queued` is asked when they are over, and may grant as many again."""
         self._server, self._timeout, self._queued = server, timeout, queued
         self._session: aiohttp.ClientSession | None = None
+        self.waiting = 0
+        """Calls that have been sent, and wait for the whole answer."""
 
     async def post(self, resource: str, body: dict[str, Any]) -> tuple[bytes, str | None]:
         """The body that answers a POST of `body` to `resource`, a path below the server's URL, and what the server calls its charset.
@@ -84,10 +95,10 @@ class Connection:
             response, data = await self._in_time(self._exchange(self._session, resource, body))
         except TimeoutError as error:
             if isinstance(error, aiohttp.ServerTimeoutError):  # no connection in time
-                raise CallError(0, "no connection in time") from error
+                raise CallError(0, "no connection in time", unreached=True) from error
             raise CallError(0, f"no answer within {self._timeout:g} s (request_timeout)", timed_out=True) from error
         except (aiohttp.ClientConnectionError, OSError) as error:
-            raise CallError(0, f"{type(error).__name__} {error}") from error
+            raise CallError(0, _told(error), unreached=isinstance(error, aiohttp.ClientConnectorError)) from error
         except aiohttp.ClientError as error:  # no HTTP, or a redirect to nowhere
             raise CallError(HTTPStatus.BAD_GATEWAY, f"the answer is no HTTP answer: {type(error).__name__} {error}") from error
         if response.history and response.method != "POST":  # a redirect that makes another request of ours
@@ -105,8 +116,16 @@ class Connection:
             self._session = None
 
     async def _exchange(self, session: aiohttp.ClientSession, resource: str, body: dict[str, Any]) -> tuple[aiohttp.ClientResponse, bytes]:
-        async with session.post(self._server.url + resource, data=orjson.dumps(body)) as response:
-            return response, await _read(response)
+        sent: list[bool] = []
+        try:
+            async with session.post(self._server.url + resource, data=orjson.dumps(body), trace_request_ctx=sent) as response:
+                return response, await _read(response)
+        finally:
+            self.waiting -= len(sent)
+
+    async def _note_sent(self, _session: aiohttp.ClientSession, context: Any, _params: aiohttp.TraceRequestHeadersSentParams) -> None:
+        self.waiting += 1
+        context.trace_request_ctx.append(True)
 
     async def _in_time(self, exchange: Coroutine[Any, Any, Result]) -> Result:
         """Raises TimeoutError where there is no answer in time."""
@@ -125,12 +144,26 @@ class Connection:
         unix = self._server.unix_socket
         # The caller bounds what is in flight; a second bound here would only hide a queue from the server.
         connector: aiohttp.BaseConnector = aiohttp.UnixConnector(unix, limit=0) if unix else aiohttp.TCPConnector(limit=0)
+        sending = aiohttp.TraceConfig()
+        sending.on_request_headers_sent.append(self._note_sent)
         return aiohttp.ClientSession(
             connector=connector,
+            trace_configs=[sending],
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
             headers={"Content-Type": "application/json", **dict(self._server.headers)},
             trust_env=not unix,
         )
+
+
+def _told(error: Exception) -> str:
+    """Why a connection failed. aiohttp's words leave out what the system says of a connection that is not made."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        number = error.os_error.errno or 0  # those of name servers are below 0
+        if number > 0:
+            return f"cannot connect to {error.host}:{error.port}: {os.strerror(number)}"
+    return f"{type(error).__name__} {error}"
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -15,6 +15,7 @@ from rephrase.engines.base import Completion, Engine, Identity, Request
 from rephrase.engines.client import Client
 from rephrase.engines.connection import Server
 from rephrase.engines.model_folder import lacks_chat_template
+from rephrase.engines.outage import PATIENCE
 from rephrase.engines.settings import Context, EngineSettings, PromptCounter, engines
 from rephrase.errors import UserError
 from rephrase.settings.paths import Model
@@ -44,6 +45,8 @@ class EndpointSettings(EngineSettings):
     concurrency: int = Field(default=64, ge=1)
     request_timeout: float = Field(default=600, gt=0)
     retries: int = Field(default=6, ge=0)
+    outage_timeout: float = Field(default=PATIENCE, gt=0)
+    """Seconds without any connection to the server after which the run ends, to be resumed. Requests wait that long, and none is lost."""
 
     secret = frozenset({"extra_body"})
 
@@ -134,7 +137,14 @@ class Endpoint(Engine):
         elif config.chat_template_args:
             arguments = ("chat_template_kwargs", config.chat_template_args)
             server = replace(server, extra_body=(arguments, *server.extra_body))
-        self._client = Client(server, prompter, request_timeout=config.request_timeout, retries=config.retries, seeds=config.seeds)
+        self._client = Client(
+            server,
+            prompter,
+            request_timeout=config.request_timeout,
+            retries=config.retries,
+            seeds=config.seeds,
+            patience=config.outage_timeout,
+        )
 
     @property
     @override

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,9 +21,6 @@ from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
 
 _FIRST = 100  # answers after which an engine that answers next to nothing is told from one that fails now and then
-
-
-_NUMBER = re.compile(r"\d+")  # servers name token ids and lengths in their errors, which are one cause all the same
 
 
 @dataclass(slots=True)
@@ -65,8 +61,8 @@ async def generate(
 
     `part` (i, n) takes every n-th prompt of each row from the i-th on, for steps that fan out. Raises `UserError` from the engine, and
     when the share of requests that end in an engine error is above `max_engine_errors`, of all or already of the first 100; the message
-    names the most frequent cause, with a # for each number. What a server's filter refuses does not count: it is the document's doing; nor
-    does a prompt that could not be asked, unless none of several could.
+    names the most frequent cause, as it was told first: what differs in numbers alone is one cause. What a server's filter refuses does
+    not count: it is the document's doing; nor does a prompt that could not be asked, unless none of several could.
     """
     [result] = await generate_together(rows, [step_run], engine, part=part, max_engine_errors=max_engine_errors)
     return result
@@ -223,7 +219,7 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     elif parsed.error:
         tally.parse_errors += 1
     if parsed.error:
-        tally.causes[_NUMBER.sub("#", parsed.error)] += 1
+        tally.add_cause(parsed.error)
     answer = Answer(ask.prompt, request.sample, completion, parsed)
     prompt = step_run.follow(ask.pending.row, answer)
     if isinstance(prompt, Parsed):
@@ -260,7 +256,7 @@ def _refuse_if_broken(tally: Tally, max_engine_errors: float, first: int = 0) ->
             return
         cause, times = causes[0]
         raise UserError(
-            f"{failed} of {requests} requests of a unit failed, most often with `{cause}` ({times} times)",
+            f"{failed} of {requests} requests of a unit failed, most often with `{tally.first_words[cause]}` ({times} times)",
             where="engine",
             cure="mend the cause and run again; only unfinished units are redone. `rewrite.max_engine_errors` sets the limit",
         )
@@ -271,6 +267,7 @@ def _refuse_if_none_was_asked(work: _Work) -> None:
     unasked = Counter({cause: times for cause, times in work.tally.causes.items() if not was_asked(cause)})
     if unasked.total() == work.tally.requests > 1:
         [(cause, times)] = unasked.most_common(1)
+        cause = work.tally.first_words[cause]
         raise UserError(
             f"none of the {work.tally.requests} prompts of a unit could be asked, most often because of `{cause}` ({times} times)",
             where=f"{work.step_run.recipe.name}, step {work.step_run.step.name}",

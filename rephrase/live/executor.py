@@ -51,6 +51,7 @@ def executor_figures(
         quiet_since=None if starting else _quiet_since(busy, wrote_at),
         wrote_at=wrote_at,
         answers=sum(worker.answers for worker in workers) + sum(amid.values()),
+        failed=sum(worker.failed for worker in workers),
         causes=dict(sum((Counter(worker.causes) for worker in workers), Counter[str]())),
         cache_queries=sum(last.cache_queries - first.cache_queries for first, last in servers),
         cache_hits=sum(last.cache_hits - first.cache_hits for first, last in servers),

@@ -80,7 +80,9 @@ class WorkerFigures(Kept):
     tokens: int = 0
     """Written for these."""
     answers: int = 0
-    """Prompts that are answered, by the engine or from an earlier run."""
+    """Prompts that have come back, by the engine or from an earlier run."""
+    failed: int = 0
+    """Of these, those that the engine gave no answer to."""
     causes: dict[str, int] = field(default_factory=dict)
     """Answers that are errors, by code."""
     units: int = 0
@@ -125,7 +127,9 @@ class ExecutorFigures(Kept):
     wrote_at: float = 0.0
     """Unix time at which the count of tokens was last seen to grow."""
     answers: int = 0
-    """Prompts that are answered, also those that a server has answered amid a batch that is still out."""
+    """Prompts that have come back, also those that a server has answered amid a batch that is still out."""
+    failed: int = 0
+    """Of these, those that got no answer."""
     causes: dict[str, int] = field(default_factory=dict)
     cache_queries: float = 0.0
     cache_hits: float = 0.0
@@ -155,6 +159,9 @@ class Totals:
     running: int = 0
     waiting: int | None = None
     answers: int = 0
+    """Prompts that have come back."""
+    failed: int = 0
+    """Of these, those that got no answer."""
     errors: int = 0
     most_frequent_error: str = ""
     causes: dict[str, int] = field(default_factory=dict)
@@ -179,7 +186,7 @@ class Totals:
     @property
     def counted(self) -> Totals:
         """What stays true once all tasks have ended."""
-        counts = {name: getattr(self, name) for name in ("answers", "errors", "most_frequent_error", "causes", "tokens")}
+        counts = {name: getattr(self, name) for name in ("answers", "failed", "errors", "most_frequent_error", "causes", "tokens")}
         return Totals(**counts)
 
 

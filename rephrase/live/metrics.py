@@ -29,7 +29,7 @@ _GAUGES = {
     "budget_spent_ratio": "Share of a limit of the budget that is spent, by earlier commands too.",
 }
 _COUNTERS = {
-    "answers": "Prompts that are answered, those of units in flight among them.",
+    "answers": "Prompts that have come back, those of units in flight and those that failed among them.",
     "completion_tokens": "Tokens that engines wrote, those for units in flight among them.",
     "prompt_tokens": "Tokens of the prompts of finished units.",
     "generations": "Rows of generations that finished units stored.",

@@ -34,6 +34,7 @@ def totals_of(heard: Sequence[tuple[ExecutorFigures, float]]) -> Totals:
         running=sum(figures.running for figures in lively),
         waiting=sum(waiting) if waiting else None,
         answers=sum(figures.answers for figures in everyone),
+        failed=sum(figures.failed for figures in everyone),
         errors=causes.total(),
         most_frequent_error=causes.most_common(1)[0][0] if causes else "",
         causes=dict(causes),

@@ -54,8 +54,10 @@ def totals_in_words(totals: Totals) -> list[str]:
     if totals.starting:
         others = f" ({totals.starting - 1:,} more engine{' starts' if totals.starting == 2 else 's start'})" if totals.starting > 1 else ""
         parts.append(f"{totals.start}{others}")
-    if totals.answers:
-        parts.append(counted(totals.answers, "answer"))
+    if totals.answers > totals.failed:
+        parts.append(counted(totals.answers - totals.failed, "answer"))
+    if totals.failed:
+        parts.append(f"{totals.failed:,} failed")
     if totals.running or totals.waiting:
         parts.append(f"{totals.running:,} running" + ("" if totals.waiting is None else f" and {totals.waiting:,} waiting"))
     if totals.tokens_per_second is not None:

@@ -111,7 +111,13 @@ def _as_it_stands(worker: WorkerFigures) -> WorkerFigures:
         return worker
     done = worker.answers - worker.answered
     return WorkerFigures(
-        pid=worker.pid, server=worker.server, returned=worker.returned, tokens=worker.tokens, answers=done, causes=worker.causes
+        pid=worker.pid,
+        server=worker.server,
+        returned=worker.returned,
+        tokens=worker.tokens,
+        answers=done,
+        failed=min(worker.failed, done),
+        causes=worker.causes,
     )
 
 

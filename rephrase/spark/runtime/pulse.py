@@ -61,6 +61,7 @@ class _Worker:
 
     counts: Counts = field(default_factory=Counts)
     answers: int = 0
+    failed: int = 0
     causes: Counter[str] = field(default_factory=Counter)
     thread: threading.Thread | None = None
 
@@ -96,6 +97,7 @@ def beating(units: int, work: float) -> Iterator[Task]:
         yield task
     finally:
         worker.answers += task.under_way.answered
+        worker.failed += task.under_way.failed
         worker.causes += task.under_way.causes
         task.under_way, task.units, task.work, task.engine = UnderWay(), 0, 0.0, None
         ended.set()
@@ -152,6 +154,7 @@ class _Pulse:
             returned=worker.counts.returned,
             tokens=worker.counts.tokens,
             answers=worker.answers + under_way.answered,
+            failed=worker.failed + under_way.failed,
             causes=dict(worker.causes + under_way.causes),
             units=task.units,
             asked=under_way.asked,

@@ -40,13 +40,13 @@ class Misbehaving:
 
 
 @asynccontextmanager
-async def serving(behave):
+async def serving(behave, port: int = 0):
     server = Misbehaving(behave)
     app = web.Application()
     app.router.add_post("/v1/{tail:.*}", server.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     server.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
     try:

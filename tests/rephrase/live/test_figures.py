@@ -131,3 +131,11 @@ def test_figures_are_read_back_and_what_is_none_is_passed_over():
     assert StageFigures.from_json(figures.to_json()) == figures
     assert StageFigures.from_json(b'{"stage": "rewrite", "at": 1.0, "of a later version": 3}') == StageFigures(stage="rewrite", at=1.0)
     assert StageFigures.from_json(b'{"stage": ') is None
+
+
+def test_failed_requests_are_no_answers():
+    failing = worker(answers=54, failed=38, causes={"engine:unavailable: cannot connect": 38})
+    words = totals_in_words(totals_of([(tell(100.0, [failing]), 0.0)]))
+    assert words == ["16 answers", "38 failed", "70.4% errors, most often engine:unavailable: cannot connect"]
+    words = totals_in_words(totals_of([(tell(100.0, [worker(answers=3, failed=3)]), 0.0)]))
+    assert words == ["3 failed"]
