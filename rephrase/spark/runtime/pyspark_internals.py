@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -41,6 +42,24 @@ def start_jvm(builder: SparkSession.Builder) -> None:
     from pyspark import SparkConf, SparkContext
 
     SparkContext._ensure_initialized(conf=SparkConf().setAll(list(builder._options.items())))  # noqa: SLF001
+
+
+def bear_end_of_jvm(spark: SparkSession) -> None:
+    """Let the thread of this process that adds up accumulators print nothing where its JVM ends first.
+
+    A signal to the whole process group ends both, and who needs the JVM tells of it. pyspark's server for them has no other way than that
+    of Python's servers, which print a traceback of whatever happens. Spark Connect has none.
+    """
+    if is_connect(spark):
+        return
+    server: Any = spark.sparkContext._accumulatorServer  # noqa: SLF001
+    print_error = server.handle_error
+
+    def handle_error(request: Any, address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], EOFError | ConnectionError):
+            print_error(request, address)
+
+    server.handle_error = handle_error
 
 
 def is_submitted() -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rephrase.errors import UserError
 from rephrase.spark.runtime.interrupt import deferred, kept_handlers
 from rephrase.spark.runtime.lines import doing
-from rephrase.spark.runtime.pyspark_internals import has_context, is_submitted, start_jvm
+from rephrase.spark.runtime.pyspark_internals import bear_end_of_jvm, has_context, is_submitted, start_jvm
 from rephrase.spark.runtime.worker_daemon import MODELS
 
 if TYPE_CHECKING:
@@ -132,13 +132,15 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
         with deferred():  # a JVM that loses its driver before it has told its port neither ends nor is silent
             start_jvm(builder)
         with kept_handlers():
-            return builder.getOrCreate()
+            session = builder.getOrCreate()
+        bear_end_of_jvm(session)
     except Exception as error:  # the gateway raises many kinds, all meaning that no JVM or no master answered
         raise UserError(
             f"Spark does not start: {str(error).splitlines()[0]}",
             where=f"master {master or '(from spark-submit)'}",
             cure="a Java 17 or newer must be on the PATH or in JAVA_HOME (see infra/java.sh), and at the master's address a master",
         ) from error
+    return session
 
 
 def settings_of(config: Spark, master: str | None) -> dict[str, str]:

@@ -144,10 +144,9 @@ def test_an_outage_without_end_is_an_error_of_the_request():
 
 
 def test_a_server_that_never_answers_is_a_user_error():
+    settings = EndpointSettings(kind="endpoint", url="http://127.0.0.1:9/v1", model="m", outage_timeout=0.5)
     with pytest.raises(UserError, match="the endpoint does not answer"):
-        asyncio.run(
-            Endpoint(EndpointSettings(kind="endpoint", url="http://127.0.0.1:9/v1", model="m", outage_timeout=0.5)).complete([ask()])
-        )
+        asyncio.run(Endpoint(settings).complete([ask()]))
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,21 @@ session.stop()
 assert not pyspark_internals.has_context()
 """
 
+# A JVM that ends before its driver, which lives on for a while, as one does that is ended by the same signal.
+END_OF_JVM = """
+import time
+from pyspark import SparkContext
+from rephrase.config.run import Spark
+from rephrase.spark.runtime.session import LazySession
+
+session = LazySession(Spark(), "local[1]").get()
+session.range(1).mapInArrow(lambda batches: batches, "id long").collect()
+SparkContext._gateway.proc.terminate()
+SparkContext._gateway.proc.wait()
+time.sleep(1)
+print("is over")
+"""
+
 
 def run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
@@ -52,6 +67,12 @@ def test_a_context_is_seen_from_every_thread(spark):
     look.start()
     look.join()
     assert seen == [True]
+
+
+def test_the_end_of_a_jvm_prints_no_traceback():
+    done = subprocess.run([sys.executable, "-c", END_OF_JVM], capture_output=True, text=True, timeout=200, check=False)
+    assert "Traceback" not in done.stderr
+    assert "is over" in done.stdout, done.stderr
 
 
 def test_a_jvm_starts_with_its_options_before_there_is_a_session():
