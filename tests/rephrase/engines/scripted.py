@@ -56,12 +56,12 @@ async def serving(behave, port: int = 0):
 
 
 @contextmanager
-def serving_thread(behave) -> Iterator[str]:
+def serving_thread(behave, port: int = 0) -> Iterator[str]:
     """The same server in a thread of its own, for callers without an event loop; its URL."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    manager = serving(behave)
+    manager = serving(behave, port)
     server = asyncio.run_coroutine_threadsafe(manager.__aenter__(), loop).result()
     try:
         yield server.url

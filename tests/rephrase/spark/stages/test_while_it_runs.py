@@ -11,17 +11,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from rephrase import storage
 from rephrase.config.file import load_run
+from rephrase.errors import UserError
 from rephrase.live import totals
 from rephrase.spark.runtime import lines, task_reports
 from rephrase.spark.runtime.job import run_action
 from rephrase.spark.runtime.task_reports import Reports
 from rephrase.spark.stages.pipeline import run_stage
+from rephrase.storage import tables
 from tests.rephrase.engines.scripted import serving_thread
 from tests.rephrase.spark.stages.test_pipeline import write_run
 from tests.rephrase.spark.standalone import wait_for
@@ -135,6 +139,42 @@ def test_a_server_that_hangs_is_told_and_seen_from_another_shell(tmp_path, token
     assert [stage["stage"] for stage in as_json["stages"]] == ["shard", "rewrite", "filter", "mix"]
     assert re.search(r"Now, rewrite.*: 0 of 4 units, at work for \d+ s, no answer for \d+ s", " ".join(in_words.split()))
     assert json.loads(status(tmp_path / "out.yaml", "--json"))["at_work"] == [], "the stage has ended"
+
+
+def test_a_server_that_goes_away_ends_the_run_and_costs_no_row(tmp_path, tokenizer_file, spark, printed, monkeypatch):
+    monkeypatch.setattr(totals, "_FAILING", 0.5)
+    patience, before, calls = 4, 5, []
+
+    async def answer(body: dict, _call: int) -> dict:
+        calls.append(body)
+        await asyncio.sleep(0.1)
+        return answered(body)
+
+    with ExitStack() as first:
+        url = first.enter_context(serving_thread(answer))
+
+        def end_server() -> None:
+            wait_for(lambda: len(calls) >= before)
+            first.close()
+
+        run = a_run(tmp_path, tokenizer_file, url, concurrency=1, outage_timeout=patience)
+        run_stage("shard", run, spark)
+        printed.clear()
+        ending = threading.Thread(target=end_server)
+        ending.start()
+        cause = f"cannot connect to {urlsplit(url).netloc}: Connection refused"
+        with pytest.raises(UserError, match=rf"the endpoint does not answer: {cause} \(start it, or check `url`"):
+            run_stage("rewrite", run, spark)
+        ending.join()
+    stalls = [text for _, text in printed if "no answer for" in text]
+    words = rf"2 requests wait at {url} \({cause}; gives up after {patience} s\), \d answers, 2 running"
+    assert any(re.search(words, text) for text in stalls), printed
+    assert not any("failed" in text or "errors" in text for text in stalls), "whoever waits has not failed"
+    with serving_thread(answer, port=urlsplit(url).port):
+        run_stage("rewrite", run, spark)
+    rows = tables.read_folder(storage.join(run.output, "generations"), ["error"])
+    assert set(rows["error"].to_pylist()) == {None}
+    assert rows.num_rows <= len(calls) <= rows.num_rows + 2, "what was answered is not asked again"
 
 
 def test_an_action_without_units_tells_of_its_tasks(tmp_path, spark, printed):
