@@ -146,8 +146,8 @@ function show(index, keepHash) {
     const name = data.scores[place];
     if (value !== null) scores.append(pair(name, short(value), name === row.verdict || name.startsWith(`${row.verdict}.`) ? "failed" : ""));
   });
-  const rows = Math.round(row.weight);
-  about.append(pair("stands for", rows === 1 ? "itself" : `about ${rows.toLocaleString("en")} rows of this recipe and verdict`));
+  const weight = Math.round(row.weight);
+  about.append(pair("stands for", weight === 1 ? "itself" : `about ${weight.toLocaleString("en")} rows of this recipe and verdict`));
   for (const [name, value] of Object.entries(row.about)) about.append(pair(name.replaceAll("_", " "), typeof value === "number" ? short(value) : String(value)));
   detail.append(bar, sides, legend(row), made("h4", "", "scores"), scores, made("h4", "", "what made it"), about);
   if (!keepHash) history.replaceState(null, "", link.href);
