@@ -1,4 +1,4 @@
-"""The recipes: whether they can be built, whether the models' contexts hold them, and what they ask of the machine."""
+"""The recipes: whether they can be built and can fill the mixture, whether models' contexts hold them, what they ask of the machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
 from rephrase.errors import UserError
 from rephrase.generation.fits import check_fits
+from rephrase.mixing.unfilled import check_filled
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.verifiers.commands import split_command
 from rephrase.verifiers.kinds import Verifier
@@ -26,6 +27,7 @@ def _look(_: str, site: Site) -> Outcome:
     if site.run.input is None and grounded:
         what = f"the recipe `{grounded}` works on documents, and the run has no `input`"
         raise UserError(what, cure="add input: {paths: [FILES]}")
+    check_filled(site.run.mix, [recipe.name for recipe in recipes])
     check_fits(recipes, site.run.all_engines)
     names = ", ".join(recipe.name for recipe in recipes[:4]) + (f" and {len(recipes) - 4} more" if len(recipes) > 4 else "")
     return Outcome(f"{names}; the models' contexts hold them as far as is known")

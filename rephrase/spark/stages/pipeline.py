@@ -113,20 +113,23 @@ def fasttext_models(run: Run) -> list[str]:
 
 
 def check(run: Run, *, here: bool = False) -> None:
-    """Everything that a later stage would refuse, found in the first second: recipes, checks, engine, tokenizer, output, input.
+    """Everything that a later stage would refuse, found in the first second: recipes, the mixture's components, checks, engine, tokenizer, output, input.
 
     `here`: whether tasks run on this machine, so that what they need must be there. Raises a `UserError` with the line in the run's file.
     """
     from classifiers.cascade import build_cascade
     from classifiers.fasttext.model import check_exists
     from rephrase.generation.fits import check_fits
+    from rephrase.mixing.unfilled import check_filled
     from rephrase.recipes.catalogue import recipes_of
     from rephrase.settings.paths import InputFiles, paths_in
     from rephrase.spark.runtime.gpus import configured_gpus, configured_tasks
     from rephrase.text.tokenizer import Tokenizer
 
     with run.lines("recipes"):
-        recipes_of(run.recipes)
+        recipes = recipes_of(run.recipes)
+    with run.lines("mix"):
+        check_filled(run.mix, [recipe.name for recipe in recipes])
     with run.lines("tokenizer"):
         Tokenizer.load(run.tokenizer)
     for number, use in enumerate(run.recipes):
