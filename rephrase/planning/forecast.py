@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rephrase.mixing.originals import originals_notice
 from rephrase.mixing.unfilled import check_filled
 from rephrase.planning.counting import Counted, Counts, count
 from rephrase.planning.estimate import Estimate, cost, share, total
@@ -68,8 +69,14 @@ def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool
         gpus=gpus,
         price=price,
         origins=tuple(_origin(material, each) for material, each in zip(materials, counts, strict=True)),
-        remarks=_remarks(prompts, materials, rates, asked),
+        remarks=(*_remarks(prompts, materials, rates, asked), *_of_mixture(run, grounded)),
     )
+
+
+def _of_mixture(run: Run, grounded: Counts | None) -> list[str]:
+    """What the originals allow, where all of them are counted."""
+    notice = originals_notice(run.mix, round(grounded.tokens.value)) if grounded and grounded.tokens.is_exact else None
+    return [notice] if notice else []
 
 
 def _by_step(lines: Sequence[Line]) -> dict[tuple[str, str], tuple[float, float]]:

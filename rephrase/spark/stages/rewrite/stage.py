@@ -15,9 +15,10 @@ from rephrase.engines.recording import files_of
 from rephrase.generation.fits import check_fits
 from rephrase.generation.rounds import Round, holder_of, rounds
 from rephrase.live.words import there_already
+from rephrase.mixing.originals import originals_notice
 from rephrase.mixing.unmixed import unmixed_notice
 from rephrase.names import GenerationsName
-from rephrase.notes import GenerationsNote
+from rephrase.notes import DocumentsNote, GenerationsNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
@@ -64,8 +65,10 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     claim(folder, Tables.GENERATIONS, meaning)
     run = _with_trials(run, meaning)
     run = with_sized_engines(run, recipes, sources)
-    if unmixed := unmixed_notice(run.mix, [recipe.name for recipe in recipes]):
-        console.print(f"rewrite: {unmixed}", soft_wrap=True)
+    documents = sum(footer.note.tokens for source in sources for footer in source.footers if isinstance(footer.note, DocumentsNote))
+    of_mixture = unmixed_notice(run.mix, [recipe.name for recipe in recipes]), originals_notice(run.mix, documents)
+    for notice in filter(None, of_mixture):
+        console.print(f"rewrite: {notice}", soft_wrap=True)
     for notice in engines.notices:
         console.print(f"rewrite: {notice}")
     for steps in rounds(recipes, engines):
