@@ -24,9 +24,9 @@ class FinishedSettings(Section):
 @checks.register("finished")
 @dataclass(frozen=True, slots=True)
 class Finished(Check):
-    """Rejects completions that did not come to their end: cut by a limit, broken off, or ended for a reason that nobody knows.
+    """Rejects unfinished completions: broken off, or cut at the recipe's `sampling.max_tokens` (raise it; a model that repeats itself is cut).
 
-    Score: `finished`, 1 or 0; NaN where no reason is given. Servers' own words for it count too.
+    A reason for the end that nobody knows counts as one. Score: `finished`, 1 or 0; NaN where no reason is given. Servers' own words for it count too.
     """
 
     name: str

@@ -15,6 +15,7 @@ from rephrase.planning.material import Material, materials_of
 from rephrase.planning.measured import Measured, Sample, measured
 from rephrase.planning.prompts import FirstPrompts, goes_on
 from rephrase.planning.rates import Rate, price_of, rate_of
+from rephrase.planning.rejected import about_rejections
 from rephrase.planning.storing import storing_of
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.stages.rewrite.spending import Spending
@@ -69,7 +70,11 @@ def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool
         gpus=gpus,
         price=price,
         origins=tuple(_origin(material, each) for material, each in zip(materials, counts, strict=True)),
-        remarks=(*_remarks(prompts, materials, rates, asked), *_of_mixture(run, grounded)),
+        remarks=(
+            *_remarks(prompts, materials, rates, asked),
+            *(about_rejections(run, kept, sample) if sample else ()),
+            *_of_mixture(run, grounded),
+        ),
     )
 
 

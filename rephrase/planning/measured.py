@@ -18,6 +18,7 @@ from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
 from rephrase.spark.stages.trials import notes_of, strata_of, trial_named, trials_of
+from rephrase.spark.stages.unit_notes import unit_notes
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -92,10 +93,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Samples by recipe, the notes of the units that they are of, and who made them."""
+    """Samples by recipe, the notes of the units that they are of and of their verdicts, and who made them."""
 
     samples: dict[str, Sample]
     notes: tuple[GenerationsNote, ...]
+    judged: tuple[JudgedNote, ...]
     told_by: str
 
 
@@ -104,10 +106,14 @@ def measured(run: Run, recipes: Sequence[Recipe], prompts: FirstPrompts) -> Meas
     for trial in _trials(run):
         with contextlib.suppress(UserError, FileNotFoundError):  # of a trial of which parts are gone: another one tells
             if samples := _of_trial(trial, recipes, prompts):
-                return Measured(samples, tuple(notes_of(trial)), f"the trial {trial.output.rpartition('/')[2]}")
+                return Measured(samples, tuple(notes_of(trial)), _judged(trial), f"the trial {trial.output.rpartition('/')[2]}")
     units = list(tables.footers_there(tables.objects(Tables.GENERATIONS.folder(run.output)), GenerationsNote))
     notes = tuple(unit.note for unit in units)
-    return Measured(_of_units(run, recipes, units), notes, "the units done so far") if units else None
+    return Measured(_of_units(run, recipes, units), notes, _judged(run), "the units done so far") if units else None
+
+
+def _judged(run: Run) -> tuple[JudgedNote, ...]:
+    return tuple(unit_notes(run.output, Tables.JUDGED, JudgedNote))
 
 
 def _trials(run: Run) -> list[Run]:

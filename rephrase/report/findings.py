@@ -32,18 +32,28 @@ class Bounds(Section):
     copied: float
 
 
-def findings(figures: RunFigures, work: Work | None, facts: Mapping[str, RecipeFacts], diversity: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Sentences on what is beyond the bounds of findings.yaml; empty where nothing is. `diversity` begins with the originals."""
+def findings(
+    figures: RunFigures,
+    work: Work | None,
+    facts: Mapping[str, RecipeFacts],
+    diversity: Sequence[Mapping[str, Any]],
+    cut: Mapping[str, str],
+) -> list[str]:
+    """Sentences on what is beyond the bounds of findings.yaml; empty where nothing is.
+
+    `diversity` begins with the originals. `cut`: by recipe, a clause on its answers that were cut.
+    """
     bounds = _bounds()
-    return [*_of_recipes(figures, bounds), *_of_facts(facts, bounds), *_of_texts(figures, diversity, bounds), *_of_work(work, bounds)]
+    return [*_of_recipes(figures, cut, bounds), *_of_facts(facts, bounds), *_of_texts(figures, diversity, bounds), *_of_work(work, bounds)]
 
 
-def _of_recipes(figures: RunFigures, bounds: Bounds) -> Iterator[str]:
+def _of_recipes(figures: RunFigures, cut: Mapping[str, str], bounds: Bounds) -> Iterator[str]:
     for recipe in figures.recipes:
         if recipe.keep_rate is not None and recipe.keep_rate < bounds.keep_rate:
             most = next(iter(recipe.rejected.items()), None)
             why = f", rejected most often by {most[0]} ({count(most[1])})" if most else ""
-            yield f"{recipe.name} keeps {percent(recipe.keep_rate)} of {counted(recipe.judged, 'row')}{why}."
+            limit = f"; {cut[recipe.name]}" if recipe.name in cut else ""
+            yield f"{recipe.name} keeps {percent(recipe.keep_rate)} of {counted(recipe.judged, 'row')}{why}{limit}."
         if recipe.errors > bounds.error_rate * max(recipe.generations, 1):
             most = next(iter(recipe.causes.items()), None)
             why = f", most often {most[0]} ({count(most[1])})" if most else ""

@@ -12,7 +12,7 @@ from rephrase import __version__, storage
 from rephrase.errors import UserError
 from rephrase.live.words import counted, span
 from rephrase.mixing.shortfall import share_notes
-from rephrase.notes import GenerationsNote
+from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.recipes.missing import with_marks
 from rephrase.report.contamination import Overlap, overlaps_of
 from rephrase.report.cost import Cost, cost_of
@@ -35,6 +35,7 @@ from rephrase.report.sections.texts import contamination, texts
 from rephrase.report.wording import count, large, percent, short_number
 from rephrase.report.work import Work, work_of
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.cut import about_cut, cut_answers
 from rephrase.spark.stages.declarations.mix import REPLACES
 from rephrase.spark.stages.mix.stage import is_of_another_config, plan_of
 from rephrase.spark.stages.unit_notes import unit_notes
@@ -94,7 +95,7 @@ def write_report(
     cost, realised = cost_of(run, figures, notes, price, gpus), realised_of(run, notes, benchmark)
     facts = facts_by_recipe(reading.rows)
     diversity, why_not = _diversity(run, figures)
-    told = findings(figures, work, facts, diversity)
+    told = findings(figures, work, facts, diversity, _cut(run, notes))
     known = provenance(run, figures)
     is_current = not (figures.mixture and is_of_another_config(run))
     plan = plan_of(Tables.MIXTURE.folder(run.output)) if figures.mixture else None
@@ -131,6 +132,13 @@ def write_report(
 
 def _in_words(cause: str, notes: Sequence[GenerationsNote], run: Run) -> str:
     return with_marks(cause, run.recipes, [(note.recipe, note.step) for note in notes if cause in note.causes])
+
+
+def _cut(run: Run, notes: Sequence[GenerationsNote]) -> dict[str, str]:
+    """By recipe, a clause on its answers that were cut."""
+    answers = cut_answers(run, notes, unit_notes(run.output, Tables.JUDGED, JudgedNote))
+    by_recipe = {name: {place: number for place, number in answers.items() if place[0] == name} for name, _ in answers}
+    return {name: clause for name, own in by_recipe.items() if (clause := about_cut(run, own))}
 
 
 def _tiles(figures: RunFigures, work: Work | None, cost: Cost) -> list[tuple[str, str]]:

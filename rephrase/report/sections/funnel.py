@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rephrase.engines.base import PROMPT_TOO_LONG
 from rephrase.live.words import counted
+from rephrase.recipes.base import TRUNCATED
 from rephrase.report.charts import bars
 from rephrase.report.page import Part, Section
 from rephrase.report.wording import NOTHING, count, large, percent
 
 if TYPE_CHECKING:
     from rephrase.report.figures import RunFigures
+
+_SAME_AGAIN = (TRUNCATED, PROMPT_TOO_LONG)  # errors that the same limits bring again
 
 
 def funnel(figures: RunFigures) -> Section:
@@ -107,7 +111,10 @@ def errors(figures: RunFigures, in_words: Callable[[str], str]) -> Section:
     rows = [(in_words(name), float(number), f"{count(number)} ({percent(number / total)})") for name, number in shown]
     notes = [f"And {count(len(causes) - len(shown))} rarer causes."] if len(causes) > len(shown) else []
     notes += [f"{again[0].upper()}{again[1:]}"] if again else []
-    caption = "Rows, and their share of all generations. `rephrase rewrite run.yaml --retry-errors` asks for them again."
+    caption = "Rows, and their share of all generations."
+    if any(name not in _SAME_AGAIN for name in causes):
+        but = " A limit would cut an answer again, and a prompt stays too long." if any(name in causes for name in _SAME_AGAIN) else ""
+        caption += f" `rephrase rewrite run.yaml --retry-errors` asks for them again.{but}"
     return Section(
         "errors",
         "Errors",

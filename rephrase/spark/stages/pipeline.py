@@ -113,7 +113,7 @@ def fasttext_models(run: Run) -> list[str]:
 
 
 def check(run: Run, *, here: bool = False) -> None:
-    """Everything that a later stage would refuse, found in the first second: recipes, the mixture's components, checks, engine, tokenizer, output, input.
+    """Everything that a later stage would refuse, found in the first second: recipes, components, checks, engine, tokenizer, output, input.
 
     `here`: whether tasks run on this machine, so that what they need must be there. Raises a `UserError` with the line in the run's file.
     """

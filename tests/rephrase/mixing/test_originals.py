@@ -18,9 +18,15 @@ BY_SOURCE = [{"origin": "original", "split_by": "source", "share": 0.5}, {"origi
 @pytest.mark.parametrize(
     ("mix", "words"),
     [
-        ({"components": HALVES}, "at most about 15,894 tokens: `original` can give at most 7,947 tokens (max_epochs 1) and has a share of 50%"),
+        (
+            {"components": HALVES},
+            "about 15,894 tokens: `original` can give at most 7,947 tokens (max_epochs 1) and has a share of 50%",
+        ),
         ({"components": TWICE}, "at most about 79,470 tokens: `original` can give at most 15,894 tokens (max_epochs 2)"),
-        ({"components": HALVES, "budget_tokens": 10**6}, "`original` shall give 500,000 tokens and has 7,947 (set budget_tokens to at most 15,894"),
+        (
+            {"components": HALVES, "budget_tokens": 10**6},
+            "shall give 500,000 tokens and has 7,947 (set budget_tokens to at most 15,894",
+        ),
         ({"components": BY_SOURCE, "budget_tokens": 10**6}, "`original from any source` shall give 500,000 tokens"),
         ({"components": TOKENS}, "`original` shall give 9,000 tokens and has 7,947"),
     ],

@@ -50,11 +50,13 @@ class FilterStage(Stage):
         """What is kept of each recipe, and what rejected the rest."""
         from rephrase.notes import GenerationsNote, JudgedNote
         from rephrase.records import INTERMEDIATE
+        from rephrase.spark.stages.cut import about_cut, cut_answers
 
         notes = unit_notes(run.output, self.table, JudgedNote)
         if not notes:
             return "nothing is judged yet: `rephrase run run.yaml` goes on"
-        passages = passages_of(unit_notes(run.output, Tables.GENERATIONS, GenerationsNote))
+        generated = unit_notes(run.output, Tables.GENERATIONS, GenerationsNote)
+        passages = passages_of(generated)
         rows, remarks = [], []
         for recipe in sorted({note.recipe for note in notes}):
             sums = sum((note for note in notes if note.recipe == recipe), JudgedNote())
@@ -64,6 +66,8 @@ class FilterStage(Stage):
             if on_the_way:
                 remarks.append(f"{recipe}: {on_the_way:,} of its generations prepare others and are no texts; kept is a share of the rest")
             rows.append((recipe, f"{passages[recipe]:,}", f"{sums.judged:,}", share, f"{sums.kept_tokens:,}", rejected))
+        if cut := about_cut(run, cut_answers(run, generated, notes)):
+            remarks.append(cut)
         if any(getattr(engine, "model", None) != run.tokenizer for engine in run.all_engines.by_name.values()):
             remarks.append("tokens kept are counted by the run's tokenizer, tokens written by the model's own: their numbers can differ")
         columns = ("recipe", "passages", "generations", "kept", "tokens kept", "rejected by")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
-from rephrase.notes import JudgedNote
+from rephrase.notes import GenerationsNote, JudgedNote
 from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.unit_notes import kept_and_rejected, sum_of_notes
+from rephrase.spark.stages.cut import about_cut, cut_answers
+from rephrase.spark.stages.unit_notes import kept_and_rejected, sum_of_notes, unit_notes
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -41,4 +42,7 @@ def _fate(run: Run) -> tuple[int, str, str] | None:
     most = max(counts, key=lambda verdict: counts[verdict])
     words = f"the checks kept {kept:,} of {kept + sum(counts.values()):,} generations (rejected by {rejected})"
     look = f"`rephrase show run.yaml --verdict {most}` shows what was rejected, `rephrase config checks.{most}` explains the check"
+    notes = (unit_notes(run.output, Tables.GENERATIONS, GenerationsNote), unit_notes(run.output, Tables.JUDGED, JudgedNote))
+    cut = None if kept else about_cut(run, cut_answers(run, *notes))
+    look = f"{cut}; {look}" if cut else look
     return kept, words, look
