@@ -16,10 +16,14 @@ from rephrase.engines.base import Message
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
+from rephrase.text.hub import ask_hub, is_cached
 from rephrase.text.panics import panics_as_errors
 from rephrase.text.reasoning_marks import opens_reasoning
+from rephrase.text.tokenizer import is_hub_id
 
 _PROBES = ("x", "The tide rises twice a day because the Moon pulls the sea.")  # a template may want more than a letter
+
+_OF_TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "config.json")  # in the hub's cache, where it has a tokenizer
 
 
 class PromptError(Exception):
@@ -231,6 +235,8 @@ def _load_tokenizer(name: str, revision: str | None) -> Any:
             else:
                 tokenizer = PreTrainedTokenizerFast(tokenizer_file=name)
         else:
+            if is_hub_id(name) and not any(is_cached(name, file, revision) for file in _OF_TOKENIZERS):
+                ask_hub(name, revision, files="")
             # mistral-common's tokenizer has neither a Jinja template nor offsets.
             tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, mistral_format=False)
     except (OSError, ValueError, ImportError, KeyError, orjson.JSONDecodeError) as error:

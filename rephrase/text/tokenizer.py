@@ -13,6 +13,7 @@ from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
 from rephrase.text.counting import fast_encoder, fast_starts
+from rephrase.text.hub import ask_hub, is_cached
 from rephrase.text.panics import panics_as_errors
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def _load(name: str) -> Tokenizer:
     local = os.path.isfile(path)
     if not local and not is_hub_id(name):
         raise UserError("there is no tokenizer here", where=name, cure="give a tokenizer.json, a folder with one, or a hub id")
+    if not local and not is_cached(name, TOKENIZER_FILE):
+        ask_hub(name, None, files=TOKENIZER_FILE)
     try:
         inner = Inner.from_file(path) if local else Inner.from_pretrained(name)
     except Exception as error:  # the Rust library raises bare Exception for unreadable files and failed downloads alike

@@ -10,12 +10,12 @@ import orjson
 from rephrase.doctor.check import Check
 from rephrase.doctor.checks.inputs import size
 from rephrase.doctor.findings import Outcome
-from rephrase.doctor.hub import MODULE, ask_hub, is_cached
 from rephrase.doctor.site import Site
 from rephrase.engines.model_folder import config_path, context_of, lacks_chat_template
 from rephrase.engines.vllm.settings import VllmSettings, check_seeds
 from rephrase.errors import UserError
-from rephrase.text.tokenizer import TOKENIZER_FILE, Tokenizer, is_hub_id
+from rephrase.text.hub import MODULE, ask_hub
+from rephrase.text.tokenizer import Tokenizer
 
 _WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -78,8 +78,6 @@ def _tokenizers(site: Site) -> Sequence[str]:
 
 
 def _tokenizer(name: str, site: Site) -> Outcome:
-    if is_hub_id(name) and not is_cached(name, TOKENIZER_FILE):
-        ask_hub(name, None, files=TOKENIZER_FILE)
     tokenizer = Tokenizer.load(name)
     templates = [engine.without_template for engine in site.run.all_engines.by_name.values()]
     without = f", no chat template in {name}" if name in templates and lacks_chat_template(name) else ""

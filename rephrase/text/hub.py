@@ -15,13 +15,13 @@ _SECONDS = 5
 _CACHE = "or put it into the hub's cache, which HF_HOME names, and set HF_HUB_OFFLINE=1"
 
 
-def is_cached(name: str, file: str) -> bool:
+def is_cached(name: str, file: str, revision: str | None = None) -> bool:
     """Whether a file of a repository lies in the hub's cache on this machine."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return isinstance(try_to_load_from_cache(name, file), str)
+        return isinstance(try_to_load_from_cache(name, file, revision=revision), str)
     except HFValidationError:
         return False
 
