@@ -34,7 +34,7 @@ def _load(kind: str, name: str, arguments: bytes, where: str) -> Any:
 
         members = vars(importlib.import_module(module))
     except ImportError as error:
-        cure = "pip install 'rephrase[datatrove]' on the driver and the executors"
+        cure = "pip install '.[datatrove]' in the checkout of rephrase, on the driver and the executors"
         raise UserError(f"datatrove cannot be imported: {error}", where=where, cure=cure) from error
     classes = {key: value for key, value in members.items() if isinstance(value, type)}
     parts = {key: value for key, value in classes.items() if base in {ancestor.__name__ for ancestor in value.__mro__[1:]}}

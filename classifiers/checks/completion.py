@@ -24,9 +24,9 @@ class FinishedSettings(Section):
 @checks.register("finished")
 @dataclass(frozen=True, slots=True)
 class Finished(Check):
-    """Rejects unfinished completions: broken off, or cut at the recipe's `sampling.max_tokens` (raise it, unless the model repeats itself).
+    """Rejects unfinished completions: broken off, or cut at the recipe's `sampling.max_tokens` (raise it; a small model may repeat itself).
 
-    So are those that ended for a reason that nobody knows. Score: `finished`, 1 or 0; NaN where none is given. Servers' own words count too.
+    A reason that nobody knows counts likewise. Score: `finished`, 1 or 0; NaN where none is given. Servers' own words count too.
     """
 
     name: str

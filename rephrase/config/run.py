@@ -116,7 +116,7 @@ class Spark(Section):
 
 
 class Metrics(Section):
-    """An HTTP endpoint for Prometheus on the driver, while a command runs its stages: `pip install 'rephrase[metrics]'`."""
+    """An HTTP endpoint for Prometheus on the driver, while a command runs its stages: `pip install '.[metrics]'`."""
 
     port: int = Field(ge=1, le=65535)
     address: str = "127.0.0.1"

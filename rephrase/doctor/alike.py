@@ -23,7 +23,12 @@ def _package(driver: Mapping[str, Any], executor: Mapping[str, Any]) -> Finding:
     ours, theirs = (f"rephrase {facts['package']} ({facts['digest']})" for facts in (driver, executor))
     if not executor["digest"]:
         lacks = "classifiers, which belongs to rephrase," if executor["place"] else "rephrase"
-        return Finding("package", "fail", f"the package {lacks} is not there", "pip install rephrase into the Python that executors use")
+        return Finding(
+            "package",
+            "fail",
+            f"the package {lacks} is not there",
+            "pip install . in the checkout of rephrase, into the Python that executors use",
+        )
     if executor["digest"] != driver["digest"]:
         return Finding("package", "fail", f"{theirs} in {executor['place']}, and the driver has {ours}", _PACKAGE)
     if executor["fault"]:

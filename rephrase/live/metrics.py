@@ -78,7 +78,9 @@ def served(address: str, port: int) -> Iterator[None]:
     try:
         from prometheus_client import CollectorRegistry, start_http_server
     except ModuleNotFoundError as error:
-        raise UserError("prometheus-client is not installed", where="metrics", cure="pip install 'rephrase[metrics]'") from error
+        raise UserError(
+            "prometheus-client is not installed", where="metrics", cure="pip install '.[metrics]' in the checkout of rephrase"
+        ) from error
     collector, registry = _Collector(), CollectorRegistry()
     registry.register(collector)
     try:

@@ -43,7 +43,9 @@ def check_extractor(extractor: Literal["resiliparse", "trafilatura"]) -> None:
             import trafilatura  # noqa: F401
         except ImportError as error:
             raise UserError(
-                "trafilatura is not installed", where="input.extractor", cure="pip install 'rephrase[trafilatura]', or use resiliparse"
+                "trafilatura is not installed",
+                where="input.extractor",
+                cure="pip install '.[trafilatura]' in the checkout of rephrase, or use resiliparse",
             ) from error
 
 

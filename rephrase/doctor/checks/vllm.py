@@ -18,7 +18,7 @@ from rephrase.errors import UserError
 # In a process of its own: torch takes memory and devices, and an import that crashes would end this one.
 _PROGRAM = "import vllm, torch; print('vllm', vllm.__version__, torch.__version__, torch.version.cuda or '-')"
 _SECONDS = 115
-_CURE = "pip install 'rephrase[gpu]' into the environment that tasks have, or 'rephrase[cpu]' without a GPU"
+_CURE = "pip install '.[gpu]' in the checkout of rephrase, into the environment that tasks have, or '.[cpu]' without a GPU"
 
 
 def tested_range() -> str:

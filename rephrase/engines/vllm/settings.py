@@ -193,7 +193,7 @@ def check_model(config: VllmSettings) -> None:
 def check_installed(where: str) -> None:
     """Raise a `UserError` for the model or server named by `where` if this machine has no vLLM."""
     if find_spec("vllm") is None:
-        cure = "pip install 'rephrase[gpu]', or 'rephrase[cpu]' without a GPU"
+        cure = "pip install '.[gpu]' in the checkout of rephrase, or '.[cpu]' without a GPU"
         raise UserError("vLLM is not installed on this machine", where=where, cure=cure)
 
 

@@ -218,7 +218,7 @@ def test_an_address_of_another_machine_is_told(tmp_path: Path, tokenizer_file: s
 def test_a_missing_library_is_told_with_its_name(tmp_path: Path, tokenizer_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     run = load_run(str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, metrics={"port": free_port()})))
-    with pytest.raises(UserError, match=r"prometheus-client is not installed \(pip install 'rephrase\[metrics\]'\)"):
+    with pytest.raises(UserError, match=r"prometheus-client is not installed \(pip install '\.\[metrics\]' in the checkout of rephrase\)"):
         run_all(run, LazySession(run.spark))
 
 
