@@ -18,10 +18,13 @@ from rephrase import storage
 from rephrase.cli.console import harmless
 from rephrase.errors import UserError
 from rephrase.live.plain_console import PlainConsole
+from rephrase.notes import JudgedNote
 from rephrase.recipes.missing import with_marks
 from rephrase.spark.stages.base import Stage, Table, Tables
+from rephrase.spark.stages.mix.rejections import nothing_kept
 from rephrase.spark.stages.pipeline import STAGES
 from rephrase.spark.stages.run_tables import check_begun, objects_of
+from rephrase.spark.stages.unit_notes import sum_of_notes
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -45,8 +48,17 @@ def show_pairs(run: Run, number: int, verdict: str | None = None, console: Conso
     ids = ids_of_pairs(run, number, verdict)
     console = console or PlainConsole()
     if not ids:
-        console.print("the mixture has no rewrites, originals alone")
+        console.print(_without_rewrites(run), soft_wrap=True)
     _print(run, ids, console)
+
+
+def _without_rewrites(run: Run) -> str:
+    """Why there is nothing to show, and what to look at instead."""
+    if rejected := nothing_kept(run):
+        return rejected
+    kept = sum_of_notes(run.output, Tables.JUDGED, JudgedNote)[1].kept
+    look = "--verdict keep` shows rewrites that were kept" if kept else "ID` shows a text by its id, from the column `id`"
+    return f"the mixture has no rewrites, originals alone; `rephrase show run.yaml {look}"
 
 
 def ids_of_pairs(run: Run, number: int, verdict: str | None = None) -> list[str]:

@@ -30,9 +30,8 @@ def mixture(manifest: Mapping[str, Any] | None, mix: Mix | None, remarks: Sequen
     """The shares of the mixture against what was asked for, and what it is made of."""
     title = "The mixture"
     if manifest is None:
-        return Section(
-            "mixture", "Mixture", title, [Part(says="No data, because there is no finished mixture yet: `rephrase run run.yaml` goes on.")]
-        )
+        makes = "`rephrase run run.yaml` makes it, or says what has to change first"
+        return Section("mixture", "Mixture", title, [Part(says=f"No data, because there is no finished mixture yet: {makes}.")])
     phases = max((component["phase"] for component in manifest["components"]), default=0)
     parts = []
     for phase in range(phases + 1):

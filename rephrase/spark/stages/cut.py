@@ -35,16 +35,19 @@ def about_cut(run: Run, cut: Mapping[tuple[str, str], int]) -> str | None:
     """A clause on cut answers, with the setting to raise and its value by recipe; None where none was cut."""
     if not cut:
         return None
-    limits: dict[str, int] = {}
+    count = sum(cut.values())
+    cure = "raise it in the recipe's entry; a small model that repeats itself is cut at any limit"
+    return f"{counted(count, 'answer')} {'was' if count == 1 else 'were'} cut at {limit_of(run, cut)}: {cure}"
+
+
+def limit_of(run: Run, cut: Iterable[tuple[str, str]]) -> str:
+    """The setting that cut the answers of these recipes and steps, with its values as far as they are known."""
+    places, limits = set(cut), dict[str, int]()
     with contextlib.suppress(UserError):  # a recipe file that is gone since
         for recipe in recipes_of(run.recipes):
             for step in recipe.steps:
-                if (recipe.name, step.name) in cut and step.output_tokens:
+                if (recipe.name, step.name) in places and step.output_tokens:
                     limits[recipe.name if len(recipe.steps) == 1 else f"{recipe.name} {step.name}"] = step.output_tokens
     told = [f"{name}: {limit:,}" for name, limit in limits.items()]
     more = [f"{len(told) - _LISTED} more"] if len(told) > _LISTED else []
-    values = f" ({', '.join([*told[:_LISTED], *more])})" if told else ""
-    cut_in_all = sum(cut.values())
-    verb = "was" if cut_in_all == 1 else "were"
-    cure = "raise it in the recipe's entry; a small model that repeats itself is cut at any limit"
-    return f"{counted(cut_in_all, 'answer')} {verb} cut at `sampling.max_tokens`{values}: {cure}"
+    return "`sampling.max_tokens`" + (f" ({', '.join([*told[:_LISTED], *more])})" if told else "")

@@ -41,6 +41,7 @@ def test_where_all_rewrites_are_rejected_the_summary_and_what_rejected_them_are_
     assert ended.value.code == 2
     assert "Kept by recipe" in printed.out
     assert "leaked 1" in printed.out
+    assert "goes on" not in printed.out, "the config has to change first"
     last = printed.err.splitlines()[-1]
     assert "the checks kept 0 of 1 generations (rejected by leaked 1)" in last
     assert f"`rephrase show {path} --verdict leaked` shows what was rejected" in last
@@ -62,6 +63,8 @@ def test_a_mixture_of_originals_alone_for_want_of_others_is_a_warning(tmp_path, 
     assert f"mix: {warning}`rephrase show {path} --verdict leaked`" in printed.err
     assert warning in printed.out, "it stands below the summary too"
     assert "tokens kept are counted by the run's tokenizer" in printed.out
+    main(["show", path])
+    assert f"`rephrase show {path} --verdict leaked` shows what was rejected" in capsys.readouterr().out
 
 
 def test_rows_without_a_text_are_told_in_plain_words_where_the_config_lists_no_check_for_them(tmp_path, tokenizer_file, capsys) -> None:

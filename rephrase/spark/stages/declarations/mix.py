@@ -80,7 +80,8 @@ class MixStage(Stage):
 
         folder = self.table.folder(run.output)
         if not is_complete(folder):
-            return "there is no finished mixture yet: `rephrase run run.yaml` goes on"
+            # One that was refused for what the config asks leaves nothing behind that would tell so.
+            return "there is no finished mixture yet: `rephrase run run.yaml` makes it, or says what has to change first"
         manifest = mixture_manifest(folder)
         tokens_of: dict[int, int] = {}
         for component in manifest["components"]:

@@ -132,7 +132,7 @@ def _errors(sums: GenerationsNote, notes: Sequence[GenerationsNote], run: Run) -
     from rephrase.engines.base import PROMPT_TOO_LONG, is_engine_error, was_asked
     from rephrase.recipes.base import TRUNCATED
     from rephrase.recipes.missing import with_marks
-    from rephrase.spark.stages.cut import about_cut, cut_answers
+    from rephrase.spark.stages.cut import cut_answers, limit_of
 
     too_long = sums.causes.get(PROMPT_TOO_LONG, 0)
     causes = Counter({cause: count for cause, count in sums.causes.items() if cause != PROMPT_TOO_LONG})
@@ -152,9 +152,10 @@ def _errors(sums: GenerationsNote, notes: Sequence[GenerationsNote], run: Run) -
         error = of_format.most_common(1)[0][0] if of_format else ""
         asked = [(note.recipe, note.step) for note in notes if error in note.causes]
         most = f"most often {with_marks(error, run.recipes, asked)}" if error else _most(of_format)
-        # The same limit would cut an answer again.
-        cut = about_cut(run, cut_answers(run, notes, ())) if error == TRUNCATED else None
-        text = f"{most}; {cut}; see {look}" if cut else f"{most}; see {look}, `--retry-errors` asks again"
+        again = "`--retry-errors` asks again"
+        if error == TRUNCATED:  # the same limit would cut an answer again
+            again = f"a larger {limit_of(run, cut_answers(run, notes, ()))} cuts fewer"
+        text = f"{most}; see {look}, {again}"
         figures.append(Figure("parse errors", f"{sums.parse_errors:,}", text))
     return figures
 

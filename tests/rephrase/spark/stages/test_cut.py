@@ -51,7 +51,7 @@ def test_the_summary_names_the_limit_and_does_not_advise_to_ask_again(run: Run) 
     distill = recipes_of(run.recipes)[1].steps[0].output_tokens
     assert f"8 answers were cut at `sampling.max_tokens` (wrap/easy: 128, nemotron/distill: {distill:,}): raise it" in text
     errors = next(line for line in text.splitlines() if "parse errors" in line)
-    assert f"2 answers were cut at `sampling.max_tokens` (nemotron/distill: {distill:,})" in errors
+    assert f"a larger `sampling.max_tokens` (nemotron/distill: {distill:,}) cuts fewer" in errors
     assert "--retry-errors" not in text
 
 
