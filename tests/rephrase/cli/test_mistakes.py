@@ -38,6 +38,16 @@ from tests.rephrase.cli.test_main import config
             "no.bin: there is no such fastText model",
             "check the path; `rephrase classifier train` makes a model",
         ),
+        (
+            "run run.yaml --set mix={components:[{recipe:wrap/eazy,share:1}]}",
+            "--set mix: `mix`: mix.components.0: no recipe of this run fits the component `wrap/eazy`",
+            "did you mean `wrap/easy`?",
+        ),
+        (
+            "plan run.yaml --set mix={components:[{recipe:evol/*,share:1}]}",
+            "no recipe of this run fits the component `evol/*`",
+            "or set mix.skip_empty: true",
+        ),
         ("shard run.yaml --master loca", "`loca` is no address of a Spark master", "for example local[4], spark://host:7077"),
         ("run run.yaml --model ./nowhere", "--model: `engine.model`: ", "give a folder with the model's config.json"),
         ("run run.yaml --set input.paths=note.jsonl", "--set input.paths: `input.paths", "check the path"),

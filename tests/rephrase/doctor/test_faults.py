@@ -98,6 +98,12 @@ def test_a_sound_run_has_no_fault_and_leaves_nothing_behind(examined, endpoint, 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_mixture_that_no_recipe_can_fill(examined):
+    [fault] = failures(examined(mix={"components": [{"recipe": "no/*", "share": 1}]}))
+    assert fault.check == "recipes"
+    assert "mix.components.0: no recipe of this run fits the component `no/*`" in fault.text
+
+
 @pytest.mark.parametrize("output", ["deep/er/out", "mine"])
 def test_no_folder_is_left_behind_and_none_of_the_users_is_removed(examined, tmp_path, output):
     (tmp_path / "mine").mkdir()

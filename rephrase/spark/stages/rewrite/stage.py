@@ -66,8 +66,9 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     run = _with_trials(run, meaning)
     run = with_sized_engines(run, recipes, sources)
     documents = sum(footer.note.tokens for source in sources for footer in source.footers if isinstance(footer.note, DocumentsNote))
-    of_mixture = unmixed_notice(run.mix, [recipe.name for recipe in recipes]), originals_notice(run.mix, documents)
-    for notice in filter(None, of_mixture):
+    is_mixed = run.limit is None or not run.limit.stratified  # a pilot ends with its verdicts
+    of_originals = originals_notice(run.mix, documents) if is_mixed else None
+    for notice in filter(None, (unmixed_notice(run.mix, [recipe.name for recipe in recipes]), of_originals)):
         console.print(f"rewrite: {notice}", soft_wrap=True)
     for notice in engines.notices:
         console.print(f"rewrite: {notice}")
