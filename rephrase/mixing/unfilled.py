@@ -50,7 +50,7 @@ def _why_empty(component: Component, recipes: Sequence[str], earlier: Sequence[C
     fitting = [name for name in recipes if fnmatchcase(name, component.recipe or "*")]
     if not fitting:
         what = f"no recipe of this run fits the component `{component.recipe}`, which would stay empty"
-        return what, f"{_nearest(component.recipe or '*', recipes)}, add such a recipe to `recipes`"
+        return what, f"{_nearest(component.recipe or '*', recipes)} add such a recipe to `recipes`"
     takers = [next((other for other in earlier if _takes_all(other, name)), None) for name in fitting]
     if all(takers):
         names = ", ".join(dict.fromkeys(f"`{taker.name}`" for taker in takers if taker))
@@ -62,9 +62,9 @@ def _why_empty(component: Component, recipes: Sequence[str], earlier: Sequence[C
 def _nearest(pattern: str, recipes: Sequence[str]) -> str:
     named = next((name for name in recipes if fits(name, pattern)), None)  # an entry of this recipe with a name of its own
     if named is not None:
-        return f"write `{named}`, as its entry has a name of its own"
+        return f"write `{named}`, as its entry has a name of its own,"
     near = nearest(pattern, recipes, "the run has")
-    return f"{near} Else" if near.endswith("?") else near
+    return f"{near} Else," if near.endswith("?") else f"{near};"
 
 
 def _takes_all(component: Component, recipe: str) -> bool:

@@ -128,13 +128,13 @@ def check(run: Run, *, here: bool = False) -> None:
 
     with run.lines("recipes"):
         recipes = recipes_of(run.recipes)
-    with run.lines("mix"):
-        check_filled(run.mix, [recipe.name for recipe in recipes])
     with run.lines("tokenizer"):
         Tokenizer.load(run.tokenizer)
     for number, use in enumerate(run.recipes):
         with run.lines("recipes", number):
             _check_input(run, recipes_of([use]))
+    with run.lines("mix"):
+        check_filled(run.mix, [recipe.name for recipe in recipes])
     with run.lines("input", "paths"):
         for pattern in paths_in(run, InputFiles):
             storage.expand(pattern)
