@@ -29,7 +29,7 @@ class EchoSettings(EngineSettings):
     @override
     def notice(self) -> str:
         """That no model runs."""
-        cure = "`--set 'filter.checks=[finished]'` keeps what parses"
+        cure = "`--set 'filter.checks=[finished]'` keeps what parses, with `--replace` where rows were judged already"
         return f"no model runs: the engine echo gives the words of each prompt back, which most checks reject; {cure}"
 
     @override
