@@ -15,12 +15,14 @@ _PLENTY = 2**62  # tokens: as if rewrites had no end
 
 
 def originals_notice(mix: Mix, tokens: int) -> str | None:
-    """A sentence on what the originals allow: the largest mixture of its shares, or that a budget is beyond them; None where neither.
+    """A sentence on what the originals allow: the largest mixture of its shares, or that a budget is beyond them.
+
+    None where neither, and where the mixture has not both originals and rewrites.
 
     tokens: Of all documents. Components that select among them may have fewer, so that it tells the most there can be.
     """
-    if not any(component.is_original for component in mix.selections):
-        return None
+    if len({component.is_original for component in mix.selections}) == 1:
+        return None  # originals alone need no notice, and rewrites alone no originals
     pools = [Pool(index, "any source") for index in range(len(mix.selections))]
     available = [tokens if component.is_original else _PLENTY for component in mix.selections]
     try:

@@ -33,8 +33,14 @@ def nothing_kept(run: Run) -> str | None:
 
 
 def _fate(run: Run) -> tuple[int, str, str] | None:
-    """How many generations the checks kept, the same in words, and how to see the others; None where they rejected none."""
-    _, sums = sum_of_notes(run.output, Tables.JUDGED, JudgedNote)
+    """How many generations the checks kept, the same in words, and how to see the others; None where they rejected none.
+
+    None also for tables that no stage wrote: they can be mixed, and tell nothing of checks.
+    """
+    try:
+        _, sums = sum_of_notes(run.output, Tables.JUDGED, JudgedNote)
+    except UserError:
+        return None
     kept, rejected = kept_and_rejected(sums.verdicts)
     counts = {verdict: count for verdict, count in sums.verdicts.items() if verdict not in (KEEP, INTERMEDIATE)}
     if not counts:
