@@ -75,6 +75,7 @@ UNITS = {
     "answers": "answer: ",
     "labels": "Question: a\nAnswer: b\n",
     "speakers": "Anna: yes\n",
+    "reasoning": "<think>a</think>",
     "JSON": '{"a": [1, "b"]}, ',
     "addresses": "a@b.",
     "mixed": '#* “a” 1,2 [x](y) <b> \\boxed{3}\n\n\t天。 e\u0301 "q: A. ',
@@ -92,12 +93,14 @@ def works() -> Iterator[tuple[str, Work]]:
     """All that is measured, by name."""
     from rephrase.text.html import decode, extract
     from rephrase.text.passages import split_passages
+    from rephrase.text.reasoning import split_reasoning
     from rephrase.text.sentences import sentence_spans
     from rephrase.text.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.load(str(ROOT / "examples/tokenizer.json"))
     yield "sentences", sentence_spans
     yield "passages", lambda text: split_passages(text, tokenizer, 300)
+    yield "reasoning", lambda text: split_reasoning(text, opened=None)
     yield "tokens", lambda text: tokenizer.encode([text])
     yield "html", lambda text: extract(decode(text.encode(), "utf-8"))
     yield "html, all of it", lambda text: extract(f"<html><body {text}>", main_content=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rephrase.text.reasoning_marks import Mark, marks, spellings
 
@@ -52,17 +53,18 @@ def split_reasoning(text: str, *, opened: bool | None) -> tuple[str, str | None]
     blocks = _blocks(text, places, inside=inside)
     if not blocks:
         return text, None
-    return _outside(text, blocks), _joined(_inner(text, places, block) for block in blocks)
+    starts = [place.start for place in places]
+    return _outside(text, blocks), _joined(
+        _inner(text, places[bisect_left(starts, start) : bisect_left(starts, end)], start, end) for start, end in blocks
+    )
 
 
 def _joined(parts: Iterable[str]) -> str | None:
     return "\n\n".join(part.strip() for part in parts if part.strip()) or None
 
 
-def _inner(text: str, places: list[Mark], block: tuple[int, int]) -> str:
+def _inner(text: str, own: Sequence[Mark], start: int, end: int) -> str:
     """What stands in a block, between its own marks."""
-    start, end = block
-    own = [place for place in places if start <= place.start and place.end <= end]
     if own and own[0].start == start and own[0].kind != "close":
         start = own[0].end
     if own and own[-1].end == end and own[-1].kind == "close":
