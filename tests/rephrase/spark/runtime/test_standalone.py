@@ -103,6 +103,7 @@ def test_the_rewrite_stage_gets_executors_with_gpus_for_as_long_as_it_lasts(conf
     assert all(entry["devices"] in ("0", "1") for entry in starts)
 
 
+@pytest.mark.long
 def test_units_of_an_executor_whose_engine_does_not_start_go_to_the_other(config, cluster, worker, tmp_path, spark):
     path = config(documents=8, STAND_IN_BROKEN=tmp_path / "broken")
     run = load_run(str(path))
