@@ -117,7 +117,8 @@ def _lines(run: Run, recipe: Recipe, counted: Counted, sample: Measured | None) 
                     Line(recipe.name, step.name, model, requests, tokens, _most(requests, step), f"{how}; output at most", at_most=True)
                 )
             else:
-                lines.append(Line(recipe.name, step.name, model, requests, tokens, written[2], f"{how}; output by {written[3]}"))
+                output = written[2].at_most(_most(requests.times(1 + step.retries), step).high)
+                lines.append(Line(recipe.name, step.name, model, requests, tokens, output, f"{how}; output by {written[3]}"))
         elif written is not None:
             lines.append(Line(recipe.name, step.name, model, *written[:3], f"depends on answers: by {written[3]}"))
         elif number and of_recipe is not None and sample is not None and of_recipe.has(recipe.steps[0].name):
@@ -146,7 +147,7 @@ def _written(
     requests, prompt_tokens, output_tokens = (
         total(of_recipe.of_step(step.name, name), known) for name in ("requests", "prompt_tokens", "output_tokens")
     )
-    return requests, prompt_tokens, output_tokens.at_most(_most(requests, step).high), sample.told_by
+    return requests, prompt_tokens, output_tokens, sample.told_by
 
 
 def _most(requests: Estimate, step: Step) -> Estimate:
