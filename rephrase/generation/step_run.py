@@ -147,7 +147,7 @@ class StepRun:
             "request_digest": request.digest,
             "prompt_tokens": completion.prompt_tokens,
             "completion_tokens": completion.completion_tokens,
-            "finish_reason": completion.finish_reason,
+            "finish_reason": "length" if output.parsed.cut else completion.finish_reason,
             "completion": completion.text,
             "reasoning": completion.reasoning,
             "text": output.parsed.text,
@@ -169,7 +169,7 @@ def _storable(parsed: Parsed) -> Parsed:
     text = None if parsed.text is None else readable(parsed.text)
     fields = readable_values(dict(parsed.fields))
     orjson.dumps(fields)
-    return Parsed(text, None if parsed.error is None else readable(parsed.error), fields)
+    return Parsed(text, None if parsed.error is None else readable(parsed.error), fields, parsed.cut)
 
 
 def generations_of(table: pa.Table) -> list[tuple[str, Generation]]:

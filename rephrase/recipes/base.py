@@ -97,6 +97,8 @@ class Parsed:
     text: str | None = None
     error: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    cut: bool = False
+    """Whether the text was ended at a bound before its end: its row then has the finish reason of a completion that was cut."""
 
 
 def whole_text(completion: Completion, clean: Callable[[str], str] = str.strip) -> Parsed:

@@ -11,6 +11,7 @@ from rephrase.recipes.base import Paper, Recipe
 from rephrase.recipes.layers import Layers
 from rephrase.recipes.list_rows import ListRows
 from rephrase.recipes.parsers import FORMS, check_parser, fields_of_parser
+from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.prompts import check, names_in
 from rephrase.recipes.sections import FamilyFile, PaperSection, RowsSection, SamplingSection, StepFields, StepSection, Style
 from rephrase.recipes.template import REASONING, TemplateStep
@@ -87,7 +88,7 @@ def _step(section: StepSection, layers: Layers, options: Mapping[str, Any], befo
         name=section.name,
         parser=parser,
         parser_settings=settings,
-        retries=first("retries", 0),
+        retries=first("retries", bounds().retries if section.structured else 0),
         samples=first("samples", 1),
         of=of,
         each=section.each,

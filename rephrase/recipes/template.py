@@ -17,6 +17,7 @@ from rephrase.recipes.edits import numbered
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsers import FORMS, form_of, parser_of
 from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill
 from rephrase.records import Document, Generation, content_id
@@ -114,7 +115,9 @@ class TemplateStep(Step):
 
     def held_to_form(self) -> TemplateStep:
         """The same step with its completions held to JSON, if it has a parser that reads such and asks in a chat."""
-        return replace(self, structured=True) if self.parser in FORMS and not self.raw else self
+        if self.parser not in FORMS or self.raw:
+            return self
+        return replace(self, structured=True, retries=max(self.retries, bounds().retries))
 
     @property
     def form(self) -> Form | None:
@@ -128,7 +131,8 @@ class TemplateStep(Step):
                 yield from self._prompts_of_span(row, span, {}, "", (), tokenizer)
             return
         for generation in row.earlier.get(self.of, ()):
-            if generation.error or generation.finish_reason == "length":  # the filter sees only how the last completion ended
+            # The filter sees only how the last completion ended. Items that were read of a list that was cut are whole.
+            if generation.error or (generation.finish_reason == "length" and not self.each):
                 continue
             fields = fields_of(generation)
             lineage = (generation.id,)
@@ -143,13 +147,13 @@ class TemplateStep(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
+        form, cut = self.form, completion.finish_reason == "length"
+        parsed = (form.parse_cut if cut else form.parse)(completion.text, context) if form else None
         # What only prepares a later step is dropped here, and so is JSON without its end. A verdict that was cut is none: the last word may
         # have been another.
-        drops = self.drop_truncated or self.structured or self.text is None or self.judges
-        if drops and completion.finish_reason == "length":
+        if parsed is None and cut and (self.drop_truncated or self.structured or self.text is None or self.judges):
             return Parsed(error=TRUNCATED)
-        context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
-        parsed = self.form.parse(completion.text, context) if self.form else None
         if parsed is None:
             parsed = parser_of(self.parser, dict(self.parser_settings), self.name)(completion.text, context)
         if parsed.error:
@@ -167,7 +171,7 @@ class TemplateStep(Step):
             return Parsed(error="parse:no_reasoning")
         text = parsed.text if plain else fill(self.text, known).strip()
         carried = {key: value for key, value in fields.items() if not (plain and key == self.name)}
-        return Parsed(text=text, fields=carried) if text else Parsed(error="parse:empty")
+        return Parsed(text=text, fields=carried, cut=parsed.cut) if text else Parsed(error="parse:empty")
 
     @override
     def describe(self) -> dict[str, Any]:

@@ -228,8 +228,11 @@ def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | 
     arguments = ["--model", config.model, "--served-model-name", config.model_name, "--disable-uvicorn-access-log"]
     # The model's own generation config would change sampling unasked. Its end tokens are obeyed all the same.
     arguments += ["--generation-config", "vllm", "--enable-prefix-caching"]
-    # A server's defaults are for readers who wait: on most devices half, or less, of the prompt tokens a step that vLLM takes offline.
-    arguments += ["--performance-mode", "throughput"]
+    on_processor = processor.is_used(gpu_addresses)
+    if not on_processor:
+        # A server's defaults are for readers who wait: half, or less, of the prompt tokens a step that vLLM takes offline. A processor is
+        # busy with fewer, and writes slower with more.
+        arguments += ["--performance-mode", "throughput"]
     # Small models write white space between the tokens of JSON without end, if they may. vLLM wants the backend named with it: this one
     # takes all that schemas say, and lets strings of bounded length have quotes and line breaks.
     arguments += ["--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}']
@@ -243,7 +246,6 @@ def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | 
     if config.gpu_memory_utilization is not None:
         arguments += ["--gpu-memory-utilization", str(config.gpu_memory_utilization)]
     ours = processor.Defaults()
-    on_processor = processor.is_used(gpu_addresses)
     if on_processor:
         inherited = {**os.environ, **config.env}
         given = {name_of(option) for option in (*arguments, *config.args) if option.startswith("-")}

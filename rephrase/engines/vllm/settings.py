@@ -42,7 +42,7 @@ class VllmSettings(EngineSettings):
     max_model_len: int | None = Field(default=None, ge=1)
     gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
     args: list[str] = []
-    """Further arguments of the vLLM server, as on its command line. They win over ours: `--performance-mode throughput` is the default."""
+    """Further arguments of the vLLM server, as on its command line. They win over ours, such as `--performance-mode throughput` on GPUs."""
     env: dict[str, str] = {}
     chat_template_args: dict[str, Any] = {"enable_thinking": False}
     seeds: Literal["auto", "on", "off"] = "auto"

@@ -7,6 +7,7 @@ about as long as the answer may be.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -35,6 +36,9 @@ class Bounds(Section):
     marks_a_pair: int
     share_of_question: float
     grades: int
+    marks: int
+    words_a_token: float
+    retries: int
 
 
 @functools.cache
@@ -59,31 +63,44 @@ def entry_text(max_tokens: int, most: int, words: int = 1) -> Shape:
     return {**_begun(words), "maxLength": max(1, min(max_tokens // 2, characters))}
 
 
+def whole_text(max_tokens: int, min_tokens: int = 0, parts: int = 1) -> Shape:
+    """A text that is the answer, or one of so many parts of it, which together fill `max_tokens`; of about `min_tokens` at least.
+
+    It is not empty.
+    """
+    characters = bounds().characters_a_token * max(1, max_tokens - bounds().marks) // parts
+    least = max(1, math.ceil(bounds().words_a_token * min_tokens))
+    words = f"\\s?\\S+(?:\\s{{1,2}}\\S+){{{least - 1}}}"
+    return {**TEXT, "pattern": f"^(?:{words}|[{_SPACELESS}]{{{least}}})", "maxLength": max(1, characters)}
+
+
 def pairs_of(max_tokens: int, least: int, most: int) -> tuple[Shape, Shape]:
     """The schema of an answer of questions and answers, and that of one of them."""
     number = min(most, max(least, max_tokens // max(bounds().tokens_a_pair, max_tokens // bounds().pairs)))
     characters = bounds().characters_a_token * max(1, max_tokens // number - bounds().marks_a_pair)
     question = max(1, int(bounds().share_of_question * characters))
-    pair = object_of(question={**_begun(1), "maxLength": question}, answer={**TEXT, "maxLength": max(1, characters - question)})
+    answer: Shape = {**TEXT, "pattern": "\\S", "maxLength": max(1, characters - question)}
+    pair = object_of(question={**_begun(1), "maxLength": question}, answer=answer)
     return object_of(pairs=list_of(pair, least, number)), pair
 
 
 def ended(entries: Sequence[Any], shape: Shape) -> list[Any]:
     """The entries of a list, each text that was ended at its bound without its last sentence; without entries of which nothing is left."""
     if "properties" not in shape:
-        texts = [_whole_sentences(entry, shape["maxLength"]) for entry in entries]
+        texts = [whole_sentences(entry, shape) for entry in entries]
         return [text for text in texts if text is not None]
-    read = [{name: _whole_sentences(entry[name], part["maxLength"]) for name, part in shape["properties"].items()} for entry in entries]
+    read = [{name: whole_sentences(entry[name], part) for name, part in shape["properties"].items()} for entry in entries]
     return [entry for entry in read if None not in entry.values()]
+
+
+def whole_sentences(text: str, shape: Shape) -> str | None:
+    """A text as it is, or one that was ended at the bound of its shape without its last sentence; None where nothing is left of it."""
+    if len(text) != shape["maxLength"]:
+        return text
+    return text[: sentence_spans(text)[-1][0]].rstrip() or None
 
 
 def _begun(words: int) -> Shape:
     """A text of at least so many words, of which the first is one, quoted or after a short number: small models count without end."""
     beginning = f"[^\\s{_LETTERS}]{{0,3}}"
     return {**TEXT, "pattern": f"^{beginning}(?:[{_LETTERS}]\\S*(?: \\S+){{{max(0, words - 1)}}}|[{_SPACELESS}])"}
-
-
-def _whole_sentences(text: str, bound: int) -> str | None:
-    if len(text) != bound:
-        return text
-    return text[: sentence_spans(text)[-1][0]].rstrip() or None

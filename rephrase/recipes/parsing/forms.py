@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
 import orjson
 
-from rephrase.recipes.base import Parsed
+from rephrase.recipes.base import TRUNCATED, Parsed
 from rephrase.recipes.parsing import parts, prose, turns
 from rephrase.recipes.parsing.common import Context, without_fence
-from rephrase.recipes.parsing.form_bounds import TEXT, Shape, bounds, ended, entry_text, list_of, object_of, pairs_of
+from rephrase.recipes.parsing.cut_json import entries_before_the_cut
+from rephrase.recipes.parsing.form_bounds import (
+    TEXT,
+    Shape,
+    bounds,
+    ended,
+    entry_text,
+    list_of,
+    object_of,
+    pairs_of,
+    whole_sentences,
+    whole_text,
+)
 from rephrase.recipes.parsing.pairs import Pair
 from rephrase.recipes.prompts import fill
 from rephrase.settings.yaml_text import parse_yaml
@@ -42,6 +54,15 @@ class Form:
             return None
         return self._read(data, context) if _fits(data, self.schema) else None
 
+    def parse_cut(self, completion: str, context: Context) -> Parsed | None:
+        """What those entries of a list give that stand whole in an answer that was cut; None for other forms, or if these are too few."""
+        [(name, shape), *others] = self.schema["properties"].items()
+        if others or shape["type"] != "array":
+            return None
+        data = {name: entries_before_the_cut(completion, name)}
+        parsed = self._read(data, context) if data[name] and _fits(data, self.schema) else None
+        return None if parsed is None or parsed.error else parsed
+
 
 def items(settings: parts.ItemsSettings, max_tokens: int) -> Form:
     """A list of texts."""
@@ -65,34 +86,39 @@ def objects(settings: parts.ObjectsSettings, max_tokens: int) -> Form:
     return Form(schema, _closing("objects", shape=_shown(settings.fields)), read)
 
 
-def sections(settings: parts.SectionsSettings, _: int) -> Form:
+def sections(settings: parts.SectionsSettings, max_tokens: int) -> Form:
     """A text for each section, in order; an optional one may be empty."""
     names = [*settings.fields, *settings.optional]
+    shape = whole_text(max_tokens, parts=len(names))
+    optional: Shape = {**TEXT, "maxLength": shape["maxLength"]}
+    schema = object_of(**{name: shape if name in settings.fields else optional for name in names})
 
-    def read(data: Any, _: Context) -> Parsed:
-        return parts.sections_from({name: _without_label(data[name], name) for name in names}, settings)
+    def read(texts: Mapping[str, str], _: Context) -> Parsed:
+        return parts.sections_from({name: _without_label(texts[name], name) for name in names}, settings)
 
-    return Form(object_of(**dict.fromkeys(names, TEXT)), _closing("sections", shape=_shown(names)), read)
+    return Form(schema, _closing("sections", shape=_shown(names)), _of_whole_sentences(read, schema))
 
 
-def marked(settings: prose.MarkedSettings, _: int) -> Form:
+def marked(settings: prose.MarkedSettings, max_tokens: int) -> Form:
     """A text; the marker that text begins with is not needed."""
     parse, name = prose.marked(settings), settings.marker.rstrip(" :")
+    schema = object_of(text=whole_text(max_tokens, settings.min_tokens))
 
-    def read(data: Any, context: Context) -> Parsed:
-        return parse(f"{settings.marker} {_without_label(data['text'], name)}", context)
+    def read(texts: Mapping[str, str], context: Context) -> Parsed:
+        return parse(f"{settings.marker} {_without_label(texts['text'], name)}", context)
 
-    return Form(object_of(text=TEXT), _closing("marked"), read)
+    return Form(schema, _closing("marked"), _of_whole_sentences(read, schema))
 
 
-def tag(settings: prose.TagSettings, _: int) -> Form:
+def tag(settings: prose.TagSettings, max_tokens: int) -> Form:
     """A text under the name of the tag."""
     parse, name = prose.tag(settings), settings.name
+    schema = object_of(**{name: whole_text(max_tokens, settings.min_tokens)})
 
-    def read(data: Any, context: Context) -> Parsed:
-        return parse(f"<{name}>{data[name]}</{name}>", context)
+    def read(texts: Mapping[str, str], context: Context) -> Parsed:
+        return parse(f"<{name}>{texts[name]}</{name}>", context)
 
-    return Form(object_of(**{name: TEXT}), _closing("tag", shape=_shown([name])), read)
+    return Form(schema, _closing("tag", shape=_shown([name])), _of_whole_sentences(read, schema))
 
 
 def score(settings: parts.ScoreSettings, _: int) -> Form:
@@ -140,6 +166,19 @@ def _fits(value: Any, schema: Shape) -> bool:
         case "string":
             return isinstance(value, str)
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _of_whole_sentences(read: Callable[[Mapping[str, str], Context], Parsed], schema: Shape) -> Callable[[Any, Context], Parsed]:
+    """The reader of texts each of which may have been ended at its bound: such a one is read to its last sentence, and told to be cut."""
+
+    def read_whole(data: Any, context: Context) -> Parsed:
+        texts = {name: whole_sentences(data[name], shape) for name, shape in schema["properties"].items()}
+        whole = {name: text for name, text in texts.items() if text is not None}
+        if len(whole) < len(texts):
+            return Parsed(error=TRUNCATED)
+        return replace(read(whole, context), cut=any(text != data[name] for name, text in whole.items()))
+
+    return read_whole
 
 
 def _pairs(data: Any, shape: Shape) -> list[Pair]:

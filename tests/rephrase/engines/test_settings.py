@@ -83,7 +83,9 @@ def test_the_server_is_started_as_configured(tmp_path):
     assert made.devices == ("2", "3")
     assert made.environment == (("A", "b"),)
     assert "--tensor-parallel-size" not in launch(config, ["2"]).arguments
-    assert "VLLM_CPU_KVCACHE_SPACE" in dict(launch(config).environment)
+    on_processor = launch(config)
+    assert "VLLM_CPU_KVCACHE_SPACE" in dict(on_processor.environment)
+    assert "--performance-mode" not in on_processor.arguments
     assert made.digest() != launch(config, ["0", "1"]).digest()
     assert made.digest() == launch(config.model_copy(update={"startup_timeout": 1.0, "batch_size": 1}), ["2", "3"]).digest()
 

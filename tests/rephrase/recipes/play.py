@@ -68,10 +68,11 @@ def play(
     scripts: Mapping[str, Script],
     tokenizer,
     neighbours: Sequence[Document] = (),
+    structured: bool = False,
     **options: Any,
 ) -> Played:
     """All steps of a recipe on one document, or on the first row of its own. Steps without a script get an empty completion."""
-    [recipe] = recipes_of([RecipeUse(use=name, options=options)])
+    [recipe] = recipes_of([RecipeUse(use=name, options=options, structured=structured)])
     if document is None:
         assert recipe.rows is not None
         document = next(iter(recipe.rows.documents()))

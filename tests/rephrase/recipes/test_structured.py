@@ -10,7 +10,8 @@ from rephrase.engines.base import Completion
 from rephrase.errors import UserError
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import find_recipes
-from rephrase.records import Document
+from rephrase.records import Document, Generation
+from tests.rephrase.recipes.play import play
 
 DOCUMENT = Document("d1", "The tide rises twice a day. " * 20, n_tokens=120)
 JSON = '{"pairs": [{"question": "What rises?", "answer": "The tide."}]}'
@@ -41,11 +42,12 @@ def test_a_structured_prompt_has_a_schema_and_asks_for_it_at_its_end(document_fi
         (Completion(JSON, "stop"), TEXT, None),
         (Completion(f"Sure!\n\n{TEXT}", "stop"), TEXT, None),  # an engine that does not hold to schemas
         (Completion('{"pairs": []}', "stop"), None, "parse:no_questions"),
-        (Completion(f"{JSON[:-2]}, {{", "length"), None, "parse:truncated"),
-        (Completion(JSON, "length"), None, "parse:truncated"),
+        (Completion(f"{JSON[:-2]}, {{", "length"), TEXT, None),  # the row keeps the finish reason, which the check `finished` rejects
+        (Completion(JSON[:-3], "length"), None, "parse:truncated"),
+        (Completion(TEXT, "length"), None, "parse:truncated"),
     ],
 )
-def test_an_answer_is_read_as_json_and_else_as_text_and_never_where_it_was_cut(completion, text, error, tokenizer):
+def test_an_answer_is_read_as_json_and_else_as_text_and_of_one_that_was_cut_only_what_is_whole(completion, text, error, tokenizer):
     step = first_step("wrap/qa", structured=True)
     parsed = step.parse(first_prompt(step, tokenizer), completion, tokenizer)
     assert (parsed.text, parsed.error) == (text, error)
@@ -56,6 +58,33 @@ def test_a_recipe_without_it_is_the_same_as_ever_and_one_with_it_another():
     assert without.digest == off.digest == "8229f3fbaea386aa"
     assert on.digest != off.digest
     assert "reply with one JSON object" in on.wording
+
+
+def test_an_answer_held_to_json_that_gives_nothing_is_asked_for_again():
+    assert first_step("wrap/qa").retries == 0
+    assert first_step("wrap/qa", structured=True).retries == 2
+
+
+def test_a_training_text_that_was_ended_at_its_bound_has_the_finish_reason_of_one_that_was_cut(tokenizer):
+    sentence = "The tide rises twice a day, and nobody knows it better than the people who live by the shore and mend their nets."
+    [prompt] = first_step("nemotron/wikipedia", structured=True).prompts(Row(DOCUMENT), tokenizer)
+    bound = json.loads(prompt.schema)["properties"]["text"]["maxLength"]
+    for text, finish_reason in ((f"{sentence} " * 1000)[:bound], "length"), (f"{sentence} " * 5, "stop"):
+        [row] = play("nemotron/wikipedia", DOCUMENT, {"rewrite": json.dumps({"text": text})}, tokenizer, structured=True).rows["rewrite"]
+        assert (row["finish_reason"], row["error"]) == (finish_reason, None)
+        assert row["text"].endswith(sentence)
+
+
+def test_a_later_step_takes_the_items_of_a_list_that_was_cut_and_no_text_that_was(tokenizer):
+    [recipe] = find_recipes({"use": "instruction/expand", "structured": True})
+    variations, answer = recipe.steps
+    prompt = first_prompt(variations, tokenizer)
+    parsed = variations.parse(prompt, Completion('{"items":["Explain why the tide rises","Describe the', "length"), tokenizer)
+    assert parsed.fields["items"] == ["Explain why the tide rises"]
+    fields = json.dumps(dict(parsed.fields))
+    generation = Generation("g1", "variations", "", 0, 10, "{", None, fields, None, 1, finish_reason="length")
+    grown = Row(DOCUMENT, earlier={"variations": [generation]})
+    assert len(list(answer.prompts(grown, tokenizer))) == 1
 
 
 def test_all_steps_of_a_recipe_that_can_are_held_to_json():

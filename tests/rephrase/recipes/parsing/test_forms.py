@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -144,6 +145,93 @@ def test_a_text_that_is_ended_at_its_bound_is_read_to_its_last_sentence_and_left
     assert bound > len(whole) + 1, "the bound is amid a sentence"
     assert parsed(entry(LOOP_OF_SENTENCES[:bound])) == parsed(entry(whole))
     assert not Draft202012Validator(form.schema).is_valid({list_name: [entry(LOOP[: bound + 1])]})
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "field"),
+    [
+        ("marked", {"marker": "Text:"}, "text"),
+        ("tag", {"name": "rewritten"}, "rewritten"),
+        ("sections", {"fields": ["task", "answer"]}, "answer"),
+        ("sections", {"fields": ["task"], "optional": ["answer"]}, "answer"),
+    ],
+)
+def test_a_single_text_that_is_ended_at_its_bound_is_read_to_its_last_sentence_and_told_to_be_cut(name, settings, field, tokenizer):
+    form = form_of(name, settings, 600, "test")
+    bound = form.schema["properties"][field]["maxLength"]
+
+    def parsed(text):
+        data = dict.fromkeys(form.schema["properties"], "Draw a map.") | {field: text}
+        assert Draft202012Validator(form.schema).is_valid(data)
+        return form.parse(json.dumps(data), Context(tokenizer, {"passage": "The tide rises."}))
+
+    looped = f"Water moves. {LOOP_OF_SENTENCES}"[:bound]
+    whole = looped.rpartition(".")[0] + "."
+    assert len(whole) + 1 < bound, "the bound is amid a sentence"
+    assert parsed(looped) == replace(parsed(whole), cut=True)
+    assert not parsed(whole).cut
+    assert parsed(LOOP[:bound]).error == "parse:truncated", "no sentence ends"
+
+
+@pytest.mark.parametrize("max_tokens", [100, 512, 2048])
+@pytest.mark.parametrize(
+    ("name", "settings"), [("marked", {"marker": "Text:"}), ("tag", {"name": "a"}), ("sections", {"fields": ["a", "b"], "optional": ["c"]})]
+)
+def test_the_longest_texts_fill_an_answer(name, settings, max_tokens):
+    parts = form_of(name, settings, max_tokens, "test").schema["properties"].values()
+    assert 0.8 * max_tokens <= sum(part["maxLength"] for part in parts) / 4 <= max_tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("one two " * 21, True),
+        ("One\n\ntwo. " * 20, True),
+        ("潮汐" * 20, True),
+        ("one two " * 19, False),
+        ("1", False),
+        ("", False),
+        (" ", False),
+    ],
+)
+def test_a_text_is_about_as_long_as_its_recipe_wants_it_at_least(text, valid):
+    check = Draft202012Validator(form_of("marked", {"marker": "Text:", "min_tokens": 50}, 600, "test").schema)
+    assert check.is_valid({"text": text.strip()}) is valid
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "cut", "whole"),
+    [
+        ("items", {}, '{"items":["Draw a map","Ask', {"items": ["Draw a map"]}),
+        ("items", {}, '{ "items" : [ "Draw a map" , "Ask why" , ', {"items": ["Draw a map", "Ask why"]}),
+        ("objects", {"fields": ["a"]}, '{"items":[{"a":"ode"},{"a":"so', {"items": [{"a": "ode"}]}),
+        (
+            "questions",
+            {},
+            '{"pairs":[{"question":"Why?","answer":"So."},{"question":"Wh',
+            {"pairs": [{"question": "Why?", "answer": "So."}]},
+        ),
+    ],
+)
+def test_the_entries_before_the_cut_of_a_list_are_whole(name, settings, cut, whole, tokenizer):
+    form, context = form_of(name, settings, 600, "test"), Context(tokenizer)
+    assert form.parse_cut(cut, context) == form.parse(json.dumps(whole), context)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "cut"),
+    [
+        ("items", {}, '{"items":["Draw a m'),
+        ("items", {"min_items": 2}, '{"items":["Draw a map","Ask'),
+        ("items", {}, '{"items":[["a"],"b'),
+        ("items", {}, "Draw a map"),
+        ("marked", {"marker": "Text:"}, '{"text":"The tide rises. It'),
+        ("sections", {"fields": ["a", "b"]}, '{"a":"The tide rises.","b":"It'),
+        ("score", {}, '{"score":4'),
+    ],
+)
+def test_a_cut_answer_of_any_other_form_gives_nothing(name, settings, cut, tokenizer):
+    assert form_of(name, settings, 600, "test").parse_cut(cut, Context(tokenizer)) is None
 
 
 @pytest.mark.parametrize("max_tokens", [100, 512, 600, 768, 1024, 1536, 4096])
