@@ -44,7 +44,7 @@ AT_ONCE = 24  # recipes, so that the engine's batch stays full where a step has 
 PROBLEMS = {"verified/choice": "choice", "verified/python": "code", "verified/*": "math", "tinygsm/*": "math"}
 # What a model of any size makes too much of, and an option without a default.
 OPTIONS: dict[str, dict[str, Any]] = {
-    "entigraph/relations": {"max_combinations": 3, "retries": 1},
+    "entigraph/relations": {"max_combinations": 3},
     "verified/command": {"command": "python3 -c \"import os, sys; sys.exit(os.environ['EXPECTED'] not in sys.stdin.read())\""},
 }
 
