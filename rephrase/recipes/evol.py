@@ -50,7 +50,7 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
     for number in range(options.rounds):
         steps += [
             Evolve(number, options, base, texts["evol"]),
-            Gain(number, texts["evol"]["gain"].strip(), Sampling(max_tokens=16, temperature=0.0)),
+            Gain(number, texts["evol"]["gain"].strip(), Sampling(max_tokens=64, temperature=0.0)),
             Respond(number, base),
         ]
     summary = "A request made harder or rarer in each of some rounds, with an answer, and what did not evolve eliminated."
