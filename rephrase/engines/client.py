@@ -291,7 +291,7 @@ class Client:
         return {key: value for key, value in body.items() if value is not None}, resource
 
 
-_BOUNDS = ("maxLength", "pattern")  # of texts, by their names in JSON schemas
+_BOUNDS = ("minLength", "maxLength", "pattern")  # of texts, by their names in JSON schemas
 
 
 def _without_bounds(schema: Any) -> Any:

@@ -7,7 +7,6 @@ about as long as the answer may be.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -37,7 +36,6 @@ class Bounds(Section):
     share_of_question: float
     grades: int
     marks: int
-    words_a_token: float
     retries: int
 
 
@@ -66,12 +64,11 @@ def entry_text(max_tokens: int, most: int, words: int = 1) -> Shape:
 def whole_text(max_tokens: int, min_tokens: int = 0, parts: int = 1) -> Shape:
     """A text that is the answer, or one of so many parts of it, which together fill `max_tokens`; of about `min_tokens` at least.
 
-    It is not empty.
+    It is not empty. Its least length is one of characters, for words that are counted make grammars that engines refuse.
     """
-    characters = bounds().characters_a_token * max(1, max_tokens - bounds().marks) // parts
-    least = max(1, math.ceil(bounds().words_a_token * min_tokens))
-    words = f"\\s?\\S+(?:\\s{{1,2}}\\S+){{{least - 1}}}"
-    return {**TEXT, "pattern": f"^(?:{words}|[{_SPACELESS}]{{{least}}})", "maxLength": max(1, characters)}
+    characters = max(1, bounds().characters_a_token * max(1, max_tokens - bounds().marks) // parts)
+    least = min(characters, bounds().characters_a_token * min_tokens)
+    return {**TEXT, **({"minLength": least} if least else {"pattern": "\\S"}), "maxLength": characters}
 
 
 def pairs_of(max_tokens: int, least: int, most: int) -> tuple[Shape, Shape]:

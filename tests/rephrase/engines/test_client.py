@@ -241,7 +241,7 @@ def test_a_schema_that_leaves_nothing_open_is_asked_for_strictly(folder):
 def test_servers_that_may_refuse_them_get_no_bounds_of_texts(folder):
     short = {
         "type": "object",
-        "properties": {"label": {"type": "string", "maxLength": 8, "pattern": "^a"}, "maxLength": {"type": "integer"}},
+        "properties": {"label": {"type": "string", "minLength": 1, "maxLength": 8, "pattern": "^a"}, "maxLength": {"type": "integer"}},
     }
     _, server = complete(lambda *_: choices(["{}"]), [ask("a", schema=json.dumps(short))], tokenizer=folder)
     properties = server.calls[0][1]["response_format"]["json_schema"]["schema"]["properties"]

@@ -182,21 +182,16 @@ def test_the_longest_texts_fill_an_answer(name, settings, max_tokens):
     assert 0.8 * max_tokens <= sum(part["maxLength"] for part in parts) / 4 <= max_tokens
 
 
-@pytest.mark.parametrize(
-    ("text", "valid"),
-    [
-        ("one two " * 21, True),
-        ("One\n\ntwo. " * 20, True),
-        ("潮汐" * 20, True),
-        ("one two " * 19, False),
-        ("1", False),
-        ("", False),
-        (" ", False),
-    ],
-)
-def test_a_text_is_about_as_long_as_its_recipe_wants_it_at_least(text, valid):
+@pytest.mark.parametrize(("characters", "valid"), [(200, True), (199, False), (0, False)])
+def test_a_text_is_about_as_long_as_its_recipe_wants_it_at_least(characters, valid):
     check = Draft202012Validator(form_of("marked", {"marker": "Text:", "min_tokens": 50}, 600, "test").schema)
-    assert check.is_valid({"text": text.strip()}) is valid
+    assert check.is_valid({"text": "a" * characters}) is valid
+
+
+@pytest.mark.parametrize(("text", "valid"), [("1", True), ("", False), (" ", False)])
+def test_a_text_is_not_empty(text, valid):
+    check = Draft202012Validator(form_of("tag", {"name": "a"}, 600, "test").schema)
+    assert check.is_valid({"a": text}) is valid
 
 
 @pytest.mark.parametrize(
