@@ -47,6 +47,13 @@ def add_parser(commands: Any) -> None:
         metavar="{concatenate,best-fit}",
         help="packed: cut the stream of all documents (default), or only those that are longer than a sequence",
     )
+    parser.add_argument(
+        "--fim",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="put the middle of documents last: rate=0.5, spm, spans, sources, sentinels …; repeatable (default: none)",
+    )
     parser.set_defaults(action=_export)
 
 
@@ -55,7 +62,7 @@ class _Help(argparse.Action):
 
     @override
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.epilog = _formats()
+        parser.epilog = f"{_formats()}\n{_infilling()}"
         parser.print_help()
         parser.exit()
 
@@ -70,11 +77,20 @@ def _formats() -> str:
     return "\n".join(lines)
 
 
+def _infilling() -> str:
+    from rephrase.exports.infilling import FillInTheMiddle
+
+    defaults = {name: field.default for name, field in FillInTheMiddle.model_fields.items()}
+    keys = ", ".join(name if value is None else f"{name}={value}" for name, value in defaults.items())
+    return f"--fim, fill-in-the-middle, of documents that are taken apart before they are encoded:\n  {keys}"
+
+
 def _export(options: argparse.Namespace) -> None:
     from rephrase import storage
     from rephrase.config.run import Spark
     from rephrase.exports.base import formats
     from rephrase.exports.catalogue import make_format
+    from rephrase.exports.infilling import make_infilling
     from rephrase.exports.vocabulary import find_vocabulary
     from rephrase.settings.paths import resolve_path
     from rephrase.spark.runtime.session import LazySession
@@ -89,10 +105,11 @@ def _export(options: argparse.Namespace) -> None:
     tokenizer = options.tokenizer or (run.tokenizer if run and kind.takes_vocabulary == "required" else None)
     vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
     form = make_format(options.format, vocabulary, settings_of(options))
+    infilling = make_infilling(key_values(options.fim, "--fim", "rate=0.5"), vocabulary) if options.fim else None
     source, to = (resolve_path(path, Path.cwd()) for path in (source, to))  # tasks may run elsewhere
     spark = LazySession(run.spark if run else Spark(), options.master)
     try:
-        export(source, to, form, spark)
+        export(source, to, form, spark, infilling)
     finally:
         spark.stop()
 

@@ -31,6 +31,7 @@ class Row:
     tokens: NDArray[np.uint32]  # shape (tokens,), the end-of-document token last; none where nothing is tokenised
     columns: Mapping[str, Any]  # all others of the table, for formats that take provenance along
     stored: float  # when the Parquet file was stored, Unix time
+    infilled: bool = False  # whether it was taken apart for fill-in-the-middle
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,12 @@ class Tokenizer:
         encoded = self._inner.encode_batch_fast(parts, add_special_tokens=False)
         return np.array([number for encoding in encoded for number in encoding.ids], np.uint32)
 
+    @panics_as_errors()
+    def decode(self, tokens: NDArray[np.uint32]) -> str:
+        """The text that token ids spell, control tokens by their names."""
+        text: str = self._inner.decode(tokens.tolist(), skip_special_tokens=False)
+        return text
+
     def control_id(self, token: str) -> int | None:
         """The id of a control token, one that `encode` never gives; None where there is none of this name."""
         number: int | None = self._inner.token_to_id(token)

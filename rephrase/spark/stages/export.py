@@ -20,12 +20,12 @@ import pyarrow as pa
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.exports.base import Format, Row
+from rephrase.exports.infilling import Infilling
+from rephrase.exports.rows import columns_of, read_rows
 from rephrase.exports.shard_note import ShardNote, StoredFile
 from rephrase.live.words import counted
 from rephrase.names import ExportName
 from rephrase.notes import ExportNote
-from rephrase.readers.base import reason_of
-from rephrase.records import content_id
 from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
@@ -37,27 +37,25 @@ from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from rephrase.spark.runtime.session import LazySession
 
 TABLE = Table("exports", "export", cure="put the setting back, write elsewhere, or remove the folder")
 """Exports are no table of the run, but what a folder of them holds is claimed alike."""
 
 _UNITS = "__units__"  # loaders that guess their files from a folder pass over such names
-_BATCH = 256  # texts encoded at a time
+_INFILLING = "fill_in_the_middle"
 
 
-def export(source: str, to: str, form: Format, spark: LazySession) -> dict[str, Any]:
+def export(source: str, to: str, form: Format, spark: LazySession, infilling: Infilling | None = None) -> dict[str, Any]:
     """Write what the folder of Parquet `source` holds to the folder `to`, or what is missing of it, and return the export's manifest.
 
-    Returns at once where all is there. Raises `UserError` for a mixture that is missing or unfinished, a file without `text`, and a folder
-    that holds another export.
+    infilling: takes documents apart for fill-in-the-middle. Returns at once where all is there. Raises `UserError` for a mixture that is
+    missing or unfinished, a file without `text`, and a folder that holds another export.
     """
     files = _inputs(source)
-    claim(to, TABLE, meaning_of(form, files))
+    claim(to, TABLE, meaning_of(form, files, infilling))
     if not is_complete(to):
-        _finish(to, form, _write(to, form, files, spark))
+        _finish(to, form, _write(to, form, files, spark, infilling), infilling)
     manifest = manifest_of(to)
     _print(manifest, form, to)
     return manifest
@@ -73,7 +71,7 @@ def _inputs(source: str) -> list[storage.FileInfo]:
     return [file for file in storage.list_files(source) if file.path in paths]
 
 
-def meaning_of(form: Format, files: Sequence[storage.FileInfo]) -> Meaning:
+def meaning_of(form: Format, files: Sequence[storage.FileInfo], infilling: Infilling | None = None) -> Meaning:
     """What the export of these files depends on."""
     content: dict[str, Any] = {
         "format": form.name,
@@ -85,24 +83,26 @@ def meaning_of(form: Format, files: Sequence[storage.FileInfo]) -> Meaning:
     if form.vocabulary:
         content["tokenizer"] = Tokenizer.load(form.vocabulary.tokenizer).fingerprint
         content["eod"] = form.vocabulary.eod
+    if infilling:
+        content[_INFILLING] = infilling.meaning()
     return Meaning(content, Defaults({"compress": False}))
 
 
-def _write(to: str, form: Format, files: Sequence[storage.FileInfo], spark: LazySession) -> list[str]:
+def _write(to: str, form: Format, files: Sequence[storage.FileInfo], spark: LazySession, infilling: Infilling | None) -> list[str]:
     """Create all units, and return their paths in order."""
     folder = storage.join(to, _UNITS)
     units = [Unit(storage.join(folder, storage.name_of(file.path)), file) for file in files]
     todo = pending(units, folder)
     if todo:
-        work = functools.partial(export_unit, to=to, form=form)
+        work = functools.partial(export_unit, to=to, form=form, infilling=infilling)
         with StageProgress("export", folder, len(units), len(units) - len(todo), Sums(ExportNote, _progress)) as progress:
             run_units(spark.get(), todo, work, folder, progress)
     return [unit.output for unit in units]
 
 
-def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format) -> None:
+def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format, infilling: Infilling | None = None) -> None:
     """The work of one Spark task: the shards of one Parquet file, and the object that tells of them."""
-    rows = _rows(unit.payload, form)
+    rows = read_rows(unit.payload, form, infilling)
     notes: list[ShardNote] = []
     for part in _parts(rows, form.shard_bytes):
         name = str(ExportName(unit.payload.path, len(notes)))
@@ -111,11 +111,10 @@ def export_unit(unit: Unit[storage.FileInfo], *, to: str, form: Format) -> None:
             _store(storage.join(to, path), data)
         files = tuple(StoredFile(name=path, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()) for path, data in shard.objects)
         tokens = sum(len(row.tokens) for row in part)
-        about = ShardNote(
-            name=name, documents=len(part), tokens=tokens, files=files, counts=dict(shard.counts), details=dict(shard.details)
-        )
+        counts = dict(shard.counts) | ({"infilled": sum(row.infilled for row in part)} if infilling else {})
+        about = ShardNote(name=name, documents=len(part), tokens=tokens, files=files, counts=counts, details=dict(shard.details))
         notes.append(about)
-    read = tables.read(unit.payload.path, ["n_tokens"]).column(0) if "n_tokens" in _columns(unit.payload.path) else None
+    read = tables.read(unit.payload.path, ["n_tokens"]).column(0) if "n_tokens" in columns_of(unit.payload.path) else None
     unit_note = ExportNote(
         documents=sum(note.documents for note in notes),
         tokens=sum(note.tokens for note in notes),
@@ -133,53 +132,6 @@ def _store(path: str, data: bytes) -> None:
         storage.put(path, data)
 
 
-def _columns(path: str) -> list[str]:
-    import pyarrow.parquet as pq
-
-    with storage.open_random(path) as stream:
-        names: list[str] = pq.read_schema(stream).names
-    return names
-
-
-def _rows(file: storage.FileInfo, form: Format) -> Iterator[Row]:
-    """The documents of a Parquet file that hold any text, tokenised where there is a vocabulary."""
-    there = _columns(file.path)
-    if "text" not in there:
-        raise UserError("the table has no column `text`", where=file.path, cure=f"it has {', '.join(there)}")
-    columns: list[str] | None = None if form.all_columns else [name for name in ("text", "id") if name in there]
-    vocabulary = form.vocabulary
-    tokenizer = Tokenizer.load(vocabulary.tokenizer) if vocabulary else None
-    nothing = np.array([], np.uint32)
-    end = np.array([vocabulary.eod_id] if vocabulary else [], np.uint32)
-    for group in tables.read_row_groups(file.path, columns):
-        for at in range(0, group.num_rows, _BATCH):
-            part = group.slice(at, _BATCH)
-            texts = part.column("text").cast(pa.large_string()).cast(pa.large_binary()).to_pylist()  # stored as it lies in the file
-            others = part.drop_columns(["text"]).to_pylist()
-            rows = [(text, other) for text, other in zip(texts, others, strict=True) if text]
-            encoded = [np.append(tokens, end) for tokens in _encoded(tokenizer, rows, file.path)] if tokenizer else [nothing] * len(rows)
-            for (text, other), tokens in zip(rows, encoded, strict=True):
-                yield Row(
-                    id=other.get("id") or content_id(text.decode()),
-                    text=text if form.stores_text else b"",
-                    tokens=tokens,
-                    columns=other if form.all_columns else {},
-                    stored=file.modified,
-                )
-
-
-def _encoded(tokenizer: Tokenizer, rows: Sequence[tuple[bytes, dict[str, Any]]], path: str) -> list[NDArray[np.uint32]]:
-    """The token ids of texts. Raises a `UserError` that names the one that the tokenizer does not take."""
-    try:
-        return tokenizer.encode([text.decode() for text, _ in rows])
-    except Exception as error:
-        if len(rows) > 1:
-            return [tokens for row in rows for tokens in _encoded(tokenizer, [row], path)]
-        name = rows[0][1].get("id") or content_id(rows[0][0].decode())
-        cure = "take another tokenizer, or take the text out of the mixture"
-        raise UserError(f"the tokenizer does not take a text: {reason_of(error)}", where=f"{path}, id {name}", cure=cure) from error
-
-
 def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:
     part: list[Row] = []
     size = 0
@@ -194,7 +146,7 @@ def _parts(rows: Iterator[Row], limit: int) -> Iterator[list[Row]]:
         yield part
 
 
-def _finish(to: str, form: Format, units: Sequence[str]) -> None:
+def _finish(to: str, form: Format, units: Sequence[str], infilling: Infilling | None) -> None:
     """Create the format's index from what the units tell, and then the manifest."""
     notes = [ShardNote.from_json(text, path) for path in units for text in tables.read(path).column("shard").to_pylist()]
     sums = sum((footer.note for footer in tables.footers(units, ExportNote)), ExportNote())
@@ -212,6 +164,7 @@ def _finish(to: str, form: Format, units: Sequence[str]) -> None:
         "dtype": form.dtype,
         "eod": {"token": vocabulary.eod, "id": vocabulary.eod_id} if vocabulary else None,
         **form.meaning(),
+        **({_INFILLING: infilling.meaning()} if infilling else {}),
         **asdict(sums),
         **counts,
         "index": [path for path, _ in index],
@@ -233,6 +186,8 @@ def _print(manifest: dict[str, Any], form: Format, to: str) -> None:
     line = f"{counted(manifest['documents'], 'document')}"
     if manifest["eod"]:
         line += f", {manifest['tokens']:,} tokens with {manifest['eod']['token']} after each document"
+    if _INFILLING in manifest:
+        line += f", {manifest['infilled']:,} of the documents with their middle last"
     if summary := form.summary(manifest):
         line += f", {summary}"
     if manifest["source_tokens"]:
