@@ -40,6 +40,7 @@ ROOMS = [
 ENTRANCES = {
     "rephrase.verifiers.algebra_child": "a process of its own",
     "rephrase.verifiers.sandbox_child": "a process of its own",
+    "rephrase.text.code.syntax_child": "a process of its own",
 }
 # Packages that name what stands in the rooms, and import it when it is asked for: they reach it, and load nothing (test_front_door.py).
 DOORS = {"rephrase", "classifiers", "rephrase.spark"}

@@ -24,6 +24,7 @@ checks: Kinds[type[Check]] = Kinds(
         "classifiers.checks.datatrove",
         "classifiers.checks.similarity",
         "classifiers.checks.perplexity",
+        "classifiers.checks.compiles",
     ],
     Check,
 )

@@ -1,4 +1,4 @@
-"""Documents cut into passages: whole sentences, never above a number of tokens, as spans of the document's text."""
+"""Documents cut into passages: whole sentences or definitions, never above a number of tokens, as spans of the document's text."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from rephrase.text.code.languages import language_named
+from rephrase.text.code.outline import definition_spans
 from rephrase.text.sentences import Span, sentence_spans
 from rephrase.text.tokenizer import Tokenizer
 
 _SPACE = re.compile(r"\s*")
+_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*+\n)*+")
 _MARGIN = 16  # tokens or characters beyond a piece, so that the end of what is looked at is not that of its last word
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Characters `start` to `end` of a document, without white space at the ends, and their number of tokens."""
+    """Characters `start` to `end` of a document, without white space at the ends, and their number of tokens.
+
+    Programs keep the indentation of their first line.
+    """
 
     start: int
     end: int
@@ -25,13 +31,16 @@ class Passage:
 
 
 def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None = None) -> list[Passage]:
-    """Cut a text into passages of at most `max_tokens` tokens that end where sentences end.
+    """Cut a text into passages of at most `max_tokens` tokens that end where sentences end, or definitions of a program.
 
     A single sentence above the limit is cut where its lines end, as lists have no full stops, then between words, or inside a word where
-    there is no other way. The text is spread evenly over as few passages as the limit allows: packing each to the brim would leave a short
-    rest that makes a poor prompt. Text that is only white space gives none.
+    there is no other way; a definition first where what it holds begins: a method of a class, a statement of a function. The text is
+    spread evenly over as few passages as the limit allows: packing each to the brim would leave a short rest that makes a poor prompt.
+    Text that is only white space gives none. `language`: any tag or name of it, or the name of a programming language.
     """
-    spans = _within_limit(text, sentence_spans(text, language), tokenizer, max_tokens)
+    outline = _outline(text, tokenizer, max_tokens, language)
+    indented = outline is not None
+    spans = _within_limit(text, outline or sentence_spans(text, language), tokenizer, max_tokens, indented=indented)
     counts = _counts([text[start:end] for start, end in spans], tokenizer)
     passages: list[Passage] = []
     first, left = 0, sum(counts)
@@ -42,10 +51,10 @@ def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: s
             total += counts[last]
             last += 1
         # Tokens of the joined text can differ from the sum over sentences: the limit holds for what is sent.
-        passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer)
+        passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer, indented=indented)
         while passage.n_tokens > max_tokens and last > first + 1:
             last = max(last - _step(passage.n_tokens - max_tokens), first + 1)
-            passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer)
+            passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer, indented=indented)
         if passage.end > passage.start:
             passages.append(passage)
         left -= sum(counts[first:last])
@@ -53,11 +62,24 @@ def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: s
     return passages
 
 
-def _passage(text: str, start: int, end: int, tokenizer: Tokenizer) -> Passage:
+def _outline(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None) -> list[Span] | None:
+    """The pieces of a program; None for other texts, and where its syntax cannot be told."""
+    program = language_named(language)
+    if program is None:
+        return None
+    return definition_spans(text, program, lambda piece: tokenizer.count([_sent(piece, indented=True)])[0] <= max_tokens)
+
+
+def _passage(text: str, start: int, end: int, tokenizer: Tokenizer, *, indented: bool) -> Passage:
     piece = text[start:end]
-    start += len(piece) - len(piece.lstrip())
-    piece = piece.strip()
-    return Passage(start, start + len(piece), tokenizer.count([piece])[0] if piece else 0)
+    sent = _sent(piece, indented=indented)
+    start += piece.find(sent)
+    return Passage(start, start + len(sent), tokenizer.count([sent])[0] if sent else 0)
+
+
+def _sent(piece: str, *, indented: bool) -> str:
+    """A piece without the white space at its ends, which is not sent, and may be a saving."""
+    return _BLANK_LINES.sub("", piece, count=1).rstrip() if indented else piece.strip()
 
 
 def _counts(pieces: Sequence[str], tokenizer: Tokenizer) -> list[int]:
@@ -67,21 +89,20 @@ def _counts(pieces: Sequence[str], tokenizer: Tokenizer) -> list[int]:
     return [tokens[piece] for piece in pieces]
 
 
-def _within_limit(text: str, spans: list[Span], tokenizer: Tokenizer, max_tokens: int) -> list[Span]:
+def _within_limit(text: str, spans: list[Span], tokenizer: Tokenizer, max_tokens: int, *, indented: bool) -> list[Span]:
     pieces: list[Span] = []
-    for span, count in zip(spans, _sent_counts(text, spans, tokenizer), strict=True):
+    for span, count in zip(spans, _sent_counts(text, spans, tokenizer, indented=indented), strict=True):
         if count <= max_tokens:
             pieces.append(span)
             continue
         lines = list(pairwise(accumulate(map(len, text[slice(*span)].splitlines(keepends=True)), initial=span[0])))
-        for line, tokens in zip(lines, _sent_counts(text, lines, tokenizer), strict=True):
+        for line, tokens in zip(lines, _sent_counts(text, lines, tokenizer, indented=indented), strict=True):
             pieces.extend([line] if tokens <= max_tokens else _cut(text, line, tokens, tokenizer, max_tokens))
     return pieces
 
 
-def _sent_counts(text: str, spans: Sequence[Span], tokenizer: Tokenizer) -> list[int]:
-    """The tokens of each span without the white space at its ends, which is not sent, and may be a saving."""
-    return _counts([text[start:end].strip() for start, end in spans], tokenizer)
+def _sent_counts(text: str, spans: Sequence[Span], tokenizer: Tokenizer, *, indented: bool) -> list[int]:
+    return _counts([_sent(text[start:end], indented=indented) for start, end in spans], tokenizer)
 
 
 def _cut(text: str, span: Span, count: int, tokenizer: Tokenizer, max_tokens: int) -> list[Span]:
