@@ -25,6 +25,9 @@ checks: Kinds[type[Check]] = Kinds(
         "classifiers.checks.similarity",
         "classifiers.checks.perplexity",
         "classifiers.checks.compiles",
+        "classifiers.checks.lint",
+        "classifiers.checks.licence_header",
+        "classifiers.checks.secrets",
     ],
     Check,
 )
