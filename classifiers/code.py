@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import orjson
 
 from classifiers.batch import JudgeBatch
+from rephrase.text.code.fences import fences_of
 from rephrase.text.code.languages import language_named, language_of_fence
 
-_FENCE = re.compile(r"(?m)^(?P<indent>[ \t]*+)(?P<marks>`{3,}+|~{3,}+)(?P<info>[^\n]*+)$")
 _BEGINS_WITH_FENCE = re.compile(r"\s*+(?:```|~~~)")
 _LANGUAGE = "language"  # the part of a row in which a recipe tells the language that it was asked for
 
@@ -35,26 +34,8 @@ def programs_of(batch: JudgeBatch, row: int, language: str | None, *, fenced: bo
     of_row = given or language_named(_part(batch.fields[row])) or language_named(batch.languages[row])
     fences = list(fences_of(text))
     if fences and (fenced or of_row is None or _BEGINS_WITH_FENCE.match(text)):
-        return [Program(inside, given or (language_of_fence(info) if info.strip() else of_row)) for info, inside in fences]
+        return [Program(fence.inside, given or (language_of_fence(fence.info) if fence.info.strip() else of_row)) for fence in fences]
     return [] if fenced else [Program(text, of_row)]
-
-
-def fences_of(text: str) -> Iterator[tuple[str, str]]:
-    """What stands behind the marks of each code fence, and inside it; one without an end goes on to the end of the text."""
-    opening: re.Match[str] | None = None
-    for mark in _FENCE.finditer(text):
-        if opening is None:
-            opening = mark
-        elif mark["marks"].startswith(opening["marks"]) and not mark["info"].strip():
-            yield opening["info"], _inside(text[opening.end() + 1 : mark.start()], opening["indent"])
-            opening = None
-    if opening is not None:
-        yield opening["info"], _inside(text[opening.end() + 1 :], opening["indent"])
-
-
-def _inside(text: str, indent: str) -> str:
-    """The lines of a fence without what the fence itself is indented by."""
-    return "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True)) if indent else text
 
 
 def _part(fields: str | None) -> str | None:

@@ -13,6 +13,7 @@ import orjson
 from rephrase.readers.base import RawDocument, ReadError, Unit, reason_of
 from rephrase.readers.settings import Fields
 from rephrase.records import MAX_DEPTH
+from rephrase.text.code.files import code_of
 
 _LISTED = 8  # fields that a row has instead of the one that is looked for
 
@@ -32,7 +33,7 @@ class FieldReader:
         self._text = _Path(fields.text)
         self._paths = {
             name: _Path(path)
-            for name in ("id", "url", "source", "language", "language_score", "license", "synthetic_depth")
+            for name in ("id", "url", "source", "language", "language_score", "license", "synthetic_depth", "path")
             if (path := getattr(fields, name))
         }
         self._metadata = _Path(fields.metadata) if fields.metadata else None
@@ -80,13 +81,17 @@ class FieldReader:
         metadata |= {name: as_string(value) for name, path in self._also.items() if (value := path.value_in(row)) is not None}
         if values.get("id") is not None:
             metadata.setdefault("id", as_string(values["id"]))
+        language = _optional(values.get("language"))
+        if path := _optional(values.get("path")):
+            metadata["path"] = path
+            text, language = code_of(text, path, language)
         return RawDocument(
             text,
             url=_optional(values.get("url")),
             source=_optional(values.get("source")),
-            language=_optional(values.get("language")),
+            language=language,
             language_score=_number(values.get("language_score"), float),
-            license=_optional(values.get("license")),
+            license=_optional(_only(values.get("license"))),
             synthetic_depth=_depth(values.get("synthetic_depth")),
             metadata=metadata,
             raw_bytes=raw_bytes if raw_bytes is not None else len(text),
@@ -204,6 +209,11 @@ def _plain(value: Any) -> str:
 
 def _optional(value: Any) -> str | None:
     return None if value is None else as_string(value)
+
+
+def _only(value: Any) -> Any:
+    """What a list of one holds."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _number(value: Any, kind: type[float | int]) -> Any:

@@ -19,7 +19,7 @@ def missing_fields(file: storage.FileInfo, config: Input) -> list[str]:
 
     Nothing for files of formats without fields, and for files that give no document. Raises what `read_documents` raises.
     """
-    own = {name: getattr(config.fields, name) for name in config.fields.model_fields_set - {"also"}}
+    own = {name: getattr(config.fields, name) for name in config.fields.model_fields_set - {"also", "layout"}}
     names = [path for path in dict.fromkeys([*own.values(), *config.fields.also]) if path and path != config.fields.text]
     fields = Fields.model_validate({**_NONE, "text": config.fields.text, "also": names})
     items = list(_first(file, config, fields))

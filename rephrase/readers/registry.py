@@ -66,7 +66,9 @@ class Reader(ABC):
 
 
 readers: Kinds[type[Reader]] = Kinds(
-    "input format", ("rephrase.readers.warc", "rephrase.readers.wet", "rephrase.readers.jsonl", "rephrase.readers.parquet"), Reader
+    "input format",
+    ("rephrase.readers.warc", "rephrase.readers.wet", "rephrase.readers.jsonl", "rephrase.readers.parquet", "rephrase.readers.code"),
+    Reader,
 )
 """All readers; `@readers.register("csv")` adds one."""
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+from importlib import resources
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from rephrase.readers.registry import AUTO, ByName
+from rephrase.settings.faults import fault
 from rephrase.settings.models import Models, as_models
+from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import FastTextModel, InputFiles
 from rephrase.settings.section import Section, as_list
+from rephrase.settings.yaml_text import parse_yaml
+
+
+@functools.cache
+def _layouts() -> dict[str, dict[str, Any]]:
+    layouts: dict[str, dict[str, Any]] = parse_yaml(
+        resources.files(__package__).joinpath("layouts.yaml").read_text("utf-8"), "layouts.yaml"
+    )
+    return layouts
 
 
 class Fields(Section):
@@ -18,6 +31,9 @@ class Fields(Section):
     Objects may be written as a JSON text, names may hold dots themselves, and folders such as `language=de/` name fields too.
     """
 
+    layout: str | None = None
+    """Of a published corpus of code, which names the fields below: the-stack, the-stack-v2 or starcoder. What else is set here goes
+    before it."""
     text: str = "text"
     id: str | None = "id"
     """It goes into the metadata, under `id`: the column `id` holds a hash of the text. `rephrase show` takes either."""
@@ -28,8 +44,20 @@ class Fields(Section):
     license: str | None = "metadata.license"
     synthetic_depth: str | None = "synthetic_depth"
     metadata: str | None = "metadata"
+    path: str | None = None
+    """Of a file of code. It goes into the metadata, and tells the programming language where `language` does not; notebooks become text."""
     also: Annotated[list[str], BeforeValidator(as_list)] = []
     """Further fields that go into the metadata, by their names: the answer of a problem, a score."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_layout(cls, data: Any) -> Any:
+        name = data.get("layout") if isinstance(data, dict) else None
+        if not isinstance(name, str):
+            return data
+        if name not in _layouts():
+            raise fault(f"there is no layout `{name}`", nearest(name, _layouts()), ("layout",), name)
+        return _layouts()[name] | data
 
 
 class StandIns(Section):

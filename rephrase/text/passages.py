@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from rephrase.text.code.languages import language_named
+from rephrase.text.code.notebooks import NOTEBOOK, cell_spans
 from rephrase.text.code.outline import definition_spans
 from rephrase.text.sentences import Span, sentence_spans
 from rephrase.text.tokenizer import Tokenizer
@@ -63,7 +64,9 @@ def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: s
 
 
 def _outline(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None) -> list[Span] | None:
-    """The pieces of a program; None for other texts, and where its syntax cannot be told."""
+    """The pieces of a program or a notebook; None for other texts, and where the syntax cannot be told."""
+    if language == NOTEBOOK:
+        return cell_spans(text)
     program = language_named(language)
     if program is None:
         return None

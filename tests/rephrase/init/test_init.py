@@ -231,7 +231,7 @@ def test_a_format_that_is_not_known_is_told(tmp_path, monkeypatch, capsys):
     (tmp_path / "pages.csv").write_text("a,b\n1,2\n")
     with pytest.raises(SystemExit):
         main(["init", "pages.csv", "--yes"])
-    assert "no file here is of a known format (WARC, WET, JSONL or Parquet)" in capsys.readouterr().err
+    assert "no file here is of a known format (WARC, WET, JSONL, Parquet, code or notebook)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["*.odd name", "yes", "1e3", "a: b", "Überschrift", "{x}", "null"])

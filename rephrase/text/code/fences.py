@@ -1,0 +1,39 @@
+"""Code fences of Markdown: where they stand, and what is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_MARK = re.compile(r"(?m)^(?P<indent>[ \t]*+)(?P<marks>`{3,}+|~{3,}+)(?P<info>[^\n]*+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Characters `start` to `end` of a text, marks and the last line break included; what is said behind the marks, and what is inside."""
+
+    start: int
+    end: int
+    info: str
+    inside: str
+
+
+def fences_of(text: str) -> Iterator[Fence]:
+    """The fences of a text; one without an end goes on to the end of the text."""
+    opening: re.Match[str] | None = None
+    for mark in _MARK.finditer(text):
+        if opening is None:
+            opening = mark
+        elif mark["marks"].startswith(opening["marks"]) and not mark["info"].strip():
+            yield _fence(text, opening, mark.start(), min(mark.end() + 1, len(text)))
+            opening = None
+    if opening is not None:
+        yield _fence(text, opening, len(text), len(text))
+
+
+def _fence(text: str, opening: re.Match[str], inner_end: int, end: int) -> Fence:
+    inside, indent = text[opening.end() + 1 : inner_end], opening["indent"]
+    if indent:  # the lines are indented as their fence is
+        inside = "".join(line.removeprefix(indent) for line in inside.splitlines(keepends=True))
+    return Fence(opening.start(), end, opening["info"], inside)
