@@ -21,7 +21,7 @@ DOCUMENT = _schema(
         ("text", pa.string()),
         ("source", pa.string()),
         ("url", pa.string()),
-        ("language", pa.string()),  # ISO code, null where no language model was given and the input names none
+        ("language", pa.string()),  # ISO code or programming language; null where the input names none and no language model was given
         ("language_score", pa.float32()),
         ("n_tokens", pa.int64()),
         ("synthetic_depth", pa.int32()),  # 0 for people's text, +1 for each model that rewrote it

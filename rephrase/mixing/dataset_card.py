@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from rephrase.live.words import counted
+from rephrase.text.code.languages import language_named
+from rephrase.text.code.notebooks import NOTEBOOK
 from rephrase.text.languages import UNKNOWN, primary_language
 
 # Identifiers that the hub knows; other licences are listed as "other" with their name in the text.
@@ -50,11 +52,16 @@ counts, the checksum of every file, and the config; files without a manifest bes
 """
 
 
+def _language(name: str) -> str:
+    """What the hub calls a language; all of programming are one to it."""
+    return "code" if name == NOTEBOOK or language_named(name) else primary_language(name)
+
+
 def dataset_card(manifest: dict[str, Any]) -> str:
     """The card, in Markdown with a YAML header, of the mixture that a manifest describes."""
     counts = manifest["counts"]
     licenses = [str(count["value"]).lower() if count["value"] else "unknown" for count in counts["license"]]
-    languages = {primary_language(count["value"]) for count in counts["language"] if count["value"]}
+    languages = {_language(count["value"]) for count in counts["language"] if count["value"]}
     header = {
         "license": sorted({name if _HUB_LICENSES.fullmatch(name) else "other" for name in licenses}),
         "language": sorted(languages - {UNKNOWN}),

@@ -6,7 +6,6 @@ Both are made for programs of one's own: a text from anywhere may take a parser 
 from __future__ import annotations
 
 import atexit
-import functools
 import importlib.metadata
 import json
 import os
@@ -29,7 +28,6 @@ _idle: list[_Child] = []
 _lock = threading.Lock()
 
 
-@functools.lru_cache(maxsize=256)
 def syntax_errors(program: str, language: str) -> int | None:
     """How many places of a program its language does not allow; None where that does not come out within the limits.
 

@@ -268,13 +268,13 @@ def test_the_card_has_a_header_that_the_hub_reads() -> None:
             "recipe": counts(None, "wrap/qa"),
             "source": counts(*(f"a|b {n}" for n in range(60))),
             "license": counts("CC-BY-4.0", None, "my own"),
-            "language": counts("en", "deu_Latn", None),
+            "language": counts("en", "deu_Latn", None, "C++", "Jupyter Notebook"),
         },
     }
     card = dataset_card(manifest)
     header = yaml.safe_load(card.split("---")[1])
     assert header["license"] == ["cc-by-4.0", "other", "unknown"]
-    assert header["language"] == ["de", "en"]
+    assert header["language"] == ["code", "de", "en"]
     assert header["size_categories"] == ["1K<n<10K"]
     assert header["configs"][0]["data_files"] == "data/*.parquet"
     assert "a\\|b 0" in card
