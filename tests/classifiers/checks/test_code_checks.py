@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import string
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from classifiers.batch import Check
+from classifiers.cascade import build_cascade
 from classifiers.checks.licence_header import LicenceHeader, LicenceHeaderSettings
 from classifiers.checks.lint import Lint, LintSettings
 from classifiers.checks.secrets import Secrets, SecretsSettings
@@ -120,3 +123,13 @@ def test_guesses_are_made_where_they_are_asked_for() -> None:
     assert (given["secrets.secret_keyword"], keep) == ([1], [False])
     with pytest.raises(UserError, match="no kind of secrets"):
         Secrets("secrets", SecretsSettings(skip=("passwords",)))
+
+
+def test_what_scores_depend_on_is_noted_and_checks_travel() -> None:
+    cascade = build_cascade(filter_of(["compiles", "lint", "licence_header", "secrets"]))
+    notes = {check["name"]: check["settings"] for check in json.loads(json.dumps(cascade.describe()))}
+    assert {"Python", "Rust", "C#"} <= notes["compiles"]["grammars"].keys()
+    assert notes["lint"]["ruff"]
+    assert notes["secrets"]["detect-secrets"]
+    verdicts, _ = pickle.loads(pickle.dumps(cascade)).judge(batch([BUOYS, "x = (", f"{APACHE}x = 1\n"], "", languages=["Python"] * 3))
+    assert verdicts == ["keep", "compiles", "licence_header"]
