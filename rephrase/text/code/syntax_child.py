@@ -62,7 +62,7 @@ def _answer(task: str, grammar: str, program: str) -> Any:
         return _python_errors(program)
     data = program.encode(errors="replace")
     root = _parser(grammar).parse(data).root_node
-    return _errors(root) if task == "errors" else _pieces(data, root, -1, len(data), _DEEPEST)
+    return _errors(root) if task == "errors" else _pieces(data, root, -1, len(data), _DEEPEST) or []
 
 
 def _python_errors(program: str) -> int:

@@ -104,3 +104,23 @@ def test_the_command(source: str, tokenizer_file: str, spark: LazySession, tmp_p
     with pytest.raises(SystemExit):
         cli.main([*arguments, "--eod", "<end>"])
     assert "no control token `<end>`" in capsys.readouterr().err
+
+
+def test_the_command_puts_middles_last(source: str, tokenizer_file: str, spark: LazySession, tmp_path: Path, capsys: Any) -> None:
+    arguments = ["export", "--from", source, "--to", str(tmp_path / "to"), "--format", "jsonl", "--fim", "sentinels=starcoder"]
+    spark.get()  # the command uses the session that runs
+    cli.main([*arguments, "--fim", "rate=0.4"])
+    manifest = manifest_of(str(tmp_path / "to"))
+    assert manifest["fill_in_the_middle"]["rate"] == 0.4
+    assert manifest["fill_in_the_middle"]["sentinels"]["middle"] == "<fim_middle>"
+    assert 10 < manifest["infilled"] < 40
+    assert manifest["infilled"] == sum(shard["infilled"] for shard in manifest["shards"])
+    assert f"{manifest['infilled']} of the documents with their middle last" in " ".join(capsys.readouterr().err.split())
+    for more, error in (
+        ([*arguments, "--fim", "rate=0.5"], "was 0.4, is 0.5"),
+        ([*arguments, "--fim", "rate"], "`rate` is not KEY=VALUE"),
+        ([*arguments[:5], "--format", "numpy", "--tokenizer", tokenizer_file, "--fim", "rate=1"], "no tokens that mark prefix"),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main(more)
+        assert error in " ".join(capsys.readouterr().err.split())

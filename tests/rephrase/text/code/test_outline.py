@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rephrase.text.code.languages import language_named, language_of_fence, language_of_file, programming_languages
 from rephrase.text.code.outline import definition_spans
@@ -115,3 +117,17 @@ def test_names_endings_and_first_lines_tell_a_language() -> None:
 def test_each_grammar_is_there(language: str) -> None:
     assert syntax_errors("", language) == 0
     assert syntax_errors("((((((", language) != 0 or language == "PHP"  # what stands before `<?php` is text
+
+
+BITS = st.sampled_from(
+    ["def f():\n", "    return 1\n", "class A:\n", "# é\n", "(", ")", "'''", "x = 1\n", "\n\n", "\t", "\r", "{", "}\n", "漢 ", "\f"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.one_of(st.text(max_size=80), st.lists(BITS, max_size=30).map("".join)), size=st.integers(1, 60))
+def test_whatever_the_text_all_of_it_is_in_the_pieces(text: str, size: int) -> None:
+    for language in ("Python", "JavaScript"):
+        spans = definition_spans(text, language, lambda piece: len(piece) <= size)
+        assert spans is not None
+        assert "".join(text[start:end] for start, end in spans) == text
