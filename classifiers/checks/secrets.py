@@ -122,5 +122,5 @@ def _detectors() -> dict[str, Any]:
     """A detector of each kind."""
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
-    kinds = get_mapping_from_secret_type_to_class()
+    kinds: dict[str, Any] = get_mapping_from_secret_type_to_class()
     return {re.sub(r"\W+", "_", name).strip("_").lower(): kind() for name, kind in sorted(kinds.items())}
