@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from rephrase.errors import UserError
-from rephrase.recipes.parsing import forms, parts, prose, turns
+from rephrase.recipes.parsing import forms, parts, programs, prose, turns
 from rephrase.recipes.parsing.common import Parser
 from rephrase.recipes.parsing.forms import Form
 from rephrase.settings.lines import Lines
@@ -33,6 +33,7 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "diverse_questions": (turns.DiverseSettings, turns.diverse_questions),
     "dialogue": (turns.DialogueSettings, turns.dialogue),
     "edits": (prose.EditsSettings, prose.edits),
+    "code": (programs.CodeSettings, programs.code),
 }
 
 FORMS: dict[str, Callable[[Any, int], Form]] = {

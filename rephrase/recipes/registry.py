@@ -56,6 +56,8 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.preference",
         "rephrase.recipes.reasoning",
         "rephrase.recipes.tinygsm",
+        "rephrase.recipes.code_tests",
+        "rephrase.recipes.code_concepts",
         "rephrase.recipes.baseline",
     ],
 )

@@ -19,6 +19,7 @@ _FAMILIES = (
     "backtranslation",
     "domain_qa",
     "code_qa",
+    "code",
     "instruction",
     "textbook",
     "tinystories",

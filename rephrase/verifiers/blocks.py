@@ -5,10 +5,19 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterator
+from typing import NamedTuple
 
 _FENCES = ("```", "~~~")
-_PYTHON = ("py", "python", "python3")
+PYTHON = ("py", "python", "python3")
 _MOST_PARSED = 50_000  # characters: what is longer is taken as it is
+
+
+class Block(NamedTuple):
+    """A code block: the language that stands behind its fence, in small letters, its lines, and whether a fence ends it."""
+
+    language: str
+    content: str
+    closed: bool
 
 
 def code(text: str) -> str:
@@ -17,11 +26,11 @@ def code(text: str) -> str:
     Of several blocks, those count that define something which no later one does, in their order, so that a program may be told in parts or
     be corrected; what follows the last definition shows how to use it, and is left out. Without definitions it is the last block.
     """
-    blocks = list(_blocks(text))
-    named = [block for language, block in blocks if language in _PYTHON]
-    candidates = named or [block for language, block in blocks if not language]
+    blocks = list(code_blocks(text))
+    named = [block.content for block in blocks if block.language in PYTHON]
+    candidates = named or [block.content for block in blocks if not block.language]
     if not candidates:
-        return blocks[-1][1] if blocks else text
+        return blocks[-1].content if blocks else text
     programs = [(block, *names) for block in candidates if (names := _names(block)) is not None]
     chosen: list[str] = []
     known: set[str] = set()
@@ -32,8 +41,8 @@ def code(text: str) -> str:
     return "\n\n".join(chosen) if chosen else programs[-1][0] if programs else candidates[-1]
 
 
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Language and content of each code block. One that is not closed goes to the end."""
+def code_blocks(text: str) -> Iterator[Block]:
+    """The code blocks of a text. One that is not closed goes to the end."""
     fence, language = "", ""
     lines: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
@@ -44,12 +53,12 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
             else:
                 language, lines = (line[start + 3 :].split() or [""])[0].lower().strip("{}."), []
         elif (end := line.find(fence)) >= 0:
-            yield language, _content([*lines, line[:end]])
+            yield Block(language, _content([*lines, line[:end]]), closed=True)
             fence = ""
         else:
             lines.append(line)
     if fence and lines:
-        yield language, _content(lines)
+        yield Block(language, _content(lines), closed=False)
 
 
 def _content(lines: list[str]) -> str:

@@ -92,6 +92,8 @@ class DialogueSettings(Section):
     min_speakers: int = 2
     min_turns: int = 2
     min_tokens: int = 50
+    speakers: list[str] = []
+    """Whose turns count, where the prompt names the speakers; default: all that look like a name."""
 
 
 def dialogue(settings: DialogueSettings) -> Parser:
@@ -100,10 +102,11 @@ def dialogue(settings: DialogueSettings) -> Parser:
     Errors: `parse:no_dialogue`, and `parse:too_short` under `min_tokens` (MIND drops outputs under 50 tokens, section 3.2 of
     arXiv 2410.12881).
     """
+    named = {speaker.lower() for speaker in settings.speakers}
 
     def parse(completion: str, context: Context) -> Parsed:
         text = own_text(completion, str(context.values.get("passage", "")))
-        turns = speakers(text)
+        turns = [speaker for speaker in speakers(text) if not named or speaker in named]
         if len(set(turns)) < settings.min_speakers or len(turns) < settings.min_turns:
             return Parsed(error="parse:no_dialogue")
         return at_least(text, settings.min_tokens, context)

@@ -1,0 +1,106 @@
+"""Parsers of code: what stands in a completion's code block is the training text, and what stands around it is left out."""
+
+from __future__ import annotations
+
+import ast
+
+from pydantic import Field
+
+from rephrase.recipes.base import Parsed
+from rephrase.recipes.parsing.common import LONGEST, Context, Parser
+from rephrase.settings.section import Section
+from rephrase.text.code_languages import language_of
+from rephrase.verifiers.blocks import PYTHON, Block, code_blocks
+from rephrase.verifiers.blocks import code as program
+from rephrase.verifiers.scopes import NotPythonError, is_self_contained, parsed
+
+
+class CodeSettings(Section):
+    """Settings of the parser `code`."""
+
+    min_characters: int = Field(default=1, ge=1)
+    """Shorter code is the error `parse:too_short`."""
+    language: str = ""
+    """The name, filled in the prompt, of the language that the code must be in: a block that names another is `parse:other_language`."""
+    self_contained: bool = False
+    """Python that uses names which nothing defines, or imports from beside itself, is `rejected:not_self_contained`."""
+
+
+def code(settings: CodeSettings) -> Parser:
+    """The code block of a completion; of several, the one that is longer than all others together, as what shows its use is shorter.
+
+    Errors: `parse:no_code`; `parse:several_blocks`, where none of them is that; `parse:unclosed_code`, where it has no end, and prose may
+    follow; and `parse:syntax`, where the block names Python and is none, or names nothing and comes of Python.
+    """
+
+    def parse(completion: str, context: Context) -> Parsed:
+        block = the_block(completion)
+        if isinstance(block, str):
+            return Parsed(error=block)
+        wanted = language_of(str(context.values.get(settings.language, "")))
+        named = language_of(block.language)
+        if wanted and named and named != wanted:
+            return Parsed(error="parse:other_language")
+        text = block.content.strip("\n").rstrip()
+        if len(text) < settings.min_characters:
+            return Parsed(error="parse:too_short" if text.strip() else "parse:empty")
+        passage = str(context.values.get("passage", ""))
+        if (named or wanted) == "Python" or (named is None and wanted is None and _is_python(passage)):
+            try:
+                parsed(text)
+                if settings.self_contained and not is_self_contained(text):
+                    return Parsed(error="rejected:not_self_contained")
+            except NotPythonError:
+                return Parsed(error="parse:syntax")
+        return Parsed(text=text)
+
+    return parse
+
+
+def the_block(completion: str) -> Block | str:
+    """The one code block that a completion is about, or the error that there is none."""
+    if len(completion) > LONGEST:
+        return "parse:too_long"
+    blocks = [block for block in code_blocks(completion) if block.content.strip()]
+    if not blocks:
+        return "parse:no_code"
+    block = max(blocks, key=_size)
+    if 2 * _size(block) <= sum(map(_size, blocks)):
+        return "parse:several_blocks"
+    return block if block.closed else "parse:unclosed_code"
+
+
+def solution_and_tests(completion: str) -> Parsed:
+    """A program and its tests, as the fields `solution` and `tests`: the last code block holds the tests, those before it the solution.
+
+    Errors: `parse:no_code`, `parse:no_tests` where there is one block alone or the last one asserts nothing, `parse:unclosed_code`, and
+    `parse:syntax`.
+    """
+    if len(completion) > LONGEST:
+        return Parsed(error="parse:too_long")
+    blocks = [block for block in code_blocks(completion) if block.content.strip() and block.language in ("", *PYTHON)]
+    if not blocks:
+        return Parsed(error="parse:no_code")
+    *before, tests = blocks
+    if not tests.closed:
+        return Parsed(error="parse:unclosed_code")
+    solution = program("\n".join(f"```python\n{block.content}\n```" for block in before)).strip("\n")
+    try:
+        parsed(solution)
+        asserts = any(isinstance(node, ast.Assert) for node in ast.walk(parsed(tests.content)))
+    except NotPythonError:
+        return Parsed(error="parse:syntax")
+    if not before or not asserts:
+        return Parsed(error="parse:no_tests")
+    return Parsed(fields={"solution": solution, "tests": tests.content})
+
+
+def _is_python(text: str) -> bool:
+    try:
+        return bool(parsed(text).body)
+    except NotPythonError:
+        return False
+
+
+def _size(block: Block) -> int:
+    return len(block.content)

@@ -1,0 +1,26 @@
+"""Programs of a step's answers run against their tests, a few at a time, each in a sandbox of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import Field
+
+from rephrase.settings.section import Section
+from rephrase.verifiers.sandbox import Limits, Outcome, run_python
+
+_AT_ONCE = 4  # each may use a processor
+
+
+class SandboxOptions(Section):
+    """What one run of a program may use."""
+
+    seconds: float = Field(default=10.0, gt=0)
+    memory_mib: int = Field(default=512, ge=64)
+
+    def run(self, programs: Sequence[tuple[str, str]]) -> list[Outcome]:
+        """How programs come out, each with its tests. Raises `UserError` where this machine has no sandbox."""
+        limits = Limits(seconds=self.seconds, memory_mib=self.memory_mib)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(lambda pair: run_python(pair[0], limits, pair[1]), programs))

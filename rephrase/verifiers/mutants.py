@@ -1,0 +1,132 @@
+"""Mutants of a function: its program with one small fault each, so that tests can be tested.
+
+The faults are those of the operators that Offutt et al. 1996 found sufficient ("An Experimental Determination of Sufficient Mutant
+Operators", ACM TOSEM 5(2)): arithmetic, relational and logical operators replaced, conditions negated and numbers changed; and returned
+values left out, as PIT does. Messages of errors, texts and annotations stay as they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rephrase.verifiers.scopes import parsed, spans_of
+
+_ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitAnd,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+}
+_RELATIONAL: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+_LEFT_ALONE = ("annotation", "returns", "decorator_list", "type_comment", "type_params")
+
+Change = Callable[[ast.AST], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A program with one fault, and its kind: arithmetic, relational, logical, condition, constant or return."""
+
+    kind: str
+    program: str
+
+
+def mutants_of(program: str, function: str, most: int, seed: str) -> list[Mutant]:
+    """At most so many mutants of a function of a program, drawn by the seed; all differ. Raises `NotPythonError`."""
+    [original] = [node for node in parsed(program).body if isinstance(node, ast.FunctionDef) and node.name == function]
+    [(start, stop)] = spans_of([original], program)
+    faults = [(place, kind, change) for place, node in enumerate(_places(original)) for kind, change in _changes(node)]
+    random.Random(seed).shuffle(faults)  # not a secret
+    texts = {ast.unparse(original)}
+    mutants: list[Mutant] = []
+    for place, kind, change in faults:
+        if len(mutants) == most:
+            break
+        mutated = copy.deepcopy(original)
+        change(list(_places(mutated))[place])
+        text = ast.unparse(mutated)
+        if text not in texts:
+            texts.add(text)
+            mutants.append(Mutant(kind, f"{program[:start]}{text}{program[stop:]}"))
+    return mutants
+
+
+def _places(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that may be changed, in an order that a copy of the tree has as well."""
+    yield node
+    if isinstance(node, ast.Raise):
+        return
+    for name, value in ast.iter_fields(node):
+        if name not in _LEFT_ALONE:
+            for inner in value if isinstance(value, list) else [value]:
+                if isinstance(inner, ast.AST):
+                    yield from _places(inner)
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
+    if isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in _ARITHMETIC:
+        yield "arithmetic", _replace_operator
+    elif isinstance(node, ast.Compare):
+        if type(node.ops[0]) in _RELATIONAL:
+            yield "relational", _replace_relation
+    elif isinstance(node, ast.BoolOp):
+        yield "logical", _replace_junction
+    elif isinstance(node, (ast.If, ast.While, ast.IfExp)):
+        yield "condition", _negate
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
+        yield "constant", _change_constant
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield "return", _return_nothing
+
+
+def _replace_operator(node: ast.AST) -> None:
+    assert isinstance(node, (ast.BinOp, ast.AugAssign))
+    node.op = _ARITHMETIC[type(node.op)]()
+
+
+def _replace_relation(node: ast.AST) -> None:
+    assert isinstance(node, ast.Compare)
+    node.ops[0] = _RELATIONAL[type(node.ops[0])]()
+
+
+def _replace_junction(node: ast.AST) -> None:
+    assert isinstance(node, ast.BoolOp)
+    node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+
+
+def _negate(node: ast.AST) -> None:
+    assert isinstance(node, (ast.If, ast.While, ast.IfExp))
+    node.test = ast.UnaryOp(ast.Not(), node.test)
+
+
+def _change_constant(node: ast.AST) -> None:
+    assert isinstance(node, ast.Constant)
+    node.value = not node.value if isinstance(node.value, bool) else node.value + 1  # type: ignore[operator]  # a number: see `_changes`
+
+
+def _return_nothing(node: ast.AST) -> None:
+    assert isinstance(node, ast.Return)
+    node.value = ast.Constant(None)
