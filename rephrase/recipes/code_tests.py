@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from rephrase.records import Document, content_id
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.functions import Function, functions_of
 from rephrase.verifiers.mutants import Mutant, mutants_of
+from rephrase.verifiers.scopes import NotPythonError
 
 _FEWEST_MUTANTS = 2  # of a function whose tests can be judged
 
@@ -107,8 +109,9 @@ class Tests(Step):
         for function in drawn:
             if len(chosen) == self.options.functions:
                 break
-            if len(mutants_of(function.program, function.name, _FEWEST_MUTANTS, document.id)) == _FEWEST_MUTANTS:
-                chosen.append(function)
+            with contextlib.suppress(NotPythonError):
+                if len(mutants_of(function.program, function.name, _FEWEST_MUTANTS, document.id)) == _FEWEST_MUTANTS:
+                    chosen.append(function)
         return sorted(chosen, key=lambda function: function.span)
 
     def _judged(self, document: Document, answer: Answer) -> Parsed:

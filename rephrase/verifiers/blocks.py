@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _FENCES = ("```", "~~~")
 PYTHON = ("py", "python", "python3")
+_OPENING = re.compile(r"(?P<indent>[ \t]*+)(?:[^\n`~]*:[*_]{0,3}[ \t]*+)?(?P<fence>`{3,}+|~{3,}+)(?P<info>[^`\n]*+)\Z")
+_MOST_INDENTED = 3
 _MOST_PARSED = 50_000  # characters: what is longer is taken as it is
 
 
@@ -21,16 +24,21 @@ class Block(NamedTuple):
 
 
 def code(text: str) -> str:
-    """The program in a text: all of it if it has no code blocks.
+    """The program in a text: all of it if it has no code blocks."""
+    blocks = list(_blocks(text))
+    return program_of(blocks) if blocks else text
 
-    Of several blocks, those count that define something which no later one does, in their order, so that a program may be told in parts or
-    be corrected; what follows the last definition shows how to use it, and is left out. Without definitions it is the last block.
+
+def program_of(blocks: Sequence[Block]) -> str:
+    """The program that is told in several blocks, of which there is one at least.
+
+    Those count that define something which no later one does, in their order, so that a program may be told in parts or be corrected; what
+    follows the last definition shows how to use it, and is left out. Without definitions it is the last block.
     """
-    blocks = list(code_blocks(text))
     named = [block.content for block in blocks if block.language in PYTHON]
     candidates = named or [block.content for block in blocks if not block.language]
     if not candidates:
-        return blocks[-1].content if blocks else text
+        return blocks[-1].content
     programs = [(block, *names) for block in candidates if (names := _names(block)) is not None]
     chosen: list[str] = []
     known: set[str] = set()
@@ -41,8 +49,38 @@ def code(text: str) -> str:
     return "\n\n".join(chosen) if chosen else programs[-1][0] if programs else candidates[-1]
 
 
-def code_blocks(text: str) -> Iterator[Block]:
-    """The code blocks of a text. One that is not closed goes to the end."""
+def fenced_blocks(text: str) -> list[Block]:
+    """The code blocks of a text by the rules of CommonMark, section 4.5; a fence may also stand behind a colon.
+
+    A fence that is shorter, stands in a line of code, or is indented by more than three spaces, as in a docstring, ends no block. One that
+    nothing ends goes to the end of the text.
+    """
+    blocks: list[Block] = []
+    opening: re.Match[str] | None = None
+    lines: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if opening is None:
+            opening, lines = _OPENING.match(line), []
+        elif _ends(opening, line):
+            blocks.append(Block(_language(opening["info"]), _content(lines), closed=True))
+            opening = None
+        else:
+            lines.append(line)
+    return [*blocks, Block(_language(opening["info"]), _content(lines), closed=False)] if opening else blocks
+
+
+def _ends(opening: re.Match[str], line: str) -> bool:
+    bare = line.strip()
+    indented = len(line) - len(line.lstrip()) - len(opening["indent"])
+    return bare.startswith(opening["fence"]) and not bare.strip(opening["fence"][0]) and indented <= _MOST_INDENTED
+
+
+def _language(info: str) -> str:
+    return (info.split() or [""])[0].lower().strip("{}.")
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    """The code blocks of a text, also of one that keeps no rules. One that is not closed goes to the end."""
     fence, language = "", ""
     lines: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
@@ -51,7 +89,7 @@ def code_blocks(text: str) -> Iterator[Block]:
             if start < 0:
                 fence = ""
             else:
-                language, lines = (line[start + 3 :].split() or [""])[0].lower().strip("{}."), []
+                language, lines = _language(line[start + 3 :]), []
         elif (end := line.find(fence)) >= 0:
             yield Block(language, _content([*lines, line[:end]]), closed=True)
             fence = ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rephrase.verifiers.scopes import NotPythonError, Scope, parsed, scope_of, spans_of
@@ -44,10 +44,13 @@ def functions_of(source: str, most_characters: int) -> Iterator[Function]:
         return
     if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in (one.node for one in statements)):
         return  # nobody knows what it defines
-    defined = Counter(name for statement in statements for name in statement.scope.defines)
+    definers: dict[str, list[_Statement]] = defaultdict(list)
     for statement in statements:
-        if isinstance(statement.node, ast.FunctionDef) and defined[statement.node.name] == 1 and _is_worth_a_test(statement.node):
-            needed = _needed(statement, statements)
+        for name in statement.scope.defines:
+            definers[name].append(statement)
+    for statement in statements:
+        if isinstance(statement.node, ast.FunctionDef) and len(definers[statement.node.name]) == 1 and _is_worth_a_test(statement.node):
+            needed = _needed(statement, statements, definers)
             program = "".join(_joined(source, needed)).strip("\n")
             if needed and len(program) <= most_characters:
                 yield Function(statement.node.name, statement.span, f"{program}\n")
@@ -58,7 +61,7 @@ def _is_worth_a_test(node: ast.FunctionDef) -> bool:
     return returns and not node.name.startswith(_SKIPPED)
 
 
-def _needed(function: _Statement, statements: Sequence[_Statement]) -> list[_Statement]:
+def _needed(function: _Statement, statements: Sequence[_Statement], definers: Mapping[str, Sequence[_Statement]]) -> list[_Statement]:
     """The statements that a function needs, itself among them, in their order; none where something is missing or foreign."""
     needed = {id(one) for one in statements if isinstance(one.node, ast.ImportFrom) and one.node.module == "__future__"}
     waiting = [function]
@@ -67,13 +70,9 @@ def _needed(function: _Statement, statements: Sequence[_Statement]) -> list[_Sta
         if id(statement) in needed:
             continue
         needed.add(id(statement))
-        missing = set(statement.scope.undefined)
-        for other in statements:
-            if other is not statement and other.scope.defines & statement.scope.reads:
-                missing -= other.scope.defines
-                waiting.append(other)
-        if missing or statement.foreign:
+        if statement.foreign or any(name not in definers for name in statement.scope.undefined):
             return []
+        waiting += [other for name in statement.scope.reads for other in definers.get(name, ())]
     return [one for one in statements if id(one) in needed]
 
 

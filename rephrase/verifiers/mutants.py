@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rephrase.verifiers.scopes import parsed, spans_of
+from rephrase.verifiers.scopes import NotPythonError, parsed, spans_of
 
 _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
@@ -56,6 +56,13 @@ class Mutant:
 
 def mutants_of(program: str, function: str, most: int, seed: str) -> list[Mutant]:
     """At most so many mutants of a function of a program, drawn by the seed; all differ. Raises `NotPythonError`."""
+    try:
+        return _mutants(program, function, most, seed)
+    except (RecursionError, ValueError) as error:  # what nests deep, and numbers of thousands of digits, can be read and not written
+        raise NotPythonError(str(error)) from error
+
+
+def _mutants(program: str, function: str, most: int, seed: str) -> list[Mutant]:
     [original] = [node for node in parsed(program).body if isinstance(node, ast.FunctionDef) and node.name == function]
     [(start, stop)] = spans_of([original], program)
     faults = [(place, kind, change) for place, node in enumerate(_places(original)) for kind, change in _changes(node)]

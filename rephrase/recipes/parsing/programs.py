@@ -10,8 +10,7 @@ from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import LONGEST, Context, Parser
 from rephrase.settings.section import Section
 from rephrase.text.code_languages import language_of
-from rephrase.verifiers.blocks import PYTHON, Block, code_blocks
-from rephrase.verifiers.blocks import code as program
+from rephrase.verifiers.blocks import PYTHON, Block, fenced_blocks, program_of
 from rephrase.verifiers.scopes import NotPythonError, is_self_contained, parsed
 
 
@@ -61,7 +60,7 @@ def the_block(completion: str) -> Block | str:
     """The one code block that a completion is about, or the error that there is none."""
     if len(completion) > LONGEST:
         return "parse:too_long"
-    blocks = [block for block in code_blocks(completion) if block.content.strip()]
+    blocks = [block for block in fenced_blocks(completion) if block.content.strip()]
     if not blocks:
         return "parse:no_code"
     block = max(blocks, key=_size)
@@ -78,21 +77,21 @@ def solution_and_tests(completion: str) -> Parsed:
     """
     if len(completion) > LONGEST:
         return Parsed(error="parse:too_long")
-    blocks = [block for block in code_blocks(completion) if block.content.strip() and block.language in ("", *PYTHON)]
+    blocks = [block for block in fenced_blocks(completion) if block.content.strip() and block.language in ("", *PYTHON)]
     if not blocks:
         return Parsed(error="parse:no_code")
     *before, tests = blocks
     if not tests.closed:
         return Parsed(error="parse:unclosed_code")
-    solution = program("\n".join(f"```python\n{block.content}\n```" for block in before)).strip("\n")
+    if not before:
+        return Parsed(error="parse:no_tests")
+    solution = program_of(before).strip("\n")
     try:
         parsed(solution)
         asserts = any(isinstance(node, ast.Assert) for node in ast.walk(parsed(tests.content)))
     except NotPythonError:
         return Parsed(error="parse:syntax")
-    if not before or not asserts:
-        return Parsed(error="parse:no_tests")
-    return Parsed(fields={"solution": solution, "tests": tests.content})
+    return Parsed(fields={"solution": solution, "tests": tests.content}) if asserts else Parsed(error="parse:no_tests")
 
 
 def _is_python(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rephrase.verifiers.blocks import code
+from rephrase.verifiers.blocks import code, fenced_blocks
 
 
 def block(content: str, language: str = "python") -> str:
@@ -40,6 +40,8 @@ def test_the_program_is_what_the_blocks_define(text, program):
 
 
 @pytest.mark.timeout(20)
-@pytest.mark.parametrize("unit", ["```", "``` ", "```\n", "~~~ ```\n", "```python\nx\n", "`\n"])
+@pytest.mark.parametrize("unit", ["```", "``` ", "```\n", "~~~ ```\n", "```python\nx\n", "`\n", ": ", ":** "])
 def test_long_texts_of_fences_are_read_in_time(unit):
-    code(unit * (1_000_000 // len(unit)))
+    text = unit * (1_000_000 // len(unit))
+    code(text)
+    fenced_blocks(text)
