@@ -78,6 +78,27 @@ def program(_: str) -> str:
     return "```python\ndef f():\n    pens = 3\n    return pens * 4\n```"
 
 
+def coded(text: str) -> str:
+    return f'Improved code:\n```python\ndef tide():\n    """\n{text}\n    """\n    return 2\n```'
+
+
+def untagged(text: str) -> str:
+    return coded(text).replace("python", "")
+
+
+def reviewed(text: str) -> str:
+    third = len(text) // 3
+    return f"Reviewer: {text[:third]}\n\nAuthor: {text[third : 2 * third]}\n\nReviewer: {text[2 * third :]}\n\nAuthor: {text}"
+
+
+def solved(text: str) -> str:
+    return f"{coded(text)}\n```python\nassert tide() == 2\n```"
+
+
+def tested(text: str) -> str:
+    return f'```python\ndef test_double():\n    """\n{text}\n    """\n    assert [double(n) for n in (0, 1, 3)] == [0, 2, 6]\n```'
+
+
 def alpaca(text: str) -> str:
     return f"4. Instruction: Explain to sailors how the tide works.\n4. Input:\n<noinput>\n4. Output:\n{text}\n###"
 
@@ -109,6 +130,15 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("domain_qa/*", "*", pairs, "Question: What?"),
     ("code_qa/*", "ask", pairs, "Answer: two"),
     ("code_qa/*", "revise", plainly, ""),
+    ("code/style", "*", coded, "return 2"),
+    ("code/self_contained", "*", coded, "```python\n```"),
+    ("code/translate", "*", untagged, "fn tide() -> i32 { 2 }"),
+    ("code/review", "*", reviewed, turns(ENGLISH)),
+    ("code/explain", "*", plainly, "Short."),
+    ("code/textbook", "*", plainly, "Short."),
+    ("code/concepts", "problem", after("Problem: "), ENGLISH),
+    ("code/concepts", "solve", solved, coded(ENGLISH)),
+    ("code/tests", "*", tested, "assert double(2) == 4"),
     ("instruction/backtranslation", "instruction", tagged("instruction"), "Explain the sea."),
     ("instruction/backtranslation", "grade", before("Score: 5"), "Score: 4"),
     ("instruction/reverse", "*", tagged("instruction"), "Explain the sea."),
@@ -178,6 +208,13 @@ backtranslation/*           back         keep      parse:empty        parse:trun
 domain_qa/*                 *            keep      parse:no_questions finished        parse:no_questions leaked   language
 code_qa/*                   ask          on parse:no_question  parse:truncated parse:no_question  on on
 code_qa/*                   revise       keep      parse:empty        finished        keep               leaked   language
+code/self_contained         style        on        parse:no_code      parse:truncated parse:no_code      on       on
+code/concepts               problem      on        parse:no_problem   parse:truncated parse:no_problem   on       on
+code/concepts               solve        keep      parse:no_tests     parse:truncated parse:no_code      leaked   language
+code/review                 *            keep      parse:no_dialogue  parse:truncated parse:no_dialogue  leaked   language
+code/explain                *            keep      parse:too_short    parse:truncated parse:too_short    leaked   language
+code/textbook               *            keep      parse:too_short    parse:truncated parse:too_short    leaked   language
+code/*                      *            keep      parse:no_code      parse:truncated parse:no_code      leaked   language
 instruction/backtranslation instruction  on parse:no_tag       parse:truncated parse:no_tag       on on
 instruction/backtranslation grade        keep      rejected:score     parse:truncated parse:no_score     keep     keep
 instruction/reverse         *            keep      parse:no_tag       finished        parse:no_tag       leaked   language
@@ -233,7 +270,8 @@ def expected_of(name: str, step: str) -> list[str]:
 
 def document_of(recipe: Recipe) -> Document | None:
     answer = {"verified/python": "assert f(3) == 12", "verified/choice": "B"}.get(recipe.name, "#### 12")
-    return None if recipe.rows is not None else Document("d", PASSAGE.strip(), language="en", metadata={"answer": answer})
+    text = "def double(n):\n    return n * 2\n" if recipe.name == "code/tests" else PASSAGE.strip()
+    return None if recipe.rows is not None else Document("d", text, language="en", metadata={"answer": answer})
 
 
 def cut_all(script: str | list[str]) -> Script:
