@@ -131,7 +131,8 @@ def _negate(node: ast.AST) -> None:
 
 def _change_constant(node: ast.AST) -> None:
     assert isinstance(node, ast.Constant)
-    node.value = not node.value if isinstance(node.value, bool) else node.value + 1  # type: ignore[operator]  # a number: see `_changes`
+    assert isinstance(node.value, (bool, int, float))
+    node.value = not node.value if isinstance(node.value, bool) else node.value + 1
 
 
 def _return_nothing(node: ast.AST) -> None:
