@@ -4,12 +4,12 @@
         [--input texts.jsonl] [--min-p 0.05] [--structured] [--out out/catalogue]
 
 The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
-Behind them come the documents of `--input`, those of at most 1,000 tokens. `--structured` runs those recipes whose answers can be held to
-JSON, and holds them. Recipes that need an answer beside the text get the problems that have one, and recipes with rows of their own get
-their first rows. All share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and
-a changed parser or check is tried without asking again. With `--against` an earlier catalogue.json it fails where less parses or is kept
-than then. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is
-`catalogue parsed P kept K`, the shares of all completions.
+Recipes of code get its code files. Behind them come the documents of `--input`, those of at most 1,000 tokens. `--structured` runs those
+recipes whose answers can be held to JSON, and holds them. Recipes that need an answer beside the text get the problems that have one, and
+recipes with rows of their own get their first rows. All share one engine. What is answered is kept below `--out`, so that the same command
+goes on where it was stopped, and a changed parser or check is tried without asking again. With `--against` an earlier catalogue.json it
+fails where less parses or is kept than then. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last
+line is `catalogue parsed P kept K`, the shares of all completions.
 """
 
 from __future__ import annotations
@@ -195,18 +195,19 @@ def rows_for(recipe: Recipe, number: int, counter: Tokenizer, files: Sequence[st
     if recipe.rows is not None:
         return [Row(document) for document in itertools.islice(recipe.rows.documents(), number)]
     kind = next((kind for pattern, kind in PROBLEMS.items() if fnmatchcase(recipe.name, pattern)), None)
-    everything = itertools.chain(passages(counter), _documents(files, counter) if kind is None else ())
+    folder = PASSAGES / "files" if recipe.family == "code" else PASSAGES
+    everything = itertools.chain(passages(counter, folder), _documents(files, counter) if kind is None else ())
     documents = [document for document in everything if kind is None or (document.source == kind and "answer" in document.metadata)]
     return [Row(document) for document in documents[:number]]
 
 
-def passages(counter: Tokenizer) -> Iterator[Any]:
-    """The passages of examples/catalogue: one of each kind, then another of each, in an order that the seed draws."""
+def passages(counter: Tokenizer, folder: Path = PASSAGES) -> Iterator[Any]:
+    """The passages of a folder, examples/catalogue by default: one of each kind, then another of each, in an order that the seed draws."""
     from rephrase.records import Document
 
     draw = random.Random(SEED)
     kinds = []
-    for path in sorted(PASSAGES.glob("*.jsonl")):
+    for path in sorted(folder.glob("*.jsonl")):
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         kinds.append(draw.sample(entries, len(entries)))
     for entry in (entry for several in itertools.zip_longest(*kinds) for entry in several if entry is not None):

@@ -40,6 +40,13 @@ def test_problems_go_to_the_recipes_that_need_their_answers(counter, recipe, kin
     assert all(document.metadata["answer"] for document in documents)
 
 
+def test_recipes_of_code_get_code_files(counter):
+    [style, tests] = bench.chosen(["code/style", "code/tests"])
+    rows = bench.rows_for(style, 10, counter)
+    assert {row.document.source for row in rows} == {"file"}
+    assert sum(len(list(tests.steps[0].prompts(row, counter))) for row in bench.rows_for(tests, 10, counter)) >= 4
+
+
 def test_further_documents_come_behind_the_passages_and_go_to_no_recipe_of_problems(counter):
     files = ["examples/crawl/notes.jsonl"]
     [easy, answer] = bench.chosen(["wrap/easy", "verified/answer"])
