@@ -21,6 +21,7 @@ from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import TemplateStep, fields_of
 from rephrase.settings.paths import ListFile
 from rephrase.text.tokenizer import Tokenizer
+from rephrase.verifiers.kinds import Verifier
 
 
 class Options(SandboxOptions):
@@ -72,6 +73,11 @@ class Solutions(Step):
     def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
         """Solutions for each problem."""
         return self.options.samples
+
+    @property
+    def verifier(self) -> Verifier:
+        """What runs the programs."""
+        return self.options.verifier
 
     @property
     @override

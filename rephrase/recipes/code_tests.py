@@ -22,6 +22,7 @@ from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document, content_id
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.functions import Function, functions_of
+from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.mutants import Mutant, mutants_of
 from rephrase.verifiers.scopes import NotPythonError
 
@@ -65,6 +66,11 @@ class Tests(Step):
     def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
         """Answers for each function."""
         return self.options.samples
+
+    @property
+    def verifier(self) -> Verifier:
+        """What runs the programs."""
+        return self.options.verifier
 
     @property
     @override

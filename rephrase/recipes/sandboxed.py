@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pydantic import Field
 
 from rephrase.settings.section import Section
+from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.sandbox import Limits, Outcome, run_python
 
 _AT_ONCE = 4  # each may use a processor
@@ -18,6 +19,11 @@ class SandboxOptions(Section):
 
     seconds: float = Field(default=10.0, gt=0)
     memory_mib: int = Field(default=512, ge=64)
+
+    @property
+    def verifier(self) -> Verifier:
+        """What a step that runs programs has beside its prompt; the doctor asks for it, and looks whether this machine can."""
+        return Verifier("python", seconds=self.seconds, memory_mib=self.memory_mib)
 
     def run(self, programs: Sequence[tuple[str, str]]) -> list[Outcome]:
         """How programs come out, each with its tests. Raises `UserError` where this machine has no sandbox."""

@@ -9,6 +9,7 @@ from classifiers.settings import Filter
 from rephrase.recipes.catalogue import catalogue, options_of, recipes_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
+from rephrase.verifiers.kinds import Verifier
 from tests.classifiers.batches import batch
 from tests.rephrase.recipes.play import cut, play
 
@@ -216,6 +217,12 @@ def test_tests_that_mutants_pass_or_the_function_fails_are_rejected_with_the_rea
 @pytest.mark.parametrize("document", ["No code at all.", "fn main() {}", "import numpy\n\ndef f(x):\n    return numpy.sum(x) + 1\n"])
 def test_documents_without_a_function_that_can_be_tested_are_asked_for_nothing(document, tokenizer):
     assert play("code/tests", document, {}, tokenizer).rows["tests"] == []
+
+
+@pytest.mark.parametrize("name", ["code/tests", "code/concepts"])
+def test_the_doctor_is_told_that_programs_will_be_run(name):
+    [recipe] = recipes_of([RecipeUse(use=name, options={"seconds": 3, "memory_mib": 128})])
+    assert recipe.steps[-1].verifier == Verifier("python", seconds=3, memory_mib=128)
 
 
 PROBLEM = "Write a function `double(x: int) -> int` that gives x ** 2 where x is odd and 2 * x otherwise. double(2) is 4, double(3) is 9."
