@@ -25,9 +25,11 @@ def matching(name: str) -> list[Entry]:
     if is_file(name):
         return list(RecipeFile(name).entries().values())
     entries: dict[str, Entry] = {}
-    for key, source in recipes.items():
+    sources = list(recipes.items())
+    has_file = any(key == name and not isinstance(source, Entry) for key, source in sources)  # its family is more than what is in Python
+    for key, source in sources:
         for full, entry in source.entries().items() if _may_hold(key, source, name) else ():
-            if fnmatchcase(full, name) or full.split("/")[0] == name:
+            if fnmatchcase(full, name) or (full.split("/")[0] == name and not has_file):
                 if full in entries:  # a family in a file, and a recipe in Python
                     cure = "give the recipe of the plugin another name"
                     raise UserError(f"two packages register the recipe `{full}`", where="plugins", cure=cure)

@@ -143,6 +143,8 @@ def test_a_wrong_recipe_file_is_refused_with_line_and_reason(tmp_path, before, a
 def test_mistaken_uses_are_refused():
     with pytest.raises(UserError, match=r"no recipe `wrap/medum` \(did you mean `wrap/medium`\?\)"):
         validate(RecipeUse, "wrap/medum", "recipe")
+    with pytest.raises(UserError, match=r"no recipe `code` \(that is a family: `code/\*` takes all of it, `code/concepts` one\)"):
+        validate(RecipeUse, "code", "recipe")  # of which a part is in Python
     with pytest.raises(UserError, match="`wrap/easy` is named twice"):
         recipes_of([use("wrap/*"), use("wrap/easy")])
     with pytest.raises(UserError, match=r"unknown option `tripples` \(did you mean `triples`\?\)"):
