@@ -61,6 +61,8 @@ UNITS = {
     "apostrophes": "'",
     "backslashes": "\\",
     "boxes": "\\boxed{",
+    "delimiters": "\\(x",
+    "MathML": "<math><mi>x</mi></math> and so on, as was said before. ",
     "fractions": "\\frac{1}",
     "digits": "1",
     "commas and digits": "1,000,",
@@ -103,6 +105,7 @@ def works() -> Iterator[tuple[str, Work]]:
     yield "reasoning", lambda text: split_reasoning(text, opened=None)
     yield "tokens", lambda text: tokenizer.encode([text])
     yield "html", lambda text: extract(decode(text.encode(), "utf-8"))
+    yield "html, formulas", lambda text: extract(f"<html><script src=MathJax.js></script><body>{text}", main_content=False, formulas=True)
     yield "html, all of it", lambda text: extract(f"<html><body {text}>", main_content=False)
     yield from _parsers(tokenizer)
     yield from _checks()

@@ -20,6 +20,7 @@ from rephrase.readers.base import reason_of
 from rephrase.readers.settings import Input, StandIns
 from rephrase.records import DOCUMENT, content_id
 from rephrase.settings.validation import validate
+from rephrase.text.formulas import check_formulas
 from rephrase.text.html import check_extractor
 from rephrase.text.tokenizer import Tokenizer
 
@@ -65,6 +66,8 @@ class DocumentTables:
 
     def __init__(self, config: Input, tokenizer: str) -> None:
         check_extractor(config.extractor)
+        if config.formulas:
+            check_formulas()
         self._tokenizer = Tokenizer.load(tokenizer)
         self._find_languages = _language_finder(config)
         self._scorers = _scorers(config)

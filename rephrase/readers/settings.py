@@ -82,6 +82,8 @@ class Input(Section):
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
     main_content: bool = True
     """Drop navigation, banners and footers of HTML pages."""
+    formulas: bool = False
+    """Keep formulas of HTML pages as LaTeX, between `$` in a line and `$$` apart: of MathML, MathJax, KaTeX, LaTeXML, and their images."""
     language_model: FastTextModel | None = None
     """A fastText language model such as lid.176.bin."""
     scores: dict[str, Annotated[Models, BeforeValidator(as_models)]] = {}

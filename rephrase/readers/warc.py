@@ -125,7 +125,7 @@ def _document(head: Head, body: bytes, kind: str, charset: str, config: Input, *
     flaws: list[Flaw] = ["cut"] if is_cut else []
     text = decode(body, charset, html=is_html)
     if is_html:
-        page = extract(text, config.extractor, main_content=config.main_content)
+        page = extract(text, config.extractor, main_content=config.main_content, formulas=config.formulas)
         text, title = page.text, page.title
         if page.is_stripped:
             flaws.append("stripped")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rephrase.errors import UserError
+from rephrase.text.formulas import keep_formulas
 from rephrase.text.intricacy import RESILIPARSE, TRAFILATURA, is_intricate
 from rephrase.text.stripping import strip
 
@@ -49,8 +50,10 @@ def check_extractor(extractor: Literal["resiliparse", "trafilatura"]) -> None:
             ) from error
 
 
-def extract(html: str, extractor: Literal["resiliparse", "trafilatura"] = "resiliparse", *, main_content: bool = True) -> Page:
-    """The text of an HTML page. `main_content` leaves out navigation, banners, footers and comments.
+def extract(
+    html: str, extractor: Literal["resiliparse", "trafilatura"] = "resiliparse", *, main_content: bool = True, formulas: bool = False
+) -> Page:
+    """The text of an HTML page. `main_content` leaves out navigation, banners, footers and comments; `formulas` keeps formulas as LaTeX.
 
     A page whose markup would keep the extractor busy for long is stripped of its tags instead. Raises whatever the extractor raises on
     pages that it cannot take.
@@ -61,6 +64,8 @@ def extract(html: str, extractor: Literal["resiliparse", "trafilatura"] = "resil
 
     tree = HTMLTree.parse(html)
     title = " ".join((tree.title or "").split())
+    if formulas and keep_formulas(tree, html) and extractor == "trafilatura":
+        html = str(tree)
     if extractor == "trafilatura":
         return Page(_by_trafilatura(html, main_content=main_content), title)
     from resiliparse.extract.html2text import extract_plain_text

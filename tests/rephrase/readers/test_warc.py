@@ -71,6 +71,14 @@ def test_the_whole_page_is_taken_when_asked(tmp_path: Path) -> None:
     assert "imprint" in item.text
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_formulas_are_kept_when_asked(tmp_path: Path, asked: bool) -> None:
+    page = html(1, extra="It holds that <math><msup><mi>x</mi><mn>2</mn></msup></math>, as one knows. ")
+    (item,) = read(tmp_path / "a.warc", response(page), formulas=asked)
+    assert isinstance(item, RawDocument)
+    assert ("holds that $x^{2}$, as" in item.text) is asked
+
+
 def test_trafilatura_extracts_too(tmp_path: Path) -> None:
     pytest.importorskip("trafilatura")
     (item,) = read(tmp_path / "a.warc", pages(1)[1], extractor="trafilatura")
