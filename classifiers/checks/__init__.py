@@ -16,6 +16,8 @@ checks: Kinds[type[Check]] = Kinds(
         "classifiers.checks.repetition",
         "classifiers.checks.copied",
         "classifiers.checks.facts",
+        "classifiers.checks.arithmetic",
+        "classifiers.checks.latex",
         "classifiers.checks.language",
         "classifiers.checks.quality",
         "classifiers.checks.ensemble",

@@ -1,0 +1,201 @@
+"""Statements of arithmetic in a text, "3 × 4 = 12", and whether they are right: by exact fractions, rounded as they are written.
+
+A statement has a number on both sides of its sign and calculates something, or turns one measure into another. What has variables, names a
+function, or looks like a date, a range, a version or a line of code is none. In doubt there is no statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rephrase.verifiers.arithmetic_reader import Reader
+from rephrase.verifiers.arithmetic_tokens import Token, tokens
+from rephrase.verifiers.quantity_values import NoValueError, Quantity, agree, words
+
+_MOST_CHARACTERS = 100_000  # of a text that are looked at
+_RELATION = re.compile(r"[=≈≃]|\\(?:approx|simeq)|equal")
+_MOST_TOKENS = 80  # of one side
+_MOST_EARLIER = 4  # sides of a chain that one is compared with
+_BINARY = frozenset("+-–*/^%!")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Two sides that are said to be equal, as they stand in the text with single spaces, and whether they are."""
+
+    text: str
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What stands on one side of a relation; `values` has several where a text can be read in several ways."""
+
+    text: str
+    values: tuple[Quantity, ...]
+    tokens: Sequence[Token]
+    calculates: bool = False
+    is_range: bool = False
+    is_closed_up: bool = False  # its hyphens stand without spaces
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """The statements of arithmetic of a text in order; in chains each side is compared with the one before, or with any earlier one."""
+    if not _RELATION.search(text):
+        return
+    run: list[Token] = []
+    before: Token | None = None
+    for token in tokens(text[:_MOST_CHARACTERS]):
+        if token.kind == "end" or (token.kind == "word" and not _belongs(run, token)):
+            yield from _of_run(run, before, token)
+            run, before = [], token
+        else:
+            run.append(token)
+
+
+def _belongs(run: Sequence[Token], word: Token) -> bool:
+    """Whether a word goes on what a number began: what it counts, `x` between two factors, or another word of the same."""
+    if word.text in ("x", "X"):
+        return bool(run) and (run[-1].kind in ("number", "word") or run[-1].text == ")")
+    if word.text == "of":
+        return bool(run) and run[-1].text == "%"
+    if word.text in words().no_evaluation or word.text.lower() in words().no_nouns:
+        return False
+    return bool(run) and (
+        run[-1].kind == "number" or run[-1].text in words().powers or (run[-1].text == "/" and len(run) > 1 and run[-2].kind == "word")
+    )
+
+
+def _of_run(run: Sequence[Token], before: Token | None, after: Token) -> Iterator[Statement]:
+    if not any(token.kind == "relation" for token in run):
+        return
+    sides: list[list[Token]] = [[]]
+    relations: list[Token] = []
+    for token in run:
+        if token.kind == "relation":
+            sides.append([])
+            relations.append(token)
+        else:
+            sides[-1].append(token)
+    first = _first_side(sides[0], before)
+    read = [_read(first) if first is not None else None, *(_read(side) for side in sides[1:-1]), _read(_last_side(sides[-1], after))]
+    for place, relation in enumerate(relations):
+        left, right = read[place], read[place + 1]
+        if left is None or right is None:
+            continue
+        earlier = [side for side in read[max(place - _MOST_EARLIER, 0) : place] if side is not None]
+        verdict = _verdict(left, right, earlier, relation)
+        if verdict is not None:
+            yield Statement(f"{left.text} {relation.text} {right.text}", verdict)
+
+
+def _first_side(side: Sequence[Token], before: Token | None) -> Sequence[Token] | None:
+    """The first side without what does not belong to it; None where what stands before it makes it part of something else."""
+    depth = 0
+    for place in range(len(side) - 1, -1, -1):
+        depth += {")": 1, "(": -1}.get(side[place].text, 0)
+        if depth < 0:  # a bracket around the whole statement
+            return _without_bullet(side[place + 1 :])
+    if depth > 0:  # "1) 3 + 4"
+        place = max(number for number, token in enumerate(side) if token.text == ")")
+        rest = side[place + 1 :]
+        return rest if depth == 1 and place <= 1 and rest and rest[0].text not in _BINARY else None
+    if before is None or before.text in ("\n", ""):
+        return _without_bullet(side)
+    if not side or before.text in words().no_evaluation or (before.kind == "word" and len(before.text) == 1 and before.text not in "aAI"):
+        return None
+    is_touched = side[0].is_close and before.text not in (":", ",", ";", ".", "?", "|", '"', "“", "‘", "'", ">", "#")
+    is_negative = len(side) > 1 and side[0].text in ("-", "–") and side[1].is_close
+    is_after_word = before.kind == "word" and side[0].text in ("-", "–") and not is_negative
+    if before.text in ("_", "?", "<", ">", "@", "±") or _is_factor(before):
+        return None
+    return None if is_touched or is_after_word else side
+
+
+def _is_factor(token: Token) -> bool:
+    """Whether a command of LaTeX may be a part of a formula."""
+    return token.text.startswith("\\") and token.text not in words().parting
+
+
+def _without_bullet(side: Sequence[Token]) -> Sequence[Token]:
+    if side and side[0].text == "^":  # two stars of bold type
+        side = side[1:]
+    is_bullet = len(side) > 1 and side[0].text in ("-", "*", "+", "–") and not side[1].is_close
+    return side[1:] if is_bullet else side
+
+
+def _last_side(side: Sequence[Token], after: Token) -> Sequence[Token]:
+    """The last side up to a bracket that was opened before it; nothing where what follows makes it part of something else."""
+    depth = 0
+    for place, token in enumerate(side):
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth < 0:
+            return side[:place]
+    is_letter = after.kind == "word" and after.is_close
+    if is_letter or after.text in words().no_evaluation or after.text in ("_", "?", "±", "^", ":") or _is_factor(after):
+        return ()
+    while side and side[-1].text in ("!", "^"):  # an exclamation; two stars of bold type
+        side = side[:-1]
+    return side
+
+
+def _read(side: Sequence[Token]) -> _Side | None:
+    """A side with its values; None where it has none."""
+    if not side or len(side) > _MOST_TOKENS:
+        return None
+    readings: list[Quantity] = []
+    calculates = False
+    for percent_of_left in (False, True):
+        for tight in (False, True):
+            reader = Reader(side, percent_of_left=percent_of_left, tight=tight)
+            try:
+                value = reader.whole()
+            except (NoValueError, IndexError, OverflowError):
+                continue
+            calculates = calculates or reader.operations > 0
+            if value not in readings:
+                readings.append(value)
+            if not reader.is_ambiguous:
+                break
+        if not readings or not any(token.text == "%" for token in side):
+            break
+    if not readings:
+        return None
+    text = " ".join(token.text for token in side)
+    numbers = [token for token in side if token.kind == "number"]
+    hyphens = [token for token in side if token.text in ("-", "–")]
+    is_closed_up = bool(hyphens) and len(numbers) > 1 and all(token.is_close for token in [*hyphens, *numbers[1:]])
+    # From less to more, or several hyphens: a range, a date, a number of a telephone.
+    is_range = is_closed_up and (len(hyphens) > 1 or (numbers[0].value or 0) < (numbers[1].value or 0) or len(numbers[1].text) > 3)
+    return _Side(text, tuple(readings), side, calculates, is_range, is_closed_up)
+
+
+def _verdict(left: _Side, right: _Side, earlier: Sequence[_Side], relation: Token) -> bool | None:
+    """Whether two sides are equal; None where they are no statement."""
+    roughly = relation.text == "≈"
+    may_be_range = left.is_range or right.is_range or (left.is_closed_up and not relation.is_close)
+    converts = any(one.powers == other.powers and one.units != other.units for one in left.values for other in right.values)
+    calculates = left.calculates or right.calculates or any(side.calculates for side in earlier)
+    percents = left.values[0].is_percent != right.values[0].is_percent
+    if not calculates and not percents and not (converts and left.values[0].units and right.values[0].units):
+        return None
+    answers = [agree(one, other, roughly=roughly) for one in left.values for other in right.values]
+    if any(answers):
+        return True
+    if any(agree(one, other, roughly=roughly) for side in earlier for one in side.values for other in right.values):
+        return True
+    if None in answers or may_be_range:
+        return None
+    # "6 cups / 2 days = 3 cups" means those of a day: a quotient may leave out what it is for.
+    divides = any(token.text == "/" for token in (*left.tokens, *right.tokens))
+    return divides and agree(_bare(left), _bare(right), roughly=roughly) is True
+
+
+def _bare(side: _Side) -> Quantity:
+    """The number of a side without what it measures or counts."""
+    try:
+        return Reader(side.tokens, bare=True).whole()
+    except (NoValueError, IndexError):
+        return side.values[0]
