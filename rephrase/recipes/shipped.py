@@ -20,6 +20,7 @@ _FAMILIES = (
     "domain_qa",
     "code_qa",
     "code",
+    "math",
     "instruction",
     "textbook",
     "tinystories",
