@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ENCODING = re.compile(r"(?:application/x-|text/(?:x-)?)?(?:la)?tex\b", re.IGNORECASE)
 _LONGEST_SOURCE = 100_000  # characters of MathML in a script or an attribute
+_LONGEST_ADDRESS = 5000  # characters
 _SIGNS = re.compile(r"[\\^_{]")
 _WORD = re.compile(r"[A-Za-z]{4}")
 
@@ -83,7 +84,7 @@ def is_block(math: DOMElement) -> bool:
 def tex_of_image(image: DOMElement) -> tuple[str, bool]:
     """The LaTeX of an image of a formula and whether its class says that it stands apart; empty for other images."""
     classes = classes_of(image)
-    source = image.getattr("src") or ""
+    source = (image.getattr("src") or "")[:_LONGEST_ADDRESS]
     for query in _IMAGE_QUERIES:
         if match := query.search(source):
             tex = urllib.parse.unquote_plus(match[1]) if "latex=" in match[0] or "chl=" in match[0] else urllib.parse.unquote(match[1])
@@ -96,14 +97,21 @@ def tex_of_image(image: DOMElement) -> tuple[str, bool]:
 def equations(table: DOMElement) -> list[tuple[str, str]]:
     """The rows of a table of LaTeXML's equations: the LaTeX of each, with its number as a tag, or its words where it has no formula."""
     rows = []
-    for row in within(table):
-        if name_of(row) != "tr":
-            continue
+    for row in _rows(table):
         parts = [_part(math) for math in within(row) if name_of(math) == "math"]
         number = next((text_of(inner) for inner in within(row) if "ltx_tag" in classes_of(inner)), "").strip("() ")
         tag = f" \\tag{{{number}}}" if number and parts else ""
         rows.append((" ".join(parts) + tag, "" if parts else text_of(row)))
     return rows
+
+
+def _rows(table: DOMElement) -> Iterator[DOMElement]:
+    """The rows of a table, but for those of tables in it."""
+    for child in children_of(table):
+        if name_of(child) == "tr":
+            yield child
+        else:
+            yield from (row for row in children_of(child) if name_of(row) == "tr")
 
 
 def _part(math: DOMElement) -> str:

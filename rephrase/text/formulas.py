@@ -59,11 +59,13 @@ def keep_formulas(tree: HTMLTree, html: str) -> bool:
 
 def _shown(body: DOMElement, *, with_texts: bool) -> Iterator[tuple[DOMElement, _Kind]]:
     """The elements that show formulas, none within another, and the texts with delimiters in them, each with what replaces it."""
+    from resiliparse.parse.html import NodeType
+
     pending = [body]
     while pending:
         element = pending.pop()
-        if element.tag == "#text":
-            if with_texts and "\\" in (element.value or ""):
+        if element.type != NodeType.ELEMENT:
+            if with_texts and element.type == NodeType.TEXT and "\\" in (element.value or ""):
                 yield element, _from_text
             continue
         kind = _kind(element)
@@ -194,4 +196,5 @@ def _from_equations(tree: HTMLTree, table: DOMElement) -> None:
     rows = equations(table)
     if table.parent is None or not any(tex for tex, _ in rows):
         return
-    _put_lines(tree, table, [in_dollars(tex, display=True) or words for tex, words in rows])
+    lines = [in_dollars(tex, display=True) or words for tex, words in rows]
+    _put_lines(tree, table, [line for line in lines if line])

@@ -24,10 +24,12 @@ def name_of(element: DOMElement) -> str:
 
 def children_of(element: DOMElement) -> list[DOMElement]:
     """The elements in an element."""
+    from resiliparse.parse.html import NodeType
+
     children = []
     child = element.first_child
     while child is not None:
-        if child.tag[:1] not in "#!":
+        if child.type == NodeType.ELEMENT:  # no text, no comment, no instruction
             children.append(child)
         child = child.next
     return children

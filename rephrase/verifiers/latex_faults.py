@@ -21,7 +21,7 @@ _OPENING = re.compile(rf"\\\\|\\\$|\\[()\[\]]|\$\$?|\\begin\s?\{{({_DISPLAYED})\
 _ENVIRONMENT = re.compile(r"\\\\|\\(begin|end)\s?\{([A-Za-z]{1,30}\*?)\}")
 _ROUND = re.compile(r"\\\\|\\[()]")
 _SQUARE = re.compile(r"\\\\|\\[\[\]]")
-_IN_LINE = re.compile(r"((?:[^$\\\n]|\\.|\n(?!\s*\n))*+)\$(?!\d)", re.DOTALL)
+_IN_LINE = re.compile(r"\$((?:[^$\\\n]|\\.|\n(?!\s*\n))*+)\$(?!\d)", re.DOTALL)
 _BRACE = re.compile(r"\\.|[{}]|%[^\n]*+", re.DOTALL)
 _LONGEST_PARSED = 2000  # characters: a parser in Rust ends its process where formulas nest deeper than its stack
 _MOST_PARSED = 50_000  # characters of all formulas of a text
@@ -117,9 +117,9 @@ def _delimiters(text: str, formulas: list[str]) -> Iterator[Fault]:
 
 def _end_in_line(text: str, at: int) -> int:
     """Where the dollar stands that ends a formula in a line, past those within its braces; the place itself where none does."""
-    first, end, depth = at, at, 0
+    first, end, depth = at, at - 1, 0
     for _ in range(_MOST_DOLLARS + 1):
-        match = _IN_LINE.match(text, end + (end > at))
+        match = _IN_LINE.match(text, end)
         if match is None:
             break
         part, end = match[1], match.end() - 1

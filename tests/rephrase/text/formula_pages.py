@@ -209,7 +209,8 @@ def pages(count: int = 20, seed: int = 0) -> list[tuple[str, str, list[Formula]]
     for page in range(count):
         name = list(MARKUPS)[page % len(MARKUPS)]
         planted = [formula(dice, page * PER_PAGE + number, display=number % 3 == 2) for number in range(PER_PAGE)]
-        paragraphs = "".join(f"<p>{PROSE} It was {MARKUPS[name](one)} in the end, as the tables said. {PROSE}</p>" for one in planted)
+        sentence = "<!-- x --><p>{} It was {} in the end, as the tables said. {}</p>"
+        paragraphs = "".join(sentence.format(PROSE, MARKUPS[name](one), PROSE) for one in planted)
         head = "<title>Tables</title><script src='https://cdn.example/MathJax.js?config=TeX'></script>"
         menu = "<nav><ul><li><a href='/'>Home</a></li><li><a href='/all'>All pages</a></li></ul></nav>"
         made.append((name, f"<html><head>{head}</head><body>{menu}<main><h1>Tables</h1>{paragraphs}</main></body></html>", planted))

@@ -56,6 +56,7 @@ def test_a_page_without_formulas_is_the_same() -> None:
         ("<math><mi>km</mi><mo>≥</mo><mn>50</mn><mo>%</mo></math>", r"$\operatorname{km} \geq 50 \%$"),
         ("<math><mover><mrow><mi>A</mi><mi>B</mi></mrow><mo>¯</mo></mover></math>", r"$\overline{AB}$"),
         ("<m:math><m:mi>x</m:mi></m:math>", "$x$"),
+        ("<!-- a --><?xml b?><math><!-- c --><mi>x</mi><?d e?></math>", "$x$"),
         ("<math alttext='a squared'><msup><mi>a</mi><mn>2</mn></msup></math>", "$a^{2}$"),
         ("<script type='math/tex'>x % the first\n y</script>", "$x y$"),
         ("<script type='math/mml'><math><mi>x</mi></math></script>", "$x$"),
