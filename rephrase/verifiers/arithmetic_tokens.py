@@ -50,7 +50,7 @@ _DATE = re.compile(r"0\d")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of text. `is_close`: nothing stands between it and the piece before; `is_last`: it does not touch the next."""
+    """A piece of text. `is_close`: nothing stands between it and the piece before. `place`: what one more in its last digit is worth."""
 
     kind: Kind
     text: str
