@@ -18,6 +18,7 @@ ROOMS = [
     ["rephrase.storage"],
     ["rephrase.live"],
     ["rephrase.names", "rephrase.text", "rephrase.verifiers"],
+    ["rephrase.problems"],
     ["rephrase.readers", "rephrase.engines"],
     ["rephrase.recipes"],
     ["rephrase.generation", "rephrase.mixing", "rephrase.exports"],
@@ -38,6 +39,7 @@ ROOMS = [
 ]
 # What nothing imports: it is run, or found by its name.
 ENTRANCES = {
+    "rephrase.problems.gym_child": "a process of its own",
     "rephrase.verifiers.algebra_child": "a process of its own",
     "rephrase.verifiers.sandbox_child": "a process of its own",
     "rephrase.text.code.syntax_child": "a process of its own",

@@ -58,6 +58,7 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.tinygsm",
         "rephrase.recipes.code_tests",
         "rephrase.recipes.code_concepts",
+        "rephrase.recipes.procedural",
         "rephrase.recipes.baseline",
     ],
 )

@@ -1,53 +1,26 @@
-"""The process that compares expressions: reads pairs as lines of JSON, and writes 1 or 0 for each.
-
-A fork of it does so, within a limit of processor time for each pair: where that is reached, the next fork goes on at once, and nothing has
-to be imported again.
-"""
+"""The process that compares expressions: reads pairs as lines of JSON, and writes true or false for each."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import resource
-import signal
-from typing import IO, Any
+from collections.abc import Callable
+from typing import Any
+
+from rephrase.verifiers.serving import serve
 
 _SECONDS = 2.0  # of processor time for a pair; most take milliseconds
-_MEMORY = 2 << 30
 _DIGITS = 60  # to which two exact numbers must agree
 
 
-def main() -> None:
-    """Import what compares, and fork until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what libraries print is no answer
-    logging.disable()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _begin() -> Callable[[Any], bool]:
+    _same("x", "x")  # what is imported for it is there in all forks
+    return _answer
+
+
+def _answer(pair: list[str]) -> bool:
     try:
-        _same("x", "x")  # what is imported for it is there in all forks
-    except ImportError as error:
-        answers.write(f"{error}\n".encode())
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    answers.write(b"ready\n")
-    while (worker := os.fork()) and os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) != 0:
-        answers.write(b"0\n")  # for the pair that the fork did not survive
-    if not worker:
-        _serve(os.fdopen(0, "rb", buffering=0), answers)
-        os._exit(0)
-
-
-def _serve(pairs: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer until the input ends."""
-    while line := pairs.readline():
-        signal.setitimer(signal.ITIMER_PROF, _SECONDS)  # its signal ends this process, whatever it is in
-        try:
-            same = _same(*json.loads(line))
-        except Exception:  # noqa: BLE001  # whatever a foreign text makes of the library, the two are not shown to be equal
-            same = False
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        answers.write(b"1\n" if same else b"0\n")
+        return _same(*pair)
+    except Exception:  # noqa: BLE001  # whatever a foreign text makes of the library, the two are not shown to be equal
+        return False
 
 
 def _same(answer: str, gold: str) -> bool:
@@ -76,4 +49,4 @@ def _normalization() -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    serve(_begin, _SECONDS, lost=False)

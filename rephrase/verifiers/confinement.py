@@ -8,6 +8,7 @@ import platform
 import resource
 import struct
 import sys
+from collections.abc import Sequence
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_PDEATHSIG = 38, 22, 1
@@ -127,13 +128,13 @@ def die_with_parent(parent: int) -> bool:
     return os.getppid() == parent
 
 
-def shut_in(cpu_seconds: int, memory_mib: int) -> None:
-    """Give up all rights but to compute, to read Python's own files and to use the pipes that are open.
+def shut_in(cpu_seconds: int, memory_mib: int, folders: Sequence[str] = ()) -> None:
+    """Give up all rights but to compute, to read Python's own files and those of more folders, and to use the pipes that are open.
 
     Raises `OSError` where this machine has no such sandbox.
     """
     _limit(cpu_seconds, memory_mib)
     if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "no_new_privs")
-    _see_only([sys.base_prefix, sys.prefix, "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo"])
+    _see_only([sys.base_prefix, sys.prefix, "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", *folders])
     _deny_calls()

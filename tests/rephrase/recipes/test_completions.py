@@ -176,6 +176,7 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("verified/choice", "*", before("The answer is (B)."), "It may be either."),
     ("verified/command", "*", before("#### 12"), "It is some number."),
     ("verified/*", "*", before("#### 12"), "It is some number."),
+    ("procedural/*", "*", before("<answer>10</answer>"), "<answer>12</answer>"),
     ("tinygsm/*", "program", program, "pens = 3\nprint(pens)"),
     ("tinygsm/*", "conversation", lambda text: turns(f"12 {text} 12"), ENGLISH),
 ]
@@ -252,6 +253,8 @@ verified/python             *            keep      rejected:wrong     parse:trun
 verified/choice             *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
 verified/command            *            keep      rejected:wrong     parse:truncated rejected:wrong     keep     language
 verified/*                  *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
+procedural/solve            *            keep      rejected:wrong     parse:truncated parse:no_tag       leaked   language
+procedural/explain          *            keep      rejected:wrong     parse:truncated parse:no_tag       rejected:told language
 tinygsm/*                   program      on parse:program:statement parse:truncated parse:program:syntax on on
 tinygsm/*                   conversation keep      parse:no_dialogue  parse:truncated parse:no_dialogue  leaked   language
 """
@@ -285,6 +288,8 @@ def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, to
     if recipe.family == "preference":
         scripts["answers"] = [f"Answer {number}. {ENGLISH}" for number in range(4)]
     options = {"command": "grep -q 12"} if recipe.name == "verified/command" else {}
+    options |= {"tasks": "ours/sets"} if recipe.family == "procedural" else {}
+    options |= {"highest": 1} if recipe.name == "procedural/solve" else {}
     options |= {"prompts_per_round": 1} if recipe.family in ("self_instruct", "alpaca") else {}
     neighbours = [Document("n", "Another text on the same harbour.")] if recipe.neighbours else []
     played = play(recipe.name, document_of(recipe), {**scripts, step: completion}, tokenizer, neighbours=neighbours, **options)

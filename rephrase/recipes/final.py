@@ -1,0 +1,31 @@
+"""Final answers between the marks that a prompt asked for, and texts without these marks."""
+
+from __future__ import annotations
+
+from rephrase.recipes.base import Parsed
+
+_BEGIN, _END = "<answer>", "</answer>"
+
+
+def final_answer_of(parsed: Parsed) -> Parsed:
+    r"""The text up to its last `<answer>…</answer>`, which is told as a sentence or line of it, and the answer as the field `answer`.
+
+    >>> final_answer_of(Parsed(text="2 and 3 make 5.\n<answer>5</answer> Good luck!"))
+    Parsed(text='2 and 3 make 5.\n\nAnswer: 5', error=None, fields={'answer': '5'})
+    """
+    text = parsed.text
+    if text is None:
+        return parsed
+    end = text.rfind(_END)
+    begin = text.rfind(_BEGIN, 0, max(end, 0))
+    if begin < 0:
+        return Parsed(error="parse:no_tag")
+    answer = text[begin + len(_BEGIN) : end].strip()
+    before = text[:begin].replace(_BEGIN, "").replace(_END, "").rstrip(" *`")
+    if not answer:
+        return Parsed(error="parse:no_answer")
+    if not before.strip():
+        return Parsed(text=f"Answer: {answer}", fields={"answer": answer})
+    told = "\n\nAnswer:" if before.endswith("\n") else ""
+    space = "\n" if "\n" in answer else " "
+    return Parsed(text=f"{before.strip()}{told}{space}{answer}", fields={"answer": answer})
