@@ -40,6 +40,7 @@ ROOMS = [
 # What nothing imports: it is run, or found by its name.
 ENTRANCES = {
     "rephrase.problems.gym_child": "a process of its own",
+    "rephrase.problems.sql_child": "a process of its own",
     "rephrase.verifiers.algebra_child": "a process of its own",
     "rephrase.verifiers.sandbox_child": "a process of its own",
     "rephrase.text.code.syntax_child": "a process of its own",

@@ -1,8 +1,9 @@
-"""Final answers between the marks that a prompt asked for, and texts without these marks."""
+"""Final answers by the marks that a prompt asked for."""
 
 from __future__ import annotations
 
 from rephrase.recipes.base import Parsed
+from rephrase.verifiers.blocks import last_block
 
 _BEGIN, _END = "<answer>", "</answer>"
 
@@ -29,3 +30,11 @@ def final_answer_of(parsed: Parsed) -> Parsed:
     told = "\n\nAnswer:" if before.endswith("\n") else ""
     space = "\n" if "\n" in answer else " "
     return Parsed(text=f"{before.strip()}{told}{space}{answer}", fields={"answer": answer})
+
+
+def final_query_of(parsed: Parsed) -> Parsed:
+    """The text, and the query of its last block of SQL as the field `answer`."""
+    query = last_block(parsed.text or "", "sql")
+    if parsed.text is None or query is None:
+        return parsed if parsed.text is None else Parsed(error="parse:no_code")
+    return Parsed(text=parsed.text, fields={"answer": query})

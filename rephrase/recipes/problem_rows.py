@@ -11,8 +11,7 @@ import orjson
 from typing_extensions import override
 
 from rephrase.problems.base import Place, Problem
-from rephrase.problems.gym import gym_version
-from rephrase.problems.ours import OUR_TASKS
+from rephrase.problems.gym import gym_tasks, gym_version
 from rephrase.problems.tasks import problems
 from rephrase.recipes.base import RowSource
 from rephrase.records import Document, content_id
@@ -41,7 +40,7 @@ class ProblemRows(RowSource):
                 "parameters": place.written_parameters,
                 "seed": str(place.seed),
                 "index": str(place.index),
-                "generator": "ours" if place.task in OUR_TASKS else f"reasoning-gym {self.library}",
+                "generator": f"reasoning-gym {self.library}" if place.task in gym_tasks() else "ours",
                 "answer": problem.answer,
                 "solution": problem.solution,
             }
@@ -54,7 +53,7 @@ class ProblemRows(RowSource):
 
     @override
     def describe(self) -> Any:
-        library = [] if all(task in OUR_TASKS for task in self.tasks) else [self.library]
+        library = [self.library] if any(task in gym_tasks() for task in self.tasks) else []
         return [list(self.tasks), list(self.levels), self.parameters, self.count, self.seed, *library]
 
 

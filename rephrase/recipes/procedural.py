@@ -4,110 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling, is_engine_error
 from rephrase.problems.base import Problem
-from rephrase.problems.gym import excluded_tasks
-from rephrase.problems.ours import OUR_TASKS
-from rephrase.problems.tasks import all_tasks, is_right, tasks_named
+from rephrase.problems.sql import SQL_TASK
+from rephrase.problems.tasks import is_right
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.final import final_answer_of
+from rephrase.recipes.final import final_answer_of, final_query_of
 from rephrase.recipes.lengths import Bounds
+from rephrase.recipes.problem_options import Levels, Problems, ProblemsOfTasks, Tries
 from rephrase.recipes.problem_rows import ProblemRows, problem_of_row
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
-from rephrase.settings.faults import fault
-from rephrase.settings.nearest import nearest
-from rephrase.settings.section import Section, as_list
 from rephrase.text.tokenizer import Tokenizer
 
 
-def _as_levels(value: Any) -> Any:
-    return [value] if isinstance(value, int) else value
-
-
-class Options(Section):
-    """Options of the recipes `procedural/…` whose problems are made by tasks."""
-
-    tasks: Annotated[list[str], BeforeValidator(as_list)] = Field(default=["*"], min_length=1)
-    """Names or patterns: `arithmetic/gcd`, `gcd`, `arithmetic/*`, `ours/*`. Default: all."""
-    difficulty: Annotated[list[int], BeforeValidator(_as_levels)] = Field(default=[0, 1, 2], min_length=1)
-    """Levels, from 0 on, which the problems of a task have by turns. Above a task's highest level its highest counts."""
-    parameters: dict[str, dict[str, Any]] = {}
-    """By task: what replaces the parameters that the level gives."""
-    rows: int = Field(default=1000, ge=1)
-    """Problems of all tasks together; fewer where the tasks have no more that differ."""
-    seed: int = Field(default=1, ge=0)
-
-    @field_validator("tasks")
-    @classmethod
-    def _known(cls, tasks: list[str]) -> list[str]:
-        for number, name in enumerate(tasks):
-            if not tasks_named(name):
-                raise fault(f"there is no task `{name}`", _instead_of(name), (number,), name)
-        return tasks
-
-    @field_validator("difficulty")
-    @classmethod
-    def _levels(cls, difficulty: list[int]) -> list[int]:
-        for number, level in enumerate(difficulty):
-            if level < 0:
-                raise fault(f"{level} is no level", "levels begin with 0", (number,), level)
-        return difficulty
-
-    @model_validator(mode="after")
-    def _parameters_of_tasks(self) -> Options:
-        for name in self.parameters:
-            if name not in self.names:
-                raise fault(f"`{name}` is none of the tasks", nearest(name, self.names, "tasks are"), ("parameters", name))
-            if name in OUR_TASKS:
-                raise fault(f"`{name}` has no parameters but its level", "take it out", ("parameters", name))
-        return self
-
-    @property
-    def names(self) -> list[str]:
-        """The tasks by name, each once."""
-        return list(dict.fromkeys(task for pattern in self.tasks for task in tasks_named(pattern)))
-
-
-class SolveOptions(Options):
+class SolveOptions(ProblemsOfTasks, Tries):
     """Options of `procedural/solve`."""
 
-    samples: int = Field(default=8, ge=1)
-    """Tries for each problem."""
-    lowest: float = Field(default=0.1, ge=0, le=1)
-    """A problem is kept if at least this share of its tries is right."""
-    highest: float = Field(default=0.9, ge=0, le=1)
-    """And at most this share; 1 keeps what is always solved."""
-    keep: int | None = Field(default=None, ge=1)
-    """At most so many right solutions of a problem; default: all that differ."""
 
-    @model_validator(mode="after")
-    def _bounds(self) -> SolveOptions:
-        if self.lowest > self.highest:
-            raise fault(f"`lowest` {self.lowest} is above `highest` {self.highest}", "for example lowest: 0.1, highest: 0.9", ("lowest",))
-        if not any(self.lowest <= right / self.samples <= self.highest for right in range(1, self.samples + 1)):
-            cure = "give more `samples`, or wider bounds; `highest: 1` keeps what is always solved"
-            raise fault(f"of {self.samples} tries no number is between {self.lowest} and {self.highest} of them", cure, ("samples",))
-        return self
-
-
-class ExplainOptions(Options):
+class ExplainOptions(ProblemsOfTasks):
     """Options of `procedural/explain`."""
 
     samples: int = Field(default=1, ge=1)
     """Explanations of each problem."""
-
-
-def _instead_of(name: str) -> str:
-    reason = excluded_tasks().get(name.rpartition("/")[2])
-    return f"reasoning-gym has it, and it is left out: {reason}" if reason else nearest(name, all_tasks(), "tasks are")
 
 
 @recipe("procedural/solve", SolveOptions)
@@ -128,7 +54,24 @@ def _build_explain(options: ExplainOptions, sampling: SamplingSection) -> Recipe
     return Recipe("procedural/explain", Paper(**texts["paper"]), (step,), summary, _rows("procedural/explain", options))
 
 
-def _rows(name: str, options: Options) -> ProblemRows:
+class SqlOptions(Problems, Tries):
+    """Options of `procedural/sql`."""
+
+    difficulty: Levels = Field(default=[0, 1, 2, 3], min_length=1)
+    """Levels of the questions, by turns: one table (0), groups and order (1), two tables (2), windows and inner queries (3)."""
+
+
+@recipe("procedural/sql", SqlOptions)
+def _build_sql(options: SqlOptions, sampling: SamplingSection) -> Recipe:
+    texts = flow_prompts("procedural")
+    base = sampling.over(Sampling(max_tokens=2048, temperature=0.8, top_p=0.95))
+    step = SolveInSql(texts["sql"].strip(), base, options.samples, options.lowest, options.highest, options.keep)
+    summary = "Questions on data tables, answered by SQL; queries are kept that give the right rows, as of `procedural/solve`."
+    rows = ProblemRows("procedural/sql", (SQL_TASK,), tuple(options.difficulty), "{}", options.rows, options.seed)
+    return Recipe("procedural/sql", Paper(**texts["sql_paper"]), (step,), summary, rows)
+
+
+def _rows(name: str, options: ProblemsOfTasks) -> ProblemRows:
     parameters = orjson.dumps(options.parameters, option=orjson.OPT_SORT_KEYS).decode()
     return ProblemRows(name, tuple(options.names), tuple(options.difficulty), parameters, options.rows, options.seed)
 
@@ -196,6 +139,15 @@ class Solve(Step):
     def describe(self) -> dict[str, Any]:
         bounds = {"lowest": self.lowest, "highest": self.highest, "keep": self.keep}
         return {"prompt": self.prompt, "sampling": self.sampling.fields(), **bounds}
+
+
+class SolveInSql(Solve):
+    """The same, where the answer is the query of the last code block."""
+
+    @override
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        del prompt, tokenizer
+        return final_query_of(whole_text(completion))
 
 
 @dataclass(frozen=True)

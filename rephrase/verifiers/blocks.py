@@ -79,6 +79,13 @@ def _language(info: str) -> str:
     return (info.split() or [""])[0].lower().strip("{}.")
 
 
+def last_block(text: str, language: str) -> str | None:
+    """The last code block of a language, or else the last one of none that is named; None where there is neither."""
+    blocks = list(_blocks(text))
+    named = [block for block in blocks if block.language == language] or [block for block in blocks if not block.language]
+    return named[-1].content if named else None
+
+
 def _blocks(text: str) -> Iterator[Block]:
     """The code blocks of a text, also of one that keeps no rules. One that is not closed goes to the end."""
     fence, language = "", ""

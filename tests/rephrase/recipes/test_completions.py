@@ -33,6 +33,8 @@ GERMAN = (
 )
 REFUSAL = "I'm sorry, but I cannot help with that."
 
+QUERY = next(iter(catalogue()["procedural/sql"].rows.documents())).metadata["answer"]  # right for the row that is played
+
 Shape = Callable[[str], "str | list[str]"]  # a list where the step has several prompts, which need different answers
 
 
@@ -176,6 +178,7 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("verified/choice", "*", before("The answer is (B)."), "It may be either."),
     ("verified/command", "*", before("#### 12"), "It is some number."),
     ("verified/*", "*", before("#### 12"), "It is some number."),
+    ("procedural/sql", "*", before(f"```sql\n{QUERY}\n```"), "```sql\nSELECT 1\n```"),
     ("procedural/*", "*", before("<answer>10</answer>"), "<answer>12</answer>"),
     ("tinygsm/*", "program", program, "pens = 3\nprint(pens)"),
     ("tinygsm/*", "conversation", lambda text: turns(f"12 {text} 12"), ENGLISH),
@@ -253,6 +256,7 @@ verified/python             *            keep      rejected:wrong     parse:trun
 verified/choice             *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
 verified/command            *            keep      rejected:wrong     parse:truncated rejected:wrong     keep     language
 verified/*                  *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
+procedural/sql              *            keep      rejected:wrong     parse:truncated parse:no_code      leaked   language
 procedural/solve            *            keep      rejected:wrong     parse:truncated parse:no_tag       leaked   language
 procedural/explain          *            keep      rejected:wrong     parse:truncated parse:no_tag       rejected:told language
 tinygsm/*                   program      on parse:program:statement parse:truncated parse:program:syntax on on
@@ -288,8 +292,8 @@ def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, to
     if recipe.family == "preference":
         scripts["answers"] = [f"Answer {number}. {ENGLISH}" for number in range(4)]
     options = {"command": "grep -q 12"} if recipe.name == "verified/command" else {}
-    options |= {"tasks": "ours/sets"} if recipe.family == "procedural" else {}
-    options |= {"highest": 1} if recipe.name == "procedural/solve" else {}
+    options |= {"tasks": "ours/sets"} if recipe.name in ("procedural/solve", "procedural/explain") else {}
+    options |= {"highest": 1} if recipe.name in ("procedural/solve", "procedural/sql") else {}
     options |= {"prompts_per_round": 1} if recipe.family in ("self_instruct", "alpaca") else {}
     neighbours = [Document("n", "Another text on the same harbour.")] if recipe.neighbours else []
     played = play(recipe.name, document_of(recipe), {**scripts, step: completion}, tokenizer, neighbours=neighbours, **options)

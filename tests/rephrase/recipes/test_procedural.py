@@ -102,3 +102,15 @@ def test_rows_are_the_same_every_time_and_tell_where_they_come_from():
 def test_options_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValidationError, match=message):
         RecipeUse(use="procedural/solve", options=options)
+
+
+def test_queries_that_give_the_right_rows_are_kept(tokenizer):
+    [recipe] = find_recipes({"use": "procedural/sql", "options": {"rows": 1}})
+    [document] = recipe.rows.documents()
+    right = f"Look them up.\n```sql\n{document.metadata['answer']}\n```"
+    tries = [right, "```sql\nSELECT 1\n```", "It cannot be said.", right]
+    played = play("procedural/sql", document, {"solve": tries}, tokenizer, samples=4)
+    assert played.texts("solve") == [f"{document.text}\n\n{right}"]
+    assert sorted(played.errors("solve")) == ["parse:no_code", "rejected:more_than_wanted", "rejected:wrong"]
+    assert document.metadata["task"] == "sql/tables"
+    assert document.metadata["generator"] == "ours"
