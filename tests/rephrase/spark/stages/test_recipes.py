@@ -43,14 +43,16 @@ def rows(run, name="generations"):
 
 
 def test_recipes_with_rows_of_their_own_need_no_input(tmp_path, spark, tokenizer_file):
-    recipes = [{"use": "tinystories/story", "options": {"count": 600}}, "persona/knowledge"]
+    made_by_rule = {"use": "procedural/solve", "options": {"tasks": ["arithmetic/gcd", "ours/sets"], "rows": 6, "samples": 2}}
+    recipes = [{"use": "tinystories/story", "options": {"count": 600}}, "persona/knowledge", made_by_rule]
     data = {"output": "out", "tokenizer": tokenizer_file, "engine": {"kind": "echo"}, "recipes": recipes}
     data |= {"filter": {"checks": ["finished", "parsed"]}, "mix": {"components": [{"recipe": "tinystories/*", "share": 1.0}]}}
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(data))
     run = load_run(str(tmp_path / "run.yaml"))
     run_all(run, spark)
     made = rows(run)
-    assert Counter(row["recipe"] for row in made) == {"tinystories/story": 600, "persona/knowledge": 40}
+    assert Counter(row["recipe"] for row in made) == {"tinystories/story": 600, "persona/knowledge": 40, "procedural/solve": 12}
+    assert {row["error"] for row in made if row["recipe"] == "procedural/solve"} == {"rejected:wrong"}, "the prompt is no answer"
     groups = {storage.name_of(path) for path in tables.objects(storage.join(run.output, "generations")) if "tinystories" in path}
     assert len(groups) == 2, "rows are cut into units"
     mixture = rows(run, "mixture")
