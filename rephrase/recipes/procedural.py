@@ -79,7 +79,8 @@ def _rows(name: str, options: ProblemsOfTasks) -> ProblemRows:
 def _fields(problem: Problem) -> dict[str, Any]:
     """What is told of a problem beside what a model made of it."""
     place = problem.place
-    return {"problem": problem.question, "task": place.task, "level": place.level, "seed": place.seed, "index": place.index}
+    told = {"task": place.task, "level": place.level, "parameters": dict(place.parameters), "seed": place.seed, "index": place.index}
+    return {"problem": problem.question, **told}
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ class Solve(Step):
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         problem = problem_of_row(row.document)
-        right = [not answer.parsed.error and is_right(problem, answer.parsed.fields["answer"]) for answer in answers]
+        given = [None if answer.parsed.error else answer.parsed.fields["answer"] for answer in answers]
+        verdicts = {text: is_right(problem, text) for text in dict.fromkeys(given) if text is not None}
+        right = [text is not None and verdicts[text] for text in given]
         tries = sum(not is_engine_error(answer.parsed.error or "") for answer in answers)  # what no model answered is none
         told = {**_fields(problem), "right": sum(right), "of": tries}
         rate = sum(right) / max(1, tries)

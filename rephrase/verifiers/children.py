@@ -34,7 +34,7 @@ class Children:
         self._script, self._name, self._cure, self._seconds = script, name, cure, seconds
         self._idle: list[_Child] = []
         self._lock = threading.Lock()
-        atexit.register(self._end)
+        atexit.register(self.end)
         os.register_at_fork(after_in_child=self._forget)
 
     def ask(self, question: Any) -> Any:
@@ -53,7 +53,8 @@ class Children:
             self._idle.append(child)
         return json.loads(line)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End those that are idle; the next question starts another one."""
         while self._idle:
             self._idle.pop().end()
 

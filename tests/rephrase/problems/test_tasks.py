@@ -96,7 +96,7 @@ def test_another_process_makes_the_same_problems_in_whatever_order():
         asked = {"task": place.task, "level": place.level, "seed": place.seed, "index": place.index, "parameters": {}}
         there = elsewhere.ask(asked)
         assert Problem(place, there["question"], there["answer"]) == here[place], place
-    elsewhere._end()
+    elsewhere.end()
 
 
 def test_problems_come_by_turns_and_none_comes_twice():
