@@ -20,7 +20,7 @@ SEEDS = range(20)
 # Another answer may be as right as the gold one, so that a changed one says nothing: a lock has several sequences that open it.
 SEVERAL_RIGHT = {"graphs/quantum_lock"}
 # Those that take more than some milliseconds a problem, and are tried with all others in the long test.
-SLOW = {"algebra/polynomial_equations", "algebra/polynomial_multiplication", "algebra/simple_integration", "algorithmic/game_of_life"}
+SLOW = {"algebra/polynomial_equations", "algebra/polynomial_multiplication", "algebra/simple_integration"}
 SLOW |= {"algorithmic/group_anagrams", "algorithmic/word_ladder", "arc/rearc", "games/countdown", "games/futoshiki", "games/sudoku"}
 SLOW |= {"geometry/advanced_geometry", "logic/zebra_puzzles", "algorithmic/spell_backward", "cognition/modulo_grid"}
 QUICK = [task for task in all_tasks() if task not in SLOW | SEVERAL_RIGHT][:50]
