@@ -28,8 +28,8 @@ def our_problem(place: Place) -> Problem:
 
 
 def is_right_by_value(problem: Problem, answer: str) -> bool:
-    """Whether an answer has the value of the problem's."""
-    return same_answer(answer, problem.answer)
+    """Whether an answer has the value of the problem's, or is its name where that is one."""
+    return answer == problem.answer if problem.answer[0].isalpha() else same_answer(answer, problem.answer)
 
 
 @functools.cache
