@@ -53,16 +53,19 @@ def test_of_fifty_tasks_and_twenty_seeds_each_gold_answer_passes_and_each_change
 @pytest.mark.long
 @pytest.mark.parametrize("task", all_tasks())
 def test_of_every_task_and_level_each_gold_answer_passes_and_each_changed_one_fails(task):
+    assert passing(task) == []
     for level in range(all_tasks()[task] + 1):
         assert faults(task, level) == []
 
 
-def test_nonsense_is_no_answer_to_any_task():
-    passing = []
-    for task in all_tasks():
-        made = problem(task)
-        passing += [(task, text) for text in NONSENSE if text.strip() != made.answer.strip() and is_right(made, text)]
-    assert passing == []
+def passing(task: str) -> list[str]:
+    """The nonsense that passes for an answer."""
+    made = problem(task)
+    return [text for text in NONSENSE if text.strip() != made.answer.strip() and is_right(made, text)]
+
+
+def test_nonsense_is_no_answer():
+    assert {task: found for task in QUICK if (found := passing(task))} == {}
 
 
 @pytest.mark.parametrize(
