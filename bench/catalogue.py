@@ -41,7 +41,7 @@ SEED = 1
 LONGEST = 1000  # tokens of a further document: a processor reads some hundred a second
 AT_ONCE = 24  # recipes, so that the engine's batch stays full where a step has few prompts
 # Where a recipe's documents are problems with an answer: the kind of passage that has them.
-PROBLEMS = {"verified/choice": "choice", "verified/python": "code", "verified/*": "math", "tinygsm/*": "math"}
+PROBLEMS = {"verified/choice": "choice", "verified/python": "code", "verified/*": "math", "tinygsm/*": "math", "thinking/errors": "math"}
 # What a model of any size makes too much of, and an option without a default.
 OPTIONS: dict[str, dict[str, Any]] = {
     "entigraph/relations": {"max_combinations": 3},

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from rephrase.errors import UserError
-from rephrase.recipes.parsing import forms, parts, programs, prose, turns
+from rephrase.recipes.parsing import forms, parts, programs, prose, thoughts, turns
 from rephrase.recipes.parsing.common import Parser
 from rephrase.recipes.parsing.forms import Form
 from rephrase.settings.lines import Lines
@@ -26,6 +26,7 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "items": (parts.ItemsSettings, parts.items),
     "objects": (parts.ObjectsSettings, parts.objects),
     "tag": (prose.TagSettings, prose.tag),
+    "thought": (thoughts.ThoughtSettings, thoughts.thought),
     "sections": (parts.SectionsSettings, parts.sections),
     "score": (parts.ScoreSettings, parts.score),
     "label": (parts.LabelSettings, parts.label),

@@ -22,7 +22,7 @@ from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.commands import split_command
-from rephrase.verifiers.kinds import Kind, Verifier
+from rephrase.verifiers.kinds import Kind, Verdict, Verifier
 
 _CHECKED_AT_ONCE = 4  # sandboxes and commands; each may use a processor
 _WHAT = {
@@ -125,12 +125,8 @@ class Candidates(Step):
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
-        if self.expected is not None and not row.document.metadata.get(self.expected):
-            raise UserError(
-                f"the document has no `{self.expected}` in its metadata, which says what is right",
-                where=f"document {row.document.id}",
-                cure="name the metadata key by the option `expected`, and keep that field by `input.fields.also`, in a preview by `--also`",
-            )
+        if self.expected is not None:
+            expected_of(row, self.expected)
         text = fill(self.prompt, {"passage": row.document.text})
         yield Prompt.from_user(text, row.span, self.sampling)
 
@@ -163,9 +159,7 @@ class Candidates(Step):
                 yield Output(answer, Parsed(text=f"{row.document.text}\n\n{text}", fields=fields))
 
     def _check(self, texts: Sequence[str], expected: str) -> list[tuple[bool, str | None, str]]:
-        with ThreadPoolExecutor(_CHECKED_AT_ONCE) as pool:
-            verdicts = list(pool.map(lambda text: self.verifier.verify(text, expected), texts))
-        return [(verdict.right, verdict.answer, verdict.reason) for verdict in verdicts]
+        return [(verdict.right, verdict.answer, verdict.reason) for verdict in verdicts_of(self.verifier, texts, expected)]
 
     def _vote(self, texts: Sequence[str]) -> list[tuple[bool, str | None, str]]:
         results = [self.verifier.extract(text) for text in texts]
@@ -187,3 +181,21 @@ class Candidates(Step):
         verifier = {name: getattr(self.verifier, name) for name in ("kind", "command", "seconds", "memory_mib")}
         description = {"prompt": self.prompt, "sampling": self.sampling.fields(), "verifier": verifier, "expected": self.expected}
         return {**description, "keep": self.keep, "share": self.share}
+
+
+def expected_of(row: Row, key: str) -> str:
+    """What the metadata of a problem says is right. Raises `UserError` where they do not say."""
+    expected = row.document.metadata.get(key)
+    if not expected:
+        raise UserError(
+            f"the document has no `{key}` in its metadata, which says what is right",
+            where=f"document {row.document.id}",
+            cure="name the metadata key by the option `expected`, and keep that field by `input.fields.also`, in a preview by `--also`",
+        )
+    return expected
+
+
+def verdicts_of(verifier: Verifier, texts: Sequence[str], expected: str) -> list[Verdict]:
+    """The verdict on each candidate for one problem, in order."""
+    with ThreadPoolExecutor(_CHECKED_AT_ONCE) as pool:
+        return list(pool.map(lambda text: verifier.verify(text, expected), texts))

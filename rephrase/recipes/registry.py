@@ -59,6 +59,7 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.code_tests",
         "rephrase.recipes.code_concepts",
         "rephrase.recipes.procedural",
+        "rephrase.recipes.mistakes",
         "rephrase.recipes.baseline",
     ],
 )

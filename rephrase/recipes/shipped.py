@@ -25,6 +25,7 @@ _FAMILIES = (
     "textbook",
     "tinystories",
     "persona",
+    "thinking",
     "label",
 )
 

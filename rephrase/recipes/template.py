@@ -147,7 +147,8 @@ class TemplateStep(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        context = Context(tokenizer, prompt.values, content_id(*(m.content for m in prompt.messages), completion.text))
+        seed = content_id(*(m.content for m in prompt.messages), completion.text)
+        context = Context(tokenizer, prompt.values, seed, completion.reasoning)
         form, cut = self.form, completion.finish_reason == "length"
         parsed = (form.parse_cut if cut else form.parse)(completion.text, context) if form else None
         # What only prepares a later step is dropped here, and so is JSON without its end. A verdict that was cut is none: the last word may

@@ -19,6 +19,7 @@ class Context:
     tokenizer: Tokenizer
     values: Mapping[str, Any] = field(default_factory=dict)  # what the prompt was filled with
     seed: str = ""  # for random choices: the same for the same prompt and completion on any machine
+    reasoning: str | None = None  # what the model wrote before the completion
 
 
 LONGEST = 200_000

@@ -158,6 +158,10 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("persona/instruction", "request", after("User prompt: "), ENGLISH),
     ("persona/instruction", "answer", plainly, ""),
     ("persona/knowledge", "*", after("Article: "), ENGLISH),
+    ("thinking/rqa", "question", tagged("question"), ENGLISH),
+    ("thinking/errors", "attempt", before("#### 7"), "It is some number."),
+    ("thinking/errors", "repair", lambda text: f"Mistake: It adds.\nSolution: {text}\n#### 12", "Mistake: It adds.\n#### 12"),
+    ("thinking/*", "*", plainly, ""),
     ("label/educational", "*", before("Score: 3"), "Score: 7"),
     ("label/math", "*", lambda _: "yes", "perhaps"),
     ("entigraph/*", "entities", lambda text: json.dumps({"summary": text, "entities": ["Moon", "sea", "bay"]}), '{"summary": "x"}'),
@@ -236,6 +240,12 @@ persona/math                solution     keep      parse:empty        finished  
 persona/instruction         request      on parse:no_marker    parse:truncated parse:no_marker    on on
 persona/instruction         answer       keep      parse:empty        finished        keep               chatter  language
 persona/knowledge           *            keep      parse:no_marker    finished        parse:no_marker    parse:too_short language
+thinking/trace              *            keep      parse:empty        finished        parse:too_short    chatter  language
+thinking/rqa                question     on        parse:no_tag       parse:truncated parse:no_tag       on       on
+thinking/rqa                answer       keep      parse:empty        parse:truncated parse:too_short    leaked   language
+thinking/rewrite            *            keep      parse:empty        parse:truncated chatter            leaked   language
+thinking/errors             attempt      on   rejected:no_answer parse:truncated rejected:no_answer on       on
+thinking/errors             repair       keep      parse:no_solution  parse:truncated parse:no_mistake   leaked   keep
 label/educational           *            on parse:no_score     parse:truncated parse:no_score     on on
 label/math                  *            on parse:no_label     parse:truncated parse:no_label     on on
 entigraph/*                 entities     keep      parse:json         finished        parse:json         leaked   language
@@ -279,6 +289,8 @@ def document_of(recipe: Recipe) -> Document | None:
     answer = {"verified/python": "assert f(3) == 12", "verified/choice": "B"}.get(recipe.name, "#### 12")
     text = "def double(n):\n    return n * 2\n" if recipe.name == "code/tests" else PASSAGE.strip()
     return None if recipe.rows is not None else Document("d", text, language="en", metadata={"answer": answer})
+    text = PASSAGE * 5 if recipe.name == "thinking/rqa" else PASSAGE  # which takes no shorter ones
+    return None if recipe.rows is not None else Document("d", text.strip(), language="en", metadata={"answer": answer})
 
 
 def cut_all(script: str | list[str]) -> Script:
