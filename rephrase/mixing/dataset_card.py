@@ -82,6 +82,7 @@ def dataset_card(manifest: dict[str, Any]) -> str:
         _components(manifest),
         *(_counts(title, counts[column], manifest["tokens"]) for title, column in _TABLES),
         *_models(manifest),
+        *_reasoning(manifest),
         _LOADING,
     ]
     return "\n".join(parts)
@@ -119,6 +120,17 @@ def _models(manifest: dict[str, Any]) -> list[str]:
     writer = manifest["engine"]["model"]
     others = [f"All other steps were answered by `{writer}`.\n"] if writer in manifest["models"] else []
     return ["## Models\n", _table(["recipe", "step", "model"], rows), *others]
+
+
+def _reasoning(manifest: dict[str, Any]) -> list[str]:
+    """How texts hold what models thought before they wrote them, if they do."""
+    mix = manifest.get("config", {}).get("mix", {})
+    kind = mix.get("reasoning", "drop")
+    if kind == "drop":
+        return []
+    marks = "` and `".join(mark.strip() for mark in mix["reasoning_marks"])
+    with_what = "an empty line between" if kind == "keep" else f"`{marks}` around it"
+    return [f"## Reasoning\n\nWhat a model thought before it wrote a text stands before that, with {with_what}.\n"]
 
 
 def _counts(title: str, counts: Sequence[dict[str, Any]], tokens: int) -> str:

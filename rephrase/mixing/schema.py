@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 _Schema = dict[str, Any]
 
+MARKS = ("<think>\n", "\n</think>\n\n")
+"""Around reasoning, by default: before it, and between it and the text."""
+
 
 def _with(name: str) -> _Schema:
     """What sets a key to a number."""
@@ -26,6 +29,8 @@ _ONE_MEASURE: _Schema = {"anyOf": [_components(_with("share")), _components(_wit
 _DIVIDED: _Schema = {"required": ["split_by"], "properties": {"split_by": {"const": "source"}}}
 _HAS_TEMPERATURE: _Schema = {"required": ["temperature"], "properties": {"temperature": {"not": {"const": 1}}}}
 _HAS_PHASES: _Schema = {"required": ["phases"], "properties": {"phases": {"minItems": 1}}}
+_WRAPS: _Schema = {"required": ["reasoning"], "properties": {"reasoning": {"const": "wrap"}}}
+_HAS_MARKS: _Schema = {"required": ["reasoning_marks"], "properties": {"reasoning_marks": {"not": {"const": [*MARKS]}}}}
 _NOTHING_BESIDE: _Schema = {"preset": {"type": "null"}, "budget_tokens": {"type": "null"}, "components": {"maxItems": 0}}
 
 COMPONENT: JsonDict = {"allOf": [{"oneOf": [_with("share"), _with("tokens")]}, {"if": _HAS_TEMPERATURE, "then": _DIVIDED}]}
@@ -35,6 +40,7 @@ MIX: JsonDict = {
         _ONE_MEASURE,
         {"properties": {"preset": {"enum": [*presets(), None]}}},
         {"if": _HAS_PHASES, "then": {"properties": _NOTHING_BESIDE}},
+        {"if": _HAS_MARKS, "then": _WRAPS},
         {"if": _with("budget_tokens"), "then": _components({"not": _with("tokens")})},
     ]
 }

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rephrase.mixing.reasoning import COLUMN
 from rephrase.records import KEEP
 from rephrase.text.languages import same_language
 
@@ -41,11 +42,12 @@ UNPAIRED = -3
 _SHARED = ["id", "source", "language", "license", "n_tokens", "synthetic_depth"]
 
 
-def columns_of(*, judged: bool, with_scores: bool, with_text: bool) -> list[str]:
-    """The columns of a `judged` or a `documents` object that `candidates` needs."""
+def columns_of(*, judged: bool, with_scores: bool, with_text: bool, with_reasoning: bool = False) -> list[str]:
+    """The columns of a `judged` or a `documents` object that `candidates` needs. Reasoning changes texts, so that it comes with them."""
     own = ["document_id", "recipe", "model", "verdict"] if judged else []
     scores = ["scores" if judged else "metadata"] if with_scores else []
-    return [*_SHARED, *own, *scores, *(["text"] if with_text else [])]
+    reasoning = [COLUMN] if judged and with_reasoning else []
+    return [*_SHARED, *own, *scores, *(["text"] if with_text or reasoning else []), *reasoning]
 
 
 def candidates(table: pa.Table) -> pa.Table:

@@ -123,6 +123,11 @@ class Mix(Section):
     Originals that have rewrites are then taken before others. instead: an original is left out where a rewrite of it is taken.
     Either way components keep their targets to within a document; where texts that fit do not suffice, a mixture without a budget shrinks
     until they do, and any other is refused."""
+    reasoning: Literal["drop", "keep", "wrap"] = "drop"
+    """What a model thought before it wrote a rewrite: left out; kept before the text, with an empty line between; or wrapped in marks
+    there. Shares and tokens are then of both. A text that holds its reasoning already, because its recipe asks for it, stays as it is."""
+    reasoning_marks: tuple[str, str] = schema.MARKS
+    """For `reasoning: wrap`: what stands before the reasoning, and what between it and the text."""
     skip_empty: bool = False
     """Leave out components that no text fits, and let the others' shares grow in proportion. By default they are refused."""
     seed: int = 0
@@ -177,6 +182,8 @@ class Mix(Section):
             if phase.budget is None:
                 raise fault("the phase does not say how many tokens it has", "add its `tokens`", ("phases", number))
         self._check_pools()
+        if self.reasoning != "wrap" and self.reasoning_marks != schema.MARKS:
+            raise fault("`reasoning_marks` wrap reasoning, and nothing is wrapped", "add reasoning: wrap", ("reasoning_marks",))
         if self.pairing and {component.is_original for component in self.selections} != {True, False}:
             what = "`pairing` goes by origin: each component is of originals or of rewrites, and there are both"
             raise fault(what, "give each component its `origin` or `recipe`, or take `pairing` out", ("pairing",))

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from rephrase.errors import UserError
 from rephrase.mixing import selection
+from rephrase.mixing.reasoning import takes_reasoning
 from rephrase.mixing.settings import Mix
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, require_columns
 from rephrase.settings.validation import validate
@@ -41,13 +42,14 @@ def mix(
     mix: Mapping[str, Any] | Mix,
     *,
     order: bool = False,
+    tokenizer: str | None = None,
 ) -> DataFrame:
     """Originals and kept generations by token shares, globally shuffled: the rows of the mixture in their order.
 
     documents: the columns id, text and n_tokens, and those of `rephrase.records.DOCUMENT` that components select by. judged: what
     `rephrase.spark.judge` returned with a tokenizer. Other columns of theirs are null where they are missing. What screening or
     deduplication rejected must be out of both. A table from which no component draws may be None. mix: a mapping as under `mix:` in a
-    run.yaml, or a `Mix`; `row_group_rows` means nothing here.
+    run.yaml, or a `Mix`; `row_group_rows` means nothing here. tokenizer: counts texts that take up their reasoning, as `mix` may ask.
 
     Returns a DataFrame with the columns of `rephrase.records.MIXTURE`. Each partition is a file of the mixture, of about `file_tokens`
     tokens; partitions, and rows in them, stand in the mixture's order, so that a plain `.write.parquet` keeps it. A table that keeps no
@@ -69,8 +71,10 @@ def mix(
     [10, 10, 10, 10]
     """
     settings: Mix = mix if isinstance(mix, Mix) else validate(Mix, dict(mix), "mix")
+    if takes_reasoning(settings) and tokenizer is None:
+        raise UserError("`reasoning` makes texts longer, and nothing counts them", where="mix", cure="give the `tokenizer` of the run")
     frames = _frames_drawn_from(settings, {"documents": documents, "judged": judged})
-    candidates, job = _FrameCandidates(frames), FrameJob(next(iter(frames.values())).sparkSession)
+    candidates, job = _FrameCandidates(frames, tokenizer), FrameJob(next(iter(frames.values())).sparkSession)
     plan, marks = make_plan(settings, candidates, job)
     if marks is not None:
         marks.unpersist()
@@ -107,6 +111,7 @@ class _FrameCandidates:
     """Candidates in DataFrames, by table. See `Candidates`; the packs are the tables, by their numbers in _SCHEMAS."""
 
     frames: Mapping[str, DataFrame]
+    tokenizer: str | None
     tasks: None = None
 
     def mapped(
@@ -125,7 +130,7 @@ class _FrameCandidates:
                 frame, schema = _selected(self.frames[name], name, mix, with_text=with_text)
                 if marks is not None:
                     frame = frame.join(marks.where(f"pack = {pack}").select("id", _MARK).distinct(), "id", "left")
-                function = job.reporting(_over_batches(pack, mix, body, schema, with_text=with_text))
+                function = job.reporting(_over_batches(pack, mix, body, schema, self.tokenizer))
                 parts.append(frame.mapInArrow(function, ddl))
         return functools.reduce(lambda first, second: first.unionAll(second), parts)
 
@@ -134,7 +139,8 @@ def _selected(frame: DataFrame, name: str, mix: Mix, *, with_text: bool) -> tupl
     """The columns that are looked at, by our types, and their schema."""
     from pyspark.sql.functions import lit
 
-    names = selection.columns_of(judged=name == "judged", with_scores=with_scores(mix), with_text=with_text)
+    judged, reasoning = name == "judged", takes_reasoning(mix)
+    names = selection.columns_of(judged=judged, with_scores=with_scores(mix), with_text=with_text, with_reasoning=reasoning)
     schema = pa.schema([_SCHEMAS[name].field(column) for column in names])
     typed = [
         (frame[field.name] if field.name in frame.columns else lit(None)).cast(field.dataType).alias(field.name)
@@ -144,16 +150,16 @@ def _selected(frame: DataFrame, name: str, mix: Mix, *, with_text: bool) -> tupl
 
 
 def _over_batches(
-    pack: int, mix: Mix, body: Callable[[Batch], Iterator[pa.RecordBatch]], schema: pa.Schema, *, with_text: bool
+    pack: int, mix: Mix, body: Callable[[Batch], Iterator[pa.RecordBatch]], schema: pa.Schema, tokenizer: str | None
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """A function for `mapInArrow` over a frame's rows, perhaps with their marks."""
 
     def over(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for table in _gathered(batches, 1 if with_text else _GATHERED_ROWS):
+        for table in _gathered(batches, 1 if "text" in schema.names else _GATHERED_ROWS):
             rows = table.select(schema.names).cast(schema)
             if _MARK in table.column_names:
                 rows = rows.append_column(_MARK, table.column(_MARK))
-            yield from body(batch_of(pack, rows, mix, _has_mark))
+            yield from body(batch_of(pack, rows, mix, _has_mark, tokenizer))
 
     return over
 

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from rephrase.mixing import selection
+from rephrase.mixing.reasoning import COLUMN, with_reasoning
 from rephrase.spark.stages.base import Table, Tables
+from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,11 +73,18 @@ def with_scores(mix: Mix) -> bool:
     return any(component.min_scores or component.max_scores for component in mix.selections)
 
 
-def batch_of(pack: int, rows: pa.Table, mix: Mix, marked: Callable[[int, pa.Table], NDArray[np.bool_]]) -> Batch:
-    """The candidates among rows of `documents` or `judged`. `marked` says which rows of a table have a mark, shape (rows,)."""
+def batch_of(
+    pack: int, rows: pa.Table, mix: Mix, marked: Callable[[int, pa.Table], NDArray[np.bool_]], tokenizer: str | None = None
+) -> Batch:
+    """The candidates among rows of `documents` or `judged`. `marked` says which rows of a table have a mark, shape (rows,).
+
+    `tokenizer` counts texts that take their reasoning up, where rows have a column of it.
+    """
     components = mix.selections
     is_original = "verdict" not in rows.column_names
     table = selection.candidates(rows)
+    if COLUMN in table.column_names and tokenizer is not None:
+        table = with_reasoning(table, mix, Tokenizer.load(tokenizer))
     component = selection.assign(table, components, mix.max_synthetic_depth)
     component[(component >= 0) & marked(OUT, table)] = selection.UNPAIRED
     keys = np.zeros(table.num_rows, np.int64)

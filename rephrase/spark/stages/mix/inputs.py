@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.mixing import selection
+from rephrase.mixing.reasoning import takes_reasoning
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
 from rephrase.spark.stages.ledger import note_of
@@ -42,6 +43,7 @@ class Inputs:
     judged: str  # the folder: objects below it are of the judged table
     drops: dict[str, tuple[str, ...]]  # by table, the folders that say which of its rows are out
     meaning: dict[str, Any]
+    tokenizer: str
 
     def is_judged(self, path: str) -> bool:
         """Whether an object belongs to the judged table, not to documents."""
@@ -91,7 +93,7 @@ def find_inputs(run: Run) -> Inputs:
     if is_needed_by_table[Tables.JUDGED]:
         _check_filtered(run)
     drops = {table.path: folders_of(run, table) for table in is_needed_by_table}
-    return Inputs(_packs(objects), Tables.JUDGED.folder(run.output), drops, meaning)
+    return Inputs(_packs(objects), Tables.JUDGED.folder(run.output), drops, meaning, run.tokenizer)
 
 
 def _check_filtered(run: Run) -> None:
@@ -175,6 +177,7 @@ def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[
     """The candidates of each row group or object."""
     scores = with_scores(mix)
     for path in pack.paths:
-        columns = selection.columns_of(judged=inputs.is_judged(path), with_scores=scores, with_text=with_text)
-        for rows in tables.read_row_groups(path, columns, _READ_BYTES) if with_text else [tables.read(path, columns)]:
-            yield batch_of(pack.number, inputs.kept(rows, path), mix, pack.has)
+        judged = inputs.is_judged(path)
+        columns = selection.columns_of(judged=judged, with_scores=scores, with_text=with_text, with_reasoning=takes_reasoning(mix))
+        for rows in tables.read_row_groups(path, columns, _READ_BYTES) if "text" in columns else [tables.read(path, columns)]:
+            yield batch_of(pack.number, inputs.kept(rows, path), mix, pack.has, inputs.tokenizer)
