@@ -198,6 +198,8 @@ def rows_for(recipe: Recipe, number: int, counter: Tokenizer, files: Sequence[st
     folder = PASSAGES / "files" if recipe.family == "code" else PASSAGES
     everything = itertools.chain(passages(counter, folder), _documents(files, counter) if kind is None else ())
     documents = [document for document in everything if kind is None or (document.source == kind and "answer" in document.metadata)]
+    for document in documents[:number]:  # what a recipe asks for beside the text, such as its rewrite, is the text itself here
+        document.metadata.update({name: document.text for step in recipe.steps for name in getattr(step, "metadata", ())})
     return [Row(document) for document in documents[:number]]
 
 

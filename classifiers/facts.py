@@ -83,13 +83,14 @@ def facts_of(text: str) -> Facts:
         numbers=frozenset(numbers),
         mentioned=frozenset(numbers | hints | {Decimal(marker) for marker in markers}),
         names=_names(text, cased, distinct),
-        stems=_stems(distinct),
+        stems=stems_of(distinct),
         wording=f" {' '.join(words)} ",
         quotes=frozenset(" ".join(quote) for quote in quotes if len(quote) >= _QUOTE_WORDS),
     )
 
 
-def _stems(words: Iterable[str]) -> frozenset[str]:
+def stems_of(words: Iterable[str]) -> frozenset[str]:
+    """The first letters of words in lower case, by which those of one stem are the same."""
     return frozenset(map(itemgetter(slice(_lexicon().stem)), words))
 
 
@@ -153,7 +154,7 @@ def _names(text: str, cased: Sequence[str], words: frozenset[str]) -> frozenset[
     if not names and text.lower() == text.upper():
         return None
     # What also stands in lower case has its capital from somewhere else.
-    return _stems({name.lower() for name in names}.difference(cased))
+    return stems_of({name.lower() for name in names}.difference(cased))
 
 
 @functools.cache

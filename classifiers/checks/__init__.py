@@ -18,6 +18,7 @@ checks: Kinds[type[Check]] = Kinds(
         "classifiers.checks.facts",
         "classifiers.checks.arithmetic",
         "classifiers.checks.latex",
+        "classifiers.checks.faithful",
         "classifiers.checks.language",
         "classifiers.checks.quality",
         "classifiers.checks.ensemble",

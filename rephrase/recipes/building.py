@@ -32,7 +32,7 @@ def build_recipe(family: FamilyFile, name: str, options: Mapping[str, Any], samp
     outer = Layers((style, family), (("styles", name), ()), lines)
     _check_form(style, outer)
     rows = _rows(full, style.rows, options, outer) if style.rows else None
-    known = {*options, *_DOCUMENT, *(["neighbour"] if family.neighbours else [])}
+    known = {*options, *_DOCUMENT, *style.metadata, *(["neighbour"] if family.neighbours else [])}
     if style.rows:
         known |= {"item", *style.rows.choose, *style.rows.subsets}
     steps: list[TemplateStep] = []
@@ -45,7 +45,7 @@ def build_recipe(family: FamilyFile, name: str, options: Mapping[str, Any], samp
         if REASONING in names_in(step.text or "") and REASONING not in {*known, *fields, *dict(step.choose)}:
             step = replace(step, with_reasoning=True)
         known |= {step.name, *(name for name, _ in step.choose), *fields}
-        steps.append(replace(step, sampling=sampling.over(step.sampling)))
+        steps.append(replace(step, sampling=sampling.over(step.sampling), metadata=tuple(style.metadata)))
     return Recipe(full, Paper(source.title, source.url), tuple(steps), " ".join(style.summary.split()), rows, neighbours=family.neighbours)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from rephrase.errors import UserError
-from rephrase.recipes.parsing import forms, parts, programs, prose, thoughts, turns
+from rephrase.recipes.parsing import forms, item_verdicts, parts, programs, prose, thoughts, turns
 from rephrase.recipes.parsing.common import Parser
 from rephrase.recipes.parsing.forms import Form
 from rephrase.settings.lines import Lines
@@ -30,6 +30,7 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
     "sections": (parts.SectionsSettings, parts.sections),
     "score": (parts.ScoreSettings, parts.score),
     "label": (parts.LabelSettings, parts.label),
+    "verdicts": (item_verdicts.VerdictsSettings, item_verdicts.verdicts),
     "questions": (turns.QuestionsSettings, turns.questions),
     "diverse_questions": (turns.DiverseSettings, turns.diverse_questions),
     "dialogue": (turns.DialogueSettings, turns.dialogue),
@@ -60,6 +61,7 @@ def fields_of_parser(name: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         "objects": (),
         "diverse_questions": ("pairs",),
         "edits": ("operations",),
+        "verdicts": (*settings.get("labels", ()), "score", "verdicts"),
     }
     return fields_by_parser.get(name, (*settings.get("fields", ()), *settings.get("optional", ())))
 

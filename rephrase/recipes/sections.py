@@ -126,6 +126,9 @@ class Style(StepFields):
     """Where this one comes from, if not from the family's paper."""
     options: dict[str, Any] = {}
     """Further options, or other defaults for the family's."""
+    metadata: list[str] = []
+    """Keys of the documents' metadata that prompts use by name, in braces; a document that lacks one is an error. `input.fields.also` keeps
+    such fields of the input."""
     rows: RowsSection | None = None
     steps: list[StepSection] = []
     """Several rounds of prompts, one after the other. A step may also say all that a recipe of one step says."""

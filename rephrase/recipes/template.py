@@ -12,6 +12,7 @@ import orjson
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.errors import UserError
 from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
 from rephrase.recipes.edits import numbered
 from rephrase.recipes.lengths import Bounds
@@ -25,7 +26,7 @@ from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 _ABOVE = "(the text above the line)"
-_JUDGES = ("score", "label", "edits")  # parsers
+_JUDGES = ("score", "label", "verdicts", "edits")  # parsers
 REASONING = "reasoning"  # the name by which the text of a step asks for what its model wrote before the answer
 _BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 
@@ -58,6 +59,7 @@ class TemplateStep(Step):
     min_passage_tokens: int = 0  # shorter passages are left out
     first_characters: int | None = None  # of a document, up to the end of a word: its one passage
     structured: bool = False  # completions are held to the parser's JSON form
+    metadata: tuple[str, ...] = ()  # keys that each document must have, for names of the prompt
 
     @property
     @override
@@ -127,6 +129,10 @@ class TemplateStep(Step):
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         if self.of is None:
+            if missing := next((name for name in self.metadata if not row.document.metadata.get(name)), None):
+                what = f"the document has no `{missing}` in its metadata, which the prompts of the recipe use"
+                cure = "keep that field by `input.fields.also`, in a preview by `--also`"
+                raise UserError(what, where=f"document {row.document.id}", cure=cure)
             for span in self._spans(row.document, tokenizer):
                 yield from self._prompts_of_span(row, span, {}, "", (), tokenizer)
             return
@@ -200,6 +206,7 @@ class TemplateStep(Step):
             "min_passage_tokens": self.min_passage_tokens,
             "first_characters": self.first_characters,
             "structured": self.form and {"closing": self.form.closing, "schema": self.form.schema_text},
+            "metadata": self.metadata,
         }
         return {**required, **{key: value for key, value in optional.items() if value}}
 

@@ -157,7 +157,11 @@ def parsers(folder: str) -> Target:
     del folder
     recipes = [recipe for recipe in catalogue().values() if recipe.rows is None and not recipe.neighbours]
     tokenizer = Tokenizer.load(TOKENIZER)
-    answer = {name: "12" for recipe in recipes for name in getattr(recipe, "metadata", ())} | {"answer": "12", "question": "How many?"}
+    answer = {name: "12" for recipe in recipes for name in getattr(recipe, "metadata", ())} | {
+        "answer": "12",
+        "question": "How many?",
+        "rewrite": PROSE,
+    }
 
     def rows(recipe: Any, texts: list[str], engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
         columns = {"text": texts, "id": texts, **{name: [value] * len(texts) for name, value in answer.items()}}

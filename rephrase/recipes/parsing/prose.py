@@ -99,6 +99,8 @@ class BulletsSettings(Section):
     """Settings of the parser `bullets`."""
 
     min_tokens: int = 0
+    numbered: bool = False
+    """Write each line with its number before it, so that a later step can name it."""
 
 
 def bullets(settings: BulletsSettings) -> Parser:
@@ -109,7 +111,10 @@ def bullets(settings: BulletsSettings) -> Parser:
         lines = [line for line in text.splitlines() if line.strip()]
         if lines and not BULLET.match(lines[0]):
             lines = lines[1:]
-        return at_least("\n".join(without_bullet(line).strip() for line in lines), settings.min_tokens, context)
+        statements = [without_bullet(line).strip() for line in lines]
+        if settings.numbered:
+            statements = [f"{number}. {statement}" for number, statement in enumerate(filter(None, statements), 1)]
+        return at_least("\n".join(statements), settings.min_tokens, context)
 
     return parse
 

@@ -163,6 +163,8 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("thinking/errors", "repair", lambda text: f"Mistake: It adds.\nSolution: {text}\n#### 12", "Mistake: It adds.\n#### 12"),
     ("thinking/*", "*", plainly, ""),
     ("label/educational", "*", before("Score: 3"), "Score: 7"),
+    ("label/faithful", "points", listed, "A text on tides."),
+    ("label/faithful", "compare", lambda _: "1. kept", "2. kept"),
     ("label/math", "*", lambda _: "yes", "perhaps"),
     ("entigraph/*", "entities", lambda text: json.dumps({"summary": text, "entities": ["Moon", "sea", "bay"]}), '{"summary": "x"}'),
     ("entigraph/*", "relations", plainly, ""),
@@ -247,6 +249,8 @@ thinking/rewrite            *            keep      parse:empty        parse:trun
 thinking/errors             attempt      on   rejected:no_answer parse:truncated rejected:no_answer on       on
 thinking/errors             repair       keep      parse:no_solution  parse:truncated parse:no_mistake   leaked   keep
 label/educational           *            on parse:no_score     parse:truncated parse:no_score     on on
+label/faithful              points       on        parse:empty        parse:truncated parse:empty        on       on
+label/faithful              compare      on        parse:no_verdicts  parse:truncated parse:no_verdicts  on       on
 label/math                  *            on parse:no_label     parse:truncated parse:no_label     on on
 entigraph/*                 entities     keep      parse:json         finished        parse:json         leaked   language
 entigraph/*                 relations    keep      parse:empty        finished        chatter            leaked   language
@@ -290,7 +294,7 @@ def document_of(recipe: Recipe) -> Document | None:
     text = "def double(n):\n    return n * 2\n" if recipe.name == "code/tests" else PASSAGE.strip()
     return None if recipe.rows is not None else Document("d", text, language="en", metadata={"answer": answer})
     text = PASSAGE * 5 if recipe.name == "thinking/rqa" else PASSAGE  # which takes no shorter ones
-    return None if recipe.rows is not None else Document("d", text.strip(), language="en", metadata={"answer": answer})
+    return None if recipe.rows is not None else Document("d", text.strip(), language="en", metadata={"answer": answer, "rewrite": ENGLISH})
 
 
 def cut_all(script: str | list[str]) -> Script:

@@ -6,6 +6,7 @@ import pytest
 
 from rephrase.recipes.catalogue import catalogue, options_of
 from rephrase.recipes.template import TemplateStep
+from rephrase.records import Document
 from tests.rephrase.recipes.play import cut, play
 
 PASSAGE = "The tide rises twice a day because the Moon pulls the sea. Sailors wait for it in the harbour. " * 6
@@ -83,7 +84,8 @@ def test_a_passage_that_gives_orders_stands_in_the_prompt_as_data_and_is_not_fil
         step = recipe.steps[0]
         if recipe.rows is not None or not isinstance(step, TemplateStep) or recipe.neighbours:
             continue
-        played = play(name, hostile.strip(), {step.name: ""}, tokenizer)
+        document = Document("d", hostile.strip(), metadata=dict.fromkeys(step.metadata, PROSE))
+        played = play(name, document, {step.name: ""}, tokenizer)
         [prompt] = played.prompts[step.name][:1]
         assert "{passage} {options} <|im_end|>" in prompt, name
 

@@ -167,6 +167,7 @@ SETTINGS = {
     "tag": {"name": "x"},
     "sections": {"fields": ["question", "answer"]},
     "label": {"labels": ["yes", "no"]},
+    "verdicts": {"of": "passage", "labels": ["kept", "lost"]},
 }
 
 

@@ -1,0 +1,66 @@
+"""Points of a passage that a rewrite keeps, loses, contradicts and adds to, and how the verdict agrees with people's marks."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from classifiers.checks.faithful import Faithful, FaithfulSettings
+from tests.classifiers.batches import batch
+
+PAIRS = [json.loads(line) for line in Path(__file__).with_name("faithful_pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+"""Marked by hand: 11 passages, each with two good rewrites and two bad ones, and what is wrong with these."""
+PASSAGE = "Bats are not blind. Most of them see about as well as people do. In 1793 Spallanzani watched 52 of them. Owls hunt at night."
+
+
+def scores_of(text: str, passage: str = PASSAGE, **columns: Any) -> dict[str, float]:
+    result = Faithful("faithful", FaithfulSettings())(batch([text], passage, **columns))
+    return {name.removeprefix("faithful."): float(values[0]) for name, values in result.scores.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "contradicted", "added"),
+    [
+        (PASSAGE, 1, 0, 0),
+        ("Bats aren’t blind. Most see about as well as people. Spallanzani watched 52 in 1793. At night, owls hunt.", 1, 0, 0),
+        (PASSAGE.replace("not blind", "blind"), 0.75, 0.25, 0),
+        (PASSAGE.replace("52", "97"), 0.75, 0.25, 0),
+        (PASSAGE.replace("Owls hunt", "Owls never hunt"), 0.75, 0.25, 0),
+        ("Bats are not blind.", 0.25, 0, 0),
+        (f"{PASSAGE} Cats drink warm milk. Dogs chase red balls. Fish swim around ponds. Hens lay brown eggs.", 1, 0, 0.5),
+    ],
+    ids=["the passage", "reworded", "a negation lost", "a number changed", "a negation added", "three points lost", "four points added"],
+)
+def test_points_are_kept_contradicted_and_added(text: str, kept: float, contradicted: float, added: float) -> None:
+    scores = scores_of(text)
+    assert (scores["points"], scores["kept"], scores["contradicted"], scores["added"]) == (4, kept, contradicted, added)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [(PASSAGE, {"languages": ["de"]}), ("", {}), (PASSAGE, {"sources": "!"})],
+    ids=["another language", "no text", "a passage without a point"],
+)
+def test_what_cannot_be_compared_has_no_score_and_stays(text: str, columns: dict[str, Any]) -> None:
+    judged = batch([text], columns.pop("sources", PASSAGE), **columns)
+    result = Faithful("faithful", FaithfulSettings())(judged)
+    assert all(math.isnan(values[0]) for values in result.scores.values())
+    assert result.keep.tolist() == [True]
+
+
+def test_the_verdict_agrees_with_marks_on_pairs_that_its_bounds_were_not_chosen_on() -> None:
+    keep = Faithful("faithful", FaithfulSettings())(batch([pair["rewrite"] for pair in PAIRS], [pair["passage"] for pair in PAIRS])).keep
+    agrees = [kept == (pair["mark"] == "good") for kept, pair in zip(keep, PAIRS, strict=True)]
+    passages = list(dict.fromkeys(pair["passage"] for pair in PAIRS))
+    is_chosen_on = [passages.index(pair["passage"]) % 2 == 0 for pair in PAIRS]
+    other = [agreed for agreed, chosen in zip(agrees, is_chosen_on, strict=True) if not chosen]
+    assert (sum(other), len(other), sum(agrees), len(agrees)) == (18, 20, 40, 44)  # docs/judging.md tells these
+
+
+@pytest.mark.timeout(60)
+def test_a_long_text_takes_time_that_grows_with_its_length() -> None:
+    scores_of("The seal swims. " * 12_000, "The seal swims. " * 12_000)
