@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tokenizers import Tokenizer as Inner
 
 from rephrase.errors import UserError
 from rephrase.mixing.dataset_card import dataset_card
@@ -40,6 +41,14 @@ def test_reasoning_stands_before_its_text_and_both_are_counted(settings: dict[st
 def test_a_text_without_reasoning_or_with_it_in_itself_stays_as_it_is(tokenizer: Tokenizer) -> None:
     told = f"{TEXT}\n\n{THOUGHT}"
     assert taken_up([(TEXT, None), (TEXT, ""), (told, THOUGHT)], tokenizer, reasoning="wrap") == [(TEXT, 1), (TEXT, 1), (told, 1)]
+
+
+def test_marks_that_the_tokenizer_knows_as_tokens_are_counted_as_exports_write_them(tokenizer_file: str) -> None:
+    inner = Inner.from_file(tokenizer_file)
+    inner.add_tokens(["<think>", "</think>"])
+    knows = Tokenizer(inner, "knows")
+    [(text, length)] = taken_up([(TEXT, THOUGHT)], knows, reasoning="wrap")
+    assert length == len(knows.encode([text])[0]) > knows.count([text])[0]
 
 
 def test_marks_without_wrapping_are_refused() -> None:
