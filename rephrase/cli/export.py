@@ -54,6 +54,15 @@ def add_parser(commands: Any) -> None:
         metavar="KEY=VALUE",
         help="put the middle of documents last: rate=0.5, spm, spans, sources, sentinels …; repeatable (default: none)",
     )
+    parser.add_argument(
+        "--reasoning",
+        choices=["drop", "keep", "wrap"],
+        default="drop",
+        help="what stands in a column `reasoning`: left out (default), before its text, or there between marks",
+    )
+    parser.add_argument(
+        "--reasoning-marks", nargs=2, metavar=("BEFORE", "BETWEEN"), help="for wrap: what stands before it, and between it and the text"
+    )
     parser.set_defaults(action=_export)
 
 
@@ -95,6 +104,7 @@ def _export(options: argparse.Namespace) -> None:
     from rephrase.settings.paths import resolve_path
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.export import export
+    from rephrase.text.reasoning_joint import MARKS, joint_of
 
     run = load(options).trial() if options.config else None  # whose plugins may bring the format
     kind = formats.find(options.format, "--format")
@@ -106,6 +116,10 @@ def _export(options: argparse.Namespace) -> None:
     vocabulary = find_vocabulary(tokenizer, options.eod) if tokenizer else None
     form = make_format(options.format, vocabulary, settings_of(options))
     infilling = make_infilling(key_values(options.fim, "--fim", "rate=0.5"), vocabulary) if options.fim else None
+    if options.reasoning_marks and options.reasoning != "wrap":
+        raise UserError("marks wrap reasoning, and nothing is wrapped", where="--reasoning-marks", cure="add --reasoning wrap")
+    before, between = options.reasoning_marks or MARKS
+    form.joint = joint_of(options.reasoning, (before, between))
     source, to = (resolve_path(path, Path.cwd()) for path in (source, to))  # tasks may run elsewhere
     spark = LazySession(run.spark if run else Spark(), options.master)
     try:

@@ -13,6 +13,7 @@ from rephrase.exports.shard_note import ShardNote
 from rephrase.exports.vocabulary import Vocabulary
 from rephrase.settings.kinds import Kinds
 from rephrase.settings.section import Section
+from rephrase.text.reasoning_joint import Joint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +67,8 @@ class Format(ABC):
         self.name = name
         self.settings = settings
         self.vocabulary = vocabulary
+        self.joint: Joint | None = None
+        """How texts take up what stands in a column `reasoning`; None leaves it out."""
 
     @abstractmethod
     def shard(self, name: str, rows: Sequence[Row]) -> Shard:

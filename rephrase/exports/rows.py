@@ -13,6 +13,7 @@ from rephrase.errors import UserError
 from rephrase.exports.base import Format, Row
 from rephrase.exports.infilling import Infilling
 from rephrase.exports.part_encoder import Part, PartEncoder, spelled
+from rephrase.exports.reasoning import COLUMN, check_column, taken_up
 from rephrase.readers.base import reason_of
 from rephrase.records import content_id
 from rephrase.storage import tables
@@ -42,7 +43,9 @@ def read_rows(file: storage.FileInfo, form: Format, infilling: Infilling | None 
         raise UserError("the table has no column `text`", where=file.path, cure=f"it has {', '.join(there)}")
     if infilling and infilling.settings.sources is not None and "source" not in there:
         raise UserError("the table has no column `source`", where=file.path, cure="leave `sources` out of --fim: all documents are taken")
-    wanted = (*_NEEDED, *(_DRAWN_BY if infilling else ()))
+    if form.joint:
+        check_column(there, file.path)
+    wanted = (*_NEEDED, *(_DRAWN_BY if infilling else ()), *((COLUMN,) if form.joint else ()))
     columns: list[str] | None = None if form.all_columns else [name for name in wanted if name in there]
     encoder = _Encoder(form, infilling, file.path)
     for group in tables.read_row_groups(file.path, columns):
@@ -50,6 +53,8 @@ def read_rows(file: storage.FileInfo, form: Format, infilling: Infilling | None 
             part = group.slice(at, _BATCH)
             texts = part.column("text").cast(pa.large_string()).cast(pa.large_binary()).to_pylist()  # stored as it lies in the file
             others = part.drop_columns(["text"]).to_pylist()
+            if form.joint:
+                texts = taken_up(form.joint, texts, others)
             rows = [(text, other) for text, other in zip(texts, others, strict=True) if text]
             for (text, other), (stored, tokens, infilled) in zip(rows, encoder.encoded(rows), strict=True):
                 yield Row(

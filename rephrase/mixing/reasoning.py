@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from rephrase.text.reasoning_joint import Joint
 from rephrase.text.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from rephrase.mixing.settings import Mix
 
 COLUMN = "reasoning"
 
 
-def takes_reasoning(mix: Mix) -> bool:
-    """Whether texts of a mixture hold the reasoning that led to them."""
-    return mix.reasoning != "drop"
-
-
-def with_reasoning(table: pa.Table, mix: Mix, tokenizer: Tokenizer) -> pa.Table:
+def with_reasoning(table: pa.Table, joint: Joint, tokenizer: Tokenizer) -> pa.Table:
     """The same rows with their texts as the mixture has them, and the tokens of these in `n_tokens`; without the column `reasoning`.
 
-    A text stays as it is where there is no reasoning, where it holds the reasoning already, because its recipe asks for it, and where the
-    tokenizer does not take both together.
+    A text that the tokenizer does not take together with its reasoning stays as it is.
     """
-    before, between = mix.reasoning_marks if mix.reasoning == "wrap" else ("", "\n\n")
     texts, lengths = table.column("text").to_pylist(), table.column("n_tokens").to_pylist()
-    found = {row: text for row, text in enumerate(table.column(COLUMN).to_pylist()) if text and text not in (texts[row] or text)}
-    longer = {row: f"{before}{reasoning}{between}{texts[row]}" for row, reasoning in found.items()}
+    joined = (joint.join(reasoning, text) for reasoning, text in zip(table.column(COLUMN).to_pylist(), texts, strict=True))
+    longer = {row: text for row, text in enumerate(joined) if text is not None}
     for row, length in zip(longer, _lengths(tokenizer, list(longer.values())), strict=True):
         if length is not None:
             texts[row], lengths[row] = longer[row], length

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rephrase.mixing.presets import presets
+from rephrase.text.reasoning_joint import MARKS
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
 _Schema = dict[str, Any]
-
-MARKS = ("<think>\n", "\n</think>\n\n")
-"""Around reasoning, by default: before it, and between it and the text."""
 
 
 def _with(name: str) -> _Schema:

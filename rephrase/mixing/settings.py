@@ -12,6 +12,7 @@ from rephrase.settings.entries import entry_name
 from rephrase.settings.faults import fault
 from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
+from rephrase.text.reasoning_joint import MARKS, Joint, joint_of
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -126,7 +127,7 @@ class Mix(Section):
     reasoning: Literal["drop", "keep", "wrap"] = "drop"
     """What a model thought before it wrote a rewrite: left out; kept before the text, with an empty line between; or wrapped in marks
     there. Shares and tokens are then of both. A text that holds its reasoning already, because its recipe asks for it, stays as it is."""
-    reasoning_marks: tuple[str, str] = schema.MARKS
+    reasoning_marks: tuple[str, str] = MARKS
     """For `reasoning: wrap`: what stands before the reasoning, and what between it and the text."""
     skip_empty: bool = False
     """Leave out components that no text fits, and let the others' shares grow in proportion. By default they are refused."""
@@ -140,6 +141,11 @@ class Mix(Section):
     file_tokens: int = Field(default=100_000_000, ge=1)
     """Tokens of one output file."""
     row_group_rows: int = Field(default=1000, ge=1)
+
+    @property
+    def joint(self) -> Joint | None:
+        """How texts take up their reasoning; None where it is left out."""
+        return joint_of(self.reasoning, self.reasoning_marks)
 
     @property
     def all_phases(self) -> list[Phase]:
@@ -182,7 +188,7 @@ class Mix(Section):
             if phase.budget is None:
                 raise fault("the phase does not say how many tokens it has", "add its `tokens`", ("phases", number))
         self._check_pools()
-        if self.reasoning != "wrap" and self.reasoning_marks != schema.MARKS:
+        if self.reasoning != "wrap" and self.reasoning_marks != MARKS:
             raise fault("`reasoning_marks` wrap reasoning, and nothing is wrapped", "add reasoning: wrap", ("reasoning_marks",))
         if self.pairing and {component.is_original for component in self.selections} != {True, False}:
             what = "`pairing` goes by origin: each component is of originals or of rewrites, and there are both"

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from rephrase.errors import UserError
 from rephrase.mixing import selection
-from rephrase.mixing.reasoning import takes_reasoning
 from rephrase.mixing.settings import Mix
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, require_columns
 from rephrase.settings.validation import validate
@@ -71,7 +70,7 @@ def mix(
     [10, 10, 10, 10]
     """
     settings: Mix = mix if isinstance(mix, Mix) else validate(Mix, dict(mix), "mix")
-    if takes_reasoning(settings) and tokenizer is None:
+    if settings.joint and tokenizer is None:
         raise UserError("`reasoning` makes texts longer, and nothing counts them", where="mix", cure="give the `tokenizer` of the run")
     frames = _frames_drawn_from(settings, {"documents": documents, "judged": judged})
     candidates, job = _FrameCandidates(frames, tokenizer), FrameJob(next(iter(frames.values())).sparkSession)
@@ -139,7 +138,7 @@ def _selected(frame: DataFrame, name: str, mix: Mix, *, with_text: bool) -> tupl
     """The columns that are looked at, by our types, and their schema."""
     from pyspark.sql.functions import lit
 
-    judged, reasoning = name == "judged", takes_reasoning(mix)
+    judged, reasoning = name == "judged", mix.joint is not None
     names = selection.columns_of(judged=judged, with_scores=with_scores(mix), with_text=with_text, with_reasoning=reasoning)
     schema = pa.schema([_SCHEMAS[name].field(column) for column in names])
     typed = [

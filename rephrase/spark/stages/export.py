@@ -21,6 +21,7 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.exports.base import Format, Row
 from rephrase.exports.infilling import Infilling
+from rephrase.exports.reasoning import settings_of
 from rephrase.exports.rows import columns_of, read_rows
 from rephrase.exports.shard_note import ShardNote, StoredFile
 from rephrase.live.words import counted
@@ -78,7 +79,7 @@ def meaning_of(form: Format, files: Sequence[storage.FileInfo], infilling: Infil
         "files": len(files),
         "files_digest": digest([[storage.name_of(file.path), file.size] for file in files]),
         "compress": False,  # also of formats that know no compression: so exports have been begun
-        **form.meaning(),
+        **settings_of(form),
     }
     if form.vocabulary:
         content["tokenizer"] = Tokenizer.load(form.vocabulary.tokenizer).fingerprint
@@ -163,7 +164,7 @@ def _finish(to: str, form: Format, units: Sequence[str], infilling: Infilling | 
         "vocabulary_size": vocabulary.size if vocabulary else None,
         "dtype": form.dtype,
         "eod": {"token": vocabulary.eod, "id": vocabulary.eod_id} if vocabulary else None,
-        **form.meaning(),
+        **settings_of(form),
         **({_INFILLING: infilling.meaning()} if infilling else {}),
         **asdict(sums),
         **counts,

@@ -21,7 +21,9 @@ TEXT = "The tide rises."
 
 def taken_up(rows: list[tuple[str, str | None]], tokenizer: Tokenizer, **settings: Any) -> list[tuple[str, int]]:
     columns = {"text": [text for text, _ in rows], "reasoning": [reasoning for _, reasoning in rows], "n_tokens": [1] * len(rows)}
-    made = with_reasoning(pa.table(columns), Mix(**settings), tokenizer)
+    joint = Mix(**settings).joint
+    assert joint is not None
+    made = with_reasoning(pa.table(columns), joint, tokenizer)
     assert made.column_names == ["text", "n_tokens"]
     return list(zip(made.column("text").to_pylist(), made.column("n_tokens").to_pylist(), strict=True))
 

@@ -83,8 +83,8 @@ def batch_of(
     components = mix.selections
     is_original = "verdict" not in rows.column_names
     table = selection.candidates(rows)
-    if COLUMN in table.column_names and tokenizer is not None:
-        table = with_reasoning(table, mix, Tokenizer.load(tokenizer))
+    if COLUMN in table.column_names and mix.joint and tokenizer is not None:
+        table = with_reasoning(table, mix.joint, Tokenizer.load(tokenizer))
     component = selection.assign(table, components, mix.max_synthetic_depth)
     component[(component >= 0) & marked(OUT, table)] = selection.UNPAIRED
     keys = np.zeros(table.num_rows, np.int64)

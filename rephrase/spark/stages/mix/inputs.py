@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.mixing import selection
-from rephrase.mixing.reasoning import takes_reasoning
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
 from rephrase.spark.stages.ledger import note_of
@@ -178,6 +177,6 @@ def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[
     scores = with_scores(mix)
     for path in pack.paths:
         judged = inputs.is_judged(path)
-        columns = selection.columns_of(judged=judged, with_scores=scores, with_text=with_text, with_reasoning=takes_reasoning(mix))
+        columns = selection.columns_of(judged=judged, with_scores=scores, with_text=with_text, with_reasoning=mix.joint is not None)
         for rows in tables.read_row_groups(path, columns, _READ_BYTES) if "text" in columns else [tables.read(path, columns)]:
             yield batch_of(pack.number, inputs.kept(rows, path), mix, pack.has, inputs.tokenizer)
