@@ -53,6 +53,8 @@ def test_the_numbers_of_the_papers():
     question, answer = steps["rqa"]
     assert (question.first_characters, question.sampling.max_tokens) == (4096, 8192)
     assert answer.parser_settings["max_characters"] == 8192
+    [rewrite] = steps["rewrite"]
+    assert "less than half as long" in rewrite.options["manners"][0]
 
 
 def test_a_question_is_asked_on_a_passage_and_answered_without_it(tokenizer):
