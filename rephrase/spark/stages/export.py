@@ -188,7 +188,7 @@ def _print(manifest: dict[str, Any], form: Format, to: str) -> None:
     if manifest["eod"]:
         line += f", {manifest['tokens']:,} tokens with {manifest['eod']['token']} after each document"
     if _INFILLING in manifest:
-        line += f", {manifest['infilled']:,} of the documents with their middle last"
+        line += f", {manifest.get('infilled', 0):,} of the documents with their middle last"
     if summary := form.summary(manifest):
         line += f", {summary}"
     if manifest["source_tokens"]:
