@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rephrase.text.intricacy import is_intricate
 from rephrase.text.mathml import TooDeepError, latex_of
 from rephrase.text.mathml_tokens import children_of, name_of, text_of
 
 if TYPE_CHECKING:
-    from resiliparse.parse.html import DOMElement
+    DOMElement = Any  # nodes of several kinds
 
 _ENCODING = re.compile(r"(?:application/x-|text/(?:x-)?)?(?:la)?tex\b", re.IGNORECASE)
 _LONGEST_SOURCE = 100_000  # characters of MathML in a script or an attribute

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rephrase.errors import UserError
 from rephrase.text.formula_elements import classes_of, equations, is_block, math_within, tex_of_image, tex_of_math, tex_of_source, within
@@ -17,7 +17,9 @@ from rephrase.text.mathml_tokens import children_of, name_of
 from rephrase.text.tex import in_dollars, is_displayed, with_dollars
 
 if TYPE_CHECKING:
-    from resiliparse.parse.html import DOMElement, HTMLTree
+    from resiliparse.parse.html import HTMLTree
+
+    DOMElement = Any  # nodes of several kinds
 
     _Kind = Callable[[HTMLTree, DOMElement], None]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rephrase.text.math_symbols import joined, limits, symbols_of, table
 from rephrase.text.mathml_tokens import TOKENS, children_of, name_of, text_of
 
 if TYPE_CHECKING:
-    from resiliparse.parse.html import DOMElement
+    DOMElement = Any  # nodes of several kinds
 
 _DEEPEST = 60  # elements in each other; formulas of papers have some twenty
 _ONE = re.compile(r"\\[A-Za-z]+|.|\\(?:math[a-z]+|operatorname|text)\{[^{}]*\}", re.DOTALL)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rephrase.text.math_symbols import functions, limits, symbols_of, table
 
 if TYPE_CHECKING:
-    from resiliparse.parse.html import DOMElement
+    DOMElement = Any  # nodes of several kinds
 
 _TIGHT = frozenset("()[]|/.,;:!'")  # signs that need no spaces
 _WIDE = re.compile(r"[1-9]\d*(?:\.\d*)?em")
