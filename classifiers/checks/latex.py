@@ -14,6 +14,8 @@ from classifiers.checks import checks
 from rephrase.settings.section import Section
 from rephrase.verifiers.latex_faults import latex_of
 
+_KINDS = ("delimiter", "environment", "brace", "syntax")  # of faults
+
 
 class LatexSettings(Section):
     """Bounds; null leaves a side open."""
@@ -41,18 +43,16 @@ class LatexCheck(Check):
 
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        kinds = ("delimiter", "environment", "brace", "syntax")
-        counts = np.full((1 + len(kinds), len(batch)), np.nan)
+        counts = np.full((1 + len(_KINDS), len(batch)), np.nan)
         for row in np.flatnonzero(batch.has_text):
             latex = latex_of(batch.texts[row] or "")
-            found = [fault.kind for fault in latex.faults]
-            counts[:, row] = len(latex.formulas), *(found.count(kind) for kind in kinds)
-        return {f"{self.name}.{measure}": values for measure, values in zip(("formulas", *kinds), counts, strict=True)}
+            counts[:, row] = len(latex.formulas), *(sum(fault.kind == kind for fault in latex.faults) for kind in _KINDS)
+        return {f"{self.name}.{measure}": values for measure, values in zip(("formulas", *_KINDS), counts, strict=True)}
 
     @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:
         formulas = scores[f"{self.name}.formulas"]
-        faults = np.sum([scores[f"{self.name}.{kind}"] for kind in ("delimiter", "environment", "brace", "syntax")], axis=0)
+        faults = np.sum([scores[f"{self.name}.{kind}"] for kind in _KINDS], axis=0)
         share = np.where(formulas > 0, faults / np.maximum(formulas, 1), np.nan)
         keep = within(faults, None, self.settings.max_faults) & within(share, None, self.settings.max_fault_share)
         return keep & within(formulas, self.settings.min_formulas, None)

@@ -18,7 +18,7 @@ from rephrase.verifiers.serving import serve
 _SECONDS = 2.0  # of processor time for all databases of a question; most take some hundredths
 _MOST_ROWS = 10_000
 _DIGITS = 6  # to which numbers must agree
-_SETTINGS = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "memory_limit": "256MB",
     "enable_external_access": "false",

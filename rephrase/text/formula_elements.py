@@ -78,7 +78,7 @@ def tex_of_source(source: str) -> str:
 
 def is_block(math: DOMElement) -> bool:
     """Whether a `math` element stands apart from its line."""
-    return math.getattr("display") == "block" or math.getattr("mode") == "display"
+    return bool(math.getattr("display") == "block" or math.getattr("mode") == "display")
 
 
 def tex_of_image(image: DOMElement) -> tuple[str, bool]:

@@ -19,5 +19,5 @@ def language_of(word: str) -> str | None:
 
 @functools.cache
 def _languages() -> dict[str, str]:
-    names = yaml.safe_load(files("rephrase.text").joinpath("code_languages.yaml").read_text(encoding="utf-8"))
+    names = yaml.safe_load(files(__package__).joinpath("names.yaml").read_text(encoding="utf-8"))
     return {word.casefold(): name for name, words in names.items() for word in (name, *words)}
