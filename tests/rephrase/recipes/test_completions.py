@@ -97,7 +97,7 @@ def solved(text: str) -> str:
     return f"{coded(text)}\n```python\nassert tide() == 2\n```"
 
 
-def tested(text: str) -> str:
+def in_tests(text: str) -> str:
     return f'```python\ndef test_double():\n    """\n{text}\n    """\n    assert [double(n) for n in (0, 1, 3)] == [0, 2, 6]\n```'
 
 
@@ -140,7 +140,7 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("code/textbook", "*", plainly, "Short."),
     ("code/concepts", "problem", after("Problem: "), ENGLISH),
     ("code/concepts", "solve", solved, coded(ENGLISH)),
-    ("code/tests", "*", tested, "assert double(2) == 4"),
+    ("code/tests", "*", in_tests, "assert double(2) == 4"),
     ("instruction/backtranslation", "instruction", tagged("instruction"), "Explain the sea."),
     ("instruction/backtranslation", "grade", before("Score: 5"), "Score: 4"),
     ("instruction/reverse", "*", tagged("instruction"), "Explain the sea."),
@@ -291,9 +291,9 @@ def expected_of(name: str, step: str) -> list[str]:
 
 def document_of(recipe: Recipe) -> Document | None:
     answer = {"verified/python": "assert f(3) == 12", "verified/choice": "B"}.get(recipe.name, "#### 12")
-    text = "def double(n):\n    return n * 2\n" if recipe.name == "code/tests" else PASSAGE.strip()
-    return None if recipe.rows is not None else Document("d", text, language="en", metadata={"answer": answer})
-    text = PASSAGE * 5 if recipe.name == "thinking/rqa" else PASSAGE  # which takes no shorter ones
+    # One takes functions alone, and one no short passages.
+    texts = {"code/tests": "def double(n):\n    return n * 2\n", "thinking/rqa": PASSAGE * 5}
+    text = texts.get(recipe.name, PASSAGE)
     return None if recipe.rows is not None else Document("d", text.strip(), language="en", metadata={"answer": answer, "rewrite": ENGLISH})
 
 
