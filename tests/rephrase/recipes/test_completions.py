@@ -97,6 +97,10 @@ def solved(text: str) -> str:
     return f"{coded(text)}\n```python\nassert tide() == 2\n```"
 
 
+def steps(text: str) -> str:
+    return f"Task: How often does it rise?\nApproach: Count.\nSolution: {text}\nAnswer: twice"
+
+
 def in_tests(text: str) -> str:
     return f'```python\ndef test_double():\n    """\n{text}\n    """\n    assert [double(n) for n in (0, 1, 3)] == [0, 2, 6]\n```'
 
@@ -116,6 +120,10 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("nemotron/extract_knowledge", "*", plainly, "Passage: the tide"),
     ("nemotron/knowledge_list", "*", after("- "), "The facts:"),
     ("finephrase/*", "*", plainly, "Short."),
+    ("math/mind_*", "*", turns, ENGLISH),
+    ("math/solution_steps", "*", steps, ENGLISH),
+    ("math/qa", "*", pairs, ENGLISH),
+    ("math/*", "*", plainly, "Short."),
     ("rewire/*", "*", tagged("rewritten"), f"<rewritten>{ENGLISH}"),
     ("mga/*", "propose", lambda text: json.dumps([{"genre": "tale", "audience": text}]), "tale, children"),
     ("mga/*", "reformulate", plainly, ""),
@@ -201,6 +209,13 @@ nemotron/diverse_qa         *            keep      parse:no_questions parse:trun
 nemotron/distill            *            keep      parse:no_marker    parse:truncated parse:no_marker    chatter  language
 nemotron/extract_knowledge  *            keep      parse:empty        parse:truncated parse:too_short    leaked   language
 nemotron/knowledge_list     *            keep      parse:empty        parse:truncated parse:empty        leaked   language
+math/mind_*                 *            keep      parse:no_dialogue  parse:truncated parse:no_dialogue  leaked   language
+math/solution_steps         *            keep      parse:no_task      parse:truncated parse:no_task      leaked   language
+math/qa                     extract      on        parse:no_questions parse:truncated parse:no_questions on       on
+math/qa                     refine       keep      parse:no_questions parse:truncated parse:no_questions leaked   language
+math/clean                  *            keep      parse:too_short    parse:truncated parse:too_short    rejected:flagged language
+math/tutor                  *            keep      parse:too_short    parse:truncated chatter            leaked   language
+math/*                      *            keep      parse:too_short    parse:truncated parse:too_short    leaked   language
 finephrase/*                *            keep      parse:too_short    finished        parse:too_short    leaked   language
 rewire/*                    *            keep      parse:no_tag       parse:truncated parse:no_tag       leaked   language
 mga/*                       propose      on parse:json         parse:truncated parse:json         on on
