@@ -106,7 +106,7 @@ def _is_none(value: str, line: str, detector: Any) -> bool:
     from detect_secrets.filters import heuristic
 
     limit = getattr(detector, "entropy_limit", None)
-    return (
+    return bool(
         (limit is not None and detector.calculate_shannon_entropy(value) <= limit)
         or heuristic.is_sequential_string(value)
         or heuristic.is_potential_uuid(value)
