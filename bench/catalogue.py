@@ -5,11 +5,12 @@
 
 The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
 Recipes of code get its code files. Behind them come the documents of `--input`, those of at most 1,000 tokens. `--structured` runs those
-recipes whose answers can be held to JSON, and holds them. Recipes that need an answer beside the text get the problems that have one, and
-recipes with rows of their own get their first rows. All share one engine. What is answered is kept below `--out`, so that the same command
-goes on where it was stopped, and a changed parser or check is tried without asking again. With `--against` an earlier catalogue.json it
-fails where less parses or is kept than then. It writes `catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last
-line is `catalogue parsed P kept K`, the shares of all completions.
+recipes whose answers can be held to JSON, and holds them. Recipes that need an answer beside the text get the passages with one, and behind
+them the problems of examples/problems in the order of their file: 20 in all. Recipes with rows of their own get their first rows. All
+share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and a changed parser or
+check is tried without asking again. With `--against` an earlier catalogue.json it fails where less parses or is kept than then. It writes
+`catalogue.md`, a table with examples of what failed, and `catalogue.json`. The last line is `catalogue parsed P kept K`, the shares of all
+completions.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from rephrase.text.tokenizer import Tokenizer
 
 PASSAGES = ROOT / "examples" / "catalogue"
+MORE_PROBLEMS = ROOT / "examples" / "problems"
 SEED = 1
 LONGEST = 1000  # tokens of a further document: a processor reads some hundred a second
 AT_ONCE = 24  # recipes, so that the engine's batch stays full where a step has few prompts
@@ -196,7 +198,7 @@ def rows_for(recipe: Recipe, number: int, counter: Tokenizer, files: Sequence[st
         return [Row(document) for document in itertools.islice(recipe.rows.documents(), number)]
     kind = next((kind for pattern, kind in PROBLEMS.items() if fnmatchcase(recipe.name, pattern)), None)
     folder = PASSAGES / "files" if recipe.family == "code" else PASSAGES
-    everything = itertools.chain(passages(counter, folder), _documents(files, counter) if kind is None else ())
+    everything = itertools.chain(passages(counter, folder), _documents(files, counter) if kind is None else _more_problems(kind, counter))
     documents = [document for document in everything if kind is None or (document.source == kind and "answer" in document.metadata)]
     for document in documents[:number]:  # what a recipe asks for beside the text, such as its rewrite, is the text itself here
         document.metadata.update({name: document.text for step in recipe.steps for name in getattr(step, "metadata", ())})
@@ -205,17 +207,30 @@ def rows_for(recipe: Recipe, number: int, counter: Tokenizer, files: Sequence[st
 
 def passages(counter: Tokenizer, folder: Path = PASSAGES) -> Iterator[Any]:
     """The passages of a folder, examples/catalogue by default: one of each kind, then another of each, in an order that the seed draws."""
-    from rephrase.records import Document
-
     draw = random.Random(SEED)
     kinds = []
     for path in sorted(folder.glob("*.jsonl")):
-        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        entries = _entries(path)
         kinds.append(draw.sample(entries, len(entries)))
     for entry in (entry for several in itertools.zip_longest(*kinds) for entry in several if entry is not None):
-        metadata = {"answer": entry["answer"]} if "answer" in entry else {}
-        [tokens] = counter.count([entry["text"]])
-        yield Document(entry["id"], entry["text"], source=entry["source"], language="eng_Latn", n_tokens=tokens, metadata=metadata)
+        yield _document(entry, counter)
+
+
+def _more_problems(kind: str, counter: Tokenizer) -> Iterator[Any]:
+    for entry in _entries(MORE_PROBLEMS / f"{kind}.jsonl"):
+        yield _document(entry, counter)
+
+
+def _entries(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _document(entry: dict[str, str], counter: Tokenizer) -> Any:
+    from rephrase.records import Document
+
+    metadata = {"answer": entry["answer"]} if "answer" in entry else {}
+    [tokens] = counter.count([entry["text"]])
+    return Document(entry["id"], entry["text"], source=entry["source"], language="eng_Latn", n_tokens=tokens, metadata=metadata)
 
 
 def _documents(files: Sequence[str], counter: Tokenizer) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from bench import catalogue as bench
 from bench.catalogue_table import falls, markdown, steps_of
 from rephrase.engines.base import Completion
 from rephrase.text.tokenizer import Tokenizer
+from tests import problem_solutions
 from tests.rephrase.recipes.play import Scripted
 
 GOOD = "Question: When does the water rise?\nAnswer: It rises twice a day, in the morning and in the evening."
@@ -38,6 +39,27 @@ def test_problems_go_to_the_recipes_that_need_their_answers(counter, recipe, kin
     assert documents
     assert {document.source for document in documents} == {kind}
     assert all(document.metadata["answer"] for document in documents)
+
+
+@pytest.mark.parametrize("pattern", bench.PROBLEMS)
+def test_recipes_of_problems_have_twenty_documents_with_answers_and_those_of_the_passages_come_first(counter, pattern):
+    passages = [document for document in bench.passages(counter) if "answer" in document.metadata]
+    for recipe in bench.chosen([pattern]):
+        documents = [row.document for row in bench.rows_for(recipe, 100, counter)]
+        assert len({document.id for document in documents}) == len(documents) >= 20
+        assert all(document.metadata["answer"] for document in documents)
+        [kind] = {document.source for document in documents}
+        first = [document.id for document in passages if document.source == kind]
+        assert [document.id for document in documents[: len(first)]] == first
+
+
+def test_options_of_choices_are_a_to_d_and_the_tests_of_code_accept_a_right_solution(counter):
+    choice, python = bench.chosen(["verified/choice", "verified/python"])
+    for row in bench.rows_for(choice, 100, counter):
+        assert [line[:2] for line in row.document.text.splitlines()[-4:]] == ["A)", "B)", "C)", "D)"]
+        assert row.document.metadata["answer"] in set("ABCD")
+    for row in bench.rows_for(python, 100, counter):
+        exec(row.document.metadata["answer"], dict(vars(problem_solutions)))
 
 
 def test_recipes_of_code_get_code_files(counter):
