@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import orjson
+
 _DECODER = json.JSONDecoder()
 _COMMA = re.compile(r"\s*,\s*")
 
@@ -21,7 +23,8 @@ def entries_before_the_cut(text: str, name: str) -> list[Any]:
     while before is not None:
         try:
             entry, end = _DECODER.raw_decode(text, before.end())
-        except json.JSONDecodeError:
+            orjson.dumps(entry)
+        except (ValueError, RecursionError, TypeError):  # also half a character, numbers of thousands of digits, brackets without end
             break
         entries.append(entry)
         before = _COMMA.match(text, end)
