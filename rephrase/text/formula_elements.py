@@ -54,7 +54,7 @@ def math_within(element: DOMElement) -> DOMElement | None:
 def tex_of_math(math: DOMElement) -> str:
     """The LaTeX of a `math` element: its annotation, its alternative text if that is LaTeX, or its MathML converted; empty where none."""
     for inner in within(math):
-        if name_of(inner) == "annotation" and _ENCODING.match(inner.getattr("encoding") or ""):
+        if name_of(inner) == "annotation" and _ENCODING.match(inner.getattr("encoding") or "") and (inner.text or "").strip():
             return inner.text or ""
     alternative: str = math.getattr("alttext") or ""
     if alternative.strip() and (_SIGNS.search(alternative) or not _WORD.search(alternative)):

@@ -172,7 +172,8 @@ def _grid(element: DOMElement, _: Sequence[DOMElement], depth: int) -> str:
 
 def _fenced(element: DOMElement, children: Sequence[DOMElement], depth: int) -> str:
     opening, closing = (element.getattr(name) for name in ("open", "close"))
-    separators = [sign for sign in element.getattr("separators") or "," if not sign.isspace()] or [""]
+    given = element.getattr("separators")
+    separators = [sign for sign in ("," if given is None else given) if not sign.isspace()] or [""]
     parts = [_row([child], depth + 1) for child in children]
     inner = "".join(f"{separators[min(place, len(separators)) - 1] + ' ' if place else ''}{part}" for place, part in enumerate(parts))
     return f"{symbols_of('(' if opening is None else opening)}{inner}{symbols_of(')' if closing is None else closing)}"

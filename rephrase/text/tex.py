@@ -23,7 +23,10 @@ def in_dollars(tex: str, *, display: bool) -> str:
     tex = _COMMENT.sub(r"\1 ", f"{tex}\n").strip()
     for opening, closing in _DELIMITERS:
         if tex.startswith(opening) and tex.endswith(closing) and len(tex) >= len(opening) + len(closing):
-            tex = tex[len(opening) : len(tex) - len(closing)].strip()
+            inner = tex[len(opening) : len(tex) - len(closing)].strip()
+            if _ends_early(inner, opening, closing):
+                return " ".join(with_dollars(tex).split())  # several formulas and words between them
+            tex = inner
             break
     tex = _without_style(tex)
     tex = " ".join(_inner_dollars(tex).split())
@@ -36,6 +39,14 @@ def in_dollars(tex: str, *, display: bool) -> str:
 def is_displayed(tex: str) -> bool:
     """Whether a formula begins with the style of displayed ones."""
     return tex.lstrip(" {").startswith("\\displaystyle")
+
+
+def _ends_early(inner: str, opening: str, closing: str) -> bool:
+    """Whether the first delimiter in a formula closes it."""
+    if opening != closing:
+        return -1 < inner.find(closing) < (inner.find(opening) % (len(inner) + 1))
+    before, dollars, _ = re.sub(r"\\.", "  ", inner, flags=re.DOTALL).partition(closing)
+    return bool(dollars) and before.count("{") == before.count("}")
 
 
 def _without_style(tex: str) -> str:
