@@ -15,9 +15,14 @@ from typing import Any, Literal
 
 Kind = Literal["delimiter", "environment", "brace", "syntax"]
 
-_CODE = re.compile(r"```[^`]*+(?:```|\Z)|`[^`\n]{1,300}+`")
+_CODE = re.compile(
+    r"```[^`]*+(?:```|\Z)|`[^`\n]{1,300}+`|^~~~[^~]*+(?:~~~|\Z)|\\verb\*?([^\sA-Za-z*])[^\n]{0,300}?\1"
+    r"|\\begin\{(verbatim|lstlisting|minted)\}(?:[^\\]|\\(?!end\{\2\}))*+(?:\\end\{\2\}|\Z)",
+    re.MULTILINE,
+)
+_PRICE = re.compile(r"\s[^\\^_={}+$]*+(?:\n\s*\n|\Z)|[.,;:!?)]")  # after two dollars: a restaurant's
 _DISPLAYED = r"(?:equation|align|alignat|gather|multline|flalign|eqnarray|displaymath|math)\*?"
-_OPENING = re.compile(rf"\\\\|\\\$|\\[()\[\]]|\$\$?|\\begin\s?\{{({_DISPLAYED})\}}")
+_OPENING = re.compile(rf"\\\\|\\\$|\\[()\[\]]|\${{1,2}}(?!\$)|\${{3,}}|\\begin\s?\{{({_DISPLAYED})\}}")
 _ENVIRONMENT = re.compile(r"\\\\|\\(begin|end)\s?\{([A-Za-z]{1,30}\*?)\}")
 _ROUND = re.compile(r"\\\\|\\[()]")
 _SQUARE = re.compile(r"\\\\|\\[\[\]]")
@@ -92,6 +97,8 @@ def _delimiters(text: str, formulas: list[str]) -> Iterator[Fault]:
             end = closing.start() if closing and closing[0] in ("\\)", "\\]") else -1
         elif sign == "$$":
             end = text.find("$$", at) if sign not in missing else -1
+            if end < 0 and _PRICE.match(text, at):
+                continue
             missing |= {sign} if end < 0 else set()
         elif sign == "$":
             end = _end_in_line(text, at)

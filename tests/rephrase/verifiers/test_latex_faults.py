@@ -30,6 +30,8 @@ WHOLE = [
         "$\\mycommand{x}$",
         "$\\ce{H2O}$",
     ),
+    *("$$ restaurants, and $$$ ones", "cheap ($) or dear ($$$)", "~~~\n\\begin{x}\n~~~", "\\verb|$$|"),
+    *("\\begin{verbatim} \\begin{x} \\( \\end{verbatim}",),
     *(
         "```tex\n$\\frac{1$\n```",
         "the code `\\(` opens",
@@ -107,6 +109,10 @@ def test_formulas_that_are_broken_at_any_place_but_a_few_are_told() -> None:
             "```",
         ),
         *(
+            "$$$",
+            "\\begin{verbatim}",
+            "\\verb|",
+            "~~~\n",
             "$\\sqrt",
             "$" + "\\sqrt" * 390 + "x$ ",
             "$" + "{" * 40 + "}" * 40 + "$ ",
