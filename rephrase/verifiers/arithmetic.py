@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from rephrase.verifiers.arithmetic_reader import Reader
 from rephrase.verifiers.arithmetic_tokens import Token, tokens
@@ -18,6 +19,7 @@ _MOST_CHARACTERS = 100_000  # of a text that are looked at
 _RELATION = re.compile(r"[=≈≃]|\\(?:approx|simeq)|equal")
 _MOST_TOKENS = 80  # of one side
 _MOST_EARLIER = 4  # sides of a chain that one is compared with
+_SHARE = "out of"  # "3 of 4 = 75%" and "1 in 4 = 25%": the number before belongs to it
 _BINARY = frozenset("+-–*/^%!")
 
 
@@ -49,8 +51,9 @@ def statements(text: str) -> Iterator[Statement]:
     before: Token | None = None
     for token in tokens(text[:_MOST_CHARACTERS]):
         if token.kind == "end" or (token.kind == "word" and not _belongs(run, token)):
+            is_share = token.text in ("of", "in") and (run[-1].kind == "number" if run else before is not None and before.text == "out")
             yield from _of_run(run, before, token)
-            run, before = [], token
+            run, before = [], replace(token, text=_SHARE) if is_share else token
         else:
             run.append(token)
 
@@ -104,7 +107,12 @@ def _first_side(side: Sequence[Token], before: Token | None) -> Sequence[Token] 
         return rest if depth == 1 and place <= 1 and rest and rest[0].text not in _BINARY else None
     if before is None or before.text in ("\n", ""):
         return _without_bullet(side)
-    if not side or before.text in words().no_evaluation or (before.kind == "word" and len(before.text) == 1 and before.text not in "aAI"):
+    if (
+        not side
+        or before.text == _SHARE
+        or before.text in words().no_evaluation
+        or (before.kind == "word" and len(before.text) == 1 and before.text not in "aAI")
+    ):
         return None
     is_touched = side[0].is_close and before.text not in (":", ",", ";", ".", "?", "|", '"', "“", "‘", "'", ">", "#")
     is_negative = len(side) > 1 and side[0].text in ("-", "–") and side[1].is_close
@@ -165,7 +173,7 @@ def _read(side: Sequence[Token]) -> _Side | None:
         return None
     text = " ".join(token.text for token in side)
     numbers = [token for token in side if token.kind == "number"]
-    hyphens = [token for token in side if token.text in ("-", "–")]
+    hyphens = [token for last, token in pairwise(side) if token.text in ("-", "–") and last.kind != "sign"]
     is_closed_up = bool(hyphens) and len(numbers) > 1 and all(token.is_close for token in [*hyphens, *numbers[1:]])
     # From less to more, or several hyphens: a range, a date, a number of a telephone.
     is_range = is_closed_up and (len(hyphens) > 1 or (numbers[0].value or 0) < (numbers[1].value or 0) or len(numbers[1].text) > 3)
@@ -186,11 +194,42 @@ def _verdict(left: _Side, right: _Side, earlier: Sequence[_Side], relation: Toke
         return True
     if any(agree(one, other, roughly=roughly) for side in earlier for one in side.values for other in right.values):
         return True
-    if None in answers or may_be_range:
+    if None in answers or may_be_range or _has_mixed_hyphen(left.tokens) or _has_mixed_hyphen(right.tokens):
         return None
+    if not calculates and percents and not _is_share(right if left.values[0].is_percent else left):
+        return None  # "10% = 8" of what was said before
     # "6 cups / 2 days = 3 cups" means those of a day: a quotient may leave out what it is for.
     divides = any(token.text == "/" for token in (*left.tokens, *right.tokens))
-    return divides and agree(_bare(left), _bare(right), roughly=roughly) is True
+    return _agree_with_points(left, right) or (divides and agree(_bare(left), _bare(right), roughly=roughly) is True)
+
+
+def _is_share(side: _Side) -> bool:
+    return side.values[0].scale == 1 and 0 < side.values[0].value < 1
+
+
+def _has_mixed_hyphen(side: Sequence[Token]) -> bool:
+    """Whether a side may have a mixed number such as 1-1/2."""
+    for at in range(len(side) - 4):
+        whole, hyphen, top, over, bottom = side[at : at + 5]
+        is_close = hyphen.is_close and top.is_close and over.is_close and bottom.is_close
+        if (
+            is_close
+            and hyphen.text in ("-", "–")
+            and over.text == "/"
+            and whole.kind == "number"
+            and (top.value or 0) < (bottom.value or 0)
+        ):
+            return True
+    return False
+
+
+def _agree_with_points(left: _Side, right: _Side) -> bool:
+    """Whether the sides are equal where 1.500 stands for 1500."""
+    tokens = [[token.with_points() for token in side.tokens] for side in (left, right)]
+    if tokens == [left.tokens, right.tokens]:
+        return False
+    one, other = (_read(side) for side in tokens)
+    return one is not None and other is not None and any(agree(a, b, roughly=False) is True for a in one.values for b in other.values)
 
 
 def _bare(side: _Side) -> Quantity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -12,6 +13,7 @@ from rephrase.verifiers.quantity_values import NoValueError, Quantity, added, di
 _DEEPEST = 20  # brackets
 _LARGEST_FACTORIAL = 100
 _HUNDREDTH = Fraction(1, 100)
+_GREEK = re.compile("[\u0370-\u03ff][^\\W\\d_]{0,2}\\Z")
 
 
 class Reader:
@@ -114,6 +116,8 @@ class Reader:
                 place = None if value.place is None else value.place * _HUNDREDTH
                 value = replace(value, value=value.value * _HUNDREDTH, place=place, is_percent=True)
             else:
+                if following is not None and following.text == "!":
+                    raise NoValueError  # a double factorial, or an exclamation
                 self.operations += 1
                 value = _factorial(value)
         return value
@@ -188,7 +192,7 @@ class Reader:
             else token.text.lower().removesuffix("s")
         )
         if name not in known or (len(token.text) > 1 and token.text.isupper()):
-            if len(token.text) == 1:
+            if len(token.text) == 1 or _GREEK.match(token.text):
                 raise NoValueError  # a variable
             return value.counted(token.text)
         factor, powers = known[name]

@@ -17,6 +17,7 @@ NONE: Powers = (0, 0, 0)
 _MOST_DIGITS = 4000  # of a number in bits: what is larger is no statement that anybody checks
 _MOST_EXPONENT = 1000
 _DIGITS_OF_ROOTS = 40
+_FLOAT = Fraction(1, 10**15)  # what numbers of programs may be wrong by, over themselves
 
 
 class _Measure(Section):
@@ -172,7 +173,13 @@ def _made(value: Fraction, left: Quantity, right: Quantity, powers: Powers, noun
         raise NoValueError
     is_exact = left.is_exact and right.is_exact
     return Quantity(
-        value, powers, noun, left.units | right.units, None, is_exact, is_percent=is_percent, has_letter=left.has_letter or right.has_letter
+        value,
+        powers,
+        noun,
+        left.units | right.units,
+        is_exact=is_exact,
+        is_percent=is_percent,
+        has_letter=left.has_letter or right.has_letter,
     )
 
 
@@ -212,7 +219,11 @@ def _rounds_to(written: Quantity, other: Quantity, *, roughly: bool) -> bool:
         return False  # of two written numbers the finer one is rounded
     if roughly:
         place *= 10 ** _zeros(written.value / place)
+    if place <= _FLOAT and abs(written.value - other.value) <= abs(other.value) * _FLOAT:
+        return True  # printed by a program
     units = written.units | other.units
+    if written.is_whole and written.is_percent and not written.units:
+        return other.place is None and abs(written.value - other.value) <= place / 2  # 1/3 = 33%
     if written.is_whole and not roughly and not (units & words().customary and units - words().customary):
         return False
     return abs(written.value - other.value) <= place / 2 or (abs(other.value) >= abs(written.value) > abs(other.value) - place)
