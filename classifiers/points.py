@@ -77,6 +77,8 @@ def points_of(text: str, most: int = _MOST_POINTS) -> Points:
     for start, end in sentence_spans(plain, "en"):
         if len(points) == most:
             break
+        if end - start < _LEAST_LETTERS * _LEAST_STEMS:  # thousands of blank lines
+            continue
         point = _point(plain[start:end])
         if len(point.stems) >= _LEAST_STEMS:
             points.append(point)
