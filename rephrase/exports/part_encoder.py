@@ -14,7 +14,8 @@ from rephrase.text.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_GUARD = "☺"  # Code Llama's own way to encode what is no beginning
+# Code Llama's own way to encode what is no beginning; the others for parts whose beginning runs into a token with the first.
+_GUARDS = ("☺", "\n", "\u0001")
 _PROBE = ("def f(", "x):\n", "    return x", " + 1\n")
 
 
@@ -41,9 +42,9 @@ class PartEncoder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._guard: NDArray[np.uint32] | None = None
+        self._guards: dict[str, NDArray[np.uint32]] = {}
         if not self._joins():
-            self._guard = tokenizer.encode([_GUARD])[0]
+            self._guards = dict(zip(_GUARDS, tokenizer.encode(_GUARDS), strict=True))
             if not self._joins():
                 cure = "take a tokenizer that keeps all spaces, or leave --fim out"
                 raise UserError("the tokenizer does not put the parts of a text together again", where=tokenizer.name, cure=cure)
@@ -58,10 +59,10 @@ class PartEncoder:
         return np.concatenate(encoded)
 
     def _encode(self, part: str, *, begins: bool) -> NDArray[np.uint32]:
-        if part and self._guard is not None and not begins:
-            tokens = self._tokenizer.encode([_GUARD + part])[0]
-            if np.array_equal(tokens[: len(self._guard)], self._guard):
-                return tokens[len(self._guard) :]
+        for sign, guard in self._guards.items() if part and not begins else ():
+            tokens = self._tokenizer.encode([sign + part])[0]
+            if np.array_equal(tokens[: len(guard)], guard):
+                return tokens[len(guard) :]
         return self._tokenizer.encode([part])[0]
 
     def _joins(self) -> bool:
