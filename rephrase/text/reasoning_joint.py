@@ -16,12 +16,12 @@ class Joint:
     between: str
 
     def join(self, reasoning: str | None, text: str) -> str | None:
-        """Both as one text; None where there is no reasoning, or the text holds it already, because its recipe asks for it.
+        """Both as one text; None where there is none but white space, or the text holds it already, because its recipe asks for it.
 
         >>> Joint("[", "] ").join("The Moon pulls.", "The tide rises.")
         '[The Moon pulls.] The tide rises.'
         """
-        return f"{self.before}{reasoning}{self.between}{text}" if reasoning and reasoning not in text else None
+        return f"{self.before}{reasoning}{self.between}{text}" if reasoning and reasoning.strip() and reasoning not in text else None
 
 
 def joint_of(kind: str, marks: tuple[str, str] = MARKS) -> Joint | None:
