@@ -20,7 +20,7 @@ _CODE = re.compile(
     r"|\\begin\{(verbatim|lstlisting|minted)\}(?:[^\\]|\\(?!end\{\2\}))*+(?:\\end\{\2\}|\Z)",
     re.MULTILINE,
 )
-_PRICE = re.compile(r"\s[^\\^_={}+$]*+(?:\n\s*\n|\Z)|[.,;:!?)]")  # after two dollars: a restaurant's
+_PRICE = re.compile(r"[\s\d][^\\^_={}+$]*+(?:\n\s*\n|\Z)|[.,;:!?)]")  # after two dollars: a restaurant, or a sum
 _DISPLAYED = r"(?:equation|align|alignat|gather|multline|flalign|eqnarray|displaymath|math)\*?"
 _OPENING = re.compile(rf"\\\\|\\\$|\\[()\[\]]|\${{1,2}}(?!\$)|\${{3,}}|\\begin\s?\{{({_DISPLAYED})\}}")
 _ENVIRONMENT = re.compile(r"\\\\|\\(begin|end)\s?\{([A-Za-z]{1,30}\*?)\}")

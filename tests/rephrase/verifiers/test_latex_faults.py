@@ -30,7 +30,7 @@ WHOLE = [
         "$\\mycommand{x}$",
         "$\\ce{H2O}$",
     ),
-    *("$$ restaurants, and $$$ ones", "cheap ($) or dear ($$$)", "~~~\n\\begin{x}\n~~~", "\\verb|$$|"),
+    *("$$ restaurants, and $$$ ones", "cheap ($) or dear ($$$)", "a bill of $$50", "~~~\n\\begin{x}\n~~~", "\\verb|$$|"),
     *("\\begin{verbatim} \\begin{x} \\( \\end{verbatim}",),
     *(
         "```tex\n$\\frac{1$\n```",
