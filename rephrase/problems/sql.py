@@ -93,7 +93,7 @@ def question_of(place: Place) -> Question:
         "times": str(sorted(map(categories.count, set(categories)))[len(set(categories)) // 2]),
         "few": str(rng.randint(3, 6)),
     }
-    return Question(kind, words, _texts()["kinds"][kind]["query"].format(**words), databases)
+    return Question(kind, words, _texts()["kinds"][kind]["query"].format(**words), (*databases[:-1], _without(databases[-1], words)))
 
 
 def sql_problem(place: Place) -> Problem:
@@ -132,7 +132,14 @@ def _database(rng: random.Random, theme: Mapping[str, Sequence[str]], *, telling
         (number, rng.choice(active), rng.choice(theme["categories"]), rng.randint(1, most), f"{rng.randint(100, 9999) / 100:.2f}", str(day))
         for number, day in enumerate(days, 1)
     )
-    return Database(parents, children)
+    # Rows that lie by their ids would come out in the order that was asked for, whether the query says so or not.
+    return Database(parents[::-1], children[::-1]) if telling else Database(parents, children)
+
+
+def _without(database: Database, words: Mapping[str, str]) -> Database:
+    """The database without the category that is asked for, as a question may be of what is not there."""
+    others = tuple(child for child in database.children if child[2] != words["some_category"])
+    return Database(database.parents, others or database.children)
 
 
 def _literal(row: tuple[Any, ...]) -> str:

@@ -17,14 +17,14 @@ from rephrase.problems.tasks import is_right, problem_of
 CHANGES = {
     "count": [(" > ", " >= "), ("COUNT(*)", "COUNT(*) + 1"), (" > ", " < ")],
     "names": [("ORDER BY name", "ORDER BY name DESC"), ("SELECT name", "SELECT id"), ("WHERE", "WHERE NOT")],
-    "total": [("SUM", "MAX"), ("WHERE", "WHERE NOT"), ("SUM", "COUNT")],
+    "total": [("SUM", "MAX"), ("WHERE", "WHERE NOT"), ("SUM", "COUNT"), (r"COALESCE\((SUM\(\w+\)), 0\)", r"\1")],
     "groups": [("MAX", "MIN"), ("COUNT(*), ", ""), ("GROUP BY", "WHERE id > 2 GROUP BY")],
     "frequent": [(">=", ">"), ("ORDER BY", "ORDER BY COUNT(*) % 2, LENGTH"), (">=", "<")],
-    "largest": [(" DESC", ""), ("DESC, id", "DESC, id DESC"), ("LIMIT", "LIMIT 1 +")],
+    "largest": [(" DESC", ""), ("DESC, id", "DESC, id DESC"), ("LIMIT", "LIMIT 1 +"), ("DESC, id", "DESC")],
     "totals": [("SUM", "MAX"), ("DESC", "ASC"), ("JOIN", "LEFT JOIN")],
     "without": [("NOT IN", "IN"), (r" WHERE \w+ = '\w+'\)", ")"), ("SELECT name", "SELECT UPPER(name)")],
     "places": [("LEFT ", ""), (r"COUNT\(\w+\.id\)", "COUNT(*)"), ("COUNT", "MAX")],
-    "best": [(" DESC, id", ", id"), ("place = 1", "place = 2"), ("DESC, id", "DESC, id DESC")],
+    "best": [(" DESC, id", ", id"), ("place = 1", "place = 2"), ("DESC, id", "DESC, id DESC"), ("DESC, id", "DESC")],
     "above": [("AVG", "MIN"), (" > ", " < "), (r" WHERE other.*\)", ")")],
     "running": [(r"SUM\(SUM\((\w+)\)\) OVER \(.*?\)\)", r"SUM(\1)"), (r"$", " DESC"), ("SUM", "MAX")],
 }
