@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MARK = re.compile(r"(?m)^(?P<indent>[ \t]*+)(?P<marks>`{3,}+|~{3,}+)(?P<info>[^\n]*+)$")
+_MOST_INDENTED = 3  # of an end, more than its beginning: what is further in is a text inside the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,17 @@ def fences_of(text: str) -> Iterator[Fence]:
     opening: re.Match[str] | None = None
     for mark in _MARK.finditer(text):
         if opening is None:
-            opening = mark
-        elif mark["marks"].startswith(opening["marks"]) and not mark["info"].strip():
+            opening = None if mark["marks"][0] == "`" and "`" in mark["info"] else mark
+        elif _ends(opening, mark):
             yield _fence(text, opening, mark.start(), min(mark.end() + 1, len(text)))
             opening = None
     if opening is not None:
         yield _fence(text, opening, len(text), len(text))
+
+
+def _ends(opening: re.Match[str], mark: re.Match[str]) -> bool:
+    is_bare = mark["marks"].startswith(opening["marks"]) and not mark["info"].strip()
+    return is_bare and len(mark["indent"].expandtabs(4)) - len(opening["indent"].expandtabs(4)) <= _MOST_INDENTED
 
 
 def _fence(text: str, opening: re.Match[str], inner_end: int, end: int) -> Fence:

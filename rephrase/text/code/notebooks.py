@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -17,7 +18,7 @@ _TICKS = re.compile(r"(?m)^[ \t]*+(`{3,}+)")
 
 def notebook_text(data: str | bytes) -> str:
     """The cells of a notebook of any version of the format, without their outputs. Raises `ValueError` for what is none."""
-    notebook = orjson.loads(data)
+    notebook = _json(data)
     if not isinstance(notebook, dict):
         raise ValueError("it is no JSON object")  # noqa: TRY004  # what orjson raises for what is no JSON at all
     cells = notebook.get("cells")
@@ -25,10 +26,23 @@ def notebook_text(data: str | bytes) -> str:
         worksheets = notebook.get("worksheets")
         if not isinstance(worksheets, list):
             raise ValueError("it has no cells")  # noqa: TRY004  # the same
-        cells = [cell for sheet in worksheets if isinstance(sheet, dict) for cell in sheet.get("cells") or ()]
+        of_sheets = [sheet.get("cells") for sheet in worksheets if isinstance(sheet, dict)]
+        cells = [cell for several in of_sheets if isinstance(several, list) for cell in several]
     language = _language(notebook.get("metadata"))
     texts = [_text(cell, language) for cell in cells if isinstance(cell, dict)]
     return "\n\n".join(text for text in texts if text)
+
+
+def _json(data: str | bytes) -> Any:
+    """What Python writes as JSON: with NaN in outputs and halves of characters in texts, and behind a mark of the order of bytes."""
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        text = data if isinstance(data, str) else data.decode()
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
 
 
 def cell_spans(text: str) -> list[Span]:
@@ -47,7 +61,7 @@ def cell_spans(text: str) -> list[Span]:
 def _text(cell: dict[str, Any], language: str) -> str:
     source = cell.get("source", cell.get("input", ""))
     lines = source if isinstance(source, list) else [source]
-    text = "".join(line for line in lines if isinstance(line, str)).strip("\n")
+    text = "".join(line for line in lines if isinstance(line, str)).encode(errors="replace").decode().strip("\n")
     if not text.strip():
         return ""
     if cell.get("cell_type") == "heading":  # before version 4

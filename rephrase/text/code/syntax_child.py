@@ -67,7 +67,7 @@ def _answer(task: str, grammar: str, program: str) -> Any:
 
 def _python_errors(program: str) -> int:
     try:
-        compile(program, "<program>", "exec", dont_inherit=True)
+        compile(program.removeprefix("\ufeff"), "<program>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
         return 1
     return 0
