@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,8 @@ from rephrase.recipes.template import TemplateStep, fields_of
 from rephrase.settings.paths import ListFile
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.kinds import Verifier
+from rephrase.verifiers.mutants import UNTESTED, without_results
+from rephrase.verifiers.scopes import NotPythonError
 
 
 class Options(SandboxOptions):
@@ -107,16 +111,30 @@ class Solutions(Step):
         parsed = [answer for answer in answers if not answer.parsed.error]
         programs = [(answer.parsed.fields["solution"], answer.parsed.fields["tests"]) for answer in parsed]
         outcomes = dict(zip(map(id, parsed), self.options.run(programs), strict=True))
+        untested = self._untested([answer for answer in parsed if outcomes[id(answer)].passed])
         for answer in answers:
             outcome = outcomes.get(id(answer))
             fields = {**answer.prompt.values, **answer.parsed.fields}
             if outcome is None:
                 yield Output(answer, answer.parsed)
+            elif id(answer) in untested:
+                yield Output(answer, Parsed(error="rejected:weak_tests", fields={**fields, "reason": UNTESTED}))
             elif outcome.passed:
                 text = f"{fields['problem']}\n\n```python\n{fields['solution']}\n```"
                 yield Output(answer, Parsed(text=text, fields=fields))
             else:
                 yield Output(answer, Parsed(error="rejected:wrong", fields={**fields, "reason": outcome.reason}))
+
+    def _untested(self, answers: Sequence[Answer]) -> set[int]:
+        """Those, by their ids, whose tests pass as well where the functions that they name give nothing."""
+        empty: dict[int, tuple[str, str]] = {}
+        for answer in answers:
+            solution, tests = answer.parsed.fields["solution"], answer.parsed.fields["tests"]
+            with contextlib.suppress(NotPythonError):
+                program = without_results(solution, frozenset(re.findall(r"\w+", tests)))
+                if program is not None:
+                    empty[id(answer)] = (program, tests)
+        return {key for key, outcome in zip(empty, self.options.run(list(empty.values())), strict=True) if outcome.passed}
 
     @override
     def describe(self) -> dict[str, Any]:

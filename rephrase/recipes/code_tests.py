@@ -23,7 +23,7 @@ from rephrase.records import Document, content_id
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.functions import Function, functions_of
 from rephrase.verifiers.kinds import Verifier
-from rephrase.verifiers.mutants import Mutant, mutants_of
+from rephrase.verifiers.mutants import UNTESTED, Mutant, mutants_of, without_results
 from rephrase.verifiers.scopes import NotPythonError
 
 _FEWEST_MUTANTS = 2  # of a function whose tests can be judged
@@ -122,7 +122,13 @@ class Tests(Step):
 
     def _judged(self, document: Document, answer: Answer) -> Parsed:
         """The tests of an answer, as the mutants show them. The function passes them."""
-        mutants = self._mutants(document, answer.prompt)
+        try:
+            empty = without_results(answer.prompt.values["program"], {answer.prompt.values["function"]})
+            mutants = self._mutants(document, answer.prompt)
+        except NotPythonError as error:  # it nests nearly too deep
+            return Parsed(error="rejected:weak_tests", fields={**self._fields(answer), "reason": f"no mutants: {error}"})
+        if empty is not None and self.options.run([(empty, answer.parsed.text or "")])[0].passed:
+            return Parsed(error="rejected:weak_tests", fields={**self._fields(answer), "reason": UNTESTED})
         outcomes = self.options.run([(mutant.program, answer.parsed.text or "") for mutant in mutants])
         survivors = [mutant.kind for mutant, outcome in zip(mutants, outcomes, strict=True) if outcome.passed]
         killed = len(mutants) - len(survivors)

@@ -38,22 +38,26 @@ def functions_of(source: str, most_characters: int) -> Iterator[Function]:
     Left out are private ones, tests, `main`, coroutines, and those whose program would have more than so many characters. What is no
     Python has none.
     """
+    mark = int(source.startswith("\ufeff"))  # of the order of bytes: it is no part of the program
+    source = source[mark:]
     try:
         statements = _statements(source)
     except NotPythonError:
         return
     if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in (one.node for one in statements)):
         return  # nobody knows what it defines
+    future = [one for one in statements if isinstance(one.node, ast.ImportFrom) and one.node.module == "__future__"]
     definers: dict[str, list[_Statement]] = defaultdict(list)
     for statement in statements:
         for name in statement.scope.defines:
             definers[name].append(statement)
     for statement in statements:
         if isinstance(statement.node, ast.FunctionDef) and len(definers[statement.node.name]) == 1 and _is_worth_a_test(statement.node):
-            needed = _needed(statement, statements, definers)
+            needed = _needed(statement, future, definers, most_characters)
             program = "".join(_joined(source, needed)).strip("\n")
             if needed and len(program) <= most_characters:
-                yield Function(statement.node.name, statement.span, f"{program}\n")
+                start, stop = statement.span
+                yield Function(statement.node.name, (start + mark, stop + mark), f"{program}\n")
 
 
 def _is_worth_a_test(node: ast.FunctionDef) -> bool:
@@ -61,19 +65,26 @@ def _is_worth_a_test(node: ast.FunctionDef) -> bool:
     return returns and not node.name.startswith(_SKIPPED)
 
 
-def _needed(function: _Statement, statements: Sequence[_Statement], definers: Mapping[str, Sequence[_Statement]]) -> list[_Statement]:
-    """The statements that a function needs, itself among them, in their order; none where something is missing or foreign."""
-    needed = {id(one) for one in statements if isinstance(one.node, ast.ImportFrom) and one.node.module == "__future__"}
+def _needed(
+    function: _Statement, future: Sequence[_Statement], definers: Mapping[str, Sequence[_Statement]], most_characters: int
+) -> list[_Statement]:
+    """The statements that a function needs, itself among them, in their order; none where something is missing, foreign, or too long."""
+    needed = {id(one): one for one in future}
+    spans = {one.span for one in future}
+    left = most_characters
     waiting = [function]
     while waiting:
         statement = waiting.pop()
         if id(statement) in needed:
             continue
-        needed.add(id(statement))
-        if statement.foreign or any(name not in definers for name in statement.scope.undefined):
+        needed[id(statement)] = statement
+        if statement.span not in spans:  # several on a line have it as their common span
+            spans.add(statement.span)
+            left -= statement.span[1] - statement.span[0]
+        if left < 0 or statement.foreign or any(name not in definers for name in statement.scope.undefined):
             return []
         waiting += [other for name in statement.scope.reads for other in definers.get(name, ())]
-    return [one for one in statements if id(one) in needed]
+    return sorted(needed.values(), key=lambda one: (one.node.lineno, one.node.col_offset))
 
 
 def _joined(source: str, statements: Sequence[_Statement]) -> Iterator[str]:

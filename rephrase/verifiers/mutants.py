@@ -8,9 +8,10 @@ values left out, as PIT does. Messages of errors, texts and annotations stay as 
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from rephrase.verifiers.scopes import NotPythonError, parsed, spans_of
@@ -41,7 +42,10 @@ _RELATIONAL: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
+_TRIES = 10  # for each mutant that is wanted: in a long table of numbers, very many faults may come to the same
 _LEFT_ALONE = ("annotation", "returns", "decorator_list", "type_comment", "type_params")
+
+UNTESTED = "the tests look at no result: they pass where None is returned"
 
 Change = Callable[[ast.AST], None]
 
@@ -56,29 +60,49 @@ class Mutant:
 
 def mutants_of(program: str, function: str, most: int, seed: str) -> list[Mutant]:
     """At most so many mutants of a function of a program, drawn by the seed; all differ. Raises `NotPythonError`."""
-    try:
-        return _mutants(program, function, most, seed)
-    except (RecursionError, ValueError) as error:  # what nests deep, and numbers of thousands of digits, can be read and not written
-        raise NotPythonError(str(error)) from error
-
-
-def _mutants(program: str, function: str, most: int, seed: str) -> list[Mutant]:
     [original] = [node for node in parsed(program).body if isinstance(node, ast.FunctionDef) and node.name == function]
     [(start, stop)] = spans_of([original], program)
     faults = [(place, kind, change) for place, node in enumerate(_places(original)) for kind, change in _changes(node)]
     random.Random(seed).shuffle(faults)  # not a secret
-    texts = {ast.unparse(original)}
+    texts = {_written(original)}
     mutants: list[Mutant] = []
-    for place, kind, change in faults:
+    for place, kind, change in faults[: _TRIES * most]:
         if len(mutants) == most:
             break
-        mutated = copy.deepcopy(original)
-        change(list(_places(mutated))[place])
-        text = ast.unparse(mutated)
-        if text not in texts:
+        with contextlib.suppress(NotPythonError):
+            text = _with_fault(original, place, change)
+            if text in texts:
+                continue
             texts.add(text)
             mutants.append(Mutant(kind, f"{program[:start]}{text}{program[stop:]}"))
     return mutants
+
+
+def without_results(program: str, names: Collection[str]) -> str | None:
+    """The program with functions of these names that give None; None where none of them returns anything else. Raises `NotPythonError`.
+
+    Tests that such a function passes look at no result, though many mutants make them fail, for example by the sum of a text and a number
+    (pseudo-tested methods: Niedermayr, Juergens and Wagner 2016, "Will My Tests Tell Me If I Break This Code?").
+    """
+    tree = parsed(program)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names]
+    results = [node for function in functions for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
+    for node in results:
+        _return_nothing(node)
+    return _written(tree) if results else None
+
+
+def _with_fault(original: ast.FunctionDef, place: int, change: Change) -> str:
+    mutated = copy.deepcopy(original)
+    change(list(_places(mutated))[place])
+    return _written(mutated)
+
+
+def _written(node: ast.AST) -> str:
+    try:
+        return ast.unparse(node)
+    except (RecursionError, ValueError) as error:  # what nests deep, and numbers of thousands of digits, can be read and not written
+        raise NotPythonError(str(error)) from error
 
 
 def _places(node: ast.AST) -> Iterator[ast.AST]:

@@ -40,7 +40,7 @@ def code(settings: CodeSettings) -> Parser:
         named = language_of(block.language)
         if wanted and named and named != wanted:
             return Parsed(error="parse:other_language")
-        text = block.content.strip("\n").rstrip()
+        text = block.content.removeprefix("\ufeff").strip("\n").rstrip()
         if len(text) < settings.min_characters:
             return Parsed(error="parse:too_short" if text.strip() else "parse:empty")
         passage = str(context.values.get("passage", ""))

@@ -214,6 +214,16 @@ def test_tests_that_mutants_pass_or_the_function_fails_are_rejected_with_the_rea
     assert errors == ["parse:no_code", "parse:syntax", "parse:truncated"]
 
 
+def test_tests_that_look_at_no_result_are_rejected_though_most_mutants_fail_by_an_error_of_their_own(tokenizer):
+    document = "def greeting(name, title):\n    return 'Dear ' + title + ' ' + name + '.'\n"
+    calls = "def test_greeting():\n    greeting('Ada', 'Dr')\n    assert True"
+    played = play("code/tests", document, {"tests": block(calls)}, tokenizer)
+    assert played.errors("tests") == ["rejected:weak_tests"]
+    assert "look at no result" in played.rows["tests"][0]["fields"]
+    checks = calls.replace("    greeting", "    assert greeting").replace("\n    assert True", " == 'Dear Dr Ada.'")
+    assert play("code/tests", document, {"tests": block(checks)}, tokenizer).errors("tests") == []
+
+
 @pytest.mark.parametrize("document", ["No code at all.", "fn main() {}", "import numpy\n\ndef f(x):\n    return numpy.sum(x) + 1\n"])
 def test_documents_without_a_function_that_can_be_tested_are_asked_for_nothing(document, tokenizer):
     assert play("code/tests", document, {}, tokenizer).rows["tests"] == []
@@ -255,3 +265,10 @@ def test_concepts_are_many_and_may_be_the_users(tmp_path):
     [mine] = recipes_of([RecipeUse(use="code/concepts", options={"count": 5, "concepts": str(tmp_path / "mine.txt")})])
     assert {row.metadata["concept"] for row in mine.rows.documents()} <= {"monads", "lenses"}
     assert mine.digest != recipe.digest
+
+
+def test_solutions_whose_tests_look_at_no_result_are_rejected(tokenizer):
+    calls = "def test_double():\n    double(2)\n    assert True"
+    answer = f"{block(SOLUTION.replace('2 * x', '3 * x'))}\n{block(calls)}"
+    played = play("code/concepts", None, {"problem": f"Problem: {PROBLEM}", "solve": answer}, tokenizer, count=2)
+    assert played.errors("solve") == ["rejected:weak_tests"]
