@@ -21,8 +21,11 @@ from rephrase.settings.validation import validate
 from rephrase.settings.yaml_text import parse_yaml
 
 _HEAD = 6_000  # characters; the longest header of a licence in use has half of them
-_LINE = re.compile(r"[ \t]*+(?:#!?|//+!?|/\*+!?|\*+/?|--+|;+|%+|<!--|\"\"\"|'''|\(\*|```[^\n]*)(?P<said>[^\n]*+)")
-_BLOCK = re.compile(r"[ \t]*+(?P<open>/\*|\"\"\"|'''|<!--|\(\*)")
+_LINE = re.compile(r"[ \t]*+(?:[rRuU](?=\"\"\"|'''))?(?:#!?|//+!?|/\*+!?|\*+/?|--+|;+|%+|<!--|\"\"\"|'''|\(\*|```[^\n]*)(?P<said>[^\n]*+)")
+_BLOCK = re.compile(r"[ \t]*+[rRuU]?(?P<open>/\*|\"\"\"|'''|<!--|\(\*)")
+_OPENS = re.compile(
+    r"\ufeff?[ \t]*+(?:<\?php\b|<\?xml\b[^\n]*?\?>|<!doctype\b[^\n>]*+>|(['\"])use strict\1;?)", re.IGNORECASE
+)  # before comments
 _CLOSES = {"/*": "*/", '"""': '"""', "'''": "'''", "<!--": "-->", "(*": "*)"}
 
 
@@ -100,7 +103,8 @@ def head_of(text: str) -> str:
     """The comments at the head of a program, without their marks; line breaks stay."""
     said: list[str] = []
     closing: str | None = None
-    for line in text[:_HEAD].split("\n"):
+    for written in text[:_HEAD].removeprefix("\ufeff").split("\n"):
+        line = written if closing else _OPENS.sub("", written, count=1)
         if closing is None and (block := _BLOCK.match(line)) and _CLOSES[block["open"]] not in line[block.end() :]:
             closing = _CLOSES[block["open"]]
         elif closing is not None and closing in line:

@@ -119,7 +119,7 @@ def scores_of(programs: Sequence[str]) -> list[float | None]:
 
 def _score(program: str, codes: Counter[str]) -> float | None:
     try:
-        tree = ast.parse(program)
+        tree = ast.parse(program.removeprefix("\ufeff"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # a stack that is deep already holds less than a new process
         return None
     errors = sum(count for code, count in codes.items() if code.startswith(_rules().errors))

@@ -12,6 +12,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
+from rephrase.errors import UserError
 from rephrase.recipes.base import TRUNCATED, Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.list_rows import ListRows, read_list
@@ -26,6 +27,8 @@ from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.mutants import UNTESTED, without_results
 from rephrase.verifiers.scopes import NotPythonError
+
+_FEWEST_CONCEPTS = 2  # that a problem gets
 
 
 class Options(SandboxOptions):
@@ -45,6 +48,9 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("tested_code")
     name = "code/concepts"
     concepts = tuple(read_list(options.concepts) if isinstance(options.concepts, str) else options.concepts)
+    if len(concepts) < _FEWEST_CONCEPTS:
+        where = options.concepts if isinstance(options.concepts, str) else f"recipe `{name}`, option `concepts`"
+        raise UserError(f"of concepts there are {len(concepts)}, and each problem gets two", where=where, cure="give two or more")
     levels = tuple(texts["levels"])
     rows = ListRows(
         name, "{concept}; {other}; {level}", options.count, choose=(("concept", concepts), ("other", concepts), ("level", levels))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
@@ -21,6 +21,7 @@ from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
+from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.blocks import code
@@ -44,6 +45,13 @@ class Options(Section):
     """At most so many repaired solutions of a problem; null: all."""
     seconds: float = Field(default=10.0, gt=0)
     memory_mib: int = Field(default=512, ge=64)
+
+    @model_validator(mode="after")
+    def _limits_of_programs(self) -> Options:
+        for name in ("seconds", "memory_mib"):
+            if name in self.model_fields_set and self.verifier != "python":
+                raise fault(f"`{name}` limits programs, and `verifier: {self.verifier}` runs none", "take it out", (name,))
+        return self
 
 
 @recipe("thinking/errors", Options)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
+import re
+from importlib.resources import files
 
+import yaml
 from pydantic import Field
 
 from rephrase.recipes.base import Parsed
@@ -29,7 +33,8 @@ def code(settings: CodeSettings) -> Parser:
     """The code block of a completion; of several, the one that is longer than all others together, as what shows its use is shorter.
 
     Errors: `parse:no_code`; `parse:several_blocks`, where none of them is that; `parse:unclosed_code`, where it has no end, and prose may
-    follow; and `parse:syntax`, where the block names Python and is none, or names nothing and comes of Python.
+    follow; `parse:left_out`, where a comment stands for a part of it that the passage has; `parse:other_language`, also where Python comes
+    back in another one; and `parse:syntax`, where the block names Python and is none, or names nothing and comes of Python.
     """
 
     def parse(completion: str, context: Context) -> Parsed:
@@ -44,16 +49,23 @@ def code(settings: CodeSettings) -> Parser:
         if len(text) < settings.min_characters:
             return Parsed(error="parse:too_short" if text.strip() else "parse:empty")
         passage = str(context.values.get("passage", ""))
-        if (named or wanted) == "Python" or (named is None and wanted is None and _is_python(passage)):
-            try:
-                parsed(text)
-                if settings.self_contained and not is_self_contained(text):
-                    return Parsed(error="rejected:not_self_contained")
-            except NotPythonError:
-                return Parsed(error="parse:syntax")
-        return Parsed(text=text)
+        if leaves_out(text) and not leaves_out(passage):
+            return Parsed(error="parse:left_out")
+        error = _fault_of_language(text, named, wanted, passage, self_contained=settings.self_contained)
+        return Parsed(error=error) if error else Parsed(text=text)
 
     return parse
+
+
+def _fault_of_language(text: str, named: str | None, wanted: str | None, passage: str, *, self_contained: bool) -> str | None:
+    """What is wrong with code by the language that its block names, or that is wanted; None for nothing."""
+    if not wanted and named not in (None, "Python") and _defines(passage):
+        return "parse:other_language"
+    is_meant = (named or wanted) == "Python" or (named is None and wanted is None and _is_python(passage))
+    try:
+        return "rejected:not_self_contained" if is_meant and not is_self_contained(text) and self_contained else None
+    except NotPythonError:
+        return "parse:syntax"
 
 
 def the_block(completion: str) -> Block | str:
@@ -92,6 +104,25 @@ def solution_and_tests(completion: str) -> Parsed:
     except NotPythonError:
         return Parsed(error="parse:syntax")
     return Parsed(fields={"solution": solution, "tests": tests.content}) if asserts else Parsed(error="parse:no_tests")
+
+
+def leaves_out(program: str) -> bool:
+    """Whether a comment stands where a part of a program is left out: "# ... rest of the code remains unchanged"."""
+    return _left_out().search(program) is not None
+
+
+@functools.cache
+def _left_out() -> re.Pattern[str]:
+    table = yaml.safe_load(files(__package__).joinpath("left_out.yaml").read_text(encoding="utf-8"))
+    return re.compile(f"{table['marks']}(?:{'|'.join(table['patterns'])})", re.IGNORECASE)
+
+
+def _defines(text: str) -> bool:
+    """Whether a text is Python and no other language: lines such as `f(1);` may be many."""
+    try:
+        return any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for node in parsed(text).body)
+    except NotPythonError:
+        return False
 
 
 def _is_python(text: str) -> bool:

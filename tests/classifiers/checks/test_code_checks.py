@@ -12,8 +12,8 @@ import pytest
 
 from classifiers.batch import Check
 from classifiers.cascade import build_cascade
-from classifiers.checks.licence_header import LicenceHeader, LicenceHeaderSettings
-from classifiers.checks.lint import Lint, LintSettings
+from classifiers.checks.licence_header import LicenceHeader, LicenceHeaderSettings, rules_at_head
+from classifiers.checks.lint import Lint, LintSettings, scores_of
 from classifiers.checks.secrets import Secrets, SecretsSettings
 from classifiers.settings import filter_of
 from rephrase.errors import UserError
@@ -133,3 +133,23 @@ def test_what_scores_depend_on_is_noted_and_checks_travel() -> None:
     assert notes["secrets"]["detect-secrets"]
     verdicts, _ = pickle.loads(pickle.dumps(cascade)).judge(batch([BUOYS, "x = (", f"{APACHE}x = 1\n"], "", languages=["Python"] * 3))
     assert verdicts == ["keep", "compiles", "licence_header"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<?php\n/* {} */",
+        "<?xml version='1.0'?>\n<!-- {} -->",
+        "<!DOCTYPE html>\n<!-- {} -->",
+        "\ufeff# {}",
+        'r"""{}"""',
+        "'use strict';\n// {}",
+    ],
+)
+def test_what_must_stand_before_comments_does_not_hide_a_licence(head):
+    assert rules_at_head(head.format("Under the GNU General Public License.")) == {"gpl"}
+    assert rules_at_head(f"<?php\n$x = 1;\n{head.format('Under the GNU General Public License.')}") == set()
+
+
+def test_a_byte_order_mark_is_no_fault_of_python():
+    assert scores_of(["\ufeffx = 1\n"]) == [10.0]

@@ -148,3 +148,19 @@ def test_a_row_of_another_version_is_told_and_not_judged():
     made = problem("arithmetic/gcd")
     with pytest.raises(UserError, match="another problem here than the row holds"):
         is_right(Problem(made.place, f"{made.question} Or not?", made.answer), made.answer)
+
+
+@pytest.mark.parametrize(
+    ("task", "more"),
+    [
+        ("arithmetic/fraction_simplification", " or 8/19"),
+        ("games/kakurasu", " x"),
+        ("games/survo", " x"),
+        ("graphs/quantum_lock", "0"),
+        ("logic/knights_knaves", " Or the other way round."),
+    ],
+)
+def test_what_scorers_pass_over_is_no_part_of_a_right_answer(task, more):
+    for seed in range(3):
+        made = problem(task, 0, seed)
+        assert (is_right(made, made.answer), is_right(made, made.answer + more)) == (True, False), made

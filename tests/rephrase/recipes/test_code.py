@@ -6,6 +6,7 @@ import pytest
 
 from classifiers.cascade import build_cascade
 from classifiers.settings import Filter
+from rephrase.errors import UserError
 from rephrase.recipes.catalogue import catalogue, options_of, recipes_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
@@ -272,3 +273,8 @@ def test_solutions_whose_tests_look_at_no_result_are_rejected(tokenizer):
     answer = f"{block(SOLUTION.replace('2 * x', '3 * x'))}\n{block(calls)}"
     played = play("code/concepts", None, {"problem": f"Problem: {PROBLEM}", "solve": answer}, tokenizer, count=2)
     assert played.errors("solve") == ["rejected:weak_tests"]
+
+
+def test_fewer_than_two_concepts_are_no_list_of_concepts():
+    with pytest.raises(UserError, match=r"option `concepts`.*of concepts there are 1"):
+        recipes_of([RecipeUse(use="code/concepts", options={"concepts": ["recursion"]})])

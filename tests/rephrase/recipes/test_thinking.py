@@ -6,7 +6,8 @@ import pytest
 
 from rephrase.engines.base import Completion
 from rephrase.errors import UserError
-from rephrase.recipes.catalogue import catalogue
+from rephrase.recipes.catalogue import catalogue, recipes_of
+from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from tests.rephrase.recipes.play import cut, play
 from tests.rephrase.recipes.test_families import REFUSAL
@@ -143,3 +144,9 @@ def test_letters_and_programs_are_verified_on_both_sides_too(verifier, key, wron
 def test_a_problem_without_its_answer_is_an_error_that_says_what_to_do(tokenizer):
     with pytest.raises(UserError, match=r"no `answer` in its metadata.*input\.fields\.also"):
         play("thinking/errors", Document("p", "1 + 1?"), {}, tokenizer)
+
+
+def test_limits_of_programs_are_refused_where_no_program_is_run():
+    recipes_of([RecipeUse(use="thinking/errors", options={"verifier": "python", "seconds": 3})])
+    with pytest.raises(ValueError, match="`seconds` limits programs"):
+        recipes_of([RecipeUse(use="thinking/errors", options={"seconds": 3})])

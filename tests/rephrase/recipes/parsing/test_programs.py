@@ -132,3 +132,42 @@ def test_a_solution_comes_before_its_tests(completion):
 def test_a_solution_without_tests_is_an_error(completion, error):
     parsed = solution_and_tests(completion)
     assert (parsed.error, parsed.fields) == (error, {})
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# ... rest of the code remains unchanged ...",
+        "# Rest of the class stays the same",
+        "# ... existing code ...",
+        "// ... other methods",
+        "/* remaining functions unchanged */",
+        "# (Other functions omitted for brevity)",
+        "# … the rest of the file …",
+    ],
+)
+def test_a_program_with_a_part_left_out_is_not_whole(comment, tokenizer):
+    language = "python" if comment.startswith("#") else "rust"
+    completion = block(f"{CODE if language == 'python' else RUST}\n\n{comment}", language)
+    assert parse(completion, tokenizer).error == "parse:left_out"
+    assert parse(completion, tokenizer, {"passage": comment}).text, "it is the document's own"
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# The rest of the function handles lists.",
+        "# Other methods raise errors",
+        "# Add the remaining items",
+        "# existing code points are kept",
+        "# rest of the code point",
+        "# 1, 2, ... other numbers",
+    ],
+)
+def test_comments_that_tell_of_a_rest_leave_nothing_out(comment, tokenizer):
+    assert parse(block(f"{CODE}\n{comment}"), tokenizer).text == f"{CODE}\n{comment}"
+
+
+def test_python_that_comes_back_in_another_language_is_no_rewrite(tokenizer):
+    assert parse(block(RUST, "rust"), tokenizer, {"passage": CODE}).error == "parse:other_language"
+    assert parse(block(RUST, "rust"), tokenizer, {"passage": "print(1);"}).text == RUST
