@@ -77,9 +77,7 @@ def _step(section: StepSection, layers: Layers, options: Mapping[str, Any], befo
     of = _source(section, layers, before)
     passage_tokens = _passage_tokens(layers) if of is None and not has_own_rows else first("passage_tokens", None)
     for key, name in section.choose.items():
-        if not isinstance(options.get(name), list):
-            lists = [option for option, value in options.items() if isinstance(value, list)]
-            raise layers.fault(f"`{name}` is no option that holds a list", nearest(name, lists, "lists are"), "choose", key)
+        _listed(name, options, layers, "choose", key)
     return TemplateStep(
         prompt=section.prompt.strip("\n") if section.raw else section.prompt.strip(),
         sampling=section.sampling.over(style.sampling.over(family.sampling.over(Sampling()))),
@@ -175,12 +173,18 @@ def _number(value: int | str, options: Mapping[str, Any], layers: Layers, *key: 
     return number
 
 
+def _listed(name: str, options: Mapping[str, Any], layers: Layers, *key: str) -> tuple[Any, ...]:
+    if not isinstance(options.get(name), list):
+        lists = [option for option, value in options.items() if isinstance(value, list)]
+        raise layers.fault(f"`{name}` is no option that holds a list", nearest(name, lists, "lists are"), *key)
+    if not options[name]:
+        raise layers.fault(f"the option `{name}` is an empty list", "give it an item or more", *key)
+    return tuple(options[name])
+
+
 def _rows(full: str, section: RowsSection, options: Mapping[str, Any], outer: Layers) -> ListRows:
     def listed(name: str, *key: str) -> tuple[Any, ...]:
-        if not isinstance(options.get(name), list) or not options[name]:
-            lists = [option for option, value in options.items() if isinstance(value, list)]
-            raise outer.fault(f"`{name}` is no option that holds a list", nearest(name, lists, "lists are"), "rows", *key)
-        return tuple(options[name])
+        return _listed(name, options, outer, "rows", *key)
 
     pools = tuple((name, listed(source, "choose", name)) for name, source in section.choose.items())
     subsets = tuple((name, listed(source, "subsets", name)) for name, source in section.subsets.items())

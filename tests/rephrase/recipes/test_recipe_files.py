@@ -151,6 +151,7 @@ MISTAKES = [
     ("      {passage}\n", "      {pasage}\n", 8, "`styles.tutorial.prompt`: the prompt uses `{pasage}`.*did you mean `passage`"),
     ("      {passage}\n", "", 8, "`styles.tutorial.prompt`: the prompt never uses `{passage}`"),
     ("{mood: moods}\n", "{mood: mods}\n", 15, "steps.0.choose.mood`: `mods` is no option that holds a list .did you mean `moods`"),
+    ("moods: [glad, wistful]", "moods: []", 15, "steps.0.choose.mood`: the option `moods` is an empty list .give it an item"),
     ("draws: n", "draws: m", 16, "`styles.poem.steps.0.draws`: there is no option `m`"),
     ("draws: n", "draws: form", 16, "steps.0.draws`: the option `form` is 'a sonnet', no number of at least 1"),
     ("draws: n", "draws: 2.5", 16, "steps.0.draws`: should be a whole number or text, not 2.5"),
