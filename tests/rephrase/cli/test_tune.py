@@ -170,6 +170,7 @@ def test_a_config_that_cannot_be_changed_line_by_line_is_left_alone(tmp_path):
     assert path.read_text() == "engine: {kind: vllm, model: m, args: [--old]}\n"
 
 
+@pytest.mark.long
 def test_settings_are_tried_on_the_runs_own_requests_and_the_best_is_written(config, tmp_path, spark, monkeypatch, capsys):
     path = config(documents=6, STAND_IN_SECONDS="0.25")
     run = load_run(str(path), {"engine.concurrency": 16})

@@ -34,6 +34,7 @@ def test_the_pins_are_the_lower_bounds_of_the_project():
     assert pins() == {name: bounds[name] for name in ("pyspark", "pyarrow")}
 
 
+@pytest.mark.long
 def test_what_leans_on_internals_works_with_the_oldest_versions():
     if not OLDEST.is_dir():
         (pytest.fail if "CI" in os.environ else pytest.skip)("the oldest versions are not installed: make .venv/.installed-oldest")
