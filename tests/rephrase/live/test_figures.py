@@ -48,6 +48,17 @@ def test_a_server_is_told_by_its_own_counts_since_the_job_began_and_before_any_c
     assert told.work_done == 35.0
 
 
+def test_tokens_do_not_become_fewer_where_a_server_counts_in_the_place_of_its_worker():
+    before = None
+    for at, tokens in ((100.0, 0), (105.0, 2000)):
+        before = tell(at, [worker(server="s", tokens=tokens)], before=before)
+    for at, tokens in ((120.0, 5400), (135.0, 7600)):
+        before = tell(at, [worker(server="s", tokens=2400)], (server(115, 5000), server(at, tokens)), before=before)
+        rate = totals_of([(before, 0.0)]).tokens_per_second
+        assert rate is not None
+        assert rate >= 0
+
+
 def test_what_a_worker_has_done_stays_when_it_is_at_nothing():
     idle = worker(units=0, tokens=500, answers=20, in_flight=0)
     told = totals_of([(tell(100.0, [idle, worker(2, answers=1)]), 0.0)])
