@@ -99,6 +99,7 @@ class Input(Section):
     min_paragraph_characters: int = Field(default=50, ge=1)
     """Shorter lines may repeat: headings, list items, cells of tables."""
     min_characters: int = Field(default=200, ge=0)
+    """Shorter texts are left out and counted: most are remains of pages. Problems and questions are short too: 0 keeps them."""
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)
     """Tokens of a row group of `documents`: one unit of later stages."""

@@ -41,7 +41,7 @@ def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, 
     missing = pending(units, plan.extracted)
     if not missing:
         return
-    account = Sums(DocumentsNote, _progress)
+    account = Sums(DocumentsNote, functools.partial(_progress, config))
     progress = StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account, about=", one for each input file")
     progress.begin()
     session = spark.get()  # before the clock of the progress line starts
@@ -50,9 +50,12 @@ def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, 
         run_units(session, missing, work, plan.extracted, progress)
 
 
-def _progress(sums: DocumentsNote, seconds: float) -> str:
+def _progress(config: Input, sums: DocumentsNote, seconds: float) -> str:
     rate = sums.raw_bytes / max(seconds, 1e-9) / 1e6
-    return f"{counted(sums.documents, 'document')}, {counted(sums.errors, 'read error')}, {rate:,.1f} MB/s"
+    documents = counted(sums.documents, "document")
+    if sums.dropped_short:
+        documents += f" ({sums.dropped_short:,} more have fewer than {config.min_characters:,} characters: `input.min_characters`)"
+    return f"{documents}, {counted(sums.errors, 'read error')}, {rate:,.1f} MB/s"
 
 
 def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: str, readers: Sequence[Reader]) -> None:

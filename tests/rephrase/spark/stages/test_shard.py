@@ -162,10 +162,13 @@ def odd_files(folder: Path) -> int:
     return 14 + (1 + 5) + (2 + 1) + 9 + 4 + 2 + 1
 
 
-def test_every_record_of_damaged_and_odd_files_is_accounted_for(tmp_path: Path, spark: LazySession, tokenizer: str) -> None:
+def test_every_record_of_damaged_and_odd_files_is_accounted_for(
+    tmp_path: Path, spark: LazySession, tokenizer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     records = odd_files(tmp_path / "in")
     run = config(tmp_path / "out", tmp_path / "in", tokenizer)
     shard(run, spark)
+    assert "documents (3 more have fewer than 200 characters: `input.min_characters`)" in " ".join(capsys.readouterr().err.split())
     _, note = sum_of_notes(run.output, Tables.DOCUMENTS, DocumentsNote)
     errors = tables.read_folder(str(tmp_path / "out" / "errors"))
     assert note.records == records
