@@ -33,7 +33,7 @@ def test_right_solutions_of_a_problem_that_is_neither_easy_nor_hard_are_kept(tok
     assert played.texts("solve") == [f"{question}\n\nSo many.\n\nAnswer: {GOLD}", f"{question}\n\nCount them: {GOLD}.0"]
     assert sorted(played.errors("solve")) == [
         "parse:no_answer",
-        "parse:no_tag",
+        "parse:no_answer",
         "parse:truncated",
         "rejected:more_than_wanted",
         "rejected:wrong",
@@ -104,13 +104,22 @@ def test_options_that_cannot_be_are_refused(options, message):
         RecipeUse(use="procedural/solve", options=options)
 
 
+def test_an_answer_without_the_tag_is_what_the_text_calls_its_answer(tokenizer):
+    told = [f"Count.\nThe answer is {GOLD}.", rf"It is \boxed{{{GOLD}}}.", "The answer is -1.", "It cannot be said."]
+    played = solve(tokenizer, told)
+    question = rows(**OURS)[0].text
+    assert played.texts("solve") == [f"{question}\n\n{text}" for text in told[:2]]
+    assert sorted(played.errors("solve")) == ["parse:no_answer", "rejected:wrong"]
+
+
 def test_queries_that_give_the_right_rows_are_kept(tokenizer):
     [recipe] = find_recipes({"use": "procedural/sql", "options": {"rows": 1}})
     [document] = recipe.rows.documents()
     right = f"Look them up.\n```sql\n{document.metadata['answer']}\n```"
-    tries = [right, "```sql\nSELECT 1\n```", "It cannot be said.", right]
+    bare = f"Look them up.\n\n{document.metadata['answer']};"
+    tries = [right, "```sql\nSELECT 1\n```", "It cannot be said.", bare]
     played = play("procedural/sql", document, {"solve": tries}, tokenizer, samples=4)
-    assert played.texts("solve") == [f"{document.text}\n\n{right}"]
-    assert sorted(played.errors("solve")) == ["parse:no_code", "rejected:more_than_wanted", "rejected:wrong"]
+    assert played.texts("solve") == [f"{document.text}\n\n{right}", f"{document.text}\n\n{bare}"]
+    assert sorted(played.errors("solve")) == ["parse:no_code", "rejected:wrong"]
     assert document.metadata["task"] == "sql/tables"
     assert document.metadata["generator"] == "ours"
