@@ -25,14 +25,10 @@ def executor_figures(
     each, within the job. `before` is what the executor told last, whose readings go on.
     """
     busy = [worker for worker in workers if worker.units]
-    names = {server.server for _, server in servers}
     asked = {worker.server for worker in busy}
     lively = [server for _, server in servers if server.server in asked and at - server.at < LATE]
     amid = _answered_amid_batches(workers, servers)
-    counted = sum(worker.tokens for worker in workers if worker.server not in names)
-    # Where a server's own count takes the place of a worker's, or the other way round, it may be behind.
-    reached = before.readings[-1].tokens if before is not None and before.readings else 0.0
-    tokens = max(reached, counted + sum(last.tokens - first.tokens for first, last in servers))
+    tokens = sum(worker.tokens for worker in workers) + sum(last.tokens - first.tokens for first, last in servers)
     starting = next((worker.starting for worker in busy if worker.starting), "")
     read_at = min((server.at for server in lively), default=at)
     readings = _with_reading(before.readings if before else (), Reading(at=read_at, tokens=tokens))

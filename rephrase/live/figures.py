@@ -78,7 +78,7 @@ class WorkerFigures(Kept):
     returned: int = 0
     """Requests that the engine has given back."""
     tokens: int = 0
-    """Written for these."""
+    """Written for these, without those that a server counts itself."""
     answers: int = 0
     """Prompts that have come back, by the engine or from an earlier run."""
     failed: int = 0

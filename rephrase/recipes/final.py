@@ -42,7 +42,7 @@ def final_answer_of(parsed: Parsed) -> Parsed:
 
 
 def final_query_of(parsed: Parsed) -> Parsed:
-    """The text, and as the field `answer` the query of its last block of SQL, or the last one that begins a line where there is no block."""
+    """The text, and as the field `answer` its last block of SQL, or without any the last query that begins a line."""
     query = last_block(parsed.text or "", "sql")
     if query is None and (bare := _BARE_QUERY.findall(parsed.text or "")):
         query = bare[-1].strip()

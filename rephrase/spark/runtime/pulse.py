@@ -64,6 +64,27 @@ class _Worker:
     failed: int = 0
     causes: Counter[str] = field(default_factory=Counter)
     thread: threading.Thread | None = None
+    place: str = ""
+    """Of the engine that its last task asked."""
+    server: str = ""
+    """Of this engine, where it tells figures of its own."""
+    tokens: int = 0
+    """Written for it by engines whose servers tell none."""
+    counted: int = 0
+    """Of its tokens, those that were put down to a server or to none."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def asks(self, place: str) -> None:
+        """Its task asks the engine at this place."""
+        if place != self.place:
+            self.place, self.server = place, ""
+
+    def count_tokens(self) -> int:
+        """Those so far that no server counts itself."""
+        with self.lock:  # a task's thread may end while the next one's begins
+            new, self.counted = self.counts.tokens - self.counted, self.counts.tokens
+            self.tokens += 0 if self.server else new
+            return self.tokens
 
 
 _workers: dict[str, _Worker] = {}  # by job; a process that serves many of them keeps a few numbers of each
@@ -108,7 +129,6 @@ class _Pulse:
 
     def __init__(self, to: Telling, worker: _Worker, task: Task) -> None:
         self._to, self._worker, self._task = to, worker, task
-        self._place = self._server = ""
         self._next = 0.0  # by the monotonic clock, before which this worker stores nothing
 
     def run(self, ended: threading.Event) -> None:
@@ -139,20 +159,20 @@ class _Pulse:
         """Leave the figures of this process for whoever tells of the executor, and those of its server unless another has just done so."""
         task, worker, under_way = self._task, self._worker, self._task.under_way
         if engine := task.engine:
-            self._place = engine.place
+            worker.asks(engine.place)
             self._look_at_server(engine)
         process = Process.of(os.getpid())
         figures = WorkerFigures(
             pid=process.pid,
             start=process.start,
-            place=self._place,
-            server=self._server,
+            place=worker.place,
+            server=worker.server,
             trouble=task.engine.trouble if task.engine else "",
             starting=starting.last_line() if task.units else "",
             in_flight=worker.counts.in_flight,
             quiet_since=worker.counts.quiet_since,
             returned=worker.counts.returned,
-            tokens=worker.counts.tokens,
+            tokens=worker.count_tokens(),
             answers=worker.answers + under_way.answered,
             failed=worker.failed + under_way.failed,
             causes=dict(worker.causes + under_way.causes),
@@ -165,11 +185,12 @@ class _Pulse:
         self._folder.put_worker(figures)
 
     def _look_at_server(self, engine: Engine) -> None:
-        if self._server and self._folder.age_of_server(self._server) < _FRESH * self._to.seconds:
+        server = self._worker.server
+        if server and self._folder.age_of_server(server) < _FRESH * self._to.seconds:
             return
         figures = engine.now()
         if figures is not None:
-            self._server = figures.server
+            self._worker.server = figures.server
             self._folder.put_server(figures)
 
     def _store(self) -> None:

@@ -48,15 +48,11 @@ def test_a_server_is_told_by_its_own_counts_since_the_job_began_and_before_any_c
     assert told.work_done == 35.0
 
 
-def test_tokens_do_not_become_fewer_where_a_server_counts_in_the_place_of_its_worker():
+def test_tokens_of_a_server_and_those_that_no_server_counts_add_up():
     before = None
-    for at, tokens in ((100.0, 0), (105.0, 2000)):
-        before = tell(at, [worker(server="s", tokens=tokens)], before=before)
-    for at, tokens in ((120.0, 5400), (135.0, 7600)):
-        before = tell(at, [worker(server="s", tokens=2400)], (server(115, 5000), server(at, tokens)), before=before)
-        rate = totals_of([(before, 0.0)]).tokens_per_second
-        assert rate is not None
-        assert rate >= 0
+    for at, tokens in ((100.0, 5000), (115.0, 5400), (130.0, 7600)):
+        before = tell(at, [worker(server="s", tokens=300)], (server(100, 5000), server(at, tokens)), before=before)
+    assert [reading.tokens for reading in before.readings] == [300, 700, 2900]
 
 
 def test_what_a_worker_has_done_stays_when_it_is_at_nothing():

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rephrase.engines import client
+from rephrase.engines.base import Completion, Engine, Request
 from rephrase.engines.counted import Counted
 from rephrase.engines.endpoint import EndpointSettings
-from rephrase.live.figures import ExecutorFigures
+from rephrase.live.figures import ExecutorFigures, ServerFigures
 from rephrase.live.totals import totals_of
-from rephrase.spark.runtime.pulse import Telling, beating, telling
+from rephrase.spark.runtime.pulse import Task, Telling, beating, telling
 from rephrase.spark.runtime.task_reports import Reports
 from tests.rephrase.engines.scripted import ask, choices, error, serving_thread
 from tests.rephrase.spark.standalone import wait_for
@@ -81,6 +85,48 @@ def test_a_server_that_fails_is_told_with_what_it_says(told, monkeypatch):
     assert figures.places[0].endswith("/v1 (HTTP 503 no place is left)")
     assert figures.trouble == "HTTP 503 no place is left"
     assert totals_of([(figures, 6.0)]).stall.endswith("(HTTP 503 no place is left)"), "told by the next line of a log"
+
+
+class Lively(Engine):
+    """An engine whose server counts the tokens that it writes, or which has none that does."""
+
+    batch_size = concurrency = 1
+
+    def __init__(self, model: str, *, tells: bool) -> None:
+        self.model, self.identity, self._tells, self._written = model, {"model": model}, tells, 0
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        self._written += 10 * len(requests)
+        return [Completion("an answer", prompt_tokens=1, completion_tokens=10) for _ in requests]
+
+    def now(self) -> ServerFigures | None:
+        return ServerFigures(server=self.model, at=time.time(), tokens=self._written) if self._tells else None
+
+
+def test_tokens_count_once_whichever_engines_the_tasks_of_a_worker_ask(tmp_path):
+    path = tmp_path / "reports" / "figures-here"
+    lively = Lively("a", tells=True)
+    counts: list[float] = []
+
+    def told_anew(before: float) -> bool:
+        figures = ExecutorFigures.from_json(path.read_bytes()) if path.exists() else None
+        counts[:] = [reading.tokens for reading in figures.readings] if figures is not None else []
+        return figures is not None and figures.at > before
+
+    async def work(task: Task, engine: Engine) -> None:
+        async with Counted(engine, task.counts) as counted:
+            await asyncio.to_thread(wait_for, partial(told_anew, time.time()))  # while the engine is opened
+            task.engine = counted
+            await asyncio.to_thread(wait_for, partial(told_anew, time.time()))  # the server is known before it is asked
+            await counted.complete([ask("one"), ask("two")])
+            await asyncio.to_thread(wait_for, partial(told_anew, time.time()))
+            await asyncio.to_thread(wait_for, partial(told_anew, time.time()))
+
+    for engine in (lively, lively, Lively("b", tells=False), lively):
+        with telling(Telling(str(tmp_path / "reports"), str(path), "here", 0.1)), beating(1, 1.0) as task:
+            asyncio.run(work(task, engine))
+    assert sorted(counts) == counts
+    assert counts[-1] == 80
 
 
 def test_what_is_told_after_the_end_of_a_job_does_not_come_back(tmp_path):
