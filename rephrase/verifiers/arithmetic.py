@@ -6,18 +6,19 @@ function, or looks like a date, a range, a version or a line of code is none. In
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from rephrase.verifiers.arithmetic_reader import Reader
+from rephrase.verifiers.arithmetic_sides import Side, bare, has_mixed_hyphen, read_side
 from rephrase.verifiers.arithmetic_tokens import Token, tokens
-from rephrase.verifiers.quantity_values import NoValueError, Quantity, agree, words
+from rephrase.verifiers.quantity_values import agree, words
+from rephrase.verifiers.remainders import divisions
+from rephrase.verifiers.running import goes_on
 
 _MOST_CHARACTERS = 100_000  # of a text that are looked at
 _RELATION = re.compile(r"[=≈≃]|\\(?:approx|simeq)|equal")
-_MOST_TOKENS = 80  # of one side
 _MOST_EARLIER = 4  # sides of a chain that one is compared with
 _SHARE = "out of"  # "3 of 4 = 75%" and "1 in 4 = 25%": the number before belongs to it
 _BINARY = frozenset("+-–*/^%!")
@@ -31,31 +32,26 @@ class Statement:
     is_right: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """What stands on one side of a relation; `values` has several where a text can be read in several ways."""
-
-    text: str
-    values: tuple[Quantity, ...]
-    tokens: Sequence[Token]
-    calculates: bool = False
-    is_range: bool = False
-    is_closed_up: bool = False  # its hyphens stand without spaces
-
-
 def statements(text: str) -> Iterator[Statement]:
-    """The statements of arithmetic of a text in order; in chains each side is compared with the one before, or with any earlier one."""
+    """The statements of arithmetic of a text in order, and after them its divisions with remainders.
+
+    In chains each side is compared with the one before, or with any earlier one. A chain may as well go on from a result, as in
+    "2 + 3 = 5 × 4 = 20". A whole number is exact, but where the text says that it rounds or that something remains.
+    """
     if not _RELATION.search(text):
         return
+    text = text[:_MOST_CHARACTERS]
+    is_rounded = words().rounding.search(text) is not None
     run: list[Token] = []
     before: Token | None = None
-    for token in tokens(text[:_MOST_CHARACTERS]):
+    for token in tokens(text):
         if token.kind == "end" or (token.kind == "word" and not _belongs(run, token)):
             is_share = token.text in ("of", "in") and (run[-1].kind == "number" if run else before is not None and before.text == "out")
-            yield from _of_run(run, before, token)
+            yield from _of_run(run, before, token, is_rounded=is_rounded)
             run, before = [], replace(token, text=_SHARE) if is_share else token
         else:
             run.append(token)
+    yield from (Statement(*division) for division in divisions(text))
 
 
 def _belongs(run: Sequence[Token], word: Token) -> bool:
@@ -71,7 +67,7 @@ def _belongs(run: Sequence[Token], word: Token) -> bool:
     )
 
 
-def _of_run(run: Sequence[Token], before: Token | None, after: Token) -> Iterator[Statement]:
+def _of_run(run: Sequence[Token], before: Token | None, after: Token, *, is_rounded: bool) -> Iterator[Statement]:
     if not any(token.kind == "relation" for token in run):
         return
     sides: list[list[Token]] = [[]]
@@ -83,14 +79,18 @@ def _of_run(run: Sequence[Token], before: Token | None, after: Token) -> Iterato
         else:
             sides[-1].append(token)
     first = _first_side(sides[0], before)
-    read = [_read(first) if first is not None else None, *(_read(side) for side in sides[1:-1]), _read(_last_side(sides[-1], after))]
+    read = [read_side(first or ()), *(read_side(side) for side in sides[1:-1]), read_side(_last_side(sides[-1], after))]
+    begun = 0  # where the chain last went on from a result
     for place, relation in enumerate(relations):
         left, right = read[place], read[place + 1]
         if left is None or right is None:
             continue
-        earlier = [side for side in read[max(place - _MOST_EARLIER, 0) : place] if side is not None]
+        earlier = [side for side in read[max(place - _MOST_EARLIER, begun) : place] if side is not None]
         verdict = _verdict(left, right, earlier, relation)
-        if verdict is not None:
+        if verdict is False and place + 1 < len(relations) and (running := goes_on(left, right, roughly=relation.text == "≈")):
+            read[place + 1], begun = running.side, place + 1
+            yield Statement(f"{left.text} {relation.text} {running.result}", is_right=True)
+        elif verdict is not None and (verdict or not (is_rounded and _is_nearest(left, right))):
             yield Statement(f"{left.text} {relation.text} {right.text}", verdict)
 
 
@@ -149,38 +149,7 @@ def _last_side(side: Sequence[Token], after: Token) -> Sequence[Token]:
     return side
 
 
-def _read(side: Sequence[Token]) -> _Side | None:
-    """A side with its values; None where it has none."""
-    if not side or len(side) > _MOST_TOKENS:
-        return None
-    readings: list[Quantity] = []
-    calculates = False
-    for percent_of_left in (False, True):
-        for tight in (False, True):
-            reader = Reader(side, percent_of_left=percent_of_left, tight=tight)
-            try:
-                value = reader.whole()
-            except (NoValueError, IndexError, OverflowError):
-                continue
-            calculates = calculates or reader.operations > 0
-            if value not in readings:
-                readings.append(value)
-            if not reader.is_ambiguous:
-                break
-        if not readings or not any(token.text == "%" for token in side):
-            break
-    if not readings:
-        return None
-    text = " ".join(token.text for token in side)
-    numbers = [token for token in side if token.kind == "number"]
-    hyphens = [token for last, token in pairwise(side) if token.text in ("-", "–") and last.kind != "sign"]
-    is_closed_up = bool(hyphens) and len(numbers) > 1 and all(token.is_close for token in [*hyphens, *numbers[1:]])
-    # From less to more, or several hyphens: a range, a date, a number of a telephone.
-    is_range = is_closed_up and (len(hyphens) > 1 or (numbers[0].value or 0) < (numbers[1].value or 0) or len(numbers[1].text) > 3)
-    return _Side(text, tuple(readings), side, calculates, is_range, is_closed_up)
-
-
-def _verdict(left: _Side, right: _Side, earlier: Sequence[_Side], relation: Token) -> bool | None:
+def _verdict(left: Side, right: Side, earlier: Sequence[Side], relation: Token) -> bool | None:
     """Whether two sides are equal; None where they are no statement."""
     roughly = relation.text == "≈"
     may_be_range = left.is_range or right.is_range or (left.is_closed_up and not relation.is_close)
@@ -194,47 +163,32 @@ def _verdict(left: _Side, right: _Side, earlier: Sequence[_Side], relation: Toke
         return True
     if any(agree(one, other, roughly=roughly) for side in earlier for one in side.values for other in right.values):
         return True
-    if None in answers or may_be_range or _has_mixed_hyphen(left.tokens) or _has_mixed_hyphen(right.tokens):
+    if None in answers or may_be_range or has_mixed_hyphen(left.tokens) or has_mixed_hyphen(right.tokens):
         return None
     if not calculates and percents and not _is_share(right if left.values[0].is_percent else left):
         return None  # "10% = 8" of what was said before
     # "6 cups / 2 days = 3 cups" means those of a day: a quotient may leave out what it is for.
     divides = any(token.text == "/" for token in (*left.tokens, *right.tokens))
-    return _agree_with_points(left, right) or (divides and agree(_bare(left), _bare(right), roughly=roughly) is True)
+    return _agree_with_points(left, right) or (divides and agree(bare(left), bare(right), roughly=roughly) is True)
 
 
-def _is_share(side: _Side) -> bool:
+def _is_nearest(left: Side, right: Side) -> bool:
+    """Whether one side is a whole number beside the other: rounded up or down."""
+    pairs = [*itertools.product(left.values, right.values), *itertools.product(right.values, left.values)]
+    return any(
+        whole.is_whole and whole.place is not None and other.powers == whole.powers and abs(whole.value - other.value) < whole.place
+        for whole, other in pairs
+    )
+
+
+def _is_share(side: Side) -> bool:
     return side.values[0].scale == 1 and 0 < side.values[0].value < 1
 
 
-def _has_mixed_hyphen(side: Sequence[Token]) -> bool:
-    """Whether a side may have a mixed number such as 1-1/2."""
-    for at in range(len(side) - 4):
-        whole, hyphen, top, over, bottom = side[at : at + 5]
-        is_close = hyphen.is_close and top.is_close and over.is_close and bottom.is_close
-        if (
-            is_close
-            and hyphen.text in ("-", "–")
-            and over.text == "/"
-            and whole.kind == "number"
-            and (top.value or 0) < (bottom.value or 0)
-        ):
-            return True
-    return False
-
-
-def _agree_with_points(left: _Side, right: _Side) -> bool:
+def _agree_with_points(left: Side, right: Side) -> bool:
     """Whether the sides are equal where 1.500 stands for 1500."""
     tokens = [[token.with_points() for token in side.tokens] for side in (left, right)]
     if tokens == [left.tokens, right.tokens]:
         return False
-    one, other = (_read(side) for side in tokens)
+    one, other = (read_side(side) for side in tokens)
     return one is not None and other is not None and any(agree(a, b, roughly=False) is True for a in one.values for b in other.values)
-
-
-def _bare(side: _Side) -> Quantity:
-    """The number of a side without what it measures or counts."""
-    try:
-        return Reader(side.tokens, bare=True).whole()
-    except (NoValueError, IndexError):
-        return side.values[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -38,6 +39,7 @@ class Words(Section):
     refused: str
     parting: frozenset[str]
     words: str
+    rounds: str
 
     @functools.cached_property
     def by_name(self) -> Mapping[str, tuple[Fraction, Powers]]:
@@ -53,6 +55,11 @@ class Words(Section):
     def no_evaluation(self) -> frozenset[str]:
         """Words beside which nothing is evaluated."""
         return frozenset(self.refused.split())
+
+    @functools.cached_property
+    def rounding(self) -> re.Pattern[str]:
+        """What tells that a text rounds."""
+        return re.compile(rf"(?<![^\W\d_]|\\)(?:{'|'.join(self.rounds.split())})", re.IGNORECASE)
 
     @functools.cached_property
     def no_nouns(self) -> frozenset[str]:

@@ -159,9 +159,21 @@ def chained(dice: random.Random) -> Made:
     return f"{a} + {b} + {c} = {a + b} + {c}", str(a + b + c), str(near(dice, a + b + c))
 
 
+def running(dice: random.Random) -> Made:
+    a, b, c = whole(dice), whole(dice), whole(dice, 2, 9)
+    return f"{a} + {b} = {a + b} × {c}", str((a + b) * c), str(near(dice, (a + b) * c))
+
+
+def remaining(dice: random.Random) -> Made:
+    a, b = whole(dice), whole(dice, 5, 12)
+    rest = dice.randint(1, b - 2)
+    written = dice.choice(["{} remainder {}", "{} r {}", "{} R{}", "{}, with a remainder of {}"])
+    return f"{a * b + rest} ÷ {b}", written.format(a, rest), written.format(a, rest + 1)
+
+
 KINDS: list[Callable[[random.Random], Made]] = [
     *(simple, simple, closed_up, quotient, rounded, decimals, percent, discount, power, root, fractions, brackets, tex_product, grouped),
-    *(lengths, times, speed, converted, things, money, factorial, roughly, chained),
+    *(lengths, times, speed, converted, things, money, factorial, roughly, chained, running, remaining),
 ]
 AROUND = [
     *(
