@@ -1,7 +1,8 @@
 r"""What is wrong with the LaTeX of a text: delimiters and environments without their other half, braces, and what cannot be parsed.
 
 Formulas stand between `$…$`, `$$…$$`, `\(…\)` and `\[…\]`, or in an environment of their own. A single dollar is one of mathematics where a
-second follows it in the paragraph and both touch what is between them, or both do not; others are money. Code is left out.
+second follows it in the paragraph and both touch what is between them, or both do not; others are money. Code, comments and what is
+only spoken of are left out.
 """
 
 from __future__ import annotations
@@ -16,10 +17,17 @@ from typing import Any, Literal
 Kind = Literal["delimiter", "environment", "brace", "syntax"]
 
 _CODE = re.compile(
-    r"```[^`]*+(?:```|\Z)|`[^`\n]{1,300}+`|^~~~[^~]*+(?:~~~|\Z)|\\verb\*?([^\sA-Za-z*])[^\n]{0,300}?\1"
-    r"|\\begin\{(verbatim|lstlisting|minted)\}(?:[^\\]|\\(?!end\{\2\}))*+(?:\\end\{\2\}|\Z)",
+    r"```[^`]*+(?:```|\Z)|``(?!`)[^\n]{1,300}?``(?!`)|`[^`\n]{1,300}+`|^~~~[^~]*+(?:~~~|\Z)|<(code|pre|kbd)\b[^>\n]{0,100}>[^<]*+</\1>"
+    r"|\\verb\*?([^\sA-Za-z*])[^\n]{0,300}?\2|\\begin\{(verbatim|lstlisting|minted|comment)\}(?:[^\\]|\\(?!end\{\3\}))*+(?:\\end\{\3\}|\Z)",
     re.MULTILINE,
 )
+# A comment of TeX: a line that begins with its sign, or what has environments after it. Other signs may be percentages.
+_COMMENT = re.compile(r"^[ \t]*+%[^\n]*+|(?<=\s)%[^\n\\]{0,200}+\\(?:begin|end)\s?\{[^\n]*+", re.MULTILINE)
+_QUOTED = re.compile(r"""["'“‘«](?:\\(?:begin|end)\s?\{[A-Za-z]{1,30}\*?\}|\\[()\[\]]|\${1,2})["'”’»]""")
+# What shows that an environment is spoken of: after its beginning a mark or a word, before its end a word.
+_AFTER_MENTION = re.compile(r"[ \t]*+(?:[.,;:!?)\"'”’]|[a-z]{2,30}+(?=[\s.,;:!?)]))")
+_BEFORE_MENTION = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,30}[ \t]{1,3}\Z")
+_WORD_CHARACTERS = 40  # before an environment's end that are looked at
 _PRICE = re.compile(r"[\s\d][^\\^_={}+$]*+(?:\n\s*\n|\Z)|[.,;:!?)]")  # after two dollars: a restaurant, or a sum
 _DISPLAYED = r"(?:equation|align|alignat|gather|multline|flalign|eqnarray|displaymath|math)\*?"
 _OPENING = re.compile(rf"\\\\|\\\$|\\[()\[\]]|\${{1,2}}(?!\$)|\${{3,}}|\\begin\s?\{{({_DISPLAYED})\}}")
@@ -56,7 +64,8 @@ def latex_of(text: str) -> Latex:
     """The formulas of a text and their faults, in time that grows with its length."""
     if "\\" not in text and "$" not in text:
         return Latex((), ())
-    text = _CODE.sub(" ", text)
+    for unread in (_CODE, _COMMENT, _QUOTED):
+        text = unread.sub(" ", text)
     formulas: list[str] = []
     faults = [*itertools.islice(_environments(text), _MOST_FAULTS), *itertools.islice(_delimiters(text, formulas), _MOST_FAULTS)]
     left = _MOST_PARSED
@@ -72,17 +81,23 @@ def latex_of(text: str) -> Latex:
 
 
 def _environments(text: str) -> Iterator[Fault]:
-    """Environments that end where none began, or another, and those that do not end."""
+    """Environments that end where none began, or another, and those that do not end. Those that are only spoken of need no other half."""
     opened: list[re.Match[str]] = []
     for mark in _ENVIRONMENT.finditer(text):
         if mark[1] == "begin":
             opened.append(mark)
         elif mark[1] == "end":
+            while opened and opened[-1][2] != mark[2] and _AFTER_MENTION.match(text, opened[-1].end()):
+                opened.pop()
             begin = opened.pop() if opened else None
-            if begin is None or begin[2] != mark[2]:
+            if (begin is None or begin[2] != mark[2]) and not _ends_mention(text, mark):
                 yield Fault("environment", text[mark.start() : mark.start() + _SHOWN])
-    for mark in opened[:1]:
+    for mark in [mark for mark in opened if not _AFTER_MENTION.match(text, mark.end())][:1]:
         yield Fault("environment", text[mark.start() : mark.start() + _SHOWN])
+
+
+def _ends_mention(text: str, mark: re.Match[str]) -> bool:
+    return _BEFORE_MENTION.search(text[max(mark.start() - _WORD_CHARACTERS, 0) : mark.start()]) is not None
 
 
 def _delimiters(text: str, formulas: list[str]) -> Iterator[Fault]:
@@ -106,6 +121,8 @@ def _delimiters(text: str, formulas: list[str]) -> Iterator[Fault]:
             if formula.strip() and formula[0].isspace() == formula[-1].isspace():
                 formulas.append(formula)
                 at = end + 1
+            continue
+        elif mark[1] and _AFTER_MENTION.match(text, at):
             continue
         elif mark[1]:
             end = text.find(f"\\end{{{mark[1]}}}", at) if mark[1] not in missing else -1
