@@ -33,6 +33,7 @@ class _Lexicon(Section):
     negations: frozenset[str]
     endings: tuple[str, ...]
     function_words: str
+    english: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from typing_extensions import override
 
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
+from classifiers.english import is_english
 from classifiers.points import Points, compare_points, points_of
 from rephrase.settings.section import Section
-from rephrase.text.languages import same_language
+from rephrase.text.languages import UNKNOWN, language_tag, same_language
 
 
 class FaithfulSettings(Section):
@@ -35,9 +36,10 @@ class Faithful(Check):
 
     A point is a sentence: its words, numbers, names and negations. Scores: `faithful.points`, how many the passage has, of which the first
     256 are looked at; `.kept` and `.contradicted`, their shares; `.added`, a share of the text's own sentences. What says the same, or the
-    opposite, in words of its own is not recognised: a judge is `label/faithful`.
+    opposite, in words of its own is not recognised: a judge is `label/faithful`. `.other_language` is 1 where passage or text are not
+    English, by the document's language or by their words: such rows have no other score, and none is rejected.
 
-    NaN: rows without a text, in another language, and passages without a point.
+    NaN: rows without a text or a passage, and the other scores of passages without a point.
     """
 
     name: str
@@ -48,16 +50,20 @@ class Faithful(Check):
 
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        scores = {measure: np.full(len(batch), np.nan) for measure in ("points", "kept", "contradicted", "added")}
+        scores = {measure: np.full(len(batch), np.nan) for measure in ("points", "kept", "contradicted", "added", "other_language")}
         passages: dict[str, Points] = {}
         for row in np.flatnonzero(batch.has_text):
-            source, language = batch.sources[row], batch.languages[row]
-            if not source or not (language is None or same_language("en", language)):
+            source, text = batch.sources[row], batch.texts[row] or ""
+            if not source:
+                continue
+            is_other = not (_is_english(source, batch.languages[row]) and is_english(text))
+            scores["other_language"][row] = is_other
+            if is_other:
                 continue
             if source not in passages:
                 passages[source] = points_of(source)
             if passages[source].points:
-                found = compare_points(passages[source], batch.texts[row] or "", self.settings.kept_at, self.settings.added_at)
+                found = compare_points(passages[source], text, self.settings.kept_at, self.settings.added_at)
                 scores["points"][row] = found.points
                 scores["kept"][row] = found.kept / found.points
                 scores["contradicted"][row] = found.contradicted / found.points
@@ -69,3 +75,8 @@ class Faithful(Check):
         keep = within(scores[f"{self.name}.kept"], self.settings.min_kept, None)
         keep &= within(scores[f"{self.name}.contradicted"], None, self.settings.max_contradicted)
         return keep & within(scores[f"{self.name}.added"], None, self.settings.max_added)
+
+
+def _is_english(passage: str, language: str | None) -> bool:
+    """Whether a passage is English, as its document says, or where it does not say it, as its words do."""
+    return is_english(passage) if language_tag(language or "") == UNKNOWN else same_language("en", language)

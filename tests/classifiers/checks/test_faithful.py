@@ -20,6 +20,17 @@ PAIRS = [json.loads(line) for line in Path(__file__).with_name("faithful_pairs.j
 PASSAGE = "Bats are not blind. Most of them see about as well as people do. In 1793 Spallanzani watched 52 of them. Owls hunt at night."
 
 
+OTHERS = [
+    "Fledermäuse sind nicht blind. Die meisten sehen etwa so gut wie Menschen. 1793 beobachtete Spallanzani 52 von ihnen.",
+    "Les chauves-souris ne sont pas aveugles. La plupart voient aussi bien que nous. En 1793, Spallanzani en observa 52.",
+    "Los murciélagos no son ciegos. Casi todos ven tan bien como las personas. En 1793 Spallanzani observó 52 de ellos.",
+    "Vleermuizen zijn niet blind. De meeste zien ongeveer zo goed als mensen. In 1793 had Spallanzani er 52 in een kamer.",
+    "Nietoperze nie są ślepe. Większość z nich widzi tak dobrze jak ludzie. W 1793 roku badał je Spallanzani. To są ssaki.",
+    "Летучие мыши не слепы. Большинство из них видит не хуже людей. В 1793 году Спалланцани наблюдал 52 из них.",
+    "蝙蝠并不是瞎子。它们大多数看得和人一样清楚。1793年，斯帕兰札尼观察了52只蝙蝠。",
+]
+
+
 def scores_of(text: str, passage: str = PASSAGE, **columns: Any) -> dict[str, float]:
     result = Faithful("faithful", FaithfulSettings())(batch([text], passage, **columns))
     return {name.removeprefix("faithful."): float(values[0]) for name, values in result.scores.items()}
@@ -45,14 +56,31 @@ def test_points_are_kept_contradicted_and_added(text: str, kept: float, contradi
 
 @pytest.mark.parametrize(
     ("text", "columns"),
-    [(PASSAGE, {"languages": ["de"]}), ("", {}), (PASSAGE, {"sources": "!"})],
-    ids=["another language", "no text", "a passage without a point"],
+    [("", {}), (PASSAGE, {"sources": "!"})],
+    ids=["no text", "a passage without a point"],
 )
 def test_what_cannot_be_compared_has_no_score_and_stays(text: str, columns: dict[str, Any]) -> None:
     judged = batch([text], columns.pop("sources", PASSAGE), **columns)
     result = Faithful("faithful", FaithfulSettings())(judged)
-    assert all(math.isnan(values[0]) for values in result.scores.values())
+    assert all(math.isnan(values[0]) or name == "faithful.other_language" for name, values in result.scores.items())
     assert result.keep.tolist() == [True]
+
+
+@pytest.mark.parametrize("language", [None, "und", "de", "cmn_Hans"])
+@pytest.mark.parametrize("rewrite", OTHERS)
+@pytest.mark.parametrize("passage", OTHERS)
+def test_other_languages_are_told_and_never_rejected(passage: str, rewrite: str, language: str | None) -> None:
+    result = Faithful("faithful", FaithfulSettings())(batch([rewrite], passage, languages=[language]))
+    assert result.keep.tolist() == [True]
+    assert result.scores["faithful.other_language"].tolist() == [1]
+
+
+@pytest.mark.parametrize("language", ["en", "eng_Latn", None, "und"])
+def test_a_translation_is_not_measured_by_english_words(language: str | None) -> None:
+    translations = Faithful("faithful", FaithfulSettings())(batch(OTHERS, PASSAGE, languages=[language] * len(OTHERS)))
+    assert translations.keep.all()
+    lost = Faithful("faithful", FaithfulSettings())(batch(["Owls hunt at night, and that is all."], PASSAGE, languages=[language]))
+    assert (lost.keep.tolist(), lost.scores["faithful.other_language"].tolist()) == ([False], [0])
 
 
 def agreements(check: str) -> list[bool]:
