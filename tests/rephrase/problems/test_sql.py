@@ -26,7 +26,10 @@ CHANGES = {
     "places": [("LEFT ", ""), (r"COUNT\(\w+\.id\)", "COUNT(*)"), ("COUNT", "MAX")],
     "best": [(" DESC, id", ", id"), ("place = 1", "place = 2"), ("DESC, id", "DESC, id DESC"), ("DESC, id", "DESC")],
     "above": [("AVG", "MIN"), (" > ", " < "), (r" WHERE other.*\)", ")")],
-    "running": [(r"SUM\(SUM\((\w+)\)\) OVER \(.*?\)\)", r"SUM(\1)"), (r"$", " DESC"), ("SUM", "MAX")],
+    "running": [
+        *((r"SUM\(SUM\((\w+)\)\) OVER \(.*?\)\)", r"SUM(\1)"), (r"$", " DESC"), ("SUM", "MAX")),
+        *((r"OVER \(.*?\)\)", "OVER (ROWS UNBOUNDED PRECEDING)"), (r"OVER \(.*?\)\)", "OVER ()"), (r" ORDER BY MONTH\(\w+\)$", "")),
+    ],
 }
 
 
@@ -70,6 +73,18 @@ def test_other_ways_to_the_same_rows_are_right():
     assert is_right(problem, problem.answer.replace("SUM(", "1.0 * SUM(", 1) + " -- as asked\n;")
     [problem] = some("groups", 1)
     assert is_right(problem, f"WITH a AS ({problem.answer}) SELECT * FROM a ORDER BY 2"), "no order is asked for"
+
+
+def test_where_the_order_of_rows_decides_a_query_must_ask_for_it():
+    [problem] = some("running", 1)
+    month, amount, table = re.search(r"(MONTH\(\w+\)), SUM\(SUM\((\w+)\)\).* FROM (\w+)", problem.answer).groups()
+    of_months = f"WITH a AS (SELECT {month} AS m, SUM({amount}) AS s FROM {table} GROUP BY 1)"
+    assert is_right(problem, f"{of_months} SELECT m, SUM(s) OVER (ORDER BY m) FROM a ORDER BY m")
+    assert is_right(problem, f"{of_months} SELECT m, (SELECT SUM(s) FROM a AS b WHERE b.m <= a.m) FROM a ORDER BY 1")
+    assert is_right(problem, f"SELECT DISTINCT {month}, SUM({amount}) OVER (ORDER BY {month}) FROM {table} ORDER BY 1")
+    for window in ("ROWS UNBOUNDED PRECEDING", "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"):
+        assert not is_right(problem, f"{of_months} SELECT m, SUM(s) OVER ({window}) FROM a ORDER BY m")
+    assert not is_right(problem, f"{of_months} SELECT m, SUM(s) OVER (ORDER BY m) FROM a")
 
 
 @pytest.mark.parametrize(
