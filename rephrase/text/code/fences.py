@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MARK = re.compile(r"(?m)^(?P<indent>[ \t]*+)(?P<marks>`{3,}+|~{3,}+)(?P<info>[^\n]*+)$")
 _MOST_INDENTED = 3  # of an end, more than its beginning: what is further in is a text inside the program
@@ -12,12 +12,16 @@ _MOST_INDENTED = 3  # of an end, more than its beginning: what is further in is 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Characters `start` to `end` of a text, marks and the last line break included; what is said behind the marks, and what is inside."""
+    """Characters `start` to `end` of a text, marks and the last line break included; what is said behind the marks, and what is inside.
+
+    `missing`: the line that would end it, where it has no end.
+    """
 
     start: int
     end: int
     info: str
     inside: str
+    missing: str = ""
 
 
 def fences_of(text: str) -> Iterator[Fence]:
@@ -30,7 +34,7 @@ def fences_of(text: str) -> Iterator[Fence]:
             yield _fence(text, opening, mark.start(), min(mark.end() + 1, len(text)))
             opening = None
     if opening is not None:
-        yield _fence(text, opening, len(text), len(text))
+        yield replace(_fence(text, opening, len(text), len(text)), missing=opening["indent"] + opening["marks"])
 
 
 def _ends(opening: re.Match[str], mark: re.Match[str]) -> bool:

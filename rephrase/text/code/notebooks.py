@@ -67,7 +67,8 @@ def _text(cell: dict[str, Any], language: str) -> str:
     if cell.get("cell_type") == "heading":  # before version 4
         return f"{'#' * _level(cell)} {text}"
     if cell.get("cell_type") != "code":
-        return text
+        missing = next((fence.missing for fence in fences_of(text) if fence.missing), "")
+        return f"{text}\n{missing}" if missing else text  # or the cells that follow would be inside
     ticks = max([3, *(len(marks) + 1 for marks in _TICKS.findall(text))]) * "`"
     return f"{ticks}{language}\n{text}\n{ticks}"
 

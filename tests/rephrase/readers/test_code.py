@@ -154,3 +154,12 @@ def test_what_is_set_goes_before_the_layout_and_unknown_ones_are_refused() -> No
     assert Fields(layout="the-stack", text="code").text == "code"
     with pytest.raises(UserError, match="did you mean `the-stack`"):
         validate(Fields, {"layout": "thestack"}, "input.fields")
+
+
+@pytest.mark.parametrize("opening", ["```", "~~~~python", "  ```python"])
+def test_a_fence_without_its_end_does_not_reach_beyond_its_cell(tmp_path: Path, opening: str) -> None:
+    cut = {"cell_type": "markdown", "source": [f"Try:\n{opening}\n", "x = 1"]}
+    (tmp_path / "a.ipynb").write_bytes(notebook([cut, *CELLS]))
+    [document] = read(tmp_path / "a.ipynb")
+    assert isinstance(document, RawDocument)
+    assert [fence.inside.strip() for fence in fences_of(document.text)] == ["x = 1", PROGRAM.strip(), "doc = '''\n```\n'''"]
