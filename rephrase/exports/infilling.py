@@ -26,6 +26,7 @@ from rephrase.settings.validation import validate
 from rephrase.text.tokenizer import Tokenizer
 
 _OPTION = "--fim"
+_TOKENS = ("sentinels", "prefix", "suffix", "middle")  # settings that name tokens
 
 
 class FillInTheMiddle(Section):
@@ -101,6 +102,9 @@ def make_infilling(settings: Mapping[str, Any], vocabulary: Vocabulary | None) -
     Raises `UserError` for wrong settings, for sentinels that are not known or that the tokenizer lacks, and where nobody names any.
     """
     chosen: FillInTheMiddle = validate(FillInTheMiddle, dict(settings), _OPTION, cure="`rephrase export --help` lists them")
+    for name in _TOKENS:
+        if name in settings and not getattr(chosen, name):  # as where a variable of the shell is not set
+            raise UserError(f"`{name}` is empty", where=_OPTION, cure=f"name a token, or leave `{name}` out")
     own = [chosen.prefix, chosen.suffix, chosen.middle]
     if any(own):
         if not all(own) or chosen.sentinels or len(set(own)) < len(own):

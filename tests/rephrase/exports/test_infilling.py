@@ -183,6 +183,9 @@ def test_lines_stay_whole_and_sources_are_chosen() -> None:
         ({"rates": 0.5}, "did you mean `rate`"),
         ({"sentinels": "starcodr"}, "did you mean `starcoder`"),
         ({"prefix": "<a>"}, "three different ones"),
+        ({"sentinels": ""}, "`sentinels` is empty"),
+        ({"prefix": None, "suffix": None, "middle": None}, "--fim: `prefix` is empty (name a token, or leave `prefix` out)"),
+        ({"prefix": "<a>", "suffix": "<b>", "middle": ""}, "`middle` is empty"),
         ({}, "without a tokenizer nobody knows the sentinels"),
     ],
 )
