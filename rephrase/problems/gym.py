@@ -76,6 +76,8 @@ def is_right_by_gym(problem: Problem, answer: str) -> bool:
     """
     if not answer or len(answer) > _LONGEST or not _is_written_well(problem.place.task, answer):
         return False
+    if problem.place.task in _table()["exact"]:
+        return _plain(answer) == _plain(problem.answer)
     reply = _ask(problem.place, {"question": problem.question, "answer": answer})
     if reply is not None and reply.get("other"):
         cure = f"install the version of {_PACKAGE} on all machines that made the rows; here is {gym_version()}"
@@ -90,6 +92,10 @@ def _ask(place: Place, more: dict[str, str]) -> dict[str, Any] | None:
     question = {"task": place.task, "level": place.level, "seed": place.seed, "index": place.index, "parameters": dict(place.parameters)}
     reply: dict[str, Any] | None = _children.ask({**question, **more})
     return reply
+
+
+def _plain(answer: str) -> str:
+    return " ".join(answer.replace(",", " , ").split()).casefold()
 
 
 def _is_written_well(task: str, answer: str) -> bool:

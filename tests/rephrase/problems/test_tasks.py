@@ -154,6 +154,9 @@ def test_a_row_of_another_version_is_told_and_not_judged():
     ("task", "more"),
     [
         ("arithmetic/fraction_simplification", " or 8/19"),
+        ("algorithmic/letter_jumble", " extra"),
+        ("algorithmic/word_sorting", ", extra"),
+        ("arithmetic/time_intervals", " or so"),
         ("games/kakurasu", " x"),
         ("games/survo", " x"),
         ("graphs/quantum_lock", "0"),
