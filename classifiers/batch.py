@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -125,6 +126,8 @@ class Check(ABC):
     """The settings that scores depend on; the others are bounds."""
     needs: ClassVar[tuple[Need, ...]] = ()
     """What rows must come with. The screen stage has neither for documents, and refuses checks that need one."""
+    packages: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Packages that only this check imports, each with the extra of rephrase that brings it, or nothing: `doctor` looks for them."""
 
     def __init__(self, name: str, settings: Any) -> None:
         self.name, self.settings = name, settings

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ class Lint(Check):
     settings: LintSettings
     Settings = LintSettings
     scored_by = ("language", "fenced", "max_characters")
+    packages = MappingProxyType({"ruff": "code"})
 
     def __post_init__(self) -> None:
         package("ruff", self.name)

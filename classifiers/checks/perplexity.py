@@ -9,6 +9,7 @@ import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class Perplexity(Check):
     settings: PerplexitySettings
     Settings = PerplexitySettings
     scored_by = ("model",)
+    packages = MappingProxyType({"kenlm": "perplexity"})
 
     @override
     def identity(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Secrets(Check):
     settings: SecretsSettings
     Settings = SecretsSettings
     scored_by = ("skip",)
+    packages = MappingProxyType({"detect_secrets": "code"})
 
     def __post_init__(self) -> None:
         package("detect_secrets", self.name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from rephrase.doctor.check import Check
-from rephrase.doctor.checks import classifiers, endpoints, inputs, java, machine, models, recipes, store, vllm
+from rephrase.doctor.checks import classifiers, endpoints, inputs, java, machine, models, packages, recipes, store, vllm
 
 CHECKS: tuple[Check, ...] = (
     java.JAVA,
     recipes.RECIPES,
+    packages.PACKAGES,
     inputs.INPUT,
     inputs.SAMPLES,
     store.OUTPUT,

@@ -232,6 +232,11 @@ class Numbered(Step):
 class RowSource(ABC):
     """Where a recipe's rows come from if not from the documents of the run: personas, words, topics, a pool of tasks."""
 
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Packages that these rows alone need, each with the extra of rephrase that brings it: `doctor` looks for them."""
+        return {}
+
     @abstractmethod
     def documents(self) -> Iterator[Document]:
         """The rows, the same ones every time."""

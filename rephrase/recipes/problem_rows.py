@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from rephrase.problems.base import Place, Problem
 from rephrase.problems.gym import gym_tasks, gym_version
+from rephrase.problems.sql import SQL_TASK
 from rephrase.problems.tasks import problems
 from rephrase.recipes.base import RowSource
 from rephrase.records import Document, content_id
@@ -28,6 +29,12 @@ class ProblemRows(RowSource):
     count: int
     seed: int
     library: str = field(default_factory=gym_version)
+
+    @property
+    @override
+    def packages(self) -> Mapping[str, str]:
+        of_gym, of_tables = (any(task in tasks for task in self.tasks) for tasks in (gym_tasks(), (SQL_TASK,)))
+        return {**({"reasoning_gym": "procedural"} if of_gym else {}), **({"duckdb": "procedural"} if of_tables else {})}
 
     @override
     def documents(self) -> Iterator[Document]:

@@ -386,6 +386,27 @@ main(sys.argv[1:])
 """
 
 
+NEEDS_EXTRAS = {
+    "recipes": ["wrap/easy", {"use": "procedural/solve", "options": {"tasks": ["gcd"], "rows": 3}}, "procedural/sql"],
+    "filter": {"checks": ["finished", "lint", {"keys": {"use": "secrets"}}]},
+}
+
+
+def test_packages_of_extras_are_looked_for_where_recipes_and_checks_need_them(examined, monkeypatch):
+    told = [finding for finding in examined(**NEEDS_EXTRAS) if finding.check == "packages"]
+    assert [(finding.status, finding.text.split()[0]) for finding in told] == [
+        ("ok", name) for name in ("reasoning_gym", "duckdb", "ruff", "detect_secrets")
+    ]
+    for name in ("reasoning_gym", "duckdb", "detect_secrets"):
+        monkeypatch.setitem(sys.modules, name, None)
+    [gym, tables, secrets] = [finding for finding in failures(examined(**NEEDS_EXTRAS)) if finding.check == "packages"]
+    assert gym.text == "recipe `procedural/solve`: the package reasoning-gym is not installed"
+    assert tables.text == "recipe `procedural/sql`: the package duckdb is not installed"
+    assert secrets.text == "check `keys`: the package detect-secrets is not installed"
+    assert gym.cure == tables.cure == "pip install 'rephrase[procedural]', where the command runs and where its tasks do"
+    assert secrets.cure.startswith("pip install 'rephrase[code]'")
+
+
 def test_a_machine_without_a_sandbox_and_the_exit_code(write):
     path = write(recipes=["verified/python"])
     command = [sys.executable, "-c", WITHOUT_LANDLOCK, "doctor", str(path), "--json"]
