@@ -13,18 +13,16 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
-from rephrase.recipes.base import TRUNCATED, Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
-from rephrase.recipes.lengths import Bounds
+from rephrase.recipes.base import TRUNCATED, Answer, Output, Paper, Parsed, Prompt, Recipe, Row
 from rephrase.recipes.list_rows import ListRows, read_list
 from rephrase.recipes.parsing.programs import solution_and_tests
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
-from rephrase.recipes.sandboxed import SandboxOptions
+from rephrase.recipes.sandboxed import Sandboxed, SandboxOptions
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import TemplateStep, fields_of
 from rephrase.settings.paths import ListFile
 from rephrase.text.tokenizer import Tokenizer
-from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.mutants import UNTESTED, without_results
 from rephrase.verifiers.scopes import NotPythonError
 
@@ -38,8 +36,6 @@ class Options(SandboxOptions):
     """What problems are about: each gets two of them."""
     count: int = Field(default=4000, ge=1)
     """Problems."""
-    samples: int = Field(default=1, ge=1)
-    """Solutions of each problem."""
 
 
 @recipe("code/concepts", Options)
@@ -70,33 +66,12 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
 
 
 @dataclass(frozen=True)
-class Solutions(Step):
+class Solutions(Sandboxed):
     """Solutions of a problem with tests. Those that pass are training text behind the problem; others are rejected with the reason."""
 
-    prompt: str
-    sampling: Sampling
     options: Options
     name = "solve"
-
-    @property
-    @override
-    def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
-        """Solutions for each problem."""
-        return self.options.samples
-
-    @property
-    def verifier(self) -> Verifier:
-        """What runs the programs."""
-        return self.options.verifier
-
-    @property
-    @override
-    def load(self) -> str:
-        return f"{self.samples} for each problem"
-
-    @override
-    def longest_prompt(self, bounds: Bounds) -> int:
-        return bounds.of_template(self.prompt, {}, {})
+    per = "problem"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

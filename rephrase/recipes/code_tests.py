@@ -12,17 +12,17 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import TRUNCATED, Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.base import TRUNCATED, Answer, Output, Paper, Parsed, Prompt, Recipe, Row
+from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
-from rephrase.recipes.sandboxed import SandboxOptions
+from rephrase.recipes.sandboxed import Sandboxed, SandboxOptions
 from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document, content_id
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.functions import Function, functions_of
-from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.mutants import UNTESTED, Mutant, mutants_of, without_results
 from rephrase.verifiers.scopes import NotPythonError
 
@@ -34,7 +34,6 @@ class Options(SandboxOptions):
 
     functions: int = Field(default=3, ge=1)
     """At most so many functions of a file, drawn at random from those that need nothing but the standard library."""
-    samples: int = Field(default=1, ge=1)
     mutants: int = Field(default=8, ge=_FEWEST_MUTANTS)
     """At most so many mutants of a function are tried."""
     killed: float = Field(default=0.75, gt=0, le=1)
@@ -53,29 +52,20 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
 
 
 @dataclass(frozen=True)
-class Tests(Step):
+class Tests(Sandboxed):
     """Tests for each of some functions. Those that hold are training text, behind the function; others are rejected with the reason."""
 
-    prompt: str
-    sampling: Sampling
     options: Options
     name = "tests"
 
     @property
     @override
-    def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
-        """Answers for each function."""
-        return self.options.samples
-
-    @property
-    def verifier(self) -> Verifier:
-        """What runs the programs."""
-        return self.options.verifier
-
-    @property
-    @override
     def load(self) -> str:
         return f"{self.samples} for each of at most {self.options.functions} functions of a document"
+
+    @override
+    def longest_prompt(self, bounds: Bounds) -> int | None:
+        return None  # a function comes with all that it needs of its file
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, whole_text
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context
@@ -20,6 +20,7 @@ from rephrase.recipes.reasoning import expected_of, verdicts_of
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
+from rephrase.recipes.verified import Verified
 from rephrase.records import content_id
 from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
@@ -67,20 +68,18 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
         attempt, kinds = flow_prompts("reasoning")["solve"][options.verifier].strip(), []
     repair = texts["repair"].strip().replace("{ending}", ending)
     steps = (
-        Attempts(attempt, tuple(kinds), base, verifier, options.expected, options.samples),
-        Repairs(repair, texts["text"].strip(), base, verifier, options.expected, options.keep),
+        Attempts(attempt, base, tuple(kinds), verifier, options.expected, options.samples),
+        Repairs(repair, base, texts["text"].strip(), verifier, options.expected, options.keep),
     )
     summary = "A solution that comes to a wrong answer, its mistake found, and the solution repaired: both answers verified."
     return Recipe("thinking/errors", Paper(**texts["paper"]), steps, summary)
 
 
 @dataclass(frozen=True)
-class Attempts(Step):
+class Attempts(Verified):
     """Solutions of a problem of which the wrong ones go on; they prepare the step of repairs."""
 
-    prompt: str
     kinds: tuple[str, ...]  # of mistakes, of which each prompt draws one; none where no mistake is asked for
-    sampling: Sampling
     verifier: Verifier
     expected: str
     tries: int
@@ -105,11 +104,6 @@ class Attempts(Step):
             yield Prompt.from_user(fill(self.prompt, values), row.span, self.sampling, key=str(number))
 
     @override
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del prompt, tokenizer
-        return whole_text(completion)
-
-    @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         texts = [answer.parsed.text or "" for answer in answers]
         verdicts = verdicts_of(self.verifier, texts, expected_of(row, self.expected))
@@ -130,26 +124,16 @@ class Attempts(Step):
 
 
 @dataclass(frozen=True)
-class Repairs(Step):
+class Repairs(Verified):
     """The mistake of each wrong solution, and a right one; those that a verifier passes are training text."""
 
-    prompt: str
     text: str
-    sampling: Sampling
     verifier: Verifier
     expected: str
     keep: int | None
     name = "repair"
+    per = "wrong solution"
     retries = 1
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each wrong solution"
-
-    @override
-    def longest_prompt(self, bounds: Bounds) -> int:
-        return bounds.of_template(self.prompt, {}, {})
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

@@ -10,11 +10,11 @@ import orjson
 from pydantic import Field
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Sampling, is_engine_error
+from rephrase.engines.base import Sampling, is_engine_error
 from rephrase.problems.base import Problem
 from rephrase.problems.sql import SQL_TASK
 from rephrase.problems.tasks import is_right
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row
 from rephrase.recipes.final import final_answer_of, final_query_of
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.problem_options import Levels, Problems, ProblemsOfTasks, Tries
@@ -22,6 +22,7 @@ from rephrase.recipes.problem_rows import ProblemRows, problem_of_row
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
+from rephrase.recipes.verified import Verified
 from rephrase.text.tokenizer import Tokenizer
 
 
@@ -49,7 +50,7 @@ def _build_solve(options: SolveOptions, sampling: SamplingSection) -> Recipe:
 def _build_explain(options: ExplainOptions, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("procedural")
     base = sampling.over(Sampling(max_tokens=4096, temperature=0.7, top_p=0.95))
-    step = Explain(texts["explain"].strip(), texts["solution"].rstrip(), tuple(texts["tells"]), base, options.samples)
+    step = Explain(texts["explain"].strip(), base, texts["solution"].rstrip(), tuple(texts["tells"]), options.samples)
     summary = "Problems made by rule, and the way to their answers explained; kept where it comes to the right one."
     return Recipe("procedural/explain", Paper(**texts["paper"]), (step,), summary, _rows("procedural/explain", options))
 
@@ -84,25 +85,15 @@ def _fields(problem: Problem) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Solve(Step):
+class Solve(Verified):
     """k tries at a problem; the right ones are training text, if their share says that it is neither too easy nor too hard."""
 
-    prompt: str
-    sampling: Sampling
     samples: int = 8
     lowest: float = 0.1
     highest: float = 0.9
     keep: int | None = None
     name = "solve"
-
-    @property
-    @override
-    def load(self) -> str:
-        return f"{self.samples} for each problem"
-
-    @override
-    def longest_prompt(self, bounds: Bounds) -> int:
-        return bounds.of_template(self.prompt, {}, {})
+    per = "problem"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -110,9 +101,8 @@ class Solve(Step):
         yield Prompt.from_user(fill(self.prompt, {"passage": row.document.text}), row.span, self.sampling)
 
     @override
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del prompt, tokenizer
-        return final_answer_of(whole_text(completion))
+    def read(self, answer: Parsed) -> Parsed:
+        return final_answer_of(answer)
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
@@ -148,26 +138,23 @@ class SolveInSql(Solve):
     """The same, where the answer is the query of the last code block."""
 
     @override
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del prompt, tokenizer
-        return final_query_of(whole_text(completion))
+    def read(self, answer: Parsed) -> Parsed:
+        return final_query_of(answer)
 
 
 @dataclass(frozen=True)
-class Explain(Step):
+class Explain(Verified):
     """The way from a problem to its answer; kept where it comes to the right one and does not speak of having been told it."""
 
-    prompt: str
     solution: str
     tells: tuple[str, ...]
-    sampling: Sampling
     samples: int = 1
     name = "explain"
+    per = "problem"
 
-    @property
     @override
-    def load(self) -> str:
-        return f"{self.samples} for each problem"
+    def longest_prompt(self, bounds: Bounds) -> int | None:
+        return None  # solutions come with the problems
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -178,9 +165,8 @@ class Explain(Step):
         yield Prompt.from_user(fill(template, values), row.span, self.sampling)
 
     @override
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del prompt, tokenizer
-        return final_answer_of(whole_text(completion))
+    def read(self, answer: Parsed) -> Parsed:
+        return final_answer_of(answer)
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:

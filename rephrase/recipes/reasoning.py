@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Sampling
+from rephrase.engines.base import Sampling
 from rephrase.errors import UserError
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.lengths import Bounds
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
+from rephrase.recipes.verified import Verified
 from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
@@ -101,26 +101,15 @@ def _build_majority(options: MajorityOptions, sampling: SamplingSection) -> Reci
 
 
 @dataclass(frozen=True)
-class Candidates(Step):
+class Candidates(Verified):
     """k candidates for a problem; the right ones are training text, the others rejected rows."""
 
-    prompt: str
-    sampling: Sampling
     verifier: Verifier
     expected: str | None  # None: what most candidates say
     samples: int = 4
     keep: int | None = None
     share: float = 0.5
     name = "solve"
-
-    @property
-    @override
-    def load(self) -> str:
-        return f"{self.samples} for each document"
-
-    @override
-    def longest_prompt(self, bounds: Bounds) -> int:
-        return bounds.of_template(self.prompt, {}, {})
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -129,11 +118,6 @@ class Candidates(Step):
             expected_of(row, self.expected)
         text = fill(self.prompt, {"passage": row.document.text})
         yield Prompt.from_user(text, row.span, self.sampling)
-
-    @override
-    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del prompt, tokenizer
-        return whole_text(completion)
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:

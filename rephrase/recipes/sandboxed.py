@@ -1,12 +1,15 @@
-"""Programs of a step's answers run against their tests, a few at a time, each in a sandbox of its own."""
+"""Steps whose answers are programs, run against their tests: a few at a time, each in a sandbox of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from pydantic import Field
+from typing_extensions import override
 
+from rephrase.recipes.verified import Verified
 from rephrase.settings.section import Section
 from rephrase.verifiers.kinds import Verifier
 from rephrase.verifiers.sandbox import Limits, Outcome, run_python
@@ -17,6 +20,8 @@ _AT_ONCE = 4  # each may use a processor
 class SandboxOptions(Section):
     """What one run of a program may use."""
 
+    samples: int = Field(default=1, ge=1)
+    """Answers to each prompt."""
     seconds: float = Field(default=10.0, gt=0)
     memory_mib: int = Field(default=512, ge=64)
 
@@ -30,3 +35,21 @@ class SandboxOptions(Section):
         limits = Limits(seconds=self.seconds, memory_mib=self.memory_mib)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(lambda pair: run_python(pair[0], limits, pair[1]), programs))
+
+
+@dataclass(frozen=True)
+class Sandboxed(Verified):
+    """A step whose answers are judged by running programs."""
+
+    options: SandboxOptions
+
+    @property
+    @override
+    def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
+        """Answers to each prompt."""
+        return self.options.samples
+
+    @property
+    def verifier(self) -> Verifier:
+        """What runs the programs."""
+        return self.options.verifier
