@@ -13,7 +13,7 @@ from pydantic import Field
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import LONGEST, Context, Parser
 from rephrase.settings.section import Section
-from rephrase.text.code.names import language_of
+from rephrase.text.code.languages import language_of
 from rephrase.verifiers.blocks import PYTHON, Block, fenced_blocks, program_of
 from rephrase.verifiers.scopes import NotPythonError, is_self_contained, parsed
 

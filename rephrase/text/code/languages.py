@@ -25,17 +25,39 @@ class ProgrammingLanguage(Section):
 
     aliases: tuple[str, ...] = ()
     """Other names, in small letters. Those of two letters count in fences alone: elsewhere `rs` or `sh` may be a tongue."""
-    endings: tuple[str, ...]
+    endings: tuple[str, ...] = ()
     interpreters: tuple[str, ...] = ()
-    grammar: str
-    """The module of its tree-sitter grammar, and its function behind a dot where it is not `language`."""
+    grammar: str = ""
+    """The module of its tree-sitter grammar, and its function behind a dot where it is not `language`; empty where there is none here."""
+    variant_of: str = ""
+    """Another language, by whose name it goes as well."""
+
+
+@functools.cache
+def _languages() -> Mapping[str, ProgrammingLanguage]:
+    data = parse_yaml(resources.files(__package__).joinpath("languages.yaml").read_text("utf-8"), "languages.yaml")
+    return {name: validate(ProgrammingLanguage, about, f"languages.yaml, {name}") for name, about in data.items()}
 
 
 @functools.cache
 def programming_languages() -> Mapping[str, ProgrammingLanguage]:
     """All whose syntax is known here, by their names."""
-    data = parse_yaml(resources.files(__package__).joinpath("languages.yaml").read_text("utf-8"), "languages.yaml")
-    return {name: validate(ProgrammingLanguage, about, f"languages.yaml, {name}") for name, about in data.items()}
+    return {name: about for name, about in _languages().items() if about.grammar}
+
+
+@functools.cache
+def _by_any_name() -> dict[str, str]:
+    named = [(name, about.variant_of or name, about.aliases) for name, about in _languages().items()]
+    return {word.casefold(): meant for name, meant, aliases in named for word in (name, *aliases)}
+
+
+def language_of(word: str) -> str | None:
+    """The language that a name, or the word behind a fence, stands for, whether its syntax is known here or not; None for other words.
+
+    >>> language_of("cpp"), language_of("tsx"), language_of("haskell"), language_of("output")
+    ('C++', 'TypeScript', 'Haskell', None)
+    """
+    return _by_any_name().get(word.strip().casefold())
 
 
 @functools.cache
@@ -50,7 +72,7 @@ def _by(what: str) -> dict[str, str]:
 
 
 def language_named(name: str | None) -> str | None:
-    """The programming language that a name in a table means; None for any other name, and for tongues.
+    """The programming language that a name in a table means, of those whose syntax is known; None for any other name, and for tongues.
 
     >>> language_named("python"), language_named("C++"), language_named("rs"), language_named("en")
     ('Python', 'C++', None, None)
@@ -61,7 +83,7 @@ def language_named(name: str | None) -> str | None:
 
 
 def language_of_fence(info: str) -> str | None:
-    """The programming language that the words behind the marks of a code fence mean.
+    """The programming language that the words behind the marks of a code fence mean, of those whose syntax is known.
 
     >>> language_of_fence("rs"), language_of_fence("{.python .numberLines}"), language_of_fence("")
     ('Rust', 'Python', None)

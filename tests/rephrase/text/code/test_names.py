@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rephrase.recipes.catalogue import options_of
-from rephrase.text.code.names import language_of
+from rephrase.text.code.languages import language_of
 
 
 @pytest.mark.parametrize(
