@@ -9,28 +9,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from rephrase.engines.answers import AnswerError, choices_of, completion_of, read_json, token_ids_of
-from rephrase.engines.base import CONTENT_FILTER, PROMPT_REFUSED, PROMPT_TOO_LONG, Completion, Message, Request
+from rephrase.engines.base import PROMPT_REFUSED, PROMPT_TOO_LONG, Completion, Message, Request
 from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.engines.error_body import one_line
+from rephrase.engines.failed_call import REFUSED, error_of, no_answer, refuse_unusable, with_status
 from rephrase.engines.outage import Outage
 from rephrase.engines.reasoning import apart
 from rephrase.engines.refusals import Refusal, refusal_of
+from rephrase.engines.request_body import body_of
 from rephrase.errors import UserError
 
 if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter
 
-BAD_REQUEST = "engine:bad_request"
-TIMEOUT = "engine:timeout"
-UNAVAILABLE = "engine:unavailable"
 DIED = "engine:died"
 
-_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0  # seconds
-_SECRET = 8  # characters from which on a header may be a key
 _log = logging.getLogger(__name__)
 
 
@@ -125,7 +120,7 @@ class Client:
             try:
                 completions = await self._call(requests, prompts)
             except CallError as failure:
-                self._trouble = self._with_status(failure)
+                self._trouble = with_status(failure, self._server)
                 if await self._waits_for_connection(failure, unreached):
                     unreached += 1
                     continue
@@ -139,9 +134,9 @@ class Client:
                     await asyncio.sleep(_delay(attempt, failure))
                     attempt += 1
                     continue
-                if len(requests) > 1 and failure.status in (*_REFUSED, HTTPStatus.INTERNAL_SERVER_ERROR):
+                if len(requests) > 1 and failure.status in (*REFUSED, HTTPStatus.INTERNAL_SERVER_ERROR):
                     return await self._one_by_one(requests, prompts)
-                if refusal is None and failure.status in _REFUSED and self._counts_tokens is None and prompts[0] is not None:
+                if refusal is None and failure.status in REFUSED and self._counts_tokens is None and prompts[0] is not None:
                     self._counts_tokens, guessed = False, True  # perhaps it was `return_token_ids` which the server does not know
                     continue
                 if guessed:  # it was the prompt; the next one finds out
@@ -164,7 +159,7 @@ class Client:
         if self._connection.waiting:  # a busy server may take no more connections, and answer those that it has
             self._outage.end()
         elif left <= 0:
-            raise self._no_answer(self._shown(failure.message))
+            raise no_answer(failure, self._server)
         await asyncio.sleep(min(_delay(tries, failure), max(left, _FIRST_DELAY)))
         return True
 
@@ -179,7 +174,7 @@ class Client:
 
     async def _call(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion | None]:
         """One completion per request; None for one of several whose choice is broken. Raises `CallError` for whatever the server sends."""
-        body, resource = self._body(requests, prompts)
+        body, resource = body_of(self._server, requests, prompts, token_ids=self._counts_tokens is not False, seeds=self._seeds)
         opened = [None if self._prompter is None else self._prompter.opens_thinking(request.messages) for request in requests]
         held = requests[0].schema is not None
         try:
@@ -215,89 +210,19 @@ class Client:
         return None if failure.timed_out else refusal_of(failure.status, failure.message, failure.codes, requests[0].sampling.max_tokens)
 
     def _give_up(self, failure: CallError, refusal: Refusal | None, prompts: list[list[int] | None]) -> list[Completion]:
-        message = self._shown(failure.message)
         if refusal is None:
-            self._refuse_if_unusable(failure, message)
-        if refusal == "prompt_too_long":
-            error = PROMPT_TOO_LONG
-        elif refusal == "content_filter":
-            error = f"{CONTENT_FILTER}: {message}"
-        elif failure.timed_out:
-            error = TIMEOUT
-        elif failure.status in _REFUSED:
-            error = f"{BAD_REQUEST}: {message}"
-        else:
-            error = f"{UNAVAILABLE}: {message}"
-        self._warn(self._with_status(failure))
+            refuse_unusable(failure, self._server, answered=self._answered)
+            if failure.status == 0 and not failure.timed_out and not self._answered and self._died is None:
+                raise no_answer(failure, self._server)
+        error = error_of(failure, refusal, self._server)
+        self._warn(with_status(failure, self._server))
         return [Completion("", "error", len(prompt or ()), error=error) for prompt in prompts]
-
-    def _with_status(self, failure: CallError) -> str:
-        message = self._shown(failure.message)
-        return f"HTTP {failure.status} {message}" if failure.status else message
 
     def _warn(self, reason: str) -> None:
         """Log why a call failed, once for each reason: where a server is gone, hundreds fail at once."""
         if reason not in self._warned:
             self._warned.add(reason)
             _log.warning("%s gave no completion: %s", self._server.url, reason)
-
-    def _refuse_if_unusable(self, failure: CallError, message: str) -> None:
-        """Raise a `UserError` where no request can succeed: the key, the address or the model is wrong, or nobody is there."""
-        if failure.status == HTTPStatus.UNAUTHORIZED or (failure.status == HTTPStatus.FORBIDDEN and not self._answered):
-            cure = f"set {self._server.key_name} on the driver and the executors (spark.executorEnv.{self._server.key_name})"
-            raise UserError(f"the endpoint refuses access: {message}", where=self._server.url, cure=cure)
-        if failure.status == HTTPStatus.NOT_FOUND and not self._answered:
-            raise UserError(
-                f"the endpoint does not know the model `{self._server.model}` or the address: {message}",
-                where=self._server.url,
-                cure="check `model`, and that `url` goes up to and with /v1",
-            )
-        if failure.status == 0 and not failure.timed_out and not self._answered and self._died is None:
-            raise self._no_answer(message)
-
-    def _no_answer(self, message: str) -> UserError:
-        cure = "start it, or check `url` and the network; the same command then goes on, and asks for nothing again that was answered"
-        return UserError(f"the endpoint does not answer: {message}", where=self._server.url, cure=cure)
-
-    def _shown(self, message: str) -> str:
-        """A server's words in one short line, without the key that it may quote."""
-        for key in (value.rpartition(" ")[2] for _, value in self._server.headers):
-            message = message.replace(key, "***") if len(key) >= _SECRET else message
-        return one_line(message)
-
-    def _body(self, requests: list[Request], prompts: list[list[int] | None]) -> tuple[dict[str, Any], str]:
-        first = requests[0]
-        body = {"model": self._server.model, **first.sampling.fields()}
-        if prompts[0] is not None:
-            resource = "/completions"
-            body["prompt"] = prompts
-            if self._counts_tokens is not False:
-                body["return_token_ids"] = True
-        elif first.messages[0].role == "text":
-            resource, body["prompt"] = "/completions", first.messages[0].content
-        else:
-            resource = "/chat/completions"
-            body["messages"] = [{"role": message.role, "content": message.content} for message in first.messages]
-        if first.schema is not None:
-            schema = orjson.loads(first.schema)
-            if not self._server.bounds_texts:
-                schema = _without_bounds(schema)
-            # OpenAI holds answers to it in its strict mode alone, which takes schemas that leave nothing open.
-            strict = {"strict": True} if schema.get("additionalProperties") is False else {}
-            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **strict}}
-        if self._seeds and first.seed is not None:
-            body["seed"] = first.seed
-        body.update(self._server.extra_body)
-        return {key: value for key, value in body.items() if value is not None}, resource
-
-
-_BOUNDS = ("minLength", "maxLength", "pattern")  # of texts, by their names in JSON schemas
-
-
-def _without_bounds(schema: Any) -> Any:
-    if isinstance(schema, dict):
-        return {name: _without_bounds(part) for name, part in schema.items() if name not in _BOUNDS or isinstance(part, dict)}
-    return schema
 
 
 def _prompt_of(prompter: ChatPrompter, messages: Sequence[Message]) -> list[int] | Completion:
