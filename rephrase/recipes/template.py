@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
@@ -21,14 +19,16 @@ from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill
-from rephrase.records import Document, Generation, content_id
-from rephrase.text.passages import split_passages
+from rephrase.recipes.spans import beginning_of, spans_of
+from rephrase.recipes.values import fields_of, handed_on, texts_of
+from rephrase.records import Document, content_id
 from rephrase.text.tokenizer import Tokenizer
+
+__all__ = ["REASONING", "TemplateStep", "fields_of"]
 
 _ABOVE = "(the text above the line)"
 _JUDGES = ("score", "label", "verdicts", "edits")  # parsers
 REASONING = "reasoning"  # the name by which the text of a step asks for what its model wrote before the answer
-_BASE = ("passage", "neighbour", "lines", "title", "url")  # come from the document each time, and are not handed on from step to step
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,14 @@ class TemplateStep(Step):
                 what = f"the document has no `{missing}` in its metadata, which the prompts of the recipe use"
                 cure = "keep that field by `input.fields.also`, in a preview by `--also`"
                 raise UserError(what, where=f"document {row.document.id}", cure=cure)
-            for span in self._spans(row.document, tokenizer):
+            for span in spans_of(
+                row.document,
+                tokenizer,
+                passage_tokens=self.passage_tokens,
+                fewest_tokens=self.min_passage_tokens,
+                only_first=self.only_first,
+                first_characters=self.first_characters,
+            ):
                 yield from self._prompts_of_span(row, span, {}, "", (), tokenizer)
             return
         for generation in row.earlier.get(self.of, ()):
@@ -169,11 +176,11 @@ class TemplateStep(Step):
             if not parsed.fields.get(name, 0) >= least:
                 return Parsed(error=f"rejected:{name}")
         own = {self.name: parsed.text} if parsed.text is not None else {}
-        fields = {**_carried(prompt.values, self.options), **parsed.fields, **own}
+        fields = {**handed_on(prompt.values, self.options), **parsed.fields, **own}
         if self.text is None:
             return Parsed(fields=fields)
         plain = self.text == f"{{{self.name}}}"
-        known = {**_texts(prompt.values), **_texts(fields), **({REASONING: completion.reasoning or ""} if self.with_reasoning else {})}
+        known = {**texts_of(prompt.values), **texts_of(fields), **({REASONING: completion.reasoning or ""} if self.with_reasoning else {})}
         if self.with_reasoning and not completion.reasoning:
             return Parsed(error="parse:no_reasoning")
         text = parsed.text if plain else fill(self.text, known).strip()
@@ -210,18 +217,6 @@ class TemplateStep(Step):
         }
         return {**required, **{key: value for key, value in optional.items() if value}}
 
-    def _spans(self, document: Document, tokenizer: Tokenizer) -> Iterator[tuple[int, int]]:
-        if self.passage_tokens is None:
-            whole = (0, _word_end(document.text, self.first_characters or len(document.text)))
-            if not self.min_passage_tokens or tokenizer.count([document.text[: whole[1]]])[0] >= self.min_passage_tokens:
-                yield whole
-            return
-        for passage in split_passages(document.text, tokenizer, self.passage_tokens, document.language):
-            if passage.n_tokens >= self.min_passage_tokens:
-                yield (passage.start, passage.end)
-            if self.only_first:
-                return
-
     def _prompts_of_span(
         self, row: Row, span: tuple[int, int], fields: Mapping[str, Any], key: str, lineage: tuple[str, ...], tokenizer: Tokenizer
     ) -> Iterator[Prompt]:
@@ -230,7 +225,7 @@ class TemplateStep(Step):
         if "{neighbour}" in self.prompt:
             if not row.neighbours:
                 return
-            base["neighbour"] = _start(row.neighbours[0], self.passage_tokens, tokenizer)
+            base["neighbour"] = beginning_of(row.neighbours[0], self.passage_tokens, tokenizer)
         if "{lines}" in self.prompt:
             base["lines"] = numbered(base["passage"])
         for draw in range(self.draws):
@@ -238,7 +233,7 @@ class TemplateStep(Step):
             values |= self._draw(document, span, key, draw)
             name = f"{key}#{draw}" if self.draws > 1 else key
             schema = self.form.schema_text if self.form else None
-            yield Prompt(self._messages(_texts(values)), span, self.sampling, name, schema, lineage, values)
+            yield Prompt(self._messages(texts_of(values)), span, self.sampling, name, schema, lineage, values)
 
     def _draw(self, document: Document, span: tuple[int, int], key: str, draw: int) -> dict[str, str]:
         values: dict[str, str] = {}
@@ -256,45 +251,3 @@ class TemplateStep(Step):
             turns += [Message("user", question), Message("assistant", answer)]
         request = fill(self.prompt, values)
         return (*turns, Message("user", f"{request}\n\n{self.form.closing}" if self.form else request))
-
-
-def _word_end(text: str, most: int) -> int:
-    """Where the last word ends that lies within the first characters; `most` where it is one long word."""
-    if len(text) <= most or text[most].isspace():
-        return min(len(text), most)
-    return next((place for place in range(most, 0, -1) if text[place - 1].isspace()), most)
-
-
-def _start(document: Document, limit: int | None, tokenizer: Tokenizer) -> str:
-    """The beginning of another document, as long as a passage."""
-    if limit is None:
-        return document.text
-    passage = split_passages(document.text, tokenizer, limit, document.language)[0]
-    return document.text[passage.start : passage.end]
-
-
-def fields_of(generation: Generation) -> dict[str, Any]:
-    """The parts of an earlier step's result; its text stands under the step's name."""
-    fields: dict[str, Any] = _loads(generation.fields) if generation.fields else {}
-    return {generation.step: generation.text, **fields} if generation.text is not None else dict(fields)
-
-
-@functools.lru_cache(maxsize=64)  # a row's prompts share their step's result
-def _loads(fields: str) -> dict[str, Any]:
-    values: dict[str, Any] = orjson.loads(fields)
-    return values
-
-
-def _carried(values: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """What later steps cannot find anew: results of earlier steps, and what was drawn."""
-    return {name: value for name, value in values.items() if name not in _BASE and options.get(name) != value and name != "items"}
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else _text(value) for name, value in values.items()}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return "\n".join(f"- {item}" for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
