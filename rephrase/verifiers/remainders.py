@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 _DIVISION = re.compile(
-    r"(?<![\w.,/÷*×^+−-])(?:(?<![/÷*×^+−-] )|(?<=^- ))(?P<whole>\d{1,15}) ?(?:/|÷|∕|\\div|divided by) ?(?P<by>\d{1,15}) ?(?:=|is|equals) ?"
+    r"(?:(?<![\w.,/÷*×^+−-])(?<![/÷*×^+−-] )|(?<=^- )|(?<=^\*\*))"
+    r"(?P<whole>\d{1,15}) ?(?:/|÷|∕|\\div|divided by) ?(?P<by>\d{1,15}) ?(?:=|is|equals) ?"
     r"(?P<quotient>\d{1,15})(?:,? ?\(?(?:(?:with|and|leaving) )?(?:an? |the )?(?:remainder|rem\.?)(?: of)?| ?[rR]\.?) ?"
     r"(?P<rest>\d{1,15})(?![\w/]|[.,]\d)",
     re.MULTILINE,
