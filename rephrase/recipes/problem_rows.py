@@ -33,8 +33,8 @@ class ProblemRows(RowSource):
     @property
     @override
     def packages(self) -> Mapping[str, str]:
-        of_gym, of_tables = (any(task in tasks for task in self.tasks) for tasks in (gym_tasks(), (SQL_TASK,)))
-        return {**({"reasoning_gym": "procedural"} if of_gym else {}), **({"duckdb": "procedural"} if of_tables else {})}
+        of_gym = ["reasoning_gym"] if any(task in gym_tasks() for task in self.tasks) else []
+        return dict.fromkeys([*of_gym, *(["duckdb"] if SQL_TASK in self.tasks else [])], "procedural")
 
     @override
     def documents(self) -> Iterator[Document]:
