@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from classifiers.words import Integers, Words, words_of
 from rephrase.settings.section import Section
+from rephrase.text.languages import primary_language
 
 Scores = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -52,6 +53,8 @@ class JudgeBatch:
     """JSON objects of the parts of the texts, as recipes wrote them; None where there are none."""
     prompts: Mapping[str, str] = field(default_factory=dict)
     """The fixed text of the recipes' prompts, by recipe; not a column. What is missing is not looked for."""
+    answers_in: Mapping[str, str] = field(default_factory=dict)
+    """The languages that recipes write in, by recipe; not a column. Others write in that of the document."""
 
     def __post_init__(self) -> None:
         sizes = {name: len(getattr(self, name)) for name in self._columns()}
@@ -64,15 +67,28 @@ class JudgeBatch:
     def rows(self, indices: Sequence[int]) -> JudgeBatch:
         """The given rows as a batch of their own."""
         columns = {name: getattr(self, name) for name in self._columns()}
-        return JudgeBatch(**{name: [column[i] for i in indices] for name, column in columns.items()}, prompts=self.prompts)
+        return JudgeBatch(
+            **{name: [column[i] for i in indices] for name, column in columns.items()}, prompts=self.prompts, answers_in=self.answers_in
+        )
 
     def _columns(self) -> list[str]:
-        return [field.name for field in fields(self) if field.name != "prompts"]
+        return [field.name for field in fields(self) if field.name not in ("prompts", "answers_in")]
 
     @cached_property
     def has_text(self) -> Flags:
         """Rows with something to judge."""
         return np.fromiter((bool(text) and not text.isspace() for text in self.texts), np.bool_, len(self))  # type: ignore[union-attr]
+
+    @property
+    def expected_languages(self) -> list[str | None]:
+        """The language that each text shall be in; None where nobody knows it."""
+        return [self.answers_in.get(recipe, language) for recipe, language in zip(self.recipes, self.languages, strict=True)]
+
+    @cached_property
+    def is_translated(self) -> Flags:
+        """Rows whose text shall be in another language than their document, or in one where nobody knows the document's."""
+        pairs = zip(self.expected_languages, self.languages, strict=True)
+        return np.fromiter((primary_language(one) != primary_language(other) for one, other in pairs), np.bool_, len(self))
 
     @cached_property
     def words(self) -> Words:

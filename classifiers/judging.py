@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -51,7 +52,8 @@ def judge(
     ids are made of the texts. Its columns source, language and license go along where they are.
     checks: names, each alone or with its settings, as under `filter.checks` in a run.yaml; default: those of classifiers/defaults.yaml.
     tokenizer: counts `n_tokens` of the kept texts, which a mixture needs; without one they are null.
-    recipes: those that are none of the catalogue's as they stand there. The check `leaked` looks for their prompts.
+    recipes: those that are none of the catalogue's as they stand there. The check `leaked` looks for their prompts, and `language` expects
+    the language that they write in.
 
     Returns a table with the columns of `rephrase.records.JUDGED`, in the order of the generations: `verdict` is "keep", the first check
     that fails, "intermediate" for steps that only prepare others, or "error:tokenizer" for one that cannot be counted. Raises `UserError`
@@ -71,7 +73,7 @@ def judge(
     counter = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
     require_columns(generations.column_names, GENERATION_COLUMNS, "judge, generations")
     by_id = documents_by_id(documents, text, id)
-    return judged_rows(generations, by_id, cascade, counter, prompts_of(recipes))
+    return judged_rows(generations, by_id, cascade, counter, asked_by(recipes))
 
 
 def documents_by_id(
@@ -89,10 +91,26 @@ def documents_by_id(
     return {key: dict(zip(columns, values, strict=True)) for key, values in zip(keys, zip(*columns.values(), strict=True), strict=True)}
 
 
-def prompts_of(recipes: Sequence[str | Mapping[str, Any] | Recipe] = ()) -> dict[str, str]:
-    """The fixed text of prompts by recipe: those of the catalogue, and of these. Raises `UserError` for unknown ones."""
-    own = [recipe for named in recipes for recipe in find_recipes(named)]
-    return {recipe.name: recipe.wording for recipe in [*catalogue().values(), *own]}
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What recipes ask for, by their names."""
+
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """The fixed text of their prompts."""
+    answers_in: Mapping[str, str] = field(default_factory=dict)
+    """The language of their answers, where it is not the document's."""
+
+    @classmethod
+    def by(cls, recipes: Iterable[Recipe]) -> Asked:
+        """What these ask for."""
+        recipes = list(recipes)
+        fixed = {recipe.name: recipe.language.fixed for recipe in recipes if recipe.language}
+        return cls({recipe.name: recipe.wording for recipe in recipes}, {name: tag for name, tag in fixed.items() if tag})
+
+
+def asked_by(recipes: Sequence[str | Mapping[str, Any] | Recipe] = ()) -> Asked:
+    """What recipes ask for: those of the catalogue, and these. Raises `UserError` for unknown ones."""
+    return Asked.by([*catalogue().values(), *(recipe for named in recipes for recipe in find_recipes(named))])
 
 
 def judged_rows(
@@ -100,13 +118,13 @@ def judged_rows(
     documents: Mapping[str, Mapping[str, Any]],
     cascade: Cascade,
     tokenizer: Tokenizer | None,
-    prompts: Mapping[str, str],
+    asked: Asked,
 ) -> pa.Table:
-    """JUDGED rows of generations, in their order. documents: what `DOCUMENT_COLUMNS` names, by id. `prompts` are those of a `JudgeBatch`.
+    """JUDGED rows of generations, in their order. documents: what `DOCUMENT_COLUMNS` names, by id. `asked` is what their recipes ask for.
 
     Raises `UserError` for a model that does not load, and for a generation whose document is not there.
     """
-    parts = [_judged(generations.slice(at, ROWS), documents, cascade, tokenizer, prompts) for at in range(0, generations.num_rows, ROWS)]
+    parts = [_judged(generations.slice(at, ROWS), documents, cascade, tokenizer, asked) for at in range(0, generations.num_rows, ROWS)]
     return pa.concat_tables(parts) if parts else JUDGED.empty_table()
 
 
@@ -115,7 +133,7 @@ def _judged(
     documents: Mapping[str, Mapping[str, Any]],
     cascade: Cascade,
     tokenizer: Tokenizer | None,
-    prompts: Mapping[str, str],
+    asked: Asked,
 ) -> pa.Table:
     there = [name for name in OPTIONAL_COLUMNS if name in generations.column_names]
     rows = generations.select([*GENERATION_COLUMNS, *there]).to_pylist()
@@ -139,7 +157,8 @@ def _judged(
         languages=[document["language"] for document in origins],
         fields=[row["fields"] for row in rows],
         origins=[document["source"] for document in origins],
-        prompts=prompts,
+        prompts=asked.prompts,
+        answers_in=asked.answers_in,
     )
     verdicts, scores = cascade.judge(batch)
     counts = _counts([row["text"] if verdict == KEEP else "" for row, verdict in zip(rows, verdicts, strict=True)], tokenizer)
@@ -151,7 +170,8 @@ def _judged(
     columns |= {"verdict": verdicts, "scores": [list(score.items()) for score in scores], "text": texts}
     columns["n_tokens"] = counts
     columns |= {name: [row.get(name) if keep else None for row, keep in zip(rows, kept, strict=True)] for name in ("fields", "reasoning")}
-    columns |= {name: [document[name] for document in origins] for name in ("source", "language", "license")}
+    columns |= {name: [document[name] for document in origins] for name in ("source", "license")}
+    columns["language"] = batch.expected_languages
     columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
     return pa.Table.from_pydict(columns, schema=JUDGED)
 

@@ -31,7 +31,7 @@ class CopiedSettings(Section):
 class Copied(Check):
     """Rejects copies. Score: `copied`, the share of the text's n-grams that occur in the source, from 0 to 1.
 
-    NaN for texts with fewer words than an n-gram has.
+    NaN for texts with fewer words than an n-gram has, and for those that shall be in another language than their document.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Copied(Check):
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         sources, source_of = batch.source_words
-        return {self.name: containment(batch.words, sources, source_of, self.settings.ngram)}
+        return {self.name: np.where(batch.is_translated, np.nan, containment(batch.words, sources, source_of, self.settings.ngram))}
 
     @override
     def decide(self, scores: Mapping[str, Scores]) -> Flags:

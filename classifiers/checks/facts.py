@@ -54,7 +54,8 @@ class FactCheck(Check):
     Names are compared word by word, in any case and by their first letters: after "Marie Curie", "Curies" is not new. A quotation is new
     where its words do not stand in the source in their order, quoted or not.
 
-    NaN: shares of nothing, rows without a text or a source, and names where capitals do not mark them in both.
+    NaN: shares of nothing, rows without a text or a source, names where capitals do not mark them in both, and texts that shall be in
+    another language than their document: it spells names and number words in its own way.
     """
 
     name: str
@@ -68,7 +69,7 @@ class FactCheck(Check):
         facts_of_sources: dict[str, Facts] = {}
         for row in np.flatnonzero(batch.has_text):
             source = batch.sources[row]
-            if not source or source.isspace():
+            if not source or source.isspace() or batch.is_translated[row]:
                 continue
             if source not in facts_of_sources:
                 facts_of_sources[source] = facts_of(source)

@@ -1,4 +1,4 @@
-"""Whether a text is in its document's language."""
+"""Whether a text is in its document's language, or in the one that its recipe asks for."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class LanguageSettings(Section):
     model: FastTextModel
     """Path or `s3://` URL of a fastText language model such as lid.176.bin."""
     min: float = Field(default=0.0, ge=0, le=1)
-    """The least probability of the document's language."""
+    """The least probability of the language."""
 
 
 @checks.register("language")
 @dataclass(frozen=True, slots=True)
 class Language(Check):
-    """Rejects texts that have changed language. Score: `language`, the probability of the document's language.
+    """Rejects texts in another language than they shall be in. Score: `language`, the probability of that language.
 
-    It is 0 where another language is likelier, and NaN where the document's language is not known. The model's labels and the documents'
+    It is the document's, or the one that the recipe's `language` names. 0 where another language is likelier, NaN where nobody knows it. The model's labels and the documents'
     tags may be spelled in different ways: `eng_Latn`, `en` and `English` are one language.
     """
 
@@ -49,8 +49,9 @@ class Language(Check):
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         labels, scores = load_model(self.settings.model).labels(batch.texts)
-        known = np.array([language_tag(language or "") != UNKNOWN for language in batch.languages], np.bool_)
-        same = np.array([same_language(a, b) for a, b in zip(labels, batch.languages, strict=True)], np.bool_)
+        expected = batch.expected_languages
+        known = np.array([language_tag(language or "") != UNKNOWN for language in expected], np.bool_)
+        same = np.array([same_language(a, b) for a, b in zip(labels, expected, strict=True)], np.bool_)
         return {self.name: np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)}
 
     @override

@@ -29,5 +29,7 @@ def tokens_needed(steps: Sequence[tuple[Recipe, Step]], tokenizer: Tokenizer, lo
         prompt = step.longest_prompt(Bounds(tokenizer, min(known), written)) if known else None
         if prompt is None:
             return None
+        if recipe.language and not step.judges:
+            prompt += max(tokenizer.count(recipe.language.lines))
         most = max(most, int(prompt * _SEAMS) + _TEMPLATE + step.output_tokens)
     return 1 << (max(most, _LEAST) - 1).bit_length()

@@ -11,6 +11,7 @@ import orjson
 from rephrase.engines.base import PROMPT_FAILED, Completion, Identity, Request, Sampling, seed_of
 from rephrase.engines.reasoning import apart
 from rephrase.errors import UserError
+from rephrase.recipes.answer_language import asking_for, language_of_answers
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Recipe, Row, Step
 from rephrase.records import Generation, content_id
 from rephrase.text.foreign import readable, readable_values
@@ -59,8 +60,9 @@ class StepRun:
         number = 0
         try:
             with panics_as_errors():
+                row = self._row(row)
                 for number, prompt in enumerate(self.step.prompts(row, self.tokenizer), 1):  # noqa: B007  # tells where it failed
-                    yield prompt
+                    yield self._in_language(prompt, row)
         except Exception as error:  # noqa: BLE001  # whatever it is, it costs this row only
             yield self._failed(row, number, error)
 
@@ -86,7 +88,9 @@ class StepRun:
             return None
         try:
             with panics_as_errors():
-                return self.step.follow(row, answer, self.tokenizer)
+                row = self._row(row)
+                prompt = self.step.follow(row, answer, self.tokenizer)
+                return None if prompt is None else self._in_language(prompt, row)
         except Exception as error:  # noqa: BLE001  # as above
             return self._fault(error)
 
@@ -100,6 +104,13 @@ class StepRun:
         except Exception as error:  # noqa: BLE001  # as above
             fault = self._fault(error)
             return [*(Output(answer, answer.parsed if answer.parsed.error else fault) for answer in answers), *failed]
+
+    def _row(self, row: Row) -> Row:
+        language = language_of_answers(self.recipe.language, row.document)
+        return row if language is None else replace(row, language=language)
+
+    def _in_language(self, prompt: Prompt, row: Row) -> Prompt:
+        return prompt if row.language is None else asking_for(prompt, row.language, self.step)
 
     def _failed(self, row: Row, number: int, error: Exception) -> Prompt:
         if isinstance(error, UserError):  # the settings are wrong, not the document

@@ -14,6 +14,7 @@ from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.condition import Condition
 from rephrase.recipes.lengths import Bounds
 from rephrase.records import Document, Generation, content_id
+from rephrase.text.languages import SAME
 from rephrase.text.tokenizer import Tokenizer
 
 TRUNCATED = "parse:truncated"
@@ -42,6 +43,7 @@ class Row:
     document: Document
     earlier: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
     neighbours: Sequence[Document] = ()  # documents that name the same things, nearest first
+    language: str | None = None  # tag of the language that answers are asked for in; None: nothing is said of it
 
     @property
     def span(self) -> tuple[int, int]:
@@ -69,6 +71,7 @@ class Prompt:
     lineage: tuple[str, ...] = ()  # ids of the generations of earlier steps that the prompt uses
     values: Mapping[str, Any] = field(default_factory=dict)  # what the prompt was filled with, for its parser
     ready: Completion | None = None  # the completion itself, where no model is asked
+    language: str | None = None  # tag of the language that the answer is asked for in; None where nothing is said of it
 
     @classmethod
     def from_user(
@@ -153,6 +156,8 @@ class Step(ABC):
     name: str
     retries: int = 0  # how often a completion that does not parse is asked for again, with another seed
     samples: int = 1  # completions a prompt
+    judges: bool = False  # answers are grades, labels or edits, which say what becomes of a text that is there
+    has_labels: bool = True  # `parse` looks for words that prompts name, such as "Question:"
     fans_out: bool = False  # many prompts a row: its units are cut by prompts, and `outputs` must not look across a row's answers
 
     @property
@@ -251,6 +256,19 @@ class RowSource(ABC):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerLanguage:
+    """The language that a run wants the answers of a recipe in."""
+
+    code: str  # `same` as the document's, or a tag
+    lines: tuple[str, ...]  # all that prompts may end with to say so
+
+    @property
+    def fixed(self) -> str | None:
+        """The tag of the language that all answers are in; None where it is each document's own."""
+        return None if self.code == SAME else self.code
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A named way to make training text out of documents.
@@ -269,6 +287,7 @@ class Recipe:
     when: Condition | None = None
     neighbours: int = 0  # documents that name the same things which a row needs beside its own
     engines: Mapping[str, str] = field(default_factory=dict)  # which of a run's engines answers a step, by the names of both
+    language: AnswerLanguage | None = None  # None: prompts say nothing of it
 
     @property
     def family(self) -> str:
@@ -282,13 +301,15 @@ class Recipe:
     @property
     def wording(self) -> str:
         """All texts that its prompts are made of, a paragraph each."""
-        return "\n\n".join(_texts([step.describe() for step in self.steps]))
+        return "\n\n".join([*_texts([step.describe() for step in self.steps]), *(self.language.lines if self.language else ())])
 
     @property
     def description(self) -> dict[str, Any]:
         """All that its rows depend on, as JSON values."""
         steps = [{"name": s.name, "retries": s.retries, "samples": s.samples, **s.describe()} for s in self.steps]
-        return {"steps": steps} if self.rows is None else {"steps": steps, "rows": self.rows.describe()}
+        rows = {} if self.rows is None else {"rows": self.rows.describe()}
+        language = {} if self.language is None else {"language": [self.language.code, *self.language.lines]}
+        return {"steps": steps, **rows, **language}
 
     @property
     def digest(self) -> str:

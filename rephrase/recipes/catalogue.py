@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from rephrase.errors import UserError
+from rephrase.recipes.answer_language import in_language
 from rephrase.recipes.base import Recipe, Step
 from rephrase.recipes.condition import Condition
 from rephrase.recipes.lookup import matching, nearest_recipe
@@ -83,6 +84,8 @@ def _built(use: RecipeUse) -> list[Recipe]:
         chosen = [with_changed_steps(recipe, use.engine, use.steps) for recipe in chosen]
     if use.structured:
         chosen = [_held_to_form(recipe, use.use) for recipe in chosen]
+    if use.language:
+        chosen = [in_language(recipe, use.language) for recipe in chosen]
     if use.name:
         chosen = [_named(recipe, own_name(recipe.name, use.name)) for recipe in chosen]
     return [replace(recipe, when=_condition(use.when)) for recipe in chosen] if use.when else chosen

@@ -55,6 +55,7 @@ class Chunks(Step):
     sampling: Sampling
     texts: dict[str, Any]
     name = "rewrite"
+    has_labels = False
 
     @property
     @override
@@ -111,6 +112,7 @@ class Fidelity(Step):
     sampling: Sampling
     prompt: str
     name = "fidelity"
+    judges = True
 
     @property
     @override

@@ -106,6 +106,7 @@ class Gain(Numbered):
     prompt: str
     sampling: Sampling
     kind = "gain"
+    judges = True
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

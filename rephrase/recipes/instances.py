@@ -30,6 +30,7 @@ class Kinds(Step):
     sampling: Sampling
     prompt: str
     name = "kind"
+    judges = True
     retries = 1
 
     @property

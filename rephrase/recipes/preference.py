@@ -106,6 +106,7 @@ class Grades(Step):
     prompt: str
     aspects: tuple[str, ...]
     name = "judge"
+    judges = True
     retries = 2
 
     @property
@@ -176,6 +177,7 @@ class Pairs(Step):
     sampling: Sampling
     prompt: str
     name = "judge"
+    judges = True
     retries = 2
 
     @property

@@ -28,6 +28,7 @@ __all__ = ["REASONING", "TemplateStep", "fields_of"]
 
 _ABOVE = "(the text above the line)"
 _JUDGES = ("score", "label", "verdicts", "edits")  # parsers
+_UNLABELLED = ("paraphrase", "plain", "bullets", "items", "dialogue")  # parsers that read what is written by its shape alone
 REASONING = "reasoning"  # the name by which the text of a step asks for what its model wrote before the answer
 
 
@@ -80,9 +81,16 @@ class TemplateStep(Step):
         return not self.raw
 
     @property
-    def judges(self) -> bool:
-        """Whether its answers are grades, labels or edits, which say what becomes of a text that is there."""
+    @override
+    def judges(self) -> bool:  # type: ignore[override]  # a constant in other steps
+        """Parsers of grades and the like, and what is dropped by a grade."""
         return bool(self.keep) or self.parser in _JUDGES
+
+    @property
+    @override
+    def has_labels(self) -> bool:  # type: ignore[override]  # a constant in other steps
+        """Parsers that go by labels, tags or JSON."""
+        return self.structured or self.parser not in _UNLABELLED or bool(self.parser_settings.get("speakers"))
 
     @property
     @override
@@ -161,7 +169,7 @@ class TemplateStep(Step):
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
         seed = content_id(*(m.content for m in prompt.messages), completion.text)
-        context = Context(tokenizer, prompt.values, seed, completion.reasoning)
+        context = Context(tokenizer, prompt.values, seed, completion.reasoning, prompt.language)
         form, cut = self.form, completion.finish_reason == "length"
         parsed = (form.parse_cut if cut else form.parse)(completion.text, context) if form else None
         # What only prepares a later step is dropped here, and so is JSON without its end. A verdict that was cut is none: the last word may

@@ -17,6 +17,7 @@ from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import check_path, resolve_path
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.validation import nested
+from rephrase.text.languages import SAME, is_language, language_tag
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -62,6 +63,8 @@ class RecipeUse(Section):
     """What is changed of single steps, by their names as `rephrase recipes show` tells them: `judge`, `gain0`; `gain` is all its rounds."""
     when: When | None = None
     """Which documents the recipe takes; default: all."""
+    language: str | None = None
+    """The language of what is written: `same` as the document's, or a code, tag or English name. Default: prompts say nothing of it."""
     document_first: bool = False
     """Begin each prompt with its passage: the styles of a passage then share the engine's prefix cache."""
     structured: bool = False
@@ -89,6 +92,15 @@ class RecipeUse(Section):
         if not matching(use):
             raise fault(f"there is no recipe `{use}`", nearest_recipe(use), value=use)
         return use
+
+    @field_validator("language")
+    @classmethod
+    def _a_language(cls, language: str | None) -> str | None:
+        if language is None or language.strip().casefold() == SAME:
+            return language and SAME
+        if not is_language(language):
+            raise fault(f"`{language}` is no language", "write `same`, or a code such as `de`, `eng_Latn` or `pt-BR`", value=language)
+        return language_tag(language)
 
     @field_validator("options")
     @classmethod

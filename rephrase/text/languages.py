@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from functools import cache, lru_cache
 
 UNKNOWN = "und"
 """BCP 47's tag of a text whose language is not known."""
+SAME = "same"
+"""Stands for a document's own language, where one is asked for."""
 
 _NOTHING = {"", "und", "none", "null", "n/a", "unk", "unknown", "undetermined", "root", "-", "?"}
 _MAX_LENGTH = 64  # no tag and no name is longer
@@ -64,6 +67,36 @@ def same_language(one: str | None, other: str | None) -> bool:
 def primary_language(text: str | None) -> str:
     """The language alone, without script and region: `zh` for `zh_tw`, `und` where there is none."""
     return language_tag(text or "").split("-")[0]
+
+
+def is_language(text: str) -> bool:
+    """Whether a text names a language that is registered, in any spelling; `und` is none."""
+    from langcodes import tag_is_valid
+
+    tag = language_tag(text)
+    return tag != UNKNOWN and tag.split("-")[0].islower() and tag_is_valid(tag)
+
+
+def english_name(text: str) -> str | None:
+    """The English name of a language, `Polish` for `pol_Latn`; None for what is no language."""
+    code = primary_language(text)
+    names = [name for name, tag in _english_names().items() if tag == code] if is_language(text) else []
+    return names[0].title() if names else None
+
+
+def nearest_tag(text: str, tags: Container[str]) -> str | None:
+    """That of some tags which fits a language best: the same, without its region, then without its script. None where none fits."""
+    code, *parts = language_tag(text).split("-")
+    scripts = [part for part in parts if len(part) == len("Latn")]
+    candidates = [language_tag(text), *("-".join([code, script]) for script in scripts), code]
+    return next((candidate for candidate in candidates if candidate in tags), None)
+
+
+def script_of(text: str) -> str | None:
+    """The ISO 15924 script that a language is written in: `Thai` for `th`, `Hans` for `zh`; None for what is no language."""
+    from langcodes import Language
+
+    return Language.get(language_tag(text)).maximize().script if is_language(text) else None
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 
 from classifiers import judge
 from classifiers.cascade import Cascade
-from classifiers.judging import documents_by_id, judged_rows
+from classifiers.judging import Asked, documents_by_id, judged_rows
 from rephrase.errors import UserError
 from rephrase.generation.rewrite import rewrite
 from rephrase.records import DOCUMENT, GENERATION, JUDGED
@@ -33,7 +33,7 @@ def test_checks_are_told_the_source_of_each_document():
     rows = [{"id": f"g{n}", "document_id": name, "span_start": 0, "span_end": 3, "text": "one two"} for n, name in enumerate("bab")]
     recorder = Recorder(())
     by_id = documents_by_id(table(DOCUMENT, documents), id="id")
-    judged = judged_rows(table(GENERATION, rows), by_id, recorder, Words(), {})
+    judged = judged_rows(table(GENERATION, rows), by_id, recorder, Words(), Asked())
     assert recorder.batch.origins == [None, "books", None]
     assert recorder.batch.sources == ["sec", "fir", "sec"]
     assert judged.column("source").to_pylist() == [None, "books", None]
@@ -51,7 +51,7 @@ def test_a_text_that_cannot_be_counted_costs_itself_alone(error):
     documents = {"a": {"text": "first", "source": None, "language": None, "license": None}}
     texts = ["one", "one two", "one and three"]
     rows = [{"id": text, "document_id": "a", "span_start": 0, "span_end": 3, "text": text} for text in texts]
-    judged = judged_rows(table(GENERATION, rows), documents, Recorder(()), Breaking(), {}).to_pylist()
+    judged = judged_rows(table(GENERATION, rows), documents, Recorder(()), Breaking(), Asked()).to_pylist()
     assert [(row["verdict"], row["text"], row["n_tokens"]) for row in judged] == [
         ("keep", "one", 1),
         ("error:tokenizer", None, None),
@@ -62,8 +62,8 @@ def test_a_text_that_cannot_be_counted_costs_itself_alone(error):
 def test_reasoning_goes_along_with_what_is_kept_and_older_tables_have_none():
     documents = {"a": {"text": "first", "source": None, "language": None, "license": None}}
     rows = table(GENERATION, [{"id": "g", "document_id": "a", "span_start": 0, "span_end": 3, "text": "one", "reasoning": "hm"}])
-    assert judged_rows(rows, documents, Recorder(()), Words(), {}).column("reasoning").to_pylist() == ["hm"]
-    older = judged_rows(rows.drop_columns(["reasoning"]), documents, Recorder(()), Words(), {})
+    assert judged_rows(rows, documents, Recorder(()), Words(), Asked()).column("reasoning").to_pylist() == ["hm"]
+    older = judged_rows(rows.drop_columns(["reasoning"]), documents, Recorder(()), Words(), Asked())
     assert older.schema.equals(JUDGED)
     assert older.column("reasoning").to_pylist() == [None]
 

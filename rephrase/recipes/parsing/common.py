@@ -20,6 +20,7 @@ class Context:
     values: Mapping[str, Any] = field(default_factory=dict)  # what the prompt was filled with
     seed: str = ""  # for random choices: the same for the same prompt and completion on any machine
     reasoning: str | None = None  # what the model wrote before the completion
+    language: str | None = None  # tag of the language that was asked for; None where nothing was said of it
 
 
 LONGEST = 200_000

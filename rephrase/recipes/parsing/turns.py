@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from rephrase.recipes.answer_language import pair_labels
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import LONGEST, Context, Parser, at_least, own_text, without_markdown
 from rephrase.recipes.parsing.pairs import Pair, read_pairs
@@ -26,7 +27,7 @@ class QuestionsSettings(Section):
 
 
 def questions(settings: QuestionsSettings) -> Parser:
-    """Turns that begin with "Question:" and "Answer:", written back in that plain form. Lines before the first question are cut off.
+    """Turns that begin with "Question:" and "Answer:", written back in that plain form, in the language that was asked for. Lines before the first question are cut off.
 
     An unanswered question is left out; fewer pairs than `min_pairs` are the error `parse:no_questions`.
     """
@@ -41,11 +42,16 @@ def questions(settings: QuestionsSettings) -> Parser:
 
 def questions_of(pairs: Sequence[Pair], settings: QuestionsSettings, context: Context) -> Parsed:
     """Pairs of question and answer as text, if they are enough."""
-    return at_least(_written(pairs), settings.min_tokens, context) if len(pairs) >= settings.min_pairs else Parsed(error=_NO_QUESTIONS)
+    return (
+        at_least(_written(pairs, context.language), settings.min_tokens, context)
+        if len(pairs) >= settings.min_pairs
+        else Parsed(error=_NO_QUESTIONS)
+    )
 
 
-def _written(pairs: Sequence[Pair]) -> str:
-    return "\n\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
+def _written(pairs: Sequence[Pair], language: str | None) -> str:
+    asks, answers = pair_labels(language)
+    return "\n\n".join(f"{asks}: {question}\n{answers}: {answer}" for question, answer in pairs)
 
 
 class DiverseSettings(Section):
@@ -82,7 +88,7 @@ def diverse_questions_of(pairs: Sequence[Pair], settings: DiverseSettings, conte
     rng.shuffle(shuffled)
     most = max(1, int(10 * context.tokenizer.count([passage])[0] / settings.tokens_per_ten_pairs))
     selection = shuffled[: rng.randint(1, most)]
-    parsed = at_least(f"{passage.strip()}\n\n{_written(selection)}", settings.min_tokens, context)
+    parsed = at_least(f"{passage.strip()}\n\n{_written(selection, context.language)}", settings.min_tokens, context)
     return Parsed(text=parsed.text, fields={"pairs": len(selection)}) if parsed.text else parsed
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from classifiers.cascade import build_cascade
-from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, OPTIONAL_COLUMNS, judged_rows, prompts_of
+from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, OPTIONAL_COLUMNS, asked_by, judged_rows
 from classifiers.settings import Filter, filter_of
 from rephrase.recipes.base import Recipe
 from rephrase.records import JUDGED, content_id, require_columns
@@ -47,7 +47,7 @@ def judge(
     [Row(document_id='k1', verdict='length')]
     """
     cascade = build_cascade(Filter() if checks is None else filter_of(checks))
-    prompts = prompts_of(recipes)
+    asked = asked_by(recipes)
     require_columns(generations.columns, GENERATION_COLUMNS, "judge, generations")
     require_columns(documents.columns, [text, id], "judge, documents")
 
@@ -55,7 +55,7 @@ def judge(
         counter = Tokenizer.load(tokenizer) if tokenizer else None
         for batch in batches:
             table = pa.Table.from_batches([batch])
-            yield from judged_rows(table, _documents_beside(table), cascade, counter, prompts).to_batches()
+            yield from judged_rows(table, _documents_beside(table), cascade, counter, asked).to_batches()
 
     from pyspark.sql.functions import coalesce, lit, udf
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from classifiers.cascade import Cascade, build_cascade
-from classifiers.judging import documents_by_id, judged_rows
+from classifiers.judging import Asked, documents_by_id, judged_rows
 from rephrase import storage
 from rephrase.generation.step_run import NO_MODEL
 from rephrase.live.words import there_already
@@ -53,9 +53,10 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     recipes = recipes_of(run.recipes)
     meaning = meaning_of(run, cascade, recipes)
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
-    prompts = {recipe.name: recipe.wording for recipe in recipes}
     models = models_of_texts(run, recipes)
-    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts=prompts, models=models)
+    work = functools.partial(
+        filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, asked=Asked.by(recipes), models=models
+    )
     if replace:
         replace_other(folder, Tables.JUDGED, meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
     claim(folder, Tables.JUDGED, meaning)
@@ -91,7 +92,7 @@ def filter_unit(
     output: str,
     cascade: Cascade,
     tokenizer: str,
-    prompts: Mapping[str, str],
+    asked: Asked,
     models: Mapping[str, Mapping[str, str]],
     trial: bool = False,
 ) -> None:
@@ -102,7 +103,7 @@ def filter_unit(
     if several := models.get(note.recipe, {}).get(note.step):
         generations = _by_several(generations, several)
     sources = tables.read(storage.join(output, note.rows_path), row_group=note.row_group)
-    judged = judged_rows(generations, documents_by_id(sources, id="id"), cascade, Tokenizer.load(tokenizer), prompts)
+    judged = judged_rows(generations, documents_by_id(sources, id="id"), cascade, Tokenizer.load(tokenizer), asked)
     if trial:
         return
     verdicts = Counter(judged.column("verdict").to_pylist())
