@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rephrase.text.languages import UNKNOWN, primary_language
+from rephrase.text.sentence_joints import is_spaced, kept, spaced_starts
 
 _PARAGRAPH_END = re.compile(r"\n\r*\n")  # sentencex treats what lies between them each by itself
 # Quotes and stops, from each of which the library may look to an end of the paragraph. Not the marks from which it does not, nor the signs
@@ -35,11 +36,15 @@ def sentence_spans(text: str, language: str | None = None) -> list[Span]:
 
 
 def _starts(text: str, start: int, end: int, language: str) -> list[int]:
+    if is_spaced(language):
+        return [start, *(start + place for place in spaced_starts(text[start:end], language))]
     import sentencex
 
     # White space that the library leaves out belongs to the sentence before it.
-    boundaries = sentencex.get_sentence_boundaries("en" if language == UNKNOWN else language, text[start:end])
-    return [start, *(start + boundary["start_index"] for boundary in boundaries[1:])]
+    name = "en" if language == UNKNOWN else language
+    boundaries = sentencex.get_sentence_boundaries(name, text[start:end])
+    starts = [start, *(start + boundary["start_index"] for boundary in boundaries[1:])]
+    return starts if name == "en" else list(kept(text, starts, name))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
