@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,10 +24,17 @@ _WORD = re.compile(r"\w+")
 # "1.", "- 2)", "**3.**", "Step 4:" at the start of a line: they count and state nothing.
 _MARKER = re.compile(r"\n[ \t>*#_-]*+(?:\w+ )?\(?(\d{1,2})[.):](?![\w.,])")
 # Digits, but for those of "H2O" and for longer rows than numbers have; and the word after them, which may be a scale.
-_DIGITS = re.compile(r"(\d(?<![A-Za-z\d]\d)\d{0,39}(?:[.,\u00a0\u2009\u202f]\d{1,40})*)(?!\d)(?:[ -]([a-z]+))?")
-_GROUPED = re.compile(r"([1-9]\d{0,2}(?:(?P<mark>[.,\u00a0\u2009\u202f])\d{3})(?:(?P=mark)\d{3})*)(?:[.,](\d{1,2}))?")
+# A space counts as a mark before three digits alone, as in "60 000".
+_NUMBER = r"(\d(?<![A-Za-z\d]\d)\d{0,39}(?:[.,\u00a0\u2009\u202f]\d{1,40}| \d{3}(?!\d))*)(?!\d)"
+_SIGNS = "\u0900-\u0963\u064b-\u0652"  # of vowels: no letters to Python
+_FOLLOWING = rf"(?: ?({{attached}})|[ -]([^\W\d_](?:[^\W\d_]|[{_SIGNS}])*))?"
+# Digits and marks of other scripts, as those of ASCII.
+_PLAIN = {code: unicodedata.decimal(chr(code)) + ord("0") for code in range(0x80, 0x20000) if chr(code).isdecimal()} | str.maketrans("٫٬", ".,")
+_GROUPED = re.compile(
+    r"([1-9]\d{0,2}(?:(?P<mark>[.,\u00a0\u2009\u202f ])\d{3})(?:(?P=mark)\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3})(?:[.,](\d{1,2}))?"
+)
 _DECIMAL = re.compile(r"(\d+)[.,](\d+)")
-_MARK = re.compile(r"[.,\u00a0\u2009\u202f]")
+_MARK = re.compile(r"[.,\u00a0\u2009\u202f ]")
 # Shorter lines without an end are taken for headings, whose words may have capitals from the style of titles.
 _HEADING = 100
 _ENDS = (*'.!?…:;,"”’»。！？',)
@@ -44,6 +52,7 @@ _LARGEST = 10**40  # as many digits as numbers have: "million million million �
 class _Lexicon(Section):
     words: dict[str, int]
     scales: dict[str, int]
+    attached_scales: dict[str, int]
     hints: dict[str, int]
     stem: int
     most_capitals: float
@@ -95,10 +104,10 @@ def stems_of(words: Iterable[str]) -> frozenset[str]:
 
 
 def _digits(text: str) -> set[Decimal]:
-    scales = _lexicon().scales
+    lexicon = _lexicon()
     numbers = set()
-    for digits, following in set(_DIGITS.findall(text)):
-        scale = scales.get(following, 1)
+    for digits, attached, following in set(_digits_pattern().findall(text if text.isascii() else text.translate(_PLAIN))):
+        scale = lexicon.attached_scales[attached] if attached else lexicon.scales.get(following.lower(), 1)
         # In "1.234 million" the point is no separator of thousands.
         is_plain = digits.isdecimal() or (scale > 1 and digits.replace(".", "", 1).isdecimal())
         values = [Decimal(digits)] if is_plain else _values(digits)
@@ -155,6 +164,11 @@ def _names(text: str, cased: Sequence[str], words: frozenset[str]) -> frozenset[
         return None
     # What also stands in lower case has its capital from somewhere else.
     return stems_of({name.lower() for name in names}.difference(cased))
+
+
+@functools.cache
+def _digits_pattern() -> re.Pattern[str]:
+    return re.compile(_NUMBER + _FOLLOWING.replace("{attached}", "|".join(_lexicon().attached_scales)))
 
 
 @functools.cache

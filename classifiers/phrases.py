@@ -19,7 +19,7 @@ _MOST_PHRASES = 200  # different ones of a rule that are looked for in the sourc
 # What may stand between the place and the phrase: spaces and Markdown signs. No quotation marks: those begin speech.
 _DRESS = r"[ \t*#>_\-(]*"
 # A sentence begins behind a mark, a line break or bold type. Patterns begin with a set of characters: Python's engine skips to the next.
-_SENTENCE = r"[\n.!?:*。！？：][\s*#>_\-(]*+(?![.!?:。！？：])"
+_SENTENCE = r"[\n.!?:*。！？：।؟۔][\s*#>_\-(]*+(?![.!?:。！？：।؟۔])"
 # Small models write line breaks and signs without end. A sentence is looked for from each of them: so of a longer run the middle goes.
 _LONG_RUN = re.compile(r"[\s*#>_\-(]{65,}")
 _KEPT_OF_RUN = 32
@@ -27,7 +27,7 @@ _PLACES = {
     "start": r"\A\s*" + _DRESS,
     "line": r"\n" + _DRESS,
     "last_line": r"\A" + _DRESS,
-    "ending": r"(?:\A|[.!?]\s+)" + _DRESS,
+    "ending": r"(?:\A|[.!?।؟۔]\s+|[。！？])" + _DRESS,
     "sentence": _SENTENCE,
     "anywhere": "",
 }

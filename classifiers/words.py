@@ -21,8 +21,9 @@ _BASE = 0x9E3779B97F4A7C15
 _NEXT = np.uint64(0xC2B2AE3D27D4EB4F)
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
-_SEPARATOR, _JOINS, _ALONE = 0, 1, 2
-# Scripts that put no spaces between words (Thai to Khmer, Han, kana, and all beyond the basic plane): a character is a word.
+_SEPARATOR, _JOINS, _ALONE, _MARK = 0, 1, 2, 3
+# Scripts that put no spaces between words (Thai to Khmer, Han, kana, and all beyond the basic plane): a character is a word, with the signs
+# of its vowel and tone.
 _UNSPACED = (
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF)),
     *((0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF)),
@@ -53,14 +54,14 @@ class Words:
 
 
 def words_of(texts: Sequence[str]) -> Words:
-    """The words of each text: runs of letters, marks and digits, in lower case; single characters in unspaced scripts."""
+    """The words of each text: runs of letters, marks and digits, in lower case; single characters with their signs in unspaced scripts."""
     lowered = [text.lower() for text in texts]
     ends = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)  # +1 for the line feed that joins them
     codes = _codes("\n".join([*lowered, ""]))
     kind = np.take(_kinds(), codes if codes.dtype == np.uint8 else np.minimum(codes, _BEYOND))
     joins = kind == _JOINS
     inside = kind != _SEPARATOR
-    bound = joins[1:] & joins[:-1]
+    bound = (joins[1:] & joins[:-1]) | ((kind[1:] == _MARK) & inside[:-1])
     begins = inside.copy()
     begins[1:] &= ~bound
     starts = np.flatnonzero(begins)
@@ -148,7 +149,9 @@ def _kinds() -> npt.NDArray[np.uint8]:
         if unicodedata.category(chr(code))[0] in "LMN":
             kinds[code] = _JOINS
     for first, last in _UNSPACED:
-        kinds[first : last + 1] = np.where(kinds[first : last + 1] == _JOINS, _ALONE, _SEPARATOR)
+        for code in range(first, last + 1):
+            kind = unicodedata.category(chr(code))[0]
+            kinds[code] = _MARK if kind == "M" else _ALONE if kind in "LN" else _SEPARATOR
     kinds[_BEYOND] = _ALONE
     return kinds
 

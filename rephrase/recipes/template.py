@@ -240,7 +240,7 @@ class TemplateStep(Step):
             values = {**document.metadata, **self.options, **fields, **base}
             values |= self._draw(document, span, key, draw)
             name = f"{key}#{draw}" if self.draws > 1 else key
-            schema = self.form.schema_text if self.form else None
+            schema = self.form.schema_text_in(row.language or document.language) if self.form else None
             yield Prompt(self._messages(texts_of(values)), span, self.sampling, name, schema, lineage, values)
 
     def _draw(self, document: Document, span: tuple[int, int], key: str, draw: int) -> dict[str, str]:

@@ -92,6 +92,7 @@ def nearest_tag(text: str, tags: Container[str]) -> str | None:
     return next((candidate for candidate in candidates if candidate in tags), None)
 
 
+@lru_cache(4096)
 def script_of(text: str) -> str | None:
     """The ISO 15924 script that a language is written in: `Thai` for `th`, `Hans` for `zh`; None for what is no language."""
     from langcodes import Language

@@ -13,6 +13,7 @@ from typing import Any
 
 from rephrase.settings.section import Section
 from rephrase.settings.yaml_text import parse_yaml
+from rephrase.text.languages import script_of
 from rephrase.text.sentences import sentence_spans
 
 Shape = Mapping[str, Any]
@@ -29,6 +30,7 @@ class Bounds(Section):
     """The numbers of form_bounds.yaml, explained there."""
 
     characters_a_token: int
+    characters_a_token_of_script: dict[str, int]
     shortest_bound: int
     pairs: int
     tokens_a_pair: int
@@ -79,6 +81,18 @@ def pairs_of(max_tokens: int, least: int, most: int) -> tuple[Shape, Shape]:
     answer: Shape = {**TEXT, "pattern": "\\S", "maxLength": max(1, characters - question)}
     pair = object_of(question={**_begun(1), "maxLength": question}, answer=answer)
     return object_of(pairs=list_of(pair, least, number)), pair
+
+
+def least_in(shape: Shape, language: str | None) -> Shape:
+    """The schema with the least lengths of its texts as they are in the script of a language. None: as they are in English."""
+    characters = bounds().characters_a_token_of_script.get(script_of(language) or "") if language else None
+    return _scaled(shape, characters / bounds().characters_a_token) if characters else shape
+
+
+def _scaled(shape: Any, share: float) -> Any:
+    if not isinstance(shape, Mapping):
+        return shape
+    return {name: max(1, int(value * share)) if name == "minLength" else _scaled(value, share) for name, value in shape.items()}
 
 
 def ended(entries: Sequence[Any], shape: Shape) -> list[Any]:

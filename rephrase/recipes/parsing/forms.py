@@ -20,6 +20,7 @@ from rephrase.recipes.parsing.form_bounds import (
     bounds,
     ended,
     entry_text,
+    least_in,
     list_of,
     object_of,
     pairs_of,
@@ -44,7 +45,11 @@ class Form:
     @property
     def schema_text(self) -> str:
         """The schema as JSON, its fields in the order in which they are to be written."""
-        return orjson.dumps(self.schema).decode()
+        return self.schema_text_in(None)
+
+    def schema_text_in(self, language: str | None) -> str:
+        """The same for answers in a language, which may have fewer characters in as many tokens. None: English."""
+        return orjson.dumps(least_in(self.schema, language)).decode()
 
     def parse(self, completion: str, context: Context) -> Parsed | None:
         """What an answer gives; None for one that is no JSON of this form, as engines write it that do not hold to schemas."""
