@@ -16,9 +16,10 @@ from typing import Any
 from rephrase.settings.yaml_text import parse_yaml
 from rephrase.text.foreign import narrow
 
+_MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff"  # of the direction in which one reads, which nobody sees
 # What may stand before a label: quotation and list signs, the marks of headings, a number of its own.
 _BEFORE = (
-    r"[ \t\xa0　>|]{0,40}+(?P<heading>\#{1,6}+)?[ \t]{0,8}+(?:[-*+•–—▪●◦][ \t]{1,8}+)?"
+    rf"[ \t\xa0　>|{_MARKS}]{{0,40}}+" r"(?P<heading>\#{1,6}+)?[ \t]{0,8}+(?:[-*+•–—▪●◦][ \t]{1,8}+)?"
     r"(?P<number>(?:[*_]{0,3}+\(?\d{1,3}[.):、][ \t]{0,8}+){0,2}+)(?P<open>[*_`~]{0,4}+)(?P<bracket>[\[(<【「])?+"
 )
 # What may stand behind its name: a number, a remark in brackets, the end of bold type, and a sign.
@@ -28,7 +29,8 @@ _COUNT = (
 )
 _REMARK = r"(?:[ \t]{0,4}+[(\[（][^()\[\]（）\n]{1,60}[)\]）])?+"
 _SIGN = (
-    r"(?P<close>[*_`~]{0,4}+[\]>】」]?+[*_`~]{0,4}+)[ \t]{0,8}+(?P<sign>[:：﹕︰]|[.)、。|=]|(?P<dash>[-–—](?=[ \t]))|→)?+"
+    rf"[{_MARKS}]{{0,2}}+"
+    r"(?P<close>[*_`~]{0,4}+[\]>】」]?+[*_`~]{0,4}+)[ \t\xa0]{0,8}+(?P<sign>[:：﹕︰]|[.)、。|=]|(?P<dash>[-–—](?=[ \t]))|→)?+"
     r"(?P<after>[ \t]{0,4}+[*_`~]{0,4}+(?=\s|$)|[*_`~]{0,4}+)"
 )
 _END_TAG = re.compile(r"</[\w ]{1,40}>\Z")

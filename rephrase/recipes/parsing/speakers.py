@@ -13,10 +13,10 @@ _PICTURES = "\u2600-\u27bf\U0001f300-\U0001faff\u200d\ufe0f"
 _NAME = rf"[^\W\d_][\w.'’&/#\- {_SIGNS}]{{0,38}}?"
 # The name, perhaps bold, in brackets or behind a number; how it is said in brackets; a colon; something said, there or below.
 _NAMED = re.compile(
-    rf"[ \t　>*_#\-•{_PICTURES}]{{0,12}}+(?:\d{{1,3}}[.)][ \t]{{1,4}}+)?"
+    rf"[ \t　>*_#\-•\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069{_PICTURES}]{{0,12}}+(?:\d{{1,3}}[.)][ \t]{{1,4}}+)?"
     r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?[\])]?[ \t]{0,2}(?:[–-][ \t])?)?"
     rf"[*_\[<(【「]{{0,4}}+(?P<name>{_NAME})"
-    r"[ \t*_]{0,6}(?:[(\[（][^()\[\]（）\n]{1,60}[)\]）])?[\]>)】」*_ \t]{0,6}(?:(?<!\d)[:：]|[:：](?!\d))(?!//)[ \t*_]{0,8}(?P<said>\S?)"
+    r"[ \t\xa0*_]{0,6}(?:[(\[（][^()\[\]（）\n]{1,60}[)\]）])?[\]>)】」*_ \t\xa0]{0,6}(?:(?<!\d)[:：]|[:：](?!\d))(?!//)[ \t*_]{0,8}(?P<said>\S?)"
 )
 _DASHED = re.compile(rf"[ \t*_]{{0,6}}+(?P<name>{_NAME})[*_]{{0,3}}[ \t]{{1,3}}[—–][ \t]{{1,3}}\S")
 _DASH = re.compile(r"[ \t]*+[—–―-][ \t]?(?=[\w\"“«¿¡…])")

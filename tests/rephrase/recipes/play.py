@@ -69,10 +69,11 @@ def play(
     tokenizer,
     neighbours: Sequence[Document] = (),
     structured: bool = False,
+    language: str | None = None,
     **options: Any,
 ) -> Played:
     """All steps of a recipe on one document, or on the first row of its own. Steps without a script get an empty completion."""
-    [recipe] = recipes_of([RecipeUse(use=name, options=options, structured=structured)])
+    [recipe] = recipes_of([RecipeUse(use=name, options=options, structured=structured, language=language)])
     if document is None:
         assert recipe.rows is not None
         document = next(iter(recipe.rows.documents()))
