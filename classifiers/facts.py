@@ -24,8 +24,8 @@ _WORD = re.compile(r"\w+")
 # "1.", "- 2)", "**3.**", "Step 4:" at the start of a line: they count and state nothing.
 _MARKER = re.compile(r"\n[ \t>*#_-]*+(?:\w+ )?\(?(\d{1,2})[.):](?![\w.,])")
 # Digits, but for those of "H2O" and for longer rows than numbers have; and the word after them, which may be a scale.
-# A space counts as a mark before three digits alone, as in "60 000".
-_NUMBER = r"(\d(?<![A-Za-z\d]\d)\d{0,39}(?:[.,\u00a0\u2009\u202f]\d{1,40}| \d{3}(?!\d))*)(?!\d)"
+# A plain space counts as a mark in round numbers alone, as "60 000": cells of tables stand apart by spaces, too.
+_NUMBER = r"(\d(?<![A-Za-z\d]\d)\d{0,39}(?:[.,\u00a0\u2009\u202f]\d{1,40}| \d{3}(?= 000(?!\d))| 000(?!\d|[.,]\d))*)(?!\d)"
 _SIGNS = "\u0900-\u0963\u064b-\u0652"  # of vowels: no letters to Python
 _FOLLOWING = rf"(?: ?({{attached}})|[ -]([^\W\d_](?:[^\W\d_]|[{_SIGNS}])*))?"
 # Digits and marks of other scripts, as those of ASCII.
