@@ -67,9 +67,8 @@ class JudgeBatch:
     def rows(self, indices: Sequence[int]) -> JudgeBatch:
         """The given rows as a batch of their own."""
         columns = {name: getattr(self, name) for name in self._columns()}
-        return JudgeBatch(
-            **{name: [column[i] for i in indices] for name, column in columns.items()}, prompts=self.prompts, answers_in=self.answers_in
-        )
+        picked = {name: [column[i] for i in indices] for name, column in columns.items()}
+        return JudgeBatch(**picked, prompts=self.prompts, answers_in=self.answers_in)
 
     def _columns(self) -> list[str]:
         return [field.name for field in fields(self) if field.name not in ("prompts", "answers_in")]

@@ -29,7 +29,10 @@ _NUMBER = r"(\d(?<![A-Za-z\d]\d)\d{0,39}(?:[.,\u00a0\u2009\u202f]\d{1,40}| \d{3}
 _SIGNS = "\u0900-\u0963\u064b-\u0652"  # of vowels: no letters to Python
 _FOLLOWING = rf"(?: ?({{attached}})|[ -]([^\W\d_](?:[^\W\d_]|[{_SIGNS}])*))?"
 # Digits and marks of other scripts, as those of ASCII.
-_PLAIN = {code: unicodedata.decimal(chr(code)) + ord("0") for code in range(0x80, 0x20000) if chr(code).isdecimal()} | str.maketrans("٫٬", ".,")
+_PLAIN = {
+    **{code: unicodedata.decimal(chr(code)) + ord("0") for code in range(0x80, 0x20000) if chr(code).isdecimal()},
+    **str.maketrans("٫٬", ".,"),
+}
 _GROUPED = re.compile(
     r"([1-9]\d{0,2}(?:(?P<mark>[.,\u00a0\u2009\u202f ])\d{3})(?:(?P=mark)\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3})(?:[.,](\d{1,2}))?"
 )

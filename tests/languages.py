@@ -37,7 +37,9 @@ def train_identifier(path: Path) -> str:
     lines = [f"__label__{names[code]} {sentence}" for code in TWELVE for sentences in paragraphs_of(code) for sentence in sentences]
     lines += [f"__label__eng_Latn {sentence}" for sentence in ENGLISH]
     path.with_suffix(".txt").write_text("\n".join(lines), "utf-8")
-    model = fasttext.train_supervised(str(path.with_suffix(".txt")), dim=8, epoch=40, lr=1.0, minn=1, maxn=3, bucket=20_000, thread=1, verbose=0)
+    model = fasttext.train_supervised(
+        str(path.with_suffix(".txt")), dim=8, epoch=40, lr=1.0, minn=1, maxn=3, bucket=20_000, thread=1, verbose=0
+    )
     model.save_model(str(path))
     return str(path)
 

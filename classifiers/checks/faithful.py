@@ -56,7 +56,7 @@ class Faithful(Check):
             source, text = batch.sources[row], batch.texts[row] or ""
             if not source:
                 continue
-            is_other = not (_is_english(source, batch.languages[row]) and is_english(text))
+            is_other = batch.is_translated[row] or not (_is_english(source, batch.languages[row]) and is_english(text))
             scores["other_language"][row] = is_other
             if is_other:
                 continue

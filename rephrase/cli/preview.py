@@ -25,6 +25,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--also", action="append", default=[], metavar="FIELD", help="a field that the recipe needs; repeatable")
     parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="documents (default: 3)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the recipe; repeatable")
+    parser.add_argument("--language", metavar="CODE", help="ask for answers in a language, or in that of each document: same")
     add_engine_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead, with whole texts")
     parser.set_defaults(action=_preview)
@@ -38,7 +39,7 @@ def _preview(options: argparse.Namespace) -> None:
     from rephrase.recipes.use import RecipeUse
     from rephrase.settings.validation import validate
 
-    use: dict[str, Any] = {"use": options.recipe, "options": key_values(options.option, "--option", "n=3")}
+    use: dict[str, Any] = {"use": options.recipe, "options": key_values(options.option, "--option", "n=3"), "language": options.language}
     engines, tokenizer, fields = named_engines(options)
     if engines is not None and engines.are_several:
         use |= _engines_of_steps(options)

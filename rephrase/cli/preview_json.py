@@ -57,4 +57,5 @@ def _prompt(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> d
         "messages": [{"role": message.role, "content": message.content} for message in prompt.messages],
         "tokens": sum(counter.count([message.content for message in prompt.messages])),
         "max_tokens": prompt.sampling.max_tokens,
+        "language": prompt.language,
     }

@@ -111,6 +111,7 @@ def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Pa
     text = "\n".join(f"[{message.role}]\n{message.content}" for message in prompt.messages)
     tokens = sum(counter.count([message.content for message in prompt.messages]))
     title = f"{recipe.name}, {step.name} {prompt.key}  {tokens} tokens, up to {prompt.sampling.max_tokens} to write".replace("  ", " ")
+    title += f", in {prompt.language}" if prompt.language else ""
     return Panel(Text(shortened(text, _CHARACTERS)), title=title, title_align="left")
 
 

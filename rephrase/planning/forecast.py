@@ -197,6 +197,11 @@ def _remarks(
         f"prompt tokens of `{model}` are those of the messages by the run's tokenizer: its own, or its chat template, is not here"
         for model in prompts.uncounted
     ]
+    remarks += [
+        f"`{recipe.name}` writes in {recipe.language.fixed or 'the language of each document'}"
+        for recipe in prompts.recipes
+        if recipe.language
+    ]
     for model, rate in rates.items():
         if rate is None and asked[model].holds_devices:
             remarks.append(f"no rate is known for `{model}`: `rephrase tune` measures one, `rephrase plan --pilot N` tries N documents")

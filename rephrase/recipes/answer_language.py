@@ -1,4 +1,4 @@
-"""The language that answers shall be in: the line of a prompt that asks for it, and what labels are called there. Data: answer_language.yaml."""
+"""The language that answers shall be in: the line that asks for it, and what labels are called there. Data: answer_language.yaml."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ from rephrase.text.foreign import narrow
 _MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff"  # of the direction in which one reads, which nobody sees
 # What may stand before a label: quotation and list signs, the marks of headings, a number of its own.
 _BEFORE = (
-    rf"[ \t\xa0　>|{_MARKS}]{{0,40}}+" r"(?P<heading>\#{1,6}+)?[ \t]{0,8}+(?:[-*+•–—▪●◦][ \t]{1,8}+)?"
+    rf"[ \t\xa0　>|{_MARKS}]{{0,40}}+"
+    r"(?P<heading>\#{1,6}+)?[ \t]{0,8}+(?:[-*+•–—▪●◦][ \t]{1,8}+)?"
     r"(?P<number>(?:[*_]{0,3}+\(?\d{1,3}[.):、][ \t]{0,8}+){0,2}+)(?P<open>[*_`~]{0,4}+)(?P<bracket>[\[(<【「])?+"
 )
 # What may stand behind its name: a number, a remark in brackets, the end of bold type, and a sign.

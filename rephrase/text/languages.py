@@ -88,7 +88,7 @@ def nearest_tag(text: str, tags: Container[str]) -> str | None:
     """That of some tags which fits a language best: the same, without its region, then without its script. None where none fits."""
     code, *parts = language_tag(text).split("-")
     scripts = [part for part in parts if len(part) == len("Latn")]
-    candidates = [language_tag(text), *("-".join([code, script]) for script in scripts), code]
+    candidates = [language_tag(text), *(f"{code}-{script}" for script in scripts), code]
     return next((candidate for candidate in candidates if candidate in tags), None)
 
 

@@ -14,7 +14,7 @@ from rephrase.settings.yaml_text import parse_yaml
 _FILE = "sentence_joints.yaml"
 _BEHIND, _AHEAD = 40, 16  # characters that are looked at before and behind a cut
 _OPENING, _CLOSING = "\"'“”„«‘‹「『（(【《〈—–-¿¡", "\"'“”»’›」』）)】》〉"
-_QUOTES = "\"“„«‘「『"
+_QUOTES = '"“„«‘「『'
 _STOP = re.compile(r"(?:^|(?<=[\s(\[«„“\"'/\u2e80-\uffff-]))(?P<word>[^\s()\[\]«»„“”\"'\u2e80-\uffff]*?)\.[)\]]?\Z")
 _ELLIPSIS = re.compile(r"(?:\.{2,}|…+)[)\]]?\Z")
 _NUMBER = re.compile(r"\d{1,3}|[IVXLC]{1,6}")
@@ -106,7 +106,7 @@ def _is_abbreviation(word: str, cut: _Cut, following: str, language: str, *, has
         return True
     if language in _table().ordinals and _NUMBER.fullmatch(word):
         return True
-    letters = word.split(".")[-1]  # "т. е." and "c.-à-d." have several
+    letters = word.rsplit(".", maxsplit=1)[-1]  # "т. е." and "c.-à-d." have several
     if len(letters) == 1 and letters.isalpha() and ord(letters) < _EAST_ASIAN:
         return True
     if following.isdecimal() and letters.isalnum() and len(letters) <= _SHORT and ord(letters[0]) < _EAST_ASIAN:

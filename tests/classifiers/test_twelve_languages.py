@@ -93,7 +93,9 @@ def test_numbers_are_read_as_the_language_writes_them(code):
     written, plain = NUMBERS[code]
     assert facts_of(written).numbers == facts_of(plain).numbers
     other = {ord(digit): "3705918246"[int(digit)] for digit in "0123456789"}
-    other |= {n: chr(n - unicodedata.decimal(chr(n)) + (unicodedata.decimal(chr(n)) + 3) % 10) for n in range(128, 4000) if chr(n).isdecimal()}
+    other |= {
+        n: chr(n - unicodedata.decimal(chr(n)) + (unicodedata.decimal(chr(n)) + 3) % 10) for n in range(128, 4000) if chr(n).isdecimal()
+    }
     checks = [{"facts": {"new_number_share": 0.5}}]
     assert verdicts([retold(code), retold(code).translate(other)], text_of(code), code, checks) == ["keep", "facts"]
 
@@ -126,7 +128,11 @@ def test_signs_of_vowels_and_tones_belong_to_their_letter():
 
 @pytest.mark.parametrize("code", [code for code in TWELVE if code != "de"])
 def test_a_translation_is_as_long_as_its_text_and_neither_copy_nor_invention(code):
-    checks = [{"length": {"min_ratio": 0.7, "max_ratio": 1.4}}, {"copied": {"min": 0.3}}, {"facts": {"new_number_share": 0.1, "kept_names": 0.9}}]
+    checks = [
+        {"length": {"min_ratio": 0.7, "max_ratio": 1.4}},
+        {"copied": {"min": 0.3}},
+        {"facts": {"new_number_share": 0.1, "kept_names": 0.9}},
+    ]
     for source, target in ((code, "de"), ("de", code)):
         rows = batch([text_of(target)], text_of(source), languages=[source], answers_in={"wrap/medium": target})
         verdict, [scores] = build_cascade(filter_of(checks)).judge(rows)

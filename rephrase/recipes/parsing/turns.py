@@ -27,7 +27,9 @@ class QuestionsSettings(Section):
 
 
 def questions(settings: QuestionsSettings) -> Parser:
-    """Turns that begin with "Question:" and "Answer:", written back in that plain form, in the language that was asked for. Lines before the first question are cut off.
+    """Turns that begin with "Question:" and "Answer:", written back in that plain form, in the language that was asked for.
+
+    Lines before the first question are cut off.
 
     An unanswered question is left out; fewer pairs than `min_pairs` are the error `parse:no_questions`.
     """

@@ -54,9 +54,8 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     meaning = meaning_of(run, cascade, recipes)
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
     models = models_of_texts(run, recipes)
-    work = functools.partial(
-        filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, asked=Asked.by(recipes), models=models
-    )
+    asked = Asked.by(recipes)
+    work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, asked=asked, models=models)
     if replace:
         replace_other(folder, Tables.JUDGED, meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
     claim(folder, Tables.JUDGED, meaning)

@@ -184,7 +184,9 @@ def test_conversations_marked_texts_tags_and_lists_are_read_in_any_language(code
     ]
 
 
-@pytest.mark.parametrize(("code", "least"), [("en", 200), ("de", 200), ("zh", 50), ("ja", 50), ("th", 50), ("ko", 50), ("ru", 100), ("hi", 100)])
+@pytest.mark.parametrize(
+    ("code", "least"), [("en", 200), ("de", 200), ("zh", 50), ("ja", 50), ("th", 50), ("ko", 50), ("ru", 100), ("hi", 100)]
+)
 def test_a_text_held_to_json_is_as_long_as_its_script_makes_it(code, least, tokenizer):
     recipe = find_recipes({"use": "nemotron/wikipedia", "structured": True})[0]
     asked = find_recipes({"use": "nemotron/wikipedia", "structured": True, "language": code})[0]

@@ -6,7 +6,6 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +127,12 @@ def config_of(folder: Path, url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def output(spark: LazySession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def output(spark: LazySession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("languages")
     with serving_thread(answer) as url:
         run_all(load_run(config_of(folder, url)), spark)
     export(str(folder / "out" / "mixture"), str(folder / "out" / "exports" / "jsonl"), make_format("jsonl", None), spark)
-    yield folder / "out"
+    return folder / "out"
 
 
 @pytest.fixture(scope="module")
