@@ -120,7 +120,7 @@ def _spaced_pattern(language: str) -> re.Pattern[str]:
     about = _table().spaced[language]
     openers = "|".join(map(re.escape, sorted(about.openers, key=len, reverse=True)))
     behind = "".join(f"(?<!{re.escape(word)})" for word in about.before)
-    return re.compile(rf"[“”«»()\[\]‘’]|[ \t]*\n\s*|(?<=[?!])[ \t]+|{behind}[ \t]+(?={openers})")
+    return re.compile(rf"[“”«»()\[\]‘’]|\n\s*+|(?<=[?!])[ \t]++|(?<![ \t]){behind}[ \t]++(?={openers})")
 
 
 @functools.cache

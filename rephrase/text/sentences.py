@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from rephrase.text.languages import UNKNOWN, primary_language
+from rephrase.text.scripts import language_by_script
 from rephrase.text.sentence_joints import is_spaced, kept, spaced_starts
 
 _PARAGRAPH_END = re.compile(r"\n\r*\n")  # sentencex treats what lies between them each by itself
@@ -21,10 +22,12 @@ Span = tuple[int, int]
 def sentence_spans(text: str, language: str | None = None) -> list[Span]:
     """Start and end of each sentence, in characters; together they cover the text.
 
-    language: any tag or name of it. Long paragraphs and those with very many quotes and stops are looked at in parts, each of which
+    language: any tag or name of it; None: the one that the script suggests, or English. Long paragraphs and those with very many quotes and stops are looked at in parts, each of which
     begins with the sentence that the part before it did not end.
     """
     name = primary_language(language)
+    if name == UNKNOWN:
+        name = language_by_script(text)
     starts = [0]
     for start, end, hard in _blocks(text):
         if hard:

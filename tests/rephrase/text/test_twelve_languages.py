@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rephrase.text.passages import split_passages
+from rephrase.text.scripts import language_by_script
 from rephrase.text.sentences import sentence_spans
 from rephrase.text.tokenizer import Tokenizer
 from tests.languages import TWELVE, paragraphs_of, sentence_ends, text_of
+from tests.places import EXAMPLES
 
 # The tokenizer of the examples has learnt English: a Thai character is three tokens to it, where those of models have about one.
 TOKENS = dict.fromkeys(TWELVE, 300) | {"th": 800}
@@ -54,6 +56,26 @@ def test_short_sentences_are_two(language, text):
     assert len(sentence_spans(text, language)) == 2
 
 
+@pytest.mark.parametrize("language", [code for code in TWELVE if code not in ("de", "fr", "es", "pt", "tr")])
+def test_the_script_tells_where_nobody_has_said_the_language(language):
+    text = text_of(language)
+    assert language_by_script(text) == language
+    assert sentence_spans(text) == sentence_spans(text, language)
+
+
+def test_latin_and_a_few_foreign_words_say_nothing():
+    texts = [text_of("de"), text_of("tr"), "The word 灯台 (tōdai) is Japanese for a lighthouse, and маяк is Russian.", "", "123 – 456", "Ελλάδα"]
+    assert [language_by_script(text) for text in texts] == ["und"] * len(texts)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("marks", ["ก ", "ก" + " " * 50, "“ก ", "( ก\n", "ก? ต่อมา ", " ", "\n", "“", "д. ", "… ", "ศ. ", "”"])
+@pytest.mark.parametrize("language", ["th", "ru"])
+def test_long_texts_are_no_long_work(language, marks):
+    text = marks * (60_000 // len(marks))
+    assert "".join(text[start:end] for start, end in sentence_spans(text, language)) == text
+
+
 @pytest.fixture
 def tokenizer() -> Tokenizer:
-    return Tokenizer.load("examples/tokenizer.json")
+    return Tokenizer.load(str(EXAMPLES / "tokenizer.json"))
