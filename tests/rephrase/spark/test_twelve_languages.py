@@ -114,13 +114,15 @@ def config_of(folder: Path, url: str) -> str:
         "filter": {
             "checks": [
                 *("finished", "parsed", "chatter", "commentary", "leaked"),
-                *({"language": {"model": identifier}}, "length", "repetition", "copied", "facts"),
+                {"language": {"model": identifier}},
+                # The tokenizer of the examples knows English alone, and makes passages of a few words of the others.
+                *({"length": {"min_words": 5}}, {"repetition": {"top_4gram": 0.2}}),
+                *({"copied": {"max": None}}, "facts"),  # what is told in another order is a copy
             ],
         },
         "dedup": {},
-        "mix": {"components": [{"recipe": "wrap/medium", "share": 0.9}, {"recipe": "wrap/qa", "share": 0.1}], "skip_empty": True},
+        "mix": {"components": [{"recipe": "wrap/medium", "share": 1.0}]},
     }
-    config["filter"]["checks"][-2] = {"copied": {"max": None}}  # what is told in another order is a copy
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(config))
     return str(path)
@@ -182,5 +184,5 @@ def test_a_twin_is_found_and_the_export_has_all_languages(output):
     files = sorted((output / "exports" / "jsonl" / "documents").iterdir())
     lines = [json.loads(line) for file in files for line in zstandard.decompress(file.read_bytes()).splitlines()]
     texts = "\n".join(line["text"] for line in lines)
-    kept = [code for code in TWELVE if paragraphs_of(code)[8][-1] in texts]
-    assert kept == list(TWELVE)
+    sentences = {code: [sentence for paragraph in paragraphs_of(code) for sentence in paragraph] for code in TWELVE}
+    assert [code for code in TWELVE if sum(sentence in texts for sentence in sentences[code]) > 5] == list(TWELVE)

@@ -64,7 +64,14 @@ def test_the_script_tells_where_nobody_has_said_the_language(language):
 
 
 def test_latin_and_a_few_foreign_words_say_nothing():
-    texts = [text_of("de"), text_of("tr"), "The word 灯台 (tōdai) is Japanese for a lighthouse, and маяк is Russian.", "", "123 – 456", "Ελλάδα"]
+    texts = [
+        text_of("de"),
+        text_of("tr"),
+        "The word 灯台 (tōdai) is Japanese for a lighthouse, and маяк is Russian.",
+        "",
+        "123 – 456",
+        "Ελλάδα",
+    ]
     assert [language_by_script(text) for text in texts] == ["und"] * len(texts)
 
 
