@@ -75,7 +75,7 @@ JUDGED = _schema(
         ("reasoning", pa.string()),  # of kept rows only: see GENERATION
         ("n_tokens", pa.int64()),  # of the text, by the configured tokenizer
         ("source", pa.string()),  # these four are the document's, so that mixing needs no join
-        ("language", pa.string()),
+        ("language", pa.string()),  # or the one that the recipe asks for
         ("license", pa.string()),
         ("model", pa.string()),
         ("synthetic_depth", pa.int32()),

@@ -134,6 +134,7 @@ class Relations(Step):
     sampling: Sampling
     templates: dict[str, str]
     name = "relations"
+    has_labels = False
     fans_out = True
 
     @property

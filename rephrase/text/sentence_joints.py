@@ -19,6 +19,7 @@ _STOP = re.compile(r"(?:^|(?<=[\s(\[«„“\"'/\u2e80-\uffff-]))(?P<word>[^\s()
 _ELLIPSIS = re.compile(r"(?:\.{2,}|…+)[)\]]?\Z")
 _NUMBER = re.compile(r"\d{1,3}|[IVXLC]{1,6}")
 _SHORT = 4  # letters of a word that is an abbreviation where a number follows
+_OWN_SHARE = 5  # full stops for one of the language's own marks: with more of them they end sentences, too
 _EAST_ASIAN = 0x2E80  # from here on a single character is a word, no initial
 
 
@@ -75,7 +76,7 @@ def kept(text: str, starts: Sequence[int], language: str) -> Iterator[int]:
     before = starts[0]
     yield before
     stops = _table().own_stops.get(language, "")
-    has_own = bool(stops) and any(stop in text for stop in stops)
+    has_own = bool(stops) and _OWN_SHARE * sum(map(text.count, stops)) > text.count(". ")
     for start in starts[1:]:
         behind = text[max(before, start - _BEHIND) : start]
         stripped = behind.rstrip()

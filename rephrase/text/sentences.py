@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rephrase.text.languages import UNKNOWN, primary_language
+from rephrase.text.languages import UNKNOWN, is_language, primary_language
 from rephrase.text.scripts import language_by_script
 from rephrase.text.sentence_joints import is_spaced, kept, spaced_starts
 
@@ -47,7 +47,8 @@ def _starts(text: str, start: int, end: int, language: str) -> list[int]:
     name = "en" if language == UNKNOWN else language
     boundaries = sentencex.get_sentence_boundaries(name, text[start:end])
     starts = [start, *(start + boundary["start_index"] for boundary in boundaries[1:])]
-    return starts if name == "en" else list(kept(text, starts, name))
+    # What is no language is a label of the user's own, or the name of a programming language.
+    return list(kept(text, starts, name)) if name != "en" and is_language(name) else starts
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:

@@ -46,6 +46,7 @@ def test_no_passage_is_cut_inside_a_sentence(language, tokenizer):
         ("tr", "Geldi. Gitti."),
         ("ar", "جاء أحمد. ذهبت ليلى."),
         ("hi", "वह आया। वह गई।"),
+        ("hi", "वह आया. वह गई."),
         ("ko", "그는 왔다. 그녀는 갔다."),
         ("zh", "他来了。她走了。"),
         ("ja", "彼は来た。彼女は行った。"),
