@@ -22,8 +22,8 @@ Span = tuple[int, int]
 def sentence_spans(text: str, language: str | None = None) -> list[Span]:
     """Start and end of each sentence, in characters; together they cover the text.
 
-    language: any tag or name of it; None: the one that the script suggests, or English. Long paragraphs and those with very many quotes and stops are looked at in parts, each of which
-    begins with the sentence that the part before it did not end.
+    language: any tag or name of it; None: the one that the script suggests, or English. Long paragraphs and those with very many quotes
+    and stops are looked at in parts, each of which begins with the sentence that the part before it did not end.
     """
     name = primary_language(language)
     if name == UNKNOWN:
