@@ -15,12 +15,14 @@ from rephrase.records import Document, content_id, unit_interval
 from rephrase.settings.validation import validate
 
 
-def first_documents(paths: Sequence[str], text_field: str = "text", also: Sequence[str] = (), limit: int = 50) -> list[Document]:
+def first_documents(
+    paths: Sequence[str], text_field: str = "text", also: Sequence[str] = (), limit: int = 50, language_field: str | None = None
+) -> list[Document]:
     """The first documents of files, folders or globs in any format that the shard stage reads, with the fields `also` as their metadata.
 
     Raises `UserError` if there are none.
     """
-    return list(islice(documents_in(paths, text_field, min_characters=0, also=also), limit))
+    return list(islice(documents_in(paths, text_field, min_characters=0, also=also, language_field=language_field), limit))
 
 
 def sample(paths: list[str], size: int, text_field: str = "text") -> list[Document]:
@@ -34,12 +36,19 @@ def sample(paths: list[str], size: int, text_field: str = "text") -> list[Docume
     return list({document.id: document for document in documents}.values())
 
 
-def documents_in(paths: Sequence[str], text_field: str = "text", min_characters: int = 200, also: Sequence[str] = ()) -> Iterator[Document]:
+def documents_in(
+    paths: Sequence[str],
+    text_field: str = "text",
+    min_characters: int = 200,
+    also: Sequence[str] = (),
+    language_field: str | None = None,
+) -> Iterator[Document]:
     """The documents of files, folders and globs, without tables and Spark; texts below `min_characters` are left out.
 
     The fields named in `also` go into their metadata. Raises `UserError` if there are none, with what the first read error says.
     """
-    settings = {"paths": list(paths), "fields": {"text": text_field, "also": list(also)}, "min_characters": min_characters}
+    fields = {"text": text_field, "also": list(also), **({"language": language_field} if language_field else {})}
+    settings = {"paths": list(paths), "fields": fields, "min_characters": min_characters}
     config: Input = validate(Input, settings, "input")
     count, trouble = 0, ""
     for path in paths:

@@ -44,7 +44,7 @@ def _preview(options: argparse.Namespace) -> None:
     if engines is not None and engines.are_several:
         use |= _engines_of_steps(options)
     paths = [options.input] if options.input else input_paths(options)
-    documents = first_documents(paths, fields.text, [*fields.also, *options.also]) if paths else []
+    documents = first_documents(paths, fields.text, [*fields.also, *options.also], language_field=fields.language) if paths else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
     about: dict[str, Any] = {"documents": documents, "tokenizer": tokenizer, "engines": engines, "number": options.number}
     if options.json:

@@ -26,6 +26,7 @@ from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
+from rephrase.text.languages import UNKNOWN
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _panel(recipe: Recipe, step: Step, prompt: Prompt, counter: Tokenizer) -> Pa
     text = "\n".join(f"[{message.role}]\n{message.content}" for message in prompt.messages)
     tokens = sum(counter.count([message.content for message in prompt.messages]))
     title = f"{recipe.name}, {step.name} {prompt.key}  {tokens} tokens, up to {prompt.sampling.max_tokens} to write".replace("  ", " ")
-    title += f", in {prompt.language}" if prompt.language else ""
+    title += f", in {prompt.language}" if prompt.language not in (None, UNKNOWN) else ""
     return Panel(Text(shortened(text, _CHARACTERS)), title=title, title_align="left")
 
 
