@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -42,6 +43,22 @@ def test_steps_are_answered_by_the_engines_that_the_run_names(config, capsys, re
     answers, unrecorded = asked
     assert out.count("engine:not_recorded") == unrecorded
     assert out.count("─ for the next step ─") + out.count("─ training text ─") == answers
+
+
+def test_the_language_that_is_asked_for_is_told_and_may_be_the_documents(config, capsys):
+    main(["preview", "wrap/easy", "--config", config, "--language", "deu_Latn", "--engine", "writer"])
+    out = capsys.readouterr().out
+    assert ", in de " in out
+    assert "Schreiben Sie den ganzen Text auf Deutsch" in out
+    path = Path(config).with_name("requests.jsonl")
+    path.write_text(json.dumps({"question": "Pourquoi y a-t-il deux marées par jour ?", "tongue": "fr-FR"}))
+    run = yaml.safe_load(Path(config).read_text())
+    run["input"]["fields"]["language"] = "tongue"
+    Path(config).write_text(yaml.safe_dump(run))
+    main(["preview", "wrap/easy", "--config", config, "--language", "same", "--json"])
+    [prompt] = json.loads(capsys.readouterr().out)["prompts"]
+    assert prompt["language"] == "fr-FR"
+    assert "Rédigez tout le texte en français" in prompt["messages"][-1]["content"]
 
 
 @pytest.mark.parametrize(
