@@ -286,8 +286,8 @@ verified/choice             *            keep      rejected:wrong     parse:trun
 verified/command            *            keep      rejected:wrong     parse:truncated rejected:wrong     keep     language
 verified/*                  *            keep      rejected:wrong     parse:truncated rejected:wrong     leaked   language
 procedural/sql              *            keep      rejected:wrong     parse:truncated parse:no_code      leaked   language
-procedural/solve            *            keep      rejected:wrong     parse:truncated parse:no_tag       leaked   language
-procedural/explain          *            keep      rejected:wrong     parse:truncated parse:no_tag       rejected:told language
+procedural/solve            *            keep      rejected:wrong     parse:truncated parse:no_answer    leaked   language
+procedural/explain          *            keep      rejected:wrong     parse:truncated parse:no_answer    rejected:told language
 tinygsm/*                   program      on parse:program:statement parse:truncated parse:program:syntax on on
 tinygsm/*                   conversation keep      parse:no_dialogue  parse:truncated parse:no_dialogue  leaked   language
 """
