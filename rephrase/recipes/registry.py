@@ -51,6 +51,7 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.shipped",
         "rephrase.recipes.entigraph",
         "rephrase.recipes.chunkwise",
+        "rephrase.recipes.translate",
         "rephrase.recipes.instruct",
         "rephrase.recipes.evol",
         "rephrase.recipes.preference",
