@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from classifiers.words import Integers, Words, words_of
+from rephrase.records import TEXT_LANGUAGE
 from rephrase.settings.section import Section
 from rephrase.text.languages import primary_language
 
@@ -78,10 +80,11 @@ class JudgeBatch:
         """Rows with something to judge."""
         return np.fromiter((bool(text) and not text.isspace() for text in self.texts), np.bool_, len(self))  # type: ignore[union-attr]
 
-    @property
+    @cached_property
     def expected_languages(self) -> list[str | None]:
-        """The language that each text shall be in; None where nobody knows it."""
-        return [self.answers_in.get(recipe, language) for recipe, language in zip(self.recipes, self.languages, strict=True)]
+        """The language that each text shall be in: which its recipe tells in its parts, or asks for, or the document's. None: nobody knows."""
+        rows = zip(self.fields, self.recipes, self.languages, strict=True)
+        return [_language_of(parts) or self.answers_in.get(recipe, language) for parts, recipe, language in rows]
 
     @cached_property
     def is_translated(self) -> Flags:
@@ -181,3 +184,11 @@ def within(scores: Scores, low: float | None, high: float | None) -> Flags:
     if high is not None:
         keep &= ~(scores > high)
     return keep
+
+
+def _language_of(fields: str | None) -> str | None:
+    """The language of a text that has left that of its document, as its recipe tells it."""
+    if not fields or f'"{TEXT_LANGUAGE}"' not in fields:
+        return None
+    language = orjson.loads(fields).get(TEXT_LANGUAGE)
+    return language if isinstance(language, str) else None

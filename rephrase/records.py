@@ -75,7 +75,7 @@ JUDGED = _schema(
         ("reasoning", pa.string()),  # of kept rows only: see GENERATION
         ("n_tokens", pa.int64()),  # of the text, by the configured tokenizer
         ("source", pa.string()),  # these four are the document's, so that mixing needs no join
-        ("language", pa.string()),  # or the one that the recipe asks for
+        ("language", pa.string()),  # or the one that the recipe asks for; a translation's own; "mul" for a text in several
         ("license", pa.string()),
         ("model", pa.string()),
         ("synthetic_depth", pa.int32()),
@@ -142,6 +142,9 @@ MAX_DEPTH = 1_000_000
 
 MODELS = " + "
 """Between the names of models that had a part in one text."""
+
+TEXT_LANGUAGE = "text_language"
+"""The part of a generation (see `fields`) in which a recipe tells the language of its text, where it is not the document's."""
 
 KEEP = "keep"
 INTERMEDIATE = "intermediate"

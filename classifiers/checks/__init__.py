@@ -19,6 +19,7 @@ checks: Kinds[type[Check]] = Kinds(
         "classifiers.checks.arithmetic",
         "classifiers.checks.latex",
         "classifiers.checks.faithful",
+        "classifiers.checks.aligned",
         "classifiers.checks.language",
         "classifiers.checks.quality",
         "classifiers.checks.ensemble",

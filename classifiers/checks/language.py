@@ -16,7 +16,7 @@ from classifiers.fasttext.card import card_digest
 from classifiers.fasttext.model import load_model
 from rephrase.settings.paths import FastTextModel
 from rephrase.settings.section import Section
-from rephrase.text.languages import UNKNOWN, language_tag, same_language
+from rephrase.text.languages import SEVERAL, UNKNOWN, language_tag, same_language
 
 
 class LanguageSettings(Section):
@@ -33,8 +33,9 @@ class LanguageSettings(Section):
 class Language(Check):
     """Rejects texts in another language than they shall be in. Score: `language`, the probability of that language.
 
-    It is the document's, or the one that the recipe's `language` names. 0 where another language is likelier, NaN where nobody knows it.
-    The model's labels and the documents' tags may be spelled in different ways: `eng_Latn`, `en` and `English` are one language.
+    It is the document's, the one that the recipe's `language` names, or a translation's own. 0 where another language is likelier, NaN where
+    nobody knows it, and for texts in several. The model's labels and the documents' tags may be spelled in different ways: `eng_Latn`, `en`
+    and `English` are one language.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Language(Check):
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         labels, scores = load_model(self.settings.model).labels(batch.texts)
         expected = batch.expected_languages
-        known = np.array([language_tag(language or "") != UNKNOWN for language in expected], np.bool_)
+        known = np.array([language_tag(language or "") not in (UNKNOWN, SEVERAL) for language in expected], np.bool_)
         same = np.array([same_language(a, b) for a, b in zip(labels, expected, strict=True)], np.bool_)
         return {self.name: np.where(batch.has_text & known, np.where(same, scores, 0.0), np.nan)}
 

@@ -15,15 +15,13 @@ from rephrase.recipes.bilingual import laid_out
 from rephrase.recipes.parsing.common import own_text, without_fence
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.translation_chunks import chunk_spans, with_gaps_of
-from rephrase.records import Document, content_id
+from rephrase.records import TEXT_LANGUAGE, Document, content_id
 from rephrase.text.blocks import has_blank_lines, paragraph_spans, paragraphs_of
 from rephrase.text.code.languages import language_named
-from rephrase.text.languages import UNKNOWN, english_name, language_tag, same_language
+from rephrase.text.languages import SEVERAL, UNKNOWN, english_name, language_tag, same_language
 from rephrase.text.sentences import Span
 from rephrase.text.tokenizer import Tokenizer
 
-SEVERAL = "mul"
-"""The tag of a text in several languages (ISO 639-2)."""
 _LEAST_TOKENS = 256  # that an answer may have, however short its chunk
 
 
@@ -98,11 +96,11 @@ class Translation(Step):
         values, source = last.prompt.values, row.document.text
         parts = [answer.parsed.fields["translation"] for answer in answers]
         translation = with_gaps_of(source, values["spans"], parts, values["to"])
-        fields = {**_known_language(row.document), "translated_to": values["to"], "text_language": values["to"]}
+        fields = {**_known_language(row.document), "translated_to": values["to"], TEXT_LANGUAGE: values["to"]}
         text = translation
         if self.layouts:
             text, layout = laid_out(row.document, translation, values["to"], self.layouts)
-            fields |= {"text_language": SEVERAL, "translation": translation, "layout": layout}
+            fields |= {TEXT_LANGUAGE: SEVERAL, "translation": translation, "layout": layout}
         yield Output(last, Parsed(text=text, fields=fields), part=1, span=row.span)
 
     @override

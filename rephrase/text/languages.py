@@ -10,6 +10,8 @@ UNKNOWN = "und"
 """BCP 47's tag of a text whose language is not known."""
 SAME = "same"
 """Stands for a document's own language, where one is asked for."""
+SEVERAL = "mul"
+"""That of a text in several languages."""
 
 _NOTHING = {"", "und", "none", "null", "n/a", "unk", "unknown", "undetermined", "root", "-", "?"}
 _MAX_LENGTH = 64  # no tag and no name is longer
