@@ -178,6 +178,7 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("entigraph/*", "relations", plainly, ""),
     ("chunkwise/*", "rewrite", plainly, ""),
     ("chunkwise/*", "fidelity", before("Faithful: yes"), "Faithful: perhaps"),
+    ("translate/*", "*", plainly, f"{ENGLISH}\nA note."),
     ("self_instruct/*", "round*", listed, "Explain the sea."),
     ("self_instruct/*", "kind", before("Classification: no"), "Classification: perhaps"),
     ("self_instruct/*", "instances", lambda text: f"Input: none\nOutput: {text}", "Output: first"),
@@ -271,6 +272,8 @@ entigraph/*                 entities     keep      parse:json         finished  
 entigraph/*                 relations    keep      parse:empty        finished        chatter            leaked   language
 chunkwise/*                 rewrite      on parse:empty        parse:truncated on          on on
 chunkwise/*                 fidelity     keep+on parse:no_label     parse:truncated parse:no_label     keep+on keep+on
+translate/document          *            keep+on   parse:paragraphs   parse:truncated chatter+on  parse:paragraphs language+on
+translate/bilingual         *            keep+on   parse:paragraphs   parse:truncated keep+on     parse:paragraphs language+on
 self_instruct/*             round*      on        parse:no_items     parse:truncated parse:no_items     on       on
 self_instruct/*             kind         on parse:no_label     parse:truncated parse:no_label     on on
 self_instruct/*             instances    keep      parse:no_items     parse:no_items  parse:no_items     leaked   language
@@ -323,6 +326,7 @@ def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, to
     if recipe.family == "preference":
         scripts["answers"] = [f"Answer {number}. {ENGLISH}" for number in range(4)]
     options = {"command": "grep -q 12"} if recipe.name == "verified/command" else {}
+    options |= {"to": "de"} if recipe.family == "translate" else {}
     options |= {"tasks": "ours/sets"} if recipe.name in ("procedural/solve", "procedural/explain") else {}
     options |= {"highest": 1} if recipe.name in ("procedural/solve", "procedural/sql") else {}
     options |= {"prompts_per_round": 1} if recipe.family in ("self_instruct", "alpaca") else {}

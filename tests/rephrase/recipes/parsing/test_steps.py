@@ -9,7 +9,10 @@ from rephrase.recipes.base import Parsed, Prompt
 from rephrase.recipes.catalogue import catalogue
 from rephrase.recipes.entigraph import read_entities
 
-VALUES = {"instruction": "x", "classification": True, "before": "x", "method": "m", "first": "a", "second": "b"}
+VALUES = {
+    **{"passage": "a", "by_lines": True, "to": "de"},
+    **{"instruction": "x", "classification": True, "before": "x", "method": "m", "first": "a", "second": "b"},
+}
 GRADES = '"instruction_following": 4, "truthfulness": "5", "honesty": "4/5", "helpfulness": 3'
 
 
@@ -72,6 +75,7 @@ def test_entities_with_a_flaw_in_their_json():
         ("entigraph/relations", "entities"),
         ("chunkwise/rewrite", "rewrite"),
         ("chunkwise/rewrite", "fidelity"),
+        ("translate/document", "translate"),
     ],
 )
 def test_awkward_characters_without_end_take_no_long_time(recipe, step, tokenizer):
