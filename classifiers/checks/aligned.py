@@ -29,8 +29,8 @@ class AlignedSettings(Section):
     """Bounds of the scores that their names end with; null leaves a score without one. Not among the default checks."""
 
     model: FastTextModel | None = None
-    """Path or `s3://` URL of a fastText language model such as lid.176.bin. Without one, paragraphs are told by Resiliparse's profiles of 101
-    languages, and those of other languages by their script alone."""
+    """Path or `s3://` URL of a fastText language model such as lid.176.bin. Without one, Resiliparse's profiles of 101 languages tell
+    the language of a paragraph, and other languages are told by their script alone."""
     min_paragraphs: float | None = Field(default=1, ge=0, le=1)
     max_length: float | None = Field(default=3, ge=1)
     """At most so many times as long, or as short: 3 as bicleaner-hardrules (`length_ratio`), on lengths as in English."""
@@ -58,15 +58,15 @@ class AlignedSettings(Section):
 @checks.register("aligned")
 @dataclass(frozen=True, slots=True)
 class Aligned(Check):
-    """Rejects translations that do not correspond to their source. For rows of `translate/…`, which say their languages; others have no score.
+    """Rejects translations that do not correspond to their source. Rows of `translate/…` say their languages; others have no score.
 
     Scores: `aligned.paragraphs`, the smaller number of paragraphs over the larger, 1 where they correspond one to one; `.length`, the
-    translation's length over the source's, in characters as English would have them, and `.paragraph_length`, the farthest from 1 of a pair of
-    paragraphs; `.language` and `.script`, the shares of its characters in paragraphs of the language and of letters in its script; `.numbers` and
-    `.new_numbers`, the shares of the source's numbers that it has and of its own that the source lacks, of `.shown_numbers` and
-    `.written_numbers`; `.names`, the share of `.shown_names` that it has, where both are written in one script; `.fixed`, the share of URLs,
-    addresses and code that stayed; `.untranslated`, the share of its letters in sentences of the source; `.back`, chrF of a translation
-    back against the source, from 0 to 100, on rows of their own.
+    translation's length over the source's, in characters as English would have them, and `.paragraph_length`, how many times as long one
+    of a pair of paragraphs is at most; `.language` and `.script`, the shares of characters in paragraphs of its language and of letters in
+    its script; `.numbers` and `.new_numbers`, the shares of the source's numbers that it has and of its own that the source lacks, of
+    `.shown_numbers` and `.written_numbers`; `.names`, the share of `.shown_names` that it has, where both are written in one script;
+    `.fixed`, the share of URLs, addresses and code that stayed; `.untranslated`, the share of its letters in sentences of the source;
+    `.back`, chrF of a translation back against the source, from 0 to 100, on rows of their own.
 
     NaN: shares of nothing; pairs of paragraphs where their numbers differ; rows without a text or a source.
     """

@@ -1,7 +1,7 @@
 """Numbers of a text in any language, and which of a source's a translation has.
 
-Digits of every script are read, with the separators of every language. What is said by a word is not, so that a number of one digit does not
-count, and a number is the same as its multiple by a thousand, a million and the like.
+Digits of every script are read, with the separators of every language. What is said by a word is not, so that a number of one digit does
+not count, and a number is the same as its multiple by a thousand, a million and the like.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST = 4096  # of a text: the first ones
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Numbers of a source and of its translation: how many distinct ones of two digits and more, and the shares of them that the other has."""
+    """Distinct numbers, of two digits and more, of a source (shown) and its translation (written), and how many the other has or lacks."""
 
     shown: int
     kept: int
@@ -73,7 +73,7 @@ def _readings(match: re.Match[str]) -> Iterator[Readings]:
         whole = "".join(parts[: len(marks) if marks[-1] in ".," else None])
         decimals = f".{parts[-1]}" if marks[-1] in ".," else ""
         yield frozenset({Decimal(whole + decimals), *map(Decimal, parts)})  # they may as well be several
-    elif len(set(marks)) == 2 and marks.count(marks[-1]) == 1:  # noqa: PLR2004  # the last of two kinds is the decimal point
+    elif len(set(marks)) == 2 and marks.count(marks[-1]) == 1:  # the last of two kinds is the decimal point
         yield frozenset({Decimal(f"{''.join(parts[:-1])}.{parts[-1]}")})
     elif len(set(marks)) == 1 and _are_groups(parts):
         decimal = [Decimal(f"{parts[0]}.{parts[1]}")] if len(marks) == 1 else []
@@ -88,7 +88,7 @@ def _are_groups(parts: list[str]) -> bool:
     """Whether these are groups of thousands; in India all but the last have two digits."""
     first, *inner, last = parts
     sizes = {len(part) for part in inner}
-    return len(first) <= 3 and first[0] != "0" and len(last) == 3 and (sizes <= {3} or sizes == {2})  # noqa: PLR2004
+    return len(first) <= 3 and first[0] != "0" and len(last) == 3 and (sizes <= {3} or sizes == {2})
 
 
 def _sum(scaled: str) -> Decimal:
@@ -96,12 +96,12 @@ def _sum(scaled: str) -> Decimal:
     total = Decimal(0)
     for digits, sign in re.findall(r"(\d+(?:[.,]\d+)*)(\D)?", scaled.replace(" ", "")):
         plain = digits.replace(",", "")
-        total += Decimal(plain if plain.count(".") < 2 else plain.replace(".", "")).scaleb(multipliers.get(sign, 0))  # noqa: PLR2004
+        total += Decimal(plain if plain.count(".") < 2 else plain.replace(".", "")).scaleb(multipliers.get(sign, 0))
     return total
 
 
 def _counts(number: Readings) -> bool:
-    return not all(value < 10 and value == value.to_integral_value() for value in number)  # noqa: PLR2004
+    return not all(value < 10 and value == value.to_integral_value() for value in number)
 
 
 def _is_in(number: Readings, values: Readings) -> bool:

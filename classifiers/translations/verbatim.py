@@ -11,7 +11,9 @@ from rephrase.text.languages import script_of
 from rephrase.text.sentences import sentence_spans
 
 # URLs end at white space, brackets and quotation marks of any script; mail addresses and code between back ticks.
-_FIXED = re.compile(r"(?:https?://|www\.)[^\s<>()\[\]{}\"'“”„«»、。，；！？（）「」،؛؟।]+|[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+|`[^`\n]{1,400}`")
+_FIXED = re.compile(
+    r"(?:https?://|www\.)[^\s<>()\[\]{}\"'“”„«»、。，；！？（）「」،؛؟।]+|[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+|`[^`\n]{1,400}`"
+)
 _END = ".,;:!?…"
 _LEAST_BYTES = 24  # of the letters of a sentence that is copied: a name may be the same
 

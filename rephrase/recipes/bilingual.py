@@ -17,7 +17,7 @@ def laid_out(document: Document, translation: str, to: str, layouts: Mapping[str
     draw = random.Random(content_id(document.id, "layout"))  # not a secret
     usable = sorted(name for name, layout in layouts.items() if all(names) or "_language}" not in "".join(layout.values()))
     chosen = draw.choice(usable)
-    turned = draw.random() < 0.5  # noqa: PLR2004  # either order as often
+    turned = draw.random() < 0.5  # either order as often
     layout = layouts[chosen]
     by_lines = not has_blank_lines(document.text)
     both = [document.text.strip(), translation]

@@ -32,7 +32,9 @@ def in_capitals(prompt: str) -> str:
 
 def translate(document: str | Document, tokenizer, script=in_capitals, name="translate/document", **options):
     document = document if isinstance(document, Document) else Document("d", document, language="eng_Latn")
-    return play(name, document, {"translate": script, "back": lambda prompt: in_capitals(prompt).title()}, tokenizer, **{"to": "de", **options})
+    return play(
+        name, document, {"translate": script, "back": lambda prompt: in_capitals(prompt).title()}, tokenizer, **{"to": "de", **options}
+    )
 
 
 def test_a_document_is_translated_chunk_by_chunk_and_keeps_its_paragraphs(tokenizer):
@@ -148,7 +150,7 @@ def test_prompts_name_both_languages_with_their_tags(tokenizer):
 def test_what_is_no_language_is_refused_with_its_place():
     with pytest.raises(UserError, match=r"`options.to.1`: `Klingonese` is no language"):
         validate(RecipeUse, {"use": "translate/document", "options": {"to": ["de", "Klingonese"]}}, "run.yaml")
-    with pytest.raises(UserError, match="options.to"):
+    with pytest.raises(UserError, match=r"options\.to"):
         validate(RecipeUse, {"use": "translate/document"}, "run.yaml")
 
 
@@ -179,7 +181,9 @@ def test_a_bilingual_text_holds_both_in_a_layout_and_an_order_that_are_drawn(tok
         "The tide rises.\nTHE TIDE RISES.\n\nThe tide falls.\nTHE TIDE FALLS.",
         "THE TIDE RISES.\nThe tide rises.\n\nTHE TIDE FALLS.\nThe tide falls.",
     }
-    assert "German: THE TIDE RISES.\nEnglish: The tide rises.\n\nGerman: THE TIDE FALLS.\nEnglish: The tide falls." in by_layout["named_lines"]
+    assert (
+        "German: THE TIDE RISES.\nEnglish: The tide rises.\n\nGerman: THE TIDE FALLS.\nEnglish: The tide falls." in by_layout["named_lines"]
+    )
     assert "The tide rises.\n\nThe tide falls.\n\nTHE TIDE RISES.\n\nTHE TIDE FALLS." in by_layout["documents"]
     assert all(len(texts) == 2 for texts in by_layout.values()), "each in both orders"
     unknown = {bilingual(number, tokenizer, None)[0] for number in range(40)}

@@ -10,8 +10,15 @@ from rephrase.recipes.catalogue import catalogue
 from rephrase.recipes.entigraph import read_entities
 
 VALUES = {
-    **{"passage": "a", "by_lines": True, "to": "de"},
-    **{"instruction": "x", "classification": True, "before": "x", "method": "m", "first": "a", "second": "b"},
+    "passage": "a",
+    "by_lines": True,
+    "to": "de",
+    "instruction": "x",
+    "classification": True,
+    "before": "x",
+    "method": "m",
+    "first": "a",
+    "second": "b",
 }
 GRADES = '"instruction_following": 4, "truthfulness": "5", "honesty": "4/5", "helpfulness": 3'
 

@@ -38,7 +38,11 @@ def test_documents_in_five_languages_become_translations_that_are_mixed_by_their
         {"use": "translate/document", "options": {"to": ["English"], "chunk_tokens": 420, "check_back": 1}},
         {"use": "translate/bilingual", "options": {"to": ["th", "ja"]}},
     ]
-    shares = [{"language": "eng", "origin": "synthetic", "share": 0.5}, {"language": "mul", "share": 0.25}, {"origin": "original", "share": 0.25}]
+    shares = [
+        {"language": "eng", "origin": "synthetic", "share": 0.5},
+        {"language": "mul", "share": 0.25},
+        {"origin": "original", "share": 0.25},
+    ]
     with serving_thread(translator) as url:
         path = write_run(
             tmp_path,
@@ -52,7 +56,9 @@ def test_documents_in_five_languages_become_translations_that_are_mixed_by_their
         (tmp_path / "raw" / "notes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         run = load_run(str(path))
         run_all(run, spark)
-    generations, judged, mixture = (tables.read_folder(storage.join(run.output, name)).to_pylist() for name in ("generations", "judged", "mixture"))
+    generations, judged, mixture = (
+        tables.read_folder(storage.join(run.output, name)).to_pylist() for name in ("generations", "judged", "mixture")
+    )
     assert not any(row["error"] for row in generations)
     assert Counter(json.loads(row["fields"]).get("skipped") for row in generations)["the document is in eng_Latn"] == 1
     translated = {row["document_id"]: row for row in generations if row["text"] and row["recipe"] == "translate/document"}
