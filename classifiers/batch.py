@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
+from classifiers.parts import text_part
 from classifiers.words import Integers, Words, words_of
 from rephrase.records import TEXT_LANGUAGE
 from rephrase.settings.section import Section
@@ -84,7 +84,7 @@ class JudgeBatch:
     def expected_languages(self) -> list[str | None]:
         """The language that each text shall be in: which its recipe tells in its parts, or asks for, or the document's. None: nobody knows."""
         rows = zip(self.fields, self.recipes, self.languages, strict=True)
-        return [_language_of(parts) or self.answers_in.get(recipe, language) for parts, recipe, language in rows]
+        return [text_part(parts, TEXT_LANGUAGE) or self.answers_in.get(recipe, language) for parts, recipe, language in rows]
 
     @cached_property
     def is_translated(self) -> Flags:
@@ -184,11 +184,3 @@ def within(scores: Scores, low: float | None, high: float | None) -> Flags:
     if high is not None:
         keep &= ~(scores > high)
     return keep
-
-
-def _language_of(fields: str | None) -> str | None:
-    """The language of a text that has left that of its document, as its recipe tells it."""
-    if not fields or f'"{TEXT_LANGUAGE}"' not in fields:
-        return None
-    language = orjson.loads(fields).get(TEXT_LANGUAGE)
-    return language if isinstance(language, str) else None

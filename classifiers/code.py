@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import orjson
-
 from classifiers.batch import JudgeBatch
+from classifiers.parts import text_part
 from rephrase.text.code.fences import fences_of
 from rephrase.text.code.languages import language_named, language_of_fence
 
@@ -31,16 +30,8 @@ def programs_of(batch: JudgeBatch, row: int, language: str | None, *, fenced: bo
     """
     text = batch.texts[row] or ""
     given = language_named(language) if language else None
-    of_row = given or language_named(_part(batch.fields[row])) or language_named(batch.languages[row])
+    of_row = given or language_named(text_part(batch.fields[row], _LANGUAGE)) or language_named(batch.languages[row])
     fences = list(fences_of(text))
     if fences and (fenced or of_row is None or _BEGINS_WITH_FENCE.match(text)):
         return [Program(fence.inside, given or (language_of_fence(fence.info) if fence.info.strip() else of_row)) for fence in fences]
     return [] if fenced else [Program(text, of_row)]
-
-
-def _part(fields: str | None) -> str | None:
-    try:
-        value = orjson.loads(fields).get(_LANGUAGE) if fields else None
-    except (ValueError, AttributeError):
-        return None
-    return value if isinstance(value, str) else None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 from pydantic import Field
 from typing_extensions import override
 
@@ -16,13 +15,15 @@ from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
 from classifiers.fasttext.card import card_digest
 from classifiers.fasttext.model import load_model
+from classifiers.parts import parts_of, text_part
 from classifiers.translations.pairs import Pair, measures_of
 from rephrase.settings.paths import FastTextModel
 from rephrase.settings.section import Section
 from rephrase.text.blocks import has_blank_lines, paragraphs_of
 from rephrase.text.languages import same_language
 
-_BACK = "chrf"  # the part of a row in which the recipe tells how alike a translation back is
+# The parts of a row in which the recipe tells the language that it has translated into, and how alike a translation back is.
+_LANGUAGE, _BACK = "translated_to", "chrf"
 
 
 class AlignedSettings(Section):
@@ -84,11 +85,12 @@ class Aligned(Check):
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
         scores = {f"{self.name}.{name}": np.full(len(batch), np.nan) for name in _SCORES}
-        for row, text in enumerate(batch.fields):
-            if not text or '"translated_to"' not in text:
+        for row, told in enumerate(batch.fields):
+            if text_part(told, _LANGUAGE) is None:
                 continue
-            fields = orjson.loads(text)
-            measures = {"back": float(fields[_BACK])} if _BACK in fields else {}
+            fields = parts_of(told)
+            back = fields.get(_BACK)
+            measures = {"back": float(back)} if isinstance(back, int | float) else {}
             pair = _pair(fields, batch.texts[row], batch.sources[row])
             if pair is not None:
                 measures |= measures_of(pair)
@@ -127,7 +129,7 @@ _SCORES = (
 
 def _pair(fields: Mapping[str, Any], text: str | None, source: str) -> Pair | None:
     """A translation and its source; None for a row without one. In a text of both the translation stands apart among the fields."""
-    translation = fields.get("translation", text)
-    if not text or not translation or not source.strip():
+    translation, language = fields.get("translation", text), fields.get("source_language")
+    if not text or not isinstance(translation, str) or not translation.strip() or not source.strip():
         return None
-    return Pair(translation, source, fields["translated_to"], fields.get("source_language"))
+    return Pair(translation, source, fields[_LANGUAGE], language if isinstance(language, str) else None)

@@ -29,7 +29,8 @@ def share_in_language(paragraphs: Sequence[str], language: str) -> float:
     for paragraph in paragraphs:
         if len(paragraph.encode("utf-8", "replace")) < _LEAST_BYTES:
             continue
-        nearest = detect_fast(unicodedata.normalize("NFC", paragraph), n_results=_NEAREST)
+        whole = paragraph.encode("utf-8", "replace").decode("utf-8")  # lone surrogates are none of its
+        nearest = detect_fast(unicodedata.normalize("NFC", whole), n_results=_NEAREST)
         if nearest:
             told += len(paragraph)
             as_near = nearest[0][1] * lexicon().as_near

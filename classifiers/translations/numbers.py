@@ -19,7 +19,7 @@ Readings = frozenset[Decimal]
 
 _MARKS = ".,\u066b\u066c'\u2019"
 _SPACES = " \u00a0\u2009\u202f"
-_NUMBER = rf"\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?!\d)(?:[.,]\d{{1,40}})?|\d{{1,40}}(?:[{_MARKS}]\d{{1,40}}){{0,8}}"
+_NUMBER = rf"\d{{1,3}}(?:[{_SPACES}]\d{{3}}){{1,6}}+(?!\d)(?:[.,]\d{{1,40}})?|\d{{1,40}}(?:[{_MARKS}]\d{{1,40}}){{0,8}}"
 _SPLIT = re.compile(rf"[{_MARKS}{_SPACES}]")
 _MOST = 4096  # of a text: the first ones
 
@@ -56,8 +56,8 @@ def numbers_of(text: str) -> set[Readings]:
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    signs = "".join(lexicon().multipliers)
-    return re.compile(rf"(?P<scaled>(?:\d{{1,12}}(?:[.,]\d{{1,12}})*[{signs}] ?){{1,6}}(?:\d{{1,12}}(?![.,]?\d))?)|(?P<plain>{_NUMBER})")
+    scaled = rf"\d{{1,12}}(?:[.,]\d{{1,12}}){{0,4}}+[{''.join(lexicon().multipliers)}] ?"
+    return re.compile(rf"(?P<scaled>(?:{scaled}){{1,6}}(?:\d{{1,12}}(?![.,]?\d))?)|(?P<plain>{_NUMBER})")
 
 
 def _readings(match: re.Match[str]) -> Iterator[Readings]:

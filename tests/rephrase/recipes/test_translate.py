@@ -130,11 +130,11 @@ def test_documents_in_the_language_already_are_left_out_and_say_so(language, to,
 
 def test_of_several_languages_one_is_drawn_for_each_document_but_its_own(tokenizer):
     drawn = Counter()
-    for number in range(120):
+    for number in range(45):
         played = translate(Document(str(number), "Ja.", language="de"), tokenizer, "Si.", to=["de", "fr", "es", "zh_TW"])
         drawn[played.fields("translate")[-1]["text_language"]] += 1
     assert set(drawn) == {"fr", "es", "zh-Hant-TW"}
-    assert min(drawn.values()) > 20
+    assert min(drawn.values()) > 7
     again = translate(Document("7", "Ja.", language="de"), tokenizer, "Si.", to=["de", "fr", "es", "zh_TW"])
     assert again.rows == translate(Document("7", "Ja.", language="de"), tokenizer, "Si.", to=["de", "fr", "es", "zh_TW"]).rows
 
@@ -173,7 +173,7 @@ def bilingual(number: int, tokenizer, language: str | None = "en") -> tuple[str,
 
 def test_a_bilingual_text_holds_both_in_a_layout_and_an_order_that_are_drawn(tokenizer):
     by_layout: dict[str, set[str]] = {}
-    for number in range(80):
+    for number in range(48):
         layout, text = bilingual(number, tokenizer)
         by_layout.setdefault(layout, set()).add(text)
     assert set(by_layout) == set(flow_prompts("translate")["layouts"])
@@ -186,18 +186,18 @@ def test_a_bilingual_text_holds_both_in_a_layout_and_an_order_that_are_drawn(tok
     )
     assert "The tide rises.\n\nThe tide falls.\n\nTHE TIDE RISES.\n\nTHE TIDE FALLS." in by_layout["documents"]
     assert all(len(texts) == 2 for texts in by_layout.values()), "each in both orders"
-    unknown = {bilingual(number, tokenizer, None)[0] for number in range(40)}
+    unknown = {bilingual(number, tokenizer, None)[0] for number in range(16)}
     assert unknown == {"lines", "documents"}, "what names the languages wants to know them"
 
 
 def test_a_sample_is_translated_back_and_compared_with_its_source(tokenizer):
     shares = Counter()
-    for number in range(200):
-        played = translate(Document(str(number), "The tide rises. It falls.", language="en"), tokenizer, check_back=0.1)
+    for number in range(80):
+        played = translate(Document(str(number), "The tide rises. It falls.", language="en"), tokenizer, check_back=0.25)
         shares[len(played.prompts["back"])] += 1
         assert len(played.texts("translate")) == 1, "the text is there either way"
-    assert 8 <= shares[1] <= 35
-    assert shares[0] == 200 - shares[1], "the others cost nothing"
+    assert 10 <= shares[1] <= 30
+    assert shares[0] == 80 - shares[1], "the others cost nothing"
     played = translate(SOURCE, tokenizer, chunk_tokens=60, check_back=1)
     assert len(played.prompts["back"]) == len(played.prompts["translate"])
     assert "from German (de) into English (eng" not in played.prompts["back"][0]
