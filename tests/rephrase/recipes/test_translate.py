@@ -9,6 +9,7 @@ import pytest
 
 from rephrase.engines.base import Completion
 from rephrase.errors import UserError
+from rephrase.recipes.bilingual import laid_out
 from rephrase.recipes.catalogue import catalogue, recipes_of
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.recipes.translation_chunks import chunk_spans
@@ -162,32 +163,35 @@ def test_an_answer_is_as_long_as_its_chunk_allows(tokenizer):
     assert json.loads(translate("The tide rises. " * 100, tokenizer, max_growth=2).rows["translate"][0]["sampling"])["max_tokens"] == 1024
 
 
-def bilingual(number: int, tokenizer, language: str | None = "en") -> tuple[str, str]:
-    text = "The tide rises.\n\nThe tide falls."
-    played = translate(Document(str(number), text, language=language), tokenizer, name="translate/bilingual")
-    fields = played.fields("translate")[-1]
-    assert fields["translation"] == text.upper()
-    assert fields["text_language"] == "mul"
-    return fields["layout"], played.texts("translate")[0]
+PAIR = ("The tide rises.\n\nThe tide falls.", "Die Flut steigt.\n\nDie Flut fällt.")
+
+
+def layouts_of(language: str | None) -> dict[str, set[str]]:
+    """The texts of many documents by the layout that was drawn for each."""
+    texts: dict[str, set[str]] = {}
+    for number in range(300):
+        document = Document(str(number), PAIR[0], language=language)
+        text, layout = laid_out(document, PAIR[1], "de", flow_prompts("translate")["layouts"])
+        texts.setdefault(layout, set()).add(text)
+    return texts
 
 
 def test_a_bilingual_text_holds_both_in_a_layout_and_an_order_that_are_drawn(tokenizer):
-    by_layout: dict[str, set[str]] = {}
-    for number in range(48):
-        layout, text = bilingual(number, tokenizer)
-        by_layout.setdefault(layout, set()).add(text)
+    by_layout = layouts_of("eng_Latn")
     assert set(by_layout) == set(flow_prompts("translate")["layouts"])
     assert by_layout["lines"] == {
-        "The tide rises.\nTHE TIDE RISES.\n\nThe tide falls.\nTHE TIDE FALLS.",
-        "THE TIDE RISES.\nThe tide rises.\n\nTHE TIDE FALLS.\nThe tide falls.",
+        "The tide rises.\nDie Flut steigt.\n\nThe tide falls.\nDie Flut fällt.",
+        "Die Flut steigt.\nThe tide rises.\n\nDie Flut fällt.\nThe tide falls.",
     }
-    assert (
-        "German: THE TIDE RISES.\nEnglish: The tide rises.\n\nGerman: THE TIDE FALLS.\nEnglish: The tide falls." in by_layout["named_lines"]
-    )
-    assert "The tide rises.\n\nThe tide falls.\n\nTHE TIDE RISES.\n\nTHE TIDE FALLS." in by_layout["documents"]
+    named = "German: Die Flut steigt.\nEnglish: The tide rises.\n\nGerman: Die Flut fällt.\nEnglish: The tide falls."
+    assert named in by_layout["named_lines"]
+    assert "\n\n".join(PAIR) in by_layout["documents"]
     assert all(len(texts) == 2 for texts in by_layout.values()), "each in both orders"
-    unknown = {bilingual(number, tokenizer, None)[0] for number in range(16)}
-    assert unknown == {"lines", "documents"}, "what names the languages wants to know them"
+    assert set(layouts_of(None)) == {"lines", "documents"}, "what names the languages wants to know them"
+    played = translate(PAIR[0], tokenizer, lambda _: PAIR[1], name="translate/bilingual")
+    fields = played.fields("translate")[-1]
+    assert (fields["translation"], fields["text_language"], fields["translated_to"]) == (PAIR[1], "mul", "de")
+    assert played.texts("translate")[0] in by_layout[fields["layout"]]
 
 
 def test_a_sample_is_translated_back_and_compared_with_its_source(tokenizer):
