@@ -30,7 +30,8 @@ def share_in_language(paragraphs: Sequence[str], language: str) -> float:
         if len(paragraph.encode("utf-8", "replace")) < _LEAST_BYTES:
             continue
         whole = paragraph.encode("utf-8", "replace").decode("utf-8")  # lone surrogates are none of its
-        nearest = detect_fast(unicodedata.normalize("NFC", whole), n_results=_NEAREST)
+        profiles = detect_fast(unicodedata.normalize("NFC", whole), n_results=_NEAREST)
+        nearest = profiles if isinstance(profiles, list) else [profiles]
         if nearest:
             told += len(paragraph)
             as_near = nearest[0][1] * lexicon().as_near

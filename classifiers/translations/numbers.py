@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 from classifiers.translations.lexicon import lexicon
 
@@ -37,7 +38,7 @@ class Numbers:
 def compare_numbers(text: str, source: str) -> Numbers:
     """The numbers of a translation against those of its source."""
     written, shown = numbers_of(text), numbers_of(source)
-    of_text, of_source = (frozenset().union(*several) for several in (written, shown))
+    of_text, of_source = (frozenset(chain.from_iterable(several)) for several in (written, shown))
     counted = [number for number in shown if _counts(number)]
     own = [number for number in written if _counts(number)]
     kept = sum(_is_in(number, of_text) for number in counted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rephrase.recipes.prompts import fill
 from rephrase.records import Document, content_id
@@ -27,7 +27,7 @@ def laid_out(document: Document, translation: str, to: str, layouts: Mapping[str
     return "\n\n".join(_filled(layout["pair"], pair, names, turned=turned) for pair in pairs), chosen
 
 
-def _filled(template: str, both: list[str] | tuple[str, ...], names: tuple[str | None, str | None], *, turned: bool) -> str:
+def _filled(template: str, both: Sequence[str], names: tuple[str | None, str | None], *, turned: bool) -> str:
     first, second = (1, 0) if turned else (0, 1)
     values = {"one": both[first], "other": both[second], "one_language": names[first] or "", "other_language": names[second] or ""}
     return fill(template, values)
