@@ -40,6 +40,25 @@ def test_checks_are_told_the_source_of_each_document():
     assert judged.column("n_tokens").to_pylist() == [2, 2, 2]
 
 
+def test_a_translation_has_its_own_language_and_other_texts_that_of_their_document():
+    documents = {"a": {"text": "erstes", "source": None, "language": "deu_Latn", "license": None}}
+    parts = [
+        '{"text_language": "en"}',
+        '{"language": "en"}',
+        None,
+        "no JSON with text_language",
+        '["text_language"]',
+        '{"text_language": 1}',
+    ]
+    rows = [
+        {"id": f"g{n}", "document_id": "a", "span_start": 0, "span_end": 3, "text": "one", "fields": part} for n, part in enumerate(parts)
+    ]
+    recorder = Recorder(())
+    judged = judged_rows(table(GENERATION, rows), documents, recorder, Words(), {})
+    assert judged.column("language").to_pylist() == ["en", *["deu_Latn"] * 5]
+    assert recorder.batch.languages == ["en", *["deu_Latn"] * 5], "checks are told of the same"
+
+
 @pytest.mark.parametrize("error", [PanicException, ValueError])
 def test_a_text_that_cannot_be_counted_costs_itself_alone(error):
     class Breaking(Words):
