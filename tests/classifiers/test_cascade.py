@@ -160,10 +160,10 @@ def test_language(tmp_path):
     assert verdicts == ["keep", "language", "keep", "keep"]
     assert scores[1] == {"language": 0.0}
     assert scores[3] == {}
-    spelled = ["eng_Latn", "en-US", "English", "eng", "EN", "de", "deu_Latn", "und", "", "unknown"]
+    spelled = ["eng_Latn", "en-US", "English", "eng", "EN", "de", "deu_Latn", "und", "", "unknown", "mul"]
     rows = batch(["the old sea"] * len(spelled), languages=spelled)
-    assert cascade.judge(rows)[0] == ["keep"] * 5 + ["language"] * 2 + ["keep"] * 3
-    assert all(scores == {} for scores in cascade.judge(rows)[1][-3:])
+    assert cascade.judge(rows)[0] == ["keep"] * 5 + ["language"] * 2 + ["keep"] * 4
+    assert all(scores == {} for scores in cascade.judge(rows)[1][-4:])
 
 
 @pytest.mark.parametrize(
