@@ -47,7 +47,7 @@ def test_documents_in_five_languages_become_translations_that_are_mixed_by_their
         path = write_run(
             tmp_path,
             tokenizer_file,
-            {"kind": "endpoint", "url": url, "model": "translator", "context_tokens": 16384},
+            {"kind": "endpoint", "url": url, "model": "translator"},
             recipes=recipes,
             filter={"checks": ["finished", "parsed", "chatter", "length", "copied", "aligned"]},
             mix={"components": shares},
