@@ -67,7 +67,7 @@ class Aligned(Check):
     its script; `.numbers` and `.new_numbers`, the shares of the source's numbers that it has and of its own that the source lacks, of
     `.shown_numbers` and `.written_numbers`; `.names`, the share of `.shown_names` that it has, where both are written in one script;
     `.fixed`, the share of URLs, addresses and code that stayed; `.untranslated`, the share of its letters in sentences of the source;
-    `.back`, chrF of a translation back against the source, from 0 to 100, on rows of their own.
+    `.back`, chrF of a translation back against the source, from 0 to 100, for the documents of which there is one.
 
     NaN: shares of nothing; pairs of paragraphs where their numbers differ; rows without a text or a source.
     """

@@ -59,8 +59,8 @@ def _recipe(name: str, summary: str, options: Options, sampling: SamplingSection
     texts = flow_prompts("translate")
     base = sampling.over(Sampling(max_tokens=4096, temperature=0.3, top_p=0.9))
     prompts = {name: texts[name].strip() for name in ("system", "first", "next")} | {"from": texts["from"]}
-    translation = Translation(tuple(options.to), options.chunk_tokens, options.context_tokens, options.max_growth, base, prompts, layouts)
-    steps: tuple[Step, ...] = (translation,)
+    sizes = (options.chunk_tokens, options.context_tokens, options.max_growth)
+    steps: tuple[Step, ...] = (Translation(tuple(options.to), *sizes, base, prompts, layouts, options.check_back),)
     if options.check_back:
         steps = (*steps, BackTranslation(options.check_back, options.max_growth, base, prompts))
     return Recipe(name, Paper(**texts["paper"]), steps, summary)

@@ -15,13 +15,15 @@ from rephrase.recipes.bilingual import laid_out
 from rephrase.recipes.parsing.common import own_text, without_fence
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.translation_chunks import chunk_spans, with_gaps_of
-from rephrase.records import TEXT_LANGUAGE, Document, content_id
+from rephrase.records import TEXT_LANGUAGE, Document, content_id, unit_interval
 from rephrase.text.blocks import has_blank_lines, paragraph_spans, paragraphs_of
 from rephrase.text.code.languages import language_named
-from rephrase.text.languages import SEVERAL, UNKNOWN, english_name, language_tag, same_language
+from rephrase.text.languages import SEVERAL, UNKNOWN, english_name, is_language, language_tag, same_language
 from rephrase.text.sentences import Span
 from rephrase.text.tokenizer import Tokenizer
 
+WHOLE = "text"
+"""The field that holds the text of a document whose translation is to be translated back before it is one."""
 _LEAST_TOKENS = 256  # that an answer may have, however short its chunk
 
 
@@ -36,6 +38,7 @@ class Translation(Step):
     sampling: Sampling
     texts: Mapping[str, str]
     layouts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    check_back: float = 0  # the share of documents whose text is left to the step that translates them back
     name = "translate"
     retries = 2
 
@@ -101,13 +104,15 @@ class Translation(Step):
         if self.layouts:
             text, layout = laid_out(row.document, translation, values["to"], self.layouts)
             fields |= {TEXT_LANGUAGE: SEVERAL, "translation": translation, "layout": layout}
-        yield Output(last, Parsed(text=text, fields=fields), part=1, span=row.span)
+        whole = Parsed(fields={**fields, WHOLE: text}) if in_sample(row.document, self.check_back) else Parsed(text=text, fields=fields)
+        yield Output(last, whole, part=1, span=row.span)
 
     @override
     def describe(self) -> dict[str, Any]:
         sizes = {name: getattr(self, name) for name in ("chunk_tokens", "context_tokens", "max_growth")}
         layouts = {"layouts": {name: dict(layout) for name, layout in self.layouts.items()}} if self.layouts else {}
-        return {"texts": dict(self.texts), "sampling": self.sampling.fields(), "to": self.to, **sizes, **layouts}
+        back = {"check_back": self.check_back} if self.check_back else {}
+        return {"texts": dict(self.texts), "sampling": self.sampling.fields(), "to": self.to, **sizes, **layouts, **back}
 
     def _language_for(self, document: Document) -> str | None:
         """The language to translate into; None for a program, and for a document that is in it already."""
@@ -123,6 +128,11 @@ class Translation(Step):
         values["by_lines"] = not has_blank_lines(row.document.text)
         sampling = limited(self.sampling, tokenizer.count([passage])[0] * self.max_growth)
         return Prompt(turns, spans[number], sampling, key=str(number), values=values)
+
+
+def in_sample(document: Document, share: float) -> bool:
+    """Whether a document is of the share that is translated back, which its id decides: where its language is known."""
+    return is_language(document.language or "") and unit_interval(document.id, "back") < share
 
 
 def messages(texts: Mapping[str, str], passage: str, language: str | None, to: str, written: str | None = None) -> tuple[Message, ...]:

@@ -11,16 +11,14 @@ from typing_extensions import override
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step
 from rephrase.recipes.template import fields_of
-from rephrase.recipes.translation import limited, messages, translated_text
-from rephrase.records import unit_interval
+from rephrase.recipes.translation import WHOLE, in_sample, limited, messages, translated_text
 from rephrase.text.chrf import chrf
-from rephrase.text.languages import is_language
 from rephrase.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
 class BackTranslation(Step):
-    """Whole translations of the sample, chunk by chunk. Its rows have no text; one for each document has `chrf` among its fields."""
+    """Whole translations of the sample, chunk by chunk. The text of a document comes from here then, with `chrf` among its fields."""
 
     share: float  # of documents
     max_growth: float
@@ -35,19 +33,17 @@ class BackTranslation(Step):
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        made = row.earlier["translate"]
-        whole = next((generation for generation in made if generation.text is not None), None)
-        language = row.document.language
-        if whole is None or not language or not is_language(language) or unit_interval(row.document.id, self.name) >= self.share:
+        made = [(generation, fields_of(generation)) for generation in row.good("translate")]
+        whole = next((fields for _, fields in made if WHOLE in fields), None)
+        if whole is None or not in_sample(row.document, self.share):
             return
-        to = fields_of(whole)["translated_to"]
-        for chunk in made:
-            if chunk.text is None:
-                translation = fields_of(chunk)["translation"]
-                turns = messages(self.texts, translation, to, language)
-                sampling = limited(self.sampling, tokenizer.count([translation])[0] * self.max_growth)
-                values = {"passage": translation, "to": to}
-                yield Prompt(turns, (chunk.span_start, chunk.span_end), sampling, chunk.key, lineage=(chunk.id,), values=values)
+        for chunk, fields in made:
+            if WHOLE not in fields:
+                passage = fields["translation"]
+                turns = messages(self.texts, passage, whole["translated_to"], row.document.language or "")
+                sampling = limited(self.sampling, tokenizer.count([passage])[0] * self.max_growth)
+                span, values = (chunk.span_start, chunk.span_end), {"passage": passage, "whole": whole}
+                yield Prompt(turns, span, sampling, chunk.key, lineage=(chunk.id,), values=values)
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
@@ -58,10 +54,15 @@ class BackTranslation(Step):
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         yield from (Output(answer, answer.parsed) for answer in answers)
-        if answers and not any(answer.parsed.error for answer in answers):
-            back = "\n\n".join(answer.parsed.fields["back"] for answer in answers)
-            fields = {"chrf": round(chrf(back, row.document.text), 2), "translated_to": answers[0].prompt.values["to"]}
-            yield Output(answers[-1], Parsed(fields=fields), part=1, span=row.span)
+        good = [answer for answer in answers if not answer.parsed.error]
+        if not good:
+            return
+        fields = dict(good[0].prompt.values["whole"])
+        text = fields.pop(WHOLE)
+        if len(good) == len(answers):
+            back = "\n\n".join(answer.parsed.fields["back"] for answer in good)
+            fields["chrf"] = round(chrf(back, row.document.text), 2)
+        yield Output(good[-1], Parsed(text=text, fields=fields), part=1, span=row.span)
 
     @override
     def describe(self) -> dict[str, Any]:

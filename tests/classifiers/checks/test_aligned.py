@@ -150,7 +150,9 @@ def test_a_language_that_nobody_can_tell_goes_by_its_script():
     assert scores["script"] == 1
 
 
-def test_the_similarity_of_a_translation_back_is_a_score_of_its_row():
-    _, scores = verdict(None, "de", TEXTS["en"], "en", chrf=61.5)
-    assert scores == {"back": 61.5}
-    assert not verdict(None, "de", TEXTS["en"], "en", {"min_back": 70}, chrf=61.5)[0]
+def test_the_similarity_of_a_translation_back_is_a_score_where_there_is_one():
+    kept, scores = verdict(TEXTS["de"], "de", TEXTS["en"], "en", chrf=61.5)
+    assert kept
+    assert scores["back"] == 61.5
+    assert not verdict(TEXTS["de"], "de", TEXTS["en"], "en", {"min_back": 70}, chrf=61.5)[0]
+    assert "back" not in verdict(TEXTS["de"], "de", TEXTS["en"], "en", {"min_back": 70})[1]

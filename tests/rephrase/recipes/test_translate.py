@@ -199,21 +199,35 @@ def test_a_sample_is_translated_back_and_compared_with_its_source(tokenizer):
     for number in range(80):
         played = translate(Document(str(number), "The tide rises. It falls.", language="en"), tokenizer, check_back=0.25)
         shares[len(played.prompts["back"])] += 1
-        assert len(played.texts("translate")) == 1, "the text is there either way"
+        assert [*played.texts("translate"), *played.texts("back")] == ["THE TIDE RISES. IT FALLS."], "the text is there either way"
     assert 10 <= shares[1] <= 30
     assert shares[0] == 80 - shares[1], "the others cost nothing"
     played = translate(SOURCE, tokenizer, chunk_tokens=60, check_back=1)
     assert len(played.prompts["back"]) == len(played.prompts["translate"])
     assert "from German (de) into English (eng" not in played.prompts["back"][0]
     assert "from German (de) into English (en)" in played.prompts["back"][0]
-    assert played.texts("back") == []
+    assert played.texts("translate") == []
+    assert played.texts("back") == [SOURCE.upper()]
     [whole] = [fields for fields in played.fields("back") if "chrf" in fields]
     back = "\n\n".join(fields["back"] for fields in played.fields("back") if "back" in fields)
-    assert whole == {"chrf": round(chrf(back, SOURCE), 2), "translated_to": "de"}
+    assert whole == {"chrf": round(chrf(back, SOURCE), 2), "source_language": "en", "translated_to": "de", "text_language": "de"}
     chunk, first = played.rows["translate"][0], played.rows["back"][0]
     assert first["lineage"] == [chunk["id"]]
     nobody_knows = translate(Document("d", "The tide rises."), tokenizer, check_back=1)
     assert nobody_knows.prompts["back"] == [], "back into what"
+    assert nobody_knows.texts("translate") == ["THE TIDE RISES."]
+
+
+def test_where_a_part_does_not_come_back_the_text_is_kept_without_the_comparison(tokenizer):
+    answers = iter(["It rises.", cut("It")])
+    document = Document("d", SOURCE, language="en")
+    scripts = {"translate": in_capitals, "back": lambda _: next(answers, "It falls.")}
+    played = play("translate/document", document, scripts, tokenizer, to="de", chunk_tokens=60, check_back=1)
+    assert played.errors("back") == ["parse:truncated"]
+    assert played.texts("back") == [SOURCE.upper()]
+    whole = played.rows["back"][-1]
+    assert whole["finish_reason"] == "stop"
+    assert "chrf" not in json.loads(whole["fields"])
 
 
 def test_without_a_check_there_is_no_step_for_it_and_a_whole_translation_is_compared():
