@@ -14,16 +14,19 @@ from rephrase.text.languages import english_name
 def laid_out(document: Document, translation: str, to: str, layouts: Mapping[str, Mapping[str, str]]) -> tuple[str, str]:
     """The text, and the name of its layout. Layout and order are drawn; one that names the languages wants both to be known."""
     names = (english_name(document.language or ""), english_name(to))
-    draw = random.Random(content_id(document.id, "layout"))  # not a secret
-    usable = sorted(name for name, layout in layouts.items() if all(names) or "_language}" not in "".join(layout.values()))
-    chosen = draw.choice(usable)
-    turned = draw.random() < 0.5  # either order as often
-    layout = layouts[chosen]
-    by_lines = not has_blank_lines(document.text)
     both = [document.text.strip(), translation]
+    by_lines = not has_blank_lines(document.text)
+    paragraphs = [paragraphs_of(text, by_lines=by_lines) for text in both]
+    draw = random.Random(content_id(document.id, "layout"))  # not a secret
+    usable = [name for name in sorted(layouts) if all(names) or "_language}" not in "".join(layouts[name].values())]
+    if len(paragraphs[0]) != len(paragraphs[1]):  # a fence that a translation leaves open
+        usable = [name for name in usable if "whole" in layouts[name]]
+    chosen = draw.choice(usable)
+    turned = draw.random() < 0.5  # noqa: PLR2004  # either order as often
+    layout = layouts[chosen]
     if "whole" in layout:
         return _filled(layout["whole"], both, names, turned=turned), chosen
-    pairs = zip(*(paragraphs_of(text, by_lines=by_lines) for text in both), strict=True)
+    pairs = zip(*paragraphs, strict=True)
     return "\n\n".join(_filled(layout["pair"], pair, names, turned=turned) for pair in pairs), chosen
 
 

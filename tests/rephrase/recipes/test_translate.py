@@ -188,6 +188,8 @@ def test_a_bilingual_text_holds_both_in_a_layout_and_an_order_that_are_drawn(tok
     assert "\n\n".join(PAIR) in by_layout["documents"]
     assert all(len(texts) == 2 for texts in by_layout.values()), "each in both orders"
     assert set(layouts_of(None)) == {"lines", "documents"}, "what names the languages wants to know them"
+    open_fence = laid_out(Document("3", PAIR[0], language="en"), f"```\n{PAIR[1]}", "de", flow_prompts("translate")["layouts"])[1]
+    assert open_fence not in ("lines", "named_lines"), "there are no pairs"
     played = translate(PAIR[0], tokenizer, lambda _: PAIR[1], name="translate/bilingual")
     fields = played.fields("translate")[-1]
     assert (fields["translation"], fields["text_language"], fields["translated_to"]) == (PAIR[1], "mul", "de")
