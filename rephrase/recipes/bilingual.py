@@ -22,7 +22,7 @@ def laid_out(document: Document, translation: str, to: str, layouts: Mapping[str
     if len(paragraphs[0]) != len(paragraphs[1]):  # a fence that a translation leaves open
         usable = [name for name in usable if "whole" in layouts[name]]
     chosen = draw.choice(usable)
-    turned = draw.random() < 0.5  # noqa: PLR2004  # either order as often
+    turned = draw.random() < 0.5  # either order as often
     layout = layouts[chosen]
     if "whole" in layout:
         return _filled(layout["whole"], both, names, turned=turned), chosen
