@@ -39,9 +39,9 @@ def test_documents_in_five_languages_become_translations_that_are_mixed_by_their
         {"use": "translate/bilingual", "options": {"to": ["th", "ja"]}},
     ]
     shares = [
-        {"language": "eng", "origin": "synthetic", "share": 0.5},
-        {"language": "mul", "share": 0.25},
-        {"origin": "original", "share": 0.25},
+        {"language": "eng", "origin": "synthetic", "share": 0.12},
+        {"language": "mul", "share": 0.7},
+        {"origin": "original", "share": 0.18},
     ]
     with serving_thread(translator) as url:
         path = write_run(
