@@ -59,6 +59,10 @@ def test_documents_in_five_languages_become_translations_that_are_mixed_by_their
     generations, judged, mixture = (
         tables.read_folder(storage.join(run.output, name)).to_pylist() for name in ("generations", "judged", "mixture")
     )
+    documents = tables.read_folder(storage.join(run.output, "documents"), ["id", "text"]).to_pylist()
+    codes = {row["id"]: next(code for code in languages if TEXTS[code] == row["text"]) for row in documents}
+    for row in (*generations, *judged):
+        row["document_id"] = codes[row["document_id"]]
     assert not any(row["error"] for row in generations)
     assert Counter(json.loads(row["fields"]).get("skipped") for row in generations)["the document is in eng_Latn"] == 1
     translated = {row["document_id"]: row for row in generations if row["text"] and row["recipe"] == "translate/document"}
