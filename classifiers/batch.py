@@ -82,7 +82,7 @@ class JudgeBatch:
 
     @cached_property
     def expected_languages(self) -> list[str | None]:
-        """The language that each text shall be in: which its recipe tells in its parts, or asks for, or the document's. None: nobody knows."""
+        """The language that each text shall be in: what its recipe tells in its parts, or asks for, or the document's. None: unknown."""
         rows = zip(self.fields, self.recipes, self.languages, strict=True)
         return [text_part(parts, TEXT_LANGUAGE) or self.answers_in.get(recipe, language) for parts, recipe, language in rows]
 

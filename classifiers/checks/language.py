@@ -33,9 +33,9 @@ class LanguageSettings(Section):
 class Language(Check):
     """Rejects texts in another language than they shall be in. Score: `language`, the probability of that language.
 
-    It is the document's, the one that the recipe's `language` names, or a translation's own. 0 where another language is likelier, NaN where
-    nobody knows it, and for texts in several. The model's labels and the documents' tags may be spelled in different ways: `eng_Latn`, `en`
-    and `English` are one language.
+    It is the document's, the one that the recipe's `language` names, or a translation's own. 0 where another language is likelier, NaN
+    where nobody knows it, and for texts in several. The model's labels and the documents' tags may be spelled in different ways:
+    `eng_Latn`, `en` and `English` are one language.
     """
 
     name: str
