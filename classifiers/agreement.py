@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from classifiers.checks import checks
-from classifiers.fasttext.labels import rows_of
 from classifiers.fasttext.metrics import Line, auc, best_line
 from rephrase.errors import UserError
+from rephrase.readers.plain_rows import rows_of
 from rephrase.records import KEEP
 
 

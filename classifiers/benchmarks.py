@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from classifiers.fasttext.labels import field_of, rows_of
 from classifiers.words import Hashes, words_of
 from rephrase.errors import UserError
+from rephrase.readers.plain_rows import field_of, rows_of
 from rephrase.settings.paths import InputFiles
 from rephrase.settings.section import Section, as_list
 
@@ -25,7 +25,7 @@ class Benchmark(Section):
 
     name: str
     paths: Annotated[tuple[InputFiles, ...], BeforeValidator(as_list)] = Field(min_length=1)
-    """JSONL, plain or compressed: files, folders, globs, `s3://` URLs."""
+    """JSONL, plain or compressed, or Parquet: files, folders, globs, `s3://` URLs."""
     fields: Annotated[tuple[str, ...], BeforeValidator(as_list)] = Field(default=("question",), min_length=1)
     """Fields of a row to be found: strings or lists of strings; a dot goes into an object."""
     join: bool = False

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,12 +14,9 @@ from typing_extensions import override
 from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
 from classifiers.fasttext.card import card_digest
-from classifiers.optional import package
-from rephrase.errors import UserError
 from rephrase.settings.paths import File
 from rephrase.settings.section import Section
-
-Encode = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
+from rephrase.text.embeddings import clean, encoder
 
 
 class SimilaritySettings(Section):
@@ -65,7 +60,7 @@ class Similarity(Check):
         scores = np.full(len(batch), np.nan)
         rows = [row for row in np.flatnonzero(batch.has_text) if batch.sources[row].strip()]
         if rows:
-            encode = encoder(self.settings.model, self.settings.kind, self.name)
+            encode = encoder(self.settings.model, self.settings.kind, f"check `{self.name}`")
             place: dict[str, int] = {}
             texts = [place.setdefault(clean(batch.texts[row] or ""), len(place)) for row in rows]
             sources = [place.setdefault(clean(batch.sources[row]), len(place)) for row in rows]
@@ -84,30 +79,3 @@ def cosines(vectors: npt.NDArray[np.floating[Any]], left: Sequence[int], right: 
     units = exact / np.where(norms > 0, norms, np.nan)[:, None]
     products: npt.NDArray[np.float64] = np.sum(units[left] * units[right], axis=1)
     return np.clip(products, -1, 1)
-
-
-def clean(text: str) -> str:
-    """The text as a tokenizer takes it."""
-    # Lone surrogates are no UTF-8, which tokenizers ask for.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-@functools.lru_cache(maxsize=4)
-def encoder(folder: str, kind: str, check: str) -> Encode:
-    """What gives a vector for each text, by the model in the folder: loaded once a process.
-
-    `UserError` where the package is missing or the model cannot be loaded; `check` is who needs it.
-    """
-    module = package(kind.replace("-", "_"), check)
-    if not os.path.isdir(folder):  # both packages would take it for the name of a model to download
-        raise UserError("there is no such folder", where=folder, cure=f"set `model` of the check `{check}` to the folder of a model")
-    try:
-        if kind == "model2vec":
-            model = module.StaticModel.from_pretrained(folder)
-            # Of long texts too the whole is compared; and a check starts no processes.
-            return functools.partial(model.encode, max_length=None, use_multiprocessing=False)
-        network = module.SentenceTransformer(folder, device="cpu")
-        return functools.partial(network.encode, show_progress_bar=False, convert_to_numpy=True)
-    except Exception as error:  # each format fails in its own way
-        cure = f"give the folder of a {kind} model, or set `kind`"
-        raise UserError(f"{kind} cannot load the model: {error}", where=folder, cure=cure) from error

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import operator
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from classifiers.fasttext.model import normalise
-from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.readers.content import Content
+from rephrase.readers.plain_rows import field_of, rows_of
 from rephrase.records import content_id
 
 _POSITIVE = ("1", "true", "good", "hq", "high", "positive", "yes", "keep", "__label__1", "__label__good", "__label__hq")
 _BOUND = re.compile(r"(>=|>|<=|<|==)\s*(-?\d+(?:\.\d+)?)")
 _COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq}
-_READ = 1 << 20
+_FIELDS = "name the fields with --text-field, --label-field and --source-field"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +57,8 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
     """
     rows: list[tuple[str, str]] = []
     for place, record in rows_of(paths):
-        label = _label(field_of(record, label_field, place), label_field, place)
-        rows.append((_text(field_of(record, text_field, place), text_field, place), label))
+        label = _label(field_of(record, label_field, place, _FIELDS), label_field, place)
+        rows.append((_text(field_of(record, text_field, place, _FIELDS), text_field, place), label))
     where = ", ".join(paths)
     if not rows:
         raise UserError("there are no rows", where=where, cure=f'give JSON lines such as {{"{text_field}": "…", "{label_field}": 1}}')
@@ -96,7 +92,7 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
 
 def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
     """The texts of unlabelled JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`."""
-    texts = [_text(field_of(record, text_field, place), text_field, place) for place, record in rows_of(paths)]
+    texts = [_text(field_of(record, text_field, place, _FIELDS), text_field, place) for place, record in rows_of(paths)]
     texts = [text for text in texts if text]
     if not texts:
         raise UserError("there are no texts", where=", ".join(paths), cure="give JSON lines with texts")
@@ -111,11 +107,11 @@ def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None
     """
     texts, sources, row_labels = [], [], []
     for place, record in rows_of(paths):
-        text = _text(field_of(record, text_field, place), text_field, place)
+        text = _text(field_of(record, text_field, place, _FIELDS), text_field, place)
         if not text:
             continue
         texts.append(text)
-        sources.append(_label(field_of(record, source_field, place), source_field, place) if source_field else "")
+        sources.append(_label(field_of(record, source_field, place, _FIELDS), source_field, place) if source_field else "")
         if labels:
             row_labels.append(_label(field_of(record, labels[0], place), labels[0], place))
     where = ", ".join(paths)
@@ -127,59 +123,6 @@ def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None
     positive = labels[1] or _guess(counts, where)
     is_good = {label: _is_good(label, positive, where) for label in counts}
     return SourcedTexts(texts, sources, [is_good[label] for label in row_labels])
-
-
-def rows_of(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """The rows of JSONL files, folders or globs, plain or compressed, each with the file and row that errors name."""
-    for pattern in paths:
-        for info in storage.expand(pattern):
-            for number, line in enumerate(_lines(info.path), 1):
-                if line.strip():
-                    place = f"{info.path}, row {number}"
-                    yield place, _json(line, place)
-
-
-def _lines(path: str) -> Iterator[bytes]:
-    remainder = b""
-    for piece in _pieces(path):
-        *whole, remainder = (remainder + piece).split(b"\n")
-        yield from whole
-    yield remainder
-
-
-def _pieces(path: str) -> Iterator[bytes]:
-    """The plain content of a file, compressed or not. Damage is an error: a model of a part of the labels would be a wrong one."""
-    with storage.open_stream(path) as stream:
-        content = Content(stream, path)
-        while content.next_run():
-            while data := content.read(_READ):
-                yield data
-            if content.damage:
-                raise UserError(
-                    content.damage.reason, where=f"{path}, byte {content.damage.offset}", cure="compress or copy the file again"
-                )
-
-
-def _json(line: bytes, place: str) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(line.removeprefix(b"\xef\xbb\xbf"))  # takes lone surrogates, which orjson refuses
-    except ValueError as error:
-        raise UserError(f"not a JSON object: {error}", where=place, cure="write one JSON object a line") from error
-
-
-def field_of(record: Any, field: str, place: str, cure: str = "name the fields with --text-field, --label-field and --source-field") -> Any:
-    """A field of a row; a dot goes into an object. Raises `UserError`, with the fields that the row has, where it is missing."""
-    value = record
-    for part in field.split("."):
-        if not isinstance(value, dict) or part not in value:
-            have = f"; it has: {', '.join(map(str, record))}" if isinstance(record, dict) else ""
-            raise UserError(f"the row has no field `{field}`{have}", where=place, cure=cure)
-        value = value[part]
-    return value
 
 
 def _text(value: Any, field: str, place: str) -> str:

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from classifiers import diversity as measures
-from classifiers.checks.similarity import clean, encoder
 from classifiers.words import Hashes, words_of
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.storage.tables import opened
+from rephrase.text.embeddings import clean, encoder
 
 SIZES = range(1, 5)
 """Of the n-grams whose distinct ones are counted."""
@@ -77,7 +77,7 @@ def diversity_of(tables: Sequence[str], *, sample: int = 2000, model: str | None
         raise UserError(f"{sample} texts are no sample", where="--sample", cure="2 or more")
     if model and not os.path.isdir(model):
         raise UserError("there is no such folder", where=model, cure="give --model the folder of a model2vec model")
-    encode = encoder(model, "model2vec", "diversity") if model else None
+    encode = encoder(model, "model2vec", "command `diversity`") if model else None
     samples = [_draw(table, sample * 2 if number == 0 else sample) for number, table in enumerate(tables)]
     half = (len(samples[0].best) + 1) // 2
     tail = measures.vocabulary_tail(measures.words_in(samples[0].texts[half:]))
