@@ -158,12 +158,17 @@ class Step(ABC):
     samples: int = 1  # completions a prompt
     judges: bool = False  # answers are grades, labels or edits, which say what becomes of a text that is there
     has_labels: bool = True  # `parse` looks for words that prompts name, such as "Question:"
+    structured: bool = False  # completions are held to JSON
     fans_out: bool = False  # many prompts a row: its units are cut by prompts, and `outputs` must not look across a row's answers
 
     @property
     def prefix(self) -> str | None:
         """Steps that name the same one begin their prompts with the same passages in the same order, so that engines can share them."""
         return None
+
+    def held_to_form(self) -> Step:
+        """The same step with its completions held to JSON; by default itself, as it reads none."""
+        return self
 
     @abstractmethod
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

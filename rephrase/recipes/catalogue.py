@@ -100,8 +100,8 @@ def _document_first(step: Step) -> Step:
 
 
 def _held_to_form(recipe: Recipe, use: str) -> Recipe:
-    steps = tuple(step.held_to_form() if isinstance(step, TemplateStep) else step for step in recipe.steps)
-    if not any(isinstance(step, TemplateStep) and step.structured for step in steps):
+    steps = tuple(step.held_to_form() for step in recipe.steps)
+    if not any(step.structured for step in steps):
         what = f"no step of `{recipe.name}` has a parser that reads JSON"
         raise UserError(what, where=f"recipe `{use}`", cure=f"remove `structured`; such parsers are: {', '.join(FORMS)}")
     return replace(recipe, steps=steps)

@@ -61,6 +61,7 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.code_concepts",
         "rephrase.recipes.procedural",
         "rephrase.recipes.mistakes",
+        "rephrase.recipes.seeded",
         "rephrase.recipes.baseline",
     ],
 )

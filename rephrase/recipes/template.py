@@ -123,6 +123,7 @@ class TemplateStep(Step):
         instruction = "\n\n".join(filter(None, [self.system, self.prompt.replace("{passage}", _ABOVE)]))
         return replace(self, system=None, prompt=f"{{passage}}\n\n---\n{instruction}")
 
+    @override
     def held_to_form(self) -> TemplateStep:
         """The same step with its completions held to JSON, if it has a parser that reads such and asks in a chat."""
         if self.parser not in FORMS or self.raw:
