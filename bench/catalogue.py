@@ -130,10 +130,11 @@ def chosen(patterns: Sequence[str], *, structured: bool = False) -> list[Recipe]
 
 def shortened(recipe: Recipe, tokens: int) -> Recipe:
     """The recipe with steps of templates that ask for so many tokens at most: the bounds of answers as JSON follow from that number."""
+    from rephrase.recipes.question_steps import QuestionStep
     from rephrase.recipes.template import TemplateStep
 
     def shorter(step: Step) -> Step:
-        if not isinstance(step, TemplateStep):
+        if not isinstance(step, TemplateStep | QuestionStep):
             return step
         return replace(step, sampling=replace(step.sampling, max_tokens=min(step.sampling.max_tokens, tokens)))
 
@@ -141,9 +142,7 @@ def shortened(recipe: Recipe, tokens: int) -> Recipe:
 
 
 def _can_be_held(step: Step) -> bool:
-    from rephrase.recipes.template import TemplateStep
-
-    return isinstance(step, TemplateStep) and step.held_to_form().structured
+    return step.held_to_form().structured
 
 
 async def answered(recipes: Sequence[Recipe], options: argparse.Namespace) -> dict[str, tuple[list[Row], list[Any]]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from classifiers.seeds import check_seeds
 from rephrase.mixing.originals import originals_notice
 from rephrase.mixing.unfilled import check_filled
 from rephrase.planning.counting import Counted, Counts, count
@@ -34,10 +35,11 @@ def forecast(run: Run, *, gpus: int = 1, price: float | None = None, exact: bool
     """Plan a run from its documents, its trials and its own units, without asking a model and without Spark.
 
     `exact`: count all prompts, however many documents there are. Raises `UserError` for input that is not there, recipes that are none,
-    a component of the mixture that nothing can fill, and a tokenizer that does not load.
+    a component of the mixture that nothing can fill, seeds that are items of a benchmark, and a tokenizer that does not load.
     """
     run, recipes = drawn(run), recipes_of(run.recipes)
     check_filled(run.mix, [recipe.name for recipe in recipes])
+    check_seeds(recipes, run.filter, run.screen)
     prompts = FirstPrompts(tuple(recipes), run.all_engines, run.tokenizer)
     materials = materials_of(run, recipes)
     counts = [count(material, prompts, exact=exact) for material in materials]

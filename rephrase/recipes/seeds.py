@@ -49,6 +49,8 @@ def read_seeds(path: str, fields: SeedFields) -> tuple[Seed, ...]:
     """
     refuse_held_out(path)
     seeds = tuple(_seed(row, place, fields) for place, row in _rows(path))
+    if len(seeds) > (most := flow_prompts("seeded")["most_seeds"]):
+        raise UserError(f"{len(seeds):,} seeds travel to every task", where=path, cure=f"give a sample of at most {most:,}")
     if not seeds:
         raise UserError("there are no seeds", where=path, cure='give JSON lines such as {"question": "…", "answer": "…"}')
     if "choices" in fields.model_fields_set and fields.choices is not None and not any(seed.choices for seed in seeds):
@@ -76,10 +78,7 @@ def _rows(path: str) -> list[tuple[str, Any]]:
     if path.startswith(SHIPPED_LISTS):
         lines = files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8").splitlines()
         return [(f"{path}, row {number}", orjson.loads(line)) for number, line in enumerate(lines, 1)]
-    try:
-        return list(rows_of([path]))
-    except FileNotFoundError as error:
-        raise UserError("there is no such file of seeds", where=path, cure="check the path; JSONL and Parquet are read") from error
+    return list(rows_of([path]))
 
 
 def _seed(row: Any, place: str, fields: SeedFields) -> Seed:

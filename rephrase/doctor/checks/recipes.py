@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from classifiers.seeds import check_seeds
 from rephrase.doctor.check import Check
 from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
@@ -29,6 +30,7 @@ def _look(_: str, site: Site) -> Outcome:
         raise UserError(what, cure="add input: {paths: [FILES]}")
     check_filled(site.run.mix, [recipe.name for recipe in recipes])
     check_fits(recipes, site.run.all_engines)
+    check_seeds(recipes, site.run.filter, site.run.screen)
     names = ", ".join(recipe.name for recipe in recipes[:4]) + (f" and {len(recipes) - 4} more" if len(recipes) > 4 else "")
     return Outcome(f"{names}; the models' contexts hold them as far as is known")
 

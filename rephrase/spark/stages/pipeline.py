@@ -119,6 +119,7 @@ def check(run: Run, *, here: bool = False) -> None:
     """
     from classifiers.cascade import build_cascade
     from classifiers.fasttext.model import check_exists
+    from classifiers.seeds import check_seeds
     from rephrase.generation.fits import check_fits
     from rephrase.mixing.unfilled import check_filled
     from rephrase.recipes.catalogue import recipes_of
@@ -148,6 +149,9 @@ def check(run: Run, *, here: bool = False) -> None:
         if getattr(run, section) is not None:
             with run.lines(section):
                 build_cascade(getattr(run, section))
+    for number, use in enumerate(run.recipes):
+        with run.lines("recipes", number):
+            check_seeds(recipes_of([use]), run.filter, run.screen)
     engines, gpus = run.all_engines, configured_gpus(run)
     for name, settings in engines.by_name.items():
         with run.lines(*(("engines", name) if engines.are_several else ("engine",))):
