@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
+import orjson
 from typing_extensions import override
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.readers.plain_rows import rows_of
 from rephrase.recipes.base import RowSource
 from rephrase.recipes.prompts import fill
 from rephrase.records import Document, content_id
@@ -69,3 +71,11 @@ def read_list(path: str) -> list[str]:
     if not lines:
         raise UserError("the list is empty", where=path, cure="a list is a text file with an item on each line")
     return list(dict.fromkeys(lines))
+
+
+def read_rows(path: str) -> list[tuple[str, Any]]:
+    """The rows of a JSONL or Parquet file, or of a JSONL list that is shipped, each with the place that errors name. Raises `UserError`."""
+    if not path.startswith(SHIPPED_LISTS):
+        return list(rows_of([path]))
+    lines = files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8").splitlines()
+    return [(f"{path}, row {number}", orjson.loads(line)) for number, line in enumerate(lines, 1)]

@@ -62,6 +62,7 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.procedural",
         "rephrase.recipes.mistakes",
         "rephrase.recipes.seeded",
+        "rephrase.recipes.instruction_templates",
         "rephrase.recipes.baseline",
     ],
 )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-import orjson
 from pydantic import Field
 
 from rephrase.errors import UserError
-from rephrase.readers.plain_rows import field_of, rows_of
+from rephrase.readers.plain_rows import field_of
+from rephrase.recipes.list_rows import read_rows
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.recipes.questions import LETTERS, Question
 from rephrase.settings.paths import SHIPPED_LISTS
@@ -48,7 +47,7 @@ def read_seeds(path: str, fields: SeedFields) -> tuple[Seed, ...]:
     Raises `UserError` for a file or row of a split that models are scored by, and with file, row and cure for what is no seed.
     """
     refuse_held_out(path)
-    seeds = tuple(_seed(row, place, fields) for place, row in _rows(path))
+    seeds = tuple(_seed(row, place, fields) for place, row in read_rows(path))
     if len(seeds) > (most := flow_prompts("seeded")["most_seeds"]):
         raise UserError(f"{len(seeds):,} seeds travel to every task", where=path, cure=f"give a sample of at most {most:,}")
     if not seeds:
@@ -72,13 +71,6 @@ def refuse_held_out(path: str) -> None:
             where=path,
             cure="give the task's training split; rename the file if it holds no items of a test",
         )
-
-
-def _rows(path: str) -> list[tuple[str, Any]]:
-    if path.startswith(SHIPPED_LISTS):
-        lines = files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8").splitlines()
-        return [(f"{path}, row {number}", orjson.loads(line)) for number, line in enumerate(lines, 1)]
-    return list(rows_of([path]))
 
 
 def _seed(row: Any, place: str, fields: SeedFields) -> Seed:
