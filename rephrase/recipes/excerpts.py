@@ -21,7 +21,9 @@ def with_excerpts(answer: str, passage: str) -> str | None:
         place = _place(match[1], words)
         if place is None:
             return None
-        parts += [answer[last : match.start()], passage[place[0] : place[1]]]
+        begin, end = place
+        end += passage[end : end + 1] == match[1].rstrip()[-1]  # the full stop
+        parts += [answer[last : match.start()], passage[begin:end]]
         last = match.end()
     whole = "".join([*parts, answer[last:]]).strip()
     return None if "<excerpt" in whole or "</excerpt" in whole else whole

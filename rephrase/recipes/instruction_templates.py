@@ -53,7 +53,7 @@ class Options(Section):
     best: int = Field(default=3, ge=1)
     """Each is drawn among so many of those that suit best, so that like documents get different ones."""
     similar: float = Field(default=0.8, gt=0, le=1)
-    """Of templates whose cosine is above it a passage gets one."""
+    """Of templates that are alike above it, by the words that stay of them or by their embeddings, a passage gets one."""
     quoted: float = Field(default=0.8, ge=0, le=1)
     """Least share of an answer's words that stand in the passage, in a row."""
     passage_tokens: int = Field(default=1500, ge=50)

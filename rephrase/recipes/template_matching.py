@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rephrase.recipes.pools import rouge_l
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.text.embeddings import clean, encoder
 from rephrase.text.sentences import sentence_spans
@@ -33,6 +35,11 @@ class InstructionTemplate:
     """What such documents are about; empty for any."""
 
     @property
+    def fixed(self) -> str:
+        """What stays of it, whatever fills it."""
+        return " ".join(_SLOT.sub(" ", self.text).split())
+
+    @property
     def slots(self) -> list[str]:
         """The descriptions of what fills it."""
         return _SLOT.findall(self.text)
@@ -42,14 +49,15 @@ class InstructionTemplate:
 class Matcher:
     """Templates by how well they suit texts: the cosine of embeddings of text and `documents`, or of their words by rarity.
 
-    A few thousand templates are compared in a millisecond, so that no index is needed.
+    Two templates are alike by ROUGE-L of what stays of them, and by the cosine of their embeddings. A few thousand are compared in a
+    millisecond, so that no index is needed.
     """
 
     templates: tuple[InstructionTemplate, ...]
     _scores: Callable[[str], Scores]
     """By template, how near a text is to its documents."""
-    _alike: Callable[[int], Scores]
-    """By template, how near it is to one of them."""
+    _alike: Callable[[int, int], float]
+    """How near two templates are to each other."""
 
     def best(self, passage: str, count: int, pool: int, similar: float, rng: random.Random) -> list[int]:
         """Up to `count` templates by number, none above `similar` to another of them.
@@ -59,16 +67,18 @@ class Matcher:
         """
         whole = self._scores(passage)
         chosen: list[int] = []
-        barred = np.zeros(len(self.templates), np.bool_)
-        general = np.array([not template.documents for template in self.templates])
+
+        def others(numbers: Iterable[int]) -> Iterator[int]:
+            new = (number for number in numbers if number not in chosen)
+            return (number for number in new if all(self._alike(number, other) <= similar for other in chosen))
+
+        general = [number for number, template in enumerate(self.templates) if not template.documents]
         for part in parts_of(passage, count):
-            scores = np.where(barred | general | (whole <= 0), 0, whole + self._scores(part))
-            best = [int(place) for place in np.argsort(-scores, kind="stable")[:pool] if scores[place] > 0]
-            free = best or [int(place) for place in np.flatnonzero(general & ~barred)]
-            if free:
+            scores = np.where(whole > 0, whole + self._scores(part), 0)
+            scores[general] = 0
+            suited = (int(number) for number in np.argsort(-scores, kind="stable") if scores[number] > 0)
+            if free := list(itertools.islice(others(suited), pool)) or list(others(general)):
                 chosen.append(rng.choice(free))
-                barred |= self._alike(chosen[-1]) > similar
-                barred[chosen[-1]] = True
         return chosen
 
 
@@ -85,16 +95,16 @@ def parts_of(passage: str, count: int) -> Iterator[str]:
 def matcher_of(templates: tuple[InstructionTemplate, ...], model: str | None) -> Matcher:
     """The matcher of some templates, made once a process. Raises `UserError` for a model that cannot be loaded."""
     documents = [template.documents for template in templates]
-    texts = [f"{template.text} {template.documents}" for template in templates]
+    fixed = [template.fixed for template in templates]
     if model is None:
-        by_documents, by_text = WordIndex(documents), WordIndex([text.replace("<fi>", "").replace("</fi>", "") for text in texts])
-        return Matcher(templates, by_documents.scores, lambda number: by_text.scores(by_text.texts[number]))
+        return Matcher(templates, WordIndex(documents).scores, lambda one, other: rouge_l(fixed[one], fixed[other]))
     encode = encoder(model, "model2vec", NEEDED_BY)
-    vectors, text_vectors = _units(encode([clean(text) for text in documents])), _units(encode([clean(text) for text in texts]))
+    vectors = _units(encode([clean(text) for text in documents]))
+    requests = _units(encode([clean(template.text) for template in templates]))
     return Matcher(
         templates,
         lambda text: np.asarray(vectors @ _units(encode([clean(text)]))[0]),
-        lambda number: np.asarray(text_vectors @ text_vectors[number]),
+        lambda one, other: max(rouge_l(fixed[one], fixed[other]), float(requests[one] @ requests[other])),
     )
 
 
@@ -109,7 +119,7 @@ class WordIndex:
 
     def __init__(self, texts: Sequence[str]) -> None:
         """Words are of three letters at least, in lower case, without an s at the end."""
-        self.texts = texts
+        self._size = len(texts)
         counts = [words_of(text) for text in texts]
         holders = Counter(word for words in counts for word in words)
         self._rarity = {word: math.log(1 + len(texts) / number) for word, number in holders.items()}
@@ -121,7 +131,7 @@ class WordIndex:
 
     def scores(self, text: str) -> Scores:
         """The cosine of a text to each of the texts, from 0 to 1; 0 for those with which it shares one word alone, which may be chance."""
-        scores, shared = np.zeros(len(self.texts)), np.zeros(len(self.texts), np.int64)
+        scores, shared = np.zeros(self._size), np.zeros(self._size, np.int64)
         for word, weight in sorted(self._weights(words_of(text)).items()):
             numbers, weights = self._places[word]
             scores[numbers] += weight * weights
