@@ -105,6 +105,10 @@ def in_tests(text: str) -> str:
     return f'```python\ndef test_double():\n    """\n{text}\n    """\n    assert [double(n) for n in (0, 1, 3)] == [0, 2, 6]\n```'
 
 
+def choosing(text: str) -> str:
+    return f"Question: {text}\nA. the sea\nB. the sky\nC. the wind\nD. a bay\nAnswer: B"
+
+
 def alpaca(text: str) -> str:
     return f"4. Instruction: Explain to sailors how the tide works.\n4. Input:\n<noinput>\n4. Output:\n{text}\n###"
 
@@ -157,7 +161,10 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("instruction/skillmix", "*", lambda text: f"Task: Explain the tide.\nAnswer: {text}", "Answer: none"),
     ("instruction/constitutional", "answer", plainly, ""),
     ("instruction/constitutional", "critique", plainly, ""),
+    ("instruction/templates", "*", lambda text: f"Instruction: Explain the tide.\nAnswer: {text}", "Answer: none"),
     ("instruction/*", "*", plainly, ""),
+    ("seeded/reading_comprehension", "*", pairs, ENGLISH),
+    ("seeded/*", "*", choosing, pairs(ENGLISH)),
     ("textbook/exercise", "*", lambda text: f"Exercise: Why does it rise?\nSolution: {text}", "Solution: none"),
     ("textbook/*", "*", plainly, "Short."),
     ("tinystories/*", "*", plainly, "Short."),
@@ -249,6 +256,9 @@ instruction/expand          answer       keep      parse:empty        finished  
 instruction/skillmix        *            keep      parse:no_task      finished        parse:no_task      leaked   language
 instruction/constitutional  answer       on parse:empty        parse:truncated on          on on
 instruction/constitutional  critique     on parse:empty        parse:truncated on          on on
+instruction/templates       *            keep      parse:no_instruction parse:truncated parse:no_instruction rejected:no_excerpt language
+seeded/reading_comprehension *          keep      parse:no_questions parse:truncated parse:no_questions keep language
+seeded/*                    *            keep      parse:choices      parse:truncated parse:no_questions leaked language
 instruction/*               *            keep      parse:empty        finished        keep               leaked   language
 textbook/exercise           *            keep      parse:no_exercise  finished        parse:no_exercise  leaked   language
 textbook/*                  *            keep      parse:too_short    finished        parse:too_short    leaked   language
@@ -329,6 +339,7 @@ def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, to
     options |= {"to": "de"} if recipe.family == "translate" else {}
     options |= {"tasks": "ours/sets"} if recipe.name in ("procedural/solve", "procedural/explain") else {}
     options |= {"highest": 1} if recipe.name in ("procedural/solve", "procedural/sql") else {}
+    options |= {"quoted": 0} if recipe.name == "instruction/templates" else {}
     options |= {"prompts_per_round": 1} if recipe.family in ("self_instruct", "alpaca") else {}
     neighbours = [Document("n", "Another text on the same harbour.")] if recipe.neighbours else []
     played = play(recipe.name, document_of(recipe), {**scripts, step: completion}, tokenizer, neighbours=neighbours, **options)
