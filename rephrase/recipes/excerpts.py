@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
-_EXCERPT = re.compile(r"<excerpt>(.*?)</excerpt>", re.DOTALL | re.IGNORECASE)
+_EXCERPT = re.compile(r"<excerpt>([^<]*(?:<[.…]+>[^<]*)?)</excerpt>", re.IGNORECASE)
 _GAP = re.compile(r"<\.\.\.>|<…>|\[\.\.\.\]|\[…\]|\.\.\.|…")
 _WORD = re.compile(r"\w+")
+
+
+class Passage:
+    """The words of a passage, and where they stand."""
+
+    def __init__(self, text: str) -> None:
+        """Case and punctuation do not count."""
+        matches = list(_WORD.finditer(text))
+        self.text = text
+        self._words = [match[0].casefold() for match in matches]
+        self._spans = [match.span() for match in matches]
+        self._places: dict[str, list[int]] = defaultdict(list)
+        for place, word in enumerate(self._words):
+            self._places[word].append(place)
+
+    def excerpt(self, marked: str) -> str | None:
+        """The passage's own words for what is marked by all of its words, or by the first and the last; None where it has no such."""
+        first, *others = [[word.casefold() for word in _WORD.findall(piece)] for piece in _GAP.split(marked, maxsplit=1)]
+        ending = others[0] if others else []
+        start = self._find(first, 0)
+        end = self._find(ending, start + len(first)) if start is not None and ending else start
+        if start is None or end is None:
+            return None
+        last = self._spans[end + len(ending or first) - 1][1]
+        last += self.text[last : last + 1] == marked.rstrip()[-1]  # the full stop
+        return self.text[self._spans[start][0] : last]
+
+    def _find(self, run: list[str], begin: int) -> int | None:
+        """Where a run of words begins, at `begin` or later."""
+        places = self._places.get(run[0], []) if run else []
+        return next((place for place in places if place >= begin and self._words[place : place + len(run)] == run), None)
 
 
 def with_excerpts(answer: str, passage: str) -> str | None:
@@ -15,35 +47,15 @@ def with_excerpts(answer: str, passage: str) -> str | None:
     >>> with_excerpts("It moves: <excerpt>the sea <...> a day</excerpt>.", "Twice the sea rises in a day.")
     'It moves: the sea rises in a day.'
     """
-    words = [(match[0].casefold(), match.start(), match.end()) for match in _WORD.finditer(passage)]
-    parts, last = [], 0
+    source, parts, last = Passage(passage), [], 0
     for match in _EXCERPT.finditer(answer):
-        place = _place(match[1], words)
-        if place is None:
+        excerpt = source.excerpt(match[1])
+        if excerpt is None:
             return None
-        begin, end = place
-        end += passage[end : end + 1] == match[1].rstrip()[-1]  # the full stop
-        parts += [answer[last : match.start()], passage[begin:end]]
+        parts += [answer[last : match.start()], excerpt]
         last = match.end()
     whole = "".join([*parts, answer[last:]]).strip()
     return None if "<excerpt" in whole or "</excerpt" in whole else whole
-
-
-def _place(excerpt: str, words: list[tuple[str, int, int]]) -> tuple[int, int] | None:
-    first, *others = [[word.casefold() for word in _WORD.findall(piece)] for piece in _GAP.split(excerpt, maxsplit=1)]
-    ending = others[0] if others else []
-    start = _find(first, words, 0)
-    end = _find(ending, words, start + len(first)) if start is not None and ending else start
-    if start is None or end is None:
-        return None
-    return words[start][1], words[end + len(ending or first) - 1][2]
-
-
-def _find(run: list[str], words: list[tuple[str, int, int]], begin: int) -> int | None:
-    """Where a run of words begins, at `begin` or later."""
-    size = len(run)
-    places = range(begin, len(words) - size + 1) if size else ()
-    return next((place for place in places if [word for word, _, _ in words[place : place + size]] == run), None)
 
 
 def quoted_share(text: str, passage: str, run: int) -> float:

@@ -119,7 +119,7 @@ class QuestionStep(Step):
         form = self._form(request.format)
         data = form.parse(completion.text, Context(tokenizer)) if form else None
         entries = data.fields["questions"] if data else read_questions(completion.text)
-        judged = list(_judged(entries[: request.count], request, prompt.values["passage"]))
+        judged = list(_judged(entries[: request.count or flow_prompts("seeded")["most_of_an_answer"]], request, prompt.values["passage"]))
         if any(error is None for _, error in judged):
             return Parsed(fields={"questions": judged})
         [(error, _)] = Counter(error for _, error in judged).most_common(1) or [("parse:no_questions", 1)]

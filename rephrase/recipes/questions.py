@@ -85,7 +85,7 @@ def read_questions(completion: str) -> list[Question | str]:
     answer is left out.
     """
     questions: list[Question | str] = []
-    for text, answer in (pair for block in _SEPARATOR.split(completion) for pair in _pairs(block)):
+    for text, answer in (pair for block in _SEPARATOR.split(completion) if block.strip() for pair in _pairs(block)):
         questions.append(question_of(*_apart(text), answer))
     return questions or [question_of(*_apart(text), answer.partition("\n")[0]) for text, answer in read_pairs(completion)]
 
