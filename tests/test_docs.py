@@ -168,6 +168,8 @@ def check_section(data: dict[str, Any], folder: Path, monkeypatch: pytest.Monkey
 def write_run(data: dict[str, Any], folder: Path) -> None:
     """Write a run.yaml of which `data` is a part or the whole, and what it names."""
     (folder / "my-verbs.txt").write_text("run\nwalk\n")
+    (folder / "arc-train.jsonl").write_text('{"question": "Which?", "choices": {"text": ["one", "two"]}, "answerKey": "B"}\n')
+    (folder / "templates.jsonl").write_text('{"template": "Who was <fi>a person</fi>?", "documents": "biographies"}\n')
     (folder / "run.yaml").write_text(yaml.safe_dump(_over(BASE, data)))
 
 
