@@ -24,6 +24,7 @@ from rephrase.records import content_id
 from rephrase.text.passages import Passage, split_passages
 from rephrase.text.tokenizer import Tokenizer
 
+_RULES = ("similar", "questions", "most_of_an_answer", "fewest_words", "words_of_a_format", "labelled")  # of seeded.yaml
 _CHARACTERS_A_WORD = 20  # a text with longer ones on average puts no spaces between its words
 _TOKENS_A_WORD = 4 / 3  # of such a text
 
@@ -36,8 +37,8 @@ class Request:
     count: int | None
     """Questions that are asked for; None: as many as the passage gives."""
     values: Mapping[str, str]
-    shown: tuple[str, ...] = ()
-    """Questions that the prompt shows as examples, which no answer may repeat."""
+    shown: tuple[Question, ...] = ()
+    """Those that the prompt shows as examples, which no answer may repeat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +139,7 @@ class QuestionStep(Step):
     @override
     def describe(self) -> dict[str, Any]:
         described = {"prompt": self.prompt, "sampling": self.sampling.fields(), "passage_tokens": self.passage_tokens, "seed": self.seed}
-        rules = {name: flow_prompts("seeded")[name] for name in ("similar", "questions", "fewest_words", "words_of_a_format", "labelled")}
+        rules = {name: flow_prompts("seeded")[name] for name in _RULES}
         structured = {"structured": flow_prompts("seeded")["closing"]} if self.structured else {}
         return {**described, "rules": rules, **self.drawn_from(), **structured}
 
@@ -171,5 +172,6 @@ def _judged(entries: Iterable[Question | str], request: Request, passage: str) -
         error = request.format.fault(entry, passage)
         if error is None and repeats(entry, earlier, flow_prompts("seeded")["similar"]):
             error = "rejected:repeated"
-        earlier.append(entry.text)
+        if error is None:
+            earlier.append(entry)
         yield entry, error

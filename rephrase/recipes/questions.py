@@ -123,9 +123,13 @@ def question_of(text: str, choices: Sequence[str], answer: str) -> Question | st
     return Question(text, right, tuple(plain)) if right else "parse:choices"
 
 
-def repeats(question: Question, earlier: Sequence[str], similar: float) -> bool:
-    """Whether a question says the same as one before it: ROUGE-L of both above `similar`."""
-    return any(question.text == other or rouge_l(question.text, other) > similar for other in earlier)
+def repeats(question: Question, earlier: Sequence[Question], similar: float) -> bool:
+    """Whether a question is one of those before it: in the same words, or by ROUGE-L above `similar` with the same answer."""
+    words, answer = _words(question.text), _words(question.answer)
+    return any(
+        words == _words(other.text) or (answer == _words(other.answer) and rouge_l(question.text, other.text) > similar)
+        for other in earlier
+    )
 
 
 def _apart(text: str) -> tuple[str, list[str]]:

@@ -170,7 +170,7 @@ class FromSeeds(QuestionStep):
         examples = "\n%%%%\n".join(seed.written() for seed in shown)
         count = self.questions or number_of_questions(words, rng)
         values = {"examples": examples, "ask": _asked(choices)}
-        yield Request(Format("seeds", choices=choices), count, values, tuple(seed.text for seed in shown))
+        yield Request(Format("seeds", choices=choices), count, values, tuple(shown))
 
     @override
     def filled(self) -> dict[str, list[str]]:

@@ -142,7 +142,7 @@ def test_a_passage_draws_its_own_seeds_of_one_form_and_always_the_same(tokenizer
     prompts = [next(step.prompts(Row(Document(name, PASSAGE)), tokenizer)) for name in "abcdef"]
     for prompt in prompts:
         shown = prompt.values["request"].shown
-        seeds = [seed for seed in step.seeds if seed.text in shown]
+        seeds = [seed for seed in step.seeds if seed in shown]
         assert len(shown) == 3
         assert len({len(seed.choices) for seed in seeds}) == 1
         assert all(seed.written() in prompt.messages[0].content for seed in seeds)
@@ -272,11 +272,27 @@ def test_what_a_seed_asks_already_is_no_new_question(tokenizer):
         document
         for number in range(50)
         for document in [Document(str(number), PASSAGE)]
-        if seed.text in next(step_of("questions", shots=12).prompts(Row(document), tokenizer)).values["request"].shown
+        if seed.text in str(next(step_of("questions", shots=12).prompts(Row(document), tokenizer)).values["request"].shown)
     )
     played = play("seeded/questions", document, {"questions": answers}, tokenizer, shots=12, questions=3)
     assert played.errors("questions") == ["rejected:repeated"]
     assert played.texts("questions")[0] == "Question: What pulls the sea?\nAnswer: the Moon"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "error"),
+    [
+        ("What pulls the sea in a narrow bay?", "the Moon", []),
+        ("What pulls the sea?", "the Moon", ["rejected:repeated"]),
+        ("what pulls the SEA", "Iceland", ["rejected:repeated"]),  # the same words
+        ("What pulls the sea up?", "the Moon", ["rejected:repeated"]),  # like words and the same answer
+        ("What pulls the mills?", "water", []),  # like words, and another answer
+    ],
+)
+def test_a_question_repeats_another_by_its_words_or_like_words_and_the_answer(text, answer, error, tokenizer):
+    answers = f"Question: What pulls the sea?\nAnswer: the Moon\n%%%%\nQuestion: {text}\nAnswer: {answer}"
+    options = {**formats("span"), "questions": 2}
+    assert play("seeded/reading_comprehension", PASSAGE, {"questions": answers}, tokenizer, **options).errors("questions") == error
 
 
 def test_a_flashcard_is_a_text_and_half_of_them_begin_with_their_label(tokenizer):
