@@ -56,12 +56,16 @@ def _of_parquet(path: str) -> Iterator[tuple[int, Any]]:
             for batch in pq.ParquetFile(stream, pre_buffer=False).iter_batches(_BATCH_ROWS, use_threads=False):
                 for row in rows_of_batch(batch):
                     number += 1
-                    if isinstance(row, Exception):
-                        raise row
-                    yield number, row
-        except (OSError, ValueError) as error:  # Arrow's errors of damaged files are these
+                    yield number, _readable(row)
+        except Exception as error:  # a damaged file, or a foreign value, makes Arrow raise many things
             cure = "copy the file again"
-            raise UserError(f"not a readable Parquet file: {reason_of(error)}", where=f"{path}, after row {number}", cure=cure) from error
+            raise UserError(f"not a readable Parquet file: {reason_of(error)}", where=f"{path}, row {number}", cure=cure) from error
+
+
+def _readable(row: dict[str, Any] | Exception) -> dict[str, Any]:
+    if isinstance(row, Exception):
+        raise row
+    return row
 
 
 def _lines(path: str) -> Iterator[bytes]:

@@ -47,7 +47,8 @@ def with_excerpts(answer: str, passage: str) -> str | None:
     >>> with_excerpts("It moves: <excerpt>the sea <...> a day</excerpt>.", "Twice the sea rises in a day.")
     'It moves: the sea rises in a day.'
     """
-    source, parts, last = Passage(passage), [], 0
+    source, last = Passage(passage), 0
+    parts: list[str] = []
     for match in _EXCERPT.finditer(answer):
         excerpt = source.excerpt(match[1])
         if excerpt is None:

@@ -159,7 +159,7 @@ def number_of_questions(words: int, rng: random.Random) -> int:
     most = round(words / rule["words_each"])
     if most < 2:  # as published
         return int(rule["fewest"])
-    return max(rule["fewest"], min(rule["most"], rng.choice(range(most - rule["spread"], most))))
+    return int(max(rule["fewest"], min(rule["most"], rng.choice(range(most - rule["spread"], most)))))
 
 
 def _judged(entries: Iterable[Question | str], request: Request, passage: str) -> Iterator[tuple[Question | None, str | None]]:

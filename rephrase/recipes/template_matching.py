@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +109,7 @@ def matcher_of(templates: tuple[InstructionTemplate, ...], model: str | None) ->
     )
 
 
-def _units(vectors: npt.NDArray[np.floating]) -> Scores:
+def _units(vectors: npt.NDArray[np.floating[Any]]) -> Scores:
     exact = np.asarray(vectors, np.float64)
     norms = np.linalg.norm(exact, axis=1, keepdims=True)
     return np.asarray(exact / np.where(norms > 0, norms, 1))
