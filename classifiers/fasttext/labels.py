@@ -113,7 +113,7 @@ def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None
         texts.append(text)
         sources.append(_label(field_of(record, source_field, place, _FIELDS), source_field, place) if source_field else "")
         if labels:
-            row_labels.append(_label(field_of(record, labels[0], place), labels[0], place))
+            row_labels.append(_label(field_of(record, labels[0], place, _FIELDS), labels[0], place))
     where = ", ".join(paths)
     if not texts:
         raise UserError("there are no texts", where=where, cure="give JSON lines with texts")

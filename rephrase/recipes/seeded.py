@@ -148,7 +148,9 @@ def _formats(name: str, shares: Mapping[str, float], published: str = "share") -
 
 
 def _format(name: str, settings: Mapping[str, Any]) -> Format:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items() if key in _FORMAT_KEYS}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in settings.items() if key in _FORMAT_KEYS
+    }
     return Format(name, **{**values, "ask": values["ask"].strip(), "example": values.get("example", "").strip()})
 
 

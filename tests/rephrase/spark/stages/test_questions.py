@@ -25,10 +25,11 @@ RECIPES = ("seeded/questions", "seeded/reading_comprehension", "seeded/flashcard
 
 def answer_to(prompt: str) -> str:
     """What a model might write: of a prompt with a note in it, answers quote the note's sentences."""
-    note = next(text for text in notes().values() if text[:60] in prompt)
-    sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+", note) if len(sentence.split()) > 8]
+    sentences = [
+        sentence for note in notes().values() for sentence in sentences_of(note) if sentence in prompt and len(sentence.split()) > 8
+    ]
     if "<fi>" in prompt:
-        first, last = sentences[1].split()[:4], sentences[2].split()[-4:]
+        first, last = sentences[0].split()[:4], sentences[-1].split()[-4:]
         return f"Instruction: What is the story of this?\nAnswer: <excerpt>{' '.join(first)} <...> {' '.join(last)}</excerpt>"
     questions = []
     for number, sentence in enumerate(sentences[:3]):
@@ -40,6 +41,10 @@ def answer_to(prompt: str) -> str:
         else:
             questions.append(f"Question: {question}\nAnswer: {' '.join(words[4:7])}")
     return "\n%%%%\n".join(questions)
+
+
+def sentences_of(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", text)
 
 
 def notes() -> dict[str, str]:
@@ -75,7 +80,7 @@ def url():
 
 
 def test_questions_of_notes_are_kept_but_for_a_note_with_an_item_of_a_benchmark(tmp_path: Path, spark, tokenizer_file, url):
-    item = re.split(r"(?<=[.!?])\s+", notes()["note-penicillin"])[0]
+    item = sentences_of(notes()["note-penicillin"])[0]
     (tmp_path / "quiz.jsonl").write_text(json.dumps({"question": item}) + "\n")
     seeds = [{"q": f"Which words begin line {number} of the poem?", "a": "Tyger, tyger"} for number in range(9)]
     (tmp_path / "seeds.jsonl").write_text("".join(json.dumps(seed) + "\n" for seed in seeds))
