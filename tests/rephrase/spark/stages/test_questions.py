@@ -102,10 +102,11 @@ def test_questions_of_notes_are_kept_but_for_a_note_with_an_item_of_a_benchmark(
     assert set(errors) <= {"rejected:repeated"}, errors
     assert {row["recipe"] for row in made if row["text"]} == set(RECIPES)
     judged = tables.read_folder(storage.join(run.output, "judged")).to_pylist()
-    names = {row["id"]: row["document_id"] for row in judged}
-    contaminated = {row["document_id"] for row in judged if row["verdict"] == "contamination"}
-    assert len(contaminated) == 1
-    assert {row["document_id"] for row in judged if row["verdict"] == "keep"} == set(names.values()) - contaminated
+    by_id = {row["id"]: row for row in made}
+    [document] = {row["document_id"] for row in judged if row["verdict"] == "contamination"}
+    holding = {row["id"] for row in made if row["text"] and row["document_id"] == document and row["span_start"] == 0}
+    assert {row["id"] for row in judged if row["verdict"] == "contamination"} == holding, "what comes of the passage that holds the item"
+    assert {row["verdict"] for row in judged if by_id[row["id"]]["text"] and row["id"] not in holding} == {"keep"}
     mixture = tables.read_folder(storage.join(run.output, "mixture")).to_pylist()
     assert {row["recipe"] for row in mixture} == set(RECIPES)
     fields = [json.loads(row["fields"]) for row in made if row["recipe"] == RECIPES[0] and row["text"]]
