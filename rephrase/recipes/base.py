@@ -217,6 +217,10 @@ class Step(ABC):
         sampling: Sampling | None = getattr(self, "sampling", None)
         return sampling.max_tokens if sampling else 0
 
+    def held_to_form(self) -> Step:
+        """The same step with `structured`, where it has a JSON form; itself, the default, where it has none."""
+        return self
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """All that the step's rows depend on, as JSON values: the recipe's digest is made of it.

@@ -63,6 +63,7 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.mistakes",
         "rephrase.recipes.seeded",
         "rephrase.recipes.instruction_templates",
+        "rephrase.recipes.function_calling",
         "rephrase.recipes.baseline",
     ],
 )
