@@ -13,7 +13,7 @@ from rephrase.recipes.base import Paper, Recipe, Step
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
-from rephrase.recipes.tools.draws import CALLING, KINDS, Drawing, weights
+from rephrase.recipes.tools.draws import ALONE, CALLING, KINDS, Drawing, weights
 from rephrase.recipes.tools.functions import read_functions
 from rephrase.recipes.tools.results import Answers, Results
 from rephrase.recipes.tools.rows import ToolRows
@@ -30,9 +30,9 @@ class Options(Section):
     """Options of all recipes `tools/…`."""
 
     functions: ListFile = "lists/functions.jsonl"
-    """Functions that may be declared: JSONL or a JSON list, as OpenAI's `tools`; `return` beside `parameters` is the schema of the result."""
+    """Functions that may be declared: JSONL or a JSON list, as OpenAI's `tools`; beside `parameters`, `return` is the result's schema."""
     kinds: dict[str, float] = {}
-    """Weights of kinds of requests: single, multiple, parallel, parallel_multiple, none_fits, missing_argument. Default: as published."""
+    """Weights of kinds of requests: single, multiple, parallel, parallel_multiple, none_fits, missing_argument."""
     verify: bool = False
     """Let a model judge what the rules have passed: one more request for each."""
 
@@ -116,7 +116,7 @@ def _drawing(options: Options) -> Drawing:
     texts = flow_prompts("tools")
     functions = read_functions(options.functions)
     kinds = weights(options.kinds or {name: weight for name, weight in texts["kinds"].items() if name in options.possible()})
-    if len(functions) < _PAIR and any(name != "single" and name != "parallel" for name, _ in kinds):
+    if len(functions) < _PAIR and any(name not in ALONE for name, _ in kinds):
         cure = "add functions, or take kinds: {single: 1, parallel: 1}"
         raise UserError("one function alone leaves nothing to choose from", where=options.functions, cure=cure)
     if any(name == "missing_argument" for name, _ in kinds) and not any(function.required for function in functions):

@@ -54,24 +54,30 @@ def fault_of_calls(calls: Sequence[Call], reply: str, draw: Draw) -> Fault | Non
 
     First what no request allows: functions that are not declared, arguments that the schema refuses. Then what this one does not.
     """
-    for call in calls:
-        function = draw.find(call["name"])
-        if function is None:
-            return "rejected:unknown_function", f"`{call['name']}` is not declared"
-        if reason := function.fault_of_arguments(call["arguments"]):
-            return "rejected:arguments", f"{call['name']}: {reason}"
-    if draw.kind not in CALLING:
-        return _fault_without_calls(calls, reply, draw)
-    if not calls:
-        return "rejected:no_call", "the request asks for a call, and the answer has none"
+    fault = next(filter(None, (_fault_of_call(call, draw) for call in calls)), None)
+    if fault is not None:
+        return fault
+    return _fault_with_calls(calls, draw) if draw.kind in CALLING else _fault_without_calls(calls, reply, draw)
+
+
+def _fault_of_call(call: Call, draw: Draw) -> Fault | None:
+    function = draw.find(call["name"])
+    if function is None:
+        return "rejected:unknown_function", f"`{call['name']}` is not declared"
+    reason = function.fault_of_arguments(call["arguments"])
+    return ("rejected:arguments", f"{call['name']}: {reason}") if reason else None
+
+
+def _fault_with_calls(calls: Sequence[Call], draw: Draw) -> Fault | None:
     wanted = {function.name for function in draw.wanted}
     called = {call["name"] for call in calls}
+    if not calls:
+        return "rejected:no_call", "the request asks for a call, and the answer has none"
     if called != wanted:
         return "rejected:wrong_function", f"the request is about {', '.join(sorted(wanted))}; called: {', '.join(sorted(called))}"
-    if draw.kind in SEVERAL and len(calls) < 2:
-        return "rejected:number_of_calls", "the request needs several calls, and the answer has one"
-    if draw.kind not in SEVERAL and len(calls) > 1:
-        return "rejected:number_of_calls", f"the request needs one call, and the answer has {len(calls)}"
+    if (draw.kind in SEVERAL) != (len(calls) > 1):
+        needed = "several calls" if draw.kind in SEVERAL else "one call"
+        return "rejected:number_of_calls", f"the request needs {needed}, and the answer has {len(calls)}"
     if len({orjson.dumps(call, option=orjson.OPT_SORT_KEYS) for call in calls}) < len(calls):
         return "rejected:repeated_call", "the same call comes twice"
     return None

@@ -14,7 +14,8 @@ CALLING = ("single", "multiple", "parallel", "parallel_multiple")
 SEVERAL = ("parallel", "parallel_multiple")
 """Those of several calls."""
 KINDS = (*CALLING, "none_fits", "missing_argument")
-_ALONE = ("single", "parallel")  # kinds for which one function is declared
+ALONE = ("single", "parallel")
+"""Those for which one function is declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Drawing:
         wanted = dice.sample(list(pool), min(2, len(pool)) if kind == "parallel_multiple" else 1)
         missing = dice.choice(wanted[0].required) if kind == "missing_argument" else ""
         others = [function for function in self.functions if function not in wanted]
-        number = 1 if kind in _ALONE else dice.randint(*self.declared)
+        number = 1 if kind in ALONE else dice.randint(*self.declared)
         shown = [] if kind == "none_fits" else wanted  # what would serve the request is not there
         declared = [*shown, *dice.sample(others, min(len(others), max(0, number - len(shown))))]
         dice.shuffle(declared)

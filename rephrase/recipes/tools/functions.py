@@ -76,12 +76,19 @@ def read_functions(path: str) -> tuple[Function, ...]:
     Raises `UserError` with the line for what is no function.
     """
     if path.startswith(SHIPPED_LISTS):
-        text = files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8")
-    else:
-        try:
-            text = storage.read(path).decode()
-        except FileNotFoundError as error:
-            raise UserError("there is no such file of functions", where=path, cure=_CURE) from error
+        return _shipped(path)
+    try:
+        return _read(storage.read(path).decode(), path)
+    except FileNotFoundError as error:
+        raise UserError("there is no such file of functions", where=path, cure=_CURE) from error
+
+
+@functools.cache
+def _shipped(path: str) -> tuple[Function, ...]:
+    return _read(files("rephrase.recipes").joinpath(path).read_text(encoding="utf-8"), path)
+
+
+def _read(text: str, path: str) -> tuple[Function, ...]:
     read = [_function(entry, where) for entry, where in _entries(text, path)]
     if not read:
         raise UserError("there is no function", where=path, cure=_CURE)

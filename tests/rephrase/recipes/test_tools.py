@@ -181,32 +181,27 @@ def test_a_judge_has_the_last_word_where_it_is_asked_for(tokenizer):
     assert "made up" in json.loads(bad.rows["verify"][0]["fields"])["reason"]
 
 
-def dialogue(result, answer: str, tokenizer, seed: int = 1):
-    [built] = recipes_of([RecipeUse(use="tools/dialogue", options={"kinds": {"single": 1}, "functions": FILE, "rows": 1})])
+@pytest.fixture
+def one_function(tmp_path) -> dict:
+    """Options with one function, which gives a temperature and may give the sky."""
+    result = {"type": "object", "properties": {"high": {"type": "number"}, "sky": {"type": "string"}}, "required": ["high"]}
+    (tmp_path / "functions.json").write_text(json.dumps([{**WEATHER.tool, "function": {**WEATHER.tool["function"], "return": result}}]))
+    return {"kinds": {"single": 1}, "functions": str(tmp_path / "functions.json"), "rows": 1}
+
+
+def dialogue(result: str, answer: str, tokenizer, options: dict):
     scripts = {
         "request": "Request: How warm will it be in Oslo on 1 May 2026?",
         "call": json.dumps({"calls": [call()], "reply": ""}),
-        "result": json.dumps({"call_1": result}),
+        "result": result,
         "answer": answer,
     }
-    row = next(iter(built.rows.documents()))
-    return play("tools/dialogue", row, scripts, tokenizer, kinds={"single": 1}, functions=FILE, rows=1)
+    return play("tools/dialogue", None, scripts, tokenizer, **options)
 
 
-@pytest.fixture(autouse=True)
-def _one_function(tmp_path):
-    global FILE
-    path = tmp_path / "functions.json"
-    result = {"type": "object", "properties": {"high": {"type": "number"}, "sky": {"type": "string"}}, "required": ["high"]}
-    path.write_text(json.dumps([{**WEATHER.tool, "function": {**WEATHER.tool["function"], "return": result}}]))
-    FILE = str(path)
-
-
-FILE = ""
-
-
-def test_a_dialogue_goes_from_the_request_over_calls_and_results_to_an_answer(tokenizer):
-    played = dialogue({"high": 14, "sky": "cloudy"}, "It will be cloudy, with up to 14 degrees.", tokenizer)
+def test_a_dialogue_goes_from_the_request_over_calls_and_results_to_an_answer(tokenizer, one_function):
+    result = '{"call_1": {"high": 14, "sky": "cloudy"}}'
+    played = dialogue(result, "It will be cloudy, with up to 14 degrees.", tokenizer, one_function)
     [fields] = played.fields("answer")
     assert [message["role"] for message in fields["messages"]] == ["user", "assistant", "tool", "assistant"]
     assert fields["messages"][2]["tool_call_id"] == fields["messages"][1]["tool_calls"][0]["id"]
@@ -228,15 +223,12 @@ def test_a_dialogue_goes_from_the_request_over_calls_and_results_to_an_answer(to
         ({"high": 14}, "", "answer", "parse:empty"),
     ],
 )
-def test_results_have_their_declared_shape_and_answers_use_them(result, answer, step, error, tokenizer):
-    assert dialogue(result, answer, tokenizer).errors(step) == [error]
+def test_results_have_their_declared_shape_and_answers_use_them(result, answer, step, error, tokenizer, one_function):
+    assert dialogue(json.dumps({"call_1": result}), answer, tokenizer, one_function).errors(step) == [error]
 
 
-def test_a_result_that_is_no_json_is_an_error(tokenizer):
-    [built] = recipes_of([RecipeUse(use="tools/dialogue", options={"kinds": {"single": 1}, "functions": FILE, "rows": 1})])
-    scripts = {"request": "Request: Warm?", "call": json.dumps([call()]), "result": "It is warm."}
-    row = next(iter(built.rows.documents()))
-    assert play("tools/dialogue", row, scripts, tokenizer, kinds={"single": 1}, functions=FILE, rows=1).errors("result") == ["parse:json"]
+def test_a_result_that_is_no_json_is_an_error(tokenizer, one_function):
+    assert dialogue("It is warm.", "", tokenizer, one_function).errors("result") == ["parse:json"]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +270,7 @@ def test_with_structured_every_step_but_prose_is_held_to_json(tokenizer):
     options, row = row_of("single")
     answer = json.dumps({"calls": [valid_call(row.metadata["wanted"])], "reply": ""})
     played = play("tools/calls", row, {"request": '{"request": "Do it."}', "call": answer}, tokenizer, structured=True, **options)
-    assert [m["content"] for m in played.fields("call")[0]["messages"]][0] == "Do it."
+    assert played.fields("call")[0]["messages"][0]["content"] == "Do it."
 
 
 def test_the_schema_of_an_answer_allows_what_the_rules_allow_and_no_invented_argument():
@@ -309,7 +301,7 @@ def test_the_schema_of_an_answer_allows_what_the_rules_allow_and_no_invented_arg
 def test_a_file_of_functions_is_refused_with_the_line_of_what_is_wrong(content, message, tmp_path):
     path = tmp_path / "mine.jsonl"
     path.write_text(content)
-    with pytest.raises(UserError, match="mine.jsonl") as refused:
+    with pytest.raises(UserError, match=r"mine\.jsonl") as refused:
         recipes_of([RecipeUse(use="tools/calls", options={"functions": str(path)})])
     assert message in str(refused.value)
 
