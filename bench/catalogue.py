@@ -178,9 +178,9 @@ async def played(recipe: Recipe, rows: list[Row], engine: Engine, counter: Token
     from rephrase.generation.loop import generate
     from rephrase.generation.rows import with_generations
     from rephrase.generation.step_run import StepRun
-    from rephrase.recipes.neighbours import with_neighbours
+    from rephrase.recipes.related import with_related
 
-    grown: Sequence[Row] = with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows
+    grown: Sequence[Row] = with_related(rows, recipe, counter)
     tables = []
     for step in recipe.steps:
         table, _ = await generate(grown, StepRun(recipe, step, counter, engine.model), engine)

@@ -25,7 +25,7 @@ def preview_json(
     counter = Tokenizer.load(tokenizer)
     prompts: list[dict[str, Any]] = []
     for recipe in recipes_of([use]):
-        rows = rows_of(recipe, documents, number)
+        rows = rows_of(recipe, documents, number, counter)
         if engines is None:
             prompts += _unanswered(recipe, rows, counter)
         else:

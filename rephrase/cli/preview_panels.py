@@ -23,7 +23,7 @@ from rephrase.generation.tally import Tally
 from rephrase.live.plain_console import PlainConsole
 from rephrase.recipes.base import Prompt, Recipe, Row, Step
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.recipes.neighbours import with_neighbours
+from rephrase.recipes.related import with_related
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from rephrase.text.languages import UNKNOWN
@@ -41,7 +41,7 @@ def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, en
     counter = Tokenizer.load(tokenizer)
     console = PlainConsole()
     for recipe in recipes_of([use]):
-        rows = rows_of(recipe, documents, number)
+        rows = rows_of(recipe, documents, number, counter)
         if engines is None:
             for row in rows:
                 for prompt in StepRun(recipe, recipe.steps[0], counter, NO_MODEL).prompts(row):
@@ -52,10 +52,10 @@ def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, en
             asyncio.run(_print_answers(recipe, rows, counter, engines, console))
 
 
-def rows_of(recipe: Recipe, documents: Sequence[Document], number: int) -> list[Row]:
+def rows_of(recipe: Recipe, documents: Sequence[Document], number: int, counter: Tokenizer) -> list[Row]:
     """The first rows that a recipe works on. Raises `UserError` where there are none."""
     rows = [Row(document) for document in (islice(recipe.rows.documents(), number) if recipe.rows else documents)]
-    rows = (with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows)[:number]
+    rows = list(with_related(rows, recipe, counter))[:number]
     if not rows:
         raise UserError("there are no documents to preview", where=recipe.name, cure="name a file with documents by --input")
     return rows

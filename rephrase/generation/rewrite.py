@@ -22,7 +22,7 @@ from rephrase.generation.texts import arrow_table, known_columns, rows_of_texts
 from rephrase.recipes.base import Recipe, Row
 from rephrase.recipes.catalogue import find_recipes
 from rephrase.recipes.fitting import Fitting
-from rephrase.recipes.neighbours import with_neighbours
+from rephrase.recipes.related import with_related
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def run_recipes(
     """
 
     async def answered() -> list[pa.Table]:
-        grown = [with_neighbours(rows, recipe.neighbours) if recipe.neighbours else rows for recipe in recipes]
+        grown = [with_related(rows, recipe, tokenizer) for recipe in recipes]
         made: dict[tuple[int, int], pa.Table] = {}
         async with OpenEngines(engines, open_one) as opened:
             for steps in rounds(recipes, engines):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rephrase.generation.step_run import generations_of
@@ -30,6 +31,5 @@ def with_generations(rows: Sequence[Row], step: str, table: pa.Table) -> list[Ro
     for document_id, generation in generations_of(table):
         by_document.setdefault(document_id, []).append(generation)
     return [
-        Row(row.document, {**row.earlier, step: [*row.earlier.get(step, ()), *by_document.get(row.document.id, ())]}, row.neighbours)
-        for row in rows
+        replace(row, earlier={**row.earlier, step: [*row.earlier.get(step, ()), *by_document.get(row.document.id, ())]}) for row in rows
     ]

@@ -13,7 +13,7 @@ from rephrase.generation.loop import counted_requests
 from rephrase.generation.rows import rows_of
 from rephrase.generation.step_run import StepRun
 from rephrase.recipes.base import Recipe, Row, Step
-from rephrase.recipes.neighbours import with_neighbours
+from rephrase.recipes.related import with_related
 from rephrase.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class FirstPrompts:
 
     def of_each(self, rows: Sequence[Row], recipes: Sequence[int]) -> dict[int, list[Count]]:
         """The same for each of the rows of a unit."""
-        neighbours = max((self.recipes[index].neighbours for index in recipes), default=0)
-        rows = with_neighbours(rows, neighbours) if neighbours else rows
-        return {index: [self._count(row, self._step_runs[index]) for row in rows] for index in recipes}
+        counter = Tokenizer.load(self.tokenizer)
+        related = {index: with_related(rows, self.recipes[index], counter) for index in recipes}
+        return {index: [self._count(row, self._step_runs[index]) for row in related[index]] for index in recipes}
 
     def _count(self, row: Row, step_run: StepRun) -> Count:
         requests, tally = counted_requests([row], step_run)

@@ -33,6 +33,46 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
+class PathSettings:
+    """How paths over the documents of a corpus are found; see `rephrase.recipes.paths`."""
+
+    hops: tuple[int, ...]
+    """Documents of a path: 2, 3, or both by turns."""
+    paths: int
+    """Of a document, at most."""
+    passage_tokens: int
+    """Of the passage of each document."""
+    most_documents: int
+    """That a name may stand in; above, it joins nothing."""
+    names: int
+    """Of a document, at most."""
+    entities: str | None
+    """Key of the metadata that lists a document's names; None: capitalised words are names."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A passage of a document on a path. `start` and `end` are characters of the document's text."""
+
+    document_id: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Passages of different documents in order, each of which holds the name that joins it to the next."""
+
+    hops: tuple[Hop, ...]
+    bridges: tuple[str, ...]
+    """The names, in their normal form: one less than hops."""
+    owner: int
+    """Which hop is the passage of the row's own document."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """What a step works on: a document, and the generations that earlier steps of the recipe made of it, by step name.
 
@@ -44,6 +84,7 @@ class Row:
     earlier: Mapping[str, Sequence[Generation]] = field(default_factory=dict)
     neighbours: Sequence[Document] = ()  # documents that name the same things, nearest first
     language: str | None = None  # tag of the language that answers are asked for in; None: nothing is said of it
+    paths: Sequence[Path] = ()  # over documents that name the same things
 
     @property
     def span(self) -> tuple[int, int]:
@@ -295,6 +336,7 @@ class Recipe:
     rows: RowSource | None = None  # None: the documents of the run
     when: Condition | None = None
     neighbours: int = 0  # documents that name the same things which a row needs beside its own
+    paths: PathSettings | None = None  # how the paths are found that a row needs beside its document
     engines: Mapping[str, str] = field(default_factory=dict)  # which of a run's engines answers a step, by the names of both
     language: AnswerLanguage | None = None  # None: prompts say nothing of it
 

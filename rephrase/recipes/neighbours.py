@@ -14,14 +14,15 @@ from dataclasses import replace
 
 from rephrase.recipes.base import Row
 
-_NAME = re.compile(r"(?<![.!?:\n]\s)(?<!^)\b[A-Z][\w'’-]+(?:\s+(?:of\s+|the\s+|de\s+|van\s+)?[A-Z][\w'’-]+)*")
+NAME = re.compile(r"(?<![.!?:\n]\s)(?<!^)\b[A-Z][\w'’-]+(?:\s+(?:of\s+|the\s+|de\s+|van\s+)?[A-Z][\w'’-]+)*")
+"""A capitalised name that does not begin a sentence."""
 _MOST_SHARED = 50  # documents that a name may stand in; above, it says too little
 _LEAST = 1  # shared names
 
 
 def names_of(text: str) -> set[str]:
     """Capitalised names that do not begin a sentence, in lower case."""
-    return {" ".join(name.split()).lower() for name in _NAME.findall(text)}
+    return {" ".join(name.split()).lower() for name in NAME.findall(text)}
 
 
 def with_neighbours(rows: Sequence[Row], most: int) -> list[Row]:

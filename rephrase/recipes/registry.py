@@ -64,6 +64,7 @@ recipes: Kinds[Source] = Kinds(
         "rephrase.recipes.seeded",
         "rephrase.recipes.instruction_templates",
         "rephrase.recipes.function_calling",
+        "rephrase.recipes.multihop",
         "rephrase.recipes.baseline",
     ],
 )

@@ -155,7 +155,7 @@ class _Scripted(Engine):
 def parsers(folder: str) -> Target:
     """A completion of a document between two others, through every recipe: the rows of the two are what they are without it."""
     del folder
-    recipes = [recipe for recipe in catalogue().values() if recipe.rows is None and not recipe.neighbours]
+    recipes = [recipe for recipe in catalogue().values() if recipe.rows is None and not recipe.neighbours and recipe.paths is None]
     tokenizer = Tokenizer.load(TOKENIZER)
     answer = {name: "12" for recipe in recipes for name in getattr(recipe, "metadata", ())} | {
         "answer": "12",

@@ -14,6 +14,7 @@ from rephrase.generation.step_run import StepRun
 from rephrase.notes import EngineFigures
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import recipes_of
+from rephrase.recipes.related import with_related
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 
@@ -68,6 +69,7 @@ def play(
     scripts: Mapping[str, Script],
     tokenizer,
     neighbours: Sequence[Document] = (),
+    others: Sequence[Document] = (),
     structured: bool = False,
     language: str | None = None,
     **options: Any,
@@ -78,6 +80,8 @@ def play(
         assert recipe.rows is not None
         document = next(iter(recipe.rows.documents()))
     rows = [Row(document if isinstance(document, Document) else Document("d", document), neighbours=neighbours)]
+    if others:  # which paths may go over
+        rows = list(with_related([*rows, *map(Row, others)], recipe, tokenizer))
     played = Played()
     for step in recipe.steps:
         engine = Scripted(scripts.get(step.name, ""))
