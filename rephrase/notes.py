@@ -136,6 +136,15 @@ class RowsNote(Note):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathsNote(Note):
+    """Of `paths/<recipe>`: paths over documents, one object for each of `documents` that has some."""
+
+    paths: Count = 0
+    row_groups: tuple[int, ...] = ()
+    """Of the object of documents: that whose paths each row group holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenedNote(Note):
     """Of `screened`, one object for each of `documents`."""
 

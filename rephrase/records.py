@@ -97,6 +97,18 @@ DUPLICATE = _schema(
     ]
 )
 
+PATH = _schema(
+    [
+        ("id", pa.string()),  # of the document that the path belongs to; objects are named as those that hold the documents
+        ("owner", pa.int32()),  # which of the path's passages is that document's
+        ("bridges", pa.list_(pa.string())),  # the names that join each passage to the next, in their normal form
+        ("documents", pa.list_(pa.string())),
+        ("starts", pa.list_(pa.int64())),  # characters of each document's text that its passage is
+        ("ends", pa.list_(pa.int64())),
+        ("texts", pa.list_(pa.string())),
+    ]
+)
+
 MIXTURE = _schema(
     [
         ("text", pa.string()),

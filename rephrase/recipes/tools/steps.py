@@ -100,7 +100,7 @@ def key_of(row: Row, span: tuple[int, int]) -> str:
 
 @dataclass(frozen=True)
 class Calls(Step):
-    """The answer to a request: calls, or a reply where none can be made. The kind is not told, and an answer that does not fit it is refused."""
+    """The answer to a request: calls, or a reply where none can be made. The kind is not told; an answer that does not fit is refused."""
 
     system: str
     drawing: Drawing

@@ -16,10 +16,12 @@ import pytest
 from classifiers.cascade import Cascade, build_cascade
 from classifiers.settings import filter_of
 from rephrase.recipes.base import Recipe
-from rephrase.recipes.catalogue import catalogue
+from rephrase.recipes.catalogue import catalogue, recipes_of
+from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from tests.classifiers.batches import batch
 from tests.rephrase.recipes.play import Script, cut, play
+from tests.rephrase.recipes.tool_calls import FUNCTIONS, sample_of, valid_call
 
 PASSAGE = (
     "The tide rises twice a day because the Moon pulls the sea. Sailors in the harbour wait for high water before they leave for Iceland. "
@@ -34,6 +36,14 @@ GERMAN = (
 REFUSAL = "I'm sorry, but I cannot help with that."
 
 QUERY = next(iter(catalogue()["procedural/sql"].rows.documents())).metadata["answer"]  # right for the row that is played
+
+TOOLS = {
+    "tools/calls": {"kinds": {"none_fits": 1}},
+    "tools/from_document": {"kinds": {"none_fits": 1}},
+    "tools/dialogue": {"kinds": {"single": 1}},
+}
+[DIALOGUE] = recipes_of([RecipeUse(use="tools/dialogue", options=TOOLS["tools/dialogue"])])
+CALLED = next(iter(DIALOGUE.rows.documents())).metadata["wanted"]
 
 Shape = Callable[[str], "str | list[str]"]  # a list where the step has several prompts, which need different answers
 
@@ -107,6 +117,22 @@ def in_tests(text: str) -> str:
 
 def choosing(text: str) -> str:
     return f"Question: {text}\nA. the sea\nB. the sky\nC. the wind\nD. a bay\nAnswer: B"
+
+
+def unserved(text: str) -> str:
+    return json.dumps({"calls": [], "reply": text})
+
+
+def called(_: str) -> str:
+    return json.dumps({"calls": [valid_call(CALLED)], "reply": ""})
+
+
+def given(_: str) -> str:
+    return json.dumps({"call_1": sample_of(json.loads(FUNCTIONS[CALLED].result))})
+
+
+def of_several(text: str) -> str:
+    return f"Question: {text}\nSteps: One leads to the other.\nAnswer: hot springs"
 
 
 def alpaca(text: str) -> str:
@@ -202,6 +228,12 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("verified/*", "*", before("#### 12"), "It is some number."),
     ("procedural/sql", "*", before(f"```sql\n{QUERY}\n```"), "```sql\nSELECT 1\n```"),
     ("procedural/*", "*", before("<answer>10</answer>"), "<answer>12</answer>"),
+    ("tools/*", "request", after("Request: "), ENGLISH),
+    ("tools/dialogue", "call", called, '{"calls": [{"name": "fly", "arguments": {}}]}'),
+    ("tools/dialogue", "result", given, '{"call_1": 7}'),
+    ("tools/dialogue", "answer", before("It is thing 0, or 5.5."), "It is so."),
+    ("tools/*", "call", unserved, '{"calls": [{"name": "fly", "arguments": {}}]}'),
+    ("graph/multihop", "question", of_several, "Question: What?\nSteps: None.\nAnswer: Iceland"),
     ("tinygsm/*", "program", program, "pens = 3\nprint(pens)"),
     ("tinygsm/*", "conversation", lambda text: turns(f"12 {text} 12"), ENGLISH),
 ]
@@ -301,6 +333,12 @@ verified/*                  *            keep      rejected:wrong     parse:trun
 procedural/sql              *            keep      rejected:wrong     parse:truncated parse:no_code      leaked   language
 procedural/solve            *            keep      rejected:wrong     parse:truncated parse:no_answer    leaked   language
 procedural/explain          *            keep      rejected:wrong     parse:truncated parse:no_answer    rejected:told language
+tools/*                     request      on        parse:no_request parse:truncated parse:no_request on on
+tools/dialogue              call         on        rejected:unknown_function parse:truncated parse:json on on
+tools/*                     call         keep      rejected:unknown_function parse:truncated parse:json chatter language
+tools/dialogue              result       on        rejected:result parse:truncated parse:json on on
+tools/dialogue              answer       keep      rejected:unused_result parse:truncated rejected:unused_result chatter language
+graph/multihop              question     keep      rejected:one_is_enough parse:truncated parse:no_question parse:no_steps language
 tinygsm/*                   program      on parse:program:statement parse:truncated parse:program:syntax on on
 tinygsm/*                   conversation keep      parse:no_dialogue  parse:truncated parse:no_dialogue  leaked   language
 """
@@ -341,8 +379,12 @@ def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, to
     options |= {"highest": 1} if recipe.name in ("procedural/solve", "procedural/sql") else {}
     options |= {"quoted": 0} if recipe.name == "instruction/templates" else {}
     options |= {"prompts_per_round": 1} if recipe.family in ("self_instruct", "alpaca") else {}
+    options |= TOOLS.get(recipe.name, {})
     neighbours = [Document("n", "Another text on the same harbour.")] if recipe.neighbours else []
-    played = play(recipe.name, document_of(recipe), {**scripts, step: completion}, tokenizer, neighbours=neighbours, **options)
+    others = [Document("n", "Many travellers come to Iceland for its hot springs.")] if recipe.paths else []
+    played = play(
+        recipe.name, document_of(recipe), {**scripts, step: completion}, tokenizer, neighbours=neighbours, others=others, **options
+    )
     rows = played.rows[step]
     assert rows, "the step was asked"
     judged = batch(

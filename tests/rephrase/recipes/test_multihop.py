@@ -20,7 +20,6 @@ SMEATON = Document("a", "The third lighthouse on the rocks was built by John Sme
 BRIDGE = Document("b", "In Perth the old bridge over the river was the work of John Smeaton, who had it paid by Lord Kinnoull.")
 KINNOULL = Document("c", "At the age of sixty the patron, known as Lord Kinnoull, planted a thousand larches on his hill.")
 OTHER = Document("d", "Bread rises when yeast eats sugar. Warm water helps.")
-ASKED = "Question: Where is the bridge of the builder who took an oak for his model?\nSteps: He built a lighthouse. He built a bridge.\nAnswer: Perth"
 
 
 def settings(**options):

@@ -13,13 +13,13 @@ from rephrase.recipes.catalogue import catalogue, recipes_of
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.recipes.tools.calls import fault_of_calls, read_answer, schema_of_answer
 from rephrase.recipes.tools.draws import Draw
-from rephrase.recipes.tools.functions import fault_of, read_functions
+from rephrase.recipes.tools.functions import fault_of
 from rephrase.recipes.tools.results import uses
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from tests.rephrase.recipes.play import play
+from tests.rephrase.recipes.tool_calls import FUNCTIONS, valid_call
 
-FUNCTIONS = {function.name: function for function in read_functions("lists/functions.jsonl")}
 WEATHER, TABLE, ORDER = (FUNCTIONS[name] for name in ("get_weather_forecast", "book_table", "place_order"))
 SINGLE = Draw("single", (WEATHER,), (WEATHER, TABLE))
 
@@ -32,27 +32,6 @@ def row_of(kind: str, recipe: str = "tools/calls", **options) -> tuple[dict, Doc
     options = {"kinds": {kind: 1}, "rows": 1, **options}
     [built] = recipes_of([RecipeUse(use=recipe, options=options)])
     return options, next(iter(built.rows.documents()))
-
-
-def valid_call(name: str, number: int = 0) -> dict:
-    """A call whose arguments the schema allows, another for each number."""
-    parameters = FUNCTIONS[name].tool["function"]["parameters"]
-
-    def value(shape):
-        if "enum" in shape:
-            return shape["enum"][number % len(shape["enum"])]
-        if "pattern" in shape:
-            samples = ("2026-05-01", "12:30", "EUR", "de", "DE02120300000000202051")
-            return next(text for text in samples if fault_of(json.dumps({"type": "string", "pattern": shape["pattern"]}), text) is None)
-        kind = shape["type"] if isinstance(shape["type"], str) else shape["type"][0]
-        if kind == "array":
-            return [value(shape["items"])]
-        if kind == "object":
-            return {key: value(part) for key, part in shape["properties"].items() if key in shape["required"]}
-        return {"string": f"thing {number}", "integer": 5 + number, "number": 5.5 + number, "boolean": True}[kind]
-
-    shapes = parameters["properties"]
-    return {"name": name, "arguments": {key: value(shapes[key]) for key in parameters["required"]}}
 
 
 def test_kinds_have_the_published_shares_and_numbers_of_functions():

@@ -6,7 +6,7 @@ Run alone with `rephrase rewrite run.yaml` or `spark-submit jobs/rewrite.py run.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from rephrase.spark.stages.rewrite.context import with_sized_engines
 from rephrase.spark.stages.rewrite.fitting import tell_unfit
 from rephrase.spark.stages.rewrite.meaning import meaning_of
 from rephrase.spark.stages.rewrite.pace import Pace
+from rephrase.spark.stages.rewrite.paths import make_paths
 from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, by_place, plan, tasks_of, weights_of
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
 from rephrase.spark.stages.rewrite.stats import write_units
@@ -72,10 +73,11 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
         console.print(f"rewrite: {notice}", soft_wrap=True)
     for notice in engines.notices:
         console.print(f"rewrite: {notice}")
+    paths = make_paths(run, spark, recipes)
     for steps in rounds(recipes, engines):
-        _run_round(run, spark, recipes, steps, sources, folder)
+        _run_round(run, spark, recipes, steps, sources, folder, paths)
         if retry_errors:
-            _retry_round(run, spark, recipes, steps, sources, folder)
+            _retry_round(run, spark, recipes, steps, sources, folder, paths)
     storage.remove_folder(storage.join(run.output, ANSWERS))  # of tasks that another did as well
     _write_stats(run, folder)
 
@@ -109,7 +111,9 @@ def planned_units(run: Run) -> list[Unit[RewriteUnit]]:
     return [unit for steps in planned for unit in plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)]
 
 
-def _run_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str) -> None:
+def _run_round(
+    run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str, paths: Mapping[str, str]
+) -> None:
     units = plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)
     todo = pending(units, folder)
     title = _title(run, recipes, steps)
@@ -119,12 +123,14 @@ def _run_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: R
     about = about_round(units, recipes, steps, sources, run.all_engines)
     pace = _pace(run, len(todo))
     progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace, weights=weights_of(units), about=about)
-    _run(run, spark, recipes, steps, todo, progress, pace, jobs_in_words(todo, units, recipes))
+    _run(run, spark, recipes, steps, todo, progress, pace, jobs_in_words(todo, units, recipes), paths)
     if isinstance(pace, Purse) and (left := pending(units, folder)):
         raise pace.error(len(left))
 
 
-def _retry_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str) -> None:
+def _retry_round(
+    run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str, paths: Mapping[str, str]
+) -> None:
     """Make the units again that have rows with errors, or whose earlier step was made again since."""
     units = plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)
     there = tables.objects(folder)
@@ -149,7 +155,7 @@ def _retry_round(run: Run, spark: LazySession, recipes: Sequence[Recipe], steps:
     replaced = {unit.output: notes[unit.output] for unit in again}
     pace = Pace()  # what is there keeps its place: a budget cannot end it half way
     progress = StageProgress(title, folder, len(again), 0, pace, weights=weights_of(again), replaced=replaced)
-    _run(run, spark, recipes, steps, again, progress, pace, jobs_in_words(again, units, recipes))
+    _run(run, spark, recipes, steps, again, progress, pace, jobs_in_words(again, units, recipes), paths)
 
 
 def _pace(run: Run, left: int) -> Pace:
@@ -171,6 +177,7 @@ def _run(
     progress: StageProgress,
     pace: Pace,
     about: str,
+    paths: Mapping[str, str],
 ) -> None:
     progress.begin()
     session = spark.get()
@@ -183,6 +190,7 @@ def _run(
         output=run.output,
         gpu_script=discovery_script(session, run.rewrite),
         drops=folders_of(run, Tables.DOCUMENTS),
+        paths=paths,
     )
     folder = Tables.GENERATIONS.folder(run.output)
     profile = rewrite_profile(session, run.rewrite) if _needs_gpus(run, recipes, steps) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from rephrase.spark.runtime.gpus import executor_gpus
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import without_dropped
+from rephrase.spark.stages.rewrite.paths import with_paths_of
 from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, task_of, weights_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
@@ -48,6 +49,7 @@ def rewrite_units(
     output: str,
     gpu_script: str | None = None,
     drops: tuple[str, ...] = (),
+    paths: Mapping[str, str] | None = None,
 ) -> None:
     """The work of one Spark task: answer the prompts of its units, which have the same documents and engine, and create their objects."""
     # Another driver, a speculative twin or an executor that was lost after its work may have made them since the stage was planned.
@@ -62,6 +64,8 @@ def rewrite_units(
     rows = rows_of(documents, dict(payload.earlier))
     if neighbours := max(recipes[unit.payload.recipe].neighbours for unit in units):
         rows = with_neighbours(rows, neighbours)
+    if folder := (paths or {}).get(recipes[payload.recipe].name):
+        rows = with_paths_of(rows, folder, payload.documents, payload.row_group)
     counter = Tokenizer.load(tokenizer)
     answers = storage.join(output, ANSWERS, task_of(units[0], recipes))
     first_recipe = recipes[payload.recipe]
