@@ -85,10 +85,14 @@ def mentions_of(document: Document, settings: PathSettings, tokenizer: Tokenizer
     for passage in split_passages(document.text, tokenizer, settings.passage_tokens, document.language):
         text = document.text[passage.start : passage.end]
         names = NAME.findall(text) if listed is None else [name for name in listed if holds(text, name)]
-        for name in filter(lambda name: len(name) >= _SHORTEST, map(normal_name, names)):
+        for name in filter(_says_something, map(normal_name, names)):
             first.setdefault(name, Mention(name, document.id, passage.start, passage.end))
     chosen = sorted(first, key=content_id)[: settings.names]
     return [first[name] for name in chosen]
+
+
+def _says_something(name: str) -> bool:
+    return len(name) >= _SHORTEST and name not in flow_prompts("multihop")["articles"]
 
 
 def _listed(value: str) -> list[str]:
