@@ -124,25 +124,20 @@ def chosen(patterns: Sequence[str], *, structured: bool = False) -> list[Recipe]
     recipes = recipes_of([RecipeUse(use=name, options=OPTIONS.get(name, {})) for name in catalogue() if name in wanted])
     if not structured:
         return recipes
-    held = [recipe.name for recipe in recipes if any(_can_be_held(step) for step in recipe.steps)]
+    held = [recipe.name for recipe in recipes if any(step.held_to_form().structured for step in recipe.steps)]
     return recipes_of([RecipeUse(use=name, options=OPTIONS.get(name, {}), structured=True) for name in held])
 
 
 def shortened(recipe: Recipe, tokens: int) -> Recipe:
-    """The recipe with steps of templates that ask for so many tokens at most: the bounds of answers as JSON follow from that number."""
-    from rephrase.recipes.question_steps import QuestionStep
+    """The recipe with steps that ask for so many tokens at most, where bounds of answers as JSON follow from that number."""
     from rephrase.recipes.template import TemplateStep
 
     def shorter(step: Step) -> Step:
-        if not isinstance(step, TemplateStep | QuestionStep):
+        if not isinstance(step, TemplateStep) and not step.structured:
             return step
         return replace(step, sampling=replace(step.sampling, max_tokens=min(step.sampling.max_tokens, tokens)))
 
     return replace(recipe, steps=tuple(map(shorter, recipe.steps)))
-
-
-def _can_be_held(step: Step) -> bool:
-    return step.held_to_form().structured
 
 
 async def answered(recipes: Sequence[Recipe], options: argparse.Namespace) -> dict[str, tuple[list[Row], list[Any]]]:

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.condition import Condition
+from rephrase.recipes.graph.path import Path, PathSettings
 from rephrase.recipes.lengths import Bounds
 from rephrase.records import Document, Generation, content_id
 from rephrase.text.languages import SAME
@@ -30,46 +31,6 @@ class Paper:
 
     title: str
     url: str
-
-
-@dataclass(frozen=True, slots=True)
-class PathSettings:
-    """How paths over the documents of a corpus are found; see `rephrase.recipes.paths`."""
-
-    hops: tuple[int, ...]
-    """Documents of a path: 2, 3, or both by turns."""
-    paths: int
-    """Of a document, at most."""
-    passage_tokens: int
-    """Of the passage of each document."""
-    most_documents: int
-    """That a name may stand in; above, it joins nothing."""
-    names: int
-    """Of a document, at most."""
-    entities: str | None
-    """Key of the metadata that lists a document's names; None: capitalised words are names."""
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """A passage of a document on a path. `start` and `end` are characters of the document's text."""
-
-    document_id: str
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """Passages of different documents in order, each of which holds the name that joins it to the next."""
-
-    hops: tuple[Hop, ...]
-    bridges: tuple[str, ...]
-    """The names, in their normal form: one less than hops."""
-    owner: int
-    """Which hop is the passage of the row's own document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rephrase.recipes.base import Recipe, Row
+from rephrase.recipes.graph.search import with_paths
 from rephrase.recipes.neighbours import with_neighbours
-from rephrase.recipes.paths import with_paths
 from rephrase.text.tokenizer import Tokenizer
 
 

@@ -8,10 +8,11 @@ from collections import Counter
 
 import pytest
 
-from rephrase.recipes.base import Hop, Path, Row
+from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue, recipes_of
-from rephrase.recipes.multihop import is_right
-from rephrase.recipes.paths import has_shortcut, holds, mentions_of, normal_name, with_paths
+from rephrase.recipes.graph.path import Hop, Path
+from rephrase.recipes.graph.search import has_shortcut, holds, mentions_of, normal_name, with_paths
+from rephrase.recipes.graph.verify import is_right
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document, content_id
 from tests.rephrase.recipes.play import cut, play

@@ -2,7 +2,7 @@
 
 Each pass hands on what is small and bounded for each document: names, links, places on paths, and at last the passages themselves, which
 are read where they stand, row group by row group. No pass holds more than the documents of a name, the links of a document, or the
-passages that one row group lends; nothing comes to the driver. What is bounded, and why, says `rephrase.recipes.paths`.
+passages that one row group lends; nothing comes to the driver. What is bounded, and why, says `rephrase.recipes.graph.search`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.names import RowsName
 from rephrase.notes import PathsNote
-from rephrase.recipes.base import Hop, Path, PathSettings, Recipe, Row
-from rephrase.recipes.paths import Link, Mention, chosen_paths, described, links_of, mentions_of, rank_of
+from rephrase.recipes.base import Recipe, Row
+from rephrase.recipes.graph.path import Hop, Path, PathSettings
+from rephrase.recipes.graph.search import Link, Mention, chosen_paths, links_of, mentions_of, rank_of
 from rephrase.records import PATH, Document
 from rephrase.spark.runtime.job import Job, open_job
 from rephrase.spark.runtime.progress import console
@@ -79,7 +80,7 @@ def make_paths(run: Run, spark: LazySession, recipes: Sequence[Recipe]) -> dict[
 
 def _folder(run: Run, recipe: Recipe, settings: PathSettings) -> str:
     of = [stage_note(Tables.DOCUMENTS.folder(run.output))["digest"], require(run, Tables.DOCUMENTS)]
-    meaning = [described(settings), os.path.basename(run.tokenizer.rstrip("/")), *of]
+    meaning = [settings.describe(), os.path.basename(run.tokenizer.rstrip("/")), *of]
     return storage.join(run.output, "paths", str(RowsName(recipe.name, digest(meaning)[:8])))
 
 

@@ -13,7 +13,7 @@ from rephrase.config.run import Spark
 from rephrase.generation.rows import rows_of
 from rephrase.notes import PathsNote
 from rephrase.recipes.catalogue import recipes_of
-from rephrase.recipes.paths import with_paths
+from rephrase.recipes.graph.search import with_paths
 from rephrase.records import PATH
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables

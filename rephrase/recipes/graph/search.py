@@ -12,10 +12,10 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from rephrase.recipes.base import Hop, Path, PathSettings, Row
+from rephrase.recipes.base import Row
+from rephrase.recipes.graph.path import Hop, Path, PathSettings
 from rephrase.recipes.neighbours import NAME
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.records import Document, content_id
@@ -170,8 +170,3 @@ def _path(chosen: Chosen, texts: dict[str, str]) -> Path:
 def has_shortcut(path: Path) -> bool:
     """Whether a bridge stands in a document that it does not join: then a document could be left out."""
     return any(holds(hop.text, name) for at, name in enumerate(path.bridges) for n, hop in enumerate(path.hops) if n not in (at, at + 1))
-
-
-def described(settings: PathSettings) -> dict[str, Any]:
-    """The settings as JSON values."""
-    return asdict(settings)

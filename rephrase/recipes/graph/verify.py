@@ -1,0 +1,103 @@
+"""The step that has a model answer a question from each document of its path alone, and from all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from typing_extensions import override
+
+from rephrase.engines.base import Completion, Sampling
+from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step
+from rephrase.recipes.graph.questions import key_of, read_sections, shown
+from rephrase.recipes.graph.search import holds, normal_name
+from rephrase.recipes.parsers import form_of
+from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.form_bounds import bounds
+from rephrase.recipes.prompts import fill
+from rephrase.recipes.template import fields_of
+from rephrase.text.tokenizer import Tokenizer
+
+_ANSWER: dict[str, Any] = {"fields": ["answer"]}
+_ALL = "all"  # stands for all documents of a path where others are a number
+
+
+@dataclass(frozen=True)
+class Verify(Step):
+    """Answers from each document alone and from all. A question is kept if these are right, and none of those is."""
+
+    prompt: str
+    text: str
+    sampling: Sampling
+    structured: bool = False
+    retries: int = 1
+    name = "verify"
+
+    @property
+    @override
+    def load(self) -> str:
+        return "1 for each document of a question, and 1 for all of them"
+
+    @override
+    def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
+        del tokenizer
+        paths = {key_of(path): path for path in row.paths}
+        for generation in row.good("question"):
+            path, fields = paths[generation.key], fields_of(generation)
+            span = (generation.span_start, generation.span_end)
+            form = form_of("sections", _ANSWER, self.sampling.max_tokens, self.name) if self.structured else None
+            for only in (*range(len(path.hops)), None):
+                text = fill(self.prompt, {"documents": shown(path, only), "question": fields["question"]})
+                text = f"{text}\n\n{form.closing}" if form else text
+                key = f"{generation.key}/{_ALL if only is None else only + 1}"
+                values = {"question": generation.key, "fields": fields, "only": only}
+                prompt = Prompt.from_user(text, span, self.sampling, key, (generation.id,), values)
+                yield replace(prompt, schema=form.schema_text) if form else prompt
+
+    @override
+    def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
+        return read_sections(completion, _ANSWER, self.sampling, Context(tokenizer, prompt.values), structured=self.structured)
+
+    @override
+    def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
+        del row
+        by_question: dict[str, list[Answer]] = {}
+        for answer in answers:
+            by_question.setdefault(answer.prompt.values["question"], []).append(answer)
+        for of_question in by_question.values():
+            *alone, together = of_question
+            yield from (Output(answer, Parsed(error=answer.parsed.error, fields=answer.parsed.fields)) for answer in alone)
+            yield Output(together, self._verdict(alone, together))
+
+    def _verdict(self, alone: Sequence[Answer], together: Answer) -> Parsed:
+        fields = together.prompt.values["fields"]
+        if failed := next((answer.parsed.error for answer in (*alone, together) if answer.parsed.error), None):
+            return Parsed(error=failed, fields=fields)  # what nobody has answered proves nothing
+        if not is_right(together.parsed.fields["answer"], fields["answer"]):
+            reason = f"from all documents the answer is: {together.parsed.fields['answer']}"
+            return Parsed(error="rejected:not_answered", fields={**fields, "reason": reason})
+        for answer in alone:
+            if is_right(answer.parsed.fields["answer"], fields["answer"]):
+                reason = f"document {answer.prompt.values['only'] + 1} alone gives the answer"
+                return Parsed(error="rejected:one_is_enough", fields={**fields, "reason": reason})
+        return Parsed(text=fill(self.text, fields), fields=fields)
+
+    @override
+    def held_to_form(self) -> Verify:
+        return replace(self, structured=True, retries=bounds().retries)
+
+    @override
+    def describe(self) -> dict[str, Any]:
+        asked = {"prompt": self.prompt, "text": self.text, "sampling": self.sampling.fields()}
+        return {**asked, **({"structured": True} if self.structured else {})}
+
+
+def is_right(answer: str, expected: str) -> bool:
+    """Whether an answer says what is expected: all of its words in a row, or at least half of them and nothing else.
+
+    >>> is_right("In the harbour of Brest.", "Brest"), is_right("Smeaton", "John Smeaton"), is_right("unknown", "Brest")
+    (True, True, False)
+    """
+    said, wanted = normal_name(answer).split(), normal_name(expected).split()
+    return holds(answer, expected) or (2 * len(said) >= len(wanted) and holds(expected, answer))
