@@ -102,6 +102,7 @@ _TABLES = {
     "JUDGED": "judged",
     "SCREENED": "screened",
     "DUPLICATE": "duplicates",
+    "PATH": "paths",
     "MIXTURE": "mixture",
     "ERROR": "errors",
 }

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.session import LazySession
 
 _DONE = "_paths.json"  # written last
-_ROWS = 256  # of a batch
-_MENTION = "name string, rank string, document string, object int, row_group int, start long, end long"
+_ROWS = 256  # of a batch; Python's numbers become the long integers that the columns below are
+_MENTION = "name string, rank string, document string, object long, row_group long, start long, end long"
 _LINK = ", ".join(f"{side}_{column}" for side in ("own", "other") for column in _MENTION.split(", "))
-_PLACE = "object int, row_group int, document string, number int, position int, owner int, bridge string"
-_HOP = "hop_object int, hop_group int, hop_document string, start long, end long"
+_PLACE = "object long, row_group long, document string, number long, position long, owner long, bridge string"
+_HOP = "hop_object long, hop_group long, hop_document string, start long, end long"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,9 @@ def _read(batches: Iterator[pa.RecordBatch], searched: _Searched) -> Iterator[di
 def _written(batches: Iterator[pa.RecordBatch], searched: _Searched) -> Iterator[dict[str, Any]]:
     """Create the object of paths beside each object of documents that has some; a row group for each of theirs that has."""
     for number, of_object in itertools.groupby(_rows(batches), key=lambda row: row["object"]):
-        writer, groups, count = tables.Writer(PATH), [], 0
+        writer = tables.Writer(PATH)
+        groups: list[int] = []
+        count = 0
         for row_group, of_group in itertools.groupby(of_object, key=lambda row: row["row_group"]):
             by_path = itertools.groupby(of_group, key=lambda row: (row["document"], row["number"]))
             table = pa.Table.from_pylist([_stored(list(hops)) for _, hops in by_path], schema=PATH)
