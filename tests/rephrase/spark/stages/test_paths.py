@@ -88,11 +88,9 @@ def test_each_path_without_a_shortcut_has_its_prompt_and_belongs_to_one_document
     assert 0 < len(made) <= len(paths)
     assert {row["document_id"] for row in made} <= {path["id"] for path in paths}
     assert all(len(set(path["documents"])) == len(path["documents"]) == len(path["bridges"]) + 1 for path in paths)
-    shown: dict[str, list[str]] = {}
-    for path in paths:
-        shown.setdefault(path["id"], []).extend(path["texts"])
-    for row in made:
-        assert any(text in row["completion"] for text in shown[row["document_id"]]), "the engine repeats its prompt"
+    passages = {(path["id"], path["starts"][path["owner"]], path["ends"][path["owner"]]) for path in paths}
+    assert {(row["document_id"], row["span_start"], row["span_end"]) for row in made} <= passages
+    assert all(row["completion"].startswith("Below are passages of ") for row in made), "the engine repeats its prompt"
 
 
 def test_what_is_there_is_not_made_again_and_starts_no_spark(run):
