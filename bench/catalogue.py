@@ -135,7 +135,9 @@ def shortened(recipe: Recipe, tokens: int) -> Recipe:
     def shorter(step: Step) -> Step:
         if not isinstance(step, TemplateStep) and not step.structured:
             return step
-        return replace(step, sampling=replace(step.sampling, max_tokens=min(step.sampling.max_tokens, tokens)))
+        changed: Any = step  # a dataclass with a sampling, as all of these are
+        held: Step = replace(changed, sampling=replace(changed.sampling, max_tokens=min(changed.sampling.max_tokens, tokens)))
+        return held
 
     return replace(recipe, steps=tuple(map(shorter, recipe.steps)))
 
