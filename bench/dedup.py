@@ -62,7 +62,7 @@ def search(folder: Path, documents: int, cores: int) -> float:
     from rephrase.settings.validation import validate
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.base import Tables
-    from rephrase.spark.stages.dedup import find_duplicates
+    from rephrase.spark.stages.dedup.stage import find_duplicates
     from rephrase.storage import tables
 
     settings: dict[str, Any] = {

@@ -55,6 +55,21 @@ def signatures(texts: Sequence[str], settings: MinhashSettings) -> Signatures:
     return result
 
 
+def shingles_of(words: Words, size: int) -> tuple[Hashes, Hashes]:
+    """The shingles of all texts as hashes, and the number of the text that each belongs to. A shorter text is one shingle."""
+    grams, counts = ngrams_of(words, size)
+    texts = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
+    short = np.flatnonzero((words.counts > 0) & (counts == 0))
+    if not len(short):
+        return grams, texts
+    first, lengths = words.offsets[short], words.counts[short]
+    whole = words.hashes[first]
+    for step in range(1, lengths.max()):
+        more = lengths > step
+        whole[more] = extended(whole[more], words.hashes[first[more] + step])
+    return np.concatenate([grams, whole]), np.concatenate([texts, short.astype(np.uint64)])
+
+
 def band_keys(signatures: Signatures, settings: MinhashSettings) -> Hashes:
     """A key for each text and band, (n, bands): texts that share a key are candidates. `NO_KEY` for texts without words."""
     bands = signatures.reshape(len(signatures), settings.bands, settings.rows)
@@ -74,33 +89,6 @@ def jaccard_estimate(a: Signatures, b: Signatures) -> npt.NDArray[np.float64]:
     return np.where(_wordless(a) | _wordless(b), np.nan, np.mean(a == b, axis=-1))
 
 
-def links(keys: Hashes, ids: Integers) -> Integers:
-    """Pairs (m, 2) that join all ids with the same key: the first of them with each other one. `NO_KEY` joins nothing."""
-    keys, ids = keys[keys != NO_KEY], ids[keys != NO_KEY]
-    order = np.argsort(keys, kind="stable")
-    keys, ids = keys[order], ids[order]
-    fresh = np.ones(len(keys), np.bool_)
-    fresh[1:] = keys[1:] != keys[:-1]
-    heads = ids[fresh][np.cumsum(fresh) - 1]
-    return np.stack([heads[~fresh], ids[~fresh]], axis=1)
-
-
-def connected(pairs: Integers, count: int) -> Integers:
-    """The component of each of the numbers below `count`, named by its least member. `pairs` (m, 2) are the edges."""
-    labels = np.arange(count)
-    first, second = pairs[:, 0], pairs[:, 1]
-    while True:
-        first, second = labels[first], labels[second]
-        apart = first != second
-        if not apart.any():
-            return labels
-        first, second = first[apart], second[apart]
-        # All ends are roots here. The greater one hangs itself below the least it meets, so no cycle can come about.
-        np.minimum.at(labels, np.maximum(first, second), np.minimum(first, second))
-        while not np.array_equal(labels, shorter := labels[labels]):
-            labels = shorter
-
-
 def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     ends = np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
     cuts = np.flatnonzero(np.diff(ends // _BLOCK)) + 1
@@ -109,7 +97,7 @@ def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _signatures(words: Words, settings: MinhashSettings) -> Signatures:
     places = np.uint64(settings.places)
-    shingles, texts = _shingles(words, settings.ngram)
+    shingles, texts = shingles_of(words, settings.ngram)
     shingles = mixed(shingles + mixed(np.array([settings.seed], np.uint64)))
     # The upper half of a hash, seen as a fraction of 2**32, chooses the place; the lower half is the value.
     at = (shingles >> _HALF) * places >> _HALF
@@ -118,21 +106,6 @@ def _signatures(words: Words, settings: MinhashSettings) -> Signatures:
     np.minimum.at(values.reshape(-1), at.astype(np.int64), shingles.astype(np.uint32))
     _borrow(values, _turns(settings.places, settings.seed))
     return values
-
-
-def _shingles(words: Words, size: int) -> tuple[Hashes, Hashes]:
-    """The shingles of all texts, and the number of the text that each belongs to."""
-    grams, counts = ngrams_of(words, size)
-    texts = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-    short = np.flatnonzero((words.counts > 0) & (counts == 0))
-    if not len(short):
-        return grams, texts
-    first, lengths = words.offsets[short], words.counts[short]
-    whole = words.hashes[first]
-    for step in range(1, lengths.max()):
-        more = lengths > step
-        whole[more] = extended(whole[more], words.hashes[first[more] + step])
-    return np.concatenate([grams, whole]), np.concatenate([texts, short.astype(np.uint64)])
 
 
 def _borrow(values: Signatures, turns: Integers) -> None:

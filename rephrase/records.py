@@ -93,7 +93,22 @@ SCREENED = _schema(
 DUPLICATE = _schema(
     [
         ("id", pa.string()),  # of the text that goes, a document or a generation; objects are named as those that hold the texts
-        ("kept_id", pa.string()),  # of the text of the same cluster that stays
+        (
+            "kept_id",
+            pa.string(),
+        ),  # of the text that stays, to which it is similar; of one that an earlier run searched where `against` is set
+        ("similarity", pa.float64()),  # of the two: the Jaccard similarity of their shingles; null in older tables
+    ]
+)
+
+SIGNATURE = _schema(
+    [
+        ("id", pa.string()),  # of a text that was searched; objects are named as those that hold the texts
+        ("row", pa.int64()),  # its row in that object
+        ("document_id", pa.string()),  # of a generation
+        ("rank", pa.uint8()),  # 255 less the score by which duplicates are ranked, from 0 to 255
+        ("text_hash", pa.binary()),  # of the text as it is
+        ("signature", pa.binary()),  # MinHash: `bands` * `rows` unsigned integers of 32 bits, little-endian
     ]
 )
 

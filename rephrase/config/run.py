@@ -56,7 +56,7 @@ class Rewrite(Section):
 
 
 class Dedup(Section):
-    """Near duplicates by MinHash, of which one stays. The numbers are FineWeb's (Penedo et al. 2024, arXiv 2406.17557)."""
+    """Near duplicates, of which one stays: found by MinHash, verified on the texts. The numbers are FineWeb's (arXiv 2406.17557)."""
 
     ngram: int = Field(default=5, ge=1)
     """Words of a shingle."""
@@ -64,7 +64,10 @@ class Dedup(Section):
     rows: int = Field(default=8, ge=1)
     """Values in each band: two texts of similarity s are compared with a probability of 1 - (1 - s^rows)^bands."""
     min_similarity: float = Field(default=0.7, ge=0, le=1)
-    """Of those that are compared, texts below this estimate are no duplicates."""
+    """Of those that are compared, a text goes where it shares so much of its shingles with one that stays: their Jaccard similarity."""
+    slots: float | None = Field(default=None, ge=0, le=1)
+    """Texts of which a larger share of numbers and names differs, place by place, are none: 0.2 keeps problems of one frame apart. By default
+    they do not count: pages of one frame with other dates, counts and towns are duplicates."""
     score: str | None = None
     """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
     documents' metadata. Originals stay before rewrites, whatever their scores."""

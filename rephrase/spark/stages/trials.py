@@ -50,7 +50,7 @@ def begin_trial(run: Run, spark: LazySession) -> Run:
     if trial is run or trial.input is None:
         return trial
     if trial.dedup is not None and not storage.exists(storage.join(Tables.DUPLICATE_DOCUMENTS.folder(trial.output), DONE)):
-        from rephrase.spark.stages.dedup import find_duplicates
+        from rephrase.spark.stages.dedup.stage import find_duplicates
 
         find_duplicates(trial, spark, Tables.DOCUMENTS)
     return trial

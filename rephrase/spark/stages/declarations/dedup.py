@@ -26,20 +26,20 @@ class _DedupStage(Stage):
 
     @override
     def run(self, run: Run, spark: LazySession, redo: Redo) -> None:
-        from rephrase.spark.stages.dedup import find_duplicates
+        from rephrase.spark.stages.dedup.stage import find_duplicates
 
         find_duplicates(run, spark, self.among, replace=redo.replaced and self.table.replaceable)
 
     @override
     def meaning(self, run: Run) -> Meaning:
-        from rephrase.spark.stages.dedup import meaning_of
+        from rephrase.spark.stages.dedup.stage import meaning_of
 
         return meaning_of(run, self.among)
 
     @override
     def status(self, run: Run) -> Status:
         """A unit is an object to search; all are done at once."""
-        from rephrase.spark.stages.dedup import searched_tables
+        from rephrase.spark.stages.dedup.searched import searched_tables
         from rephrase.spark.stages.dropped import DONE
 
         objects = units_of(run.output, *searched_tables(self.among))

@@ -25,7 +25,7 @@ from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.settings.validation import validate
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.dedup import find_duplicates
+from rephrase.spark.stages.dedup.stage import find_duplicates
 from rephrase.spark.stages.dropped import folders_of, without_dropped
 from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning

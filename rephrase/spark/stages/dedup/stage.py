@@ -1,0 +1,124 @@
+"""Near duplicates of a table, by MinHash on Spark: a text goes where a similar one that stands before it stays.
+
+Signatures are made where the texts are read, and stored. Bands of them tell which texts to compare; those are read again and compared as
+texts. Run alone with `rephrase dedup run.yaml`, after the filter stage; documents are searched by the screen stage, before the rewriting.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+import pyarrow as pa
+
+from classifiers.minhash import MinhashSettings
+from rephrase import storage
+from rephrase.notes import DuplicatesNote
+from rephrase.records import DUPLICATE
+from rephrase.spark.runtime.job import Job, open_job
+from rephrase.spark.runtime.progress import console
+from rephrase.spark.stages.base import Table, Tables
+from rephrase.spark.stages.dedup.search import duplicates_in
+from rephrase.spark.stages.dedup.searched import Searched, searched_objects, searched_tables
+from rephrase.spark.stages.dedup.signing import sign
+from rephrase.spark.stages.dedup.verified import Verifying
+from rephrase.spark.stages.dropped import DONE, duplicates_of
+from rephrase.spark.stages.ledger import claim, described, replace_other, stage_note
+from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
+from rephrase.spark.stages.run_tables import objects_of
+from rephrase.storage import tables
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Dedup, Run
+    from rephrase.spark.runtime.session import LazySession
+
+
+def find_duplicates(run: Run, spark: LazySession, table: Table, *, replace: bool = False) -> None:
+    """Make `<output>/duplicates/<table>`: for each object of the table the rows that are out, with the id of the text that stays.
+
+    Of documents those are searched that screening kept; of judged rows the kept generations, with the documents, where documents stay
+    before generations and a generation is no duplicate of its own document: `copied` judges that. Then higher scores stay. Resumes;
+    `_clusters.json` is written last. `replace` removes what another config found, once all objects are known to be Parquet.
+    Raises `UserError` for missing tables.
+    """
+    assert run.dedup is not None
+    settings = run.dedup
+    duplicates = duplicates_of(table)
+    folder = duplicates.folder(run.output)
+    searched, meaning = searched_objects(run, table), meaning_of(run, table)
+    if replace:
+
+        def begin() -> None:
+            spark.get()
+            tables.check_readable(here.path for here in searched if here.path)
+
+        replace_other(folder, duplicates, meaning, begin)
+    claim(folder, duplicates, meaning)
+    if storage.exists(storage.join(folder, DONE)):
+        console.print(f"dedup ({table.path}): the duplicates are known, nothing to do")
+        return
+    console.print(f"dedup ({table.path}): {len(searched):,} objects to search")
+    with open_job(spark.get(), folder, title=f"dedup ({table.path})") as job:
+        _sign(job, searched, settings)
+        counts = _find(job, searched, settings, folder)
+    storage.create(storage.join(folder, DONE), orjson.dumps(counts))
+    console.print(f"dedup ({table.path}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay")
+
+
+def meaning_of(run: Run, table: Table) -> Meaning:
+    """What the duplicates of a table depend on. Raises `UserError` where it is missing."""
+    assert run.dedup is not None
+    objects_of(run.output, table)
+    needed = [source for source in searched_tables(table) if tables.objects(source.folder(run.output))]
+    needed += [Tables.SCREENED] if Tables.SCREENED.is_configured(run) else []
+    digests = {source.path: stage_note(source.folder(run.output))["digest"] for source in needed}
+    content = {"tables": digests, "dedup": run.dedup.model_dump(mode="json")}
+    explained = {"tables": {source.path: described(source.folder(run.output)) for source in needed}}
+    return Meaning(content, Defaults(below={"dedup": defaults_of(type(run.dedup))}), explained)
+
+
+def minhash_of(settings: Dedup) -> MinhashSettings:
+    """What makes up the signatures of a run."""
+    return MinhashSettings(ngram=settings.ngram, bands=settings.bands, rows=settings.rows, seed=settings.seed)
+
+
+def _sign(job: Job, searched: Sequence[Searched], settings: Dedup) -> None:
+    """Store what signatures are missing."""
+    minhash, score = minhash_of(settings), settings.score
+
+    def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                sign(searched[number], minhash, score)
+        yield from ()
+
+    numbers = job.spark.range(0, len(searched), 1, len(searched))
+    job.run(numbers.mapInArrow(job.reporting(body), "done int").count, about="signatures")
+
+
+def _find(job: Job, searched: Sequence[Searched], settings: Dedup, folder: str) -> dict[str, int]:
+    """Find the duplicates and write them. Returns how many there are, and how many texts stay for them."""
+    outputs = [storage.join(folder, storage.name_of(here.path)) for here in searched]
+
+    def written(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return _write(batches, outputs)
+
+    gone = duplicates_in(job, searched, Verifying(minhash_of(settings), settings.min_similarity, settings.slots))
+    # A fixed order within the object makes its bytes the same, whoever writes it.
+    ordered = gone.repartition("object").sortWithinPartitions("object", "node")
+    parts = ordered.mapInArrow(job.reporting(written), "duplicates long, kept long")
+    sums = job.run(parts.groupBy().sum("duplicates", "kept").toArrow, about="writing").to_pylist()[0]
+    return {"duplicates": sums["sum(duplicates)"] or 0, "kept": sums["sum(kept)"] or 0}
+
+
+def _write(batches: Iterator[pa.RecordBatch], outputs: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Create the object of duplicates beside each object that has some."""
+    rows = itertools.chain.from_iterable(batch.to_pylist() for batch in batches)
+    for number, group in itertools.groupby(rows, key=lambda row: row["object"]):
+        found = [{"id": row["id"], "kept_id": row["kept_id"], "similarity": row["similarity"]} for row in group]
+        table = pa.Table.from_pylist(found, schema=DUPLICATE).sort_by("id")
+        kept = len(set(table.column("kept_id").to_pylist()))
+        tables.commit(outputs[number], table, DuplicatesNote(duplicates=table.num_rows, kept=kept))
+        yield pa.RecordBatch.from_pydict({"duplicates": [table.num_rows], "kept": [kept]})
