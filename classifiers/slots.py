@@ -1,7 +1,7 @@
 """What differs between texts of one frame: the numbers and names that stand in its slots.
 
-Two word problems with the same sentences and other numbers share most of their shingles, and are two problems nevertheless. A copy of a text
-keeps its numbers and names, whatever else is changed in it.
+Two word problems with the same sentences and other numbers share most of their shingles, and are two problems nevertheless. A copy of a
+text keeps its numbers and names, whatever else is changed in it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 _LONGEST = 300  # slots of a differing part that are aligned; those of a longer one are counted without their order
-_NUMBER = r"[^\W\d_]*\d\w*(?:[.,:]\d\w*)*(?: [^\W\d_]+)?"  # with the word after it: what is counted
-_OPERATOR = r"(?<=[\d)])\s*[-+*/^=<>×÷%]"
-_SLOT = re.compile(rf"(?P<slot>{_NUMBER}|{_OPERATOR})|[^\W\d_][\w'’]*")
-_SENTENCE_END = re.compile(r"[.!?:;\"“”»\n][\s\"“”«»*#>)-]*$")
+_SLOT = re.compile(r"(?P<number>[^\W\d_]*\d\w*(?:[.,:]\d\w*)*)|(?P<operator>(?<=[\d)]) ?[-+*/^=<>×÷%])|[^\W\d_][\w'’]*")
+_SENTENCE_END = re.compile(r"[.!?:;\"“”»][ \"“”«»*#>)-]*$")
 
 
 def differing(first: str, second: str) -> float:
@@ -33,19 +31,23 @@ def differing(first: str, second: str) -> float:
 
 def _slots(text: str) -> tuple[list[tuple[str, bool]], set[str]]:
     """Numbers, operators and names in their order, with whether each is a name; and the words that begin with a small letter."""
+    text = " ".join(text.split())
     slots: list[tuple[str, bool, bool]] = []
     small = set()
-    end = 0
+    end, after_number = 0, False
     for match in _SLOT.finditer(text):
         slot = match.group().strip()
-        if match["slot"]:
+        is_number = bool(match["number"])
+        if is_number or match["operator"]:
             slots.append((slot.lower(), False, False))
         elif slot[0].isupper():
             begins = match.start() == 0 or _SENTENCE_END.search(text, end, match.start()) is not None
             slots.append((slot.lower(), True, begins))
         else:
             small.add(slot)
-        end = match.end()
+            if after_number and text[end : match.start()] == " ":
+                slots.append((slot, False, False))
+        end, after_number = match.end(), is_number
     inside = {slot for slot, _, begins in slots if not begins}
     return [(slot, is_name) for slot, is_name, _ in slots if slot in inside], small
 

@@ -20,7 +20,7 @@ from rephrase.settings.by_kind import ByKind, Plugin
 from rephrase.settings.faults import fault
 from rephrase.settings.lines import Lines
 from rephrase.settings.nearest import nearest
-from rephrase.settings.paths import Model, OutputFolder, Recording
+from rephrase.settings.paths import EarlierRun, Model, OutputFolder, Recording
 from rephrase.settings.section import Section, as_list
 
 TRIALS = "trials"
@@ -66,8 +66,11 @@ class Dedup(Section):
     min_similarity: float = Field(default=0.7, ge=0, le=1)
     """Of those that are compared, a text goes where it shares so much of its shingles with one that stays: their Jaccard similarity."""
     slots: float | None = Field(default=None, ge=0, le=1)
-    """Texts of which a larger share of numbers and names differs, place by place, are none: 0.2 keeps problems of one frame apart. By default
-    they do not count: pages of one frame with other dates, counts and towns are duplicates."""
+    """Texts of which a larger share of numbers and names differs, place by place, are none: 0.05 keeps problems of one frame apart. By
+    default they do not count: pages of one frame with other dates, counts and towns are duplicates."""
+    against: Annotated[list[EarlierRun], BeforeValidator(as_list)] = []
+    """Outputs of earlier runs with a section `dedup`: what is similar to a text of theirs that stayed goes. Their texts are not read: the
+    similarity is estimated by signatures there, and `slots` does not count."""
     score: str | None = None
     """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
     documents' metadata. Originals stay before rewrites, whatever their scores."""

@@ -69,6 +69,8 @@ InputFiles = Annotated[str, Location("input")]
 OutputFolder = Annotated[str, Location("output")]
 Recording = Annotated[str, Location("recording")]
 """Completions that were recorded: files, a folder, or the generations of a run."""
+EarlierRun = Annotated[str, Location("run")]
+"""The output of another run."""
 Model = Annotated[str, Location("model", hub=True)]
 """A model or tokenizer: a path or a hub id."""
 FastTextModel = Annotated[str, Location("fasttext")]

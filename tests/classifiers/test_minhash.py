@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from classifiers import minhash
-from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, connected, jaccard_estimate, links, signatures
+from classifiers.minhash import NO_KEY, MinhashSettings, band_keys, jaccard_estimate, signatures
 from classifiers.words import words_of
 from tests.classifiers.batches import REWRITE, SOURCE
 from tests.places import ROOT
@@ -126,16 +126,14 @@ def test_texts_without_words_are_nobodys_duplicates():
     keys = band_keys(found, SETTINGS)
     assert (keys[:3] == NO_KEY).all()
     assert (keys[3:] != NO_KEY).all()
-    pairs = links(keys.ravel(), np.repeat(np.arange(len(texts)), SETTINGS.bands))
-    assert {tuple(pair) for pair in pairs.tolist()} == {(3, 4)}
+    np.testing.assert_array_equal(keys[3], keys[4])
+    assert not (keys[3] == keys[5]).any()
     np.testing.assert_array_equal(jaccard_estimate(found, found), [np.nan] * 3 + [1.0] * 3)
 
 
-def test_no_texts_and_no_pairs():
+def test_no_texts_have_no_keys():
     assert signatures([], SETTINGS).shape == (0, 112)
     assert band_keys(signatures([], SETTINGS), SETTINGS).shape == (0, 14)
-    assert links(np.empty(0, np.uint64), np.empty(0, np.int64)).shape == (0, 2)
-    assert connected(np.empty((0, 2), np.int64), 3).tolist() == [0, 1, 2]
 
 
 def test_bands_with_equal_values_have_different_keys():
@@ -168,36 +166,3 @@ def test_the_seed_changes_all():
 def test_settings_are_checked():
     with pytest.raises(ValidationError):
         MinhashSettings(bands=0)
-
-
-def plain_components(pairs: list[tuple[int, int]], count: int) -> list[int]:
-    parents = list(range(count))
-
-    def root(member: int) -> int:
-        while parents[member] != member:
-            member = parents[member]
-        return member
-
-    for a, b in pairs:
-        low, high = sorted((root(a), root(b)))
-        parents[high] = low
-    return [root(member) for member in range(count)]
-
-
-@given(st.integers(1, 40).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(*[st.integers(0, n - 1)] * 2), max_size=60))))
-def test_components_are_those_of_the_plain_reference(case):
-    count, pairs = case
-    found = connected(np.array(pairs, np.int64).reshape(-1, 2), count)
-    assert found.tolist() == plain_components(pairs, count)
-
-
-def test_a_long_path_in_random_order_is_one_component():
-    order = np.random.default_rng(0).permutation(20_000)
-    assert not connected(np.stack([order[1:], order[:-1]], axis=1), len(order)).any()
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=30))
-def test_links_join_what_shares_a_key(rows):
-    pairs = links(np.array([key for key, _ in rows], np.uint64), np.array([number for _, number in rows], np.int64))
-    brute = [(a, b) for i, (key, a) in enumerate(rows) for other, b in rows[:i] if key == other != NO_KEY]
-    assert connected(pairs, 10).tolist() == plain_components(brute, 10)

@@ -24,7 +24,7 @@ _SKETCH = 64  # places of a signature, one byte each: two that differ agree by c
 _SLACK = 0.15  # below the threshold, a pair is still read and verified: three standard errors of a sketch
 _ALL = 32  # texts of one band that are all compared with each other
 _HEADS = 96  # texts of one band that are held; beyond the first ones only those that are like none before them
-_COMPARED = 8  # pairs of a text in one band
+_COMPARED = 8  # pairs of a text in one band, the nearest by the estimate
 _BANDS_DDL = "key long, node binary, document binary, place long, sketch binary"
 _PAIRS_DDL = "first binary, first_place long, second binary, second_place long"
 _EQUAL_DDL = "node binary, place long, document binary, equal binary"
@@ -127,10 +127,12 @@ class _Band:
     ) -> Iterator[tuple[bytes | None, int | None, bytes, int]]:
         """The pairs of the next text, which is held if there is room."""
         count = len(self._nodes)
-        alike = np.empty(0, np.int64)
+        firsts: list[int] = []
         if count and node[0] >= self._settled:
-            alike = np.flatnonzero(np.mean(self._sketches[:count] == sketch, axis=1) >= self._floor)
-        firsts = [at for at in alike.tolist() if self._nodes[at] != node and self._nodes[at][2:] != document]
+            agreed = np.count_nonzero(self._sketches[:count] == sketch, axis=1)
+            nearest = np.argsort(-agreed, kind="stable")
+            alike = nearest[agreed[nearest] >= self._floor * _SKETCH].tolist()
+            firsts = [at for at in alike if self._nodes[at] != node and self._nodes[at][2:] != document]
         yield from ((self._nodes[at], self._places[at], node, place) for at in firsts[:_COMPARED])
         held = count < _ALL or (count < _HEADS and not firsts)
         if held:

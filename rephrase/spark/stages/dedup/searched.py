@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from classifiers.minhash import MinhashSettings
 from rephrase import storage
+from rephrase.config.run import Dedup
+from rephrase.errors import UserError
 from rephrase.spark.stages.base import Table, Tables
-from rephrase.spark.stages.dropped import duplicates_of, folders_of
+from rephrase.spark.stages.dropped import DONE, duplicates_of, folders_of
+from rephrase.spark.stages.ledger import stage_note
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -44,9 +49,12 @@ def searched_tables(table: Table) -> tuple[Table, ...]:
 
 
 def searched_objects(run: Run, table: Table) -> list[Searched]:
-    """All objects that a search reads, those of the table itself last. Raises `UserError` where the table is missing."""
+    """All objects that a search reads, those of the table itself last.
+
+    Raises `UserError` where the table is missing, or an earlier run that is named has no signatures that compare with ours.
+    """
     objects_of(run.output, table)
-    searched = []
+    searched = earlier_objects(run)
     for source in searched_tables(table):
         original = source is Tables.DOCUMENTS
         duplicates = duplicates_of(source).folder(run.output)
@@ -67,8 +75,52 @@ def searched_objects(run: Run, table: Table) -> list[Searched]:
     return searched
 
 
+def earlier_objects(run: Run) -> list[Searched]:
+    """The signatures of the runs that `dedup.against` names. Raises `UserError` as `searched_objects` does."""
+    assert run.dedup is not None
+    return [here for output in run.dedup.against for here in _of_earlier(output, run.dedup)]
+
+
+def _of_earlier(output: str, settings: Dedup) -> list[Searched]:
+    searched = []
+    for table in (Tables.DUPLICATE_DOCUMENTS, Tables.DUPLICATE_GENERATIONS):
+        folder = table.folder(output)
+        paths = tables.objects(storage.join(folder, SIGNATURES))
+        if not paths:
+            continue
+        _check_settings(folder, settings)
+        if not storage.exists(storage.join(folder, DONE)):
+            raise UserError("the search for duplicates of this run has not finished", where=folder, cure="finish it first: run it again")
+        for path in paths:
+            gone = storage.join(folder, storage.name_of(path))
+            searched.append(Searched(signatures=path, standing=EARLIER, settled=True, gone=gone))
+    if not searched:
+        cure = "name the `output` of a run with a section `dedup`, of this version or a later one"
+        raise UserError("`dedup.against` names a folder without signatures of an earlier search", where=output, cure=cure)
+    return searched
+
+
+def _check_settings(folder: str, settings: Dedup) -> None:
+    """Raise a `UserError` where signatures were made in another way than ours."""
+    theirs = {**Dedup().model_dump(), **stage_note(folder)["meaning"].get("dedup", {})}
+    for name in MinhashSettings.model_fields:
+        ours = getattr(settings, name)
+        if theirs[name] != ours:
+            what = f"signatures of an earlier run do not compare with ours: their `dedup.{name}` is {theirs[name]}, here it is {ours}"
+            raise UserError(what, where=folder, cure=f"set `dedup.{name}: {theirs[name]}`, or leave this run out of `dedup.against`")
+
+
 def signatures_of(searched: Searched) -> Iterator[pa.Table]:
-    """The rows of the object of signatures whose texts are in the search, one row group after the other."""
+    """The rows of the object of signatures whose texts are in the search, one row group after the other.
+
+    `row` is that of the text, or of the signature where there is no text to read.
+    """
     gone = tables.read(searched.gone, ["id"]).column("id") if searched.gone and storage.exists(searched.gone) else None
-    for rows in tables.read_row_groups(searched.signatures):
+    first = 0
+    for group in tables.read_row_groups(searched.signatures):
+        rows = group
+        if not searched.path:
+            numbers = pa.array(np.arange(first, first + group.num_rows))
+            rows = group.set_column(group.schema.get_field_index("row"), "row", numbers)
+        first += group.num_rows
         yield rows if gone is None else rows.filter(pc.invert(pc.is_in(rows.column("id"), gone)))

@@ -25,7 +25,7 @@ from rephrase.spark.stages.dedup.searched import Searched, searched_objects, sea
 from rephrase.spark.stages.dedup.signing import sign
 from rephrase.spark.stages.dedup.verified import Verifying
 from rephrase.spark.stages.dropped import DONE, duplicates_of
-from rephrase.spark.stages.ledger import claim, described, replace_other, stage_note
+from rephrase.spark.stages.ledger import claim, described, note_of, replace_other, stage_note
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
@@ -74,9 +74,16 @@ def meaning_of(run: Run, table: Table) -> Meaning:
     needed = [source for source in searched_tables(table) if tables.objects(source.folder(run.output))]
     needed += [Tables.SCREENED] if Tables.SCREENED.is_configured(run) else []
     digests = {source.path: stage_note(source.folder(run.output))["digest"] for source in needed}
-    content = {"tables": digests, "dedup": run.dedup.model_dump(mode="json")}
+    against = {output: _digests(output) for output in run.dedup.against}
+    content = {"tables": digests, "dedup": run.dedup.model_dump(mode="json"), **({"against": against} if against else {})}
     explained = {"tables": {source.path: described(source.folder(run.output)) for source in needed}}
     return Meaning(content, Defaults(below={"dedup": defaults_of(type(run.dedup))}), explained)
+
+
+def _digests(output: str) -> dict[str, str]:
+    """What the duplicates of an earlier run depend on."""
+    folders = {table.path: table.folder(output) for table in (Tables.DUPLICATE_DOCUMENTS, Tables.DUPLICATE_GENERATIONS)}
+    return {path: note["digest"] for path, folder in folders.items() if (note := note_of(folder))}
 
 
 def minhash_of(settings: Dedup) -> MinhashSettings:

@@ -92,7 +92,9 @@ def _compared(batches: Iterator[pa.RecordBatch], searched: Sequence[Searched], v
             alike = np.flatnonzero(similarity >= verifying.min_similarity).tolist()
             if verifying.slots is not None:
                 firsts = batch.column("text").to_pylist()
-                alike = [number for number in alike if firsts[number] is None or differing(firsts[number], texts[number]) <= verifying.slots]
+                alike = [
+                    number for number in alike if firsts[number] is None or differing(firsts[number], texts[number]) <= verifying.slots
+                ]
             if alike:
                 columns = [batch.column(name).take(pa.array(alike)) for name in ("first", "second", "object")]
                 names = ["first", "second", "object", "similarity"]

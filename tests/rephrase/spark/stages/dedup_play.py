@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rephrase.config.run import Dedup
 from rephrase.records import DOCUMENT, content_id
-from rephrase.spark.stages.dedup.candidates import _bands, _pairs, _SLACK
+from rephrase.spark.stages.dedup.candidates import _SLACK, _bands, _pairs
 from rephrase.spark.stages.dedup.searched import ORIGINAL, Searched
 from rephrase.spark.stages.dedup.signing import sign
 from rephrase.spark.stages.dedup.stage import minhash_of
