@@ -1,10 +1,11 @@
-"""Near duplicates on a Spark cluster of this machine: documents a second, what is found of planted pairs, and memory.
+"""Near duplicates on a Spark cluster of this machine beside datatrove and rensa: documents a second, planted pairs, and memory.
 
-    python bench/dedup.py [--documents 100000 1000000] [--cores 2]
+    python bench/dedup.py [--documents 100000 1000000] [--cores 2] [--peer-documents 4000]
 
 Texts of a hundred words; one in twenty is another one with three words replaced. Peak memory is told of the driver (Python and
-JVM), of the executor's JVM and of the largest Python worker; the driver's must not grow with the documents. The last line is
-`dedup R documents/s a core`.
+JVM), of the executor's JVM and of the largest Python worker; the driver's must not grow with the documents. The peers search fewer
+of the same documents, on one core and without a cluster. The last line is `dedup R documents/s a core, datatrove ratio X, rensa ratio Y`,
+where a ratio above 1 is in our favour.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import pyarrow as pa
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:] = [str(ROOT), *(path for path in sys.path if path != str(ROOT / "bench"))]  # a library is called `catalogue`, too
 
-from bench.memory import Peak  # noqa: E402  # the path comes first
+from bench import dedup_peers  # noqa: E402  # the path comes first
+from bench.memory import Peak  # noqa: E402
 
 WORDS, GROUP, OBJECT = 100, 2000, 20_000
 PLANTED = 20  # one in so many
@@ -89,17 +91,40 @@ def search(folder: Path, documents: int, cores: int) -> float:
     return documents / seconds / cores
 
 
+def peers(documents: int) -> dict[str, float]:
+    """Documents a second of each peer, on documents of the same kind."""
+    from rephrase.storage import tables
+
+    rates = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        pairs = write_documents(Path(scratch), documents)
+        rows = tables.read_folder(str(Path(scratch) / "documents"), ["id", "text"])
+        numbers = {id_: number for number, id_ in enumerate(rows.column("id").to_pylist())}
+        texts = rows.column("text").to_pylist()
+        for name, (seconds, gone) in {
+            "datatrove": dedup_peers.datatrove(texts, Path(scratch) / "peer"),
+            "rensa": dedup_peers.rensa(texts),
+        }.items():
+            count = sum(numbers[a] in gone or numbers[b] in gone for a, b in pairs)
+            rates[name] = documents / seconds
+            print(f"{name}: {documents:,} documents in {seconds:.1f} s; {count:,} of {len(pairs):,} planted pairs")
+    return rates
+
+
 def main() -> None:
     """Search tables of each size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, nargs="+", default=[100_000, 1_000_000], help=f"multiples of {GROUP:,}")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
+    parser.add_argument("--peer-documents", type=int, default=2 * GROUP, help=f"a multiple of {GROUP:,}")
     options = parser.parse_args()
+    theirs = peers(options.peer_documents)
     rate = 0.0
     for documents in options.documents:
         with tempfile.TemporaryDirectory() as scratch:
             rate = search(Path(scratch), documents, options.cores)
-    print(f"dedup {rate:,.0f} documents/s a core")
+    ratios = ", ".join(f"{name} ratio {rate / peer:.2f}" for name, peer in theirs.items())
+    print(f"dedup {rate:,.0f} documents/s a core, {ratios}")
 
 
 if __name__ == "__main__":

@@ -58,25 +58,25 @@ def words_of(texts: Sequence[str]) -> Words:
     lowered = [text.lower() for text in texts]
     ends = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)  # +1 for the line feed that joins them
     codes = _codes("\n".join([*lowered, ""]))
-    kind = np.take(_kinds(), codes if codes.dtype == np.uint8 else np.minimum(codes, _BEYOND))
-    joins = kind == _JOINS
-    inside = kind != _SEPARATOR
-    bound = (joins[1:] & joins[:-1]) | ((kind[1:] == _MARK) & inside[:-1])
-    begins = inside.copy()
-    begins[1:] &= ~bound
-    starts = np.flatnonzero(begins)
+    starts, lasts = _bounds(codes)
     offsets = np.concatenate([[0], np.searchsorted(starts, ends)]).astype(np.int64)
     if not len(starts):
         return Words(np.empty(0, np.uint64), np.empty(0, np.int64), offsets)
     # A word's hash is the polynomial of its characters. Powers run through the whole buffer, and the inverse power of
     # the word's first position takes the position out again; all of it modulo 2**64.
     powers, inverses = _powers(max(_POWERS, 1 << len(codes).bit_length()))
-    inside[:-1] &= ~bound
-    lasts = np.flatnonzero(inside)
     values = (codes.astype(np.uint64) + np.uint64(1)) * powers[: len(codes)]
     running = np.cumsum(values)  # differences of it are several times faster than a sum for each word
     hashes = (running[lasts] - running[starts] + values[starts]) * inverses[starts]
     return Words(mixed(hashes), lasts - starts + 1, offsets)
+
+
+def spans_of(text: str) -> Integers:
+    """Where each word of a text begins and ends, (n, 2), in characters: the words are those of `words_of`."""
+    starts, lasts = _bounds(_codes(text.lower()))
+    spans = np.stack([starts, lasts + 1], axis=1)
+    widths = [len(character.lower()) for character in text] if len(text.lower()) != len(text) else []
+    return np.repeat(np.arange(len(text) + 1), [*widths, 1])[spans] if widths else spans  # few characters have two small letters
 
 
 def mixed(hashes: Hashes) -> Hashes:
@@ -133,6 +133,18 @@ def groups_of(hashes: Hashes) -> Groups:
     # By a hash table: sorting takes several times as long for a million words, and grows faster than they do.
     groups: Groups = pa.array(hashes).dictionary_encode().indices.to_numpy()
     return groups
+
+
+def _bounds(codes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]) -> tuple[Integers, Integers]:
+    """The first and the last character of each word."""
+    kind = np.take(_kinds(), codes if codes.dtype == np.uint8 else np.minimum(codes, _BEYOND))
+    joins = kind == _JOINS
+    inside = kind != _SEPARATOR
+    bound = (joins[1:] & joins[:-1]) | ((kind[1:] == _MARK) & inside[:-1])
+    begins = inside.copy()
+    begins[1:] &= ~bound
+    inside[:-1] &= ~bound
+    return np.flatnonzero(begins), np.flatnonzero(inside)
 
 
 def _codes(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:

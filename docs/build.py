@@ -103,6 +103,7 @@ _TABLES = {
     "SCREENED": "screened",
     "DUPLICATE": "duplicates",
     "PATH": "paths",
+    "SIGNATURE": "duplicates/…/signatures",
     "MIXTURE": "mixture",
     "ERROR": "errors",
 }

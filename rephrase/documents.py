@@ -34,7 +34,7 @@ def read_documents(source: str | Sequence[str] | Mapping[str, Any] | Input, toke
     source: a path, glob or `s3://` URL, several of them, or a mapping as under `input:` in a run.yaml. tokenizer: counts `n_tokens`; a
     tokenizer.json, a folder, or a hub id. Returns the rows that the shard stage makes, with the columns of `rephrase.records.DOCUMENT`:
     cleaned texts, the first of those that are the same; what cannot be read is passed over. Raises `UserError` where there are no
-    documents, and for `dedup_paragraphs`, which compares the files of a whole corpus.
+    documents, and for `dedup_paragraphs` and `dedup_substrings`, which compare the files of a whole corpus.
 
     >>> documents = read_documents("examples/crawl/notes.jsonl", "examples/tokenizer.json")
     >>> documents.num_rows, documents.column("n_tokens").to_pylist()
@@ -43,8 +43,9 @@ def read_documents(source: str | Sequence[str] | Mapping[str, Any] | Input, toke
     settings = (
         source if isinstance(source, Input) else validate(Input, source if isinstance(source, Mapping) else {"paths": source}, "input")
     )
-    if settings.dedup_paragraphs:
-        raise UserError("`dedup_paragraphs` compares the whole corpus", where="input", cure="take it out, or run `rephrase shard`")
+    if settings.dedup_paragraphs or settings.dedup_substrings:
+        key = "dedup_paragraphs" if settings.dedup_paragraphs else "dedup_substrings"
+        raise UserError(f"`{key}` compares the whole corpus", where="input", cure="take it out, or run `rephrase shard`")
     items = list(chain.from_iterable(read_file(file, settings) for path in settings.paths for file in storage.expand(path)))
     raw = [item for item in items if isinstance(item, RawDocument)]
     if not raw:

@@ -100,7 +100,9 @@ class DocumentsNote(Note):
     paragraphs_dropped: Count = 0
     """Lines that stand elsewhere."""
     documents_emptied: Count = 0
-    """Documents of which such lines left nothing."""
+    """Documents that went as too much of them stands elsewhere."""
+    words_cut: Count = 0
+    """In runs of words that stand elsewhere."""
     records: Count = 0
     """Of the input file: its records, lines or rows, and places that hold none. Each is a document, was left out, or is an error."""
     left_out: Counts = field(default_factory=dict)

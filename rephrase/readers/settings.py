@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
@@ -98,8 +98,20 @@ class Input(Section):
     """Drop lines that an earlier document, or an earlier place of the same one, has as well, whatever their case and spacing."""
     min_paragraph_characters: int = Field(default=50, ge=1)
     """Shorter lines may repeat: headings, list items, cells of tables."""
+    dedup_substrings: int | None = Field(default=None, ge=10)
+    """Cut runs of so many words or more that an earlier document, or an earlier place of the same one, has word for word: 50 in Lee et al.
+    2021 (arXiv 2107.06499), of tokens. Case and punctuation do not count. A document goes where fewer words than that are left."""
+    max_substrings: float = Field(default=1.0, ge=0, le=1)
+    """A document of whose words a larger share would be cut goes as a whole: at 0 each that has such a run."""
     min_characters: int = Field(default=200, ge=0)
     """Shorter texts are left out and counted: most are remains of pages. Problems and questions are short too: 0 keeps them."""
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)
     """Tokens of a row group of `documents`: one unit of later stages."""
+
+    @model_validator(mode="after")
+    def _one_kind_of_repeats(self) -> Self:
+        if self.dedup_paragraphs and self.dedup_substrings:
+            cure = "take `dedup_paragraphs` out: a line of so many words that stands elsewhere is such a run"
+            raise fault("`dedup_paragraphs` and `dedup_substrings` are not for one run", cure)
+        return self

@@ -1,13 +1,13 @@
 """The second pass of the shard stage: all texts are compared by their ids, then each file drops what an earlier place has.
 
-Only keys go through Spark's shuffle, 16 bytes for a document and, where the config asks for it, for each longer paragraph. Texts are
-never shuffled.
+Only keys go through Spark's shuffle, 16 bytes for a document and, where the config asks for it, for each longer paragraph or each run of
+words. Texts are never shuffled.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -26,9 +26,9 @@ from rephrase.records import DOCUMENT
 from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.job import Job, open_job
 from rephrase.spark.runtime.progress import StageProgress
+from rephrase.spark.stages.shard.parts import Parts, parts_of
 from rephrase.spark.stages.shard.row_groups import RowGroups
 from rephrase.storage import tables
-from rephrase.text.paragraphs import paragraph_keys, without_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,7 +45,7 @@ _WHOLE_ID = "whole_id"  # in the metadata of a document that lost paragraphs: it
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """What one file has to drop: rows of its object in order, and for each the line, or `WHOLE`."""
+    """What one file has to drop: rows of its object in order, and for each the line, or the first word of a run, or `WHOLE`."""
 
     rows: npt.NDArray[np.int64]
     lines: npt.NDArray[np.int32]
@@ -70,7 +70,7 @@ class Repeats:
         return rows
 
     def partly(self) -> dict[int, set[int]]:
-        """The lines that go from rows that stay."""
+        """The lines, or first words of runs, that go from rows that stay."""
         lines_of: dict[int, set[int]] = defaultdict(set)
         stays = ~np.isin(self.rows, self.whole())
         for row, line in zip(self.rows[stays].tolist(), self.lines[stays].tolist(), strict=True):
@@ -107,11 +107,12 @@ def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardP
 
 def _progress(sums: DocumentsNote, _seconds: float) -> str:
     text = f"{counted(sums.documents, 'document')}, {counted(sums.tokens, 'token')}, {counted(sums.duplicates, 'duplicate')} dropped"
-    return text + f", {sums.paragraphs_dropped:,} paragraphs" if sums.paragraphs_dropped else text
+    text += f", {sums.paragraphs_dropped:,} paragraphs" if sums.paragraphs_dropped else ""
+    return text + f", {sums.words_cut:,} words" if sums.words_cut else text
 
 
 def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> DataFrame:
-    """(place in `todo`, row of `_extracted`, line or `WHOLE`) of all that an earlier file, or an earlier place of its own file, has.
+    """(place in `todo`, row of `_extracted`, line, first word or `WHOLE`) of all that an earlier place, of its file or another one, has.
 
     Finished files take part with what they kept: what one of them kept is repeated wherever else it stands.
     """
@@ -121,7 +122,7 @@ def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> 
     place_of = {index: place for place, index in enumerate(todo)}
     count = len(plan.files)
     tasks = min(count, _KEY_TASKS)
-    min_characters = config.min_paragraph_characters if config.dedup_paragraphs else None
+    parts = parts_of(config)
 
     def keys(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -130,7 +131,7 @@ def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> 
                     place = place_of.get(index, -1)
                     path = plan.final(index) if place < 0 else plan.between(index)
                     with _unless_made(plan, index):
-                        for rows in _keys(path, min_characters):
+                        for rows in _keys(path, parts):
                             yield rows.append_column("file", _same(index, rows)).append_column("place", _same(place, rows))
 
     numbers = job.spark.range(0, tasks, 1, tasks)
@@ -144,36 +145,30 @@ def _same(value: int, rows: pa.RecordBatch) -> pa.Array:
     return pa.array(np.full(rows.num_rows, value, np.int32))
 
 
-def _keys(path: str, min_characters: int | None) -> Iterator[pa.RecordBatch]:
-    """(key, row, line or `WHOLE`) of the documents of one object, and of their paragraphs where these count."""
+def _keys(path: str, parts: Parts | None) -> Iterator[pa.RecordBatch]:
+    """(key, row, line, first word or `WHOLE`) of the documents of one object, and of their parts where these count."""
     first = 0
-    for group in tables.read_row_groups(path, ["id"] if min_characters is None else ["id", "text", "metadata"]):
+    for group in tables.read_row_groups(path, ["id"] if parts is None else ["id", "text", "metadata"]):
         names = group.column("id").to_pylist()
-        keys: list[bytes] = []
-        rows, lines = list(range(first, first + len(names))), [WHOLE] * len(names)
-        if min_characters is not None:
+        if parts is not None:
             metadata = [dict(values or ()) for values in group.column("metadata").to_pylist()]
             names = [values.get(_WHOLE_ID, name) for name, values in zip(names, metadata, strict=True)]
-            for row, text in enumerate(group.column("text").to_pylist(), first):
-                paragraphs = paragraph_keys(text, min_characters)
-                keys += paragraphs.values()
-                rows += [row] * len(paragraphs)
-                lines += paragraphs
-        columns = [
-            pa.array([bytes.fromhex(name) for name in names] + keys, pa.binary()),
-            pa.array(rows, pa.int64()),
-            pa.array(lines, pa.int32()),
-        ]
-        yield pa.RecordBatch.from_arrays(columns, ["key", "row", "line"])
+            keys, rows, lines = parts.keys(group.column("text").to_pylist())
+            yield _batch(keys, rows + first, lines)
+        whole = pa.array([bytes.fromhex(name) for name in names], pa.binary())
+        yield _batch(whole, np.arange(first, first + len(names)), np.full(len(names), WHOLE))
         first += len(names)
+
+
+def _batch(keys: pa.Array, rows: npt.NDArray[np.int64], lines: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([keys, pa.array(rows, pa.int64()), pa.array(lines).cast(pa.int32())], ["key", "row", "line"])
 
 
 def finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, tokenizer: str) -> None:
     """Write one file's final object from what was extracted, without the repeats.
 
-    A document that lost paragraphs is measured anew and has a new id; the former one stays in its metadata as `whole_id`. It goes
-    if no paragraph is left that could have been a repeat, because short lines alone may say the same as those of another page. Nothing is
-    done where another driver has made the object meanwhile, and removed what was extracted.
+    A document that lost parts is measured anew and has a new id; the former one stays in its metadata as `whole_id`. It goes if what is
+    left says too little: see `parts`. Nothing is done where another driver has made the object meanwhile, and removed what was extracted.
     """
     with _unless_made(plan, index):
         _finish_file(plan, index, repeats, config, tokenizer)
@@ -193,17 +188,19 @@ def _finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, t
     extracted = plan.between(index)
     note = tables.footer(extracted, DocumentsNote).note
     groups = RowGroups(config.tokens_per_unit)
-    document_tables = DocumentTables(config, tokenizer) if config.dedup_paragraphs else None
-    first = emptied = paragraphs = 0
+    parts = parts_of(config)
+    document_tables = DocumentTables(config, tokenizer) if parts else None
+    first = emptied = 0
+    cut: Counter[str] = Counter()
     for read in tables.read_row_groups(extracted):
         table = read.cast(DOCUMENT)
         here = repeats.within(first, first + table.num_rows)
         first += table.num_rows
         shortened = {}
         for row, lines in here.partly().items():
-            text = without_lines(table.column("text")[row].as_py(), lines)
-            paragraphs += len(lines)
-            shortened[row] = text if paragraph_keys(text, config.min_paragraph_characters) else None
+            assert parts is not None
+            shortened[row], counts = parts.without(table.column("text")[row].as_py(), lines)
+            cut.update(counts)
         emptied += sum(text is None for text in shortened.values())
         groups.add(_without(table, here, {row: text for row, text in shortened.items() if text is not None}, document_tables))
     groups.flush()
@@ -213,8 +210,9 @@ def _finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, t
         duplicates=len(repeats.whole()),
         tokens=sum(groups.tokens),
         row_group_tokens=tuple(groups.tokens),
-        paragraphs_dropped=paragraphs,
         documents_emptied=emptied,
+        paragraphs_dropped=cut["paragraphs_dropped"],
+        words_cut=cut["words_cut"],
     )
     groups.writer.commit(plan.final(index), note)
 
