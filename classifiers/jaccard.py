@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,12 +11,21 @@ import numpy.typing as npt
 from classifiers.minhash import shingles_of
 from classifiers.words import Hashes, Integers, words_of
 
+_BLOCK = 1 << 20  # characters whose shingles are in memory at a time, or those of one pair
+
 
 def jaccard(first: Sequence[str], second: Sequence[str], ngram: int) -> npt.NDArray[np.float64]:
     """The similarity of each text of `first` and the same text of `second`, (n,) from 0 to 1; NaN where neither has a word.
 
     Shingles are runs of `ngram` words as 64-bit hashes, each counted once; a shorter text is one shingle.
     """
+    lengths = [len(one) + len(other) + 1 for one, other in zip(first, second, strict=True)]
+    cuts = (np.flatnonzero(np.diff(np.cumsum(lengths) // _BLOCK)) + 1).tolist()
+    blocks = itertools.pairwise([0, *cuts, len(first)])
+    return np.concatenate([np.empty(0), *(_jaccard(first[start:end], second[start:end], ngram) for start, end in blocks)])
+
+
+def _jaccard(first: Sequence[str], second: Sequence[str], ngram: int) -> npt.NDArray[np.float64]:
     sides = [_sets(texts, ngram) for texts in (first, second)]
     hashes, pairs = (np.concatenate(parts) for parts in zip(*sides, strict=True))
     order = np.lexsort((hashes, pairs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _ROUNDS = 4  # of bands with more texts than can all be compared: what stayed is compared again, among itself
 
 
-def duplicates_in(job: Job, searched: Sequence[Searched], verifying: Verifying) -> DataFrame:
-    """(object, node, id, kept_id, similarity) of the texts that go."""
+def duplicates_in(job: Job, searched: Sequence[Searched], verifying: Verifying, keep: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """(object, node, id, kept_id, similarity) of the texts that go. `keep` persists a frame until the duplicates are written."""
     objects = list(searched)
     settled = 1 + max((here.standing for here in objects if here.settled), default=EARLIER - 1)
 
@@ -32,18 +32,18 @@ def duplicates_in(job: Job, searched: Sequence[Searched], verifying: Verifying) 
                 yield from texts_of(objects, number)
 
     texts = job.spark.range(0, len(objects), 1, len(objects)).mapInArrow(job.reporting(read), TEXTS_DDL)
-    equal = equal_texts(job, texts, settled).persist()
+    equal = keep(equal_texts(job, texts, settled))
     left = texts.join(equal.select("place"), "place", "left_anti") if job.run(equal.count, about="equal texts") else texts
     gone = []
     for _ in range(_ROUNDS):
-        found = pairs_of(job, left, verifying.minhash, verifying.min_similarity, settled).persist()
+        found = keep(pairs_of(job, left, verifying.minhash, verifying.min_similarity, settled))
         pairs = verified(job, found.where("first is not null"), objects, verifying)
-        going = [frame.persist() for frame in stars(job, pairs)]
+        going = [keep(frame) for frame in stars(job, pairs, keep)]
         gone += going
         hidden = found.where("first is null").selectExpr("second as node").distinct()
         for frame in going:  # what others go for stays, whatever it is like
             hidden = hidden.join(frame.select("node"), "node", "left_anti").join(frame.selectExpr("kept as node"), "node", "left_anti")
-        if job.run(hidden.persist().count, about="texts not compared with all") < 2:
+        if job.run(keep(hidden).count, about="texts not compared with all") < 2:
             break
         left = left.join(hidden, "node", "left_semi")
     return _named(equal, reduce(lambda one, other: one.unionAll(other), gone, job.spark.createDataFrame([], STARS_DDL)))

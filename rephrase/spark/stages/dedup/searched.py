@@ -23,7 +23,7 @@ from rephrase.storage import tables
 if TYPE_CHECKING:
     from rephrase.config.run import Run
 
-SIGNATURES = "signatures"  # below the folder of duplicates: an object for each of the table, with all texts that were searched
+SIGNATURES = "signatures"  # below the folder of duplicates
 EARLIER, ORIGINAL, REWRITE = range(3)  # who stays before whom
 
 
@@ -48,13 +48,19 @@ def searched_tables(table: Table) -> tuple[Table, ...]:
     return (Tables.DOCUMENTS,) if table is Tables.DOCUMENTS else (Tables.DOCUMENTS, table)
 
 
+def signatures_folder(duplicates: str, settings: Dedup) -> str:
+    """Where, in a folder of duplicates, the signatures are that compare with those of these settings: an object for each of the table."""
+    return storage.join(duplicates, SIGNATURES, f"{settings.ngram}-{settings.bands}x{settings.rows}-{settings.seed}")
+
+
 def searched_objects(run: Run, table: Table) -> list[Searched]:
     """All objects that a search reads, those of the table itself last.
 
     Raises `UserError` where the table is missing, or an earlier run that is named has no signatures that compare with ours.
     """
+    assert run.dedup is not None
     objects_of(run.output, table)
-    searched = earlier_objects(run)
+    searched = [here for output in run.dedup.against for here in _of_earlier(output, run.dedup)]
     for source in searched_tables(table):
         original = source is Tables.DOCUMENTS
         duplicates = duplicates_of(source).folder(run.output)
@@ -64,7 +70,7 @@ def searched_objects(run: Run, table: Table) -> list[Searched]:
             settled = source is not table
             searched.append(
                 Searched(
-                    signatures=storage.join(duplicates, SIGNATURES, name),
+                    signatures=storage.join(signatures_folder(duplicates, run.dedup), name),
                     standing=ORIGINAL if original else REWRITE,
                     settled=settled,
                     path=path,
@@ -75,23 +81,16 @@ def searched_objects(run: Run, table: Table) -> list[Searched]:
     return searched
 
 
-def earlier_objects(run: Run) -> list[Searched]:
-    """The signatures of the runs that `dedup.against` names. Raises `UserError` as `searched_objects` does."""
-    assert run.dedup is not None
-    return [here for output in run.dedup.against for here in _of_earlier(output, run.dedup)]
-
-
 def _of_earlier(output: str, settings: Dedup) -> list[Searched]:
     searched = []
     for table in (Tables.DUPLICATE_DOCUMENTS, Tables.DUPLICATE_GENERATIONS):
         folder = table.folder(output)
-        paths = tables.objects(storage.join(folder, SIGNATURES))
-        if not paths:
+        if next(storage.list_files(storage.join(folder, SIGNATURES)), None) is None:
             continue
         _check_settings(folder, settings)
         if not storage.exists(storage.join(folder, DONE)):
             raise UserError("the search for duplicates of this run has not finished", where=folder, cure="finish it first: run it again")
-        for path in paths:
+        for path in tables.objects(signatures_folder(folder, settings)):
             gone = storage.join(folder, storage.name_of(path))
             searched.append(Searched(signatures=path, standing=EARLIER, settled=True, gone=gone))
     if not searched:

@@ -6,6 +6,7 @@ texts. Run alone with `rephrase dedup run.yaml`, after the filter stage; documen
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from rephrase.config.run import Dedup, Run
     from rephrase.spark.runtime.session import LazySession
 
@@ -112,11 +115,18 @@ def _find(job: Job, searched: Sequence[Searched], settings: Dedup, folder: str) 
     def written(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return _write(batches, outputs)
 
-    gone = duplicates_in(job, searched, Verifying(minhash_of(settings), settings.min_similarity, settings.slots))
-    # A fixed order within the object makes its bytes the same, whoever writes it.
-    ordered = gone.repartition("object").sortWithinPartitions("object", "node")
-    parts = ordered.mapInArrow(job.reporting(written), "duplicates long, kept long")
-    sums = job.run(parts.groupBy().sum("duplicates", "kept").toArrow, about="writing").to_pylist()[0]
+    verifying = Verifying(minhash_of(settings), settings.min_similarity, settings.slots)
+    with contextlib.ExitStack() as stack:
+
+        def keep(frame: DataFrame) -> DataFrame:
+            stack.callback(frame.unpersist)
+            return frame.persist()
+
+        gone = duplicates_in(job, searched, verifying, keep)
+        # A fixed order within the object makes its bytes the same, whoever writes it.
+        ordered = gone.repartition("object").sortWithinPartitions("object", "node")
+        parts = ordered.mapInArrow(job.reporting(written), "duplicates long, kept long")
+        sums = job.run(parts.groupBy().sum("duplicates", "kept").toArrow, about="writing").to_pylist()[0]
     return {"duplicates": sums["sum(duplicates)"] or 0, "kept": sums["sum(kept)"] or 0}
 
 

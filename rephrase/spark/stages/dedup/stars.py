@@ -7,7 +7,7 @@ few pairs that are left are decided by one task.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,35 +27,35 @@ _WIDTH = 18  # bytes of a node
 STARS_DDL = "node binary, kept binary, object int, similarity double"
 
 
-def stars(job: Job, pairs: DataFrame) -> list[DataFrame]:
+def stars(job: Job, pairs: DataFrame, keep: Callable[[DataFrame], DataFrame]) -> list[DataFrame]:
     """(node, kept, object, similarity) of the texts that go, in several frames: what each is similar to, the first of what stays.
 
-    `pairs` is what `verified` gives.
+    `pairs` is what `verified` gives; `keep` persists a frame.
     """
     gone = []
-    left = pairs.persist()
+    left = keep(pairs)
     for _ in range(_ROUNDS):
         count = job.run(left.count)
         if count <= _ONE_TASK:
             if count:
                 gone.append(left.repartition(1).sortWithinPartitions("second", "first").mapInArrow(job.reporting(_decided), STARS_DDL))
             break
-        now, left = _round(left)
+        now, left = _round(left, keep)
         gone.append(now)
     return gone
 
 
-def _round(pairs: DataFrame) -> tuple[DataFrame, DataFrame]:
+def _round(pairs: DataFrame, keep: Callable[[DataFrame], DataFrame]) -> tuple[DataFrame, DataFrame]:
     """What goes for texts that have no pair with one before them, and the pairs that are still undecided."""
     from pyspark.sql import functions as sql
 
     heads = pairs.select("first").distinct().join(pairs.select(sql.col("second").alias("first")).distinct(), "first", "left_anti")
     best = sql.min(sql.struct("first", "object", "similarity")).alias("best")
     going = pairs.join(heads, "first", "left_semi").groupBy(sql.col("second").alias("node")).agg(best)
-    now = going.select("node", sql.col("best.first").alias("kept"), "best.object", "best.similarity").persist()
+    now = keep(going.select("node", sql.col("best.first").alias("kept"), "best.object", "best.similarity"))
     out = now.select(sql.col("node").alias("second"))
     left = pairs.join(out, "second", "left_anti").join(out.select(sql.col("second").alias("first")), "first", "left_anti")
-    return now, left.select("first", "second", "object", "similarity").persist()
+    return now, keep(left.select("first", "second", "object", "similarity"))
 
 
 def first_stays(firsts: Integers, seconds: Integers, count: int) -> Integers:

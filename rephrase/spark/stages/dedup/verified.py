@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rephrase.spark.runtime.job import Job
 
-_PAIRS = 128  # pairs whose similarity is taken at a time
+_PAIRS = 64  # texts of pairs that are held at a time
 _SENT_DDL = "first binary, second binary, second_place long, object int, text string, signature binary"
 _VERIFIED_DDL = "first binary, second binary, object int, similarity double"
 
@@ -61,7 +61,7 @@ def _sent(batches: Iterator[pa.RecordBatch], searched: Sequence[Searched]) -> It
     """The text of each pair's first, or its signature where that is all there is."""
     texts = Reader([here.path for here in searched], "text")
     kept = Reader([here.signatures for here in searched], "signature")
-    for batch in batches:
+    for batch in (whole.slice(at, _PAIRS) for whole in batches for at in range(0, whole.num_rows, _PAIRS)):
         places = batch.column("first_place").to_numpy()
         distinct, back = np.unique(places, return_inverse=True)
         has_text = np.array([bool(searched[number].path) for number in object_of(distinct).tolist()], np.bool_)
@@ -81,24 +81,20 @@ def _sent(batches: Iterator[pa.RecordBatch], searched: Sequence[Searched]) -> It
 
 def _compared(batches: Iterator[pa.RecordBatch], searched: Sequence[Searched], verifying: Verifying) -> Iterator[pa.RecordBatch]:
     reader = Reader([here.path for here in searched], "text")
-    for whole in batches:
-        for at in range(0, whole.num_rows, _PAIRS):
-            batch = whole.slice(at, _PAIRS)
-            seconds: Places = batch.column("second_place").to_numpy()
-            distinct, back = np.unique(seconds, return_inverse=True)
-            read = reader.read(distinct)
-            texts = [read[number] or "" for number in back.tolist()]
-            similarity = _similarity(batch, texts, verifying.minhash)
-            alike = np.flatnonzero(similarity >= verifying.min_similarity).tolist()
-            if verifying.slots is not None:
-                firsts = batch.column("text").to_pylist()
-                alike = [
-                    number for number in alike if firsts[number] is None or differing(firsts[number], texts[number]) <= verifying.slots
-                ]
-            if alike:
-                columns = [batch.column(name).take(pa.array(alike)) for name in ("first", "second", "object")]
-                names = ["first", "second", "object", "similarity"]
-                yield pa.RecordBatch.from_arrays([*columns, pa.array(similarity[alike])], names)
+    for batch in (whole.slice(at, _PAIRS) for whole in batches for at in range(0, whole.num_rows, _PAIRS)):
+        seconds: Places = batch.column("second_place").to_numpy()
+        distinct, back = np.unique(seconds, return_inverse=True)
+        read = reader.read(distinct)
+        texts = [read[number] or "" for number in back.tolist()]
+        similarity = _similarity(batch, texts, verifying.minhash)
+        alike = np.flatnonzero(similarity >= verifying.min_similarity).tolist()
+        if verifying.slots is not None:
+            firsts = batch.column("text").to_pylist()
+            alike = [number for number in alike if firsts[number] is None or differing(firsts[number], texts[number]) <= verifying.slots]
+        if alike:
+            columns = [batch.column(name).take(pa.array(alike)) for name in ("first", "second", "object")]
+            names = ["first", "second", "object", "similarity"]
+            yield pa.RecordBatch.from_arrays([*columns, pa.array(similarity[alike])], names)
 
 
 def _similarity(batch: pa.RecordBatch, texts: Sequence[str], minhash: MinhashSettings) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
