@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 NGRAM, BANDS, ROWS, THRESHOLD = 5, 14, 8, 0.7
 
@@ -37,7 +38,8 @@ def rensa(texts: Sequence[str]) -> tuple[float, set[int]]:
 
     started = time.perf_counter()
     index = RMinHashLSH(THRESHOLD, BANDS * ROWS, BANDS)
-    signatures, gone = {}, set()
+    signatures: dict[int, Any] = {}
+    gone: set[int] = set()
     for number, text in enumerate(texts):
         words = text.lower().split()
         signature = RMinHash(BANDS * ROWS, 1)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from classifiers.minhash import NO_KEY, MinhashSettings, band_keys
@@ -123,7 +124,7 @@ class _Band:
         self._sketches = np.empty((_HEADS, _SKETCH), np.uint8)
 
     def compare(
-        self, node: bytes, document: bytes, place: int, sketch: np.ndarray[tuple[int], np.dtype[np.uint8]]
+        self, node: bytes, document: bytes, place: int, sketch: npt.NDArray[np.uint8]
     ) -> Iterator[tuple[bytes | None, int | None, bytes, int]]:
         """The pairs of the next text, which is held if there is room."""
         count = len(self._nodes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from classifiers.jaccard import jaccard
@@ -97,7 +98,7 @@ def _compared(batches: Iterator[pa.RecordBatch], searched: Sequence[Searched], v
             yield pa.RecordBatch.from_arrays([*columns, pa.array(similarity[alike])], names)
 
 
-def _similarity(batch: pa.RecordBatch, texts: Sequence[str], minhash: MinhashSettings) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _similarity(batch: pa.RecordBatch, texts: Sequence[str], minhash: MinhashSettings) -> npt.NDArray[np.float64]:
     firsts, signed = batch.column("text").to_pylist(), batch.column("signature").to_pylist()
     similarity = np.zeros(len(texts))
     read = [at for at, signature in enumerate(signed) if signature is None]

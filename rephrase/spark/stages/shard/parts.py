@@ -49,8 +49,8 @@ class Lines(Parts):
     @override
     def keys(self, texts: Sequence[str]) -> tuple[pa.Array, Integers, Integers]:
         found = [(key, row, line) for row, text in enumerate(texts) for line, key in paragraph_keys(text, self.min_characters).items()]
-        keys, rows, lines = zip(*found, strict=True) if found else ((), (), ())
-        return pa.array(keys, pa.binary()), np.array(rows, np.int64), np.array(lines, np.int64)
+        keys = pa.array([key for key, _, _ in found], pa.binary())
+        return keys, np.array([row for _, row, _ in found], np.int64), np.array([line for _, _, line in found], np.int64)
 
     @override
     def without(self, text: str, numbers: set[int]) -> tuple[str | None, Mapping[str, int]]:

@@ -196,7 +196,7 @@ def _finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, t
         table = read.cast(DOCUMENT)
         here = repeats.within(first, first + table.num_rows)
         first += table.num_rows
-        shortened = {}
+        shortened: dict[int, str | None] = {}
         for row, lines in here.partly().items():
             assert parts is not None
             shortened[row], counts = parts.without(table.column("text")[row].as_py(), lines)
