@@ -25,7 +25,6 @@ from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.settings.validation import validate
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.dedup import stars
 from rephrase.spark.stages.dedup.stage import find_duplicates
 from rephrase.spark.stages.dropped import folders_of, without_dropped
 from rephrase.spark.stages.ledger import claim
@@ -256,61 +255,3 @@ def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, s
     looser = validate(Run, {**settings, "screen": {"checks": ["length"]}}, "test")
     with pytest.raises(UserError, match="another config"):
         run_all(looser, NoSpark())
-
-
-def chain(length: int = 60, words: int = 200) -> list[str]:
-    """Texts of which each shares 84% of its shingles with the next, and the first and the last nothing."""
-    stream = page(32 * (length - 1) + words)
-    return [" ".join(stream[32 * at : 32 * at + words]) for at in range(length)]
-
-
-@pytest.fixture(scope="module")
-def chained(tmp_path_factory, spark) -> tuple[Path, list[str]]:
-    """A searched chain, and texts that are alike without being duplicates; decided in rounds."""
-    folder = tmp_path_factory.mktemp("chain")
-    frame = page(170)
-    framed = [" ".join([*frame[:85], *page(30), *frame[85:], *page(30)]) for _ in range(12)]
-    texts = [*chain(), *framed]
-    write_documents(folder, texts, objects=3)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stars, "_ONE_TASK", 0)
-        find_duplicates(run_of(folder, dedup=Dedup()), spark, Tables.DOCUMENTS)
-    return folder, texts
-
-
-def test_a_text_goes_only_for_a_similar_one_that_stays(chained):
-    folder, texts = chained
-    by_id = {content_id(text): text for text in texts}
-    rows = [row for path in tables.objects(str(folder / "duplicates" / "documents")) for row in tables.read(path).to_pylist()]
-    assert 15 <= len(rows) <= 30, "of a chain of 60, as its first and its last share nothing"
-    out = {row["id"] for row in rows}
-    assert not out & {content_id(text) for text in texts[60:]}
-    for row in rows:
-        assert row["kept_id"] not in out
-        assert row["similarity"] == similarity(by_id[row["id"]], by_id[row["kept_id"]]) >= 0.7
-
-
-def test_one_task_decides_as_the_rounds_do(chained, tmp_path, spark):
-    folder, texts = chained
-    write_documents(tmp_path, texts, objects=2)
-    find_duplicates(run_of(tmp_path, dedup=Dedup()), spark, Tables.DOCUMENTS)
-    assert gone(tmp_path, "documents") == gone(folder, "documents")
-
-
-def test_a_corpus_is_searched_against_the_signatures_of_an_earlier_run(chained, tmp_path, spark):
-    folder, texts = chained
-    stays = next(text for text in texts if content_id(text) not in gone(folder, "documents"))
-    fresh, near = " ".join(page()), " ".join(variant(stays.split(), 5))
-    [_, near_id] = write_documents(tmp_path, [fresh, near], objects=1)
-    storage.delete(str(folder / "documents" / "part-00000.parquet"))  # signatures are all that is read of the earlier run
-    find_duplicates(run_of(tmp_path, dedup=Dedup(against=[str(folder)])), spark, Tables.DOCUMENTS)
-    assert gone(tmp_path, "documents") == {near_id: content_id(stays)}
-
-
-def test_signatures_that_do_not_compare_are_refused(chained, tmp_path):
-    folder, texts = chained
-    write_documents(tmp_path, texts[:1], objects=1)
-    with pytest.raises(UserError, match=r"their `dedup\.bands` is 14, here it is 20.*set `dedup\.bands: 14`"):
-        find_duplicates(run_of(tmp_path, dedup=Dedup(bands=20, against=[str(folder)])), NoSpark(), Tables.DOCUMENTS)
-    with pytest.raises(UserError, match="without signatures of an earlier search"):
-        find_duplicates(run_of(tmp_path, dedup=Dedup(against=[str(tmp_path / "nothing")])), NoSpark(), Tables.DOCUMENTS)
