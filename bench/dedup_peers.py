@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ def datatrove(texts: Sequence[str], folder: Path) -> tuple[float, set[int]]:
     from datatrove.utils.logging import logger
 
     logger.disable("datatrove")
+    os.environ["TQDM_DISABLE"] = "1"
     config = MinhashConfig(n_grams=NGRAM, num_buckets=BANDS, hashes_per_bucket=ROWS)
     signatures, buckets, removed = (str(folder / name) for name in ("signatures", "buckets", "removed"))
     documents = [Document(text=text, id=str(number)) for number, text in enumerate(texts)]
