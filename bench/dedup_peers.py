@@ -13,13 +13,13 @@ NGRAM, BANDS, ROWS, THRESHOLD = 5, 14, 8, 0.7
 
 def datatrove(texts: Sequence[str], folder: Path) -> tuple[float, set[int]]:
     """Seconds of datatrove's four steps, and the numbers of the texts that go: its clusters are transitive, and nothing is verified."""
+    os.environ["TQDM_DISABLE"] = "1"  # which is read when it is imported
     from datatrove.data import Document
     from datatrove.pipeline.dedup import MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature
     from datatrove.pipeline.dedup.minhash import MinhashConfig
     from datatrove.utils.logging import logger
 
     logger.disable("datatrove")
-    os.environ["TQDM_DISABLE"] = "1"
     config = MinhashConfig(n_grams=NGRAM, num_buckets=BANDS, hashes_per_bucket=ROWS)
     signatures, buckets, removed = (str(folder / name) for name in ("signatures", "buckets", "removed"))
     documents = [Document(text=text, id=str(number)) for number, text in enumerate(texts)]
