@@ -11,7 +11,7 @@ from rephrase.config.run import Dedup
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.spark.stages.base import Tables
-from rephrase.spark.stages.dedup import stars
+from rephrase.spark.stages.dedup import search, stars
 from rephrase.spark.stages.dedup.stage import find_duplicates
 from rephrase.storage import tables
 from tests.rephrase.spark.no_spark import NoSpark
@@ -74,3 +74,17 @@ def test_signatures_that_do_not_compare_are_refused(chained, tmp_path):
         find_duplicates(run_of(tmp_path, dedup=Dedup(bands=20, against=[str(folder)])), NoSpark(), Tables.DOCUMENTS)
     with pytest.raises(UserError, match="without signatures of an earlier search"):
         find_duplicates(run_of(tmp_path, dedup=Dedup(against=[str(tmp_path / "nothing")])), NoSpark(), Tables.DOCUMENTS)
+
+
+def test_texts_of_a_crowded_band_are_compared_again(tmp_path, spark, monkeypatch):
+    frame = page(170)
+    texts = [" ".join([*frame[:85], *page(30), *frame[85:], *page(30)]) for _ in range(24)]
+    twin = " ".join(variant(texts[-1].split(), 3))
+    ids = write_documents(tmp_path, [*texts, twin])
+    rounds = []
+    pairs_of = search.pairs_of
+    monkeypatch.setattr(search, "pairs_of", lambda *arguments: rounds.append(1) or pairs_of(*arguments))
+    find_duplicates(run_of(tmp_path, dedup=Dedup(rows=2, min_similarity=0.6)), spark, Tables.DOCUMENTS)
+    assert 1 < len(rounds) <= 4, "more than eight are alike in a band, and none of them goes"
+    [(out, kept)] = gone(tmp_path, "documents").items()
+    assert {out, kept} == set(ids[-2:])
