@@ -93,10 +93,7 @@ SCREENED = _schema(
 DUPLICATE = _schema(
     [
         ("id", pa.string()),  # of the text that goes, a document or a generation; objects are named as those that hold the texts
-        (
-            "kept_id",
-            pa.string(),
-        ),  # of the text that stays, to which it is similar; of one that an earlier run searched where `against` is set
+        ("kept_id", pa.string()),  # of the text that stays, to which it is similar: one of this run, or of `dedup.against`
         ("similarity", pa.float64()),  # of the two: the Jaccard similarity of their shingles; null in older tables
     ]
 )

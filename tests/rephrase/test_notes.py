@@ -43,6 +43,7 @@ FULL: list[Note] = [
         row_group_tokens=(9, 10),
         paragraphs_dropped=11,
         documents_emptied=12,
+        words_cut=16,
         records=13,
         left_out={"status": 14},
         flaws={"cut": 15},
@@ -173,7 +174,11 @@ def test_keys_on_disk_stay_as_they_are(kind: type[Note]) -> None:
 @pytest.mark.parametrize(
     ("kind", "table", "later"),
     [
-        (DocumentsNote, "documents", {"paragraphs_dropped": 0, "documents_emptied": 0, "records": 0, "left_out": {}, "flaws": {}}),
+        (
+            DocumentsNote,
+            "documents",
+            {"paragraphs_dropped": 0, "documents_emptied": 0, "words_cut": 0, "records": 0, "left_out": {}, "flaws": {}},
+        ),
         (GenerationsNote, "generations", {"reasoning_tokens": 0, "model": ""}),
     ],
 )
