@@ -33,7 +33,8 @@ def _jaccard(first: Sequence[str], second: Sequence[str], ngram: int) -> npt.NDA
     again = (hashes[1:] == hashes[:-1]) & (pairs[1:] == pairs[:-1])
     shared = np.bincount(pairs[1:][again], minlength=len(first))
     union = np.bincount(pairs, minlength=len(first)) - shared
-    return np.divide(shared, union, out=np.full(len(first), np.nan), where=union > 0)
+    similarity: npt.NDArray[np.float64] = np.divide(shared, union, out=np.full(len(first), np.nan), where=union > 0)
+    return similarity
 
 
 def _sets(texts: Sequence[str], ngram: int) -> tuple[Hashes, Integers]:
