@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rephrase.spark.runtime.job import Job
 
-_SKETCH = 64  # places of a signature, one byte each: two that differ agree by chance in one of 256
+_SKETCH = 64  # places of a signature at most, one byte each: two that differ agree by chance in one of 256
 _SLACK = 0.15  # below the threshold, a pair is still read and verified: three standard errors of a sketch
 _ALL = 32  # texts of one band that are all compared with each other
 _HEADS = 96  # texts of one band that are held; beyond the first ones only those that are like none before them
@@ -121,18 +121,20 @@ class _Band:
         self._floor, self._settled = floor, settled
         self._nodes: list[bytes] = []
         self._places: list[int] = []
-        self._sketches = np.empty((_HEADS, _SKETCH), np.uint8)
+        self._sketches = np.empty((_HEADS, 0), np.uint8)
 
     def compare(
         self, node: bytes, document: bytes, place: int, sketch: npt.NDArray[np.uint8]
     ) -> Iterator[tuple[bytes | None, int | None, bytes, int]]:
         """The pairs of the next text, which is held if there is room."""
         count = len(self._nodes)
+        if not count:
+            self._sketches = np.empty((_HEADS, len(sketch)), np.uint8)
         firsts: list[int] = []
         if count and node[0] >= self._settled:
             agreed = np.count_nonzero(self._sketches[:count] == sketch, axis=1)
             nearest = np.argsort(-agreed, kind="stable")
-            alike = nearest[agreed[nearest] >= self._floor * _SKETCH].tolist()
+            alike = nearest[agreed[nearest] >= self._floor * len(sketch)].tolist()
             firsts = [at for at in alike if self._nodes[at] != node and self._nodes[at][2:] != document]
         yield from ((self._nodes[at], self._places[at], node, place) for at in firsts[:_COMPARED])
         held = count < _ALL or (count < _HEADS and not firsts)
