@@ -168,6 +168,10 @@ class Step(ABC):
         """Steps that name the same one begin their prompts with the same passages in the same order, so that engines can share them."""
         return None
 
+    def held_to_form(self) -> Step:
+        """The same step with its completions held to JSON; by default itself, as it reads none."""
+        return self
+
     @abstractmethod
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         """The prompts of a row, in an order that depends on the row alone."""

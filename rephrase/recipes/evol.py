@@ -18,10 +18,10 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
+from rephrase.recipes.verdict_step import VerdictStep
 from rephrase.records import content_id
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
-from rephrase.text.verdicts import read_verdict
 
 _FEWEST_WORDS = 80  # of an answer that says "sorry"
 _STOP_WORDS = frozenset(
@@ -50,7 +50,7 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
     for number in range(options.rounds):
         steps += [
             Evolve(number, options, base, texts["evol"]),
-            Gain(number, texts["evol"]["gain"].strip(), Sampling(max_tokens=64, temperature=0.0)),
+            Gain(texts["evol"]["gain"].strip(), Sampling(max_tokens=64, temperature=0.0), number),
             Respond(number, base),
         ]
     summary = "A request made harder or rarer in each of some rounds, with an answer, and what did not evolve eliminated."
@@ -99,14 +99,13 @@ class Evolve(Numbered):
 
 
 @dataclass(frozen=True)
-class Gain(Numbered):
+class Gain(VerdictStep, Numbered):
     """Whether a request differs from the one it was made of."""
 
     number: int
-    prompt: str
-    sampling: Sampling
     kind = "gain"
     judges = True
+    labels = ("not equal", "different", "equal")
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -115,22 +114,14 @@ class Gain(Numbered):
             fields = fields_of(generation)
             text = fill(self.prompt, {"before": fields["before"], "after": fields["instruction"]})
             values = {"instruction": fields["instruction"], "method": fields["method"]}
-            yield Prompt.from_user(text, row.span, self.sampling, generation.key, (generation.id,), values)
+            yield self.asking(Prompt.from_user(text, row.span, self.sampling, generation.key, (generation.id,), values))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        reply = whole_text(completion)
-        if reply.text is None:
-            return reply
-        verdict = read_verdict(reply.text, ("not equal", "different", "equal"))
-        if verdict is None:
-            return Parsed(error="parse:no_label")
+        verdict = self.verdict_of(completion, tokenizer)
+        if isinstance(verdict, Parsed):
+            return verdict
         return Parsed(error="rejected:no_gain") if verdict == "equal" else Parsed(fields=dict(prompt.values))
-
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
 
 @dataclass(frozen=True)

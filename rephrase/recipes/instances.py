@@ -10,12 +10,12 @@ from typing import Any
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step, whole_text
+from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.template import fields_of
+from rephrase.recipes.verdict_step import VerdictStep
 from rephrase.text.labels import Labels, sections_of
 from rephrase.text.tokenizer import Tokenizer
-from rephrase.text.verdicts import read_verdict
 
 _PARTS = Labels(("input", "output"))
 _MOST_INSTANCES = 5
@@ -23,15 +23,14 @@ NO_INPUT = ("", "none", "<noinput>", "n/a")
 
 
 @dataclass(frozen=True)
-class Kinds(Step):
+class Kinds(VerdictStep):
     """Whether each instruction is a classification."""
 
     rounds: tuple[str, ...]
-    sampling: Sampling
-    prompt: str
     name = "kind"
     judges = True
     retries = 1
+    labels = ("yes", "no")
 
     @property
     @override
@@ -44,22 +43,15 @@ class Kinds(Step):
         for name in self.rounds:
             for generation in row.good(name):
                 values = {"instruction": fields_of(generation)["instruction"]}
-                yield Prompt.from_user(fill(self.prompt, values), row.span, self.sampling, lineage=(generation.id,), values=values)
+                text = fill(self.prompt, values)
+                yield self.asking(Prompt.from_user(text, row.span, self.sampling, lineage=(generation.id,), values=values))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        reply = whole_text(completion)
-        if reply.text is None:
-            return reply
-        verdict = read_verdict(reply.text, ("yes", "no"))
-        if verdict is None:
-            return Parsed(error="parse:no_label")
+        verdict = self.verdict_of(completion, tokenizer)
+        if isinstance(verdict, Parsed):
+            return verdict
         return Parsed(fields={**prompt.values, "classification": verdict == "yes"})
-
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
 
 @dataclass(frozen=True)

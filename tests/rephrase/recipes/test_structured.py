@@ -96,6 +96,33 @@ def test_all_steps_of_a_recipe_that_can_are_held_to_json():
     assert [step.structured for step in recipe.steps] == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ('{"label": "different"}', None),
+        ('{"label": "equal"}', "rejected:no_gain"),
+        ("They are not equal.", None),  # of an engine that holds to no schema
+        ('{"label": "alike"}', "parse:no_label"),
+    ],
+)
+def test_verdicts_of_flows_are_held_to_their_words(answer, error, tokenizer):
+    scripts = {"evolve0": "Why does the tide rise twice?", "gain0": answer, "answer0": "The Moon pulls the sea on both sides."}
+    played = play("evol/instruct", "Why does the tide rise?", scripts, tokenizer, structured=True, rounds=1)
+    assert '"label"' in played.prompts["gain0"][0]
+    assert '"label"' not in played.prompts["evolve0"][0]
+    assert played.errors("gain0") == ([error] if error else [])
+
+
+def test_a_verdict_that_is_held_to_its_words_has_their_schema(tokenizer):
+    [recipe] = find_recipes({"use": "self_instruct/tasks", "structured": True, "options": {"rounds": 1}})
+    [kind] = [step for step in recipe.steps if step.structured]
+    fields = json.dumps({"instruction": "Say if the review is kind."})
+    [prompt] = kind.prompts(Row(DOCUMENT, {"round0": [Generation("g1", "round0", "", 0, 10, "", None, fields, None, 1)]}), tokenizer)
+    assert json.loads(prompt.schema)["properties"]["label"]["enum"] == ["yes", "no"]
+    parsed = kind.parse(prompt, Completion('{"label":"yes"}', "stop"), tokenizer)
+    assert parsed.fields == {"instruction": "Say if the review is kind.", "classification": True}
+
+
 @pytest.mark.parametrize("use", ["wrap/easy", "wrap/*", "entigraph", "instruction/urial"])
 def test_a_recipe_whose_parsers_read_no_json_is_refused(use):
     with pytest.raises(
