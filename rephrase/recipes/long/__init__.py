@@ -1,0 +1,1 @@
+"""Recipes whose training text is long: of several rewrites, of a document with questions on it, or of a document with its summaries."""
