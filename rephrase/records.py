@@ -134,11 +134,12 @@ MIXTURE = _schema(
         ("synthetic_depth", pa.int32()),
         ("model", pa.string()),
         ("license", pa.string()),
+        ("parts", pa.list_(pa.string())),  # ids of the texts that were joined, in their order; null for all others, and in older tables
     ]
 )
 MIXTURE_MEANINGS = {
     "text": "The training text.",
-    "id": "Of the text: a document's, or a generation's.",
+    "id": "Of the text: a document's, a generation's, or one of its own where texts were joined.",
     "origin": "original or synthetic.",
     "source": "Where the document comes from.",
     "recipe": "What rewrote the document; none for originals.",
@@ -148,6 +149,7 @@ MIXTURE_MEANINGS = {
     "synthetic_depth": "How many models the text has passed through.",
     "model": "The model that wrote the text, or all that had a part in it, joined by ` + `; none for originals.",
     "license": "Of the document.",
+    "parts": "Ids of the texts that the mixture joined to this one, in their order; none for others.",
 }
 """What is said of each column where a mixture tells of itself."""
 

@@ -15,6 +15,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.planning import make_plan, measure
 from rephrase.spark.stages.mix.rejections import explained
+from rephrase.spark.stages.mix.stitched import passing_stitched
 from rephrase.spark.stages.pipeline import check_verdicts, commands
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def show_plan(run: Run, spark: LazySession) -> None:
     if unmixed := unmixed_notice(run.mix, [recipe.name for recipe in recipes_of(run.recipes)]):
         console.print(f"mix: {unmixed}", soft_wrap=True)
     inputs = find_inputs(run)
-    with open_job(spark.get(), Tables.MIXTURE.folder(run.output)) as job:
+    folder = Tables.MIXTURE.folder(run.output)
+    with open_job(spark.get(), folder) as job, passing_stitched(run.mix, inputs, job, folder) as inputs:
         material = measure(run.mix, inputs, job)
         try:
             plan, _ = make_plan(run.mix, inputs, job, material)

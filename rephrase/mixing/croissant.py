@@ -85,11 +85,13 @@ def _file_set() -> dict[str, Any]:
 
 
 def _field(column: pa.Field) -> dict[str, Any]:
+    is_list = pa.types.is_list(column.type)
     return {
         "@type": "cr:Field",
         "@id": f"texts/{column.name}",
         "name": column.name,
         "description": MIXTURE_MEANINGS[column.name],
-        "dataType": _TYPES[column.type],
+        "dataType": _TYPES[column.type.value_type if is_list else column.type],
+        **({"repeated": True} if is_list else {}),
         "source": {"fileSet": {"@id": "parquet-files"}, "extract": {"column": column.name}},
     }

@@ -54,8 +54,11 @@ def candidates(table: pa.Table) -> pa.Table:
     """Rows of `documents` or `judged` with the columns that both origins share.
 
     Kept rows only. Adds `origin`, `document_id`, `recipe` and `model` to originals; null tokens and depths become 0. Columns named
-    `text` and `scores` are carried where they are; an original's scores are the numbers in its `metadata`.
+    `text` and `scores` are carried where they are; an original's scores are the numbers in its `metadata`. Rows of `stitching.STITCHED` are
+    candidates as they are, and alone have the column `parts`.
     """
+    if "parts" in table.column_names:
+        return table
     if "verdict" in table.column_names:
         table = table.filter(pc.equal(table.column("verdict"), KEEP)).drop_columns(["verdict"])
         origin = "synthetic"
@@ -86,12 +89,20 @@ def assign(table: pa.Table, components: Sequence[Component], max_depth: int | No
 
 
 def _selected(table: pa.Table, component: Component) -> NDArray[np.bool_]:
-    mask = np.ones(table.num_rows, np.bool_)
+    if component.stitched:
+        is_joined = "parts" in table.column_names
+        mask = pc.is_valid(table.column("parts")).to_numpy().astype(np.bool_) if is_joined else np.zeros(table.num_rows, np.bool_)
+    else:
+        mask = np.ones(table.num_rows, np.bool_)
+        if "parts" in table.column_names:
+            mask &= pc.is_null(table.column("parts")).to_numpy().astype(np.bool_)
     for column, matches in _MATCHES.items():
         pattern = getattr(component, column)
         if pattern is not None:
             mask &= _matches(table.column(column), partial(matches, pattern))
     for name in {*component.min_scores, *component.max_scores}:
+        if "scores" not in table.column_names:  # a text that was joined has none
+            return np.zeros(table.num_rows, np.bool_)
         scores = _score(table.column("scores"), name)  # not-a-number where the score is missing, which no bound admits
         mask &= (scores >= component.min_scores.get(name, -math.inf)) & (scores <= component.max_scores.get(name, math.inf))
     return mask

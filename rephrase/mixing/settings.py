@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from rephrase.mixing import schema
 from rephrase.mixing.presets import presets
+from rephrase.mixing.stitching import Stitch
 from rephrase.settings.entries import entry_name
 from rephrase.settings.faults import fault
 from rephrase.settings.nearest import nearest
@@ -27,6 +28,8 @@ class Component(Section):
     language: str | None = None
     license: str | None = None
     """These five select; source, recipe and license may hold wildcards, and a language is the same in any spelling (`en`, `eng_Latn`)."""
+    stitched: bool = False
+    """Texts that `stitch` has joined, and no others. Their recipe is that of all parts, joined by ` + `; they have no scores."""
     min_scores: dict[str, Finite] = {}
     max_scores: dict[str, Finite] = {}
     """Bounds of scores by name, both included. A text that lacks the score does not fit."""
@@ -48,7 +51,7 @@ class Component(Section):
     @property
     def is_original(self) -> bool | None:
         """Whether it holds originals alone (True), rewrites alone (False), or perhaps both (None)."""
-        return False if self.recipe or self.origin == "synthetic" else True if self.origin else None
+        return False if self.recipe or self.stitched or self.origin == "synthetic" else True if self.origin else None
 
     @model_validator(mode="after")
     def _share_or_tokens(self) -> Component:
@@ -56,6 +59,8 @@ class Component(Section):
             raise fault(f"the component `{self.name}` says neither its `share` nor its `tokens`", "add one of the two, such as share: 0.5")
         if self.share is not None and self.tokens is not None:
             raise fault(f"the component `{self.name}` has a `share` and `tokens`", "take one of the two out", ("tokens",))
+        if self.stitched and self.origin == "original":
+            raise fault("texts that are joined hold rewrites, and are no originals", "take `origin` out", ("origin",))
         if self.temperature != 1 and not self.split_by:
             what = f"`temperature` divides a component over its sources, and `{self.name}` is not divided"
             raise fault(what, "add split_by: source", ("temperature",))
@@ -129,6 +134,8 @@ class Mix(Section):
     there. Shares and tokens are then of both. A text that holds its reasoning already, because its recipe asks for it, stays as it is."""
     reasoning_marks: tuple[str, str] = MARKS
     """For `reasoning: wrap`: what stands before the reasoning, and what between it and the text."""
+    stitch: Stitch | None = None
+    """Join kept rewrites of a document to long texts. A component with `stitched: true` takes them."""
     skip_empty: bool = False
     """Leave out components that no text fits, and let the others' shares grow in proportion. By default they are refused."""
     seed: int = 0
@@ -190,10 +197,24 @@ class Mix(Section):
         self._check_pools()
         if self.reasoning != "wrap" and self.reasoning_marks != MARKS:
             raise fault("`reasoning_marks` wrap reasoning, and nothing is wrapped", "add reasoning: wrap", ("reasoning_marks",))
+        self._check_stitch()
         if self.pairing and {component.is_original for component in self.selections} != {True, False}:
             what = "`pairing` goes by origin: each component is of originals or of rewrites, and there are both"
             raise fault(what, "give each component its `origin` or `recipe`, or take `pairing` out", ("pairing",))
         return self
+
+    def _check_stitch(self) -> None:
+        """Raise the `fault` of joined texts that no component takes, or that nothing joins."""
+        if self.stitch and not any(component.stitched for component in self.selections):
+            cure = "add one, such as {stitched: true, share: 0.2}, or take `stitch` out"
+            raise fault("`stitch` joins rewrites, and no component takes what is joined", cure, ("stitch",))
+        if self.stitch and self.pairing:
+            what = "`pairing` goes by single rewrites, and `stitch` joins them with their originals"
+            raise fault(what, "take one of the two out", ("pairing",))
+        if not self.stitch and any(component.stitched for component in self.selections):
+            raise fault(
+                "a component takes texts that are joined, and nothing joins any", "add `stitch: {}` beside `components`", ("components",)
+            )
 
     def _check_pools(self) -> None:
         """Raise the `fault` of a component that phases divide or repeat in different ways: it is one pool of texts."""

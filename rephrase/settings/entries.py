@@ -16,7 +16,7 @@ def entry_name(entry: Mapping[str, Any]) -> str:
     """
     if name := next((entry[key] for key in ("name", "use") if isinstance(entry.get(key), str)), ""):
         return str(name)
-    picks = [str(entry[key]) for key in _SELECTING if entry.get(key)]
+    picks = [*(["stitched"] if entry.get("stitched") is True else []), *(str(entry[key]) for key in _SELECTING if entry.get(key))]
     least = [f"{name}>={bound:g}" for name, bound in (entry.get("min_scores") or {}).items()]
     most = [f"{name}<={bound:g}" for name, bound in (entry.get("max_scores") or {}).items()]
     return " ".join(picks + least + most)

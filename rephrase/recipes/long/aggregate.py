@@ -39,7 +39,7 @@ class Options(Section):
     """Options of the recipe `long/aggregate`."""
 
     of: str | None = None
-    """What is counted, in a word or two ("people", "places", "instruments"): a model lists it for each part. Default: common words, found by rule."""
+    """What is counted, in a word or two ("people", "places"): a model lists it for each part. Default: common words, found by rule."""
     part_tokens: int = Field(default=2000, ge=1)
     """Tokens of a part of which a model lists what is counted."""
     over: Literal["so_far", "stretch"] = "so_far"

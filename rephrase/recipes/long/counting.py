@@ -30,7 +30,7 @@ def joining_words(words: Sequence[str], window: int) -> set[str]:
 
 
 def common_words(words: Sequence[str], left_out: Collection[str], most: int) -> list[tuple[str, int]]:
-    """The most common words of at least three letters with their counts, most common first; of equally common ones the first in the text."""
+    """The most common words of at least three letters with their counts, most common first, and of equals the first in the text."""
     counts = Counter(words)
     usable = [(word, count) for word, count in counts.items() if len(word) >= _LEAST_LETTERS and word not in left_out]
     return sorted(usable, key=lambda pair: -pair[1])[:most]

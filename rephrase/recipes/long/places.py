@@ -50,9 +50,9 @@ def tokens_between(ends: Sequence[int], passages: Sequence[Passage], first: int,
 
 
 def find_quote(quote: str, text: str, least: int) -> tuple[int, int] | None:
-    """Where a quote stands in a text, word for word but for white space and the kind of quotation marks; None if it has under `least` characters.
+    r"""Where a quote stands in a text, word for word but for white space and quotation marks; None if it has under `least` characters.
 
-    >>> find_quote("the  “tide” rises", 'So the "tide"\\nrises.', 5)
+    >>> find_quote("the  “tide” rises", 'So the "tide"\nrises.', 5)
     (3, 19)
     """
     words = quote.translate(_MARKS).strip().strip('"').strip(" .…").split()
@@ -63,10 +63,10 @@ def find_quote(quote: str, text: str, least: int) -> tuple[int, int] | None:
 
 
 def with_insertions(text: str, insertions: Iterable[tuple[int, str]]) -> str:
-    """The text with others put in at places of it, in their order, each with an empty line before and after it.
+    r"""The text with others put in at places of it, in their order, each with an empty line before and after it.
 
     >>> with_insertions("One. Two.", [(5, "Q: 1?"), (9, "Q: 2?")])
-    'One.\\n\\nQ: 1?\\n\\nTwo.\\n\\nQ: 2?'
+    'One.\n\nQ: 1?\n\nTwo.\n\nQ: 2?'
     """
     parts: list[str] = []
     at = 0

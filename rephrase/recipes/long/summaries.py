@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.base import Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row, whole_text
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.long.pyramid import Node, told
 from rephrase.recipes.parsing.common import own_text

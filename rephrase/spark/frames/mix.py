@@ -14,14 +14,16 @@ import pyarrow.compute as pc
 from rephrase.errors import UserError
 from rephrase.mixing import selection
 from rephrase.mixing.settings import Mix
+from rephrase.mixing.stitching import PIECES, STITCHED
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, require_columns
 from rephrase.settings.validation import validate
 from rephrase.spark.runtime.frame_job import FrameJob
 from rephrase.spark.runtime.pyspark_internals import to_spark_schema
-from rephrase.spark.stages.mix.candidates import Batch, batch_of, tables_wanted, with_scores
+from rephrase.spark.stages.mix.candidates import Batch, batch_of, candidate_rows, tables_wanted, with_scores
 from rephrase.spark.stages.mix.exchange import ROWS
 from rephrase.spark.stages.mix.planning import make_plan
 from rephrase.spark.stages.mix.scatter import rows_drawn
+from rephrase.spark.stages.mix.stitched import joined_groups, pieces_in
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from rephrase.spark.stages.mix.candidates import Actions
 
-_SCHEMAS = {"documents": DOCUMENT, "judged": JUDGED}  # their order gives the numbers of packs
+_SCHEMAS = {"documents": DOCUMENT, "judged": JUDGED, "stitched": STITCHED}  # their order gives the numbers of packs
 _REQUIRED = {"documents": ("id", "text", "n_tokens"), "judged": ("id", "document_id", "recipe", "verdict", "text", "n_tokens")}
 _GATHERED_ROWS = 1 << 16  # of a task are looked at together, where they have no texts
 _MARK = "mark"
@@ -48,7 +50,8 @@ def mix(
     documents: the columns id, text and n_tokens, and those of `rephrase.records.DOCUMENT` that components select by. judged: what
     `rephrase.spark.judge` returned with a tokenizer. Other columns of theirs are null where they are missing. What screening or
     deduplication rejected must be out of both. A table from which no component draws may be None. mix: a mapping as under `mix:` in a
-    run.yaml, or a `Mix`; `row_group_rows` means nothing here. tokenizer: counts texts that take up their reasoning, as `mix` may ask.
+    run.yaml, or a `Mix`; `row_group_rows` means nothing here. tokenizer: counts texts that take up their reasoning or are joined, as `mix`
+    may ask; what is joined is joined anew for each job.
 
     Returns a DataFrame with the columns of `rephrase.records.MIXTURE`. Each partition is a file of the mixture, of about `file_tokens`
     tokens; partitions, and rows in them, stand in the mixture's order, so that a plain `.write.parquet` keeps it. A table that keeps no
@@ -70,10 +73,13 @@ def mix(
     [10, 10, 10, 10]
     """
     settings: Mix = mix if isinstance(mix, Mix) else validate(Mix, dict(mix), "mix")
-    if settings.joint and tokenizer is None:
-        raise UserError("`reasoning` makes texts longer, and nothing counts them", where="mix", cure="give the `tokenizer` of the run")
     frames = _frames_drawn_from(settings, {"documents": documents, "judged": judged})
+    if (settings.joint or settings.stitch) and tokenizer is None:
+        key = "reasoning" if settings.joint else "stitch"
+        raise UserError(f"`{key}` makes texts longer, and nothing counts them", where="mix", cure="give the `tokenizer` of the run")
     candidates, job = _FrameCandidates(frames, tokenizer), FrameJob(next(iter(frames.values())).sparkSession)
+    if settings.stitch and tokenizer is not None:
+        candidates = _FrameCandidates({**frames, "stitched": _stitched(frames, settings, tokenizer, job)}, tokenizer)
     plan, marks = make_plan(settings, candidates, job)
     if marks is not None:
         marks.unpersist()
@@ -103,6 +109,36 @@ def _frames_drawn_from(mix: Mix, frame_of: Mapping[str, DataFrame | None]) -> di
             require_columns(frame.columns, _REQUIRED[name], f"mix, {name}")
             frames[name] = frame
     return frames
+
+
+def _stitched(frames: Mapping[str, DataFrame], mix: Mix, tokenizer: str, job: FrameJob) -> DataFrame:
+    """What is joined of the frames' texts, as STITCHED. Lazy. Raises `UserError` for near documents, of which frames know nothing."""
+    if mix.stitch and mix.stitch.by == "near":
+        cure = "join by document, or run the mix stage: `rephrase mix run.yaml`"
+        raise UserError("near documents are found within the units of a run, and a DataFrame has none", where="mix.stitch.by", cure=cure)
+
+    def over(schema: pa.Schema) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+        def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                rows = pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+                yield from pieces_in(candidate_rows(rows, mix, tokenizer), mix).to_batches()
+
+        return body
+
+    def joined(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for table in joined_groups(batches, mix, tokenizer):
+            yield from table.to_batches()
+
+    parts = []
+    for name in ("documents", "judged"):
+        if name in frames:
+            frame, schema = _selected(frames[name], name, mix, with_text=True)
+            parts.append(frame.mapInArrow(job.reporting(over(schema)), to_spark_schema(PIECES)))
+    pieces = functools.reduce(lambda first, second: first.unionAll(second), parts)
+    ids = parts[-1].select("document_id").distinct()
+    pieces = pieces.join(ids, "document_id", "left_semi").select(*PIECES.names)
+    in_groups = pieces.repartition("group_id").sortWithinPartitions("group_id", "id")
+    return in_groups.mapInArrow(job.reporting(joined), to_spark_schema(STITCHED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +174,11 @@ def _selected(frame: DataFrame, name: str, mix: Mix, *, with_text: bool) -> tupl
     """The columns that are looked at, by our types, and their schema."""
     from pyspark.sql.functions import lit
 
-    judged, reasoning = name == "judged", mix.joint is not None
-    names = selection.columns_of(judged=judged, with_scores=with_scores(mix), with_text=with_text, with_reasoning=reasoning)
+    if name == "stitched":
+        names = [column for column in STITCHED.names if with_text or column != "text"]
+    else:
+        judged, reasoning = name == "judged", mix.joint is not None
+        names = selection.columns_of(judged=judged, with_scores=with_scores(mix), with_text=with_text, with_reasoning=reasoning)
     schema = pa.schema([_SCHEMAS[name].field(column) for column in names])
     typed = [
         (frame[field.name] if field.name in frame.columns else lit(None)).cast(field.dataType).alias(field.name)
@@ -158,7 +197,7 @@ def _over_batches(
             rows = table.select(schema.names).cast(schema)
             if _MARK in table.column_names:
                 rows = rows.append_column(_MARK, table.column(_MARK))
-            yield from body(batch_of(pack, rows, mix, _has_mark, tokenizer))
+            yield from body(batch_of(pack, candidate_rows(rows, mix, tokenizer), mix, _has_mark))
 
     return over
 

@@ -56,6 +56,7 @@ class MixStage(Stage):
         from rephrase.spark.stages.mix.inputs import find_inputs
         from rephrase.spark.stages.mix.manifest import is_complete
         from rephrase.spark.stages.mix.stage import plan_of
+        from rephrase.spark.stages.mix.stitched import located
 
         folder = self.table.folder(run.output)
         (done, sums), plan = sum_of_notes(run.output, self.table, MixtureNote), plan_of(folder)
@@ -66,7 +67,7 @@ class MixStage(Stage):
             return Status(done, files, f"{text}, complete")
         if done < files:
             with contextlib.suppress(UserError):  # tables that have changed, which the next run will refuse
-                exchange = Exchange.of(folder, find_inputs(run), run.mix, plan)
+                exchange = Exchange.of(folder, located(run.mix, find_inputs(run), folder), run.mix, plan)
                 text += f"; exchange: {len(exchange.stored()):,} of {exchange.packs:,} units"
         return Status(done, files, text)
 

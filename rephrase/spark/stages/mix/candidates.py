@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from rephrase.mixing import selection
 from rephrase.mixing.reasoning import COLUMN, with_reasoning
+from rephrase.mixing.stitching import is_joined
 from rephrase.spark.stages.base import Table, Tables
 from rephrase.text.tokenizer import Tokenizer
 
@@ -60,11 +61,12 @@ class Candidates(Protocol):
 
 
 def tables_wanted(mix: Mix) -> dict[Table, bool]:
-    """Whether components take rows of `documents` and of `judged`."""
-    components = mix.selections
+    """Whether components take rows of `documents` and of `judged`, or texts that are joined of them."""
+    components = [component for component in mix.selections if not component.stitched]
+    joins_documents = mix.stitch is not None and (mix.stitch.with_originals or mix.stitch.by == "near")
     return {
-        Tables.DOCUMENTS: any(component.origin != "synthetic" and component.recipe is None for component in components),
-        Tables.JUDGED: any(component.origin != "original" for component in components),
+        Tables.DOCUMENTS: joins_documents or any(c.origin != "synthetic" and c.recipe is None for c in components),
+        Tables.JUDGED: mix.stitch is not None or any(component.origin != "original" for component in components),
     }
 
 
@@ -73,25 +75,29 @@ def with_scores(mix: Mix) -> bool:
     return any(component.min_scores or component.max_scores for component in mix.selections)
 
 
-def batch_of(
-    pack: int, rows: pa.Table, mix: Mix, marked: Callable[[int, pa.Table], NDArray[np.bool_]], tokenizer: str | None = None
-) -> Batch:
-    """The candidates among rows of `documents` or `judged`. `marked` says which rows of a table have a mark, shape (rows,).
+def candidate_rows(rows: pa.Table, mix: Mix, tokenizer: str | None = None) -> pa.Table:
+    """The candidates among rows of `documents`, `judged` or `stitching.STITCHED`, with the texts that the mixture has of them.
 
     `tokenizer` counts texts that take their reasoning up, where rows have a column of it.
     """
-    components = mix.selections
-    is_original = "verdict" not in rows.column_names
     table = selection.candidates(rows)
     if COLUMN in table.column_names and mix.joint and tokenizer is not None:
         table = with_reasoning(table, mix.joint, Tokenizer.load(tokenizer))
+    return table
+
+
+def batch_of(pack: int, table: pa.Table, mix: Mix, marked: Callable[[int, pa.Table], NDArray[np.bool_]]) -> Batch:
+    """The candidates of a table of `candidate_rows`. `marked` says which rows of a table have a mark, shape (rows,)."""
+    components = mix.selections
+    if mix.stitch is not None and "parts" not in table.column_names:  # those that are joined come again, joined or by themselves
+        table = table.filter(pa.array(~is_joined(table, mix.stitch, mix.max_synthetic_depth)))
     component = selection.assign(table, components, mix.max_synthetic_depth)
     component[(component >= 0) & marked(OUT, table)] = selection.UNPAIRED
     keys = np.zeros(table.num_rows, np.int64)
     for index in set(component[component >= 0].tolist()):
         mine = np.flatnonzero(component == index)
         keys[mine] = selection.selection_keys(table.column("id").take(pa.array(mine)), mix.seed, components[index].name)
-    if mix.pairing == "both" and is_original:
+    if mix.pairing == "both" and table.num_rows and table.column("origin")[0].as_py() == "original":
         keys = selection.preferred_first(keys, marked(PREFERRED, table))
     return Batch(pack, table, component, keys)
 

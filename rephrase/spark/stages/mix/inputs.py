@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.mixing import selection
+from rephrase.mixing.stitching import STITCHED
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
 from rephrase.spark.stages.ledger import note_of
 from rephrase.spark.stages.meaning import digest
-from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, Batch, batch_of, tables_wanted, with_scores
+from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, Batch, batch_of, candidate_rows, tables_wanted, with_scores
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -43,6 +44,11 @@ class Inputs:
     drops: dict[str, tuple[str, ...]]  # by table, the folders that say which of its rows are out
     meaning: dict[str, Any]
     tokenizer: str
+    stitched: str | None = None  # the folder of objects of texts that are joined, which come last
+
+    def is_stitched(self, path: str) -> bool:
+        """Whether an object holds texts that are joined."""
+        return self.stitched is not None and path.startswith(self.stitched + "/")
 
     def is_judged(self, path: str) -> bool:
         """Whether an object belongs to the judged table, not to documents."""
@@ -174,9 +180,19 @@ def _marked_pack(waiting: Sequence[pa.Table], inputs: Inputs) -> Pack:
 
 def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[Batch]:
     """The candidates of each row group or object."""
+    for table in rows_of(pack.paths, inputs, mix, with_text=with_text):
+        yield batch_of(pack.number, table, mix, pack.has)
+
+
+def rows_of(paths: Sequence[str], inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[pa.Table]:
+    """The same rows before they are given to components, as `candidate_rows`."""
     scores = with_scores(mix)
-    for path in pack.paths:
-        judged = inputs.is_judged(path)
-        columns = selection.columns_of(judged=judged, with_scores=scores, with_text=with_text, with_reasoning=mix.joint is not None)
+    for path in paths:
+        is_whole = inputs.is_stitched(path)
+        if is_whole:
+            columns = [name for name in STITCHED.names if with_text or name != "text"]
+        else:
+            judged = inputs.is_judged(path)
+            columns = selection.columns_of(judged=judged, with_scores=scores, with_text=with_text, with_reasoning=mix.joint is not None)
         for rows in tables.read_row_groups(path, columns, _READ_BYTES) if "text" in columns else [tables.read(path, columns)]:
-            yield batch_of(pack.number, inputs.kept(rows, path), mix, pack.has, inputs.tokenizer)
+            yield rows if is_whole else candidate_rows(inputs.kept(rows, path), mix, inputs.tokenizer)

@@ -68,6 +68,7 @@ def rows_drawn(batch: Batch, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa
             stretch = selection.files_of(place, files * per_file).astype(np.int64)
             taken = table if len(rows) == table.num_rows else table.take(pa.array(rows))
             columns = {
+                "parts": pa.nulls(taken.num_rows, ROWS.field("parts").type),
                 **{name: taken.column(name) for name in taken.column_names},
                 "epoch": np.full(taken.num_rows, epoch, np.int32),
                 "place": place,

@@ -29,6 +29,7 @@ from rephrase.spark.stages.mix.manifest import finish, is_complete
 from rephrase.spark.stages.mix.planning import make_plan, marks_of
 from rephrase.spark.stages.mix.rejections import explained, nothing_kept
 from rephrase.spark.stages.mix.scatter import scatter
+from rephrase.spark.stages.mix.stitched import remove_stitched, with_stitched
 from rephrase.spark.stages.mix.write import fingerprints, write
 from rephrase.storage import tables
 
@@ -71,7 +72,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         if before:
             plan, marks = before, None
         else:
-            plan, marks = _plan(run, inputs, job)
+            inputs, plan, marks = _plan(run, inputs, job, folder)
             _begin(folder, meaning, plan)  # only now: a config that asks for too much must leave nothing behind
         for note in _notes(run, plan):
             console.print(f"mix: {note}", soft_wrap=True)
@@ -80,6 +81,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
         todo = pending(units, folder)
         prints: dict[str, tuple[int, str]] = {}
         if todo:
+            inputs = with_stitched(run.mix, inputs, job, folder) if before else inputs
             exchange = Exchange.of(folder, inputs, run.mix, plan)
             there = len(exchange.there())
             if there < exchange.packs:
@@ -92,6 +94,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
             if todo:
                 prints.update(write(job, todo, exchange, run.mix, progress))
         Exchange.remove(folder)
+        remove_stitched(folder)
         rest = [unit.output for unit in units if unit.output not in prints]
         if rest:
             prints.update(fingerprints(job, rest))
@@ -103,17 +106,20 @@ def _notes(run: Run, plan: Plan) -> list[str]:
     return [*([warning] if warning else []), *share_notes(run.mix, plan.components)]
 
 
-def _plan(run: Run, inputs: Inputs, job: Job) -> tuple[Plan, DataFrame | None]:
+def _plan(run: Run, inputs: Inputs, job: Job, folder: str) -> tuple[Inputs, Plan, DataFrame | None]:
+    """The plan and its marks, and the inputs with the texts that are joined; these are removed where there is no plan."""
     try:
-        return make_plan(run.mix, inputs, job)
-    except NoTextError as error:
-        raise explained(error, run) from error
+        inputs = with_stitched(run.mix, inputs, job, folder)
+        return inputs, *make_plan(run.mix, inputs, job)
+    except UserError as error:
+        remove_stitched(folder)
+        raise explained(error, run) if isinstance(error, NoTextError) else error from error
 
 
 def _planned(run: Run, inputs: Inputs, spark: LazySession, folder: str) -> Plan:
     """The plan alone. What it says of rows is then found again, as a resumed run does: by frames that outlive the old mixture."""
     with open_job(spark.get(), folder, title="mix (plan)") as job:
-        plan, marks = _plan(run, inputs, job)
+        _, plan, marks = _plan(run, inputs, job, folder)
         if marks is not None:
             marks.unpersist()
     return plan
