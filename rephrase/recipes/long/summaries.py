@@ -87,7 +87,7 @@ class Level(Numbered):
                 prompt = fill(self.texts["passage"].strip(), {"text": text, "words": words})
                 yield Prompt.from_user(prompt, (passage.start, passage.end), self.sampling, str(place), values={"shown": text})
             return
-        below = row.earlier[self.steps_before[-1]]
+        below = [summary for summary in row.earlier[self.steps_before[-1]] if summary.text is None]  # the other is the whole pyramid
         if len(below) < 2 or any(summary.error for summary in below):
             return
         summaries = [fields_of(summary)["summary"] for summary in below]

@@ -29,6 +29,7 @@ def scripts():
 def test_levels_go_on_until_one_summary_is_left(tokenizer):
     played = play("long/summaries", DOCUMENT, scripts(), tokenizer, **OPTIONS)
     counts = [len(prompts) for prompts in played.prompts.values() if prompts]
+    assert not any(played.errors(step) for step in played.rows)
     assert counts[-1] == 1
     assert counts == sorted(counts, reverse=True)
     assert len(counts) >= 3
