@@ -107,10 +107,43 @@ def works() -> Iterator[tuple[str, Work]]:
     yield "html", lambda text: extract(decode(text.encode(), "utf-8"))
     yield "html, formulas", lambda text: extract(f"<html><script src=MathJax.js></script><body>{text}", main_content=False, formulas=True)
     yield "html, all of it", lambda text: extract(f"<html><body {text}>", main_content=False)
+    yield from _long_texts(tokenizer)
     yield from _parsers(tokenizer)
     yield from _checks()
     yield from _verifiers()
     yield from _patterns("rephrase.verifiers")
+    yield from _patterns("rephrase.recipes.long")
+
+
+def _long_texts(tokenizer: Any) -> Iterator[tuple[str, Work]]:
+    from rephrase.recipes.long.counting import common_words, joining_words, occurrences, words_of
+    from rephrase.recipes.long.places import distant_pairs, find_quote, with_insertions
+    from rephrase.recipes.long.stretches import sections_of, stretches_of
+    from rephrase.recipes.prompts import flow_prompts
+    from rephrase.text.passages import split_passages
+    from rephrase.text.stitching import stitch
+
+    rules = flow_prompts("long/aggregate")["stretch"]
+
+    def pairs(text: str) -> object:
+        passages = split_passages(text, tokenizer, 1000)
+        return distant_pairs([text[passage.start : passage.end] for passage in passages], passages, 2048, 4, "bench")
+
+    def words(text: str) -> object:
+        found = words_of(text)
+        return common_words(found, joining_words(found, 30), 10)
+
+    def pieces(text: str) -> list[str]:
+        return [text[start : start + 2000] for start in range(0, len(text), 2000)]
+
+    yield "long, pairs", pairs
+    yield "long, quotes", lambda text: find_quote("the tide rises twice a day", text, 12)
+    yield "long, quote as long", lambda text: find_quote(text, text[:4000], 12)
+    yield "long, insertions", lambda text: with_insertions(text, [(place, "Question: …") for place in range(0, len(text), 2000)])
+    yield "long, stretches", lambda text: stretches_of(text, sections_of(text, 500), tokenizer, rules, "bench")
+    yield "long, words", words
+    yield "long, names", lambda text: occurrences("Maren Holt", text)
+    yield "long, stitched", lambda text: stitch(pieces(text), tokenizer, 32768, ["\n\n"])
 
 
 def _parsers(tokenizer: Any) -> Iterator[tuple[str, Work]]:

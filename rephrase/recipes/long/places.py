@@ -56,7 +56,7 @@ def find_quote(quote: str, text: str, least: int) -> tuple[int, int] | None:
     (3, 19)
     """
     words = quote.translate(_MARKS).strip().strip('"').strip(" .…").split()
-    if sum(map(len, words)) < least:
+    if not least <= sum(map(len, words)) <= len(text):
         return None
     match = re.search(r"\s+".join(map(re.escape, words)), text.translate(_MARKS))
     return match.span() if match else None

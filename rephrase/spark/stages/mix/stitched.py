@@ -6,6 +6,7 @@ Pieces of one text lie in objects of several recipes, so they cross the cluster 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -83,12 +84,13 @@ def _store(mix: Mix, inputs: Inputs, job: Job, paths: list[str], wanted: list[in
     tokenizer = inputs.tokenizer
 
     def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        batches = (batch for batch in batches if batch.num_rows)
         first = next(batches, None)
-        if first is None or not first.num_rows:
+        if first is None:
             return
         path = paths[first.column("bucket")[0].as_py()]
         writer, waiting, size = tables.Writer(STITCHED), [], 0
-        for table in joined_groups(_chain(first, batches), mix, tokenizer):
+        for table in joined_groups(itertools.chain([first], batches), mix, tokenizer):
             waiting.append(table)
             size += table.nbytes
             if size >= _GROUP_BYTES:
@@ -99,11 +101,6 @@ def _store(mix: Mix, inputs: Inputs, job: Job, paths: list[str], wanted: list[in
         yield from ()
 
     job.run(rows.mapInArrow(job.reporting(body), "nothing int").write.format("noop").mode("overwrite").save)
-
-
-def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from rest
 
 
 def joined_groups(batches: Iterator[pa.RecordBatch], mix: Mix, tokenizer: str) -> Iterator[pa.Table]:
