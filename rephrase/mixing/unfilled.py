@@ -51,7 +51,8 @@ def _why_empty(component: Component, recipes: Sequence[str], earlier: Sequence[C
     if not fitting:
         what = f"no recipe of this run fits the component `{component.recipe}`, which would stay empty"
         return what, f"{_nearest(component.recipe or '*', recipes)} add such a recipe to `recipes`"
-    takers = [next((other for other in earlier if _takes_all(other, name)), None) for name in fitting]
+    alike = [other for other in earlier if other.stitched == component.stitched]
+    takers = [next((other for other in alike if _takes_all(other, name)), None) for name in fitting]
     if all(takers):
         names = ", ".join(dict.fromkeys(f"`{taker.name}`" for taker in takers if taker))
         what = f"the component `{component.name}` would stay empty: a text belongs to the first that it fits, and {names} takes all of its"

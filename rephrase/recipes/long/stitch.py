@@ -35,7 +35,7 @@ class Options(Section):
     part_tokens: int = Field(default=2000, ge=1)
     """A longer document is rewritten in parts of so many tokens, each rewrite in one style throughout."""
     tokens: int = Field(default=131072, ge=1)
-    """At most so many tokens a text; what is more begins the next one."""
+    """At most so many tokens a text of two pieces and more; what is over begins the next one, and what is left alone is left out."""
     original: Literal["last", "first", "none"] = "last"
     """Where the document itself stands."""
     joints: list[str] | None = Field(default=None, min_length=1)

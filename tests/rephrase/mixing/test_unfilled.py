@@ -48,6 +48,13 @@ def test_what_texts_may_fill_is_not(components: list[dict[str, Any]]) -> None:
     check_filled(Mix.model_validate({"components": components}), RECIPES)
 
 
+@pytest.mark.parametrize("pattern", [{"origin": "synthetic"}, {"recipe": "wrap/*"}])
+def test_texts_that_are_joined_leave_single_ones_to_others_and_are_left_by_them(pattern: dict[str, Any]) -> None:
+    both = [{"stitched": True, "share": 0.5}, {**pattern, "share": 0.5}]
+    for components in (both, both[::-1]):
+        check_filled(Mix.model_validate({"components": components, "stitch": {}}), RECIPES)
+
+
 def test_a_component_of_a_later_phase_is_named_by_its_place() -> None:
     phases = [{"components": [{"recipe": name, "tokens": 5}]} for name in ("wrap/*", "evol/*")]
     with pytest.raises(UserError) as raised:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from rephrase.recipes.prompts import flow_prompts
+
 
 def answer(prompt: str) -> str:
     """The answer to a prompt of any of the recipes' steps."""
@@ -14,8 +16,12 @@ def answer(prompt: str) -> str:
         return "Yes."
     if points := re.findall(r"(?m)^(\d+)\. (how many times|which of) (.*)$", prompt):
         return "\n".join(f"{number}. Looking back, {asked} {rest}?" for number, asked, rest in points)
-    shown = prompt.split("Passage:\n")[-1].split("Part:\n")[-1].split("Summaries:\n")[-1]
-    return _first_sentences(shown, 3 if "Passage:\n" not in prompt else 12)
+    if "Write the passage below anew" in prompt:
+        styles = flow_prompts("long/stitch")["styles"]
+        number = next(number for number, style in enumerate(styles) if style in prompt)
+        return " ".join(_sentences(prompt.split("Passage:\n")[1])[number :: len(styles)])
+    shown = re.split(r"(?:Passage|Part|Summaries):\n", prompt)[-1]
+    return " ".join(_sentences(shown)[:3])
 
 
 def _questions(prompt: str) -> str:
@@ -30,6 +36,5 @@ def _questions(prompt: str) -> str:
     return f"```json\n{json.dumps({'questions': [entry]})}\n```"
 
 
-def _first_sentences(text: str, count: int) -> str:
-    sentences = re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
-    return " ".join(sentences[:count])
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", " ".join(text.split()))
