@@ -17,9 +17,11 @@ from classifiers.cascade import Cascade, build_cascade
 from classifiers.settings import filter_of
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import catalogue, recipes_of
+from rephrase.recipes.long.counting import words_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from tests.classifiers.batches import batch
+from tests.rephrase.recipes.long.texts import chronicle
 from tests.rephrase.recipes.play import Script, cut, play
 from tests.rephrase.recipes.tool_calls import FUNCTIONS, sample_of, valid_call
 
@@ -33,6 +35,7 @@ ENGLISH = (
 GERMAN = (
     "Das Meer steigt und fällt zweimal am Tag, weil der Mond daran zieht, und die Schiffe warten auf das hohe Wasser, ehe sie fahren. " * 4
 )
+LONG = chronicle(30)
 REFUSAL = "I'm sorry, but I cannot help with that."
 
 QUERY = next(iter(catalogue()["procedural/sql"].rows.documents())).metadata["answer"]  # right for the row that is played
@@ -139,6 +142,16 @@ def alpaca(text: str) -> str:
     return f"4. Instruction: Explain to sailors how the tide works.\n4. Input:\n<noinput>\n4. Output:\n{text}\n###"
 
 
+def evident(text: str) -> str:
+    quotes = {"first_quote": "the Moon pulls the sea", "second_quote": "mills once ground corn"}
+    return json.dumps({"questions": [{"question": "What moved the mills?", "answer": text, **quotes}]})
+
+
+def counting(text: str) -> str:
+    words = " ".join(sorted(set(words_of(LONG))))
+    return "\n".join(f"{number}. {' '.join(text.split())} Which of {words}?" for number in range(1, 6))
+
+
 # Recipe and step, the form of a good completion around its text, and a malformed completion.
 FORMS: list[tuple[str, str, Shape, str]] = [
     ("wrap/qa", "*", pairs, "Just prose."),
@@ -203,6 +216,10 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("thinking/errors", "attempt", before("#### 7"), "It is some number."),
     ("thinking/errors", "repair", lambda text: f"Mistake: It adds.\nSolution: {text}\n#### 12", "Mistake: It adds.\n#### 12"),
     ("thinking/*", "*", plainly, ""),
+    ("long/qa", "ask", evident, '{"questions": []}'),
+    ("long/qa", "check", lambda _: "Yes.", "Perhaps."),
+    ("long/aggregate", "*", counting, "How often?"),
+    ("long/*", "*", plainly, ""),
     ("label/educational", "*", before("Score: 3"), "Score: 7"),
     ("label/faithful", "points", listed, "A text on tides."),
     ("label/faithful", "compare", lambda _: "1. kept", "2. kept"),
@@ -306,6 +323,11 @@ thinking/rqa                answer       keep      parse:empty        parse:trun
 thinking/rewrite            *            keep      parse:empty        parse:truncated chatter            leaked   language
 thinking/errors             attempt      on   rejected:no_answer parse:truncated rejected:no_answer on       on
 thinking/errors             repair       keep      parse:no_solution  parse:truncated parse:no_mistake   leaked   keep
+long/stitch                 *            keep+on   parse:empty+rejected:too_few parse:truncated+rejected:too_few chatter+on leaked+on language+on
+long/qa                     ask          on        parse:no_questions on             parse:no_questions on       on
+long/qa                     check        keep+on   parse:no_label     parse:truncated parse:no_label     keep+on  keep+on
+long/aggregate              *            keep+on   parse:no_questions parse:truncated parse:no_questions leaked+on language+on
+long/summaries              *            keep+on   parse:empty        parse:truncated keep+on            leaked+on language+on
 label/educational           *            on parse:no_score     parse:truncated parse:no_score     on on
 label/faithful              points       on        parse:empty        parse:truncated parse:empty        on       on
 label/faithful              compare      on        parse:no_verdicts  parse:truncated parse:no_verdicts  on       on
@@ -358,7 +380,7 @@ def expected_of(name: str, step: str) -> list[str]:
 def document_of(recipe: Recipe) -> Document | None:
     answer = {"verified/python": "assert f(3) == 12", "verified/choice": "B"}.get(recipe.name, "#### 12")
     # One takes functions alone, and one no short passages.
-    texts = {"code/tests": "def double(n):\n    return n * 2\n", "thinking/rqa": PASSAGE * 5}
+    texts = {"code/tests": "def double(n):\n    return n * 2\n", "thinking/rqa": PASSAGE * 5, "long/qa": PASSAGE * 30, "long/aggregate": LONG}
     text = texts.get(recipe.name, PASSAGE)
     return None if recipe.rows is not None else Document("d", text.strip(), language="en", metadata={"answer": answer, "rewrite": ENGLISH})
 
@@ -378,6 +400,7 @@ def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, to
     options |= {"tasks": "ours/sets"} if recipe.name in ("procedural/solve", "procedural/explain") else {}
     options |= {"highest": 1} if recipe.name in ("procedural/solve", "procedural/sql") else {}
     options |= {"quoted": 0} if recipe.name == "instruction/templates" else {}
+    options |= {"part_tokens": 200, "least_distance": 10} if recipe.name == "long/qa" else {}
     options |= {"prompts_per_round": 1} if recipe.family in ("self_instruct", "alpaca") else {}
     options |= TOOLS.get(recipe.name, {})
     neighbours = [Document("n", "Another text on the same harbour.")] if recipe.neighbours else []
@@ -420,7 +443,7 @@ EVERY = [
     (recipe.name, step.name)
     for recipe in catalogue().values()
     for step in recipe.steps
-    if recipe.family != "baseline" and not step.name.endswith(("1", "2", "3"))  # which ask no model, and later rounds
+    if recipe.family != "baseline" and not step.name.endswith(("1", "2", "3", "4", "5"))  # which ask no model, and later rounds
 ]
 
 
