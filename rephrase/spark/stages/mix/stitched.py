@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.job import Job
 
 _FOLDER = "_stitched"
+_PASSING = "_planned"
 _NEAR = pa.schema([("document_id", pa.string()), ("near_id", pa.string())])
 _GROUP_BYTES = 16 << 20  # of texts that are stored as one row group, about
 
@@ -64,12 +65,13 @@ def remove_stitched(folder: str) -> None:
 
 @contextlib.contextmanager
 def passing_stitched(mix: Mix, inputs: Inputs, job: Job, folder: str) -> Iterator[Inputs]:
-    """The same inputs for the time of a block, after which nothing is left of them."""
+    """The same for the time of a block, after which nothing is left of them. What a mixture that is being made has stays."""
+    place = storage.join(folder, _PASSING)
     try:
-        yield with_stitched(mix, inputs, job, folder)
+        yield with_stitched(mix, inputs, job, place)
     finally:
         if mix.stitch is not None:
-            remove_stitched(folder)
+            storage.remove_folder(place)
 
 
 def _store(mix: Mix, inputs: Inputs, job: Job, paths: list[str], wanted: list[int]) -> None:
