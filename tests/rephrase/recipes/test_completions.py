@@ -323,7 +323,7 @@ thinking/rqa                answer       keep      parse:empty        parse:trun
 thinking/rewrite            *            keep      parse:empty        parse:truncated chatter            leaked   language
 thinking/errors             attempt      on   rejected:no_answer parse:truncated rejected:no_answer on       on
 thinking/errors             repair       keep      parse:no_solution  parse:truncated parse:no_mistake   leaked   keep
-long/stitch                 *            keep+on   parse:empty+rejected:too_few parse:truncated+rejected:too_few chatter+on leaked+on language+on
+long/stitch * keep+on parse:empty+rejected:too_few parse:truncated+rejected:too_few chatter+on leaked+on language+on
 long/qa                     ask          on        parse:no_questions on             parse:no_questions on       on
 long/qa                     check        keep+on   parse:no_label     parse:truncated parse:no_label     keep+on  keep+on
 long/aggregate              *            keep+on   parse:no_questions parse:truncated parse:no_questions leaked+on language+on
@@ -380,7 +380,8 @@ def expected_of(name: str, step: str) -> list[str]:
 def document_of(recipe: Recipe) -> Document | None:
     answer = {"verified/python": "assert f(3) == 12", "verified/choice": "B"}.get(recipe.name, "#### 12")
     # One takes functions alone, and one no short passages.
-    texts = {"code/tests": "def double(n):\n    return n * 2\n", "thinking/rqa": PASSAGE * 5, "long/qa": PASSAGE * 30, "long/aggregate": LONG}
+    texts = {"code/tests": "def double(n):\n    return n * 2\n", "thinking/rqa": PASSAGE * 5}
+    texts |= {"long/qa": PASSAGE * 30, "long/aggregate": LONG}
     text = texts.get(recipe.name, PASSAGE)
     return None if recipe.rows is not None else Document("d", text.strip(), language="en", metadata={"answer": answer, "rewrite": ENGLISH})
 
