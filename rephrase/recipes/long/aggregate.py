@@ -130,7 +130,7 @@ class Questions(Step):
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
         names = 3 * self._most * (bounds.of_texts(self.texts["points"].values()) + 64)
-        return bounds.of_texts([self.texts["ask"]]) + self.texts["excerpt_characters"] + names
+        return bounds.of_texts([self.texts["ask"]]) + int(self.texts["excerpt_characters"]) + names
 
     @property
     def _most(self) -> int:
