@@ -113,7 +113,7 @@ def test_near_documents_are_joined_and_what_finds_nothing_stays_by_itself(
     assert all(len({int(number) % 4 for number in group}) == 1 for group in pages), "they name the same person"
     by_document = {**STITCH, "original": "none", "least": 3}
     alone = [*COMPONENTS[:2], {"recipe": "wrap/*", "share": 0.2}]
-    rows = mixed(folder, spark, tokenizer_file, components=alone, stitch=by_document, budget_tokens=900)
+    rows = mixed(folder, spark, tokenizer_file, components=alone, stitch=by_document, budget_tokens=700)
     lone = [row for row in rows if not row["parts"] and row["origin"] == "synthetic"]
     assert lone
     assert {int(row["text"].split("page ")[1].split(":")[0]) % 10 for row in lone} == {0}, "of pages with one rewrite"
