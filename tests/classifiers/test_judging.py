@@ -54,9 +54,10 @@ def test_a_translation_has_its_own_language_and_other_texts_that_of_their_docume
         {"id": f"g{n}", "document_id": "a", "span_start": 0, "span_end": 3, "text": "one", "fields": part} for n, part in enumerate(parts)
     ]
     recorder = Recorder(())
-    judged = judged_rows(table(GENERATION, rows), documents, recorder, Words(), {})
+    judged = judged_rows(table(GENERATION, rows), documents, recorder, Words(), Asked())
     assert judged.column("language").to_pylist() == ["en", *["deu_Latn"] * 5]
-    assert recorder.batch.languages == ["en", *["deu_Latn"] * 5], "checks are told of the same"
+    assert recorder.batch.expected_languages == ["en", *["deu_Latn"] * 5], "checks are told of the same"
+    assert recorder.batch.is_translated.tolist() == [True, *[False] * 5]
 
 
 @pytest.mark.parametrize("error", [PanicException, ValueError])
