@@ -31,9 +31,12 @@ def untranslated_share(text: str, source: str, language: str | None, source_lang
     Sentences are compared by their letters alone, in any case, as bicleaner-hardrules compares (`no_identical`).
     """
     shown = {sentence for sentence in _sentences(source, source_language) if len(sentence.encode()) >= _LEAST_BYTES}
-    written = _sentences(text, language)
-    letters = sum(map(len, written))
-    return sum(len(sentence) for sentence in written if sentence in shown) / letters if letters else math.nan
+    shares = []
+    for rules in (language, source_language):  # what was not translated ends where sentences of the source do
+        written = _sentences(text, rules)
+        letters = sum(map(len, written))
+        shares.append(sum(len(sentence) for sentence in written if sentence in shown) / letters if letters else math.nan)
+    return max(shares)
 
 
 def names_kept(text: str, source: str, language: str | None, source_language: str | None) -> tuple[int, float]:
