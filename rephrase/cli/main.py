@@ -45,6 +45,9 @@ examples:
   rephrase preview wrap/* --input page.jsonl --config run.yaml
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
   rephrase export run.yaml --format megatron --to s3://bucket/tokens
+  rephrase swarm run.yaml -n 64                      small mixtures of the same components with other shares
+  rephrase proxy out/swarm --held-out web=web.jsonl  bits per byte of a small model trained on each
+  rephrase swarm fit out/swarm/results.csv           the shares that these figures propose, and how sure that is
   rephrase classifier train labels.jsonl -o models/quality
   rephrase contamination run.yaml                    which benchmarks stand in the texts, with examples
   rephrase diversity out/documents out/mixture       how varied the texts still are
@@ -99,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
         label,
         plan,
         preview,
+        proxy,
         recipes,
         report,
         review,
@@ -107,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
         stages,
         status,
         summary,
+        swarm,
         tune,
     )
 
@@ -132,6 +137,8 @@ def build_parser() -> argparse.ArgumentParser:
         label,
         contamination,
         export,
+        swarm,
+        proxy,
         diversity,
         classifier,
         review,

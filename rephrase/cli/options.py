@@ -38,6 +38,11 @@ def number_above(least: float, *, whole: bool = False) -> Callable[[str], Any]:
 def add_run_options(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add the config and what replaces parts of it. `optional`: the command can do without a config."""
     parser.add_argument("config", metavar="run.yaml", nargs="?" if optional else None, help="the run's config")
+    add_overrides(parser)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add what replaces parts of the config."""
     parser.add_argument("--master", help="Spark master, e.g. local[4], spark://host:7077, k8s://… (default: the config's, or local[*])")
     parser.add_argument("--output", help="write there instead of the config's `output`")
     parser.add_argument("--model", help="rewrite with a vLLM engine on this model: a folder or a hub id")

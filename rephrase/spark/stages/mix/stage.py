@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 _PLAN = "_plan.json"
 
 
-def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
-    """Make `<output>/mixture` from `<output>/documents` and the kept rows of `<output>/judged`. Resumes.
+def mix(run: Run, spark: LazySession, *, replace: bool = False, folder: str | None = None) -> None:
+    """Make `<output>/mixture`, or another folder, from `<output>/documents` and the kept rows of `<output>/judged`. Resumes.
 
     Returns at once where all is there. `replace` removes the mixture of another config once the new one is planned. Raises `UserError`
     for missing tables, an unfinished filter stage, too little material for the shares and the budget, a mixture that the config's guards
@@ -54,7 +54,7 @@ def mix(run: Run, spark: LazySession, *, replace: bool = False) -> None:
     from rephrase.spark.runtime.account import Sums
     from rephrase.spark.runtime.progress import StageProgress, console
 
-    folder = Tables.MIXTURE.folder(run.output)
+    folder = folder or Tables.MIXTURE.folder(run.output)
     inputs = find_inputs(run)
     meaning = meaning_of(run, inputs)
     replacing = replace_other(folder, Tables.MIXTURE, meaning, lambda: _planned(run, inputs, spark, folder)) if replace else None
