@@ -25,11 +25,13 @@ from rephrase.mixing.settings import Component, Mix, Phase
 from rephrase.mixing.targets import capacities_of, targets_of
 from rephrase.settings.nearest import nearest
 from rephrase.spark.runtime.job import open_job
+from rephrase.spark.stages.base import Table
 from rephrase.spark.stages.export import export
+from rephrase.spark.stages.ledger import refusal_of
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.manifest import mixture_manifest
 from rephrase.spark.stages.mix.planning import measure
-from rephrase.spark.stages.mix.stage import mix
+from rephrase.spark.stages.mix.stage import meaning_of, mix
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.session import LazySession
 
 PRESENT = "present"
+TABLE = Table("swarm", "swarm", cure="write elsewhere (--to), or remove the folder of the swarm and what was measured on it")
+"""A swarm is no table of the run, but its pool is claimed as a mixture is."""
 _POOL = "pool"
 _MARGIN = 1.1  # of tokens in the pool: another tokenizer may count fewer of them
 _FILES = 16  # of a component in the pool, about
@@ -83,6 +87,8 @@ def make_swarm(run: Run, spark: LazySession, folder: str, asked: Asked) -> tuple
     wanted = [max(mixture.shares[place] for mixture in mixtures) * asked.tokens for place in range(len(ranges))]
     pooled = run.model_copy(update={"mix": _pool_mix(run.mix, ranges, wanted)})
     pool = storage.join(folder, _POOL)
+    if refusal := refusal_of(pool, TABLE, lambda: meaning_of(pooled, find_inputs(pooled))):
+        raise refusal
     mix(pooled, spark, folder=pool)
     vocabulary = find_vocabulary(asked.tokenizer, asked.eod)
     form = make_format("packed", vocabulary, {"sequence_length": asked.sequence_length})
