@@ -33,7 +33,7 @@ ROOMS = [
     ["rephrase.spark.stages.pipeline"],
     ["rephrase.spark"],
     ["rephrase.planning"],
-    ["rephrase.doctor", "rephrase.init", "rephrase.report"],
+    ["rephrase.doctor", "rephrase.evidence", "rephrase.init", "rephrase.report"],
     ["rephrase.cli"],
     ["jobs", "bench", "examples"],
 ]

@@ -105,6 +105,9 @@ def _draw(run: Run, spark: Any, options: argparse.Namespace) -> None:
     from rephrase.evidence.pool import Asked, make_swarm
 
     folder = options.to or storage.join(run.output, "swarm")
+    for name, most in (("temperature", 1.0), ("minimum", 0.5)):
+        if not 0 <= getattr(options, name) <= most:
+            raise UserError(f"{getattr(options, name):g} is not from 0 to {most:g}", where=f"--{name}", cure="leave it out for the default")
     how = Dirichlet(*sorted(options.strength), options.temperature, options.minimum)
     bounds = dict(_bound(word) for word in options.bound)
     asked = Asked(
@@ -143,6 +146,8 @@ def _fit(options: argparse.Namespace) -> None:
     path = options.fit
     if not storage.exists(path):
         raise UserError("there is no such file", where=path, cure="`rephrase proxy` writes results.csv, in the folder of the swarm")
+    if options.stay < 0:
+        raise UserError("a cost below 0 would drive shares away from the present ones", where="--stay", cure="0 or more")
     folder = options.swarm or path.rpartition("/")[0] or "."
     weights = dict(_weight(word) for word in options.weight)
     print_fit(fit_results(load_swarm(folder), path, options.measure, weights, options.form, options.stay, options.resamples, options.seed))

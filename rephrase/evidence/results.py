@@ -37,7 +37,7 @@ def write_rows(path: str, rows: Sequence[Row]) -> None:
     writer.writerow([MIXTURE, *([SEED] if with_seed else []), *(f"{SHARE}{name}" for name in shares), *measures, *notes])
     for row in rows:
         values = [row.shares.get(name) for name in shares] + [row.measures.get(name) for name in measures]
-        numbers = ["" if value is None else f"{value:.6g}" for value in values]
+        numbers = ["" if value is None else f"{value:.8g}" for value in values]
         writer.writerow([row.mixture, *([row.seed] if with_seed else []), *numbers, *(row.notes.get(name, "") for name in notes)])
     storage.put(path, text.getvalue().encode())
 

@@ -90,7 +90,7 @@ def test_a_swarm_of_a_run(tmp_path: Path, spark: LazySession, tokenizer_file: st
     assert make_swarm(run, spark, folder, asked(tokenizer_file))[0] == swarm
     with pytest.raises(UserError, match="--to"):
         make_swarm(run, spark, folder, asked(tokenizer_file, tokens=TOKENS // 2, mixtures=5))
-    with pytest.raises(UserError, match="at least 0.9 and can give"):
+    with pytest.raises(UserError, match=r"at least 0\.9 and can give"):
         make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"rare": (0.9, 1.0)}))
     with pytest.raises(UserError, match="there is no component `cleen`"):
         make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"cleen": (0.1, 1.0)}))
