@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rephrase.evidence.sizes import Schedule, Size
 
 _NOT_LEARNED = -100  # the label that torch's cross entropy passes over
+_LOGITS = 1 << 28  # numbers that are made at a time, four bytes each and more to differentiate them: memory holds no whole step
 _SAVE_EVERY = 20.0  # seconds between two checkpoints
 _CURE = "install what an engine brings: `pip install 'rephrase[gpu]'` or `'rephrase[cpu]'`"
 
@@ -58,8 +59,12 @@ def device_named(name: str | None) -> str:
     """The device that trains: the one named, else the first GPU, else the CPU. Raises `UserError` without torch, or without that device."""
     torch = _torch()
     chosen = name or ("cuda" if torch.cuda.is_available() else "cpu")
-    if chosen.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError("torch sees no GPU here", where="--device", cure="--device cpu, or a torch that was built for the GPU")
+    try:
+        torch.zeros(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:  # torch's words for a device that it does not know, or was not built for
+        reason = str(error).split("\n", 1)[0]
+        cure = "--device cpu, or a torch that was built for the GPU"
+        raise UserError(f"torch cannot work on {chosen}: {reason}", where="--device", cure=cure) from error
     return chosen
 
 
@@ -109,7 +114,8 @@ class _Run:
         others = [weights for weights in self._model.parameters() if weights.dim() < 2]
         groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self._optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas)
-        self._batch = max(1, round(schedule.batch / length))  # sequences
+        self._batch = max(1, round(schedule.batch / length))  # sequences of a step
+        self._part = max(1, min(self._batch, _LOGITS // (config.vocab_size * length)))  # sequences at a time
         self._order = np.random.default_rng([trial.seed, 1]).permutation(len(trial.block))
         self._losses: list[float] = []
         self.steps = -(-len(trial.block) // self._batch)
@@ -139,12 +145,15 @@ class _Run:
         for group in self._optimizer.param_groups:
             group["lr"] = self._trial.schedule.learning_rate * _rate(step, self.steps, self._trial.schedule)
         self._model.train()
-        loss = self._nats(tokens[:, :-1], labels) / max(1, int((labels != _NOT_LEARNED).sum()))
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        count, mean = max(1, int((labels != _NOT_LEARNED).sum())), 0.0
+        for at in range(0, len(places), self._part):
+            loss = self._nats(tokens[at : at + self._part, :-1], labels[at : at + self._part]) / count
+            loss.backward()
+            mean += float(loss.detach())
         self._torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._trial.schedule.clip)
         self._optimizer.step()
-        self._losses.append(float(loss.detach()))
+        self._losses.append(mean)
         if not math.isfinite(self._losses[-1]):
             raise UserError(
                 f"the loss is {self._losses[-1]} after {step + 1:,} steps", where="rephrase proxy", cure="a lower --learning-rate"
@@ -156,7 +165,7 @@ class _Run:
         self._model.eval()
         length = self._trial.block.tokens.shape[1]
         with self._torch.no_grad():
-            nats = sum(float(self._nats(*window)) for window in _windows(held.tokens, self._trial.eod, length - 1, self._batch))
+            nats = sum(float(self._nats(*window)) for window in _windows(held.tokens, self._trial.eod, length - 1, self._part))
         return nats / math.log(2) / sum(held.bytes)
 
     def _nats(self, tokens: NDArray[Any], labels: NDArray[Any]) -> Any:
