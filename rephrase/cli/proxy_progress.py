@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rephrase.evidence.sweep import Candidate, Done, Sweep
     from rephrase.evidence.training import Progress as Steps
 
+_MOSTLY = 3  # times the other parameters: so many embeddings are told
 _LINE_EVERY = 30.0  # seconds, where nobody watches a bar
 
 
@@ -37,7 +38,11 @@ class Told:
         there = len(sweep.candidates) * len(sweep.seeds) - self._missing
         line = f"proxy: {counted(self._missing, 'training')} of {sweep.size.name} on {sweep.tokens:,} tokens each, {sweep.device}"
         line += f", {sweep.schedule.batch:,} tokens a step, learning rate {sweep.schedule.learning_rate:.2g}"
+        embeddings = sweep.size.hidden * sweep.candidates[0].export.vocabulary
+        line += f", {sweep.size.parameters / 1e6:.1f} M parameters and {embeddings / 1e6:.1f} M of embeddings"
         console.print(line + (f"; {there} are in {sweep.results} already" if there else ""), soft_wrap=True)
+        if embeddings > _MOSTLY * sweep.size.parameters:
+            console.print("proxy: most of the model are embeddings: pack with a tokenizer of fewer tokens, or take a larger --size")
         self._bar.start()
         return self
 

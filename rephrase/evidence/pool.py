@@ -43,6 +43,7 @@ TABLE = Table("swarm", "swarm", cure="write elsewhere (--to), or remove the fold
 """A swarm is no table of the run, but its pool is claimed as a mixture is."""
 _POOL = "pool"
 _MARGIN = 1.1  # of tokens in the pool: another tokenizer may count fewer of them
+_SPLIT = 0.999  # of what the scarcest source of a divided component seems to allow
 _FILES = 16  # of a component in the pool, about
 
 
@@ -135,15 +136,18 @@ def _ranges(run: Run, spark: LazySession, asked: Asked) -> list[Range]:
         raise UserError(f"there is no component `{name}`", where="--bound", cure=cure)
     for number, component in enumerate(settings.components):
         mine = [place for place, pool in enumerate(material.pools) if pool.component == number]
-        capacity = math.floor(sum(capacities[place] for place in mine))
-        if not capacity:  # skip_empty: `targets_of` has let it pass
+        whole = sum(targets[place] for place in mine)
+        if not whole:  # skip_empty: `targets_of` has let it pass
             continue
+        capacity = math.floor(min(capacities[place] * whole / targets[place] for place in mine if targets[place]))
+        if component.split_by:  # targets are rounded
+            capacity = math.floor(capacity * _SPLIT)
         lowest, highest = asked.bounds.get(component.name, (0.0, 1.0))
         reach = min(1.0, capacity / max(target, asked.tokens))
         if lowest > reach:
             what = f"`{component.name}` shall have a share of at least {lowest:g} and can give {reach:.3g} of {target:,} tokens"
             raise UserError(what, where="--bound", cure="lower the bound, give it more max_epochs, or plan for fewer tokens (--for-tokens)")
-        present = sum(targets[place] for place in mine) / sum(targets)
+        present = whole / sum(targets)
         ranges.append(Range(component, present, lowest, min(highest, reach), capacity))
     least, most = sum(part.lowest for part in ranges), sum(part.highest for part in ranges)
     if least > 1 or most < 1:

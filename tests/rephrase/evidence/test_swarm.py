@@ -27,13 +27,17 @@ from rephrase.text.tokenizer import Tokenizer
 from tests.rephrase.evidence.packs import LENGTH, clean, noise
 from tests.rephrase.spark.mixtures import run_of
 
-TOKENS = 40 * LENGTH
-COMPONENTS = [{"source": "clean", "share": 0.5}, {"source": "noise", "share": 0.3, "max_epochs": 2}, {"source": "rare", "share": 0.2}]
+TOKENS = 60 * LENGTH
+COMPONENTS = [
+    {"source": "clean", "share": 0.5},
+    {"source": "noise", "share": 0.3, "max_epochs": 2},
+    {"source": "rare*", "share": 0.2, "split_by": "source", "temperature": 2},
+]
 
 
 def write_documents(output: str, tokenizer: Tokenizer) -> dict[str, set[str]]:
     """Documents of three sources, of which one is rare, and their ids."""
-    texts = {"clean": clean(1, 60), "noise": noise(2, 60), "rare": clean(3, 4)}
+    texts = {"clean": clean(1, 60), "noise": noise(2, 60), "rare-a": clean(3, 4), "rare-b": clean(4, 2)}
     rows = [
         {"id": content_id(text), "text": text, "source": source, "n_tokens": tokenizer.count([text])[0], "synthetic_depth": 0}
         for source, several in texts.items()
@@ -43,7 +47,8 @@ def write_documents(output: str, tokenizer: Tokenizer) -> dict[str, set[str]]:
     claim(folder, Tables.DOCUMENTS, Meaning({"files": {"count": 1}}))
     part = pa.Table.from_pylist([{field.name: row.get(field.name) for field in DOCUMENT} for row in rows], schema=DOCUMENT)
     tables.commit(storage.join(folder, "00000.parquet"), part, DocumentsNote())
-    return {source: {content_id(text) for text in several} for source, several in texts.items()}
+    ids = {source: {content_id(text) for text in several} for source, several in texts.items()}
+    return {**ids, "rare*": ids["rare-a"] | ids["rare-b"]}
 
 
 def asked(tokenizer_file: str, **changes: object) -> Asked:
@@ -64,8 +69,9 @@ def test_a_swarm_of_a_run(tmp_path: Path, spark: LazySession, tokenizer_file: st
     run = run_in(output, tokenizer_file)
     swarm, _ = make_swarm(run, spark, folder, asked(tokenizer_file))
 
-    rare = sum(tokenizer.count(clean(3, 4)))
-    assert swarm.parts[2].highest == pytest.approx(rare / TOKENS, abs=1e-6)  # what there is of it, in so many tokens
+    rare, rarest = (sum(tokenizer.count(texts)) for texts in (clean(3, 4), clean(4, 2)))
+    reach = rarest * (rare**0.5 + rarest**0.5) / rarest**0.5  # the rarest source of it ends first
+    assert swarm.parts[2].highest == pytest.approx(reach / TOKENS, rel=2e-3)
     assert (swarm.parts[0].lowest, swarm.parts[0].highest) == (0.2, 0.9)
     shares = np.array([mixture.shares for mixture in swarm.mixtures])
     assert np.allclose(shares.sum(axis=1), 1)
@@ -75,13 +81,13 @@ def test_a_swarm_of_a_run(tmp_path: Path, spark: LazySession, tokenizer_file: st
     assert shares[0] == pytest.approx([0.5, 0.3, 0.2], abs=0.01)
 
     export = open_packed(storage.join(folder, "packed"))
-    for part, source in zip(swarm.parts, ("clean", "noise", "rare"), strict=True):  # each file is of one component
+    for part, source in zip(swarm.parts, ("clean", "noise", "rare*"), strict=True):  # each file is of one component
         for name in part.shards:
             rows = tables.read(storage.join(export.folder, name), ["ids"]).column("ids").to_pylist()
             assert {one for row in rows for one in row if one} <= ids[source]
     for mixture in swarm.mixtures:  # and what they hold suffices, to within what each file's last sequence and whole texts leave
         block, epochs = sequences_of(swarm, mixture, export, TOKENS)
-        assert block.tokens.shape == (40, LENGTH)
+        assert block.tokens.shape == (60, LENGTH)
         assert max(epochs.values(), default=1.0) < 1.2
 
     rows = read_rows(storage.join(folder, "swarm.csv"))
@@ -91,7 +97,7 @@ def test_a_swarm_of_a_run(tmp_path: Path, spark: LazySession, tokenizer_file: st
     with pytest.raises(UserError, match="--to"):
         make_swarm(run, spark, folder, asked(tokenizer_file, tokens=TOKENS // 2, mixtures=5))
     with pytest.raises(UserError, match=r"at least 0\.9 and can give"):
-        make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"rare": (0.9, 1.0)}))
+        make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"rare*": (0.9, 1.0)}))
     with pytest.raises(UserError, match="there is no component `cleen`"):
         make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"cleen": (0.1, 1.0)}))
     assert not (tmp_path / "other").exists()
