@@ -29,9 +29,9 @@ from tests.rephrase.spark.mixtures import run_of
 
 TOKENS = 60 * LENGTH
 COMPONENTS = [
-    {"source": "clean", "share": 0.5},
-    {"source": "noise", "share": 0.3, "max_epochs": 2},
-    {"source": "rare*", "share": 0.2, "split_by": "source", "temperature": 2},
+    {"origin": "original", "source": "clean", "share": 0.5},
+    {"origin": "original", "source": "noise", "share": 0.3, "max_epochs": 2},
+    {"origin": "original", "source": "rare*", "share": 0.2, "split_by": "source", "temperature": 2},
 ]
 
 
@@ -52,7 +52,7 @@ def write_documents(output: str, tokenizer: Tokenizer) -> dict[str, set[str]]:
 
 
 def asked(tokenizer_file: str, **changes: object) -> Asked:
-    bounds = {"clean": (0.2, 0.9)}
+    bounds = {"original clean": (0.2, 0.9)}
     values = {"mixtures": 6, "tokens": TOKENS, "seed": 1, "how": Dirichlet(), "target": None, "bounds": bounds}
     packed = {"tokenizer": tokenizer_file, "eod": "<|endoftext|>", "sequence_length": LENGTH}
     return Asked(**{**values, **packed, **changes})  # type: ignore[arg-type]
@@ -97,9 +97,9 @@ def test_a_swarm_of_a_run(tmp_path: Path, spark: LazySession, tokenizer_file: st
     with pytest.raises(UserError, match="--to"):
         make_swarm(run, spark, folder, asked(tokenizer_file, tokens=TOKENS // 2, mixtures=5))
     with pytest.raises(UserError, match=r"at least 0\.9 and can give"):
-        make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"rare*": (0.9, 1.0)}))
-    with pytest.raises(UserError, match="there is no component `cleen`"):
-        make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"cleen": (0.1, 1.0)}))
+        make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"original rare*": (0.9, 1.0)}))
+    with pytest.raises(UserError, match="there is no component `original cleen`"):
+        make_swarm(run, spark, str(tmp_path / "other"), asked(tokenizer_file, bounds={"original cleen": (0.1, 1.0)}))
     assert not (tmp_path / "other").exists()
 
 
