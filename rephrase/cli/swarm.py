@@ -108,7 +108,8 @@ def _draw(run: Run, spark: Any, options: argparse.Namespace) -> None:
     for name, most in (("temperature", 1.0), ("minimum", 0.5)):
         if not 0 <= getattr(options, name) <= most:
             raise UserError(f"{getattr(options, name):g} is not from 0 to {most:g}", where=f"--{name}", cure="leave it out for the default")
-    how = Dirichlet(*sorted(options.strength), options.temperature, options.minimum)
+    weakest, strongest = sorted(options.strength)
+    how = Dirichlet(weakest, strongest, options.temperature, options.minimum)
     bounds = dict(_bound(word) for word in options.bound)
     asked = Asked(
         options.n,

@@ -58,15 +58,19 @@ def parameters_of(form: Form, components: int) -> int:
 def fit(form: Form, shares: NDArray[np.float64], values: NDArray[np.float64], start: Fit | None = None) -> Fit:
     """The form that is nearest to the values, shape (mixtures,). `start`: a fit to begin with; default: several beginnings."""
     if form == "linear":
-        return Fit(form, 0.0, np.linalg.lstsq(shares, values, rcond=None)[0])
+        return Fit(form, 0.0, _least_squares(shares, values))
     if start is not None:
         begun = [(min(start.constant, 0.98 * values.min()), start.slopes)]
     else:
         constants = np.linspace(0, 0.98, _CONSTANTS) * values.min()
-        begun = [(float(c), np.linalg.lstsq(shares, np.log(values - c), rcond=None)[0]) for c in constants]
+        begun = [(float(c), _least_squares(shares, np.log(values - c))) for c in constants]
     ends = [_descend(shares, values, constant, slopes) for constant, slopes in begun]
     _, constant, slopes = min(ends, key=lambda end: end[0])
     return Fit(form, constant, slopes)
+
+
+def _least_squares(shares: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.lstsq(shares, values, rcond=None)[0], np.float64)
 
 
 def _descend(

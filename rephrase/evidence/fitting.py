@@ -71,8 +71,9 @@ def fit_results(
     for one in possible:
         errors[one] = {name: held_out_error(one, shares, column) for name, column in zip(shown, values.T, strict=True)}
         errors[one][""] = held_out_error(one, shares, means)
-    chosen = form or min(possible, key=lambda one: errors[one][""].error)
-    limits = Limits(*(np.array([getattr(part, name) for part in swarm.parts]) for name in ("present", "lowest", "highest")), stay=stay)
+    chosen: Form = form or min(errors, key=lambda one: errors[one][""].error)
+    present, lowest, highest = (np.array([getattr(part, name) for part in swarm.parts]) for name in ("present", "lowest", "highest"))
+    limits = Limits(present, lowest, highest, stay)
     proposal = propose(chosen, shares, values, weighing, limits, resamples, seed)
     spread = _spread([[float(np.dot(row, weighing)) for row in several] for several in single])
     return Fitted(

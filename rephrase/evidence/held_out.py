@@ -42,8 +42,12 @@ class HeldOut:
     def without(self, numbers: Iterable[int]) -> HeldOut:
         """The same without some documents."""
         kept = sorted(set(range(len(self.tokens))) - set(numbers))
-        places, tokens, sizes = (tuple(values[number] for number in kept) for values in (self.places, self.tokens, self.bytes))
-        return replace(self, places=places, tokens=tokens, bytes=sizes)
+        return replace(
+            self,
+            places=tuple(self.places[number] for number in kept),
+            tokens=tuple(self.tokens[number] for number in kept),
+            bytes=tuple(self.bytes[number] for number in kept),
+        )
 
 
 def read_held_out(name: str, path: str, tokenizer: Tokenizer, most_tokens: int, text_field: str = "text") -> HeldOut:

@@ -43,6 +43,7 @@ TABLE = Table("swarm", "swarm", cure="write elsewhere (--to), or remove the fold
 """A swarm is no table of the run, but its pool is claimed as a mixture is."""
 _POOL = "pool"
 _MARGIN = 1.1  # of tokens in the pool: another tokenizer may count fewer of them
+_SEQUENCES = 100  # of a file of the pool, at least
 _SPLIT = 0.999  # of what the scarcest source of a divided component seems to allow
 _FILES = 16  # of a component in the pool, about
 
@@ -86,7 +87,7 @@ def make_swarm(run: Run, spark: LazySession, folder: str, asked: Asked) -> tuple
     names = [PRESENT, *(f"{number:03d}" for number in range(1, asked.mixtures))]
     mixtures = tuple(Mixture(name, tuple(float(share) for share in shares)) for name, shares in zip(names, [present, *drawn], strict=True))
     wanted = [max(mixture.shares[place] for mixture in mixtures) * asked.tokens for place in range(len(ranges))]
-    pooled = run.model_copy(update={"mix": _pool_mix(run.mix, ranges, wanted)})
+    pooled = run.model_copy(update={"mix": _pool_mix(run.mix, ranges, wanted, asked.sequence_length)})
     pool = storage.join(folder, _POOL)
     if refusal := refusal_of(pool, TABLE, lambda: meaning_of(pooled, find_inputs(pooled))):
         raise refusal
@@ -158,7 +159,7 @@ def _ranges(run: Run, spark: LazySession, asked: Asked) -> list[Range]:
     return ranges
 
 
-def _pool_mix(settings: Mix, ranges: Sequence[Range], wanted: Sequence[float]) -> Mix:
+def _pool_mix(settings: Mix, ranges: Sequence[Range], wanted: Sequence[float], sequence_length: int) -> Mix:
     """A phase for each component with all that any mixture takes of it."""
     phases = []
     for part, tokens in zip(ranges, wanted, strict=True):
@@ -168,7 +169,8 @@ def _pool_mix(settings: Mix, ranges: Sequence[Range], wanted: Sequence[float]) -
         phases.append(Phase(components=[part.component.model_copy(update={"share": 1.0, "tokens": None})], tokens=pooled))
     guards = {"max_synthetic_share": None, "min_original_share": None}  # of the mixture, not of its components one by one
     largest = max(phase.tokens or 1 for phase in phases)
-    sizes = {"file_tokens": max(1, min(settings.file_tokens, math.ceil(largest / _FILES)))}
+    # Each file's last sequence is filled up: with many sequences a file that is next to nothing.
+    sizes = {"file_tokens": max(_SEQUENCES * sequence_length, min(settings.file_tokens, math.ceil(largest / _FILES)))}
     return settings.model_copy(update={"preset": None, "components": [], "budget_tokens": None, "phases": phases, **guards, **sizes})
 
 

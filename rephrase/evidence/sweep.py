@@ -135,7 +135,8 @@ def run_sweep(sweep: Sweep, progress: Callable[[Candidate, int], Progress]) -> I
                 SETTINGS: sweep.settings,
             },
         )
-        write_rows(sweep.results, [*sweep.rows(), row])
+        others = [other for other in sweep.rows() if (other.mixture, other.seed) != (row.mixture, row.seed)]
+        write_rows(sweep.results, [*others, row])
         if path and os.path.exists(path):
             os.remove(path)
         yield Done(candidate, seed, measured, epochs)

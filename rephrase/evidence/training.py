@@ -124,7 +124,7 @@ class _Run:
     @property
     def parameters(self) -> int:
         """All of the model."""
-        return sum(weights.numel() for weights in self._model.parameters())
+        return sum(int(weights.numel()) for weights in self._model.parameters())
 
     @property
     def tokens(self) -> int:

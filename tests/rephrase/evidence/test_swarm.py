@@ -71,7 +71,7 @@ def test_a_swarm_of_a_run(tmp_path: Path, spark: LazySession, tokenizer_file: st
 
     rare, rarest = (sum(tokenizer.count(texts)) for texts in (clean(3, 4), clean(4, 2)))
     reach = rarest * (rare**0.5 + rarest**0.5) / rarest**0.5  # the rarest source of it ends first
-    assert swarm.parts[2].highest == pytest.approx(reach / TOKENS, rel=2e-3)
+    assert swarm.parts[2].highest == pytest.approx(reach / TOKENS, rel=1e-2)
     assert (swarm.parts[0].lowest, swarm.parts[0].highest) == (0.2, 0.9)
     shares = np.array([mixture.shares for mixture in swarm.mixtures])
     assert np.allclose(shares.sum(axis=1), 1)
