@@ -71,7 +71,7 @@ def fit_results(
     for one in possible:
         errors[one] = {name: held_out_error(one, shares, column) for name, column in zip(shown, values.T, strict=True)}
         errors[one][""] = held_out_error(one, shares, means)
-    chosen: Form = form or min(errors, key=lambda one: errors[one][""].error)
+    chosen = form or _surest(errors)
     present, lowest, highest = (np.array([getattr(part, name) for part in swarm.parts]) for name in ("present", "lowest", "highest"))
     limits = Limits(present, lowest, highest, stay)
     proposal = propose(chosen, shares, values, weighing, limits, resamples, seed)
@@ -85,6 +85,12 @@ def fit_results(
         errors,
         proposal,
     )
+
+
+def _surest(errors: Mapping[Form, Mapping[str, HeldOutError]]) -> Form:
+    """The form with the smallest error of all measures together."""
+    forms: list[Form] = list(errors)
+    return forms[int(np.argmin([errors[form][""].error for form in forms]))]
 
 
 def _by_mixture(

@@ -124,7 +124,8 @@ class _Run:
     @property
     def parameters(self) -> int:
         """All of the model."""
-        return sum(int(weights.numel()) for weights in self._model.parameters())
+        counts: list[int] = [weights.numel() for weights in self._model.parameters()]
+        return sum(counts)
 
     @property
     def tokens(self) -> int:
