@@ -124,13 +124,13 @@ class _Run:
     @property
     def parameters(self) -> int:
         """All of the model."""
-        counts: list[int] = [weights.numel() for weights in self._model.parameters()]
-        return sum(counts)
+        return sum(int(weights.numel()) for weights in self._model.parameters())
 
     @property
     def tokens(self) -> int:
         """Trained on so far."""
-        return min(self.step * self._batch, len(self._trial.block)) * self._trial.block.tokens.shape[1]
+        length: int = self._trial.block.tokens.shape[1]
+        return min(self.step * self._batch, len(self._trial.block)) * length
 
     @property
     def loss(self) -> float:
