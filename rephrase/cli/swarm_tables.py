@@ -67,12 +67,14 @@ def sentences(fitted: Fitted) -> list[str]:
         f"The best of the mixtures that were trained is {best}, with {at:.4f}.",
     ]
     name = fitted.swarm.parts[proposal.best].name
-    line = f"More of `{name}` helps most, in {proposal.agreeing:.0%} of the resamples"
+    line = (
+        f"More of `{name}` helps most, in {proposal.agreeing:.0%} of the resamples ({SURE:.0%} are asked for); figures dealt out by chance "
+    )
+    line += f"are fitted as well in {proposal.by_chance:.1%} of the trials ({1 - SURE:.0%} at most)"
     if proposal.is_separated:
         lines.append(f"{line}: it is told from noise.")
     else:
-        cure = "Train on more mixtures, for more tokens, or with more seeds."
-        lines.append(f"{line}, and {SURE:.0%} are asked for: it is not told from noise. {cure}")
+        lines.append(f"{line}: it is not told from noise. Train on more mixtures, for more tokens, or with more seeds.")
     if fitted.seeds_differ is not None:
         values = list(fitted.trained.values())
         lines.append(
@@ -92,9 +94,7 @@ def sentences(fitted: Fitted) -> list[str]:
 
 def _print_errors(fitted: Fitted, console: PlainConsole) -> None:
     title = f"errors on mixtures held out, of {counted(len(fitted.trained), 'mixture')}"
-    table = _table(
-        title, ["measure", "weight", "of the mean", *(f"{form}{', rank' if rank else ''}" for form in fitted.errors for rank in (0, 1))]
-    )
+    table = _table(title, ["measure", "weight", "of the mean", *(head for form in fitted.errors for head in (form, "rank"))])
     several = len(fitted.measures) > 1
     for name in [*fitted.measures, *([""] if several else [])]:
         cells = [(f"{by[name].error:.4f}", f"{by[name].rank:.2f}") for by in fitted.errors.values()]

@@ -39,7 +39,8 @@ class Proposal:
 
     low, high: of each share, which 90% of the resamples lie between. predicted, of_present: the weighted mean of all measures. gain: what
     the proposal is better than the present mixture by, and between which 90% of the resamples' gains lie. best: the component of which more
-    helps most. agreeing: the share of resamples that say so too. resamples: how many there were.
+    helps most. agreeing: the share of resamples that say so too. resamples: how many there were. by_chance: the share of fits to the same
+    figures, dealt out to the mixtures anew, that are as good as this one.
     """
 
     shares: NDArray[np.float64]
@@ -51,16 +52,17 @@ class Proposal:
     best: int
     agreeing: float
     resamples: int
+    by_chance: float
 
     @property
     def is_separated(self) -> bool:
-        """Whether the best component is told from noise."""
-        return self.agreeing >= SURE
+        """Whether the best component is told from noise: a few mixtures drawn again agree too easily, chance alone does not."""
+        return self.agreeing >= SURE and self.by_chance <= 1 - SURE
 
     @property
     def is_gain(self) -> bool:
         """Whether the proposal is better than the present mixture beyond noise."""
-        return self.gain[1] > 0
+        return self.gain[1] > 0 and self.by_chance <= 1 - SURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,18 @@ def propose(
         best=int(helping[0]),
         agreeing=float(np.mean(helping[others] == helping[0])) if len(worlds) > 1 else 0.0,
         resamples=len(worlds) - 1,
+        by_chance=_by_chance(form, shares, values @ weights, resamples, dice),
     )
+
+
+def _by_chance(form: Form, shares: NDArray[np.float64], means: NDArray[np.float64], deals: int, dice: np.random.Generator) -> float:
+    """How often a fit is as good where the figures are dealt out to the mixtures by chance (a permutation test)."""
+
+    def rest(values: NDArray[np.float64]) -> float:
+        return float(np.sum((fit(form, shares, values).predict(shares) - values) ** 2))
+
+    real = rest(means)
+    return (1 + sum(rest(dice.permutation(means)) <= real for _ in range(deals))) / (1 + deals)
 
 
 def _resample(dice: np.random.Generator, shares: NDArray[np.float64], least: int) -> NDArray[np.int64] | None:

@@ -114,7 +114,7 @@ class _Run:
         others = [weights for weights in self._model.parameters() if weights.dim() < 2]
         groups = [{"params": matrices, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self._optimizer = torch.optim.AdamW(groups, lr=schedule.learning_rate, betas=schedule.betas)
-        self._batch = max(1, round(schedule.batch / length))  # sequences of a step
+        self._batch: int = max(1, round(schedule.batch / length))  # sequences of a step
         self._part = max(1, min(self._batch, _LOGITS // (config.vocab_size * length)))  # sequences at a time
         self._order = np.random.default_rng([trial.seed, 1]).permutation(len(trial.block))
         self._losses: list[float] = []
