@@ -14,6 +14,7 @@ import yaml
 
 import rephrase
 from classifiers.cascade import build_cascade
+from classifiers.judging import Asked
 from rephrase import storage
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
@@ -94,7 +95,7 @@ def _unit(run: Run, documents: str, recipe: str, rows: pa.Table, copy: int, numb
     generations = storage.join(Tables.GENERATIONS.folder(run.output), name)
     tables.commit(generations, rows, note)
     unit = Unit(storage.join(Tables.JUDGED.folder(run.output), name), generations)
-    filter_unit(unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, prompts={}, models={})
+    filter_unit(unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, asked=Asked(), models={})
 
 
 def _copied(rows: pa.Table, copy: int, hostile: str) -> pa.Table:
