@@ -19,6 +19,7 @@ _MOST_STARTS = 200  # brackets that are tried
 _MOST_CHARACTERS = 200_000  # of a text that are looked at
 _BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/)){0,2000}+\*/|\#[^\n]*+|\.\.\.|…)*+")
 _NUMBER = re.compile(r"[-+]?(?:\d{1,300}(?:\.\d{0,300})?|\.\d{1,300})(?:[eE][-+]?\d{1,3})?(?![\w.])")
+_LEAST_WHOLE, _MOST_WHOLE = -(2**63), 2**64 - 1  # beyond, a number can be stored only rounded, which is another one
 _WORD = re.compile(r"[A-Za-z_$][\w$-]{0,100}+")
 _NAMED = {"true": True, "false": False, "null": None, "none": None, "nan": None, "undefined": None}
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "”": "”", "`": "`", "«": "»"}
@@ -221,5 +222,5 @@ class _Reader:
                 raise _WrongError
             return _NAMED[token.lower()]
         if not any(sign in token for sign in ".eE"):
-            return int(token)
+            return whole if _LEAST_WHOLE <= (whole := int(token)) <= _MOST_WHOLE else None
         return number if math.isfinite(number := float(token)) else None

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from rephrase.recipes.tools.draws import CALLING, SEVERAL, Draw
+from rephrase.recipes.tools.schemas import moved
 from rephrase.text.loose_json import read_json
 
 Call = dict[str, Any]
@@ -97,8 +98,10 @@ def _fault_without_calls(calls: Sequence[Call], reply: str, draw: Draw) -> Fault
 def schema_of_answer(draw: Draw) -> dict[str, Any]:
     """The JSON schema of an answer: calls of the declared functions with their arguments, and a reply."""
     shapes = []
-    for function in draw.declared:
-        fields = {"name": {"const": function.name}, "arguments": orjson.loads(function.parameters)}
+    for number, function in enumerate(draw.declared):
+        of_one = f"/anyOf/{number}" if len(draw.declared) > 1 else ""
+        arguments = moved(function.parameters, f"/properties/calls/items{of_one}/properties/arguments")
+        fields = {"name": {"const": function.name}, "arguments": arguments}
         shapes.append({"type": "object", "properties": fields, "required": ["name", "arguments"], "additionalProperties": False})
     calls = {"type": "array", "items": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}, "maxItems": 8}
     fields = {"calls": calls, "reply": {"type": "string", "maxLength": 1000}}

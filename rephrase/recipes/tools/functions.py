@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -13,13 +12,10 @@ import orjson
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.recipes.tools.schemas import checked, fault_of, with_properties
 from rephrase.settings.paths import SHIPPED_LISTS
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as OpenAI allows it
-_COMBINED = ("allOf", "anyOf", "oneOf", "$ref", "patternProperties", "unevaluatedProperties")
-_INNER = ("items", "additionalProperties", "not", "if", "then", "else", "contains")
-_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
-_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _CURE = 'a line is {"type": "function", "function": {"name": "…", "description": "…", "parameters": {JSON schema of an object}}}'
 
 
@@ -51,25 +47,6 @@ class Function:
         return None if self.result is None else fault_of(self.result, result)
 
 
-def fault_of(schema: str, value: Any) -> str | None:
-    """Where a value departs from a JSON schema, and how: the deepest such place."""
-    from jsonschema.exceptions import best_match
-
-    error = best_match(_validator(schema).iter_errors(value))
-    if error is None:
-        return None
-    place = ".".join(map(str, error.absolute_path))
-    return f"{place}: {error.message}" if place else str(error.message)
-
-
-@functools.lru_cache(maxsize=4096)
-def _validator(schema: str) -> Any:
-    from jsonschema import Draft202012Validator
-    from jsonschema_specifications import REGISTRY
-
-    return Draft202012Validator(orjson.loads(schema), registry=REGISTRY)  # a registry that fetches nothing
-
-
 def read_functions(path: str) -> tuple[Function, ...]:
     """The functions of a JSONL file, one a line, or of a JSON list. `return` beside `parameters` is the schema of a function's result.
 
@@ -78,9 +55,11 @@ def read_functions(path: str) -> tuple[Function, ...]:
     if path.startswith(SHIPPED_LISTS):
         return _shipped(path)
     try:
-        return _read(storage.read(path).decode(), path)
+        return _read(storage.read(path).decode("utf-8-sig"), path)
     except FileNotFoundError as error:
         raise UserError("there is no such file of functions", where=path, cure=_CURE) from error
+    except UnicodeDecodeError as error:
+        raise UserError("the file is no UTF-8", where=path, cure=_CURE) from error
 
 
 @functools.cache
@@ -105,7 +84,7 @@ def _entries(text: str, path: str) -> list[tuple[Any, str]]:
     except orjson.JSONDecodeError as error:
         raise UserError(f"this is no JSON: {error}", where=path, cure=_CURE) from error
     entries = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # other ends of lines may stand in strings
         try:
             entries += [(orjson.loads(line), f"{path}, line {number}")] if line.strip() else []
         except orjson.JSONDecodeError as error:
@@ -123,39 +102,9 @@ def _function(entry: Any, where: str) -> Function:
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         raise UserError(f"the parameters of `{inner['name']}` are no JSON schema of an object", where=where, cure=_CURE)
     result = inner.get("return")
-    schemas = [_checked(schema, f"{where}, `{inner['name']}`") for schema in (parameters, result) if schema is not None]
+    place = f"{where}, `{inner['name']}`"
+    schemas = [checked(schema, place) for schema in (with_properties(parameters, place), result) if schema is not None]
     declared = {"name": inner["name"], "description": inner["description"].strip(), "parameters": parameters}
     declaration = orjson.dumps({"type": "function", "function": declared}).decode()
     required = tuple(name for name in parameters.get("required", ()) if name in parameters.get("properties", {}))
     return Function(inner["name"], declaration, schemas[0], schemas[1] if result is not None else None, required)
-
-
-def _checked(schema: Any, where: str) -> str:
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise UserError(f"this is no JSON schema: {error.message}", where=where, cure="see https://json-schema.org") from error
-    return orjson.dumps(_closed(schema, where), option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _closed(schema: Any, where: str) -> Any:
-    """The schema, refusing what it does not name: a model's invented argument must not pass for lack of a word."""
-    if not isinstance(schema, Mapping):
-        return schema
-    if not str(schema.get("$ref", "#")).startswith("#"):
-        raise UserError(f"the schema refers to {schema['$ref']}, outside of the file", where=where, cure="write it out in its place")
-    closed = dict(schema)
-    for key in _INNER:
-        if key in closed:
-            closed[key] = _closed(closed[key], where)
-    for key in _LISTS:
-        if key in closed:
-            closed[key] = [_closed(part, where) for part in closed[key]]
-    for key in _MAPS:
-        if key in closed:
-            closed[key] = {name: _closed(part, where) for name, part in closed[key].items()}
-    if "properties" in closed and "additionalProperties" not in closed and not any(key in closed for key in _COMBINED):
-        closed["additionalProperties"] = False
-    return closed

@@ -18,6 +18,7 @@ from rephrase.recipes.template import fields_of
 from rephrase.recipes.tools.calls import Call
 from rephrase.recipes.tools.conversation import messages_of, text_of
 from rephrase.recipes.tools.draws import Drawing
+from rephrase.recipes.tools.schemas import moved
 from rephrase.recipes.tools.steps import key_of
 from rephrase.text.lead_in import without_epilogue, without_lead_in
 from rephrase.text.loose_json import read_json
@@ -77,7 +78,7 @@ class Results(Step):
         draw = self.drawing.draw(prompt.values["key"])
         functions = [draw.find(call["name"]) for call in calls]
         fields = {
-            label: orjson.loads(function.result) if function and function.result else {"type": "object"}
+            label: moved(function.result, f"/properties/{label}") if function and function.result else {"type": "object"}
             for label, function in zip(labels, functions, strict=True)
         }
         return orjson.dumps({"type": "object", "properties": fields, "required": list(fields)}).decode()

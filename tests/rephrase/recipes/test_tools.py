@@ -13,8 +13,8 @@ from rephrase.recipes.catalogue import catalogue, recipes_of
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.recipes.tools.calls import fault_of_calls, read_answer, schema_of_answer
 from rephrase.recipes.tools.draws import Draw
-from rephrase.recipes.tools.functions import fault_of
 from rephrase.recipes.tools.results import uses
+from rephrase.recipes.tools.schemas import fault_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from tests.rephrase.recipes.play import play

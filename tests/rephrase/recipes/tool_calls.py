@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from rephrase.recipes.tools.functions import fault_of, read_functions
+from rephrase.recipes.tools.functions import read_functions
+from rephrase.recipes.tools.schemas import fault_of
 
 FUNCTIONS = {function.name: function for function in read_functions("lists/functions.jsonl")}
 _PATTERNED = ("2026-05-01", "12:30", "EUR", "de", "DE02120300000000202051")
