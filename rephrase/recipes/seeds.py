@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def _choices(row: Any, field: str | None, place: str) -> tuple[str, ...]:
     if field is None or not isinstance(row, Mapping) or field.split(".")[0] not in row or row[field.split(".")[0]] is None:
         return ()
     choices = field_of(row, field, place, _CURE)
-    texts = tuple(_text(choice) for choice in choices) if isinstance(choices, list) else ()
+    texts = tuple(" ".join(_text(choice).split()) for choice in choices) if isinstance(choices, list) else ()
     if isinstance(choices, list) and not choices:
         return ()
     if len(texts) < 2 or not all(texts) or len(set(texts)) < len(texts) or len(texts) > len(LETTERS):  # of one nobody chooses
@@ -109,15 +110,20 @@ def _choices(row: Any, field: str | None, place: str) -> tuple[str, ...]:
 def _right_choice(answer: Any, choices: tuple[str, ...], fields: SeedFields, place: str) -> str:
     if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
         return choices[answer]
-    text = _text(answer)
-    if text in choices:
-        return text
+    text = " ".join(_text(answer).split())
     letter = LETTERS.find(text.strip("().").upper()) if len(text.strip("().")) == 1 else -1
-    if 0 <= letter < len(choices):
-        return choices[letter]
+    by_letter = choices[letter] if 0 <= letter < len(choices) else None
+    if text in choices:
+        if by_letter not in (None, text):
+            what = f"`{fields.answer}` is {answer!r}, which is one of the choices and the letter of another"
+            raise UserError(what, where=place, cure="give its number, from 0, or leave the row out")
+        return text
+    if by_letter is not None:
+        return by_letter
     what = f"`{fields.answer}` is {answer!r}, and there are {len(choices)} choices"
     raise UserError(what, where=place, cure="give one of the choices, its letter, or its number, from 0")
 
 
 def _text(value: Any) -> str:
-    return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    is_text = isinstance(value, str | int) and not isinstance(value, bool)
+    return str(value).strip() if is_text or (isinstance(value, float) and math.isfinite(value)) else ""

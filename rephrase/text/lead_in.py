@@ -9,13 +9,13 @@ from importlib import resources
 from typing import Any
 
 from rephrase.settings.yaml_text import parse_yaml
+from rephrase.text.scripts import SPACELESS
 
 _LONGEST_LINE = 400  # characters of a lead-in, or of an epilogue
 _MOST_LINES = 5  # that are lead-ins one after the other: "Sure!", "Here is …:", "**Paraphrase:**"
 _LEAST_OF_SOURCE = 20  # characters of a line that is no lead-in where the source has it: shorter ones are there by chance
 _DRESS = r"[\s*_#>`~\"'“”‘’(\[¡!-]{0,12}+"
 _COLON = r"[ \t*_]{0,5}[:：][ \t*_~`]{0,8}+"
-_SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffff]")  # scripts without spaces between words
 _RULE = re.compile(r"[ \t]*+(?:[-*_=][ \t]*+){3,}+")
 
 
@@ -59,7 +59,7 @@ def _patterns() -> _Patterns:
 
 def _whole_word(word: str) -> str:
     """A pattern for the word, not for a part of another one; Chinese, Thai and their like have no spaces between words."""
-    first, last = ("" if _SPACELESS.match(word[0]) else r"(?<!\w)"), ("" if _SPACELESS.match(word[-1]) else r"(?!\w)")
+    first, last = ("" if SPACELESS.match(word[0]) else r"(?<!\w)"), ("" if SPACELESS.match(word[-1]) else r"(?!\w)")
     return f"{first}{re.escape(word)}{last}"
 
 

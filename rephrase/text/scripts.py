@@ -7,6 +7,8 @@ from collections import Counter
 
 from rephrase.text.languages import UNKNOWN
 
+SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffff]")
+"""A character of the scripts that put no spaces between words."""
 _LOOKED_AT = 2000  # characters of a text
 _LEAST = 0.3  # of its letters are in the script, so that a few foreign words say nothing. Ours
 # Scripts with one language that most texts in them are in. Han is Japanese where kana stand beside it.

@@ -20,7 +20,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import find_recipes
 from rephrase.recipes.question_steps import number_of_questions
-from rephrase.recipes.questions import Question, read_questions
+from rephrase.recipes.questions import Format, Question, read_questions
 from rephrase.recipes.seeds import SHIPPED, SeedFields, read_seeds
 from rephrase.records import Document
 from tests.classifiers.batches import batch
@@ -55,6 +55,8 @@ def write(path, rows):
         ({"question": "Which?", "choices": ["a", "b"], "answer": 1}, {}, ("Which?", "b", ("a", "b"))),  # as MMLU has it
         ({"question": "Which?", "choices": ["a", "b"], "answer": "(A)"}, {}, ("Which?", "a", ("a", "b"))),
         ({"question": "Which?", "choices": [3, 4], "answer": "4"}, {}, ("Which?", "4", ("3", "4"))),
+        ({"question": "Which?", "choices": ["A", "B"], "answer": "B"}, {}, ("Which?", "B", ("A", "B"))),
+        ({"question": "Which?", "choices": ["a\n b", "c"], "answer": "B"}, {}, ("Which?", "c", ("a b", "c"))),
         (
             {"question": "Which?", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "B"},
             {"choices": "choices.text", "answer": "answerKey"},
@@ -82,6 +84,7 @@ def test_seeds_are_read_from_the_fields_that_are_named(tmp_path, row, fields, se
         ({"question": 3, "answer": "So."}, "row 1: `question` is no question but 3"),
         ({"question": "Why?", "answer": ""}, "row 1: `answer` is no answer but ''"),
         ({"question": "Which?", "choices": ["a", "b"], "answer": 2}, "row 1: `answer` is 2, and there are 2 choices .*from 0"),
+        ({"question": "Type?", "choices": ["B", "A"], "answer": "A"}, "row 1: `answer` is 'A', which is .*the letter of another .*number"),
         ({"question": "Which?", "choices": ["a", "a"], "answer": "a"}, "row 1: `choices` is no list of two to 8 different texts"),
         ({"question": "Which?", "choices": {"text": []}, "answer": "a"}, r"such as `choices: choices.text`"),
         ({"question": "Why?", "answer": "So.", "split": "test"}, "row 1: `split: test`: .*training split alone"),
@@ -214,7 +217,17 @@ def test_a_text_without_spaces_has_words_by_its_tokens(tokenizer):
         ("Question: Which?\nA. One\nB. Two\nAnswer: C", ["parse:choices"]),
         ("Question: Which?\nA. One\nB. Two\nAnswer: A. Two", ["parse:choices"]),  # a letter and another's text
         ("Question: Which?\nA. One\nB. one\nAnswer: A", ["parse:choices"]),
-        ("Question: Which?\nA. One\nC. Two\nAnswer: A", [Question("Which?\nA. One\nC. Two", "A")]),  # no choices: the format refuses it
+        ("Question: Which?\nA. One\nC. Two\nAnswer: A", ["parse:choices"]),
+        ("Question: Which?\nA) One  B) Two\nAnswer: B", ["parse:choices"]),
+        ("Question: Which?\n1. One\n2. Two\nAnswer: 2", ["parse:choices"]),
+        ("Question: Which?\n\nA. One\n\nB. Two\n\nAnswer: B", [Question("Which?", "Two", ("One", "Two"))]),
+        ("Question: Which vitamin?\nA. C\nB. A\nAnswer: A", ["parse:choices"]),  # the letter, or the vitamin
+        ("Question: Which vitamin?\nA. C\nB. A\nAnswer: B. A", [Question("Which vitamin?", "A", ("C", "A"))]),
+        ("Question: Which?\nA. One\nB. Two\nAnswer: A\nNo: both.\nAnswer: B", ["parse:answer"]),
+        ("Question: Which are they?\nAnswer: They are:\n1. One\n2. Two", ["parse:answer"]),
+        ("Question: What prints it?\nAnswer:\n```python\nprint(1)\n```", ["parse:answer"]),
+        ("Question: Who?\nAnswer: [answer]", ["parse:answer"]),
+        ("Question: Who?\nAnswer: …", ["parse:answer"]),
         ("Question: Why?\n%%%%\nQuestion: Who?\nAnswer: She.", [Question("Who?", "She.")]),
         ("The tide is caused by the Moon.", []),
         ("", []),
@@ -222,6 +235,12 @@ def test_a_text_without_spaces_has_words_by_its_tokens(tokenizer):
 )
 def test_completions_are_read_as_questions(completion, questions):
     assert read_questions(completion) == questions
+
+
+@pytest.mark.parametrize(("answer", "passage", "stands"), [("лес", "На лестнице.", 0), ("лес", "В лес!", 1), ("月亮", "因为月亮牵引", 1)])
+def test_an_answer_stands_in_a_passage_as_whole_words_where_its_script_has_words(answer, passage, stands):
+    fault = Format("span", quoted=True).fault(Question("?", answer), passage)
+    assert fault == (None if stands else "rejected:not_in_passage")
 
 
 def formats(name):
