@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -16,6 +17,8 @@ from rephrase.recipes.translation_back import BackTranslation
 from rephrase.settings.faults import fault
 from rephrase.settings.section import Section, as_list
 from rephrase.text.languages import is_language, language_tag
+
+_BETWEEN = re.compile(r"[,;|/]")
 
 
 class Options(Section):
@@ -37,6 +40,8 @@ class Options(Section):
     @classmethod
     def _languages(cls, to: list[str]) -> list[str]:
         for number, name in enumerate(to):
+            if len(names := [part.strip() for part in _BETWEEN.split(name)]) > 1:
+                raise fault(f"`{name}` is more than one language", f"give a list: [{', '.join(names)}]", (number,), name)
             if not is_language(name):
                 raise fault(f"`{name}` is no language", "give a tag or an English name: de, pt-BR, zho_Hant, Welsh", (number,), name)
         return list(dict.fromkeys(language_tag(name) for name in to))

@@ -16,7 +16,7 @@ from rephrase.recipes.parsing.common import own_text, without_fence
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.translation_chunks import chunk_spans, with_gaps_of
 from rephrase.records import TEXT_LANGUAGE, Document, content_id, unit_interval
-from rephrase.text.blocks import has_blank_lines, paragraph_spans, paragraphs_of
+from rephrase.text.blocks import has_blank_lines, paragraph_spans, paragraphs_of, same_form
 from rephrase.text.code.languages import language_named
 from rephrase.text.languages import SEVERAL, UNKNOWN, english_name, is_language, language_tag, same_language
 from rephrase.text.sentences import Span
@@ -24,6 +24,8 @@ from rephrase.text.tokenizer import Tokenizer
 
 WHOLE = "text"
 """The field that holds the text of a document whose translation is to be translated back before it is one."""
+_COLONS = (":", "：")
+_BRACKETS = "([（［【"
 _LEAST_TOKENS = 256  # that an answer may have, however short its chunk
 
 
@@ -86,7 +88,8 @@ class Translation(Step):
             return reply
         spans = paragraph_spans(chunk, by_lines=by_lines)
         paragraphs = paragraphs_of(reply.text, by_lines=by_lines)
-        if len(paragraphs) != len(spans):
+        sources = [chunk[start:end] for start, end in spans]
+        if len(paragraphs) != len(spans) or not all(map(same_form, sources, paragraphs)) or _has_more_around(sources, paragraphs):
             return Parsed(error="parse:paragraphs")
         return Parsed(fields={"translation": with_gaps_of(chunk, spans, paragraphs, prompt.values["to"])})
 
@@ -164,6 +167,15 @@ def translated_text(completion: Completion, source: str) -> Parsed:
         return text
     inside = without_fence(text.text).strip()
     return Parsed(text=inside) if inside else Parsed(error="parse:empty")
+
+
+def _has_more_around(sources: Sequence[str], paragraphs: Sequence[str]) -> bool:
+    """Whether the first paragraph leads over to a text, or the last is a remark on it, where the source's are neither.
+
+    Where as many paragraphs are left out, their number tells nothing.
+    """
+    leads = not sources[0].strip("*_ ").endswith(_COLONS) and paragraphs[0].strip("*_ ").endswith(_COLONS)
+    return len(sources) > 1 and (leads or (paragraphs[-1][0] in _BRACKETS and sources[-1][0] not in _BRACKETS))
 
 
 def _known_language(document: Document) -> dict[str, str]:

@@ -14,6 +14,10 @@ from rephrase.text.sentences import Span
 
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _LINES = re.compile(r"\n\s*")
+_FENCES = ("```", "~~~")
+_ENTRY = re.compile(r"(?m)^[ \t]*(?:[-*+•][ \t]|\d{1,3}[.)、．])")
+_ROW = re.compile(r"(?m)^[ \t]*\|")
+_LEAST_LINES = 2  # of a list or a table: a line of prose may well begin with a number
 
 
 def has_blank_lines(text: str) -> bool:
@@ -37,6 +41,19 @@ def paragraph_spans(text: str, *, by_lines: bool | None = None) -> list[Span]:
 def paragraphs_of(text: str, *, by_lines: bool | None = None) -> list[str]:
     """The paragraphs themselves."""
     return [text[start:end] for start, end in paragraph_spans(text, by_lines=by_lines)]
+
+
+def same_form(source: str, other: str) -> bool:
+    """Whether two paragraphs are of one form, as a text and its translation are.
+
+    Both are code in a fence or neither is, both have letters or neither has, and lists and tables have as many entries and rows.
+    """
+    if any(mark in source for mark in _FENCES) != any(mark in other for mark in _FENCES):
+        return False
+    if any(map(str.isalpha, source)) != any(map(str.isalpha, other)):
+        return False
+    counts = ((len(line.findall(source)), len(line.findall(other))) for line in (_ENTRY, _ROW))
+    return all(number == translated or number < _LEAST_LINES for number, translated in counts)
 
 
 def _outside_of_fences(text: str, gap: re.Pattern[str]) -> Iterator[Span]:

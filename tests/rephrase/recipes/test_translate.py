@@ -102,6 +102,46 @@ def test_a_chunk_that_is_not_translated_ends_its_document(answer, error, tokeniz
     assert played.errors("translate") == [error]
 
 
+THREE = "The tide rises.\n\nIt falls again.\n\nThen it rests."
+LIST = "There are:\n\n- ebb\n- flood\n- slack water\n\nThat is all."
+TABLE = "A table:\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nThat is all."
+CODE = "Run this:\n\n```sh\nls\n```\n\nThat is all."
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        (THREE, "**Übersetzung ins Deutsche:**\n\nDie Flut steigt.\n\nSie fällt wieder."),
+        (THREE, "Deutsch (de):\n\nDie Flut steigt.\n\nSie fällt wieder."),
+        (THREE, "Die Flut steigt.\n\nSie fällt wieder.\n\n(Anmerkung: der dritte Absatz fehlt.)"),
+        (THREE, "Die Flut steigt.\n\n---\n\nSie fällt wieder."),
+        (THREE, "Die Flut steigt.\n\n…\n\n[...]"),
+        (LIST, "Es gibt:\n\n- Ebbe\n- Flut\n\nDas ist alles."),
+        (TABLE, "Eine Tabelle:\n\n| a | b |\n|---|---|\n\nDas ist alles."),
+        (CODE, "Starte dies:\n\nls\n\nDas ist alles."),
+    ],
+)
+def test_a_paragraph_that_is_lost_is_not_made_up_for_by_another_one(source, answer, tokenizer):
+    assert translate(source, tokenizer, answer).errors("translate") == ["parse:paragraphs"]
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        (LIST, "Es gibt:\n\n* Ebbe\n* Flut\n* Stillwasser\n\nDas ist alles."),
+        (CODE, "Starte dies:\n\n```sh\nls\n```\n\nDas ist alles."),
+        ("On May 1\nit rose.\n\nThat is all.", "Am\n1. Mai stieg sie.\n\nDas ist alles."),
+    ],
+)
+def test_the_marks_of_lists_and_the_ends_of_lines_are_free(source, answer, tokenizer):
+    assert translate(source, tokenizer, answer).texts("translate") == [answer]
+
+
+@pytest.mark.parametrize("lead_in", ["Hier ist die Übersetzung: ", "Voici la traduction : ", "以下是翻译：", "**Перевод:** "])
+def test_a_lead_in_on_the_line_of_a_translation_is_no_part_of_it(lead_in, tokenizer):
+    assert translate("The tide rises.", tokenizer, f"{lead_in}Die Flut steigt.").texts("translate") == ["Die Flut steigt."]
+
+
 def test_what_does_not_fit_is_asked_for_again(tokenizer):
     answers = iter(["# Gezeiten", "# Gezeiten\n\nnoch eins"])
     played = translate("# Tides\n\nOne more", tokenizer, lambda _: next(answers))
@@ -149,6 +189,8 @@ def test_prompts_name_both_languages_with_their_tags(tokenizer):
 
 
 def test_what_is_no_language_is_refused_with_its_place():
+    with pytest.raises(UserError, match=r"`options.to`.*more than one language .*\[German, French\]"):
+        validate(RecipeUse, {"use": "translate/document", "options": {"to": "German, French"}}, "run.yaml")
     with pytest.raises(UserError, match=r"`options.to.1`: `Klingonese` is no language"):
         validate(RecipeUse, {"use": "translate/document", "options": {"to": ["de", "Klingonese"]}}, "run.yaml")
     with pytest.raises(UserError, match=r"options\.to"):
