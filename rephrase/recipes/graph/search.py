@@ -80,15 +80,21 @@ def _words(text: str) -> list[str]:
 
 def mentions_of(document: Document, settings: PathSettings, tokenizer: Tokenizer) -> list[Mention]:
     """The names of a document with the first passage that holds each; of many those with the lowest hash."""
-    listed = _listed(document.metadata.get(settings.entities, "")) if settings.entities else None
+    listed = _listed(document.metadata.get(settings.entities) or "") if settings.entities else None
     first: dict[str, Mention] = {}
     for passage in split_passages(document.text, tokenizer, settings.passage_tokens, document.language):
         text = document.text[passage.start : passage.end]
-        names = NAME.findall(text) if listed is None else [name for name in listed if holds(text, name)]
-        for name in filter(_says_something, map(normal_name, names)):
+        names = list(map(normal_name, NAME.findall(text))) if listed is None else _held(text, listed)
+        for name in filter(_says_something, names):
             first.setdefault(name, Mention(name, document.id, passage.start, passage.end))
     chosen = sorted(first, key=content_id)[: settings.names]
     return [first[name] for name in chosen]
+
+
+def _held(text: str, names: Iterable[str]) -> list[str]:
+    """Those names, in their normal form, that a text holds."""
+    words = f" {' '.join(_words(text))} "
+    return [name for name in names if f" {name} " in words]
 
 
 def _says_something(name: str) -> bool:
@@ -96,9 +102,9 @@ def _says_something(name: str) -> bool:
 
 
 def _listed(value: str) -> list[str]:
-    """Names of the metadata: a JSON list, or texts between semicolons."""
+    """Names of the metadata in their normal form: a JSON list, or texts between semicolons."""
     data = read_json(value, lambda data: isinstance(data, list)) if value.lstrip().startswith("[") else value.split(";")
-    return [entry.strip() for entry in data or () if isinstance(entry, str) and entry.strip()]
+    return [name for entry in data or () if isinstance(entry, str) and (name := normal_name(entry))]
 
 
 def rank_of(mention: Mention) -> str:

@@ -91,7 +91,8 @@ def test_names_may_come_from_the_metadata(tokenizer):
         "y": "die brücke von smeaton führt über den tay.",
         "z": "brot geht auf.",
     }
-    lists = {"x": '["Smeaton", "Eddystone"]', "y": "Smeaton; Tay", "z": "Smeaton"}
+    lists = {"x": '["Smeaton", "Eddystone"]', "y": "Smeaton; Tay", "z": "Smeaton", "none": None}
+    texts["none"] = "smeaton und keine liste."
     documents = [Document(key, text, metadata={"entities": lists[key]}) for key, text in texts.items()]
     found = [path for paths in paths_among(documents, tokenizer, entities="entities").values() for path in paths]
     assert [(set(ids(path)), path.bridges) for path in found] == [({"x", "y"}, ("smeaton",))], "z lists a name that its text does not hold"
