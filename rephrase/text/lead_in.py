@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from rephrase.settings.yaml_text import parse_yaml
-from rephrase.text.scripts import SPACELESS
+from rephrase.text.scripts import whole_words
 
 _LONGEST_LINE = 400  # characters of a lead-in, or of an epilogue
 _MOST_LINES = 5  # that are lead-ins one after the other: "Sure!", "Here is …:", "**Paraphrase:**"
@@ -35,7 +35,7 @@ def _patterns() -> _Patterns:
     data: dict[str, Any] = parse_yaml(resources.files(__package__).joinpath("lead_in.yaml").read_text("utf-8"), "lead_in.yaml")
 
     def any_of(name: str) -> str:
-        return "(?:" + "|".join(map(_whole_word, sorted(data[name], key=len, reverse=True))) + ")"
+        return "(?:" + "|".join(map(whole_words, sorted(data[name], key=len, reverse=True))) + ")"
 
     agreement = rf"{_DRESS}{any_of('agreements')}"
     offer = r"(?:i'?(?:d| would|'ll| will|m| am| can)|let me|happy|glad)(?!\w)[^\n:：]{0,100}"
@@ -55,12 +55,6 @@ def _patterns() -> _Patterns:
         shown=re.compile(rf"{_DRESS}(?:the |this )?{any_of('shown')}{_COLON}", re.IGNORECASE),
         epilogue=re.compile(rf"{_DRESS}({any_of('epilogues')})", re.IGNORECASE),
     )
-
-
-def _whole_word(word: str) -> str:
-    """A pattern for the word, not for a part of another one; Chinese, Thai and their like have no spaces between words."""
-    first, last = ("" if SPACELESS.match(word[0]) else r"(?<!\w)"), ("" if SPACELESS.match(word[-1]) else r"(?!\w)")
-    return f"{first}{re.escape(word)}{last}"
 
 
 def without_lead_in(text: str, source: str = "") -> str:

@@ -23,6 +23,16 @@ _SCRIPTS = {
 }
 
 
+def whole_words(text: str) -> str:
+    """A pattern for some words, in which any white space is as good as another, and not for a part of others.
+
+    Words of scripts that put no spaces between them have no bounds there.
+    """
+    inside = r"\s+".join(map(re.escape, text.split()))
+    first, last = ("" if SPACELESS.match(end) else bound for end, bound in ((text.strip()[:1], r"(?<!\w)"), (text.strip()[-1:], r"(?!\w)")))
+    return f"{first}{inside}{last}"
+
+
 def language_by_script(text: str) -> str:
     """The code of the language that most texts in the script of this one are in; `und` for Latin and for all other scripts."""
     looked_at = text[:_LOOKED_AT]

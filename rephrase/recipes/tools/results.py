@@ -22,10 +22,13 @@ from rephrase.recipes.tools.schemas import moved
 from rephrase.recipes.tools.steps import key_of
 from rephrase.text.lead_in import without_epilogue, without_lead_in
 from rephrase.text.loose_json import read_json
+from rephrase.text.scripts import whole_words
 from rephrase.text.tokenizer import Tokenizer
 
-_NUMBER = re.compile(r"(?<![\w.,])[-−]?\d[\d.,' \u00a0\u202f]*\d|\d")
+_NUMBER = re.compile(r"(?<![\w.,])[-−]?\d(?:[\d.,' \u00a0\u202f]*\d)?|\d")
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:\.\d{3})+(?:,\d+)?")  # with points, as in 1.234,5
 _SHORTEST = 2  # characters of a text whose use shows something
+_MAY_BE_PART = 4  # characters of a text that may stand within a longer word: "rain" is told by "rainy", "ok" is not by "book"
 
 
 def label_of_call(number: int) -> str:
@@ -184,8 +187,15 @@ def _leaves(value: Any) -> Iterator[str | float]:
 
 def _holds(text: str, value: str | float) -> bool:
     if isinstance(value, str):
-        return " ".join(value.casefold().split()) in " ".join(text.casefold().split())
+        words, around = " ".join(value.casefold().split()), " ".join(text.casefold().split())
+        return words in around if len(words) >= _MAY_BE_PART else re.search(whole_words(words), around) is not None
     spelled = {f"{value:.{places}f}" for places in range(3)} | {f"{value:g}"}
-    numbers = {re.sub(r"[,' \u00a0\u202f]", "", number).rstrip(".") for number in _NUMBER.findall(text)}
-    numbers |= {number.replace(",", ".") for number in re.findall(r"\d+,\d+", text)}
-    return bool(numbers & spelled)
+    return any(number in spelled and (not value or float(number)) for written in _NUMBER.findall(text) for number in _readings(written))
+
+
+def _readings(written: str) -> Iterator[str]:
+    """A number as it may be meant: with a comma or a point before its decimals, or between its thousands."""
+    number = re.sub(r"[' \u00a0\u202f]", "", written.replace("−", "-")).rstrip(".,")
+    yield number.replace(",", "")
+    if _THOUSANDS.fullmatch(number) or (number.count(",") == 1 and "." not in number):
+        yield (number.replace(".", "") if _THOUSANDS.fullmatch(number) else number).replace(",", ".")

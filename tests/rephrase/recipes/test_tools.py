@@ -222,6 +222,13 @@ def test_a_result_that_is_no_json_is_an_error(tokenizer, one_function):
         ("It is done.", {"ok": True}, True),
         ("Flight 7 leaves at 9.", {"flight": 7}, True),
         ("It is 114 degrees.", {"high": 14}, False),
+        ("It is -3 degrees.", {"low": -3}, True),
+        ("It is 3 degrees.", {"low": -3}, False),
+        ("Das macht 1.234,50 Euro für 2.000 Stück.", {"total": 1234.5}, True),
+        ("Das sind 2.000 Stück.", {"pieces": 2000}, True),
+        ("There is 0 rain.", {"rain": 0.4}, False),
+        ("The book is there.", {"status": "ok"}, False),
+        ("It will be rainy.", {"sky": "rain"}, True),
     ],
 )
 def test_an_answer_uses_a_result_if_it_tells_a_value_of_it(answer, result, expected):
