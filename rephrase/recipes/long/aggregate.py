@@ -27,6 +27,7 @@ from rephrase.records import content_id
 from rephrase.settings.paths import SHIPPED_LISTS
 from rephrase.settings.section import Section
 from rephrase.text.passages import split_passages
+from rephrase.text.scripts import whole_words
 from rephrase.text.tokenizer import Tokenizer
 
 NAME = "long/aggregate"
@@ -184,7 +185,7 @@ class Questions(Step):
         pairs = []
         for number, fact in enumerate(facts, 1):
             question = lines.get(number, "")
-            if question and all(name.lower().translate(_QUOTES) in question.lower().translate(_QUOTES) for name in fact.names):
+            if question and _asks_for(fact, question):
                 answers = self.texts["answers"][fact.kind]
                 answer = answers[int(content_id(prompt.values["seed"], prompt.key, str(number)), 16) % len(answers)]
                 pairs.append({"question": question, "answer": fill(answer, fact.values()), "kind": fact.kind, "counts": [*fact.counts]})
@@ -211,6 +212,16 @@ class Questions(Step):
     def describe(self) -> dict[str, Any]:
         texts = {**self.texts, "stop_words": content_id(*self.stop_words)}
         return {"texts": texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
+
+
+def _asks_for(fact: Fact, question: str) -> bool:
+    """Whether a question names what it asks for, as whole words, and no number beside it: that would be an answer."""
+    rest, names = question.translate(_QUOTES), [name.translate(_QUOTES) for name in fact.names]
+    if not all(occurrences(name, rest) for name in names):
+        return False
+    for name in names:
+        rest = re.sub(whole_words(name), " ", rest, flags=re.IGNORECASE)
+    return not any(map(str.isdigit, rest))
 
 
 def _excerpt(text: str, characters: int) -> str:

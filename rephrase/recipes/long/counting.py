@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from rephrase.text.scripts import whole_words
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _LEAST_LETTERS = 3
 _MOST_WINDOWS = 0.5  # of all: a word that stands in more of them joins others in this text, whatever its language
@@ -38,8 +40,7 @@ def common_words(words: Sequence[str], left_out: Collection[str], most: int) -> 
 
 def occurrences(name: str, text: str) -> int:
     """How often a name stands in a text, as whole words in small or large letters."""
-    pattern = r"\s+".join(re.escape(word) for word in name.lower().split())
-    return sum(1 for _ in re.finditer(rf"(?<!\w){pattern}(?!\w)", text.lower())) if pattern else 0
+    return sum(1 for _ in re.finditer(whole_words(name.lower()), text.lower())) if name.strip() else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from itertools import accumulate, combinations
 
 from rephrase.recipes.neighbours import names_of
 from rephrase.text.passages import Passage
+from rephrase.text.scripts import whole_words
 
 _MOST_SHARED = 50  # parts that a name may stand in; above, it says too little, and makes too many pairs
 _DRAWS = 20  # tries for each pair that is drawn where no names are shared
@@ -58,7 +59,7 @@ def find_quote(quote: str, text: str, least: int) -> tuple[int, int] | None:
     words = quote.translate(_MARKS).strip().strip('"').strip(" .…").split()
     if not least <= sum(map(len, words)) <= len(text):
         return None
-    match = re.search(r"\s+".join(map(re.escape, words)), text.translate(_MARKS))
+    match = re.search(whole_words(" ".join(words)), text.translate(_MARKS))
     return match.span() if match else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
@@ -17,6 +17,7 @@ from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.records import content_id
+from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
 from rephrase.text.passages import split_passages
 from rephrase.text.stitching import drawn_order, stitch
@@ -42,6 +43,12 @@ class Options(Section):
     """What stands between two texts, drawn for each place. Default: an empty line."""
     least: int = Field(default=2, ge=1)
     """Rewrites without an error that a text needs: with fewer, `rejected:too_few`."""
+
+    @model_validator(mode="after")
+    def _enough(self) -> Options:
+        if self.least > self.rewrites:
+            raise fault(f"`least` {self.least} is above `rewrites` {self.rewrites}", "no text could have so many", ("least",), self.least)
+        return self
 
 
 @recipe(NAME, Options)
@@ -111,14 +118,15 @@ class Rewrites(Step):
         by_rewrite: dict[int, list[Answer]] = {}
         for answer in answers:
             by_rewrite.setdefault(answer.prompt.values["number"], []).append(answer)
-        whole = [parts for parts in by_rewrite.values() if not any(part.parsed.error for part in parts)]
+        good = [parts for parts in by_rewrite.values() if not any(part.parsed.error for part in parts)]
+        whole = list({_written(parts): parts for parts in reversed(good)}.values())[::-1]  # one that comes again says nothing
         if not answers:
             return
         span = (0, len(row.document.text))
         if len(whole) < self.options.least:
             yield Output(answers[-1], Parsed(error="rejected:too_few"), part=1, span=span)
             return
-        texts = ["\n\n".join(part.parsed.fields["written"] for part in parts) for parts in whole]
+        texts = [_written(parts) for parts in whole]
         pieces = [texts[place] for place in drawn_order([parts[0].prompt.key for parts in whole], row.document.id)]
         original = row.document.text.strip()
         if self.options.original == "last":
@@ -133,3 +141,8 @@ class Rewrites(Step):
     @override
     def describe(self) -> dict[str, Any]:
         return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
+
+
+def _written(parts: Sequence[Answer]) -> str:
+    """A rewrite of all its parts."""
+    return "\n\n".join(part.parsed.fields["written"] for part in parts)

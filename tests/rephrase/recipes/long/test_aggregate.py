@@ -89,6 +89,15 @@ def test_questions_that_do_not_name_their_words_are_errors(tokenizer, answer, er
     assert played.texts("questions") == []
 
 
+@pytest.mark.parametrize("told", ["{point}: 7 times.", "{point} (7)?", "{inside}?"])
+def test_what_names_another_word_or_gives_an_answer_is_no_question(tokenizer, told):
+    def answer(prompt: str) -> str:
+        points = re.findall(r"(?m)^(\d+)\. (.*)$", prompt)
+        return "\n".join(f"{n}. " + told.format(point=point, inside=re.sub("“(.*?)”", r"“\1ing”", point)) for n, point in points)
+
+    assert set(play("long/aggregate", DOCUMENT, {"questions": answer}, tokenizer).errors("questions")) == {"rejected:no_word"}
+
+
 def test_what_a_model_lists_must_stand_in_its_part_and_is_counted_by_rule(tokenizer):
     facts = {number: f"Maren Holt met {name} there." for number, name in enumerate(["Jan Visser", "Ola Berg", "Ola Berg", "Ola Berg"] * 10)}
     document = chronicle(40, facts=facts)
@@ -121,6 +130,7 @@ def test_words_that_join_others_are_not_counted():
 def test_names_are_counted_as_whole_words():
     assert occurrences("Ola Berg", "Ola  Berg met ola berg, Ola Bergen and Viola Berg.") == 2
     assert occurrences("", "a") == 0
+    assert occurrences("月亮", "潮水因为月亮而涨") == 1, "where words have no bounds"
 
 
 def test_facts_that_compare_have_one_answer():

@@ -99,6 +99,8 @@ def test_the_judge_drops_questions_and_can_be_left_out(tokenizer):
         ("he said “it falls slowly”", 'Then he said "it falls slowly".', (5, 29)),
         ("the sea falls at night", "The sea rises at night.", None),
         ("sea", "The sea.", None),
+        ("he sea falls at night", "The sea falls at night.", None),
+        ("the sea rose in 175", "The year when the sea rose in 1759.", None),
         ("潮水一天涨落两次而月亮牵引大海", "人们说：潮水一天涨落两次而月亮牵引大海。", (4, 19)),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from pydantic import ValidationError
 
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.recipes.prompts import flow_prompts
@@ -55,6 +56,18 @@ def test_a_text_has_no_more_than_its_tokens_and_pieces_stay_whole(tokenizer):
     assert all(part.startswith("Rewrite number") and part.endswith("chronicle.") for text in texts for part in text.split("\n\n"))
 
 
+def test_a_rewrite_that_comes_again_is_in_the_text_once(tokenizer):
+    scripts = ["None.", "None.", *(f"Rewrite {number}." for number in range(2))]
+    [text] = play("long/stitch", DOCUMENT, {"rewrite": scripts}, tokenizer, rewrites=4).texts("rewrite")
+    assert (text.count("None."), text.count("Rewrite ")) == (1, 2)
+    assert play("long/stitch", DOCUMENT, {"rewrite": "None."}, tokenizer).errors("rewrite") == ["rejected:too_few"]
+
+
+def test_more_rewrites_than_there_are_cannot_be_asked_for():
+    with pytest.raises(ValidationError, match="`least` 5 is above `rewrites` 4"):
+        RecipeUse(use="long/stitch", options={"rewrites": 4, "least": 5})
+
+
 def test_cut_rewrites_are_left_out_and_too_few_give_none(tokenizer):
     scripts = [cut("Rewrite"), *(f"Rewrite {number}." for number in range(2))]
     assert play("long/stitch", DOCUMENT, {"rewrite": scripts}, tokenizer, rewrites=3).texts("rewrite")[0].count("Rewrite ") == 2
@@ -65,9 +78,7 @@ def test_cut_rewrites_are_left_out_and_too_few_give_none(tokenizer):
 
 def test_a_long_document_is_rewritten_in_parts_of_one_style(tokenizer):
     long = chronicle(12)
-    played = play(
-        "long/stitch", long, {"rewrite": "As was said."}, tokenizer, rewrites=2, part_tokens=200, styles=["as a poem", "as a song"]
-    )
+    played = play("long/stitch", long, {"rewrite": numbered()}, tokenizer, rewrites=2, part_tokens=200, styles=["as a poem", "as a song"])
     assert max(len(prompt) for prompt in played.prompts["rewrite"]) < len(long) / 2
     parts = len(played.prompts["rewrite"]) // 2
     assert [("as a poem" in prompt) for prompt in played.prompts["rewrite"]] in (
