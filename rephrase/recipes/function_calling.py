@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, FiniteFloat, field_validator
 from typing_extensions import override
 
 from rephrase.engines.base import Sampling
@@ -31,7 +31,7 @@ class Options(Section):
 
     functions: ListFile = "lists/functions.jsonl"
     """Functions that may be declared: JSONL or a JSON list, as OpenAI's `tools`; beside `parameters`, `return` is the result's schema."""
-    kinds: dict[str, float] = {}
+    kinds: dict[str, FiniteFloat] = {}
     """Weights of kinds of requests: single, multiple, parallel, parallel_multiple, none_fits, missing_argument."""
     verify: bool = False
     """Let a model judge what the rules have passed: one more request for each."""

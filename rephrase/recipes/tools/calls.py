@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,13 +17,32 @@ Call = dict[str, Any]
 Fault = tuple[str, str]
 """An error code, and its reason in words."""
 
+_ARGUMENTS = re.compile(r'"arguments"\s*:')
 _MARKS_OF_QUESTIONS = "?？؟;"  # the last is the Greek one, which is written as a semicolon
 
 
 def read_answer(text: str) -> tuple[list[Call], str] | None:
-    """Calls and reply of an answer: `{"calls": […], "reply": "…"}`, a list of calls, or one call. None where there is no such JSON."""
-    data = read_json(text, lambda value: _read(value) is not None)
-    return None if data is None else _read(data)
+    """Calls and reply of an answer: `{"calls": […], "reply": "…"}`, a list of calls, or calls one after the other.
+
+    None where there is no such JSON, and where more calls are begun than can be read: nobody knows which are meant.
+    """
+    data = read_json(text, _is_whole) or read_json(text, _is_list)
+    answer = None if data is None else _read(data)
+    return answer if answer and len(_ARGUMENTS.findall(text)) <= _named_arguments(answer[0]) else None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, dict) and "calls" in value and _read(value) is not None
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and _read(value) is not None
+
+
+def _named_arguments(value: Any) -> int:
+    """How many members have the name `arguments`."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (isinstance(value, dict) and "arguments" in value) + sum(map(_named_arguments, inner))
 
 
 def _read(value: Any) -> tuple[list[Call], str] | None:

@@ -107,6 +107,26 @@ def test_calls_are_read_in_the_forms_that_models_write(text):
     assert read_answer(text) == ([{"name": "f", "arguments": {"a": 1}}], "")
 
 
+def test_calls_one_after_the_other_are_read_together():
+    one, two = '{"name": "f", "arguments": {"arguments": 1}}', '{"name": "g", "arguments": {}}'
+    both = [{"name": "f", "arguments": {"arguments": 1}}, {"name": "g", "arguments": {}}]
+    for text in (f"<tool_call>{one}</tool_call>\n<tool_call>{two}</tool_call>", f"1. {one}\n2. {two}", f"```json\n[{one},\n{two},]\n```"):
+        assert read_answer(text) == (both, ""), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"calls": [{"name": "f", "arguments": {"a": 1}}, {"name": "g", "arguments": {"a": ?}}]}',
+        '{"name": "f", "arguments": {"a": 1}}\n{"name": "g", "arguments": {"a": ',
+        '[{"name": "f", "arguments": {"a": 1}}, {"name": "g"}]',
+        'It may be {"name": "f", "arguments": {}}. No: {"calls": [{"name": "f", "arguments": {"a": 1}}]}',
+    ],
+)
+def test_an_answer_of_which_some_calls_cannot_be_read_is_none(text):
+    assert read_answer(text) is None
+
+
 def test_prose_and_half_calls_are_no_answer():
     assert read_answer("I would call f with a = 1.") is None
     assert read_answer('{"calls": [{"name": "f"}]}') is None
@@ -293,6 +313,6 @@ def test_a_file_of_functions_is_refused_with_the_line_of_what_is_wrong(content, 
 
 
 def test_kinds_that_a_recipe_lacks_are_refused():
-    for kinds in ({"none_fits": 1}, {"paralel": 1}, {"single": -1}, {"single": 0}):
+    for kinds in ({"none_fits": 1}, {"paralel": 1}, {"single": -1}, {"single": 0}, {"single": float("inf")}):
         with pytest.raises(ValidationError, match="kinds"):
             recipes_of([RecipeUse(use="tools/dialogue", options={"kinds": kinds})])
