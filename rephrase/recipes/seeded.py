@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, FiniteFloat, field_validator
 from typing_extensions import override
 
 from rephrase.engines.base import Sampling
@@ -60,7 +60,7 @@ def _known_shares(shares: dict[str, float], recipe_name: str) -> dict[str, float
 class ReadingOptions(Section):
     """Options of `seeded/reading_comprehension`."""
 
-    formats: dict[str, float] = {}
+    formats: dict[str, FiniteFloat] = {}
     """Formats and their shares. Default, as published: any 0.1, span 0.25, paraphrase 0.25, reasoning 0.4. There are also multiple_choice,
     true_false and cloze."""
     questions: int | None = Field(default=None, ge=1, le=20)
@@ -78,7 +78,7 @@ class ReadingOptions(Section):
 class FlashcardOptions(Section):
     """Options of `seeded/flashcards`."""
 
-    formats: dict[str, float] = {}
+    formats: dict[str, FiniteFloat] = {}
     """Structures of questions and their shares. Default, as published: open_ended, statement_completion, fill_in_blank, which_has_property
     and which_true 0.17 each, two_statement 0.05, in_question_options 0.1."""
     more_open: bool = False

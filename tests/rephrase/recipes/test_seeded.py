@@ -348,6 +348,7 @@ def test_the_default_checks_keep_what_the_recipes_write(name, asked, tokenizer):
         ({"formats": {"spam": 1}}, r"there is no format `spam` \(did you mean `span`\?\)"),
         ({"formats": {"span": 0}}, "all shares are 0"),
         ({"formats": {"span": -1}}, "the share -1.0 is below 0"),
+        ({"formats": {"span": float("nan")}}, "formats.span`: should be a finite number"),
     ],
 )
 def test_mistaken_formats_are_refused(options, message):
