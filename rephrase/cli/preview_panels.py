@@ -43,9 +43,11 @@ def preview(use: RecipeUse, *, documents: Sequence[Document], tokenizer: str, en
     for recipe in recipes_of([use]):
         rows = rows_of(recipe, documents, number, counter)
         if engines is None:
-            for row in rows:
-                for prompt in StepRun(recipe, recipe.steps[0], counter, NO_MODEL).prompts(row):
-                    console.print(_panel(recipe, recipe.steps[0], prompt, counter))
+            asked = [prompt for row in rows for prompt in StepRun(recipe, recipe.steps[0], counter, NO_MODEL).prompts(row)]
+            for prompt in asked:
+                console.print(_panel(recipe, recipe.steps[0], prompt, counter))
+            if not asked:
+                console.print(f"{recipe.name} asks nothing of these documents, for example as they are too short or too few")
             if len(recipe.steps) > 1:
                 console.print(f"further steps ({', '.join(step.name for step in recipe.steps[1:])}) need a model: give --model or --config")
         else:

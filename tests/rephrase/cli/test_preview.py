@@ -45,6 +45,13 @@ def test_steps_are_answered_by_the_engines_that_the_run_names(config, capsys, re
     assert out.count("─ for the next step ─") + out.count("─ training text ─") == answers
 
 
+@pytest.mark.parametrize("recipe", ["graph/multihop", "long/aggregate", "long/qa"])
+def test_a_recipe_that_asks_nothing_of_the_documents_says_so(tmp_path, tokenizer_file, capsys, recipe):
+    (tmp_path / "one.jsonl").write_text(json.dumps({"text": "The tide rises."}) + "\n")
+    main(["preview", recipe, "--input", str(tmp_path / "one.jsonl"), "--tokenizer", tokenizer_file])
+    assert f"{recipe} asks nothing of these documents" in capsys.readouterr().out
+
+
 def test_the_language_that_is_asked_for_is_told_and_may_be_the_documents(config, capsys):
     main(["preview", "wrap/easy", "--config", config, "--language", "deu_Latn", "--engine", "writer"])
     out = capsys.readouterr().out
