@@ -118,15 +118,14 @@ class Rewrites(Step):
         by_rewrite: dict[int, list[Answer]] = {}
         for answer in answers:
             by_rewrite.setdefault(answer.prompt.values["number"], []).append(answer)
-        good = [parts for parts in by_rewrite.values() if not any(part.parsed.error for part in parts)]
-        whole = list({_written(parts): parts for parts in reversed(good)}.values())[::-1]  # one that comes again says nothing
+        whole = [parts for parts in by_rewrite.values() if not any(part.parsed.error for part in parts)]
         if not answers:
             return
         span = (0, len(row.document.text))
         if len(whole) < self.options.least:
             yield Output(answers[-1], Parsed(error="rejected:too_few"), part=1, span=span)
             return
-        texts = [_written(parts) for parts in whole]
+        texts = ["\n\n".join(part.parsed.fields["written"] for part in parts) for parts in whole]
         pieces = [texts[place] for place in drawn_order([parts[0].prompt.key for parts in whole], row.document.id)]
         original = row.document.text.strip()
         if self.options.original == "last":
@@ -141,8 +140,3 @@ class Rewrites(Step):
     @override
     def describe(self) -> dict[str, Any]:
         return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
-
-
-def _written(parts: Sequence[Answer]) -> str:
-    """A rewrite of all its parts."""
-    return "\n\n".join(part.parsed.fields["written"] for part in parts)

@@ -56,13 +56,6 @@ def test_a_text_has_no_more_than_its_tokens_and_pieces_stay_whole(tokenizer):
     assert all(part.startswith("Rewrite number") and part.endswith("chronicle.") for text in texts for part in text.split("\n\n"))
 
 
-def test_a_rewrite_that_comes_again_is_in_the_text_once(tokenizer):
-    scripts = ["None.", "None.", *(f"Rewrite {number}." for number in range(2))]
-    [text] = play("long/stitch", DOCUMENT, {"rewrite": scripts}, tokenizer, rewrites=4).texts("rewrite")
-    assert (text.count("None."), text.count("Rewrite ")) == (1, 2)
-    assert play("long/stitch", DOCUMENT, {"rewrite": "None."}, tokenizer).errors("rewrite") == ["rejected:too_few"]
-
-
 def test_more_rewrites_than_there_are_cannot_be_asked_for():
     with pytest.raises(ValidationError, match="`least` 5 is above `rewrites` 4"):
         RecipeUse(use="long/stitch", options={"rewrites": 4, "least": 5})
