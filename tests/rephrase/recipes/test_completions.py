@@ -306,7 +306,7 @@ instruction/skillmix        *            keep      parse:no_task      finished  
 instruction/constitutional  answer       on parse:empty        parse:truncated on          on on
 instruction/constitutional  critique     on parse:empty        parse:truncated on          on on
 instruction/templates       *            keep      parse:no_instruction parse:truncated parse:no_instruction rejected:no_excerpt language
-seeded/reading_comprehension *          keep      parse:no_questions parse:truncated parse:no_questions keep language
+seeded/reading_comprehension *          keep      parse:no_questions parse:truncated parse:no_questions parse:answer language
 seeded/*                    *            keep      parse:choices      parse:truncated parse:no_questions leaked language
 instruction/*               *            keep      parse:empty        finished        keep               leaked   language
 textbook/exercise           *            keep      parse:no_exercise  finished        parse:no_exercise  leaked   language
@@ -326,7 +326,7 @@ thinking/errors             repair       keep      parse:no_solution  parse:trun
 long/stitch * keep+on parse:empty+rejected:too_few parse:truncated+rejected:too_few chatter+on leaked+on language+on
 long/qa                     ask          on        parse:no_questions on             parse:no_questions on       on
 long/qa                     check        keep+on   parse:no_label     parse:truncated parse:no_label     keep+on  keep+on
-long/aggregate              *            keep+on   parse:no_questions parse:truncated parse:no_questions leaked+on language+on
+long/aggregate              *            keep+on   parse:no_questions parse:truncated parse:no_questions rejected:no_word language+on
 long/summaries              *            keep+on   parse:empty        parse:truncated keep+on            leaked+on language+on
 label/educational           *            on parse:no_score     parse:truncated parse:no_score     on on
 label/faithful              points       on        parse:empty        parse:truncated parse:empty        on       on
