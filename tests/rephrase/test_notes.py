@@ -21,6 +21,7 @@ from rephrase.notes import (
     JudgedNote,
     MixtureNote,
     Note,
+    PathsNote,
     RowsNote,
     ScreenedNote,
 )
@@ -83,6 +84,7 @@ FULL: list[Note] = [
         ended=1795981635.5,
     ),
     JudgedNote(recipe="wrap/easy", step="rewrite", judged=3, kept=2, kept_tokens=100, verdicts={"keep": 2, "copied": 1}),
+    PathsNote(paths=5, row_groups=(0, 2)),
     DuplicatesNote(duplicates=2, kept=1),
     MixtureNote(rows=2, tokens=7, counts={"license": [("CC0-1.0", 1, 3), (None, 1, 4)], "epoch": [(0, 2, 7)]}),
     ExportNote(documents=1, tokens=2, bytes=3, source_rows=4, source_tokens=5),
@@ -107,6 +109,7 @@ EARLIER = {
     "judged": (
         '{"recipe":"mind/teacher_student","step":"rewrite","judged":23,"kept":21,"kept_tokens":2861,"verdicts":{"keep":21,"parsed":2}}'
     ),
+    "paths": ('{"paths":2,"row_groups":[0]}'),
     "duplicates": ('{"duplicates":1,"kept":1}'),
     "mixture": (
         '{"rows":78,"tokens":16293,"counts":{"origin":[["original",15,8129],["synthetic",63,8164]],'
