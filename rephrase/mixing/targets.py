@@ -65,10 +65,11 @@ def _shares_of(
         deep = (
             "" if mix.max_synthetic_depth is None else f", and max_synthetic_depth leaves out texts deeper than {mix.max_synthetic_depth}"
         )
+        skip = "" if len(empty) == len(phase.components) else ", or set skip_empty"
         raise NoTextError(
             f"no text is there for the component{'s' if len(empty) > 1 else ''} {', '.join(f'`{name}`' for name in empty)}",
             where="mix.components",
-            cure="mend what it selects, take it out, or set skip_empty; a text belongs to the first component that matches it" + deep,
+            cure=f"mend what it selects, or take it out{skip}; a text belongs to the first component that matches it{deep}",
         )
     weights = {
         c.name: Fraction(str(c.share)) if c.share else Fraction(c.tokens or 0) for c in phase.components if tokens_of_component[c.name]

@@ -128,16 +128,18 @@ def test_too_little_material_says_what_would_fit() -> None:
 
 
 def test_a_component_that_nothing_matches_is_named() -> None:
-    with pytest.raises(UserError, match="no text is there for the component `synthetic`"):
+    with pytest.raises(UserError, match="no text is there for the component `synthetic`") as raised:
         wanted(mixture(ORIGINAL, SYNTHETIC), [10, 0])
+    assert "set skip_empty" in raised.value.cure
 
 
 def test_empty_components_are_left_out_on_request() -> None:
     mix = mixture(ORIGINAL, SYNTHETIC).model_copy(update={"skip_empty": True})
     assert wanted(mix, [1000, 0]) == [1000, 0]
     assert wanted(mix, [1000, 300]) == wanted(mixture(ORIGINAL, SYNTHETIC), [1000, 300])
-    with pytest.raises(UserError, match="no text is there for the components"):
+    with pytest.raises(UserError, match="no text is there for the components") as raised:
         wanted(mix, [0, 0])
+    assert "skip_empty" not in raised.value.cure, "it is set, and there is nothing else to take"
 
 
 def test_two_components_must_differ() -> None:
