@@ -240,7 +240,11 @@ def _records(pending: _Pending, work: _Work, identity: Identity) -> Iterator[dic
     requests = {id(answer): request for _, answer, request in answers}
     for output in work.step_run.outputs(pending.row, [answer for _, answer, _ in answers]):
         work.tally.generations += 1
-        work.tally.errors += output.parsed.error is not None
+        error = output.parsed.error
+        work.tally.errors += error is not None
+        if error and error != output.answer.parsed.error and was_asked(error):  # the step itself turned down what had parsed
+            work.tally.parse_errors += 1
+            work.tally.add_cause(error)
         yield work.step_run.record(pending.row, output, requests[id(output.answer)], identity)
 
 

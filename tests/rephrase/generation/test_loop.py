@@ -108,6 +108,15 @@ def test_a_completion_that_does_not_parse_is_asked_for_again_a_bounded_number_of
     assert tally.parse_errors == table.num_rows
 
 
+def test_answers_that_a_step_turns_down_after_they_parsed_are_errors_with_a_cause(tokenizer):
+    problem = Row(Document("doc", "A box holds 3 pens. How many do 4 hold?", metadata={"answer": "12"}))
+    solver = ScriptedEngine(lambda _: Completion("So they hold 13 pens.\n#### 13", "stop"))
+    table, tally = run(solver, tokenizer, "verified/answer", [problem])
+    assert table["error"].to_pylist() == ["rejected:wrong"] * 4
+    assert (tally.errors, tally.engine_errors, tally.parse_errors) == (4, 0, 4)
+    assert tally.causes == {"rejected:wrong": 4}
+
+
 def test_engine_errors_become_rows_and_are_not_asked_again(tokenizer):
     engine = ScriptedEngine(lambda r: Completion("", "error", error="engine:timeout") if int(r.digest, 16) % 2 else echo(r))
     table, tally = run(engine, tokenizer)
