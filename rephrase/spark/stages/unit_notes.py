@@ -49,5 +49,5 @@ def rejections(verdicts: Mapping[str, int], most: int | None = None) -> str:
 
     rejected = Counter({verdict: count for verdict, count in verdicts.items() if verdict not in (KEEP, INTERMEDIATE)})
     # Rows without a text have this verdict whatever checks the config lists.
-    names = {UNPARSED: f"{UNPARSED} (no answer, or none that parses)"}
+    names = {UNPARSED: f"{UNPARSED} (no answer, or none that its recipe takes)"}
     return ", ".join(f"{names.get(verdict, verdict)} {count:,}" for verdict, count in rejected.most_common(most))

@@ -72,9 +72,9 @@ def test_rows_without_a_text_are_told_in_plain_words_where_the_config_lists_no_c
     with pytest.raises(SystemExit):
         main(["run", path])
     printed = capsys.readouterr()
-    assert "0 kept (rejected most: parsed (no answer, or none that parses) 1)" in " ".join(printed.err.split())
-    assert "parsed (no answer, or none that parses)" in " ".join(printed.out.split())
-    assert "rejected by parsed (no answer, or none that parses) 1" in printed.err.splitlines()[-1]
+    assert "0 kept (rejected most: parsed (no answer, or none that its recipe takes) 1)" in " ".join(printed.err.split())
+    assert "parsed (no answer, or none that its recipe takes)" in " ".join(printed.out.split())
+    assert "rejected by parsed (no answer, or none that its recipe takes) 1" in printed.err.splitlines()[-1]
 
 
 def test_a_recipe_that_no_component_takes_is_told_before_it_is_asked_for_and_in_the_plan(tmp_path, tokenizer_file, spark, capsys) -> None:
