@@ -50,7 +50,7 @@ class Requests(Step):
     @property
     @override
     def load(self) -> str:
-        return f"1 for each passage of {self.passage_tokens} tokens" if self.passage_tokens else "1 for each document"
+        return f"1 for each passage of {self.passage_tokens} tokens" if self.passage_tokens else "1 for each row"
 
     @property
     @override
