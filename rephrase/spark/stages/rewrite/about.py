@@ -20,15 +20,25 @@ _NAMED = 3  # recipes; more are counted
 
 
 def about_round(
-    units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], engines: Engines
+    units: Sequence[Unit[RewriteUnit]],
+    recipes: Sequence[Recipe],
+    steps: Round,
+    sources: Sequence[Source],
+    engines: Engines,
+    *,
+    some_dropped: bool,
 ) -> str:
-    """Recipes, rows and their tokens, and the engines that are asked, as the end of a line."""
+    """Recipes, rows and their tokens, and the engines that are asked, as the end of a line.
+
+    `some_dropped`: documents may be screened out or be duplicates, which the counts of their objects do not tell.
+    """
     used = [source for source in sources if any(index in steps for index in source.recipes)]
     rows = sum(footer.note.documents for source in used for footer in source.footers)
     tokens = sum(footer.note.tokens for source in used for footer in source.footers)
     names = dict.fromkeys(engines.name(recipes[index].engine_of(recipes[index].steps[step])) for index, step in steps.items())
     asked = ", ".join(_asked(engines.by_name[name]) for name in names)
-    return f" of {recipes_in_words(units, recipes)} over {counted(rows, 'row')} with {counted(tokens, 'token')}, asks {asked}"
+    less = ", less what is screened out or a duplicate" if some_dropped and any(recipes[index].rows is None for index in steps) else ""
+    return f" of {recipes_in_words(units, recipes)} over {counted(rows, 'row')} with {counted(tokens, 'token')}{less}, asks {asked}"
 
 
 def _asked(settings: EngineSettings) -> str:

@@ -120,7 +120,7 @@ def _run_round(
     if not todo:
         console.print(f"{title}: {there_already(len(units))}")
         return
-    about = about_round(units, recipes, steps, sources, run.all_engines)
+    about = about_round(units, recipes, steps, sources, run.all_engines, some_dropped=bool(folders_of(run, Tables.DOCUMENTS)))
     pace = _pace(run, len(todo))
     progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace, weights=weights_of(units), about=about)
     _run(run, spark, recipes, steps, todo, progress, pace, jobs_in_words(todo, units, recipes), paths)

@@ -196,7 +196,7 @@ def test_a_report_on_benchmarks_needs_a_check_that_looks_for_them(tmp_path):
         contamination(run_of(tmp_path, screen=Screen(checks=["repetition"])))
 
 
-def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, spark):
+def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, spark, capsys):
     """The whole run on S3: a contaminated source has no rewrites, a duplicate and a short page are gone, and shares hold for the rest."""
     question = "A harbour master counts 14 boats in the morning and twice as many at noon, then 9 leave. How many boats are left at night?"
     storage.create(storage.join(bucket, "quiz.jsonl"), orjson.dumps({"question": question, "answer": "33"}))
@@ -228,6 +228,8 @@ def test_what_is_screened_out_is_neither_rewritten_nor_mixed(bucket, tmp_path, s
     }
     run = validate(Run, settings, "test")
     run_all(run, spark)
+    begins = " ".join(capsys.readouterr().err.split())
+    assert re.search(r"over 10 rows with [\d,]+ tokens, less what is screened out or a duplicate, asks", begins)
     verdicts = Counter(tables.read_folder(storage.join(run.output, "screened"))["verdict"].to_pylist())
     assert verdicts == {"keep": 8, "contamination": 1, "length": 1}
     documents = {row["text"]: row["id"] for row in tables.read_folder(storage.join(run.output, "documents")).to_pylist()}
