@@ -47,6 +47,7 @@ PROBLEMS = {"verified/choice": "choice", "verified/python": "code", "verified/*"
 # What a model of any size makes too much of, and an option without a default.
 OPTIONS: dict[str, dict[str, Any]] = {
     "entigraph/relations": {"max_combinations": 3},
+    "long/stitch": {"rewrites": 3},
     "translate/document": {"to": "fr", "check_back": 1},
     "translate/bilingual": {"to": "fr"},
     "verified/command": {"command": "python3 -c \"import os, sys; sys.exit(os.environ['EXPECTED'] not in sys.stdin.read())\""},
