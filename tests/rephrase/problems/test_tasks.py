@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -130,7 +132,9 @@ def test_names_and_patterns():
 
 
 @pytest.mark.long
-def test_each_task_of_the_library_is_used_or_left_out_by_a_reason():
+def test_each_task_of_the_library_is_used_or_left_out_by_a_reason(monkeypatch):
+    for name in ("cellpylib", "pycosat"):  # which tasks import that are left out
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
     from reasoning_gym.factory import DATASETS
 
     assert sorted([*(name.split("/")[1] for name in gym_tasks()), *excluded_tasks()]) == sorted(DATASETS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -18,8 +18,11 @@ from rephrase.text.tokenizer import Tokenizer
 from tests.rephrase.engines.scripted import serving_thread
 from tests.rephrase.recipes.long.answers import answer
 
-# Jules Verne (1889), as Project Gutenberg gives it; the library brings it for its exercises.
-STORY = files("reasoning_gym.data").joinpath("in_the_year_2889.txt")
+# Jules Verne (1889), as Project Gutenberg gives it; the library brings it for its exercises. To import it takes a package that is left out.
+LIBRARY = find_spec("reasoning_gym")
+assert LIBRARY is not None
+assert LIBRARY.origin is not None
+STORY = Path(LIBRARY.origin).parent / "data" / "in_the_year_2889.txt"
 
 
 def test_a_story_gives_long_texts_that_the_checks_keep(

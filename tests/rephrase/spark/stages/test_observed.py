@@ -77,7 +77,8 @@ def tells_all(samples: Samples) -> bool:
     """Whether all is told of a rewrite stage that can be before a unit has ended."""
     names = {"rephrase_tokens_per_second", "rephrase_answers_total", "rephrase_requests_running"}
     above = all(samples.get((name, "rewrite", ""), 0) > 0 for name in names)
-    return above and ("rephrase_left_seconds", "rewrite", "least") in samples
+    others = {("rephrase_left_seconds", "rewrite", "least"), ("rephrase_errors_total", "rewrite", "engine:bad_request")}
+    return above and others <= samples.keys()
 
 
 def scrape(port: int, kinds: dict[str, str]) -> Samples | None:
