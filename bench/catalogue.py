@@ -4,7 +4,8 @@
         [--input texts.jsonl] [--min-p 0.05] [--structured] [--out out/catalogue]
 
 The passages are those of examples/catalogue, drawn in turn from each kind by a seed: mathematics, code, prose, dialogue, lists, poor pages.
-Recipes of code get its code files. Behind them come the documents of `--input`, those of at most 1,000 tokens. `--structured` runs those
+Recipes of code get its code files, and those of long texts the documents of `--input` that have 2,500 tokens and more. Behind the passages
+come the documents of `--input`, those of at most 1,000 tokens. `--structured` runs those
 recipes whose answers can be held to JSON, and holds them. Recipes that need an answer beside the text get the passages with one, and behind
 them the problems of examples/problems in the order of their file: 20 in all. Recipes with rows of their own get their first rows. All
 share one engine. What is answered is kept below `--out`, so that the same command goes on where it was stopped, and a changed parser or
@@ -19,6 +20,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import math
 import random
 import sys
 import time
@@ -41,6 +43,7 @@ PASSAGES = ROOT / "examples" / "catalogue"
 MORE_PROBLEMS = ROOT / "examples" / "problems"
 SEED = 1
 LONGEST = 1000  # tokens of a further document: a processor reads some hundred a second
+LONG = 2500  # tokens at least of one for recipes of long texts
 AT_ONCE = 24  # recipes, so that the engine's batch stays full where a step has few prompts
 # Where a recipe's documents are problems with an answer: the kind of passage that has them.
 PROBLEMS = {"verified/choice": "choice", "verified/python": "code", "verified/*": "math", "tinygsm/*": "math", "thinking/errors": "math"}
@@ -197,6 +200,8 @@ def rows_for(recipe: Recipe, number: int, counter: Tokenizer, files: Sequence[st
         return [Row(document) for document in itertools.islice(recipe.rows.documents(), number)]
     kind = next((kind for pattern, kind in PROBLEMS.items() if fnmatchcase(recipe.name, pattern)), None)
     folder = PASSAGES / "files" if recipe.family == "code" else PASSAGES
+    if recipe.family == "long":
+        return [Row(document) for document in itertools.islice(_documents(files, counter, LONG, math.inf), number)]
     everything = itertools.chain(passages(counter, folder), _documents(files, counter) if kind is None else _more_problems(kind, counter))
     documents = [document for document in everything if kind is None or (document.source == kind and "answer" in document.metadata)]
     for document in documents[:number]:  # what a recipe asks for beside the text, such as its rewrite, is the text itself here
@@ -232,13 +237,13 @@ def _document(entry: dict[str, str], counter: Tokenizer) -> Any:
     return Document(entry["id"], entry["text"], source=entry["source"], language="eng_Latn", n_tokens=tokens, metadata=metadata)
 
 
-def _documents(files: Sequence[str], counter: Tokenizer) -> Iterator[Any]:
+def _documents(files: Sequence[str], counter: Tokenizer, least: int = 0, most: float = LONGEST) -> Iterator[Any]:
     from rephrase import read_documents
     from rephrase.generation.rows import rows_of
 
     if files:
         documents = (row.document for row in rows_of(read_documents(files, counter.name), {}))
-        yield from (document for document in documents if document.n_tokens <= LONGEST)
+        yield from (document for document in documents if least <= document.n_tokens <= most)
 
 
 if __name__ == "__main__":
