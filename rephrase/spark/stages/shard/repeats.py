@@ -210,6 +210,7 @@ def _finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, t
         documents=groups.documents,
         duplicates=len(repeats.whole()),
         tokens=sum(groups.tokens),
+        labels={name: list(values) for name, values in groups.labels.items()},
         row_group_tokens=tuple(groups.tokens),
         documents_emptied=emptied,
         paragraphs_dropped=cut["paragraphs_dropped"],
