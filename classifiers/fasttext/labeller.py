@@ -8,6 +8,7 @@ from typing import Any
 
 from classifiers.fasttext.card import Card, read_card
 from classifiers.fasttext.model import load_model
+from classifiers.fasttext.outcome import scores_of
 from rephrase.settings.labels import TextLabel
 
 
@@ -37,10 +38,14 @@ class Labeller:
         }
 
     def _of(self, name: str, texts: Sequence[str | None]) -> list[str | None]:
-        names, probabilities = load_model(self.settings[name].model).labels(texts)
-        least = self._least(name)
+        model, card, least = load_model(self.settings[name].model), self._cards[name], self._least(name)
+        names, probabilities = model.labels(texts)
+        if card and card.temperature and least:
+            probabilities = scores_of(model, texts, None, card.temperature)  # of the same labels: a temperature keeps their order
         return [label if probability >= least else None for label, probability in zip(names, probabilities.tolist(), strict=True)]
 
     def _least(self, name: str) -> float:
-        own = self.settings[name].min_probability
-        return 0.0 if own is None else own
+        own, card = self.settings[name].min_probability, self._cards[name]
+        if own is not None:
+            return own
+        return card.threshold if card and card.classes else 0.0
