@@ -75,7 +75,7 @@ def evaluate(model: str, labels: Sequence[str], settings: EvaluateSettings | Non
     of_many = settings.positive is None and settings.label is None and (bool(card and card.classes) or label not in loaded.label_names)
     data = read_labelled(labels, settings.text_field, settings.label_field, settings.positive, of_many)
     if of_many:
-        outcome = outcome_on(loaded, data, range(len(data.texts)), (card.temperature if card else None) or 1.0)
+        outcome = outcome_on(loaded, data, range(len(data.texts)), (card.temperature if card else None) or 1.0, ", ".join(labels))
         scored, truth, scores = np.array(outcome.rows, np.int64), outcome.truth, outcome.scores
     else:
         every = loaded.scores(data.texts, label)

@@ -38,21 +38,30 @@ class Outcome:
         return auc(self.truth, self.scores) if self.truth.any() and not self.truth.all() else None
 
 
-def outcome_on(model: FastTextModel, data: LabelledTexts, rows: Sequence[int], temperature: float | None = None) -> Outcome:
-    """The model on these rows of the data. temperature: of many classes; by default it is fitted on the rows.
+def outcome_on(
+    model: FastTextModel, data: LabelledTexts, rows: Sequence[int], temperature: float | None = None, where: str = "labels"
+) -> Outcome:
+    """The model on these rows of the data, which are from `where`. temperature: of many classes; by default it is fitted on the rows.
 
-    Raises `UserError` for a label that the model does not have, and where it knows no word of the texts of many classes.
+    A label of theirs that the model does not have is a class that it never gives. Raises `UserError` where it has none of them, or knows no
+    word of the texts.
     """
     texts = [data.texts[row] for row in rows]
     if not data.is_of_many:
         return Outcome(np.array([data.classes[row] == data.names[0] for row in rows]), model.scores(texts), rows)
-    names = sorted(model.class_names)
-    if unknown := next((name for name in data.names if name not in names), None):
-        raise UserError(f"the model has no label `{unknown}`", where="labels", cure=nearest(unknown, names, "it has"))
-    probabilities = model.probabilities(texts)[:, [model.class_names.index(name) for name in names]]
+    own = set(model.class_names)
+    labels = {data.classes[row] for row in rows}
+    if not own & labels:
+        unknown = min(labels)
+        raise UserError(
+            f"the model has no label `{unknown}`, nor any other of these texts", where=where, cure=nearest(unknown, own, "it has")
+        )
+    names = sorted(own | labels)
+    probabilities = np.zeros((len(texts), len(names)))
+    probabilities[:, [names.index(name) for name in model.class_names]] = model.probabilities(texts)
     known = np.flatnonzero(~np.isnan(probabilities).any(axis=1))
     if not len(known):
-        raise UserError("the model knows no word of the texts", where="labels", cure="give texts of its language")
+        raise UserError("the model knows no word of the texts", where=where, cure="give texts of its language")
     probabilities, rows = probabilities[known], [rows[place] for place in known]
     truth = np.array([names.index(data.classes[row]) for row in rows], np.int64)
     fitted = fit_temperature(probabilities, truth) if temperature is None else None
