@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rephrase import labels
 from rephrase.mixing.stitching import Stitch, stitched
+from rephrase.records import LABELS
 from rephrase.text.tokenizer import Tokenizer
 
 ROWS = st.lists(st.none() | st.dictionaries(st.sampled_from(["topic", "format"]), st.sampled_from("abc")), max_size=12)
@@ -17,7 +18,7 @@ ROWS = st.lists(st.none() | st.dictionaries(st.sampled_from(["topic", "format"])
 
 def table_of(rows: list[dict[str, str] | None]) -> pa.Table:
     maps = [None if row is None else [*row.items()] for row in rows]
-    return pa.table({"labels": pa.array(maps, labels.LABELS), "n_tokens": pa.array([10 + place for place in range(len(rows))], pa.int64())})
+    return pa.table({"labels": pa.array(maps, LABELS), "n_tokens": pa.array([10 + place for place in range(len(rows))], pa.int64())})
 
 
 @given(ROWS, ROWS, st.integers(0, 5))
