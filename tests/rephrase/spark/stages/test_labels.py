@@ -159,7 +159,7 @@ def test_the_report_and_show_tell_of_labels(made: Labelled, tmp_path: Path) -> N
     path = str(tmp_path / "report.html")
     write_report(made.run, path)
     page = storage.read(path).decode()
-    for words in ("Documents by label: kind", "By label: topic", "Science, Math &amp; Technology"):
+    for words in ("field about.kind", "Documents by label: kind", "By label: topic", "Science, Math &amp; Technology"):
         assert words in page
     row = next(row for row in made.judged if row["verdict"] == "keep")
     [shown] = as_json(made.run, [row["id"]])
