@@ -13,7 +13,8 @@ from classifiers.settings import Filter, Screen
 from rephrase.engines.settings import EngineSettings
 from rephrase.engines.settings import engines as engine_kinds
 from rephrase.engines.several import ALONE, Engines
-from rephrase.mixing.settings import SOURCE, Mix
+from rephrase.mixing.grid import SOURCE, labels_in
+from rephrase.mixing.settings import Mix
 from rephrase.readers.settings import Input
 from rephrase.recipes.naming import fits, own_name
 from rephrase.recipes.use import RecipeUse, entries_at_hand
@@ -239,8 +240,9 @@ class Run(Section):
                 known, section = list(dict.fromkeys([*of_documents, *of_rewrites])), "input.labels or filter.labels"
             for name in component.labels:
                 _check_label(name, known, section, ("mix", *place, "labels", name))
-            if component.split_by not in (None, SOURCE):
-                _check_label(component.split_by, known, section, ("mix", *place, "split_by"), [SOURCE])
+            for name in labels_in(component.dimensions):
+                key = ("by", component.by.index(name)) if component.by else ("split_by",)
+                _check_label(name, known, section, ("mix", *place, *key), [SOURCE])
         return self
 
     def of_lines(self, lines: Lines) -> Run:

@@ -21,7 +21,8 @@ from rephrase.evidence.packed_sequences import open_packed
 from rephrase.evidence.swarm import PACKED, Mixture, Part, Swarm
 from rephrase.exports.catalogue import make_format
 from rephrase.exports.vocabulary import find_vocabulary
-from rephrase.mixing.settings import Component, Mix, Phase
+from rephrase.mixing.component import Component
+from rephrase.mixing.settings import Mix, Phase
 from rephrase.mixing.targets import capacities_of, targets_of
 from rephrase.settings.nearest import nearest
 from rephrase.spark.runtime.job import open_job
@@ -30,7 +31,7 @@ from rephrase.spark.stages.export import export
 from rephrase.spark.stages.ledger import refusal_of
 from rephrase.spark.stages.mix.inputs import find_inputs
 from rephrase.spark.stages.mix.manifest import mixture_manifest
-from rephrase.spark.stages.mix.planning import measure
+from rephrase.spark.stages.mix.measuring import measure
 from rephrase.spark.stages.mix.stage import meaning_of, mix
 from rephrase.storage import tables
 
@@ -141,7 +142,7 @@ def _ranges(run: Run, spark: LazySession, asked: Asked) -> list[Range]:
         if not whole:  # skip_empty: `targets_of` has let it pass
             continue
         capacity = math.floor(min(capacities[place] * whole / targets[place] for place in mine if targets[place]))
-        if component.split_by:  # targets are rounded
+        if component.dimensions:  # targets are rounded
             capacity = math.floor(capacity * _SPLIT)
         lowest, highest = asked.bounds.get(component.name, (0.0, 1.0))
         reach = min(1.0, capacity / max(target, asked.tokens))

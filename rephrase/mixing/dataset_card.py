@@ -107,8 +107,9 @@ def _components(manifest: dict[str, Any]) -> str:
         ]
         for part in parts
     ]
-    table = _table(["component", "texts", "tokens", "share", "asked for", "epochs"], rows)
-    return table + ("\nThe files hold the phases in their order: see `phase` in the manifest.\n" if len(phases) > 1 else "")
+    table = _table(["component", "texts", "tokens", "share", "asked for", "epochs"], rows[:_LONGEST])
+    more = f"\nand {len(rows) - _LONGEST:,} more.\n" if len(rows) > _LONGEST else ""
+    return table + more + ("\nThe files hold the phases in their order: see `phase` in the manifest.\n" if len(phases) > 1 else "")
 
 
 def _models(manifest: dict[str, Any]) -> list[str]:

@@ -110,7 +110,10 @@ def _shares(mix: Mix, material: Material, heavy: Sequence[_Part], light: Sequenc
         shares = _divided(heavy, light, step * _STEP, 1 - empty)
         components = [c.model_copy(update={"share": float(shares[c.name])}) if c.name in shares else c for c in mix.components]
         proposed = mix.model_copy(update={"components": components})
-        fits = largest(pool_shares(proposed, material.pools, material.available)[0], capacities)
+        try:
+            fits = largest(pool_shares(proposed, material.pools, material.available)[0], capacities)
+        except UserError:  # a curve that cannot give so much
+            continue
         size = min(fits, mix.budget_tokens or fits)
         if sum(part.excess(shares[part.name] / (1 - empty) * size, limit) for part in (*heavy, *light)) <= 0:
             told = ", ".join(f"{float(share):.6g} for `{name}`" for name, share in shares.items())

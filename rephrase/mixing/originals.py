@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
-from rephrase.mixing.plan import Pool
+from rephrase.mixing.pools import Pool
 from rephrase.mixing.targets import NoTextError, targets_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def originals_notice(mix: Mix, tokens: int) -> str | None:
     """
     if len({component.is_original for component in mix.selections}) == 1:
         return None  # originals alone need no notice, and rewrites alone no originals
-    pools = [Pool(index, "any source") for index in range(len(mix.selections))]
+    pools = [Pool(index) for index in range(len(mix.selections))]
     available = [tokens if component.is_original else _PLENTY for component in mix.selections]
     try:
         targets = targets_of(mix, pools, available)
@@ -35,9 +35,9 @@ def originals_notice(mix: Mix, tokens: int) -> str | None:
         return None
     whole = sum(targets[0])
     limiting = [
-        f"`{component.name}` can give at most {tokens * component.max_epochs:,.0f} tokens (max_epochs {component.max_epochs:g}) "
+        f"`{component.name}` can give at most {tokens * component.most_epochs:,.0f} tokens (max_epochs {component.most_epochs:g}) "
         f"and has a share of {component.share:.0%}"
         for component, target in zip(mix.selections, targets[0], strict=True)
-        if component.is_original and component.share and target >= 0.99 * tokens * component.max_epochs
+        if component.is_original and component.share and target >= 0.99 * tokens * component.most_epochs
     ]
     return f"the mixture has at most about {whole:,} tokens: {limiting[0]}" if limiting else None

@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rephrase.mixing.grid import Value, name_of
+from rephrase.mixing.parts import max_epochs_of
+from rephrase.mixing.pools import Pool
 from rephrase.mixing.selection import BUCKETS, Cut, buckets_of, cut_bucket, cut_in_bucket
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rephrase.mixing.settings import Component, Mix
+    from rephrase.mixing.settings import Mix
 
 MEASURES = 4  # sums of texts: tokens, rows, tokens of texts that a model wrote, tokens of originals
 TOKENS, ROWS, WRITTEN, ORIGINAL = range(MEASURES)
-
-
-def pool_name(component: Component, value: str | None) -> str:
-    """How reports name what a component draws of a source, or of a label; the component where it is not split."""
-    return f"{component.name} from {value or f'no {component.split_by}'}" if component.split_by else component.name
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Texts that are drawn from as one: those of a component, or of one of its sources or labels where it is split by these."""
-
-    component: int  # index in `Mix.selections`
-    value: str | None = None  # of the source, or of the label
-
-    def label(self, component: Component) -> str:
-        """How reports name the pool."""
-        return pool_name(component, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +68,14 @@ class ComponentPlan:
     rows: int
     written_tokens: int  # of texts that a model wrote
     original_tokens: int
+    cell: dict[str, Value] = field(default_factory=dict)  # by dimension, where the component is divided by a grid
+
+    @property
+    def repeated_tokens(self) -> int:
+        """Tokens of texts that the mixture has used before: those of all epochs but the first."""
+        return sum(
+            sign * (draw.sums[TOKENS] - self.available_tokens) for sign, draw in ((1, self.end), (-1, self.start)) if draw.whole_epochs
+        )
 
     @property
     def epochs(self) -> float:
@@ -92,6 +86,7 @@ class ComponentPlan:
         """The plan as the manifest tells it: without the cuts."""
         return {key: value for key, value in asdict(self).items() if key not in ("start", "end", "pool")} | {
             "epochs": round(self.epochs, 6),
+            "repeated_tokens": self.repeated_tokens,
             "whole_epochs": self.end.whole_epochs,
         }
 
@@ -115,6 +110,17 @@ class Plan:
         """Rows of the mixture."""
         return sum(component.rows for component in self.components)
 
+    @property
+    def available(self) -> list[int]:
+        """Tokens of each pool."""
+        tokens = {component.pool: component.available_tokens for component in self.components}
+        return [tokens.get(pool, 0) for pool in range(len(self.pools))]
+
+    @property
+    def repeated_tokens(self) -> int:
+        """Tokens of texts that the mixture has used before."""
+        return sum(component.repeated_tokens for component in self.components)
+
     def last(self, pool: int) -> Draw:
         """All that the mixture draws of a pool."""
         return max((c.end for c in self.components if c.pool == pool), key=lambda draw: draw.sums[TOKENS], default=Draw())
@@ -127,7 +133,9 @@ class Plan:
     def from_dict(cls, data: dict[str, Any]) -> Plan:
         """The reverse of `to_dict`."""
         components = [{**fields, "start": _draw(fields["start"]), "end": _draw(fields["end"])} for fields in data["components"]]
-        pools = tuple(Pool(pool["component"], pool.get("value", pool.get("source"))) for pool in data["pools"])  # as versions name it
+        pools = tuple(
+            Pool.from_dict(pool, [one["name"] for one in components if one["pool"] == number]) for number, pool in enumerate(data["pools"])
+        )
         return cls(pools, tuple(ComponentPlan(**fields) for fields in components), data["left_out"], tuple(data["files"]))
 
 
@@ -180,7 +188,7 @@ def _draw_to(sums: NDArray[np.int64], spot: _Spot, inside: NDArray[np.int64]) ->
 
 def component_plans(mix: Mix, material: Material, targets: Sequence[Sequence[int]], ends: Sequence[Sequence[Draw]]) -> list[ComponentPlan]:
     """What each pool gives to each phase, between the draw up to the phase's start and that up to its end."""
-    selections = mix.selections
+    selections, most = mix.selections, [float(epochs) for epochs in max_epochs_of(mix, material.pools)]
     plans = []
     for number, (phase, phase_targets, draws_to) in enumerate(zip(mix.all_phases, targets, ends, strict=True)):
         shares = {component.name: component.share or (component.tokens or 0) / (phase.budget or 1) for component in phase.components}
@@ -198,8 +206,8 @@ def component_plans(mix: Mix, material: Material, targets: Sequence[Sequence[int
                     name=pool.label(component),
                     phase=number,
                     pool=index,
-                    share=shares[component.name] * (target / siblings if component.split_by and siblings else 1),
-                    max_epochs=component.max_epochs,
+                    share=shares[component.name] * (target / siblings if component.dimensions and siblings else 1),
+                    max_epochs=most[index],
                     target_tokens=target,
                     available_tokens=material.available[index],
                     available_rows=int(material.sums[index, ROWS].sum()),
@@ -209,6 +217,7 @@ def component_plans(mix: Mix, material: Material, targets: Sequence[Sequence[int
                     rows=sums[ROWS],
                     written_tokens=sums[WRITTEN],
                     original_tokens=sums[ORIGINAL],
+                    cell=dict(zip(map(name_of, component.dimensions), pool.cell, strict=False)),
                 )
             )
     return plans

@@ -23,13 +23,14 @@ import pyarrow.compute as pc
 
 from rephrase import labels
 from rephrase.mixing.reasoning import COLUMN
+from rephrase.mixing.scores import score_of
 from rephrase.records import KEEP
 from rephrase.text.languages import same_language
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rephrase.mixing.settings import Component
+    from rephrase.mixing.component import Component
 
 KEY_BITS = 62  # leaves room in a signed 64-bit integer, as Spark and Parquet have it, for "one past the last key"
 BUCKETS = 4096  # of keys by their first bits: sums of so many a component find the cut without sorting the corpus
@@ -111,7 +112,7 @@ def _selected(table: pa.Table, component: Component) -> NDArray[np.bool_]:
     for name in {*component.min_scores, *component.max_scores}:
         if "scores" not in table.column_names:  # a text that was joined has none
             return np.zeros(table.num_rows, np.bool_)
-        scores = _score(table.column("scores"), name)  # not-a-number where the score is missing, which no bound admits
+        scores = score_of(table.column("scores"), name)  # not-a-number where the score is missing, which no bound admits
         mask &= (scores >= component.min_scores.get(name, -math.inf)) & (scores <= component.max_scores.get(name, math.inf))
     return mask
 
@@ -135,27 +136,6 @@ def _matches(column: pa.ChunkedArray, accept: Callable[[str], bool]) -> NDArray[
     accepted = np.array([accept(value) for value in encoded.dictionary.to_pylist()] + [False], np.bool_)
     mask: NDArray[np.bool_] = accepted[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
     return mask
-
-
-def _score(column: pa.ChunkedArray, name: str) -> NDArray[np.float64]:
-    scores = np.full(len(column), np.nan)
-    at = 0
-    for chunk in column.chunks:
-        offsets = chunk.offsets.to_numpy()
-        rows = np.repeat(np.arange(at, at + len(chunk)), np.diff(offsets))
-        inside = slice(int(offsets[0]), int(offsets[-1]))
-        keys, values = chunk.keys[inside], chunk.items[inside]
-        matching = pc.equal(keys, name).to_numpy(zero_copy_only=False).astype(np.bool_)
-        scores[rows[matching]] = [_number(value) for value in values.filter(pa.array(matching)).to_pylist()]
-        at += len(chunk)
-    return scores
-
-
-def _number(value: str | float | None) -> float:
-    try:
-        return math.nan if value is None else float(value)
-    except ValueError:
-        return math.nan
 
 
 def keys(ids: Sequence[str] | pa.ChunkedArray, *salt: str | int) -> NDArray[np.int64]:

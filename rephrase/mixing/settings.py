@@ -3,74 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from rephrase.mixing import schema
+from rephrase.mixing.component import DIVIDING, Component
 from rephrase.mixing.presets import presets
 from rephrase.mixing.stitching import Stitch
-from rephrase.settings.entries import entry_name
 from rephrase.settings.faults import fault
 from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
 from rephrase.text.reasoning_joint import MARKS, Joint, joint_of
-
-SOURCE = "source"
-"""What components are split by that are not split by a label."""
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Component(Section):
-    """A part of the mixture: which texts, and how much of them. Give `share` or `tokens`, and the same of both to all components."""
-
-    model_config = ConfigDict(json_schema_extra=schema.COMPONENT)
-    origin: Literal["original", "synthetic"] | None = None
-    source: str | None = None
-    recipe: str | None = None
-    language: str | None = None
-    license: str | None = None
-    """These five select; source, recipe and license may hold wildcards, and a language is the same in any spelling (`en`, `eng_Latn`)."""
-    labels: dict[str, str] = {}
-    """Labels by name, such as `topic: Science*`; values may hold wildcards. A text that lacks the label does not fit."""
-    stitched: bool = False
-    """Texts that `stitch` has joined, and no others. Their recipe is that of all parts, joined by ` + `; they have no scores."""
-    min_scores: dict[str, Finite] = {}
-    max_scores: dict[str, Finite] = {}
-    """Bounds of scores by name, both included. A text that lacks the score does not fit."""
-    share: float | None = Field(default=None, gt=0, le=1)
-    """Of the tokens of the mixture, or of the phase."""
-    tokens: int | None = Field(default=None, ge=1)
-    """So many tokens, whatever the others give."""
-    max_epochs: Finite = Field(default=1.0, gt=0)
-    split_by: str | None = None
-    """`source`, or the name of a label: draw from each source, or each value of the label, by itself: its part of the component is in
-    proportion to tokens ** (1 / temperature). Texts without are a part of their own."""
-    temperature: Finite = Field(default=1.0, gt=0)
-    """1 keeps the parts' proportions, more lifts small ones: 1 / alpha of XLM-R (Conneau et al. 2020, arXiv 1911.02116)."""
-
-    @property
-    def name(self) -> str:
-        """How reports name the component."""
-        return entry_name(vars(self)) or "everything"
-
-    @property
-    def is_original(self) -> bool | None:
-        """Whether it holds originals alone (True), rewrites alone (False), or perhaps both (None)."""
-        return False if self.recipe or self.stitched or self.origin == "synthetic" else True if self.origin else None
-
-    @model_validator(mode="after")
-    def _share_or_tokens(self) -> Component:
-        if self.share is None and self.tokens is None:
-            raise fault(f"the component `{self.name}` says neither its `share` nor its `tokens`", "add one of the two, such as share: 0.5")
-        if self.share is not None and self.tokens is not None:
-            raise fault(f"the component `{self.name}` has a `share` and `tokens`", "take one of the two out", ("tokens",))
-        if self.stitched and self.origin == "original":
-            raise fault("texts that are joined hold rewrites, and are no originals", "take `origin` out", ("origin",))
-        if self.temperature != 1 and not self.split_by:
-            what = f"`temperature` divides a component over its sources or labels, and `{self.name}` is not divided"
-            raise fault(what, "add split_by: source", ("temperature",))
-        return self
 
 
 class Phase(Section):
@@ -208,6 +152,7 @@ class Mix(Section):
             if phase.budget is None:
                 raise fault("the phase does not say how many tokens it has", "add its `tokens`", ("phases", number))
         self._check_pools()
+        self._check_curves()
         if self.reasoning != "wrap" and self.reasoning_marks != MARKS:
             raise fault("`reasoning_marks` wrap reasoning, and nothing is wrapped", "add reasoning: wrap", ("reasoning_marks",))
         self._check_stitch()
@@ -229,13 +174,22 @@ class Mix(Section):
                 "a component takes texts that are joined, and nothing joins any", "add `stitch: {}` beside `components`", ("components",)
             )
 
+    def _check_curves(self) -> None:
+        """Raise the `fault` of a curve in a mixture that does not say how many tokens it has, or pairs its texts."""
+        bent = [component for component in self.selections if component.curve]
+        if bent and any(phase.budget is None for phase in self.all_phases):
+            raise fault(f"the curve of `{bent[0].name}` follows from its tokens, and the mixture has no number", "add `budget_tokens`")
+        if bent and self.pairing:
+            what = f"`pairing` leaves texts out once they are drawn, and the curve of `{bent[0].name}` is found before"
+            raise fault(what, "take one of the two out", ("pairing",))
+
     def _check_pools(self) -> None:
         """Raise the `fault` of a component that phases divide or repeat in different ways: it is one pool of texts."""
         first: dict[str, Component] = {}
         for number, phase in enumerate(self.phases):
             for place, component in enumerate(phase.components):
                 before = first.setdefault(component.name, component)
-                for key in ("max_epochs", "split_by", "temperature"):
+                for key in ("max_epochs", *DIVIDING):
                     if getattr(before, key) != getattr(component, key):
                         what = f"phases give `{component.name}`, which is one pool of texts, different `{key}`"
                         raise fault(what, "give the same in all of them", ("phases", number, "components", place, key))

@@ -11,7 +11,8 @@ from rephrase.recipes.naming import fits
 from rephrase.settings.nearest import nearest
 
 if TYPE_CHECKING:
-    from rephrase.mixing.settings import Component, Mix
+    from rephrase.mixing.component import Component
+    from rephrase.mixing.settings import Mix
 
 
 def check_filled(mix: Mix, recipes: Sequence[str]) -> None:

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rephrase.mixing.settings import Component, Mix
+    from rephrase.mixing.component import Component
+    from rephrase.mixing.settings import Mix
 
 
 def unmixed_notice(mix: Mix, recipes: Sequence[str]) -> str | None:

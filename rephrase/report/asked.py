@@ -6,10 +6,9 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rephrase.mixing.plan import pool_name
-
 if TYPE_CHECKING:
-    from rephrase.mixing.settings import Component, Mix
+    from rephrase.mixing.component import Component
+    from rephrase.mixing.settings import Mix
 
 _SELECTORS = ("source", "recipe", "license")  # of texts by wildcards
 
@@ -26,17 +25,18 @@ def asked_shares(mix: Mix, planned: Sequence[Mapping[str, Any]], dimension: str,
         return {}
     shares = {}
     for value in values:
-        takes = [_takes(component, entry["name"], dimension, value) for entry, component in pairs]
+        takes = [_takes(component, entry, dimension, value) for entry, component in pairs]
         if None not in takes:
             shares[value] = sum(_weight(entry, planned) for (entry, _), alone in zip(pairs, takes, strict=True) if alone) / whole
     return shares
 
 
 def _component(name: str, by_name: Mapping[str, Component]) -> Component | None:
-    """The component of a pool, whose name begins with the component's where it is split."""
+    """The component of a pool, whose name begins with the component's where it is divided."""
     if name in by_name:
         return by_name[name]
-    return next((component for own, component in by_name.items() if component.split_by and name.startswith(f"{own} from ")), None)
+    divided = (one for own, one in by_name.items() if one.dimensions and name.startswith((f"{own} from ", f"{own}: ")))
+    return next(divided, None)
 
 
 def _weight(entry: Mapping[str, Any], planned: Sequence[Mapping[str, Any]]) -> float:
@@ -44,16 +44,24 @@ def _weight(entry: Mapping[str, Any], planned: Sequence[Mapping[str, Any]]) -> f
     return float(entry["share"] * sum(other["tokens"] for other in planned if other["phase"] == entry["phase"]))
 
 
-def _takes(component: Component, name: str, dimension: str, value: Any) -> bool | None:
+def _takes(component: Component, entry: Mapping[str, Any], dimension: str, value: Any) -> bool | None:
     """Whether a component takes texts of a value: of it alone (True), of others (False), or nobody knows (None)."""
     original = component.is_original
     if dimension == "origin":
         return None if original is None else original == (value == "original")
     if dimension == "recipe" and (original or value is None):
         return None if original is None else original and value is None
-    if component.split_by == dimension:
-        return name == pool_name(component, value)
+    if dimension in component.dimensions:
+        return bool(_value(entry, component, dimension) == value)
     pattern = getattr(component, dimension) if dimension in _SELECTORS else component.labels.get(dimension)
     if pattern is None or (value == pattern):
         return True if pattern else None
     return None if value is not None and fnmatch.fnmatchcase(value, pattern) else False
+
+
+def _value(entry: Mapping[str, Any], component: Component, dimension: str) -> Any:
+    """The source or label of a pool. Manifests of 0.1.0 tell it by the name alone."""
+    if dimension in entry.get("cell", {}):
+        return entry["cell"][dimension]
+    value = entry["name"].removeprefix(f"{component.name} from ")
+    return None if value == f"no {dimension}" else value

@@ -10,7 +10,8 @@ import pytest
 
 from rephrase.errors import UserError
 from rephrase.mixing.guards import check_guards
-from rephrase.mixing.plan import MEASURES, ComponentPlan, Material, Pool, component_plans, draws
+from rephrase.mixing.plan import MEASURES, ComponentPlan, Material, component_plans, draws
+from rephrase.mixing.pools import Pool
 from rephrase.mixing.selection import BUCKETS, KEY_BITS, buckets_of
 from rephrase.mixing.settings import Mix
 from rephrase.mixing.targets import targets_of

@@ -27,7 +27,7 @@ BY_SOURCE = [{"origin": "original", "split_by": "source", "share": 0.5}, {"origi
             {"components": HALVES, "budget_tokens": 10**6},
             "shall give 500,000 tokens and has 7,947 (set budget_tokens to at most 15,894",
         ),
-        ({"components": BY_SOURCE, "budget_tokens": 10**6}, "`original from any source` shall give 500,000 tokens"),
+        ({"components": BY_SOURCE, "budget_tokens": 10**6}, "`original` shall give 500,000 tokens and has 7,947"),
         ({"components": TOKENS}, "`original` shall give 9,000 tokens and has 7,947"),
     ],
 )

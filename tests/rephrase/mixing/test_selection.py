@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from rephrase.errors import UserError
 from rephrase.mixing import selection
+from rephrase.mixing.component import Component
 from rephrase.mixing.dataset_card import dataset_card
-from rephrase.mixing.plan import MEASURES, ComponentPlan, Material, Plan, Pool, component_plans, draws
-from rephrase.mixing.settings import Component, Mix
+from rephrase.mixing.plan import MEASURES, ComponentPlan, Material, Plan, component_plans, draws
+from rephrase.mixing.pools import Pool
+from rephrase.mixing.settings import Mix
 from rephrase.mixing.targets import targets_of
 from rephrase.records import DOCUMENT, JUDGED
 
@@ -265,7 +267,7 @@ def test_files_ascend_with_places() -> None:
 def test_a_plan_survives_json() -> None:
     texts = [("a", 5), ("b", 7)]
     part = planned(mixture(Component(share=1)), texts, 0, 6)
-    plan = Plan((Pool(0), Pool(1, "web")), (part,), {"no_component": {"rows": 1, "tokens": 2}}, (3, 1))
+    plan = Plan((Pool(0), Pool(1, ("web",))), (part,), {"no_component": {"rows": 1, "tokens": 2}}, (3, 1))
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 

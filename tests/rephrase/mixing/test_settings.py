@@ -10,7 +10,7 @@ import pytest
 
 from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
-from rephrase.mixing.plan import Pool
+from rephrase.mixing.pools import Pool
 from rephrase.mixing.presets import presets
 from rephrase.mixing.settings import Mix
 from rephrase.mixing.targets import pool_shares, targets_of
@@ -102,7 +102,7 @@ def test_phases_share_the_epochs_of_a_component() -> None:
 def test_sources_share_by_their_tokens_and_the_temperature(temperature: float) -> None:
     mix = mix_of(components=[{"share": 1, "split_by": "source", "temperature": temperature}])
     available = [10**12, 10**9, 10]
-    (shares,) = pool_shares(mix, [Pool(0, name) for name in "abc"], available)
+    (shares,) = pool_shares(mix, [Pool(0, (name,)) for name in "abc"], available)
     assert sum(shares) == 1
     for larger, smaller, tokens in zip(shares, shares[1:], itertools.pairwise(available), strict=False):
         if smaller:

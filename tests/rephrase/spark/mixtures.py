@@ -15,6 +15,7 @@ from rephrase.mixing.plan import Plan
 from rephrase.notes import DocumentsNote, JudgedNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, content_id
+from rephrase.settings.labels import InputLabel
 from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables
@@ -33,7 +34,7 @@ SOURCES = {"web": 240, "wiki": 90, "code": 30}
 def run_of(output: str, **settings: Any) -> Run:
     return Run(
         output=output,
-        input=Input(paths=["unused"]),
+        input=Input(paths=["unused"], labels={name: InputLabel(field=name) for name in ("topic", "genre")}),
         tokenizer="unused",
         engine=ReplaySettings(kind="replay", path="unused"),
         recipes=["wrap/easy"],

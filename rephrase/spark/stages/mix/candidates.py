@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from rephrase import labels
 from rephrase.mixing import selection
+from rephrase.mixing.cells import by_quantiles, cells_of, telling
+from rephrase.mixing.grid import Steps, labels_in
+from rephrase.mixing.quantiles import bounds_by_cell
 from rephrase.mixing.reasoning import COLUMN, with_reasoning
-from rephrase.mixing.settings import SOURCE
 from rephrase.mixing.stitching import is_joined
 from rephrase.spark.stages.base import Table, Tables
 from rephrase.text.tokenizer import Tokenizer
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
 
-    from rephrase.mixing.plan import Pool
-    from rephrase.mixing.settings import Component, Mix
+    from rephrase.mixing.component import Component
+    from rephrase.mixing.pools import Pool
+    from rephrase.mixing.settings import Mix
     from rephrase.spark.runtime.frame_job import FrameJob
     from rephrase.spark.runtime.job import Job
 
@@ -73,14 +74,14 @@ def tables_wanted(mix: Mix) -> dict[Table, bool]:
     }
 
 
-def with_scores(mix: Mix) -> bool:
-    """Whether components select by scores."""
-    return any(component.min_scores or component.max_scores for component in mix.selections)
-
-
-def with_labels(mix: Mix) -> bool:
-    """Whether components select or are split by labels."""
-    return any(component.labels or component.split_by not in (None, SOURCE) for component in mix.selections)
+def columns_beside(mix: Mix) -> dict[str, bool]:
+    """Whether components go by scores and by labels: keywords of `selection.columns_of`."""
+    dimensions = [dimension for component in mix.selections for dimension in component.dimensions]
+    by_bounds = any(component.min_scores or component.max_scores for component in mix.selections)
+    return {
+        "with_scores": by_bounds or any(isinstance(dimension, Steps) for dimension in dimensions),
+        "with_labels": any(component.labels for component in mix.selections) or bool(labels_in(dimensions)),
+    }
 
 
 def candidate_rows(rows: pa.Table, mix: Mix, tokenizer: str | None = None) -> pa.Table:
@@ -111,25 +112,18 @@ def batch_of(pack: int, table: pa.Table, mix: Mix, marked: Callable[[int, pa.Tab
 
 
 def pool_numbers(table: pa.Table, component: Any, pools: Sequence[Pool], components: Sequence[Component]) -> Any:
-    """The pool of each row, by its component and the part of it; negative components stay as they are. Shape: (rows,)."""
+    """The pool of each row, by its component and its cell; negative components stay as they are. Shape: (rows,)."""
     numbers = component.copy()
-    parts = parts_of(table, component, components)
-    for index in range(len(components)):
-        mine = component == index
-        if not mine.any():
-            continue
-        by_value = {pool.value: number for number, pool in enumerate(pools) if pool.component == index}
-        numbers[mine] = [by_value[value] for value in parts.filter(pa.array(mine)).to_pylist()]
-    return numbers
-
-
-def parts_of(table: pa.Table, component: Any, components: Sequence[Component]) -> Any:
-    """The source or the label by which each row's component is split; null where it is not, or the row lacks it. Shape: (rows,)."""
-    parts = pa.nulls(table.num_rows, pa.string())
     for index, settings in enumerate(components):
-        mine = component == index
-        if settings.split_by and mine.any():
-            by_source = settings.split_by == SOURCE
-            values = table.column(SOURCE).combine_chunks() if by_source else labels.values_of(table, settings.split_by)
-            parts = pc.if_else(pa.array(mine), values, parts)
-    return parts
+        mine = np.flatnonzero(component == index)
+        if not len(mine):
+            continue
+        by_cell = {pool.cell: number for number, pool in enumerate(pools) if pool.component == index}
+        place = by_quantiles(settings.dimensions)
+        bounds = None
+        if place is not None:
+            of_component = [pool for pool in pools if pool.component == index]
+            bounds = bounds_by_cell([pool.cell for pool in of_component], [pool.lowest for pool in of_component], place)
+        codes, cells = cells_of(telling(table, mine), settings.dimensions, bounds)
+        numbers[mine] = np.array([by_cell[cell] for cell in cells], numbers.dtype)[codes]
+    return numbers

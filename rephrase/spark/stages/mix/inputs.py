@@ -18,7 +18,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
 from rephrase.spark.stages.ledger import note_of
 from rephrase.spark.stages.meaning import digest
-from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, Batch, batch_of, candidate_rows, tables_wanted, with_labels, with_scores
+from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, Batch, batch_of, candidate_rows, columns_beside, tables_wanted
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -186,14 +186,9 @@ def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[
 
 def rows_of(paths: Sequence[str], inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[pa.Table]:
     """The same rows before they are given to components, as `candidate_rows`."""
+    beside = columns_beside(mix)
     columns_by_judged = {
-        judged: selection.columns_of(
-            judged=judged,
-            with_scores=with_scores(mix),
-            with_text=with_text,
-            with_reasoning=mix.joint is not None,
-            with_labels=with_labels(mix),
-        )
+        judged: selection.columns_of(judged=judged, with_text=with_text, with_reasoning=mix.joint is not None, **beside)
         for judged in (True, False)
     }
     for path in paths:

@@ -13,6 +13,7 @@ from rephrase.engines.several import ALONE
 from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
 from rephrase.mixing.dataset_card import dataset_card
+from rephrase.mixing.targets import curves_of
 from rephrase.notes import MixtureNote
 from rephrase.records import MODELS
 from rephrase.spark.stages.base import Tables
@@ -72,7 +73,9 @@ def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict
         "rows": rows,
         "tokens": tokens,
         "bytes": sum(size for size, _ in prints.values()),
+        "repeated_tokens": plan.repeated_tokens,
         "components": [part.describe() for part in plan.components],
+        "curves": curves_of(run.mix, plan.pools, plan.available),
         "left_out": plan.left_out,
         "counts": counts,
         "labels": labels.ranked(labels.summed(note.labels for note in notes), rows, tokens),

@@ -21,7 +21,8 @@ from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, pool_numbers
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from rephrase.mixing.plan import Draw, Material, Pool
+    from rephrase.mixing.plan import Draw, Material
+    from rephrase.mixing.pools import Pool
     from rephrase.mixing.settings import Mix
     from rephrase.spark.stages.mix.candidates import Actions, Batch, Candidates
 

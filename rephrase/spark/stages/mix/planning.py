@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rephrase.errors import UserError
 from rephrase.mixing import selection
 from rephrase.mixing.guards import check_guards
-from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, ComponentPlan, Draw, Material, Plan, Pool, complete_plan, component_plans, draws
+from rephrase.mixing.plan import MEASURES, ComponentPlan, Draw, Material, Plan, complete_plan, component_plans, draws
 from rephrase.mixing.targets import targets_of
-from rephrase.spark.stages.mix.candidates import parts_of, pool_numbers
+from rephrase.spark.stages.mix.candidates import pool_numbers
+from rephrase.spark.stages.mix.measuring import REASONS, lengths_by_author, measure
 from rephrase.spark.stages.mix.pairs import largest_paired, left_out_by, preferred
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
     from rephrase.mixing.settings import Mix
     from rephrase.spark.stages.mix.candidates import Actions, Batch, Candidates
-
-_MAX_POOLS = 2000  # the driver holds 128 KiB of sums for each
-_SUMS_DDL = "component int, part string, bucket int, tokens long, rows long, written long, original long"
-_REASONS = {selection.NO_COMPONENT: "no_component", selection.TOO_DEEP: "synthetic_depth", selection.UNPAIRED: "pairing"}
 
 
 def make_plan(mix: Mix, inputs: Candidates, job: Actions, material: Material | None = None) -> tuple[Plan, DataFrame | None]:
@@ -104,63 +100,6 @@ def _unpaired(mix: Mix, what: str, fits: int | None) -> UserError:
     return UserError(f"with texts {rule} alone: {what}", where="mix.pairing", cure=f"{budget}; or give {ease}")
 
 
-def measure(mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None = None, pools: Sequence[Pool] | None = None) -> Material:
-    """What there is of each pool. By default the pools are those of the rows, and one for each component that no row fits."""
-    components = mix.selections
-    owner = ["component", "part", "bucket"]
-
-    def body(batch: Batch) -> Iterator[pa.RecordBatch]:
-        table, component = batch.table, batch.component
-        columns = {
-            "component": component.astype(np.int32),
-            "part": parts_of(table, component, components),
-            "bucket": selection.buckets_of(batch.keys).astype(np.int32),
-            "tokens": table.column("n_tokens").to_numpy(),
-            "rows": np.ones(table.num_rows, np.int64),
-            **_lengths_by_author(table),
-        }
-        owned = pa.table(columns).group_by(owner)
-        summed = owned.aggregate([(name, "sum") for name in ("tokens", "rows", "written", "original")])
-        names = [name.removesuffix("_sum") for name in summed.column_names]
-        yield from summed.rename_columns(names).select(list(columns)).to_batches()
-
-    frame = inputs.mapped(job, mix, marks, body, _SUMS_DDL)
-    if inputs.tasks is not None:  # Spark's own number of partitions, 200 by default, would cost more than the sums of a small mixture
-        frame = frame.repartition(max(1, min(inputs.tasks // 16, 200)), *owner)
-    summed = job.run(frame.groupBy(*owner).sum("tokens", "rows", "written", "original").toArrow)
-    owners = list(zip(summed.column(0).to_pylist(), summed.column(1).to_pylist(), strict=True))
-    pools = list(pools or _pools_of(owners, len(components)))
-    sums = np.zeros((len(pools) + len(_REASONS), MEASURES, selection.BUCKETS), np.int64)  # negative components count from the end
-    places = {(pool.component, pool.value): number for number, pool in enumerate(pools)}
-    index = np.array([places.get(owner, owner[0]) for owner in owners], np.int64)
-    for number in range(MEASURES):
-        sums[index, number, summed.column(2).to_numpy()] = summed.column(3 + number).to_numpy()
-    left_out = {
-        reason: {"rows": int(sums[number, ROWS].sum()), "tokens": int(sums[number, TOKENS].sum())} for number, reason in _REASONS.items()
-    }
-    return Material(tuple(pools), sums[: len(pools)], left_out)
-
-
-def _lengths_by_author(table: pa.Table) -> dict[str, Any]:
-    """Tokens of the texts that a model wrote, and of originals; 0 for all others. Shape: (rows,) each."""
-    lengths = table.column("n_tokens").to_numpy()
-    is_original = pc.equal(table.column("origin"), "original").to_numpy().astype(np.bool_)
-    return {"written": lengths * (table.column("synthetic_depth").to_numpy() > 0), "original": lengths * is_original}
-
-
-def _pools_of(owners: Sequence[tuple[int, str | None]], components: int) -> list[Pool]:
-    """The pools of the rows' components and their parts, and one for each component that no row fits."""
-    pools = {Pool(*owner) for owner in owners if owner[0] >= 0}
-    pools |= {Pool(index) for index in set(range(components)) - {pool.component for pool in pools}}
-    if len(pools) > _MAX_POOLS:
-        raise UserError(
-            f"`split_by` makes {len(pools):,} parts, of at most {_MAX_POOLS:,}",
-            where="mix.components",
-            cure="select fewer sources or labels, or give rare ones a component of their own",
-        )
-    return sorted(pools, key=lambda pool: (pool.component, pool.value or ""))
-
-
 def _draws(
     mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None, material: Material, targets: Sequence[Sequence[int]]
 ) -> list[list[Draw]]:
@@ -169,14 +108,14 @@ def _draws(
     names = ["pool", "key", "tokens", "rows", "written", "original"]
 
     def keys_in(chosen: Any) -> list[Any]:
-        nowhere = np.zeros((len(_REASONS), selection.BUCKETS), np.bool_)
+        nowhere = np.zeros((len(REASONS), selection.BUCKETS), np.bool_)
         chosen_buckets = np.concatenate([chosen, nowhere])
 
         def body(batch: Batch) -> Iterator[pa.RecordBatch]:
             pool = pool_numbers(batch.table, batch.component, pools, components)
             here = chosen_buckets[pool, selection.buckets_of(batch.keys)]
             lengths = batch.table.column("n_tokens").to_numpy()
-            counts = [lengths, np.ones(len(lengths)), *_lengths_by_author(batch.table).values()]
+            counts = [lengths, np.ones(len(lengths)), *lengths_by_author(batch.table).values()]
             columns = [pa.array(column[here].astype(np.int64)) for column in (pool, batch.keys, *counts)]
             yield pa.RecordBatch.from_arrays(columns, names)
 

@@ -45,7 +45,11 @@ def test_defaults_are_left_out_and_filled_in_at_any_depth() -> None:
     assert defaults.apply({"needed": "x", "gone": 1}, fill=False) == {"needed": "x", "gone": 1}
 
 
-@pytest.mark.parametrize("settings", [Dedup(ngram=4), Mix(seed=7), Mix.model_validate({"preset": "wrap"}), Input(paths=["a"], scrub=True)])
+GRID = {"share": 1, "by": ["topic", {"score": "edu", "quantiles": 4}], "weights": [{"topic": "a", "weight": 1}], "curve": {"max_epochs": 3}}
+MIXES = [Mix(seed=7), Mix.model_validate({"preset": "wrap"}), Mix.model_validate({"components": [GRID], "budget_tokens": 9})]
+
+
+@pytest.mark.parametrize("settings", [Dedup(ngram=4), *MIXES, Input(paths=["a"], scrub=True)])
 def test_real_sections_survive_being_shortened(settings: Section) -> None:
     full = settings.model_dump(mode="json")
     defaults = defaults_of(type(settings))
