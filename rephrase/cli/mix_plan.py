@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rephrase.cli.mix_tables import print_material, print_plan
+from rephrase.cli.console import print_json
+from rephrase.cli.mix_tables import plan_as_json, print_material, print_plan
 from rephrase.errors import UserError
 from rephrase.mixing.targets import NoTextError
 from rephrase.mixing.unmixed import unmixed_notice
@@ -13,7 +14,8 @@ from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.mix.inputs import find_inputs
-from rephrase.spark.stages.mix.planning import make_plan, measure
+from rephrase.spark.stages.mix.measuring import measure
+from rephrase.spark.stages.mix.planning import make_plan
 from rephrase.spark.stages.mix.rejections import explained
 from rephrase.spark.stages.mix.stitched import passing_stitched
 from rephrase.spark.stages.pipeline import check_verdicts, commands
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.session import LazySession
 
 
-def show_plan(run: Run, spark: LazySession) -> None:
+def show_plan(run: Run, spark: LazySession, *, as_json: bool = False) -> None:
     """Print the mixture that `mix` would make, from ids, tokens and labels alone, and leave nothing behind.
 
     Verdicts of another config are planned with, and told.
@@ -44,6 +46,10 @@ def show_plan(run: Run, spark: LazySession) -> None:
         try:
             plan, _ = make_plan(run.mix, inputs, job, material)
         except UserError as error:
-            print_material(run.mix, material)
+            if not as_json:
+                print_material(run.mix, material)
             raise explained(error, run) if isinstance(error, NoTextError) else error from None
-    print_plan(run.mix, plan)
+    if as_json:
+        print_json(plan_as_json(run.mix, plan))
+    else:
+        print_plan(run.mix, plan)

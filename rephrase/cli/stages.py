@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from rephrase.cli.options import add_run_options, load, with_spark
+from rephrase.errors import UserError
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -56,6 +57,7 @@ def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
 def _add_mix_options(parser: argparse.ArgumentParser) -> None:
     text = "write nothing: show what each component would give, with the rows and tokens that are there, in seconds"
     parser.add_argument("--plan", action="store_const", const=_plan, dest="instead", help=text)
+    parser.add_argument("--json", action="store_true", help="print the plan as a JSON object; with --plan")
     parser.add_argument(
         "--presets", action=_ShowPresets, nargs=0, help="list the mixtures that `mix: {preset: NAME}` takes, with their papers"
     )
@@ -79,6 +81,8 @@ def _stage(options: argparse.Namespace) -> None:
     if getattr(options, "instead", None):  # an option that shows something, and leaves the stage alone
         options.instead(run.trial(), options)
         return
+    if getattr(options, "json", False):
+        raise UserError("a mixture is no JSON", where="--json", cure="add --plan, of which it is")
     again, replace = getattr(options, "retry_errors", False), getattr(options, "replace", False)
     with_spark(run, options.master, lambda spark: run_stage(options.stage, run, spark, retry_errors=again, replace=replace))
 
@@ -94,4 +98,4 @@ def _plan(run: Run, options: argparse.Namespace) -> None:
     from rephrase.cli.mix_plan import show_plan
 
     with run.lines():
-        with_spark(run, options.master, lambda spark: show_plan(run, spark))
+        with_spark(run, options.master, lambda spark: show_plan(run, spark, as_json=options.json))

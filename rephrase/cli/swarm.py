@@ -47,7 +47,8 @@ def add_parser(commands: Any) -> None:
         "-n", type=number_above(1, whole=True), default=64, metavar="N", help="mixtures; the first is the present one (default: 64)"
     )
     drawing.add_argument("--tokens", type=whole, default=10_000_000, metavar="N", help="of each mixture (default: 10,000,000)")
-    drawing.add_argument("--to", metavar="FOLDER", help="where it goes, local or s3:// (default: OUTPUT/swarm)")
+    text = "the folder of the swarm, local or s3:// (default: OUTPUT/swarm); with `fit`, a file for the proposed components as well"
+    drawing.add_argument("--to", metavar="PATH", help=text)
     text = "range of the strength of the Dirichlet distributions: low ones give mixtures of few components (default: 0.1 5, RegMix's)"
     drawing.add_argument("--strength", nargs=2, type=positive, default=[0.1, 5.0], metavar=("FROM", "TO"), help=text)
     text = "power of the present shares around which is drawn: 0 is the same for all components (default: 0.5, RegMix's)"
@@ -140,7 +141,7 @@ def _bound(word: str) -> tuple[str, tuple[float, float]]:
 
 def _fit(options: argparse.Namespace) -> None:
     from rephrase import storage
-    from rephrase.cli.swarm_tables import print_fit
+    from rephrase.cli.swarm_tables import components_yaml, print_fit
     from rephrase.evidence.fitting import fit_results
     from rephrase.evidence.swarm import load_swarm
 
@@ -151,7 +152,11 @@ def _fit(options: argparse.Namespace) -> None:
         raise UserError("a cost below 0 would drive shares away from the present ones", where="--stay", cure="0 or more")
     folder = options.swarm or path.rpartition("/")[0] or "."
     weights = dict(_weight(word) for word in options.weight)
-    print_fit(fit_results(load_swarm(folder), path, options.measure, weights, options.form, options.stay, options.resamples, options.seed))
+    swarm = load_swarm(folder)
+    fitted = fit_results(swarm, path, options.measure, weights, options.form, options.stay, options.resamples, options.seed)
+    print_fit(fitted)
+    if options.to:
+        storage.put(options.to, f"{components_yaml(fitted)}\n".encode())
 
 
 def _weight(word: str) -> tuple[str, float]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from rephrase.report.asked import asked_shares
 from rephrase.report.charts import bars
+from rephrase.report.grid_table import Entry, folded, grid_table
 from rephrase.report.page import Part, Section
 from rephrase.report.wording import count, large, percent, short_number
 
 if TYPE_CHECKING:
+    from rephrase.mixing.component import Component
     from rephrase.mixing.settings import Mix
 
 _DIMENSIONS = {
@@ -35,7 +37,7 @@ def mixture(manifest: Mapping[str, Any] | None, mix: Mix | None, remarks: Sequen
     phases = max((component["phase"] for component in manifest["components"]), default=0)
     parts = []
     for phase in range(phases + 1):
-        own = [component for component in manifest["components"] if component["phase"] == phase]
+        own, divided = folded(mix.selections if mix else [], [entry for entry in manifest["components"] if entry["phase"] == phase])
         whole = sum(component["tokens"] for component in own) or 1
         rows = [(component["name"], component["tokens"] / whole, component["share"]) for component in own]
         heading = f"Shares, phase {phase + 1}" if phases else "Shares"
@@ -53,6 +55,10 @@ def mixture(manifest: Mapping[str, Any] | None, mix: Mix | None, remarks: Sequen
             for c in own
         ]
         parts.append(Part(heading, charts=[("", bars.shares(rows))], columns=columns, rows=cells))
+        parts += [_grid(component, entries, f", phase {phase + 1}" if phases else "") for component, entries in divided]
+    if manifest.get("repeated_tokens"):
+        share = percent(manifest["repeated_tokens"] / manifest["tokens"])
+        remarks = [*remarks, f"{count(manifest['repeated_tokens'])} tokens ({share}) are in epochs after the first"]
     parts[-1] = replace(parts[-1], notes=[f"{remark}." for remark in remarks])
     for name, label in _DIMENSIONS.items():
         counts = manifest.get("counts", {}).get(name, [])
@@ -66,6 +72,12 @@ def mixture(manifest: Mapping[str, Any] | None, mix: Mix | None, remarks: Sequen
         asked = asked_shares(mix, manifest["components"], name, [entry["value"] for entry in counts]) if mix else {}
         parts.append(values_table(f"By label: {name}", name, counts, manifest["tokens"], asked))
     return Section("mixture", "Mixture", title, parts)
+
+
+def _grid(component: Component, entries: Sequence[Entry], phase: str) -> Part:
+    grid = grid_table(component, entries)
+    assert grid is not None
+    return Part(grid.title + phase, columns=(grid.heads[0], *(f"#{head}" for head in grid.heads[1:])), rows=grid.rows, total=grid.total)
 
 
 def values_table(

@@ -42,9 +42,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_proposal_is_a_mixture_for_run_yaml(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["swarm", "fit", str(folder / "results.csv"), "--resamples", "40"])
+    main(["swarm", "fit", str(folder / "results.csv"), "--resamples", "40", "--to", str(folder / "proposed.yaml")])
     out = capsys.readouterr().out
     printed = yaml.safe_load(out[out.index("components:") :])
+    assert yaml.safe_load((folder / "proposed.yaml").read_text()) == printed
     mix = Mix.model_validate(printed)
     assert [component.name for component in mix.components] == list(NAMES[:2])
     assert mix.components[0].share == pytest.approx(0.8, abs=0.01)  # its bound
