@@ -170,6 +170,7 @@ def write_run(data: dict[str, Any], folder: Path) -> None:
     (folder / "my-verbs.txt").write_text("run\nwalk\n")
     (folder / "arc-train.jsonl").write_text('{"question": "Which?", "choices": {"text": ["one", "two"]}, "answerKey": "B"}\n')
     (folder / "templates.jsonl").write_text('{"template": "Who was <fi>a person</fi>?", "documents": "biographies"}\n')
+    (folder / "topics.csv").write_text("topic,weight\nscience,2\nsports,1\n")
     (folder / "my-tools.jsonl").write_text(read(ROOT / "rephrase" / "recipes" / "lists" / "functions.jsonl"))
     (folder / "run.yaml").write_text(yaml.safe_dump(_over(BASE, data)))
 

@@ -19,7 +19,7 @@ from rephrase import storage
 from rephrase.config.run import Mix, Run
 from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
-from rephrase.mixing.settings import Component
+from rephrase.mixing.component import Component
 from rephrase.notes import MixtureNote
 from rephrase.readers.settings import Input
 from rephrase.records import DOCUMENT, JUDGED, MIXTURE, content_id
