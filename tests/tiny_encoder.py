@@ -10,11 +10,32 @@ import sys
 from pathlib import Path
 
 TOPICS = {
-    "sea": "tide wave harbour sail anchor reef gull current lagoon mast".split(),
-    "kitchen": "bread flour oven butter dough spoon pepper soup kettle yeast".split(),
-    "law": "court statute appeal verdict clause judge contract treaty plea ruling".split(),
+    "sea": ["tide", "wave", "harbour", "sail", "anchor", "reef", "gull", "current", "lagoon", "mast"],
+    "kitchen": ["bread", "flour", "oven", "butter", "dough", "spoon", "pepper", "soup", "kettle", "yeast"],
+    "law": ["court", "statute", "appeal", "verdict", "clause", "judge", "contract", "treaty", "plea", "ruling"],
 }
-COMMON = "the of and to in a is that it was for with as on by this at which have from".split()
+COMMON = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "a",
+    "is",
+    "that",
+    "it",
+    "was",
+    "for",
+    "with",
+    "as",
+    "on",
+    "by",
+    "this",
+    "at",
+    "which",
+    "have",
+    "from",
+]
 MAX_TOKENS = 64
 GRADES = 5
 

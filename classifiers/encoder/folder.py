@@ -19,7 +19,7 @@ WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.b
 _FROM_HUB = [CONFIG, TOKENIZER, "tokenizer_config.json", "*.safetensors", WEIGHTS[1], ONNX]
 _TOKENS = 512  # where neither tokenizer nor model says how many it takes
 _UNBOUNDED = 1_000_000  # and more: how tokenizers say that they know no length
-# Models that number positions from behind the id of the padding: that many fewer tokens fit (transformers, create_position_ids_from_input_ids).
+# Models that number positions from behind the padding's id: so many fewer tokens fit (transformers, create_position_ids_from_input_ids).
 _PADDED_POSITIONS = {"camembert", "data2vec-text", "ibert", "longformer", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl", "xmod"}
 
 Activation = Literal["none", "softmax", "sigmoid"]
@@ -85,7 +85,7 @@ def is_hub_id(name: str) -> bool:
 
 
 def encoder_digest(name: str) -> str | None:
-    """Names the content of an encoder's folder: its configuration, tokenizer and weights. None for a hub id, and where there is no folder."""
+    """Names the content of an encoder's folder: its configuration, tokenizer and weights. None for a hub id, and for a folder elsewhere."""
     if not os.path.isdir(name):
         return None
     files = sorted(file for file in os.listdir(name) if _matters(file))

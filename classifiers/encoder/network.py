@@ -91,6 +91,35 @@ def _by_onnx(folder: EncoderFolder) -> Network:
     return outputs
 
 
+def export_to_onnx(folder: EncoderFolder, path: str) -> None:
+    """Write the network of an encoder as a file for ONNX Runtime. Raises `UserError` where that cannot be, or a package is missing."""
+    torch, model = _torch_model(folder)
+    try:
+        import onnxscript  # noqa: F401  # torch's exporter needs it, and says so late
+    except ImportError as error:
+        cure = "pip install 'rephrase[encoder,onnx]'"
+        raise UserError(f"the exporter of torch needs a package: {error}", where=folder.name, cure=cure) from error
+    takes = [name for name in _INPUTS if name in inspect.signature(model.forward).parameters]
+    sample = {name: torch.zeros((2, 8), dtype=torch.int64) for name in takes}
+    sample["attention_mask"] = torch.ones((2, 8), dtype=torch.int64)
+    sizes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens")}
+    try:
+        torch.onnx.export(
+            model,
+            kwargs=sample,
+            f=path,
+            input_names=takes,
+            output_names=["logits"],
+            dynamic_shapes=dict.fromkeys(takes, sizes),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    except Exception as error:  # each architecture fails in its own way
+        cure = "use the folder as it is: torch runs it"
+        raise UserError(f"torch cannot export the encoder to ONNX: {error}", where=folder.name, cure=cure) from error
+
+
 def _full(folder: EncoderFolder, error: Exception) -> UserError:
     cure = "set a smaller `batch`; leave more of the GPU to it (`gpu_memory_utilization` of the engine); or run the stage by itself"
     return UserError(f"the GPU has no room for the encoder: {str(error).splitlines()[0]}", where=folder.name, cure=cure)

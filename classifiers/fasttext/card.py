@@ -9,6 +9,7 @@ from pydantic import Field
 
 from classifiers.fasttext.metrics import Line
 from classifiers.fasttext.settings import TrainSettings
+from classifiers.fasttext.teacher import Teacher, describe_teacher
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
@@ -69,6 +70,8 @@ class Card(Section):
     quantiles: tuple[float, ...] = ()
     """Nineteen scores that cut the corpus sample of the last calibration by a keep-rate into twentieths; for the check `ensemble`."""
     source_field: str | None = None
+    teacher: Teacher | None = None
+    """The encoder that labelled the data of a distilled model."""
     source_thresholds: dict[str, float] = Field(default_factory=dict)
     """Thresholds of texts by their source; for all others `threshold` stands."""
 
@@ -134,7 +137,7 @@ AUC **{card.auc:.3f}**, accuracy at 0.5 **{card.accuracy:.3f}**.
 
 "Kept" is a share of the held-out rows. A corpus has another mix of classes, and there the share and the precision differ.
 
-{_describe_quantised(card)}## Data
+{_describe_quantised(card)}{describe_teacher(card.teacher) if card.teacher else ""}## Data
 
 Files: {", ".join(f"`{file}`" for file in data.files)}. Rows by label: {labels}; positive: `{data.positive}`.
 Trained on {data.trained_good:,} good and {data.trained_bad:,} bad rows{search}. Left out: {data.blank:,} blank rows,

@@ -27,6 +27,9 @@ def encoders_in(*sections: Section | None) -> list[str]:
 
 
 def encoder_profile(spark: SparkSession, run: Run, section: Section | None) -> ResourceProfile | None:
-    """What tasks of a stage ask of their executors where its section names an encoder: the share of a GPU that tasks of the rewrite stage
-    take, `rewrite.tasks_per_gpu`. None where it names none, and where executors have no GPUs."""
+    """What tasks of a stage ask of their executors where its section names an encoder.
+
+    It is the share of a GPU that tasks of the rewrite stage take, by `rewrite.tasks_per_gpu`. None where it names none,
+    and where executors have no GPUs.
+    """
     return rewrite_profile(spark, run.rewrite) if encoders_in(section) else None
