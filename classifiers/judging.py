@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from classifiers.batch import JudgeBatch
 from classifiers.cascade import Cascade, build_cascade
+from classifiers.fasttext.labeller import Labeller
 from classifiers.guard import verdict_of_failure
 from classifiers.settings import Filter, filter_of
 from rephrase.errors import UserError
@@ -22,8 +23,8 @@ from rephrase.text.tokenizer import Tokenizer, count_each
 if TYPE_CHECKING:
     Checks = Sequence[str | dict[str, dict[str, Any]]]
 
-DOCUMENT_COLUMNS = ("text", "source", "language", "license")
-"""What is asked of a document; all but its text may be null."""
+DOCUMENT_COLUMNS = ("text", "source", "language", "license", "labels")
+"""What is asked of a document; all but its text may be null. Labels are a map of strings, or its pairs."""
 GENERATION_COLUMNS = (
     *("id", "document_id", "span_start", "span_end", "recipe", "step", "model", "completion_tokens", "finish_reason"),
     *("text", "fields", "error", "synthetic_depth"),
@@ -119,12 +120,15 @@ def judged_rows(
     cascade: Cascade,
     tokenizer: Tokenizer | None,
     asked: Asked,
+    labeller: Labeller | None = None,
 ) -> pa.Table:
     """JUDGED rows of generations, in their order. documents: what `DOCUMENT_COLUMNS` names, by id. `asked` is what their recipes ask for.
 
-    Raises `UserError` for a model that does not load, and for a generation whose document is not there.
+    `labeller`: labels the texts themselves; all other labels are the documents'. Raises `UserError` for a model that does not load, and for
+    a generation whose document is not there.
     """
-    parts = [_judged(generations.slice(at, ROWS), documents, cascade, tokenizer, asked) for at in range(0, generations.num_rows, ROWS)]
+    starts = range(0, generations.num_rows, ROWS)
+    parts = [_judged(generations.slice(at, ROWS), documents, cascade, tokenizer, asked, labeller) for at in starts]
     return pa.concat_tables(parts) if parts else JUDGED.empty_table()
 
 
@@ -134,6 +138,7 @@ def _judged(
     cascade: Cascade,
     tokenizer: Tokenizer | None,
     asked: Asked,
+    labeller: Labeller | None,
 ) -> pa.Table:
     there = [name for name in OPTIONAL_COLUMNS if name in generations.column_names]
     rows = generations.select([*GENERATION_COLUMNS, *there]).to_pylist()
@@ -173,7 +178,18 @@ def _judged(
     columns |= {name: [document[name] for document in origins] for name in ("source", "license")}
     columns["language"] = batch.expected_languages
     columns |= {name: [row[name] for row in rows] for name in ("model", "synthetic_depth")}
+    columns["labels"] = _labels([document.get("labels") for document in origins], batch.texts, labeller)
     return pa.Table.from_pydict(columns, schema=JUDGED)
+
+
+def _labels(of_documents: Sequence[Any], texts: Sequence[str | None], labeller: Labeller | None) -> list[list[tuple[str, str]] | None]:
+    """The labels of rewrites: of their documents, in whose place stand those of the texts."""
+    inherited = [None if labels is None else dict(labels) for labels in of_documents]
+    if labeller is None:
+        return [None if labels is None else [*labels.items()] for labels in inherited]
+    own = labeller.labels(texts)
+    together = [{**(labels or {}), **{name: values[row] for name, values in own.items()}} for row, labels in enumerate(inherited)]
+    return [[(name, value) for name, value in labels.items() if value is not None] for labels in together]
 
 
 def _counts(texts: Sequence[str], tokenizer: Tokenizer | None) -> Sequence[int | None]:

@@ -1,13 +1,15 @@
-"""What gives a score of a text by its settings: fastText models, or an encoder."""
+"""What gives a score or a label of a text by its settings: fastText models, or an encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from classifiers.batch import Scores
-from classifiers.encoder.model import load_encoder
+from classifiers.encoder.model import EncoderModel, load_encoder
 from classifiers.fasttext.combined import Combined
-from rephrase.settings.encoders import Encoder
+from classifiers.fasttext.model import FastTextModel, load_model
+from rephrase.settings.encoders import Encoder, EncoderOptions, EncoderReading
+from rephrase.settings.labels import TextLabel
 from rephrase.settings.models import Scorer
 
 
@@ -19,3 +21,11 @@ def scorer(settings: Scorer) -> Callable[[Sequence[str | None]], Scores]:
     if isinstance(settings, Encoder):
         return lambda texts: load_encoder(settings.encoder, settings).scores(texts)
     return Combined(settings).scores
+
+
+def label_model(settings: TextLabel) -> FastTextModel | EncoderModel:
+    """What gives a label of a text, loaded once a process. Raises `UserError` where it does not load."""
+    if settings.encoder is not None:
+        return load_encoder(settings.encoder, EncoderOptions(**settings.model_dump(include=set(EncoderReading.model_fields))))
+    assert settings.model is not None, "a label of a text is given by one of the two"
+    return load_model(settings.model)

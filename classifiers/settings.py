@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from classifiers.check_lists import Checks, ChecksOfDocuments
 from classifiers.configured import refuse_crossed
 from rephrase.recipes.naming import ORIGINAL
 from rephrase.settings.faults import fault
+from rephrase.settings.labels import TextLabel, check_names
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 
@@ -20,6 +21,13 @@ class Filter(Section):
 
     checks: Checks | None = None
     """Default: see classifiers/defaults.yaml, with its settings per recipe family."""
+    labels: dict[str, TextLabel] = {}
+    """Labels of the rewrites' own texts, by name, for components and reports. Others are those of the documents."""
+
+    @model_validator(mode="after")
+    def _named_labels(self) -> Self:
+        check_names(self.labels, "labels")
+        return self
 
 
 class Screen(Section):

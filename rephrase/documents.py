@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.labels import label_column
 from rephrase.readers import RawDocument, ReadError
 from rephrase.readers import read_documents as read_file
 from rephrase.readers.base import reason_of
@@ -72,6 +73,8 @@ class DocumentTables:
         self._tokenizer = Tokenizer.load(tokenizer)
         self._find_languages = _language_finder(config)
         self._scorers = _scorers(config)
+        self._find_labels = _label_finder(config)
+        self._label_fields = {name: label.field for name, label in config.labels.items() if label.field is not None}
         self._scrub = _scrubber(config)
         self._formatters = _formatters(config)
         self.scrubbed: Counter[str] = Counter()
@@ -118,6 +121,8 @@ class DocumentTables:
                 values.pop(name, None)
                 if not math.isnan(score):
                     values[name] = f"{score:.6f}"
+        labels = self._find_labels(texts) if self._find_labels else {}
+        labels |= {name: [values.get(field) or None for values in metadata] for name, field in self._label_fields.items()}
         columns = [
             pa.array([content_id(text) for text in texts], pa.string()),
             pa.array(texts, pa.string()),
@@ -129,6 +134,7 @@ class DocumentTables:
             pa.array([document.synthetic_depth for document in batch], pa.int32()),
             pa.array([document.license for document in batch], pa.string()),
             pa.array([list(values.items()) for values in metadata], DOCUMENT.field("metadata").type),
+            label_column(labels, len(texts)),
         ]
         return pa.Table.from_arrays(columns, schema=DOCUMENT)
 
@@ -147,6 +153,15 @@ def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:
     from classifiers.scorers import scorer
 
     return {name: scorer(settings) for name, settings in config.scores.items()}
+
+
+def _label_finder(config: Input) -> Callable[[list[str]], dict[str, list[str | None]]] | None:
+    by_model = {name: text_label for name, label in config.labels.items() if (text_label := label.of_text)}
+    if not by_model:
+        return None
+    from classifiers.fasttext.labeller import Labeller
+
+    return Labeller(by_model).labels
 
 
 def _scrubber(config: Input) -> Callable[[list[str]], tuple[list[str], list[dict[str, int]]]] | None:

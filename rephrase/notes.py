@@ -109,6 +109,8 @@ class DocumentsNote(Note):
     """Further records without a document, by the reason that the reader gives."""
     flaws: Counts = field(default_factory=dict)
     """Documents whose text may not be all that their page shows, by the reason; repeats among them."""
+    labels: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    """By label: each value with its documents and their tokens. There may be as many as documents, so sums leave them out."""
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -269,6 +271,8 @@ class MixtureNote(Note):
     tokens: Count = 0
     counts: dict[str, list[tuple[str | int | None, int, int]]] = field(default_factory=dict)
     """By column: each value with its rows and tokens. There may be as many as sources, so sums leave them out."""
+    labels: dict[str, list[tuple[str, int, int]]] = field(default_factory=dict)
+    """The same by label, without rows that lack it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

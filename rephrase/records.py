@@ -15,6 +15,9 @@ def _schema(columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
     return pa.schema(columns)
 
 
+LABELS = pa.map_(pa.string(), pa.string())
+"""Labels by their names: what a text is about, its format. Null where the run gives none, and in older tables."""
+
 DOCUMENT = _schema(
     [
         ("id", pa.string()),
@@ -27,6 +30,7 @@ DOCUMENT = _schema(
         ("synthetic_depth", pa.int32()),  # 0 for people's text, +1 for each model that rewrote it
         ("license", pa.string()),
         ("metadata", pa.map_(pa.string(), pa.string())),
+        ("labels", LABELS),
     ]
 )
 
@@ -79,6 +83,7 @@ JUDGED = _schema(
         ("license", pa.string()),
         ("model", pa.string()),
         ("synthetic_depth", pa.int32()),
+        ("labels", LABELS),  # of the document, but for those that `filter.labels` gives the text itself
     ]
 )
 
@@ -135,6 +140,7 @@ MIXTURE = _schema(
         ("model", pa.string()),
         ("license", pa.string()),
         ("parts", pa.list_(pa.string())),  # ids of the texts that were joined, in their order; null for all others, and in older tables
+        ("labels", LABELS),  # of a text that was joined those that all of its parts share
     ]
 )
 MIXTURE_MEANINGS = {
@@ -150,6 +156,7 @@ MIXTURE_MEANINGS = {
     "model": "The model that wrote the text, or all that had a part in it, joined by ` + `; none for originals.",
     "license": "Of the document.",
     "parts": "Ids of the texts that the mixture joined to this one, in their order; none for others.",
+    "labels": "What the text was labelled as, by the names of the labels, such as its topic.",
 }
 """What is said of each column where a mixture tells of itself."""
 
@@ -217,6 +224,7 @@ class Document:
     synthetic_depth: int = 0
     license: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = [
     ["rephrase.errors", "rephrase.lazy"],
     ["rephrase.records"],
-    ["rephrase.notes", "rephrase.settings"],
+    ["rephrase.labels", "rephrase.notes", "rephrase.settings"],
     ["rephrase.storage"],
     ["rephrase.live"],
     ["rephrase.names", "rephrase.text", "rephrase.verifiers"],

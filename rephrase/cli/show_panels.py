@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from rephrase.config.run import Run
 
 _CHARACTERS = 700  # of each of several texts: enough to see what was done to it
-_DOCUMENT = ["id", "text", "source", "url", "language", "n_tokens", "license", "metadata"]
+_DOCUMENT = ["id", "text", "source", "url", "language", "n_tokens", "license", "metadata", "labels"]
 _GENERATION = ["id", "document_id", "span_start", "span_end", "recipe", "step", "model", "model_revision", "sampling", "seed", "error"]
 _GENERATION += ["reasoning"]
-_MIXTURE = ["id", "origin", "recipe", "epoch", "n_tokens", "synthetic_depth"]
+_MIXTURE = ["id", "origin", "recipe", "epoch", "n_tokens", "synthetic_depth", "labels"]
+_JUDGED = ["id", "verdict", "scores", "labels"]
 
 
 def show_pairs(run: Run, number: int, verdict: str | None = None, console: Console | None = None) -> None:
@@ -109,11 +110,10 @@ def as_json(run: Run, ids: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for row_id, document, generation, judged in _looked_up(run, ids):
         text = document["text"][generation["span_start"] : generation["span_end"]] if generation else document["text"]
-        verdict = {"verdict": judged["verdict"], "scores": dict(judged["scores"])} if judged else None
-        about = {name: dict(value) if name == "metadata" and value else value for name, value in document.items() if name != "text"}
-        rows.append(
-            {"id": row_id, "passage": text, "document": about, "generation": generation, "judged": verdict, "mixture": mixed.get(row_id)}
-        )
+        verdict = _mapped({name: value for name, value in judged.items() if name != "id"}) if judged else None
+        about = _mapped({name: value for name, value in document.items() if name != "text"})
+        place = _mapped(mixed[row_id]) if row_id in mixed else None
+        rows.append({"id": row_id, "passage": text, "document": about, "generation": generation, "judged": verdict, "mixture": place})
     return rows
 
 
@@ -155,7 +155,7 @@ _Found = tuple[str, dict[str, Any], dict[str, Any] | None, dict[str, Any] | None
 
 def _looked_up(run: Run, ids: Sequence[str]) -> list[_Found]:
     generations = _find(run, Tables.GENERATIONS.path, ids, [*_GENERATION, "text", "completion", "lineage"])
-    judged = _find(run, Tables.JUDGED.path, ids, ["id", "verdict", "scores"])
+    judged = _find(run, Tables.JUDGED.path, ids, _JUDGED)
     originals = [row_id for row_id in ids if row_id not in generations]
     documents = _documents(run, [row["document_id"] for row in generations.values()] + originals)
     missing = [row_id for row_id in originals if row_id not in documents]
@@ -173,7 +173,9 @@ def _print(run: Run, ids: Sequence[str], console: Console, *, details: bool = Fa
         if row:
             verdict = judged or {"verdict": "not judged", "scores": []}
             scores = ", ".join(f"{name} {score:.3g}" for name, score in verdict["scores"])
-            notes = _fields(row, "text", "completion") + f"\n{verdict['verdict']}: {scores}" if details else ""
+            labels = _fields({"labels": verdict.get("labels")}, "text")
+            notes = "\n".join([_fields(row, "text", "completion"), f"{verdict['verdict']}: {scores}", *filter(None, [labels])])
+            notes = notes if details else ""
             error = with_marks(row["error"], run.recipes, [(row["recipe"], row["step"])]) if row["error"] else ""
             rejection = "" if verdict["verdict"] == "keep" else f"  {verdict['verdict']}" + (f": {error}" if error else "")
             completion = row["text"] if row["text"] is not None else row["completion"]
@@ -194,8 +196,13 @@ def _fields(row: dict[str, Any], *without: str) -> str:
         return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
     present = {name: value for name, value in row.items() if name not in without and value is not None}
-    values = {name: dict(value) if name == "metadata" else value for name, value in present.items()}
+    values = _mapped(present)
     return "  ".join(f"{name}: {as_text(value)}" for name, value in values.items() if value not in ({}, []) and (name != "id" or without))
+
+
+def _mapped(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with what Arrow gives as pairs as mappings."""
+    return {name: dict(value) if name in ("metadata", "labels", "scores") and value else value for name, value in row.items()}
 
 
 def _fits(row: dict[str, Any], verdict: str | None) -> bool:

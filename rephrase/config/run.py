@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from classifiers.settings import Filter, Screen
 from rephrase.engines.settings import EngineSettings
 from rephrase.engines.settings import engines as engine_kinds
 from rephrase.engines.several import ALONE, Engines
-from rephrase.mixing.settings import Mix
+from rephrase.mixing.settings import SOURCE, Mix
 from rephrase.readers.settings import Input
 from rephrase.recipes.naming import fits, own_name
 from rephrase.recipes.use import RecipeUse, entries_at_hand
@@ -224,6 +225,24 @@ class Run(Section):
                 refuse_crossed(check, name, ("filter", "checks"))
         return self
 
+    @model_validator(mode="after")
+    def _labels_are_given(self) -> Run:
+        if self.input is None:  # of documents that are there already nobody knows which labels they have
+            return self
+        of_documents, of_rewrites = list(self.input.labels), list(self.filter.labels)
+        for number, use in enumerate(self.recipes):
+            for name in use.when.labels if use.when else ():
+                _check_label(name, of_documents, "input.labels", ("recipes", number, "when", "labels", name))
+        for place, component in self.mix.places:
+            known, section = of_documents, "input.labels"
+            if component.is_original is not True:
+                known, section = list(dict.fromkeys([*of_documents, *of_rewrites])), "input.labels or filter.labels"
+            for name in component.labels:
+                _check_label(name, known, section, ("mix", *place, "labels", name))
+            if component.split_by not in (None, SOURCE):
+                _check_label(component.split_by, known, section, ("mix", *place, "split_by"), [SOURCE])
+        return self
+
     def of_lines(self, lines: Lines) -> Run:
         """The same run, which knows the lines of the file that it stands in."""
         self._lines = lines
@@ -232,3 +251,11 @@ class Run(Section):
     def lines(self, *place: str | int) -> AbstractContextManager[None]:
         """Gives a `UserError` that is raised inside the file, the line and the key that it is about; `place`: where nothing else tells."""
         return self._lines.told(self.model_dump(mode="json"), *place)
+
+
+def _check_label(name: str | None, known: list[str], section: str, place: tuple[str | int, ...], others: Sequence[str] = ()) -> None:
+    """Raise the `fault` of a label that the run's texts have not. `others`: what else may stand at this place."""
+    if name not in known:
+        there = [*others, *known]
+        cure = f"{nearest(name, there)} Else, add it to {section}" if there else f"add it to {section}"
+        raise fault(f"texts of this run have no label `{name}`", cure, place, name)

@@ -19,7 +19,7 @@ from rephrase.text.tokenizer import Tokenizer, count_each
 if TYPE_CHECKING:
     import pandas as pd
 
-KNOWN = ("source", "url", "language", "license", "n_tokens", "synthetic_depth", "metadata")
+KNOWN = ("source", "url", "language", "license", "n_tokens", "synthetic_depth", "metadata", "labels")
 """Columns of `DOCUMENT` that documents take over from a table which has them."""
 
 
@@ -124,6 +124,7 @@ def rows_of_texts(table: pa.Table, recipes: Sequence[Recipe], tokenizer: Tokeniz
         counts = count_each(tokenizer, texts)
     extra = [{name: values[metadata_column(number)][row] for number, name in enumerate(metadata)} for row in range(size)]
     maps = [dict(pairs or ()) for pairs in values.get("metadata", [()] * size)]
+    labels = [dict(pairs or ()) for pairs in values.get("labels", [()] * size)]
     names = [name for name in ("source", "url", "language", "license") if name in values]
     return [
         Row(
@@ -133,6 +134,7 @@ def rows_of_texts(table: pa.Table, recipes: Sequence[Recipe], tokenizer: Tokeniz
                 n_tokens=(counts[row] or 0) if counts else 0,
                 synthetic_depth=(values["synthetic_depth"][row] or 0) if "synthetic_depth" in values else 0,
                 metadata={**maps[row], **{name: value for name, value in extra[row].items() if value is not None}},
+                labels=labels[row],
                 **{name: values[name][row] for name in names},
             )
         )

@@ -81,6 +81,7 @@ def dataset_card(manifest: dict[str, Any]) -> str:
         "## Components\n",
         _components(manifest),
         *(_counts(title, counts[column], manifest["tokens"]) for title, column in _TABLES),
+        *(_counts(f"Label: {name}", counts, manifest["tokens"]) for name, counts in manifest.get("labels", {}).items()),
         *_models(manifest),
         *_reasoning(manifest),
         _LOADING,

@@ -20,16 +20,21 @@ MEASURES = 4  # sums of texts: tokens, rows, tokens of texts that a model wrote,
 TOKENS, ROWS, WRITTEN, ORIGINAL = range(MEASURES)
 
 
+def pool_name(component: Component, value: str | None) -> str:
+    """How reports name what a component draws of a source, or of a label; the component where it is not split."""
+    return f"{component.name} from {value or f'no {component.split_by}'}" if component.split_by else component.name
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Texts that are drawn from as one: those of a component, or of one of its sources where it is split by source."""
+    """Texts that are drawn from as one: those of a component, or of one of its sources or labels where it is split by these."""
 
     component: int  # index in `Mix.selections`
-    source: str | None = None
+    value: str | None = None  # of the source, or of the label
 
     def label(self, component: Component) -> str:
         """How reports name the pool."""
-        return f"{component.name} from {self.source or 'no source'}" if component.split_by else component.name
+        return pool_name(component, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Plan:
     def from_dict(cls, data: dict[str, Any]) -> Plan:
         """The reverse of `to_dict`."""
         components = [{**fields, "start": _draw(fields["start"]), "end": _draw(fields["end"])} for fields in data["components"]]
-        pools = tuple(Pool(**pool) for pool in data["pools"])
+        pools = tuple(Pool(pool["component"], pool.get("value", pool.get("source"))) for pool in data["pools"])  # as versions name it
         return cls(pools, tuple(ComponentPlan(**fields) for fields in components), data["left_out"], tuple(data["files"]))
 
 

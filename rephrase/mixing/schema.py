@@ -24,7 +24,7 @@ def _components(schema: _Schema) -> _Schema:
 
 
 _ONE_MEASURE: _Schema = {"anyOf": [_components(_with("share")), _components(_with("tokens"))]}
-_DIVIDED: _Schema = {"required": ["split_by"], "properties": {"split_by": {"const": "source"}}}
+_DIVIDED: _Schema = {"required": ["split_by"], "properties": {"split_by": {"type": "string"}}}
 _HAS_TEMPERATURE: _Schema = {"required": ["temperature"], "properties": {"temperature": {"not": {"const": 1}}}}
 _HAS_PHASES: _Schema = {"required": ["phases"], "properties": {"phases": {"minItems": 1}}}
 _WRAPS: _Schema = {"required": ["reasoning"], "properties": {"reasoning": {"const": "wrap"}}}

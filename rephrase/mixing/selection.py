@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rephrase import labels
 from rephrase.mixing.reasoning import COLUMN
 from rephrase.records import KEEP
 from rephrase.text.languages import same_language
@@ -42,21 +43,26 @@ UNPAIRED = -3
 _SHARED = ["id", "source", "language", "license", "n_tokens", "synthetic_depth"]
 
 
-def columns_of(*, judged: bool, with_scores: bool, with_text: bool, with_reasoning: bool = False) -> list[str]:
-    """The columns of a `judged` or a `documents` object that `candidates` needs. Reasoning changes texts, so that it comes with them."""
+def columns_of(*, judged: bool, with_scores: bool, with_text: bool, with_reasoning: bool = False, with_labels: bool = False) -> list[str]:
+    """The columns of a `judged` or a `documents` object that `candidates` needs. Reasoning changes texts, so that it comes with them.
+
+    Labels go into the mixture, and come with texts as well.
+    """
     own = ["document_id", "recipe", "model", "verdict"] if judged else []
     scores = ["scores" if judged else "metadata"] if with_scores else []
     reasoning = [COLUMN] if judged and with_reasoning else []
-    return [*_SHARED, *own, *scores, *(["text"] if with_text or reasoning else []), *reasoning]
+    label = [labels.COLUMN] if with_labels or with_text else []
+    return [*_SHARED, *own, *scores, *(["text"] if with_text or reasoning else []), *reasoning, *label]
 
 
 def candidates(table: pa.Table) -> pa.Table:
     """Rows of `documents` or `judged` with the columns that both origins share.
 
-    Kept rows only. Adds `origin`, `document_id`, `recipe` and `model` to originals; null tokens and depths become 0. Columns named
-    `text` and `scores` are carried where they are; an original's scores are the numbers in its `metadata`. Rows of `stitching.STITCHED` are
-    candidates as they are, and alone have the column `parts`.
+    Kept rows only. Adds `origin`, `document_id`, `recipe` and `model` to originals, and labels where there are none; null tokens and
+    depths become 0. Columns named `text` and `scores` are carried where they are; an original's scores are the numbers in its `metadata`.
+    Rows of `stitching.STITCHED` are candidates as they are, and alone have the column `parts`.
     """
+    table = labels.with_labels(table)
     if "parts" in table.column_names:
         return table
     if "verdict" in table.column_names:
@@ -100,6 +106,8 @@ def _selected(table: pa.Table, component: Component) -> NDArray[np.bool_]:
         pattern = getattr(component, column)
         if pattern is not None:
             mask &= _matches(table.column(column), partial(matches, pattern))
+    for name, pattern in component.labels.items():
+        mask &= _matches(pa.chunked_array([labels.values_of(table, name)]), partial(_by_wildcards, pattern))
     for name in {*component.min_scores, *component.max_scores}:
         if "scores" not in table.column_names:  # a text that was joined has none
             return np.zeros(table.num_rows, np.bool_)

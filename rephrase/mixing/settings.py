@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -15,6 +16,8 @@ from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
 from rephrase.text.reasoning_joint import MARKS, Joint, joint_of
 
+SOURCE = "source"
+"""What components are split by that are not split by a label."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -28,6 +31,8 @@ class Component(Section):
     language: str | None = None
     license: str | None = None
     """These five select; source, recipe and license may hold wildcards, and a language is the same in any spelling (`en`, `eng_Latn`)."""
+    labels: dict[str, str] = {}
+    """Labels by name, such as `topic: Science*`; values may hold wildcards. A text that lacks the label does not fit."""
     stitched: bool = False
     """Texts that `stitch` has joined, and no others. Their recipe is that of all parts, joined by ` + `; they have no scores."""
     min_scores: dict[str, Finite] = {}
@@ -38,10 +43,11 @@ class Component(Section):
     tokens: int | None = Field(default=None, ge=1)
     """So many tokens, whatever the others give."""
     max_epochs: Finite = Field(default=1.0, gt=0)
-    split_by: Literal["source"] | None = None
-    """Draw from each source by itself: its part of the component is in proportion to tokens ** (1 / temperature)."""
+    split_by: str | None = None
+    """`source`, or the name of a label: draw from each source, or each value of the label, by itself: its part of the component is in
+    proportion to tokens ** (1 / temperature). Texts without are a part of their own."""
     temperature: Finite = Field(default=1.0, gt=0)
-    """1 keeps the sources' proportions, more lifts small ones: 1 / alpha of XLM-R (Conneau et al. 2020, arXiv 1911.02116)."""
+    """1 keeps the parts' proportions, more lifts small ones: 1 / alpha of XLM-R (Conneau et al. 2020, arXiv 1911.02116)."""
 
     @property
     def name(self) -> str:
@@ -62,7 +68,7 @@ class Component(Section):
         if self.stitched and self.origin == "original":
             raise fault("texts that are joined hold rewrites, and are no originals", "take `origin` out", ("origin",))
         if self.temperature != 1 and not self.split_by:
-            what = f"`temperature` divides a component over its sources, and `{self.name}` is not divided"
+            what = f"`temperature` divides a component over its sources or labels, and `{self.name}` is not divided"
             raise fault(what, "add split_by: source", ("temperature",))
         return self
 
@@ -158,6 +164,13 @@ class Mix(Section):
     def all_phases(self) -> list[Phase]:
         """The phases; without any, one of all components."""
         return self.phases or [Phase.model_construct(components=self.components, tokens=self.budget_tokens)]
+
+    @property
+    def places(self) -> Iterator[tuple[tuple[str | int, ...], Component]]:
+        """All components, with the keys under which they stand."""
+        for number, phase in enumerate(self.all_phases):
+            for place, component in enumerate(phase.components):
+                yield (*(("phases", number) if self.phases else ()), "components", place), component
 
     @property
     def selections(self) -> list[Component]:

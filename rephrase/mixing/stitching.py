@@ -103,7 +103,16 @@ def _joined(parts: Sequence[Mapping[str, Any]], written: Sequence[Mapping[str, A
         "license": _together(parts, "license"),
         "parts": [part["id"] for part in parts],
         "language": _together(parts, "language"),
+        "labels": _shared_labels(parts),
     }
+
+
+def _shared_labels(parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]] | None:
+    """The labels that all have, of the same value; None where there are none at all."""
+    labels = [dict(part.get("labels") or ()) for part in parts]
+    if all(part.get("labels") is None for part in parts):
+        return None
+    return [(name, value) for name, value in labels[0].items() if all(other.get(name) == value for other in labels)]
 
 
 def _together(parts: Sequence[Mapping[str, Any]], column: str) -> str | None:

@@ -34,11 +34,10 @@ def check_filled(mix: Mix, recipes: Sequence[str]) -> None:
 def _components(mix: Mix) -> Iterator[tuple[str, Component]]:
     """The components by the keys under which they stand, each of several phases once."""
     named: set[str] = set()
-    for number, phase in enumerate(mix.all_phases):
-        for index, component in enumerate(phase.components):
-            if component.name not in named:
-                named.add(component.name)
-                yield f"mix.phases.{number}.components.{index}" if mix.phases else f"mix.components.{index}", component
+    for place, component in mix.places:
+        if component.name not in named:
+            named.add(component.name)
+            yield ".".join(map(str, ("mix", *place))), component
 
 
 def _why_empty(component: Component, recipes: Sequence[str], earlier: Sequence[Component]) -> tuple[str, str] | None:
@@ -70,5 +69,5 @@ def _nearest(pattern: str, recipes: Sequence[str]) -> str:
 
 def _takes_all(component: Component, recipe: str) -> bool:
     """Whether a component takes whatever a recipe gives."""
-    is_open = not (component.source or component.language or component.license or component.min_scores or component.max_scores)
-    return is_open and component.origin != "original" and fnmatchcase(recipe, component.recipe or "*")
+    selects = (component.source, component.language, component.license, component.labels, component.min_scores, component.max_scores)
+    return not any(selects) and component.origin != "original" and fnmatchcase(recipe, component.recipe or "*")

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from rephrase.readers.registry import AUTO, ByName
 from rephrase.settings.faults import fault
+from rephrase.settings.labels import InputLabel, check_names
 from rephrase.settings.models import Scorer, as_scorer
 from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import FastTextModel, InputFiles
@@ -89,6 +90,8 @@ class Input(Section):
     scores: dict[str, Annotated[Scorer, BeforeValidator(as_scorer)]] = {}
     """Classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of a fastText
     model for its probability, several as under `ensemble`, or an encoder: `{encoder: FOLDER}`."""
+    labels: dict[str, InputLabel] = {}
+    """Labels of documents by names of your own, for `when:`, components and reports: each by a classifier, or from a field."""
     scrub: bool | StandIns = False
     """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys, these stand-ins."""
     formatters: list[str | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]] = []
@@ -108,6 +111,14 @@ class Input(Section):
     max_characters: int = Field(default=2_000_000, ge=1)
     tokens_per_unit: int = Field(default=500_000, ge=1)
     """Tokens of a row group of `documents`: one unit of later stages."""
+
+    @model_validator(mode="after")
+    def _labels_are_read(self) -> Self:
+        check_names(self.labels, "labels")
+        fields = [label.field for label in self.labels.values() if label.field is not None and label.field not in self.fields.also]
+        if fields:  # readers know `fields` alone
+            object.__setattr__(self, "fields", self.fields.model_copy(update={"also": [*self.fields.also, *fields]}))
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_repeats(self) -> Self:

@@ -112,4 +112,5 @@ def _condition(when: When) -> Condition:
         (name, -math.inf if bounds.min is None else bounds.min, math.inf if bounds.max is None else bounds.max)
         for name, bounds in when.scores.items()
     )
-    return Condition(when.min_tokens, when.max_tokens, tuple(when.languages), tuple(when.sources), scores)
+    labels = tuple((name, tuple(patterns)) for name, patterns in when.labels.items())
+    return Condition(when.min_tokens, when.max_tokens, tuple(when.languages), tuple(when.sources), scores, labels)

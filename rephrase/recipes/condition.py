@@ -19,6 +19,7 @@ class Condition:
     languages: tuple[str, ...] = ()  # in any spelling
     sources: tuple[str, ...] = ()  # names or patterns with wildcards
     scores: tuple[tuple[str, float, float], ...] = ()  # key of the metadata, least and greatest value; a document without it does not fit
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = ()  # name of a label, and its values or patterns; one without it does not fit
 
     def accepts(self, document: Document) -> bool:
         """Whether the document fits."""
@@ -29,7 +30,13 @@ class Condition:
             return False
         if self.sources and not any(fnmatchcase(document.source or "", pattern) for pattern in self.sources):
             return False
+        if not all(_fits(document.labels.get(name), patterns) for name, patterns in self.labels):
+            return False
         return all(least <= _number(document.metadata.get(key)) <= greatest for key, least, greatest in self.scores)
+
+
+def _fits(value: str | None, patterns: tuple[str, ...]) -> bool:
+    return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
 def _number(text: str | None) -> float:

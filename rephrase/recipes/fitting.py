@@ -24,6 +24,7 @@ class Fitting:
     _languages: Counter[str] = field(default_factory=Counter)
     _sources: Counter[str] = field(default_factory=Counter)
     _scores: Counter[str] = field(default_factory=Counter)
+    _labels: dict[str, Counter[str]] = field(default_factory=dict)
     _tokens: tuple[float, float] = (math.inf, 0)
 
     @classmethod
@@ -37,6 +38,9 @@ class Fitting:
         self._languages[document.language or "none"] += 1
         self._sources[document.source or "none"] += 1
         self._scores.update(document.metadata.keys())
+        for when in self.unfit.values():
+            for name, _ in when.labels:
+                self._labels.setdefault(name, Counter())[document.labels.get(name, "none")] += 1
         self._tokens = (min(self._tokens[0], document.n_tokens), max(self._tokens[1], document.n_tokens))
         for name in [name for name, when in self.unfit.items() if when.accepts(document)]:
             del self.unfit[name]
@@ -59,6 +63,9 @@ class Fitting:
         if when.scores:
             asked.append(f"scores: {', '.join(f'{key} {least:g} to {most:g}' for key, least, most in when.scores)}")
             there.append(f"metadata {_most_common(self._scores)}")
+        for key, patterns in when.labels:
+            asked.append(f"{key}: {', '.join(patterns)}")
+            there.append(f"{key} {_most_common(self._labels.get(key, Counter()))}")
         ask, have = ", ".join(asked), ", ".join(there)
         return f"the recipe `{name}` takes none of {self.documents:,} documents: its `when` has {ask}; they have {have}"
 

@@ -45,6 +45,8 @@ class When(Section):
     """Names or patterns with wildcards."""
     scores: dict[str, Bounds] = {}
     """Numbers in the documents' metadata, by key. A document that lacks the key does not fit."""
+    labels: dict[str, Annotated[list[str], BeforeValidator(as_list)]] = {}
+    """Labels by name, such as `topic: Science*`: values, or patterns with wildcards. A document that lacks the label does not fit."""
 
 
 class RecipeUse(Section):

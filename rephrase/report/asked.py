@@ -6,6 +6,8 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rephrase.mixing.plan import pool_name
+
 if TYPE_CHECKING:
     from rephrase.mixing.settings import Component, Mix
 
@@ -13,7 +15,7 @@ _SELECTORS = ("source", "recipe", "license")  # of texts by wildcards
 
 
 def asked_shares(mix: Mix, planned: Sequence[Mapping[str, Any]], dimension: str, values: Sequence[Any]) -> dict[Any, float]:
-    """The share of all tokens that was asked for of each value of a column, by the planned components of a manifest.
+    """The share of all tokens that was asked for of each value of a column, or of a label, by the planned components of a manifest.
 
     Without the values that a component may take beside others: of these nothing was asked.
     """
@@ -31,7 +33,7 @@ def asked_shares(mix: Mix, planned: Sequence[Mapping[str, Any]], dimension: str,
 
 
 def _component(name: str, by_name: Mapping[str, Component]) -> Component | None:
-    """The component of a pool, whose name begins with the component's where it is split by source."""
+    """The component of a pool, whose name begins with the component's where it is split."""
     if name in by_name:
         return by_name[name]
     return next((component for own, component in by_name.items() if component.split_by and name.startswith(f"{own} from ")), None)
@@ -49,9 +51,9 @@ def _takes(component: Component, name: str, dimension: str, value: Any) -> bool 
         return None if original is None else original == (value == "original")
     if dimension == "recipe" and (original or value is None):
         return None if original is None else original and value is None
-    if dimension == "source" and component.split_by:
-        return name == f"{component.name} from {value or 'no source'}"
-    pattern = getattr(component, dimension) if dimension in _SELECTORS else None
+    if component.split_by == dimension:
+        return name == pool_name(component, value)
+    pattern = getattr(component, dimension) if dimension in _SELECTORS else component.labels.get(dimension)
     if pattern is None or (value == pattern):
         return True if pattern else None
     return None if value is not None and fnmatch.fnmatchcase(value, pattern) else False

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rephrase import storage
+from rephrase.labels import ranked, summed
 from rephrase.notes import DocumentsNote, DuplicatesNote, ErrorsNote, GenerationsNote, JudgedNote, ScreenedNote
 from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.stages.base import Tables
@@ -81,6 +82,8 @@ class RunFigures:
 
     output: str
     documents: DocumentsNote
+    labels: dict[str, list[dict[str, Any]]]
+    """Documents and tokens by label: each value, the most tokens first, and null for documents that lack it."""
     read_errors: int
     screened: ScreenedNote | None
     duplicate_documents: int | None
@@ -118,10 +121,12 @@ class RunFigures:
         """The figures as one JSON object. Keys stay what they are; what has not been made is null."""
         documents = asdict(self.documents)
         names = ("documents", "tokens", "records", "duplicates", "dropped_short", "dropped_long", "errors", "scrubbed")
-        mixture = self.mixture and {name: self.mixture.get(name) for name in ("rows", "tokens", "components", "counts", "left_out")}
+        mixture = self.mixture and {
+            name: self.mixture.get(name) for name in ("rows", "tokens", "components", "counts", "labels", "left_out")
+        }
         return {
             "output": self.output,
-            "documents": {name: documents[name] for name in names},
+            "documents": {name: documents[name] for name in names} | {"labels": self.labels},
             "screened": None if self.screened is None else asdict(self.screened),
             "duplicate_documents": self.duplicate_documents,
             "recipes": [recipe.to_json() for recipe in self.recipes],
@@ -136,11 +141,14 @@ def figures_of(run: Run, notes: Sequence[GenerationsNote] | None = None) -> RunF
     """The figures of a run; `notes` are those of its generations, where they are at hand. Raises `UserError` where no stage has run."""
     check_begun(run.output)
     notes = unit_notes(run.output, Tables.GENERATIONS, GenerationsNote) if notes is None else notes
+    of_documents = unit_notes(run.output, Tables.DOCUMENTS, DocumentsNote)
+    documents = sum(of_documents, DocumentsNote())
     folder = Tables.MIXTURE.folder(run.output)
     duplicates = _duplicates(run) if Tables.DUPLICATE_GENERATIONS.is_on(run) else None
     return RunFigures(
         output=run.output,
-        documents=sum_of_notes(run.output, Tables.DOCUMENTS, DocumentsNote)[1],
+        documents=documents,
+        labels=ranked(summed(note.labels for note in of_documents), documents.documents, documents.tokens),
         read_errors=_read_errors(run.output),
         screened=sum_of_notes(run.output, Tables.SCREENED, ScreenedNote)[1] if Tables.SCREENED.is_on(run) else None,
         duplicate_documents=_sum_of_duplicates(run) if Tables.DUPLICATE_DOCUMENTS.is_on(run) else None,

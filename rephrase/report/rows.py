@@ -202,6 +202,7 @@ def _about(generation: dict[str, Any], document: dict[str, Any]) -> dict[str, An
     names = [name for name in _GENERATION if name not in ("id", "text", "completion", "span_start", "span_end")]
     about = {name: generation.get(name) for name in names}
     about |= {name: document.get(name) for name in ("url", "language", "license")}
+    about["labels"] = "  ".join(f"{name}: {value}" for name, value in document.get("labels") or ())
     return {name: value for name, value in about.items() if value not in (None, "")}
 
 
@@ -210,5 +211,5 @@ def _documents(run: Run, note: GenerationsNote, ids: set[str]) -> dict[str, dict
     if not storage.exists(path):
         raise UserError("the documents of these generations are missing", where=path, cure="restore the folder that it stands in")
     with tables.opened(path) as file:
-        part = file.read_row_group(note.row_group, ["id", "text", "url", "language", "license"], use_threads=False)
+        part = file.read_row_group(note.row_group, ["id", "text", "url", "language", "license", "labels"], use_threads=False)
     return {row["id"]: row for row in _only(part, ids).to_pylist()}

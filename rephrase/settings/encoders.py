@@ -11,12 +11,9 @@ SCHEDULING = ("batch",)
 """Settings that change how fast an encoder is, and not what it gives."""
 
 
-class EncoderOptions(Section):
-    """What an encoder reads of a text, and what becomes its score."""
+class EncoderReading(Section):
+    """What an encoder reads of a text."""
 
-    label: str | None = None
-    """The label whose probability is the score, by its name in the model's config.json. A model with a single output, as FineWeb-Edu's,
-    needs none: its score is that number as it is."""
     max_tokens: int | None = Field(default=None, ge=8)
     """Longer texts are read to here. Default: as many as the model was made for, 512 in most; more cannot be set."""
     windows: int = Field(default=1, ge=1)
@@ -26,6 +23,14 @@ class EncoderOptions(Section):
     """Texts that go through the model at once, at most; fewer where they are long."""
     revision: str | None = None
     """Of a hub id: a branch, a tag or a commit."""
+
+
+class EncoderOptions(EncoderReading):
+    """What an encoder reads of a text, and what becomes its score."""
+
+    label: str | None = None
+    """The label whose probability is the score, by its name in the model's config.json. A model with a single output, as FineWeb-Edu's,
+    needs none: its score is that number as it is."""
 
 
 class Encoder(EncoderOptions):

@@ -10,6 +10,7 @@ from rephrase.live.words import counted
 from rephrase.recipes.base import TRUNCATED
 from rephrase.report.charts import bars
 from rephrase.report.page import Part, Section
+from rephrase.report.sections.mixture import values_table
 from rephrase.report.wording import NOTHING, count, large, percent
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def funnel(figures: RunFigures) -> Section:
     documents = list(_document_steps(figures))
     if documents:
         parts.append(Part("Documents", charts=[("", bars.bars(_falling(documents), "documents"))], notes=_dropped(figures)))
+    for name, counts in figures.labels.items():
+        parts.append(values_table(f"Documents by label: {name}", name, counts, figures.documents.tokens))
     total = figures.total
     if total.generations:
         parts.append(

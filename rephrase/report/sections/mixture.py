@@ -61,13 +61,23 @@ def mixture(manifest: Mapping[str, Any] | None, mix: Mix | None, remarks: Sequen
         if len(counts) > 1 or (counts and name in _ALWAYS):
             asked = asked_shares(mix, manifest["components"], name, [entry["value"] for entry in counts]) if mix else {}
             notes = list(_depth_notes(mix, manifest, counts)) if mix and name == "synthetic_depth" else []
-            parts.append(_counted(label, name, counts, manifest["tokens"], asked, notes))
+            parts.append(values_table(label, name, counts, manifest["tokens"], asked, notes))
+    for name, counts in manifest.get("labels", {}).items():
+        asked = asked_shares(mix, manifest["components"], name, [entry["value"] for entry in counts]) if mix else {}
+        parts.append(values_table(f"By label: {name}", name, counts, manifest["tokens"], asked))
     return Section("mixture", "Mixture", title, parts)
 
 
-def _counted(
-    title: str, name: str, counts: Sequence[Mapping[str, Any]], tokens: int, asked: Mapping[Any, float], notes: Sequence[str]
+def values_table(
+    title: str,
+    name: str,
+    counts: Sequence[Mapping[str, Any]],
+    tokens: int,
+    asked: Mapping[Any, float] | None = None,
+    notes: Sequence[str] = (),
 ) -> Part:
+    """Rows and tokens by the values of a column or a label, with the shares that were asked for of them."""
+    asked = asked or {}
     missing = "original" if name == "recipe" else "none"
     columns = [name.replace("_", " "), "#rows", "#tokens", "#share", *(["#asked for"] if asked else [])]
     rows = []

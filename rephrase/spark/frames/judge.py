@@ -10,6 +10,7 @@ import pyarrow as pa
 from classifiers.cascade import build_cascade
 from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, OPTIONAL_COLUMNS, asked_by, judged_rows
 from classifiers.settings import Filter, filter_of
+from rephrase.labels import COLUMN
 from rephrase.recipes.base import Recipe
 from rephrase.records import JUDGED, content_id, require_columns
 from rephrase.spark.runtime.frame_job import FrameJob
@@ -62,7 +63,7 @@ def judge(
     texts = coalesce(documents[text].cast("string"), lit(""))
     ids = documents[id].cast("string") if id else udf(content_id, "string")(texts)
     labels = [
-        (documents[name] if name in documents.columns else lit(None)).cast("string").alias(_beside(name))
+        (documents[name] if name in documents.columns else lit(None)).cast(_kind(name)).alias(_beside(name))
         for name in DOCUMENT_COLUMNS
         if name != "text"
     ]
@@ -70,6 +71,10 @@ def judge(
     rows = generations.select(*GENERATION_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in generations.columns))
     joined = rows.join(originals, rows["document_id"] == originals[_KEY], "left")
     return joined.mapInArrow(FrameJob(generations.sparkSession).reporting(body), to_spark_schema(JUDGED))
+
+
+def _kind(name: str) -> str:
+    return "map<string,string>" if name == COLUMN else "string"
 
 
 def _beside(name: str) -> str:

@@ -19,7 +19,7 @@ from rephrase.records import DOCUMENT, JUDGED, MIXTURE, require_columns
 from rephrase.settings.validation import validate
 from rephrase.spark.runtime.frame_job import FrameJob
 from rephrase.spark.runtime.pyspark_internals import to_spark_schema
-from rephrase.spark.stages.mix.candidates import Batch, batch_of, candidate_rows, tables_wanted, with_scores
+from rephrase.spark.stages.mix.candidates import Batch, batch_of, candidate_rows, tables_wanted, with_labels, with_scores
 from rephrase.spark.stages.mix.exchange import ROWS
 from rephrase.spark.stages.mix.planning import make_plan
 from rephrase.spark.stages.mix.scatter import rows_drawn
@@ -178,7 +178,8 @@ def _selected(frame: DataFrame, name: str, mix: Mix, *, with_text: bool) -> tupl
         names = [column for column in STITCHED.names if with_text or column != "text"]
     else:
         judged, reasoning = name == "judged", mix.joint is not None
-        names = selection.columns_of(judged=judged, with_scores=with_scores(mix), with_text=with_text, with_reasoning=reasoning)
+        wanted = {"with_scores": with_scores(mix), "with_labels": with_labels(mix)}
+        names = selection.columns_of(judged=judged, with_text=with_text, with_reasoning=reasoning, **wanted)
     schema = pa.schema([_SCHEMAS[name].field(column) for column in names])
     typed = [
         (frame[field.name] if field.name in frame.columns else lit(None)).cast(field.dataType).alias(field.name)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from classifiers.cascade import Cascade, build_cascade
+from classifiers.fasttext.labeller import Labeller
 from classifiers.judging import Asked, documents_by_id, judged_rows
 from rephrase import storage
 from rephrase.generation.step_run import NO_MODEL
@@ -56,7 +57,9 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
     units = [Unit(storage.join(folder, storage.name_of(path)), path) for path in paths]
     models = models_of_texts(run, recipes)
     asked = Asked.by(recipes)
+    labeller = Labeller(run.filter.labels) if run.filter.labels else None
     work = functools.partial(filter_unit, output=run.output, cascade=cascade, tokenizer=run.tokenizer, asked=asked, models=models)
+    work = functools.partial(work, labeller=labeller)
     if replace:
         replace_other(folder, Tables.JUDGED, meaning, lambda: _try(run, units, functools.partial(work, trial=True), spark))
     claim(folder, Tables.JUDGED, meaning)
@@ -75,6 +78,7 @@ def meaning_of(run: Run, cascade: Cascade, recipes: Sequence[Recipe]) -> Meaning
         "generations": stage_note(Tables.GENERATIONS.folder(run.output))["digest"],
         "checks": cascade.describe(),
         "tokenizer": storage.name_of(run.tokenizer),
+        **({"labels": Labeller(run.filter.labels).describe()} if run.filter.labels else {}),
     }
     explained = {"generations": described(Tables.GENERATIONS.folder(run.output))}
     return Meaning(content, Defaults(below={"checks": Checks([recipe.name for recipe in recipes])}), explained)
@@ -97,6 +101,7 @@ def filter_unit(
     tokenizer: str,
     asked: Asked,
     models: Mapping[str, Mapping[str, str]],
+    labeller: Labeller | None = None,
     trial: bool = False,
 ) -> None:
     """The work of one Spark task: judge one object of generations and create the object of verdicts; of a trial a few rows, and nothing."""
@@ -106,7 +111,7 @@ def filter_unit(
     if several := models.get(note.recipe, {}).get(note.step):
         generations = _by_several(generations, several)
     sources = tables.read(storage.join(output, note.rows_path), row_group=note.row_group)
-    judged = judged_rows(generations, documents_by_id(sources, id="id"), cascade, Tokenizer.load(tokenizer), asked)
+    judged = judged_rows(generations, documents_by_id(sources, id="id"), cascade, Tokenizer.load(tokenizer), asked, labeller)
     if trial:
         return
     verdicts = Counter(judged.column("verdict").to_pylist())

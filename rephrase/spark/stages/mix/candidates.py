@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from rephrase import labels
 from rephrase.mixing import selection
 from rephrase.mixing.reasoning import COLUMN, with_reasoning
+from rephrase.mixing.settings import SOURCE
 from rephrase.mixing.stitching import is_joined
 from rephrase.spark.stages.base import Table, Tables
 from rephrase.text.tokenizer import Tokenizer
@@ -75,6 +78,11 @@ def with_scores(mix: Mix) -> bool:
     return any(component.min_scores or component.max_scores for component in mix.selections)
 
 
+def with_labels(mix: Mix) -> bool:
+    """Whether components select or are split by labels."""
+    return any(component.labels or component.split_by not in (None, SOURCE) for component in mix.selections)
+
+
 def candidate_rows(rows: pa.Table, mix: Mix, tokenizer: str | None = None) -> pa.Table:
     """The candidates among rows of `documents`, `judged` or `stitching.STITCHED`, with the texts that the mixture has of them.
 
@@ -103,16 +111,25 @@ def batch_of(pack: int, table: pa.Table, mix: Mix, marked: Callable[[int, pa.Tab
 
 
 def pool_numbers(table: pa.Table, component: Any, pools: Sequence[Pool], components: Sequence[Component]) -> Any:
-    """The pool of each row, by its component and its source; negative components stay as they are. Shape: (rows,)."""
+    """The pool of each row, by its component and the part of it; negative components stay as they are. Shape: (rows,)."""
     numbers = component.copy()
-    for index, settings in enumerate(components):
+    parts = parts_of(table, component, components)
+    for index in range(len(components)):
         mine = component == index
         if not mine.any():
             continue
-        by_source = {pool.source: number for number, pool in enumerate(pools) if pool.component == index}
-        if settings.split_by:
-            sources = table.column("source").filter(pa.array(mine)).to_pylist()
-            numbers[mine] = [by_source[source] for source in sources]
-        else:
-            numbers[mine] = by_source[None]
+        by_value = {pool.value: number for number, pool in enumerate(pools) if pool.component == index}
+        numbers[mine] = [by_value[value] for value in parts.filter(pa.array(mine)).to_pylist()]
     return numbers
+
+
+def parts_of(table: pa.Table, component: Any, components: Sequence[Component]) -> Any:
+    """The source or the label by which each row's component is split; null where it is not, or the row lacks it. Shape: (rows,)."""
+    parts = pa.nulls(table.num_rows, pa.string())
+    for index, settings in enumerate(components):
+        mine = component == index
+        if settings.split_by and mine.any():
+            by_source = settings.split_by == SOURCE
+            values = table.column(SOURCE).combine_chunks() if by_source else labels.values_of(table, settings.split_by)
+            parts = pc.if_else(pa.array(mine), values, parts)
+    return parts

@@ -42,7 +42,7 @@ _STRETCH_TOKENS = 2_000_000  # about 10 MB of text, which a task decodes and sor
 _STRETCHES = 4096  # more would make small messages of a pack's rows: files are then sorted in larger stretches
 _GATHERED_BYTES = 16 << 20  # of rows that a task sorts at once, at least
 _MESSAGE_BYTES = 16 << 10  # of rows of one stretch, at least in the mean: a message has a kilobyte of its own
-_LAYOUT = 3  # of objects: another number for each change
+_LAYOUT = 4  # of objects: another number for each change
 # `sum` is that of all 64-bit words: it takes no time, and tells what was not stored.
 _STRETCH = np.dtype([("start", "<i8"), ("sum", "<u8")])
 _WORD = np.dtype("<u8")

@@ -18,7 +18,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
 from rephrase.spark.stages.ledger import note_of
 from rephrase.spark.stages.meaning import digest
-from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, Batch, batch_of, candidate_rows, tables_wanted, with_scores
+from rephrase.spark.stages.mix.candidates import OUT, PREFERRED, Batch, batch_of, candidate_rows, tables_wanted, with_labels, with_scores
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
 
@@ -186,13 +186,21 @@ def keyed(pack: Pack, inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[
 
 def rows_of(paths: Sequence[str], inputs: Inputs, mix: Mix, *, with_text: bool) -> Iterator[pa.Table]:
     """The same rows before they are given to components, as `candidate_rows`."""
-    scores = with_scores(mix)
+    columns_by_judged = {
+        judged: selection.columns_of(
+            judged=judged,
+            with_scores=with_scores(mix),
+            with_text=with_text,
+            with_reasoning=mix.joint is not None,
+            with_labels=with_labels(mix),
+        )
+        for judged in (True, False)
+    }
     for path in paths:
         is_whole = inputs.is_stitched(path)
         if is_whole:
             columns = [name for name in STITCHED.names if with_text or name != "text"]
         else:
-            judged = inputs.is_judged(path)
-            columns = selection.columns_of(judged=judged, with_scores=scores, with_text=with_text, with_reasoning=mix.joint is not None)
+            columns = columns_by_judged[inputs.is_judged(path)]
         for rows in tables.read_row_groups(path, columns, _READ_BYTES) if "text" in columns else [tables.read(path, columns)]:
             yield rows if is_whole else candidate_rows(inputs.kept(rows, path), mix, inputs.tokenizer)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from rephrase import __version__, storage
+from rephrase import __version__, labels, storage
 from rephrase.engines.several import ALONE
 from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
@@ -75,6 +75,7 @@ def finish(run: Run, folder: str, plan: Plan, paths: Sequence[str], prints: dict
         "components": [part.describe() for part in plan.components],
         "left_out": plan.left_out,
         "counts": counts,
+        "labels": labels.ranked(labels.summed(note.labels for note in notes), rows, tokens),
         "licenses": [count["value"] for count in counts["license"]],
         "models": list(dict.fromkeys(model for count in counts["model"] if count["value"] for model in count["value"].split(MODELS))),
         "files": files,

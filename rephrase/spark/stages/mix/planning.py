@@ -18,7 +18,7 @@ from rephrase.mixing import selection
 from rephrase.mixing.guards import check_guards
 from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, ComponentPlan, Draw, Material, Plan, Pool, complete_plan, component_plans, draws
 from rephrase.mixing.targets import targets_of
-from rephrase.spark.stages.mix.candidates import pool_numbers
+from rephrase.spark.stages.mix.candidates import parts_of, pool_numbers
 from rephrase.spark.stages.mix.pairs import largest_paired, left_out_by, preferred
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rephrase.spark.stages.mix.candidates import Actions, Batch, Candidates
 
 _MAX_POOLS = 2000  # the driver holds 128 KiB of sums for each
-_SUMS_DDL = "component int, source string, bucket int, tokens long, rows long, written long, original long"
+_SUMS_DDL = "component int, part string, bucket int, tokens long, rows long, written long, original long"
 _REASONS = {selection.NO_COMPONENT: "no_component", selection.TOO_DEEP: "synthetic_depth", selection.UNPAIRED: "pairing"}
 
 
@@ -107,24 +107,23 @@ def _unpaired(mix: Mix, what: str, fits: int | None) -> UserError:
 def measure(mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None = None, pools: Sequence[Pool] | None = None) -> Material:
     """What there is of each pool. By default the pools are those of the rows, and one for each component that no row fits."""
     components = mix.selections
-    is_split = np.array([component.split_by is not None for component in components] + [False] * len(_REASONS))
+    owner = ["component", "part", "bucket"]
 
     def body(batch: Batch) -> Iterator[pa.RecordBatch]:
         table, component = batch.table, batch.component
         columns = {
             "component": component.astype(np.int32),
-            "source": pc.if_else(pa.array(is_split[component]), table.column("source"), None),
+            "part": parts_of(table, component, components),
             "bucket": selection.buckets_of(batch.keys).astype(np.int32),
             "tokens": table.column("n_tokens").to_numpy(),
             "rows": np.ones(table.num_rows, np.int64),
             **_lengths_by_author(table),
         }
-        owned = pa.table(columns).group_by(["component", "source", "bucket"])
+        owned = pa.table(columns).group_by(owner)
         summed = owned.aggregate([(name, "sum") for name in ("tokens", "rows", "written", "original")])
         names = [name.removesuffix("_sum") for name in summed.column_names]
         yield from summed.rename_columns(names).select(list(columns)).to_batches()
 
-    owner = ["component", "source", "bucket"]
     frame = inputs.mapped(job, mix, marks, body, _SUMS_DDL)
     if inputs.tasks is not None:  # Spark's own number of partitions, 200 by default, would cost more than the sums of a small mixture
         frame = frame.repartition(max(1, min(inputs.tasks // 16, 200)), *owner)
@@ -132,7 +131,7 @@ def measure(mix: Mix, inputs: Candidates, job: Actions, marks: DataFrame | None 
     owners = list(zip(summed.column(0).to_pylist(), summed.column(1).to_pylist(), strict=True))
     pools = list(pools or _pools_of(owners, len(components)))
     sums = np.zeros((len(pools) + len(_REASONS), MEASURES, selection.BUCKETS), np.int64)  # negative components count from the end
-    places = {(pool.component, pool.source): number for number, pool in enumerate(pools)}
+    places = {(pool.component, pool.value): number for number, pool in enumerate(pools)}
     index = np.array([places.get(owner, owner[0]) for owner in owners], np.int64)
     for number in range(MEASURES):
         sums[index, number, summed.column(2).to_numpy()] = summed.column(3 + number).to_numpy()
@@ -150,16 +149,16 @@ def _lengths_by_author(table: pa.Table) -> dict[str, Any]:
 
 
 def _pools_of(owners: Sequence[tuple[int, str | None]], components: int) -> list[Pool]:
-    """The pools of the rows' components and sources, and one for each component that no row fits."""
+    """The pools of the rows' components and their parts, and one for each component that no row fits."""
     pools = {Pool(*owner) for owner in owners if owner[0] >= 0}
     pools |= {Pool(index) for index in set(range(components)) - {pool.component for pool in pools}}
     if len(pools) > _MAX_POOLS:
         raise UserError(
-            f"`split_by: source` makes {len(pools):,} parts, of at most {_MAX_POOLS:,}",
+            f"`split_by` makes {len(pools):,} parts, of at most {_MAX_POOLS:,}",
             where="mix.components",
-            cure="select fewer sources, or give rare ones a component of their own",
+            cure="select fewer sources or labels, or give rare ones a component of their own",
         )
-    return sorted(pools, key=lambda pool: (pool.component, pool.source or ""))
+    return sorted(pools, key=lambda pool: (pool.component, pool.value or ""))
 
 
 def _draws(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rephrase.labels import with_labels
 from rephrase.mixing import selection
 from rephrase.spark.stages.mix.candidates import Batch, pool_numbers
 from rephrase.spark.stages.mix.exchange import ROWS, Exchange
@@ -66,7 +67,7 @@ def rows_drawn(batch: Batch, mix: Mix, plan: Plan, per_file: int) -> Iterator[pa
             rows = np.flatnonzero((start <= epoch) & (epoch < end))
             place = selection.places(table.column("id").take(pa.array(rows)), mix.seed, epoch)
             stretch = selection.files_of(place, files * per_file).astype(np.int64)
-            taken = table if len(rows) == table.num_rows else table.take(pa.array(rows))
+            taken = with_labels(table if len(rows) == table.num_rows else table.take(pa.array(rows)))
             columns = {
                 "parts": pa.nulls(taken.num_rows, ROWS.field("parts").type),
                 **{name: taken.column(name) for name in taken.column_names},

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rephrase import storage
+from rephrase import labels, storage
 from rephrase.notes import MixtureNote
 from rephrase.records import MIXTURE
 from rephrase.spark.runtime.units import Unit
@@ -91,6 +91,7 @@ class _Part:
         self._group_rows = group_rows
         self._writer = tables.Writer(MIXTURE, local)
         self._waiting: list[pa.Table] = []
+        self._labels: labels.Counts = {}
         self._counted = [_COUNTED.empty_table()]  # what the notes count, of rows that are not summed up yet
 
     def add(self, rows: pa.Table) -> None:
@@ -104,6 +105,7 @@ class _Part:
         self._waiting = [rest] if rest.num_rows else []
         ones = pa.array(np.ones(group.num_rows, np.int64))
         self._counted.append(group.select(_COUNTED.names[:-1]).append_column("n_rows", ones))
+        self._labels = labels.summed([self._labels, labels.counted(group)])
         if len(self._counted) > _SUMMED_GROUPS:
             self._counted = [self._sums()]
         # Contiguous columns: pages, and so the file's bytes, then do not depend on where stretches begin.
@@ -120,7 +122,8 @@ class _Part:
             self._flush(self._group_rows)
         sums = self._sums()
         rows, tokens = (pc.sum(sums.column(name), min_count=0).as_py() for name in ("n_rows", "n_tokens"))
-        note = MixtureNote(rows=rows, tokens=tokens, counts={column: _counts(sums, column) for column in COUNTED})
+        by_label = {name: list(values) for name, values in self._labels.items()}
+        note = MixtureNote(rows=rows, tokens=tokens, counts={column: _counts(sums, column) for column in COUNTED}, labels=by_label)
         return self._writer.commit(path, note)
 
 

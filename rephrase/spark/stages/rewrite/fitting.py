@@ -33,6 +33,8 @@ def tell_unfit(run: Run, recipes: Sequence[Recipe]) -> None:
     columns = ["id", "source", "language", "n_tokens"]
     if any(when.scores for when in fitting.unfit.values()):
         columns.append("metadata")
+    if any(when.labels for when in fitting.unfit.values()):
+        columns.append("labels")
     for document in _documents(run, columns):
         if not fitting.unfit or fitting.documents == _ENOUGH:
             break
@@ -50,5 +52,5 @@ def _documents(run: Run, columns: list[str]) -> Iterator[Document]:
     drops = folders_of(run, Tables.DOCUMENTS)
     for path in documents_of(run):
         for row in without_dropped(tables.read(path, columns), path, drops).to_pylist():
-            metadata = dict(row.get("metadata") or ())
-            yield Document(row["id"], "", row["source"], language=row["language"], n_tokens=row["n_tokens"] or 0, metadata=metadata)
+            mappings = {name: dict(row.get(name) or ()) for name in ("metadata", "labels")}
+            yield Document(row["id"], "", row["source"], language=row["language"], n_tokens=row["n_tokens"] or 0, **mappings)

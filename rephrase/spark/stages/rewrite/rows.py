@@ -80,4 +80,4 @@ def own_rows(run: Run, recipe: Recipe, tokenizer: Tokenizer) -> Iterator[pa.Tabl
 
 def _values(document: Document) -> dict[str, object]:
     values = {name: getattr(document, name) for name in DOCUMENT.names}
-    return {**values, "metadata": list(document.metadata.items())}
+    return {**values, "metadata": list(document.metadata.items()), "labels": list(document.labels.items()) or None}

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from rephrase import storage
 from rephrase.documents import DocumentTables
+from rephrase.labels import with_labels
 from rephrase.live.words import counted
 from rephrase.notes import DocumentsNote
 from rephrase.readers import RawDocument
@@ -193,7 +194,7 @@ def _finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, t
     first = emptied = 0
     cut: Counter[str] = Counter()
     for read in tables.read_row_groups(extracted):
-        table = read.cast(DOCUMENT)
+        table = with_labels(read).cast(DOCUMENT)  # which an earlier version may have extracted
         here = repeats.within(first, first + table.num_rows)
         first += table.num_rows
         shortened: dict[int, str | None] = {}
@@ -209,6 +210,7 @@ def _finish_file(plan: ShardPlan, index: int, repeats: Repeats, config: Input, t
         documents=groups.documents,
         duplicates=len(repeats.whole()),
         tokens=sum(groups.tokens),
+        labels={name: list(values) for name, values in groups.labels.items()},
         row_group_tokens=tuple(groups.tokens),
         documents_emptied=emptied,
         paragraphs_dropped=cut["paragraphs_dropped"],

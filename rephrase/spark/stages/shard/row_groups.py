@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from rephrase.labels import Counts, counted, summed
 from rephrase.records import DOCUMENT
 from rephrase.storage import tables
 
@@ -17,12 +18,15 @@ class RowGroups:
         self.writer = tables.Writer(DOCUMENT)
         self.documents = 0
         self.tokens: list[int] = []
+        self.labels: Counts = {}
+        """Documents and tokens by label and value."""
         self._open: list[pa.Table] = []
         self._open_tokens = 0
 
     def add(self, table: pa.Table) -> None:
         """Take rows in, and write the groups that they fill."""
         self.documents += table.num_rows
+        self.labels = summed([self.labels, counted(table)])
         running = np.cumsum(table.column("n_tokens").to_numpy())
         at = before = 0
         while at < table.num_rows:

@@ -19,10 +19,11 @@ from rephrase.errors import UserError
 from rephrase.live.words import there_already
 from rephrase.notes import DocumentsNote
 from rephrase.readers.named_fields import missing_fields
-from rephrase.settings.encoders import SCHEDULING, Encoder
+from rephrase.settings.encoders import SCHEDULING
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.encoders import encoders_in
 from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
@@ -79,14 +80,14 @@ def meaning_of(run: Run, files: Sequence[storage.FileInfo]) -> Meaning:
     """What the documents of these input files depend on."""
     config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
-    left_out: Any = {"paths": True, "scores": {"__all__": set(SCHEDULING)}}
+    left_out: Any = {"paths": True, "scores": {"__all__": set(SCHEDULING)}, "labels": {"__all__": set(SCHEDULING)}}
     content = {
         "input": config.model_dump(mode="json", exclude=left_out),
         "tokenizer": run.tokenizer,
         "files": {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed},
     }
-    if encoders := {name: encoder_digest(score.encoder) for name, score in config.scores.items() if isinstance(score, Encoder)}:
-        content["encoders"] = encoders
+    if encoders := encoders_in(config):
+        content["encoders"] = {name: encoder_digest(name) for name in encoders}
     return Meaning(content, Defaults(below={"input": defaults_of(type(config))}))
 
 

@@ -45,8 +45,8 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def rows(output: Path | str) -> dict[str, list[dict[str, Any]]]:
     """All rows of all objects, by table, sorted."""
     paths = {table.path: tables.objects(table.folder(str(output))) for table in Tables.all()}
-    columns = {"generations": "reasoning", "judged": "reasoning", "mixture": "parts"}
-    newer = {name: {column: None} for name, column in columns.items()}  # a column that is not there reads as null
+    columns = {"documents": ["labels"], "generations": ["reasoning"], "judged": ["reasoning", "labels"], "mixture": ["parts", "labels"]}
+    newer = {name: dict.fromkeys(several) for name, several in columns.items()}  # a column that is not there reads as null
     read = {
         name: [{**newer.get(name, {}), **row} for path in several for row in tables.read(path).to_pylist()]
         for name, several in paths.items()
