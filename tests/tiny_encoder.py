@@ -83,8 +83,7 @@ def make_tiny_encoder(folder: str | Path, *, grades: bool = False, problem_type:
     vocabulary.write_text("\n".join(token for token, _ in sorted(pieces.get_vocab().items(), key=lambda item: item[1])))
     tokenizer = BertTokenizerFast(vocab=str(vocabulary), model_max_length=MAX_TOKENS)
     tokenizer.save_pretrained(folder)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # of so little work, threads wait for each other most of the time
+    torch.set_num_threads(1)  # for this process: of so little work, threads wait for each other most of the time
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer),
@@ -113,7 +112,6 @@ def make_tiny_encoder(folder: str | Path, *, grades: bool = False, problem_type:
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-    torch.set_num_threads(threads)
     model.save_pretrained(folder)
     return folder
 

@@ -88,17 +88,21 @@ def encoder_digest(name: str) -> str | None:
     """Names the content of an encoder's folder: its configuration, tokenizer and weights. None for a hub id, and for a folder elsewhere."""
     if not os.path.isdir(name):
         return None
+    files = [(file, _digest_of(os.path.join(name, file), changed, size)) for file, changed, size in encoder_files(name)]
+    return content_id(*(part for file in files for part in file))
+
+
+def encoder_files(name: str) -> tuple[tuple[str, int, int], ...]:
+    """The files in a folder that scores depend on, each with the time of its last change in nanoseconds and its size; none of a hub id."""
+    if not os.path.isdir(name):
+        return ()
     files = sorted(file for file in os.listdir(name) if _matters(file))
-    return content_id(*(part for file in files for part in (file, _file_digest(os.path.join(name, file)))))
+    status = ((file, os.stat(os.path.join(name, file))) for file in files)
+    return tuple((file, there.st_mtime_ns, there.st_size) for file, there in status)
 
 
 def _matters(file: str) -> bool:
     return file in (CONFIG, TOKENIZER, "tokenizer_config.json") or file.endswith((".safetensors", ".onnx", ".onnx.data", ".bin"))
-
-
-def _file_digest(path: str) -> str:
-    status = os.stat(path)
-    return _digest_of(path, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=256)

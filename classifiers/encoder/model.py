@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.encoder.device import CPU, device
-from classifiers.encoder.folder import CONFIG, TOKENIZER, EncoderFolder, encoder_folder
+from classifiers.encoder.folder import TOKENIZER, EncoderFolder, encoder_files, encoder_folder
 from classifiers.encoder.network import Network, load_network
 from classifiers.encoder.tokens import batches, padded, windows_of
 from rephrase.errors import UserError
@@ -97,7 +97,7 @@ def load_encoder(name: str, options: EncoderOptions | None = None) -> EncoderMod
 
     Raises `UserError` where there is none, it does not load, or a package is missing.
     """
-    return _with_options(name, options or EncoderOptions(), device(), _changed(name))
+    return _with_options(name, options or EncoderOptions(), device(), encoder_files(name))
 
 
 def _bounded(options: EncoderOptions, folder: EncoderFolder) -> int:
@@ -107,22 +107,17 @@ def _bounded(options: EncoderOptions, folder: EncoderFolder) -> int:
     return options.max_tokens or folder.max_tokens
 
 
-def _changed(name: str) -> tuple[int, ...]:
-    path = os.path.join(name, CONFIG)
-    return (os.stat(path).st_mtime_ns, os.stat(name).st_mtime_ns) if os.path.isfile(path) else ()
-
-
 @functools.lru_cache(maxsize=8)
-def _with_options(name: str, options: EncoderOptions, device: str, changed: tuple[int, ...]) -> EncoderModel:
+def _with_options(name: str, options: EncoderOptions, device: str, files: tuple[tuple[str, int, int], ...]) -> EncoderModel:
     from tokenizers import Tokenizer
 
-    folder, network = _loaded(name, options.revision, device, changed)
+    folder, network = _loaded(name, options.revision, device, files)
     tokenizer = Tokenizer.from_file(os.path.join(folder.path, TOKENIZER))
     return EncoderModel(folder, network, tokenizer, options, on_cpu=device == CPU)
 
 
 @functools.lru_cache(maxsize=4)
-def _loaded(name: str, revision: str | None, device: str, _changed: tuple[int, ...]) -> tuple[EncoderFolder, Network]:
+def _loaded(name: str, revision: str | None, device: str, _files: tuple[tuple[str, int, int], ...]) -> tuple[EncoderFolder, Network]:
     folder = encoder_folder(name, revision)
     return folder, load_network(folder, device)
 

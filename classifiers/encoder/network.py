@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -103,18 +104,21 @@ def export_to_onnx(folder: EncoderFolder, path: str) -> None:
     sample = {name: torch.zeros((2, 8), dtype=torch.int64) for name in takes}
     sample["attention_mask"] = torch.ones((2, 8), dtype=torch.int64)
     sizes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens")}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
-        torch.onnx.export(
-            model,
-            kwargs=sample,
-            f=path,
-            input_names=takes,
-            output_names=["logits"],
-            dynamic_shapes=dict.fromkeys(takes, sizes),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what its own parts will lose
+            torch.onnx.export(
+                model,
+                kwargs=sample,
+                f=path,
+                input_names=takes,
+                output_names=["logits"],
+                dynamic_shapes=dict.fromkeys(takes, sizes),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
     except Exception as error:  # each architecture fails in its own way
         cure = "use the folder as it is: torch runs it"
         raise UserError(f"torch cannot export the encoder to ONNX: {error}", where=folder.name, cure=cure) from error
