@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifiers.fasttext.card import Card, card_path, describe_card, encode_card, read_card
-from classifiers.fasttext.labels import read_sourced
+from classifiers.fasttext.card import Card, card_path, encode_card, read_card
+from classifiers.fasttext.card_page import describe_card
+from classifiers.fasttext.labels import GOOD, read_sourced
 from classifiers.fasttext.metrics import Scores, Truth, line_at, threshold_by_keep_rate, threshold_by_precision
 from classifiers.fasttext.model import load_model
+from classifiers.fasttext.outcome import scores_of
 from classifiers.fasttext.settings import CalibrateSettings
 from rephrase import storage
 from rephrase.errors import UserError
@@ -34,20 +36,29 @@ class Calibration:
 def calibrate(model: str, texts: Sequence[str], settings: CalibrateSettings) -> Calibration:
     """Measure a threshold on JSONL files and put it into the card of the model, as JSON and Markdown.
 
-    With `settings.precision` the rows must have labels. Thresholds of sources that the card had are replaced. Raises `UserError` for a
+    With `settings.precision` the rows must have labels. Thresholds of sources that the card had are replaced; a model of many labels has
+    none. Raises `UserError` for a
     model without a card, for faults of the data (with file and row), and for a precision that no threshold of all texts, or of one
     source, reaches; the card then stays as it was.
     """
     card = read_card(model)
     if card is None:
         raise UserError("the model has no card to put a threshold into", where=card_path(model), cure="train it with `classifier train`")
+    if card.classes and settings.per_source:
+        raise UserError("a model of many labels has one threshold", where=model, cure="take --per-source out")
     labels = (settings.label_field, settings.positive) if settings.precision is not None else None
-    data = read_sourced(texts, settings.text_field, settings.source_field if settings.per_source else None, labels)
-    scores = load_model(model).scores(data.texts, card.label)
+    data = read_sourced(
+        texts, settings.text_field, settings.source_field if settings.per_source else None, labels, of_many=card.classes is not None
+    )
+    loaded = load_model(model)
+    scores = scores_of(loaded, data.texts, card.label, card.temperature)
     scored = ~np.isnan(scores)
     if not scored.any():
         raise UserError("the model knows no word of the texts", where=", ".join(texts), cure="give texts of its language")
-    truth = np.array(data.good, np.bool_) if data.good else None
+    truth = None
+    if data.classes:
+        right = loaded.labels(data.texts)[0] if card.classes else [GOOD] * len(data.texts)
+        truth = np.array([own == named for own, named in zip(data.classes, right, strict=True)], np.bool_)
     threshold, rule = _threshold(scores[scored], truth[scored] if truth is not None else None, settings, ", ".join(texts))
     counts, thresholds = {}, {}
     if settings.per_source:

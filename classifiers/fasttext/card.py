@@ -7,15 +7,14 @@ import os
 import orjson
 from pydantic import Field
 
+from classifiers.fasttext.classes import ClassReport, Temperature
 from classifiers.fasttext.metrics import Line
 from classifiers.fasttext.settings import TrainSettings
-from classifiers.fasttext.teacher import Teacher, describe_teacher
+from classifiers.fasttext.teacher import Teacher
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
-
-_TUNED = ("learning_rate", "dim", "epoch", "min_count", "word_ngrams")  # settings that stand in the card as autotune left them
 
 
 class DataCounts(Section):
@@ -23,7 +22,8 @@ class DataCounts(Section):
 
     files: tuple[str, ...]
     labels: dict[str, int]
-    positive: str
+    positive: str | None
+    """None where each label is a class; the counts of good and bad are 0 then, and those by label stand under `classes`."""
     blank: int
     duplicates: int
     conflicting: int
@@ -37,9 +37,25 @@ class DataCounts(Section):
 class QuantisedModel(Section):
     """The quantised model beside the `.bin`, measured on the same held-out rows."""
 
-    auc: float
+    auc: float | None
     threshold_line: Line
     model_bytes: int
+
+
+class ManyClasses(Section):
+    """Of a model that gives one of many labels: the labels, and how well each is given to the held-out rows."""
+
+    trained: dict[str, int]
+    """Rows by label."""
+    rare: dict[str, int]
+    """Labels that were left out, as one text alone has them."""
+    report: ClassReport
+    calibration: Temperature
+
+    @property
+    def temperature(self) -> float:
+        """By which the model's logits are divided."""
+        return self.calibration.temperature
 
 
 class Card(Section):
@@ -49,18 +65,20 @@ class Card(Section):
     """Of data and settings: training again with the same ones has nothing to do."""
     settings: TrainSettings
     data: DataCounts
-    auc: float
-    """On the held-out rows, like all measures here."""
+    auc: float | None
+    """On the held-out rows, like all measures here. Of many labels, by how well their probability tells right labels from wrong ones; None
+    where all are right."""
     accuracy: float
-    """At a threshold of 0.5."""
+    """At a threshold of 0.5; of many labels the share that is right."""
     hold_out: tuple[Line, ...]
     """The chosen threshold, and those that keep a tenth to nine tenths of the held-out rows."""
     threshold: float
+    """Of the score. Of many labels: a text whose likeliest label is less probable has none."""
     threshold_rule: str
     threshold_line: Line | None
     """None where `calibrate` has put the threshold elsewhere: the held-out rows are not at hand then."""
-    label: str
-    """The fastText label whose probability is the score."""
+    label: str | None
+    """The fastText label whose probability is the score; None where there are many, and the likeliest is given."""
     buckets: int
     fasttext_version: str
     model_bytes: int
@@ -74,6 +92,13 @@ class Card(Section):
     """The encoder that labelled the data of a distilled model."""
     source_thresholds: dict[str, float] = Field(default_factory=dict)
     """Thresholds of texts by their source; for all others `threshold` stands."""
+    classes: ManyClasses | None = None
+    """Of more than two labels, each is a class."""
+
+    @property
+    def temperature(self) -> float | None:
+        """By which the logits of a model of many labels are divided."""
+        return self.classes.temperature if self.classes else None
 
 
 def card_path(model: str) -> str:
@@ -103,74 +128,3 @@ def card_digest(model: str) -> str | None:
 def encode_card(card: Card) -> bytes:
     """The card as JSON."""
     return orjson.dumps(card.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def describe_card(card: Card, name: str) -> str:
-    """The card as Markdown."""
-    data = card.data
-    labels = ", ".join(f"`{label}` {count:,}" for label, count in data.labels.items())
-    hidden = _TUNED if card.tuned else ()
-    rows = {key: value for key, value in card.settings.model_dump().items() if value is not None and key not in hidden}
-    search = f", {card.settings.hold_out:.0%} of which only served the search for settings" if card.tuned else ""
-    rows |= {f"autotuned {name}": f"{value:g}" for name, value in (card.tuned or {}).items()}
-    settings = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
-    lines = "\n".join(
-        f"| {line.threshold:.6f}{' (chosen)' if line == card.threshold_line else ''} "
-        f"| {line.kept:.1%} | {line.precision:.3f} | {line.recall:.3f} | {line.f1:.3f} |"
-        for line in card.hold_out
-    )
-    return f"""# {name}
-
-A fastText classifier of two classes. Its score is the probability of `{card.label}`, from 0 to 1; texts that score at least
-**{card.threshold:.6f}** count as good ({card.threshold_rule}).
-
-{_describe_sources(card)}Texts are prepared as in training by `classifiers.fasttext.model`: stripped, lines joined by spaces, nothing else.
-
-## Held-out rows
-
-{data.held_out_good:,} good and {data.held_out_bad:,} bad rows that the model has not seen.
-AUC **{card.auc:.3f}**, accuracy at 0.5 **{card.accuracy:.3f}**.
-
-| threshold | kept | precision | recall | F1 |
-|---|---|---|---|---|
-{lines}
-
-"Kept" is a share of the held-out rows. A corpus has another mix of classes, and there the share and the precision differ.
-
-{_describe_quantised(card)}{describe_teacher(card.teacher) if card.teacher else ""}## Data
-
-Files: {", ".join(f"`{file}`" for file in data.files)}. Rows by label: {labels}; positive: `{data.positive}`.
-Trained on {data.trained_good:,} good and {data.trained_bad:,} bad rows{search}. Left out: {data.blank:,} blank rows,
-{data.duplicates:,} duplicates, and {data.conflicting:,} rows of texts with both classes. Digest of the data: `{data.digest}`.
-
-## Settings
-
-| setting | value |
-|---|---|
-{settings}
-| buckets of the model | {card.buckets} |
-| fastText | {card.fasttext_version} |
-"""
-
-
-def _describe_sources(card: Card) -> str:
-    if not card.source_thresholds:
-        return ""
-    lines = "\n".join(f"| {source} | {threshold:.6f} |" for source, threshold in card.source_thresholds.items())
-    return f"""Texts of these sources (field `{card.source_field}`) have thresholds of their own:
-
-| source | threshold |
-|---|---|
-{lines}
-
-"""
-
-
-def _describe_quantised(card: Card) -> str:
-    if not card.quantised:
-        return ""
-    line, size = card.quantised.threshold_line, card.quantised.model_bytes / card.model_bytes
-    return f"""The quantised model (`.ftz`) has {size:.0%} of the bytes. On the same rows: AUC **{card.quantised.auc:.3f}**; at
-{line.threshold:.6f} precision {line.precision:.3f}, recall {line.recall:.3f}.
-
-"""

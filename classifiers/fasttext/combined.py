@@ -9,7 +9,7 @@ import numpy as np
 
 from classifiers.batch import Scores
 from classifiers.fasttext.card import Card, read_card
-from classifiers.fasttext.model import load_model
+from classifiers.fasttext.model import POSITIVE, load_model
 from rephrase.errors import UserError
 from rephrase.settings.models import Models
 
@@ -47,7 +47,7 @@ class Combined:
         return np.where(scored.any(axis=0), combined, np.nan)
 
     def _of(self, model: str, card: Card | None, texts: Sequence[str | None]) -> Scores:
-        scores = load_model(model).scores(texts, card.label) if card else load_model(model).scores(texts)
+        scores = load_model(model).scores(texts, card.label or POSITIVE) if card else load_model(model).scores(texts)
         if self.settings.of == "score" or card is None:
             return scores
         buckets = np.searchsorted(np.array(card.quantiles), scores, side="right").astype(np.float64)

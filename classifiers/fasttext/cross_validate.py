@@ -6,11 +6,11 @@ import statistics
 import tempfile
 from collections.abc import Sequence
 
-import numpy as np
-
 from classifiers.fasttext.fit import fit
 from classifiers.fasttext.labels import LabelledTexts, read_labelled, read_texts
-from classifiers.fasttext.metrics import auc, line_at
+from classifiers.fasttext.metrics import line_at
+from classifiers.fasttext.model import POSITIVE
+from classifiers.fasttext.outcome import outcome_on, scores_of
 from classifiers.fasttext.settings import TrainSettings
 from classifiers.fasttext.train import choose_threshold, order_to_train
 from rephrase.errors import UserError
@@ -22,19 +22,22 @@ class Fold(Section):
     """A model trained on the other folds, measured on the rows of this one."""
 
     good: int
+    """Of many labels: rows that are given the right one."""
     bad: int
-    auc: float
+    auc: float | None
+    """None where all labels are right."""
     threshold: float
     f1: float
-    """At the threshold that the settings ask for, put as in training."""
+    """At the threshold that the settings ask for, put as in training. Of many labels: macro-F1 of the likeliest."""
 
 
 class CrossValidation(Section):
     """The folds, and their means and sample standard deviations."""
 
     folds: tuple[Fold, ...]
-    auc_mean: float
-    auc_deviation: float
+    auc_mean: float | None
+    """None where a fold has none, as its deviation."""
+    auc_deviation: float | None
     f1_mean: float
     f1_deviation: float
 
@@ -58,19 +61,22 @@ def cross_validate(
     parts = _parts(data, settings, folds, paths)
     measured = []
     for held_out in parts:
-        others = [[row for part in parts if part is not held_out for row in part if data.good[row] is good] for good in (True, False)]
+        others = [[row for part in parts if part is not held_out for row in part if data.classes[row] == name] for name in data.names]
         with tempfile.TemporaryDirectory() as folder:
             model, *_ = fit(data, order_to_train(data, others, settings), settings, folder)
-        truth, scores = np.array([data.good[i] for i in held_out]), model.scores([data.texts[i] for i in held_out])
-        threshold, _ = choose_threshold(truth, scores, model.scores(sample) if sample else None, settings, paths)
-        good = int(truth.sum())
-        f1 = line_at(threshold, truth, scores).f1
-        measured.append(Fold(good=good, bad=len(truth) - good, auc=auc(truth, scores), threshold=threshold, f1=f1))
-    aucs, f1s = [fold.auc for fold in measured], [fold.f1 for fold in measured]
+        outcome = outcome_on(model, data, held_out)
+        temperature = outcome.temperature.temperature if outcome.temperature else None
+        of_sample = scores_of(model, sample, POSITIVE, temperature) if sample else None
+        threshold, _ = choose_threshold(outcome, of_sample, settings, paths)
+        good = int(outcome.truth.sum())
+        f1 = outcome.classes.macro_f1 if outcome.classes else line_at(threshold, outcome.truth, outcome.scores).f1
+        measured.append(Fold(good=good, bad=len(outcome.truth) - good, auc=outcome.auc, threshold=threshold, f1=f1))
+    aucs, f1s = [fold.auc for fold in measured if fold.auc is not None], [fold.f1 for fold in measured]
+    has_aucs = len(aucs) == len(measured)
     return CrossValidation(
         folds=tuple(measured),
-        auc_mean=statistics.fmean(aucs),
-        auc_deviation=statistics.stdev(aucs),
+        auc_mean=statistics.fmean(aucs) if has_aucs else None,
+        auc_deviation=statistics.stdev(aucs) if has_aucs else None,
         f1_mean=statistics.fmean(f1s),
         f1_deviation=statistics.stdev(f1s),
     )
@@ -78,10 +84,9 @@ def cross_validate(
 
 def _parts(data: LabelledTexts, settings: TrainSettings, folds: int, paths: list[str]) -> list[list[int]]:
     parts: list[list[int]] = [[] for _ in range(folds)]
-    for good in (True, False):
-        rows = [i for i, is_good in enumerate(data.good) if is_good is good]
+    for name in data.names:
+        rows = data.rows_of(name)
         if len(rows) < folds:
-            name = "good" if good else "bad"
             raise UserError(f"only {len(rows)} distinct {name} texts for {folds} folds", where=", ".join(paths), cure="give fewer --folds")
         rows.sort(key=lambda i: content_id("fold", str(settings.seed), data.texts[i]))
         for place, row in enumerate(rows):

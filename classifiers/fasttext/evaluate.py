@@ -7,29 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from classifiers.fasttext.card import read_card
+from classifiers.fasttext.classes import ClassReport
 from classifiers.fasttext.labels import read_labelled
-from classifiers.fasttext.metrics import Line, Scores, Truth, auc, best_line, line_at, threshold_by_keep_rate
+from classifiers.fasttext.metrics import Line, ReliabilityBin, Scores, auc, best_line, calibration, line_at, threshold_by_keep_rate
 from classifiers.fasttext.model import POSITIVE, load_model
+from classifiers.fasttext.outcome import outcome_on
 from classifiers.fasttext.settings import EvaluateSettings
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
 
 _SHARES = [n / 20 for n in range(1, 20)]  # keep-rates of the lines
-_CALIBRATION_BINS = 10
 _HISTOGRAM_BINS = 20
 _EXAMPLES = 5
 _CHARACTERS = 200
-
-
-class ReliabilityBin(Section):
-    """Texts whose scores are in [low, high); the last bin takes 1 too."""
-
-    low: float
-    high: float
-    texts: int
-    mean_score: float | None
-    """None in empty bins, like the share."""
-    share_good: float | None
 
 
 class Example(Section):
@@ -40,7 +30,10 @@ class Example(Section):
 
 
 class Evaluation(Section):
-    """What a model does on labelled texts that are distinct and not blank."""
+    """What a model does on labelled texts that are distinct and not blank.
+
+    Of a model of many labels, a text is good where the likeliest is right, and its score is the calibrated probability of that.
+    """
 
     model: str
     good: int
@@ -49,7 +42,8 @@ class Evaluation(Section):
     """Texts left out because the model knows no word of them."""
     trained_on_these: bool
     """The texts are those of the training: the numbers flatter the model."""
-    auc: float
+    auc: float | None
+    """None where all labels are right, or none."""
     threshold: float
     lines: tuple[Line, ...]
     """Thresholds that keep a twentieth to nineteen twentieths of the texts, and the one of the card."""
@@ -65,6 +59,8 @@ class Evaluation(Section):
     """The highest scores of bad texts that reach the threshold."""
     good_below: tuple[Example, ...]
     """The lowest scores of good texts that do not."""
+    classes: ClassReport | None = None
+    """Of a model of many labels, by its likeliest ones."""
 
 
 def evaluate(model: str, labels: Sequence[str], settings: EvaluateSettings | None = None) -> Evaluation:
@@ -74,11 +70,20 @@ def evaluate(model: str, labels: Sequence[str], settings: EvaluateSettings | Non
     """
     settings = settings or EvaluateSettings()
     card = read_card(model)
-    data = read_labelled(labels, settings.text_field, settings.label_field, settings.positive)
-    scores = load_model(model).scores(data.texts, settings.label or (card.label if card else POSITIVE))
-    scored = np.flatnonzero(~np.isnan(scores))
-    truth, scores, texts = np.array(data.good)[scored], scores[scored], [data.texts[i] for i in scored]
-    if truth.all() or not truth.any():
+    loaded = load_model(model)
+    label = settings.label or (card.label if card else None) or POSITIVE
+    of_many = settings.positive is None and settings.label is None and (bool(card and card.classes) or label not in loaded.label_names)
+    data = read_labelled(labels, settings.text_field, settings.label_field, settings.positive, of_many)
+    if of_many:
+        outcome = outcome_on(loaded, data, range(len(data.texts)), (card.temperature if card else None) or 1.0, ", ".join(labels))
+        scored, truth, scores = np.array(outcome.rows, np.int64), outcome.truth, outcome.scores
+    else:
+        every = loaded.scores(data.texts, label)
+        scored = np.flatnonzero(~np.isnan(every))
+        truth, scores, outcome = np.array(data.good)[scored], every[scored], None
+    texts = [data.texts[i] for i in scored]
+    one_class = truth.all() or not truth.any()
+    if not len(scored) or (one_class and not of_many):
         raise UserError("the model scores texts of one class only", where=", ".join(labels), cure="give texts of its language")
     threshold = settings.threshold if settings.threshold is not None else card.threshold if card else 0.5
     thresholds = {threshold_by_keep_rate(scores, share) for share in _SHARES} | {threshold}
@@ -94,7 +99,7 @@ def evaluate(model: str, labels: Sequence[str], settings: EvaluateSettings | Non
         bad=int((~truth).sum()),
         unscored=len(data.texts) - len(scored),
         trained_on_these=card is not None and card.data.digest == data.digest,
-        auc=auc(truth, scores),
+        auc=None if one_class else auc(truth, scores),
         threshold=threshold,
         lines=tuple(line_at(value, truth, scores) for value in sorted(thresholds)),
         best=best_line(truth, scores),
@@ -104,26 +109,8 @@ def evaluate(model: str, labels: Sequence[str], settings: EvaluateSettings | Non
         histogram_bad=_histogram(scores[~truth]),
         bad_above=examples(list(wrong_bad[np.argsort(-scores[wrong_bad], kind="stable")])),
         good_below=examples(list(wrong_good[np.argsort(scores[wrong_good], kind="stable")])),
+        classes=outcome.classes if outcome else None,
     )
-
-
-def calibration(truth: Truth, scores: Scores) -> tuple[float, tuple[ReliabilityBin, ...]]:
-    """The expected calibration error and the reliability table, with ten bins of equal width over the score.
-
-    The error is the mean over all texts of the gap, in their bin, between the mean score and the share of good texts (Naeini et al. 2015,
-    "Obtaining well calibrated probabilities using Bayesian binning").
-    """
-    place = np.minimum((scores * _CALIBRATION_BINS).astype(int), _CALIBRATION_BINS - 1)
-    error, bins = 0.0, []
-    for number in range(_CALIBRATION_BINS):
-        inside = place == number
-        texts = int(inside.sum())
-        mean, share = (float(scores[inside].mean()), float(truth[inside].mean())) if texts else (None, None)
-        if mean is not None and share is not None:
-            error += abs(mean - share) * texts / len(scores)
-        low, high = number / _CALIBRATION_BINS, (number + 1) / _CALIBRATION_BINS
-        bins.append(ReliabilityBin(low=low, high=high, texts=texts, mean_score=mean, share_good=share))
-    return error, tuple(bins)
 
 
 def _histogram(scores: Scores) -> tuple[int, ...]:

@@ -6,12 +6,11 @@ import os
 from typing import Any
 
 from classifiers.fasttext.labels import LabelledTexts
-from classifiers.fasttext.model import LABEL_PREFIX, POSITIVE, FastTextModel
+from classifiers.fasttext.model import POSITIVE, FastTextModel, as_label
 from classifiers.fasttext.settings import TrainSettings
 from rephrase.errors import UserError
 from rephrase.records import content_id
 
-NEGATIVE = f"{LABEL_PREFIX}bad"
 _MAX_BUCKETS = 2_000_000
 _NAMES = {  # settings that autotune may choose, by fastText's names
     "learning_rate": "lr",
@@ -46,7 +45,7 @@ def fit(data: LabelledTexts, rows: list[int], settings: TrainSettings, folder: s
     if settings.autotune:
         options["autotuneValidationFile"] = _write(data, tuning, os.path.join(folder, "tune.txt"))
         options["autotuneDuration"] = settings.autotune
-        options["autotuneMetric"] = f"f1:{POSITIVE}"
+        options["autotuneMetric"] = "f1" if data.is_of_many else f"f1:{POSITIVE}"
     try:
         model = fasttext.train_supervised(path, **options)
     except (ValueError, RuntimeError, MemoryError) as error:
@@ -68,8 +67,10 @@ def file_bytes(model: FastTextModel, folder: str) -> bytes:
 def _for_tuning(data: LabelledTexts, rows: list[int], settings: TrainSettings) -> tuple[list[int], list[int]]:
     """The rows without those for the search, and these: the same share of each class, fixed by the texts and the seed."""
     tuning: set[int] = set()
-    for good in (True, False):
-        own = sorted((row for row in rows if data.good[row] is good), key=lambda i: content_id("tune", str(settings.seed), data.texts[i]))
+    for name in dict.fromkeys(data.classes[row] for row in rows):
+        own = sorted(
+            (row for row in rows if data.classes[row] == name), key=lambda i: content_id("tune", str(settings.seed), data.texts[i])
+        )
         if len(own) < 2:
             cure = "give more labels, or leave autotune out"
             raise UserError("autotune needs two training rows of each class", where="autotune", cure=cure)
@@ -79,5 +80,5 @@ def _for_tuning(data: LabelledTexts, rows: list[int], settings: TrainSettings) -
 
 def _write(data: LabelledTexts, rows: list[int], path: str) -> str:
     with open(path, "w", encoding="utf-8") as file:
-        file.writelines(f"{POSITIVE if data.good[row] else NEGATIVE} {data.texts[row]}\n" for row in rows)
+        file.writelines(f"{as_label(data.classes[row])} {data.texts[row]}\n" for row in rows)
     return path

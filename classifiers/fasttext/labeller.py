@@ -8,6 +8,8 @@ from typing import Any
 
 from classifiers.encoder.folder import encoder_digest
 from classifiers.fasttext.card import Card, read_card
+from classifiers.fasttext.model import FastTextModel
+from classifiers.fasttext.outcome import scores_of
 from classifiers.scorers import label_model
 from rephrase.settings.encoders import SCHEDULING
 from rephrase.settings.labels import TextLabel
@@ -43,10 +45,14 @@ class Labeller:
         return described | {"min_probability": self._least(name)}
 
     def _of(self, name: str, texts: Sequence[str | None]) -> list[str | None]:
-        names, probabilities = label_model(self.settings[name]).labels(texts)
-        least = self._least(name)
+        model, card, least = label_model(self.settings[name]), self._cards[name], self._least(name)
+        names, probabilities = model.labels(texts)
+        if isinstance(model, FastTextModel) and card and card.temperature and least:
+            probabilities = scores_of(model, texts, None, card.temperature)  # of the same labels: a temperature keeps their order
         return [label if probability >= least else None for label, probability in zip(names, probabilities.tolist(), strict=True)]
 
     def _least(self, name: str) -> float:
-        own = self.settings[name].min_probability
-        return 0.0 if own is None else own
+        own, card = self.settings[name].min_probability, self._cards[name]
+        if own is not None:
+            return own
+        return card.threshold if card and card.classes else 0.0

@@ -14,6 +14,8 @@ from rephrase.errors import UserError
 from rephrase.readers.plain_rows import field_of, rows_of
 from rephrase.records import content_id
 
+GOOD, BAD = "good", "bad"
+"""The names of two classes."""
 _POSITIVE = ("1", "true", "good", "hq", "high", "positive", "yes", "keep", "__label__1", "__label__good", "__label__hq")
 _BOUND = re.compile(r"(>=|>|<=|<|==)\s*(-?\d+(?:\.\d+)?)")
 _COMPARE = {">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq}
@@ -26,34 +28,54 @@ class SourcedTexts:
 
     texts: list[str]
     sources: list[str]
-    good: list[bool]
-    """Empty where no labels were asked for."""
+    classes: list[str]
+    """GOOD or BAD, or each text's label; empty where no labels were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledTexts:
-    """Distinct texts with their class, and what was left out."""
+    """Distinct texts with their class, and what was left out. There are two classes, GOOD and BAD, or one for each of many labels."""
 
     texts: list[str]
     """Normalised for fastText, in an order that is random but depends on nothing but the texts."""
-    good: list[bool]
+    classes: list[str]
+    names: tuple[str, ...]
+    """Of the classes: GOOD and BAD, or the labels in their order."""
     labels: dict[str, int]
     """Rows of each label, as read."""
-    positive: str
+    positive: str | None
+    """The label of good texts; None where each label is a class."""
     blank: int
     """Rows left out for a text without words."""
     duplicates: int
     """Rows left out for a text that stood there before, with the same class."""
     conflicting: int
-    """Rows left out for a text that has both classes."""
+    """Rows left out for a text that has several classes."""
     digest: str
 
+    @property
+    def good(self) -> list[bool]:
+        """Whether each text is good, of two classes."""
+        return [name == GOOD for name in self.classes]
 
-def read_labelled(paths: Sequence[str], text_field: str, label_field: str, positive: str | None) -> LabelledTexts:
+    @property
+    def is_of_many(self) -> bool:
+        """Whether each label is a class."""
+        return self.positive is None
+
+    def rows_of(self, name: str) -> list[int]:
+        """The numbers of a class's texts."""
+        return [row for row, own in enumerate(self.classes) if own == name]
+
+
+def read_labelled(
+    paths: Sequence[str], text_field: str, label_field: str, positive: str | None, of_many: bool | None = None
+) -> LabelledTexts:
     """Read all rows of the files, folders or globs.
 
-    Raises `UserError`, with file and row, for missing files, bad JSON, missing fields and values of the wrong type; and for
-    data that is empty, of a single class, or leaves open which label is the positive one.
+    `of_many`: whether each label is a class; by default where there are more than two and no positive one is named. Raises `UserError`,
+    with file and row, for missing files, bad JSON, missing fields and values of the wrong type; and for data that is empty, of a single
+    class, or leaves open which label is the positive one.
     """
     rows: list[tuple[str, str]] = []
     for place, record in rows_of(paths):
@@ -63,31 +85,61 @@ def read_labelled(paths: Sequence[str], text_field: str, label_field: str, posit
     if not rows:
         raise UserError("there are no rows", where=where, cure=f'give JSON lines such as {{"{text_field}": "…", "{label_field}": 1}}')
     labels = Counter(label for _, label in rows)
-    positive_label = positive or _guess(labels, where)
-    is_good = {label: _is_good(label, positive_label, where) for label in labels}
-    if len(set(is_good.values())) == 1:
+    of_many = _are_many(labels, positive, where) if of_many is None else of_many
+    positive_label = None if of_many else positive or _guess(labels, where)
+    if positive_label is None:
+        class_of_label = {label: label for label in labels}
+    else:
+        class_of_label = {label: GOOD if _is_good(label, positive_label, where) else BAD for label in labels}
+    if of_many and len(labels) == 1:
+        raise UserError(f"all rows have the label {next(iter(labels))}", where=where, cure="give texts of several labels")
+    if positive_label is not None and len(set(class_of_label.values())) == 1:
         listing = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
-        which = "positive" if all(is_good.values()) else "negative"
+        which = "positive" if GOOD in class_of_label.values() else "negative"
         cure = "a classifier needs texts of both classes" if positive is None else f"--positive takes one of the labels, not `{positive}`"
         raise UserError(f"all rows are {which}; labels: {listing}", where=where, cure=cure)
-    classes: dict[str, set[bool]] = {}
+    classes: dict[str, set[str]] = {}
     for text, label in rows:
         if text:
-            classes.setdefault(text, set()).add(is_good[label])
+            classes.setdefault(text, set()).add(class_of_label[label])
     class_of_text = {text: next(iter(text_classes)) for text, text_classes in classes.items() if len(text_classes) == 1}
     ordered = sorted((content_id(text), text) for text in class_of_text)
     blank = sum(1 for text, _ in rows if not text)
     conflicting = sum(1 for text, _ in rows if text and text not in class_of_text)
     return LabelledTexts(
         texts=[text for _, text in ordered],
-        good=[class_of_text[text] for _, text in ordered],
+        classes=[class_of_text[text] for _, text in ordered],
+        names=tuple(sorted(labels)) if of_many else (GOOD, BAD),
         labels=dict(labels.most_common()),
         positive=positive_label,
         blank=blank,
         duplicates=len(rows) - blank - conflicting - len(class_of_text),
         conflicting=conflicting,
-        digest=content_id(*(part for key, text in ordered for part in (key, str(class_of_text[text])))),
+        digest=content_id(*(part for key, text in ordered for part in (key, _digested(class_of_text[text], of_many=of_many)))),
     )
+
+
+def _digested(name: str, *, of_many: bool) -> str:
+    """A class in the digest of data, where two classes have always been True and False."""
+    return name if of_many else str(name == GOOD)
+
+
+def _are_many(labels: Counter[str], positive: str | None, where: str) -> bool:
+    if positive is not None or len(labels) <= 2:
+        return False
+    if all(_is_number(label) for label in labels):
+        listing = ", ".join(f"{label} ({count})" for label, count in labels.most_common(8))
+        cure = "say which grades are good, for example --positive '>=3'; or name the labels by words"
+        raise UserError(f"the labels are numbers: {listing}", where=where, cure=cure)
+    return True
+
+
+def _is_number(label: str) -> bool:
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
 
 
 def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
@@ -99,11 +151,13 @@ def read_texts(paths: Sequence[str], text_field: str) -> list[str]:
     return texts
 
 
-def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None, labels: tuple[str, str | None] | None) -> SourcedTexts:
+def read_sourced(
+    paths: Sequence[str], text_field: str, source_field: str | None, labels: tuple[str, str | None] | None, *, of_many: bool = False
+) -> SourcedTexts:
     """The texts of JSONL files, normalised, without blank ones. Raises `UserError` like `read_labelled`.
 
     `labels` are the label field and the positive label (None: to be guessed); None leaves labels unread, and the field absent.
-    Without a `source_field` all sources are "".
+    Without a `source_field` all sources are "". `of_many`: each label is a class.
     """
     texts, sources, row_labels = [], [], []
     for place, record in rows_of(paths):
@@ -119,10 +173,12 @@ def read_sourced(paths: Sequence[str], text_field: str, source_field: str | None
         raise UserError("there are no texts", where=where, cure="give JSON lines with texts")
     if not labels:
         return SourcedTexts(texts, sources, [])
+    if of_many:
+        return SourcedTexts(texts, sources, row_labels)
     counts = Counter(row_labels)
     positive = labels[1] or _guess(counts, where)
     is_good = {label: _is_good(label, positive, where) for label in counts}
-    return SourcedTexts(texts, sources, [is_good[label] for label in row_labels])
+    return SourcedTexts(texts, sources, [GOOD if is_good[label] else BAD for label in row_labels])
 
 
 def _text(value: Any, field: str, place: str) -> str:

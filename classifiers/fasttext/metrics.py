@@ -10,6 +10,8 @@ from rephrase.settings.section import Section
 Truth = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
 
+_CALIBRATION_BINS = 10
+
 
 class Line(Section):
     """What a threshold does: texts that score at least so much are kept."""
@@ -22,6 +24,17 @@ class Line(Section):
     recall: float
     """Share of the good texts that are kept."""
     f1: float
+
+
+class ReliabilityBin(Section):
+    """Texts whose scores are in [low, high); the last bin takes 1 too."""
+
+    low: float
+    high: float
+    texts: int
+    mean_score: float | None
+    """None in empty bins, like the share."""
+    share_good: float | None
 
 
 def line_at(threshold: float, truth: Truth, scores: Scores) -> Line:
@@ -74,3 +87,22 @@ def threshold_by_precision(truth: Truth, scores: Scores, precision: float) -> fl
     last_of_equals = np.append(ranked[1:] != ranked[:-1], True)
     reached = np.flatnonzero((shares >= precision) & last_of_equals)
     return float(ranked[reached[-1]]) if len(reached) else None
+
+
+def calibration(truth: Truth, scores: Scores) -> tuple[float, tuple[ReliabilityBin, ...]]:
+    """The expected calibration error and the reliability table, with ten bins of equal width over the score.
+
+    The error is the mean over all texts of the gap, in their bin, between the mean score and the share of good texts (Naeini et al. 2015,
+    "Obtaining well calibrated probabilities using Bayesian binning").
+    """
+    place = np.minimum((scores * _CALIBRATION_BINS).astype(int), _CALIBRATION_BINS - 1)
+    error, bins = 0.0, []
+    for number in range(_CALIBRATION_BINS):
+        inside = place == number
+        texts = int(inside.sum())
+        mean, share = (float(scores[inside].mean()), float(truth[inside].mean())) if texts else (None, None)
+        if mean is not None and share is not None:
+            error += abs(mean - share) * texts / len(scores)
+        low, high = number / _CALIBRATION_BINS, (number + 1) / _CALIBRATION_BINS
+        bins.append(ReliabilityBin(low=low, high=high, texts=texts, mean_score=mean, share_good=share))
+    return error, tuple(bins)

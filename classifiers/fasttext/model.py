@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +35,16 @@ def normalise(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+def as_label(name: str) -> str:
+    """How fastText has a class of this name, which may hold spaces: `__label__Social%20Life`."""
+    return LABEL_PREFIX + re.sub(r"[%\s]", lambda match: quote(match[0]), name)
+
+
+def class_name(label: str) -> str:
+    """The reverse of `as_label`."""
+    return unquote(label.removeprefix(LABEL_PREFIX))
+
+
 class FastTextModel:
     """A supervised fastText model. Made by `load_model`."""
 
@@ -52,13 +64,28 @@ class FastTextModel:
                 scores[row] = values[list(labels).index(label)] if label in labels else 0.0
         return np.clip(scores, 0, 1)  # fastText's sums come out slightly above 1
 
+    @property
+    def class_names(self) -> list[str]:
+        """The labels without `__label__`, and with their spaces."""
+        return [class_name(label) for label in self.label_names]
+
+    def probabilities(self, texts: Sequence[str | None]) -> npt.NDArray[np.float64]:
+        """P of each of `class_names`, from 0 to 1; NaN for None and blank texts. Shape: (texts, classes)."""
+        place = {label: number for number, label in enumerate(self.label_names)}
+        matrix = np.full((len(texts), len(place)), np.nan)
+        for row, labels, values in self._predict(texts, len(place)):
+            if labels:
+                matrix[row] = 0
+                matrix[row, [place[label] for label in labels]] = values
+        return np.clip(matrix, 0, 1)
+
     def labels(self, texts: Sequence[str | None]) -> tuple[list[str | None], npt.NDArray[np.float64]]:
-        """The likeliest label of each text without `__label__`, and its probability; None and NaN for None and blank texts."""
+        """The likeliest of `class_names` for each text, and its probability; None and NaN for None and blank texts."""
         names: list[str | None] = [None] * len(texts)
         scores = np.full(len(texts), np.nan)
         for row, labels, values in self._predict(texts, 1):
             if labels:
-                names[row], scores[row] = labels[0].removeprefix(LABEL_PREFIX), values[0]
+                names[row], scores[row] = class_name(labels[0]), values[0]
         return names, np.clip(scores, 0, 1)
 
     def save(self, path: str) -> None:

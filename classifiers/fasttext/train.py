@@ -1,6 +1,7 @@
 """Training of a quality classifier: labels in, a fastText model with a measured threshold and a card out.
 
-The method is DCLM's (Li et al. 2024, arXiv 2406.11794): a fastText classifier of good and raw texts, whose score ranks a corpus.
+The method is DCLM's (Li et al. 2024, arXiv 2406.11794): a fastText classifier of good and raw texts, whose score ranks a corpus. More
+than two labels make a classifier that gives each text one of them, with its probability (see `outcome`).
 The model is trained without the held-out rows, so that the numbers on its card are about this very model.
 """
 
@@ -8,21 +9,25 @@ from __future__ import annotations
 
 import importlib.metadata
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from classifiers.fasttext.card import Card, DataCounts, QuantisedModel, card_path, describe_card, encode_card, read_card
+from classifiers.fasttext.card import Card, DataCounts, ManyClasses, QuantisedModel, card_path, encode_card, read_card
+from classifiers.fasttext.card_page import describe_card
 from classifiers.fasttext.fit import file_bytes, fit
 from classifiers.fasttext.labels import LabelledTexts, read_labelled, read_texts
-from classifiers.fasttext.metrics import Line, Scores, Truth, auc, line_at, threshold_by_keep_rate, threshold_by_precision
+from classifiers.fasttext.metrics import Line, Scores, Truth, line_at, threshold_by_keep_rate, threshold_by_precision
 from classifiers.fasttext.model import POSITIVE
+from classifiers.fasttext.outcome import Outcome, outcome_on, scores_of
 from classifiers.fasttext.settings import TrainSettings
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import content_id
 
+_LEAST = 2  # texts of a class: one to train on, one to measure on
 _METHOD = "1"  # part of the digest: to be raised when the same data and settings come to mean another model
 _TABLE = [n / 10 for n in range(1, 10)]  # keep-rates of the lines of the table
 
@@ -97,35 +102,38 @@ class _Trained:
 def _trained(data: LabelledTexts, sample: list[str], settings: TrainSettings, paths: list[str], digest: str) -> _Trained:
     """Train on some rows and measure on the others. Raises `UserError` as `train` says."""
     split = _split(data, settings, paths)
-    held_out = [data.texts[i] for i in split.held_out]
-    truth = np.array([data.good[i] for i in split.held_out])
     with tempfile.TemporaryDirectory() as folder:
         model, buckets, tuned = fit(data, split.train, settings, folder)
-        scores = model.scores(held_out)
-        threshold, rule = choose_threshold(truth, scores, model.scores(sample) if sample else None, settings, paths)
+        outcome = outcome_on(model, data, split.held_out)
+        truth, scores, fitted = outcome.truth, outcome.scores, outcome.temperature
+        temperature = fitted.temperature if fitted else None
+        of_sample = scores_of(model, sample, POSITIVE, temperature) if sample else None
+        threshold, rule = choose_threshold(outcome, of_sample, settings, paths)
         content = file_bytes(model, folder)
         quantised, small = None, b""
         if settings.quantise:
             model.quantise()
             small = file_bytes(model, folder)
-            rough = model.scores(held_out)
-            quantised = QuantisedModel(auc=auc(truth, rough), threshold_line=line_at(threshold, truth, rough), model_bytes=len(small))
+            rough = outcome_on(model, data, split.held_out, temperature)
+            line = line_at(threshold, rough.truth, rough.scores)
+            quantised = QuantisedModel(auc=rough.auc, threshold_line=line, model_bytes=len(small))
     card = Card(
         digest=digest,
         settings=settings,
         data=_counts(data, split, paths),
-        auc=auc(truth, scores),
-        accuracy=float(((scores >= 0.5) == truth).mean()),
+        auc=outcome.auc,
+        accuracy=outcome.classes.accuracy if outcome.classes else float(((scores >= 0.5) == truth).mean()),
         hold_out=_table(threshold, truth, scores),
         threshold=threshold,
         threshold_rule=rule,
         threshold_line=line_at(threshold, truth, scores),
-        label=POSITIVE,
+        label=None if data.is_of_many else POSITIVE,
         buckets=buckets,
         fasttext_version=_fasttext_version(),
         model_bytes=len(content),
         tuned=tuned,
         quantised=quantised,
+        classes=_many_classes(data, split, outcome),
     )
     return _Trained(card, content, small)
 
@@ -149,16 +157,20 @@ def _split(data: LabelledTexts, settings: TrainSettings, paths: list[str]) -> _S
     """Rows to train on and rows to hold out, the same share of each class, both fixed by the texts and the seed."""
     train: list[list[int]] = []
     held_out: list[int] = []
-    for good in (True, False):
-        rows = [i for i, is_good in enumerate(data.good) if is_good is good]
-        if len(rows) < 2:
-            name = "good" if good else "bad"
+    for name in data.names:
+        rows = data.rows_of(name)
+        if len(rows) < _LEAST and data.is_of_many:
+            continue  # the card tells
+        if len(rows) < _LEAST:
             cure = "two of each class are the least: one to train on, one to measure on"
             raise UserError(f"only {len(rows)} distinct {name} texts", where=", ".join(paths), cure=cure)
         rows.sort(key=lambda i: content_id("hold-out", str(settings.seed), data.texts[i]))
         count = min(max(round(len(rows) * settings.hold_out), 1), len(rows) - 1)
         held_out += rows[:count]
         train.append(rows[count:])
+    if len(train) < _LEAST:
+        cure = "give more rows: of a label two texts are the least, one to train on, one to measure on"
+        raise UserError("only one label has two distinct texts", where=", ".join(paths), cure=cure)
     return _Split(order_to_train(data, train, settings), sorted(held_out))
 
 
@@ -170,13 +182,14 @@ def order_to_train(data: LabelledTexts, classes: list[list[int]], settings: Trai
     return sorted((i for rows in classes for i in rows), key=lambda i: content_id("order", str(settings.seed), data.texts[i]))
 
 
-def choose_threshold(truth: Truth, scores: Scores, sample: Scores | None, settings: TrainSettings, paths: list[str]) -> tuple[float, str]:
+def choose_threshold(outcome: Outcome, sample: Scores | None, settings: TrainSettings, paths: list[str]) -> tuple[float, str]:
     """The threshold that the settings ask for, and the rule that put it there. Keep-rates are measured on the sample if there is one.
 
     Raises `UserError` for a precision that no threshold reaches.
     """
+    truth, scores = outcome.truth, outcome.scores
     if settings.keep_rate is not None:
-        measured = scores if sample is None else sample
+        measured = scores if sample is None else sample[~np.isnan(sample)]
         place = "of the held-out rows" if sample is None else f"of {len(measured):,} texts of a corpus sample"
         return threshold_by_keep_rate(measured, settings.keep_rate), f"keeps {settings.keep_rate:g} {place}"
     if settings.precision is not None:
@@ -189,7 +202,7 @@ def choose_threshold(truth: Truth, scores: Scores, sample: Scores | None, settin
                 cure="ask for less, train more epochs, or give more labels",
             )
         return threshold, f"lowest with a precision of {settings.precision:g} on the held-out rows"
-    return 0.5, "good is likelier than bad"
+    return (0.0, "every text has its likeliest label") if outcome.classes else (0.5, "good is likelier than bad")
 
 
 def _table(threshold: float, truth: Truth, scores: Scores) -> tuple[Line, ...]:
@@ -201,6 +214,9 @@ def _counts(data: LabelledTexts, split: _Split, paths: list[str]) -> DataCounts:
     def good(rows: list[int]) -> int:
         return sum(data.good[i] for i in rows)
 
+    def bad(rows: list[int]) -> int:
+        return 0 if data.is_of_many else len(rows) - good(rows)
+
     return DataCounts(
         files=tuple(paths),
         labels=data.labels,
@@ -209,11 +225,19 @@ def _counts(data: LabelledTexts, split: _Split, paths: list[str]) -> DataCounts:
         duplicates=data.duplicates,
         conflicting=data.conflicting,
         trained_good=good(split.train),
-        trained_bad=len(split.train) - good(split.train),
+        trained_bad=bad(split.train),
         held_out_good=good(split.held_out),
-        held_out_bad=len(split.held_out) - good(split.held_out),
+        held_out_bad=bad(split.held_out),
         digest=data.digest,
     )
+
+
+def _many_classes(data: LabelledTexts, split: _Split, outcome: Outcome) -> ManyClasses | None:
+    if outcome.classes is None or outcome.temperature is None:
+        return None
+    trained = Counter(data.classes[row] for row in split.train)
+    rare = {name: len(data.rows_of(name)) for name in data.names if name not in trained}
+    return ManyClasses(trained=dict(sorted(trained.items())), rare=rare, report=outcome.classes, calibration=outcome.temperature)
 
 
 def _whole(card: Card, base: str) -> bool:

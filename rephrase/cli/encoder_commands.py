@@ -36,8 +36,13 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument("--encoder", required=True, metavar="FOLDER", help="a sequence-classification model: a folder, or a hub id")
     parser.add_argument("-o", "--output", required=True, help="path or s3:// URL of the fastText model, without extension")
     parser.add_argument("-n", "--sample", type=int, metavar="N", help="texts to label (default: 100000)")
-    parser.add_argument("--label", metavar="LABEL", help="the label to learn, where the encoder has several")
-    parser.add_argument("--min", type=float, metavar="X", help="the encoder's score from which texts are good (default: 0.5)")
+    parser.add_argument("--label", metavar="LABEL", help="the label to learn against all others (default: all labels, of more than two)")
+    parser.add_argument(
+        "--min",
+        type=float,
+        metavar="X",
+        help="the encoder's score from which texts are good (default: 0.5); of all labels: the least probability",
+    )
     parser.add_argument("--max-tokens", type=int, metavar="N", help="tokens that the encoder reads of a text (default: all it takes)")
     parser.add_argument("--windows", type=int, metavar="N", help="so many stretches of a long text are read (default: 1)")
     parser.add_argument("--text-field", metavar="NAME", help="field of the text (default: text)")
@@ -103,17 +108,14 @@ def _progress() -> Callable[[int, int], None]:
 
 
 def _print_teacher(distilled: Distilled) -> None:
-    from classifiers.fasttext.teacher import shown
+    from classifiers.fasttext.teacher import judged, measures
     from rephrase.live.plain_console import PlainConsole
 
-    teacher, part = distilled.teacher, distilled.teacher.agreement
+    teacher = distilled.teacher
     console = PlainConsole(soft_wrap=True)
-    console.print(f"teacher    {teacher.encoder}, {distilled.asked:,} of {teacher.texts:,} texts labelled now; good from {teacher.min:g}")
-    console.print(
-        f"agreement  on {part.texts:,} texts that no training saw: Pearson {shown(part.pearson)}, Spearman {shown(part.spearman)}; "
-        f"at both bounds accuracy {part.accuracy:.3f}, kappa {shown(part.kappa)}, F1 {part.f1:.3f}"
-    )
-    console.print(f"kept       {part.kept_by_teacher:.1%} by the teacher, {part.kept:.1%} by the model")
+    console.print(f"teacher    {teacher.encoder}, {distilled.asked:,} of {teacher.texts:,} texts labelled now; {judged(teacher)}")
+    agreement = ", ".join(f"{name} {value}" for name, value in measures(teacher.agreement).items())
+    console.print(f"agreement  on {teacher.agreement.texts:,} texts that no training saw: {agreement}")
     console.print(f"labels     {', '.join(distilled.labels)}")
 
 

@@ -13,7 +13,7 @@ from classifiers.encoder.model import load_encoder
 from classifiers.fasttext.card import read_card
 from classifiers.fasttext.model import load_model
 from classifiers.fasttext.settings import TrainSettings
-from classifiers.fasttext.teacher import agreement
+from classifiers.fasttext.teacher import agreement_of_labels, agreement_of_scores
 from rephrase.errors import UserError
 from tests.tiny_encoder import graded_texts, topic_texts
 
@@ -64,6 +64,17 @@ def test_the_probability_of_a_label(topics_encoder, tmp_path):
     assert load_model(distilled.report.model).scores(["the court and the judge", "the tide and the reef"]).round().tolist() == [1, 0]
 
 
+def test_all_labels(topics_encoder, tmp_path):
+    paths = corpus(tmp_path / "topics.jsonl", [text for text, _ in topic_texts(300, seed=4)])
+    settings = DistilSettings(encoder=topics_encoder, text_field="body.text", min=0.6)
+    distilled = distil(paths, str(tmp_path / "topic"), settings, TRAINING)
+    assert distilled.teacher.agreement.macro_f1 > 0.85
+    assert load_model(distilled.report.model).labels(["judge court", "tide reef", "oven bread"])[0] == ["law", "sea", "kitchen"]
+    assert "if its probability is at least 0.6" in Path(distilled.report.card_markdown).read_text()
+    scores = [orjson.loads(line)["score"] for path in distilled.labels for line in Path(path).read_bytes().splitlines()]
+    assert min(scores) >= 0.6
+
+
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
@@ -79,11 +90,14 @@ def test_what_cannot_be_learnt(grades_encoder, grades, tmp_path, settings, what)
 
 def test_agreement_by_hand():
     teacher, student = np.array([0.0, 1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.1, 0.9, 0.6, 0.7])
-    found = agreement(teacher, 2.5, student, 0.5)
+    found = agreement_of_scores(teacher, 2.5, student, 0.5)
     assert (found.accuracy, found.kept_by_teacher, found.kept) == (0.8, 0.4, 0.6)
     assert found.kappa == pytest.approx((0.8 - 0.48) / 0.52)
-    assert (found.precision, found.recall, found.f1) == pytest.approx((2 / 3, 1, 0.8))
+    assert found.f1 == pytest.approx(0.8)
     assert found.pearson == pytest.approx(0.7398, abs=1e-3)
     assert found.spearman == pytest.approx(0.6669, abs=1e-3)
-    assert agreement(teacher, 9, student, 9).kappa is None
-    assert agreement(teacher, 2.5, np.full(5, 0.3), 0.5).pearson is None
+    assert agreement_of_scores(teacher, 9, student, 9).kappa is None
+    assert agreement_of_scores(teacher, 2.5, np.full(5, 0.3), 0.5).pearson is None
+    found = agreement_of_labels(["sea", "sea", "law", "law"], ["sea", "law", "law", "law"])
+    assert (found.accuracy, found.kappa) == (0.75, pytest.approx((0.75 - 0.5) / 0.5))
+    assert found.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)

@@ -224,6 +224,8 @@ FORMS: list[tuple[str, str, Shape, str]] = [
     ("label/faithful", "points", listed, "A text on tides."),
     ("label/faithful", "compare", lambda _: "1. kept", "2. kept"),
     ("label/math", "*", lambda _: "yes", "perhaps"),
+    ("label/topic", "*", before("Travel & Tourism"), "Software or Games"),
+    ("label/format", "*", before("Spam / Ads"), "A page of some kind."),
     ("entigraph/*", "entities", lambda text: json.dumps({"summary": text, "entities": ["Moon", "sea", "bay"]}), '{"summary": "x"}'),
     ("entigraph/*", "relations", plainly, ""),
     ("chunkwise/*", "rewrite", plainly, ""),
@@ -332,6 +334,8 @@ label/educational           *            on parse:no_score     parse:truncated p
 label/faithful              points       on        parse:empty        parse:truncated parse:empty        on       on
 label/faithful              compare      on        parse:no_verdicts  parse:truncated parse:no_verdicts  on       on
 label/math                  *            on parse:no_label     parse:truncated parse:no_label     on on
+label/topic                 *            on parse:no_label     parse:truncated parse:no_label     on on
+label/format                *            on parse:no_label     parse:truncated parse:no_label     on on
 entigraph/*                 entities     keep      parse:json         finished        parse:json         leaked   language
 entigraph/*                 relations    keep      parse:empty        finished        chatter            leaked   language
 chunkwise/*                 rewrite      on parse:empty        parse:truncated on          on on
