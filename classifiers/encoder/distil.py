@@ -64,7 +64,7 @@ def distil(
 
     An encoder of three labels and more gives a model of all of them, or with `settings.label` one of two classes. Stores what `train`
     stores, with the teacher on the card, and the labelled texts, as `<output>.labels.jsonl` and `<output>.held_out.jsonl`: begun again, it
-    asks the encoder for no text twice. `told` is called with the texts done and all texts, again and again.
+    asks the encoder for none of them twice. `told` is called with the texts done and all texts, again and again.
 
     All sampled texts are in memory at once. Raises `UserError` for faults of the data and the encoder, for an encoder of two labels without
     `settings.label`, and where one side of the bound has no texts; and like `train`.
@@ -107,7 +107,7 @@ def _bound(settings: DistilSettings, labels: Sequence[str]) -> float | None:
     if len(labels) == 1 and settings.min is None:
         cure = "set `min` (--min): 3 of FineWeb-Edu's scores from 0 to 5"
         raise UserError("the encoder gives a number, and nothing says from which on texts are good", where=settings.encoder, cure=cure)
-    if len(labels) == 2 and settings.label is None:  # noqa: PLR2004  # of two, one is the other's absence
+    if len(labels) == 2 and settings.label is None:  # of which one is the absence of the other
         cure = f"name the label to learn: `label` (--label) {labels[0]} or {labels[1]}"
         raise UserError("the encoder has two labels", where=settings.encoder, cure=cure)
     if len(labels) > 1 and settings.label is None:

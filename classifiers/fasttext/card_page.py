@@ -24,6 +24,7 @@ def describe_card(card: Card, name: str) -> str:
         for line in card.hold_out
     )
     positive = f"; positive: `{data.positive}`" if data.positive is not None else ""
+    teacher = describe_teacher(card.teacher) if card.teacher else ""
     return f"""# {name}
 
 {_describe_many(card, card.classes) if card.classes else _describe_two(card)}
@@ -40,7 +41,7 @@ def describe_card(card: Card, name: str) -> str:
 
 "Kept" is a share of the held-out rows. A corpus has another mix of classes, and there the share and the precision differ.
 
-{_describe_classes(card.classes.report) if card.classes else ""}{_describe_quantised(card)}{describe_teacher(card.teacher) if card.teacher else ""}## Data
+{_describe_classes(card.classes.report) if card.classes else ""}{_describe_quantised(card)}{teacher}## Data
 
 Files: {", ".join(f"`{file}`" for file in data.files)}. Rows by label: {labels}{positive}.
 Trained on {_trained(card)}{search}. Left out: {data.blank:,} blank rows,
