@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 CPU = "cpu"
 _of_task: list[Sequence[str]] = []  # at most one: the addresses of the GPUs of the Spark task that this process works on
@@ -15,24 +16,27 @@ def use_gpus(addresses: Sequence[str]) -> None:
 
 
 def device() -> str:
-    """Torch's name of the device for an encoder. The first GPU of a task; outside of Spark the first that there is.
+    """Torch's name of the device for an encoder: the first GPU of a task, outside of Spark the first that there is, else the CPU.
 
-    Addresses are indices, or names of a kind that CUDA_VISIBLE_DEVICES takes (`GPU-…`).
+    Addresses are those of CUDA_VISIBLE_DEVICES, where it is set, and otherwise numbers or UUIDs of the machine's GPUs.
     """
-    if not _of_task:
-        return "cuda:0" if _has_gpu() else CPU
-    if not _of_task[0] or not _has_gpu():
+    if _of_task and not _of_task[0]:
         return CPU
-    address = _of_task[0][0]
-    if address.isdecimal():
-        return f"cuda:{address}"
-    os.environ["CUDA_VISIBLE_DEVICES"] = address  # read when CUDA starts, which `torch.cuda.device_count` does not do
-    return "cuda:0"
-
-
-def _has_gpu() -> bool:
     try:
         import torch
     except ImportError:  # ONNX Runtime does without
-        return False
-    return bool(torch.cuda.device_count())
+        return CPU
+    gpus = torch.cuda.device_count()
+    if not gpus:
+        return CPU
+    return f"cuda:{_place(_of_task[0][0], gpus, torch)}" if _of_task else "cuda:0"
+
+
+def _place(address: str, gpus: int, torch: Any) -> int:
+    visible = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    if address in visible:
+        return visible.index(address)
+    if address.isdecimal():
+        return int(address)
+    names = [f"GPU-{torch.cuda.get_device_properties(number).uuid}" for number in range(gpus)]
+    return next(number for number, name in enumerate(names) if name.startswith(address))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -190,13 +191,25 @@ def test_export(topics_encoder, tmp_path):
         export_encoder(exported.folder, str(tmp_path / "again"))
 
 
-@pytest.mark.parametrize(("addresses", "expected"), [((), "cpu"), (("0",), "cuda:0"), (("1", "3"), "cuda:1"), (("GPU-7ee1",), "cuda:0")])
-def test_a_task_uses_the_gpu_that_spark_gave_it(monkeypatch, addresses, expected):
+@pytest.mark.parametrize(
+    ("addresses", "visible", "expected"),
+    [
+        ((), "", "cpu"),
+        (("0",), "", "cuda:0"),
+        (("2", "3"), "", "cuda:2"),
+        (("2", "3"), "1,2,3", "cuda:1"),
+        (("GPU-7ee1",), "GPU-ab12,GPU-7ee1", "cuda:1"),
+        (("GPU-7ee1",), "", "cuda:3"),
+    ],
+)
+def test_a_task_uses_the_gpu_that_spark_gave_it(monkeypatch, addresses, visible, expected):
     import torch
 
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    uuids = ["0a", "1b", "2c", "7ee1-44"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(uuids))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=uuids[number]))
     monkeypatch.setattr(device, "_of_task", [])
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert device.device() == "cuda:0", "outside of Spark"
     device.use_gpus(addresses)
     assert device.device() == expected
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == ("GPU-7ee1" if addresses == ("GPU-7ee1",) else "")

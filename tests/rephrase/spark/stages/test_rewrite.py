@@ -260,20 +260,10 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
 
         probe = session.get().range(4).mapInArrow(gpus_of_a_task, "gpus string").distinct().collect()
         assert [row.gpus for row in probe] == ["[]"], "other stages ask for no GPU"
-
-        def device_of_a_task(batches):
-            import pyarrow as pa
-
-            from rephrase.spark.runtime.gpus import task_gpus
-
-            for _ in batches:
-                yield pa.RecordBatch.from_pydict({"gpus": [str(len(task_gpus()))]})
-
         screen = validate(Screen, {"checks": [{"encoder": {"model": "x", "min": 3}}]}, "screen")
-        assert encoder_profile(session.get(), run, run.filter) is None
         shared = encoder_profile(session.get(), run, screen)
-        probe = session.get().range(4).mapInArrow(device_of_a_task, "gpus string", profile=shared).distinct().collect()
-        assert [row.gpus for row in probe] == ["1"], "but where they name an encoder"
+        probe = session.get().range(4).mapInArrow(gpus_of_a_task, "gpus string", profile=shared).distinct().collect()
+        assert [row.gpus for row in probe] == ["['gpu']"], "but where they name an encoder"
         own = write_script(tmp_path / "own.sh", ["GPU-4", "GPU-5"])
         wanted = run.rewrite.model_copy(update={"executor": ExecutorRequest(gpus=2, discovery_script=own)})
         found = discovery_script(session.get(), wanted)
