@@ -18,6 +18,7 @@ from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import catalogue, find_recipes
 from rephrase.recipes.naming import ORIGINAL
 from rephrase.records import JUDGED, KEEP, SCREENED, content_id, require_columns
+from rephrase.settings.validation import validate
 from rephrase.text.tokenizer import Tokenizer, count_each
 
 if TYPE_CHECKING:
@@ -46,15 +47,18 @@ def judge(
     recipes: Sequence[str | Mapping[str, Any] | Recipe] = (),
     text: str = "text",
     id: str | None = None,  # noqa: A002  # the name of the user's id column
+    labels: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pa.Table:
     """A verdict and all scores for every generation; nothing is thrown away. The filter stage does the same.
 
     generations: what `rephrase.rewrite` returned. documents: the table it was given, with the same `text` and `id`; without an id column
-    ids are made of the texts. Its columns source, language and license go along where they are.
+    ids are made of the texts. Its columns source, language, license and labels go along where they are.
     checks: names, each alone or with its settings, as under `filter.checks` in a run.yaml; default: those of classifiers/defaults.yaml.
     tokenizer: counts `n_tokens` of the kept texts, which a mixture needs; without one they are null.
     recipes: those that are none of the catalogue's as they stand there. The check `leaked` looks for their prompts, and `language` expects
     the language that they write in.
+
+    labels: of the rewrites' own texts, as under `filter.labels`, in the place of the documents'.
 
     Returns a table with the columns of `rephrase.records.JUDGED`, in the order of the generations: `verdict` is "keep", the first check
     that fails, "intermediate" for steps that only prepare others, or "error:tokenizer" for one that cannot be counted. Raises `UserError`
@@ -74,7 +78,15 @@ def judge(
     counter = Tokenizer.load(tokenizer) if isinstance(tokenizer, str) else tokenizer
     require_columns(generations.column_names, GENERATION_COLUMNS, "judge, generations")
     by_id = documents_by_id(documents, text, id)
-    return judged_rows(generations, by_id, cascade, counter, asked_by(recipes))
+    return judged_rows(generations, by_id, cascade, counter, asked_by(recipes), labeller_of(labels))
+
+
+def labeller_of(labels: Mapping[str, Any] | None) -> Labeller | None:
+    """What labels texts as a mapping under `filter.labels` says; None where it says nothing. Raises `UserError`."""
+    if not labels:
+        return None
+    section: Filter = validate(Filter, {"labels": {name: dict(label) for name, label in labels.items()}}, "filter")
+    return Labeller(section.labels)
 
 
 def documents_by_id(

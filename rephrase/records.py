@@ -15,9 +15,6 @@ def _schema(columns: list[tuple[str, pa.DataType]]) -> pa.Schema:
     return pa.schema(columns)
 
 
-LABELS = pa.map_(pa.string(), pa.string())
-"""Labels by their names: what a text is about, its format. Null where the run gives none, and in older tables."""
-
 DOCUMENT = _schema(
     [
         ("id", pa.string()),
@@ -30,7 +27,7 @@ DOCUMENT = _schema(
         ("synthetic_depth", pa.int32()),  # 0 for people's text, +1 for each model that rewrote it
         ("license", pa.string()),
         ("metadata", pa.map_(pa.string(), pa.string())),
-        ("labels", LABELS),
+        ("labels", pa.map_(pa.string(), pa.string())),  # by name, such as its topic; null where there are none, and in older tables
     ]
 )
 
@@ -83,7 +80,7 @@ JUDGED = _schema(
         ("license", pa.string()),
         ("model", pa.string()),
         ("synthetic_depth", pa.int32()),
-        ("labels", LABELS),  # of the document, but for those that `filter.labels` gives the text itself
+        ("labels", pa.map_(pa.string(), pa.string())),  # of the document, but for those that `filter.labels` gives the text itself
     ]
 )
 
@@ -140,7 +137,7 @@ MIXTURE = _schema(
         ("model", pa.string()),
         ("license", pa.string()),
         ("parts", pa.list_(pa.string())),  # ids of the texts that were joined, in their order; null for all others, and in older tables
-        ("labels", LABELS),  # of a text that was joined those that all of its parts share
+        ("labels", pa.map_(pa.string(), pa.string())),  # of a text that was joined those that all of its parts share
     ]
 )
 MIXTURE_MEANINGS = {
@@ -178,6 +175,9 @@ MODELS = " + "
 
 TEXT_LANGUAGE = "text_language"
 """The part of a generation (see `fields`) in which a recipe tells the language of its text, where it is not the document's."""
+
+LABELS = DOCUMENT.field("labels").type
+"""Of the column of labels."""
 
 KEEP = "keep"
 INTERMEDIATE = "intermediate"

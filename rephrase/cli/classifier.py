@@ -11,7 +11,8 @@ from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 
 _DESCRIPTION = """\
-Train a fastText quality classifier on labelled texts, measure it on held-out rows, and put its threshold where you ask.
+Train a fastText classifier on labelled texts, measure it on held-out rows, and put its threshold where you ask. Two labels make a score
+of quality; more than two, without --positive, a classifier that gives each text one of them, with its calibrated probability.
 Writes OUTPUT.bin, OUTPUT.json and OUTPUT.md (the model card). Run again with the same data and settings, it does nothing."""
 
 _EXAMPLES = """\
@@ -19,6 +20,7 @@ examples:
   rephrase classifier train labels.jsonl -o models/quality
   rephrase classifier train 's3://bucket/labels/*.jsonl.zst' -o s3://bucket/models/quality --precision 0.9
   rephrase classifier train rated.jsonl -o models/edu --label-field score --positive '>=3' --keep-rate 0.1 --keep-rate-of corpus.jsonl
+  rephrase classifier train topics.jsonl -o models/topic --epoch 25 --lr 0.5
   rephrase classifier cross-validate labels.jsonl --epoch 25 --lr 0.5
   rephrase classifier eval models/quality.bin others.jsonl --json report.json
   rephrase classifier calibrate models/quality.bin corpus.jsonl --keep-rate 0.1 --per-source

@@ -13,7 +13,7 @@ _OWN_TERMS = (
     "citeAs column equivalentProperty extract field fileObject fileProperty fileSet format includes isLiveDataset jsonPath key md5 "
     "parentField path recordSet references regex repeated replace samplingRate separator source subField transform"
 )
-_TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer", LABELS: "sc:StructuredValue"}
+_TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer", LABELS: "sc:Text"}
 
 
 def croissant(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from classifiers.cascade import build_cascade
-from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, OPTIONAL_COLUMNS, asked_by, judged_rows
+from classifiers.judging import DOCUMENT_COLUMNS, GENERATION_COLUMNS, OPTIONAL_COLUMNS, asked_by, judged_rows, labeller_of
 from classifiers.settings import Filter, filter_of
 from rephrase.labels import COLUMN
 from rephrase.recipes.base import Recipe
@@ -32,6 +32,7 @@ def judge(
     recipes: Sequence[str | Mapping[str, Any] | Recipe] = (),
     text: str = "text",
     id: str | None = None,  # noqa: A002  # the name of the user's id column
+    labels: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> DataFrame:
     """A verdict and all scores for every generation. Lazy; joins the two by the documents' ids, which shuffles both.
 
@@ -48,7 +49,7 @@ def judge(
     [Row(document_id='k1', verdict='length')]
     """
     cascade = build_cascade(Filter() if checks is None else filter_of(checks))
-    asked = asked_by(recipes)
+    asked, labeller = asked_by(recipes), labeller_of(labels)
     require_columns(generations.columns, GENERATION_COLUMNS, "judge, generations")
     require_columns(documents.columns, [text, id], "judge, documents")
 
@@ -56,18 +57,18 @@ def judge(
         counter = Tokenizer.load(tokenizer) if tokenizer else None
         for batch in batches:
             table = pa.Table.from_batches([batch])
-            yield from judged_rows(table, _documents_beside(table), cascade, counter, asked).to_batches()
+            yield from judged_rows(table, _documents_beside(table), cascade, counter, asked, labeller).to_batches()
 
     from pyspark.sql.functions import coalesce, lit, udf
 
     texts = coalesce(documents[text].cast("string"), lit(""))
     ids = documents[id].cast("string") if id else udf(content_id, "string")(texts)
-    labels = [
+    beside = [
         (documents[name] if name in documents.columns else lit(None)).cast(_kind(name)).alias(_beside(name))
         for name in DOCUMENT_COLUMNS
         if name != "text"
     ]
-    originals = documents.select(ids.alias(_KEY), texts.alias(_beside("text")), *labels).dropDuplicates([_KEY])
+    originals = documents.select(ids.alias(_KEY), texts.alias(_beside("text")), *beside).dropDuplicates([_KEY])
     rows = generations.select(*GENERATION_COLUMNS, *(name for name in OPTIONAL_COLUMNS if name in generations.columns))
     joined = rows.join(originals, rows["document_id"] == originals[_KEY], "left")
     return joined.mapInArrow(FrameJob(generations.sparkSession).reporting(body), to_spark_schema(JUDGED))

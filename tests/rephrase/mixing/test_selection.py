@@ -212,6 +212,20 @@ def test_a_component_has_a_language_in_any_spelling() -> None:
     assert assigned(selection.candidates(rows), mix).tolist() == [0, 0, 0, 1, -1, -1, -1]
 
 
+def test_components_select_by_labels_and_none_takes_a_text_that_lacks_one() -> None:
+    mix = mixture(
+        Component(labels={"topic": "Science*", "format": "FAQs"}, share=0.4),
+        Component(labels={"topic": "*"}, share=0.6),
+    )
+    labels = [[("topic", "Science, Math & Technology"), ("format", "FAQs")], [("topic", "Science")], [("format", "FAQs")], [], None]
+    rows = documents(id=list("abcde"), labels=labels)
+    assert assigned(selection.candidates(rows), mix).tolist() == [0, 1, -1, -1, -1]
+    assert assigned(selection.candidates(rows.slice(1, 2)), mix).tolist() == [1, -1]
+    older = rows.drop_columns(["labels"])
+    assert assigned(selection.candidates(older), mix).tolist() == [-1] * 5
+    assert [component.name for component in mix.selections] == ["topic=Science* format=FAQs", "topic=*"]
+
+
 def test_scores_of_originals_are_numbers_in_their_metadata() -> None:
     mix = mixture(Component(origin="original", min_scores={"edu": 3}, share=1))
     rows = documents(id=list("abcd"), metadata=[[("edu", "3.5")], [("edu", "2")], [("edu", "high")], []])

@@ -55,6 +55,26 @@ def test_a_recipe_that_fits_nothing_is_told_with_what_there_is():
     assert "fluency (3)" in hard
 
 
+@pytest.mark.parametrize(
+    ("labels", "fits"),
+    [
+        ({"topic": "Science"}, False),
+        ({"topic": "Science", "format": "FAQs"}, True),
+        ({"topic": "Games", "format": "FAQs"}, False),
+        ({}, False),
+    ],
+)
+def test_labels_fit_by_their_values_and_what_lacks_one_never_does(labels, fits):
+    [recipe] = find_recipes({"use": "wrap/easy", "when": {"labels": {"topic": "Sc*", "format": ["FAQs", "Listicle"]}}})
+    one = Document("id", "text", labels=labels)
+    assert recipe.when.accepts(one) is fits
+    fitting = Fitting.of([recipe])
+    fitting.look(one)
+    assert bool(fitting.reasons()) is not fits
+    if not fits:
+        assert f"format: FAQs, Listicle; they have topic {labels.get('topic', 'none')} (1)" in fitting.reasons()[0]
+
+
 def test_rewrite_warns_of_a_recipe_that_fits_no_text(tokenizer):
     with pytest.warns(UserWarning, match="takes none of 1 documents: its `when` has languages: de"):
         rewrite(["The tide rises."], {"use": "wrap/easy", "when": {"languages": "de"}}, {"kind": "echo"}, tokenizer=tokenizer)

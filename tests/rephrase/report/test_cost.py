@@ -169,3 +169,14 @@ def test_shares_of_sources_are_those_that_a_component_is_split_into() -> None:
     name = mix.selections[0].name
     planned = [{"name": f"{name} from {source}", "phase": 0, "share": share, "tokens": 50} for source, share in (("a", 0.7), ("b", 0.3))]
     assert asked_shares(mix, planned, "source", ["a", "b"]) == pytest.approx({"a": 0.7, "b": 0.3})
+
+
+def test_shares_of_labels_are_asked_of_components_that_take_one_value() -> None:
+    one = {"origin": "original", "split_by": "topic", "share": 0.5}
+    mix = Mix.model_validate({"components": [one, {"origin": "synthetic", "labels": {"topic": "Games"}, "share": 0.5}]})
+    planned = [
+        {"name": f"original from {name}", "phase": 0, "share": share, "tokens": 50} for name, share in (("Games", 0.2), ("no topic", 0.3))
+    ]
+    planned.append({"name": "synthetic topic=Games", "phase": 0, "share": 0.5, "tokens": 50})
+    assert asked_shares(mix, planned, "topic", ["Games", None]) == pytest.approx({"Games": 0.7, None: 0.3})
+    assert asked_shares(mix, planned, "format", ["FAQs"]) == {}

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+import classifiers
 import rephrase
 from classifiers.fasttext.settings import TrainSettings
 from classifiers.fasttext.train import train
@@ -167,17 +168,18 @@ def test_the_report_and_show_tell_of_labels(made: Labelled, tmp_path: Path) -> N
 
 
 def test_frames_give_the_same_and_take_labels_of_the_users_own(made: Labelled, spark: LazySession, tokenizer_file: str) -> None:
-    frames = {name: spark.get().read.parquet(storage.join(made.run.output, name)) for name in ("documents", "generations", "judged")}
+    folders = {name: storage.join(made.run.output, name) for name in ("documents", "generations", "judged")}
+    frames = {name: spark.get().read.parquet(folder) for name, folder in folders.items()}
     rows = mix(frames["documents"], frames["judged"], made.run.mix).collect()
-    key = ("id", "epoch")
-    assert sorted((row.id, row.epoch, row.labels) for row in rows) == sorted(
-        (row["id"], row["epoch"], row["labels"]) for row in made.mixture
-    ), key
-    judged = judge(frames["generations"], frames["documents"], ["finished"], id="id").collect()
+    assert {(row.id, row.epoch): row.labels for row in rows} == {(row["id"], row["epoch"]): row["labels"] for row in made.mixture}
+    labels = made.run.filter.model_dump()["labels"]
+    judged = judge(frames["generations"], frames["documents"], ["finished"], id="id", labels=labels).collect()
+    assert {row.id: row.labels for row in judged} == {row["id"]: row["labels"] for row in made.judged}
+    documents = tables.read_folder(folders["documents"])
     by_id = {row["id"]: row["labels"] for row in made.documents}
-    assert judged
-    assert all(row.labels == by_id[row.document_id] for row in judged)
-    table = tables.read_folder(storage.join(made.run.output, "documents"))
+    alone = classifiers.judge(tables.read_folder(folders["generations"]), documents, ["finished"], id="id").to_pylist()
+    assert alone
+    assert all(dict(row["labels"]) == by_id[row["document_id"]] for row in alone), "without labels of their own they have the documents'"
     use = {"use": "wrap/easy", "when": {"labels": {"topic": OTHER}}}
-    alone = rephrase.rewrite(table, use, {"kind": "echo"}, tokenizer=tokenizer_file, id="id")
-    assert set(alone["document_id"].to_pylist()) == {key for key, labels in by_id.items() if labels["topic"] == OTHER}
+    echoed = rephrase.rewrite(documents, use, {"kind": "echo"}, tokenizer=tokenizer_file, id="id")
+    assert set(echoed["document_id"].to_pylist()) == {key for key, labels in by_id.items() if labels["topic"] == OTHER}
