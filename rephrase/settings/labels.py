@@ -50,7 +50,7 @@ class TextLabel(EncoderReading):
             raise fault(f"a label is given by one of {ways}, and there is {there or 'none of them'}", "give one of them")
         idle = [] if given == ["encoder"] else [*EncoderReading.model_fields]
         idle += ["min_probability"] if given == ["field"] else []
-        for name in self.model_fields_set.intersection(idle):
+        for name in [name for name in idle if getattr(self, name) != type(self).model_fields[name].default]:
             raise fault(f"`{name}` says nothing of a label that a `{given[0]}` gives", f"take `{name}` out", (name,))
         return self
 
