@@ -45,11 +45,11 @@ class TextLabel(EncoderReading):
     def _given_by_one(self) -> Self:
         given = [name for name in self._given_by if getattr(self, name) is not None]
         if len(given) != 1:
-            ways = ", ".join(f"`{name}`" for name in self._given_by)
-            there = " and ".join(f"`{name}`" for name in given)
-            raise fault(f"a label is given by one of {ways}, and there is {there or 'none of them'}", "give one of them")
+            ways = "a `model`, an `encoder` or a `field`" if "field" in self._given_by else "a `model` or an `encoder`"
+            raise fault(f"a label is given by {ways}, and there {'are both' if given else 'is neither'}", "give one of them")
+        if given == ["field"] and self.min_probability is not None:
+            raise fault("a field has no probability", "take `min_probability` out", ("min_probability",))
         idle = [] if given == ["encoder"] else [*EncoderReading.model_fields]
-        idle += ["min_probability"] if given == ["field"] else []
         for name in [name for name in idle if getattr(self, name) != type(self).model_fields[name].default]:
             raise fault(f"`{name}` says nothing of a label that a `{given[0]}` gives", f"take `{name}` out", (name,))
         return self

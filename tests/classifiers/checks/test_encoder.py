@@ -83,9 +83,9 @@ def test_wrong_settings_are_told_by_their_place(scores, what):
 @pytest.mark.parametrize(
     ("label", "what"),
     [
-        ({"encoder": "x", "model": "y"}, "there is `model` and `encoder`"),
+        ({"encoder": "x", "model": "y"}, "and there are both"),
         ({"field": "x", "max_tokens": 32}, "`max_tokens` says nothing of a label that a `field` gives"),
-        ({}, "there is none of them"),
+        ({}, "and there is neither"),
     ],
 )
 def test_a_label_is_given_by_one_of_three(label, what):
