@@ -13,7 +13,7 @@ import pytest
 
 from classifiers.encoder import device
 from classifiers.encoder.export import export_encoder
-from classifiers.encoder.folder import encoder_digest, encoder_folder
+from classifiers.encoder.folder import check_encoder, encoder_digest, encoder_folder
 from classifiers.encoder.model import load_encoder
 from rephrase.errors import UserError
 from rephrase.settings.encoders import EncoderOptions
@@ -129,6 +129,22 @@ def test_a_folder_that_lacks_a_file(topics_encoder, tmp_path, lacking, what):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         load_encoder(str(tmp_path / "nothing"))
+
+
+def test_a_hub_id_is_taken_from_the_cache_or_told(topics_encoder, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    kept = tmp_path / "models--owner--topics"
+    shutil.copytree(topics_encoder, kept / "snapshots" / "0123")
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text("0123")
+    check_encoder("owner/topics")
+    assert load_encoder("owner/topics").labels(["judge and court"])[0] == ["law"]
+    for asked in (check_encoder, load_encoder):
+        with pytest.raises(UserError, match="not in the hub's cache here"):
+            asked("owner/others")
 
 
 def test_weights_that_are_none(topics_encoder, tmp_path):
