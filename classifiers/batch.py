@@ -142,6 +142,8 @@ class Check(ABC):
     """The class of its settings."""
     scored_by: ClassVar[tuple[str, ...]] = ()
     """The settings that scores depend on; the others are bounds."""
+    scheduling: ClassVar[tuple[str, ...]] = ()
+    """The settings that change how fast it is and not what it gives: no part of what verdicts mean."""
     needs: ClassVar[tuple[Need, ...]] = ()
     """What rows must come with. The screen stage has neither for documents, and refuses checks that need one."""
     packages: ClassVar[Mapping[str, str]] = MappingProxyType({})

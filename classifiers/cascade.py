@@ -103,7 +103,7 @@ def build_cascade(config: Filter | Screen) -> Cascade:
 
 
 def _described(check: Check) -> dict[str, Any]:
-    settings: dict[str, Any] = check.settings.model_dump(mode="json")
+    settings: dict[str, Any] = check.settings.model_dump(mode="json", exclude=set(check.scheduling))
     return settings | check.identity()
 
 

@@ -150,9 +150,9 @@ def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | No
 def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:
     if not config.scores:
         return {}
-    from classifiers.fasttext.combined import Combined
+    from classifiers.scorers import scorer
 
-    return {name: Combined(models).scores for name, models in config.scores.items()}
+    return {name: scorer(settings) for name, settings in config.scores.items()}
 
 
 def _label_finder(config: Input) -> Callable[[list[str]], dict[str, list[str | None]]] | None:

@@ -50,6 +50,22 @@ def quality(tmp_path_factory) -> Report:
 
 
 @pytest.fixture(scope="session")
+def topics_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tiny encoder that tells three topics apart: see tests/tiny_encoder.py."""
+    from tests.tiny_encoder import make_tiny_encoder
+
+    return str(make_tiny_encoder(tmp_path_factory.mktemp("encoders") / "topics"))
+
+
+@pytest.fixture(scope="session")
+def grades_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a tiny encoder that gives a number from 0 to 5."""
+    from tests.tiny_encoder import make_tiny_encoder
+
+    return str(make_tiny_encoder(tmp_path_factory.mktemp("encoders") / "grades", grades=True))
+
+
+@pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """The URL of a moto server; the AWS variables of this process and its children point to it.
 

@@ -23,6 +23,7 @@ checks: Kinds[type[Check]] = Kinds(
         "classifiers.checks.language",
         "classifiers.checks.quality",
         "classifiers.checks.ensemble",
+        "classifiers.checks.encoder",
         "classifiers.checks.field",
         "classifiers.checks.contamination",
         "classifiers.checks.datatrove",

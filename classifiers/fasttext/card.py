@@ -10,6 +10,7 @@ from pydantic import Field
 from classifiers.fasttext.classes import ClassReport, Temperature
 from classifiers.fasttext.metrics import Line
 from classifiers.fasttext.settings import TrainSettings
+from classifiers.fasttext.teacher import Teacher
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.settings.section import Section
@@ -87,6 +88,8 @@ class Card(Section):
     quantiles: tuple[float, ...] = ()
     """Nineteen scores that cut the corpus sample of the last calibration by a keep-rate into twentieths; for the check `ensemble`."""
     source_field: str | None = None
+    teacher: Teacher | None = None
+    """The encoder that labelled the data of a distilled model."""
     source_thresholds: dict[str, float] = Field(default_factory=dict)
     """Thresholds of texts by their source; for all others `threshold` stands."""
     classes: ManyClasses | None = None

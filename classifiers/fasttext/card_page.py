@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from classifiers.fasttext.card import Card, ManyClasses
 from classifiers.fasttext.classes import ClassReport, most_confused
+from classifiers.fasttext.teacher import describe_teacher
 
 _TUNED = ("learning_rate", "dim", "epoch", "min_count", "word_ngrams")  # settings that stand in the card as autotune left them
 
@@ -23,6 +24,7 @@ def describe_card(card: Card, name: str) -> str:
         for line in card.hold_out
     )
     positive = f"; positive: `{data.positive}`" if data.positive is not None else ""
+    teacher = describe_teacher(card.teacher) if card.teacher else ""
     return f"""# {name}
 
 {_describe_many(card, card.classes) if card.classes else _describe_two(card)}
@@ -39,7 +41,7 @@ def describe_card(card: Card, name: str) -> str:
 
 "Kept" is a share of the held-out rows. A corpus has another mix of classes, and there the share and the precision differ.
 
-{_describe_classes(card.classes.report) if card.classes else ""}{_describe_quantised(card)}## Data
+{_describe_classes(card.classes.report) if card.classes else ""}{_describe_quantised(card)}{teacher}## Data
 
 Files: {", ".join(f"`{file}`" for file in data.files)}. Rows by label: {labels}{positive}.
 Trained on {_trained(card)}{search}. Left out: {data.blank:,} blank rows,

@@ -59,12 +59,18 @@ def best_line(truth: Truth, scores: Scores) -> Line:
 
 def auc(truth: Truth, scores: Scores) -> float:
     """The chance that a good text scores above a bad one, ties counting half (the area under the ROC curve)."""
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # from 1; equal scores share their mean rank
+    ranks = mean_ranks(scores)
     good, bad = int(truth.sum()), int((~truth).sum())
     if not good or not bad:
         raise ValueError("both classes are needed")
     return float((ranks[truth].sum() - good * (good + 1) / 2) / (good * bad))
+
+
+def mean_ranks(scores: Scores) -> Scores:
+    """The rank of each score, from 1; equal ones share their mean rank."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks: Scores = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks
 
 
 def threshold_by_keep_rate(scores: Scores, rate: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from rephrase.cli import encoder_commands
 from rephrase.cli.help import Lines
 from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
@@ -76,6 +77,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--min-texts", type=int, metavar="N", help="sources with fewer texts take the threshold of all (default: 50)")
     _add_fields(parser)
     parser.set_defaults(action=calibrate_command)
+    encoder_commands.add_parsers(inner)
 
 
 def _add_labels(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from rephrase.config.run import Run
 from rephrase.settings.explanations import explanations
-from rephrase.settings.models import ONE_MODEL, as_models
+from rephrase.settings.models import ONE_MODEL, as_scorer
 from rephrase.settings.section import as_list
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ class _Generator(GenerateJsonSchema):
         function = schema["function"]["function"]
         if function is as_list:
             return {"anyOf": [json_schema["items"], json_schema]}
-        return {"anyOf": [ONE_MODEL, json_schema]} if function is as_models else json_schema
+        return {"anyOf": [ONE_MODEL, json_schema]} if function is as_scorer else json_schema

@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     machine.GPUS,
     machine.SHARED_MEMORY,
     classifiers.MODELS,
+    classifiers.ENCODERS,
     classifiers.FILES,
     recipes.SANDBOX,
     recipes.COMMANDS,

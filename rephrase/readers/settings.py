@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from rephrase.readers.registry import AUTO, ByName
 from rephrase.settings.faults import fault
 from rephrase.settings.labels import InputLabel, check_names
-from rephrase.settings.models import Models, as_models
+from rephrase.settings.models import Scorer, as_scorer
 from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import FastTextModel, InputFiles
 from rephrase.settings.section import Section, as_list
@@ -87,11 +87,11 @@ class Input(Section):
     """Keep formulas of HTML pages as LaTeX, between `$` in a line and `$$` apart: of MathML, MathJax, KaTeX, LaTeXML, and their images."""
     language_model: FastTextModel | None = None
     """A fastText language model such as lid.176.bin."""
-    scores: dict[str, Annotated[Models, BeforeValidator(as_models)]] = {}
-    """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of one
-    for its probability, or several as under `ensemble`."""
+    scores: dict[str, Annotated[Scorer, BeforeValidator(as_scorer)]] = {}
+    """Classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of a fastText
+    model for its probability, several as under `ensemble`, or an encoder: `{encoder: FOLDER}`."""
     labels: dict[str, InputLabel] = {}
-    """Labels of documents by names of your own, for `when:`, components and reports: each by a fastText classifier, or from a field."""
+    """Labels of documents by names of your own, for `when:`, components and reports: each by a classifier, or from a field."""
     scrub: bool | StandIns = False
     """Put stand-ins for personal data: e-mail and public IP addresses, telephone numbers. With keys, these stand-ins."""
     formatters: list[str | Annotated[dict[str, dict[str, Any]], Field(min_length=1)]] = []

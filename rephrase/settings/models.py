@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidationInfo
 
+from rephrase.settings.encoders import Encoder
 from rephrase.settings.paths import FastTextModel
 from rephrase.settings.section import Section
+from rephrase.settings.validation import nested
 
 
 class Models(Section):
@@ -21,10 +23,21 @@ class Models(Section):
     then weigh alike. The corpus is that of `classifier calibrate --keep-rate`. `score`: the probability, from 0 to 1."""
 
 
+Scorer = Models | Encoder
+"""What gives a score of a text."""
+
 ONE_MODEL = {"type": "string", "pattern": r"\S"}
-"""What `as_models` takes instead, as JSON schema."""
+"""What `as_scorer` takes instead, as JSON schema."""
 
 
-def as_models(value: Any) -> Any:
-    """One path as the settings of a single model; for `BeforeValidator`."""
-    return {"models": [value], "of": "score"} if isinstance(value, str) else value
+def as_scorer(value: Any, info: ValidationInfo) -> Any:
+    """One path as the settings of a single fastText model, keys with `encoder` among them as those of an encoder; for `BeforeValidator`."""
+    if isinstance(value, str):
+        value = {"models": [value], "of": "score"}
+    if not isinstance(value, dict):
+        return value
+    section = Encoder if "encoder" in value else Models
+    try:
+        return section.model_validate(value, context=info.context)
+    except ValidationError as failure:
+        raise nested(failure, section) from None

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from classifiers.encoder.device import use_gpus
 from rephrase.errors import TaskError, UserError, from_traceback
+from rephrase.spark.runtime.gpus import task_gpus
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +29,7 @@ class FrameJob:
         """A function for `mapInArrow` whose `UserError`s reach the driver in a form that is found again in Spark's message."""
 
         def marked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            use_gpus(task_gpus())
             try:
                 yield from body(batches)
             except UserError as error:

@@ -32,13 +32,17 @@ def executor_gpus(script: str | None = None) -> tuple[str, ...]:
     Spark tells a task only its own, which may be one of several. Spark's standalone masters name an executor's GPUs in a file; elsewhere
     executors find them as Spark did, by its discovery `script`. Spark does not set CUDA_VISIBLE_DEVICES.
     """
+    own = task_gpus()
+    return (standalone_gpus(find_owner().pid) or _discovered(script) or own) if own else ()
+
+
+def task_gpus() -> tuple[str, ...]:
+    """The addresses of the GPUs that Spark gave this task; none on CPU. Tasks that share one have the same."""
     from pyspark import TaskContext
 
     context = TaskContext.get()
     own = context.resources().get("gpu") if context else None
-    if own is None:
-        return ()
-    return standalone_gpus(find_owner().pid) or _discovered(script) or tuple(own.addresses)
+    return tuple(own.addresses) if own else ()
 
 
 def rewrite_profile(spark: SparkSession, config: Rewrite) -> ResourceProfile | None:

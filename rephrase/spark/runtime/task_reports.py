@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import orjson
 from typing_extensions import override
 
+from classifiers.encoder.device import use_gpus
 from rephrase import storage
 from rephrase.engines import starting
 from rephrase.errors import StartError, TaskError, UserError, from_json
+from rephrase.spark.runtime.gpus import task_gpus
 from rephrase.spark.runtime.pulse import Telling, telling
 from rephrase.spark.runtime.pyspark_internals import whole_input
 
@@ -106,6 +108,7 @@ class Reports:
                     broke_off = True
                     raise
 
+            use_gpus(task_gpus())
             try:
                 yield from body(all_batches())
             except Exception as error:

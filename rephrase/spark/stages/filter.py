@@ -1,4 +1,4 @@
-"""The filter stage: a verdict and all scores for every generation; nothing is thrown away, and no GPU is needed.
+"""The filter stage: a verdict and all scores for every generation; nothing is thrown away. GPUs are used by encoders alone.
 
 Run alone with `rephrase filter run.yaml` or `spark-submit jobs/filter.py run.yaml`.
 """
@@ -27,6 +27,7 @@ from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.encoders import encoder_profile
 from rephrase.spark.stages.ledger import claim, described, replace_other, stage_note
 from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
 from rephrase.spark.stages.rewrite.meaning import models_of_texts
@@ -67,7 +68,8 @@ def filter_stage(run: Run, spark: LazySession, *, replace: bool = False) -> None
         console.print(f"filter: {there_already(len(units))}")
         return
     with StageProgress("filter", folder, len(units), len(units) - len(todo), Sums(JudgedNote, _progress)) as progress:
-        run_units(spark.get(), todo, work, folder, progress)
+        session = spark.get()
+        run_units(session, todo, work, folder, progress, encoder_profile(session, run, run.filter))
 
 
 def meaning_of(run: Run, cascade: Cascade, recipes: Sequence[Recipe]) -> Meaning:
@@ -86,7 +88,9 @@ def _try(run: Run, units: Sequence[Unit[str]], trial: Callable[[Unit[str]], None
     """Raise `UserError` where a task would: as tables are missing or damaged, or by what an executor alone can tell, such as a model."""
     footers = tables.footers((unit.payload for unit in units), GenerationsNote)
     tables.check_readable({storage.join(run.output, footer.note.rows_path) for footer in footers})
-    run_units(spark.get(), units[:1], trial, Tables.JUDGED.folder(run.output))
+    session = spark.get()
+    profile = encoder_profile(session, run, run.filter)
+    run_units(session, units[:1], trial, Tables.JUDGED.folder(run.output), profile=profile)
 
 
 def filter_unit(

@@ -55,6 +55,20 @@ class Each(Defaults):
         return {name: self.inner.apply(inner, fill=fill) for name, inner in value.items()} if isinstance(value, dict) else value
 
 
+class OneOf(Defaults):
+    """The defaults of a section that is one of several: the first whose required keys are all there."""
+
+    def __init__(self, sections: Sequence[type[Section]]) -> None:
+        super().__init__()
+        required = ({name for name, setting in section.model_fields.items() if setting.is_required()} for section in sections)
+        self.sections = list(zip(required, map(defaults_of, sections), strict=True))
+
+    @override
+    def apply(self, value: Any, *, fill: bool) -> Any:
+        fitting = (defaults for required, defaults in self.sections if isinstance(value, dict) and required <= value.keys())
+        return next(fitting, Defaults()).apply(value, fill=fill)
+
+
 class Checks(Defaults):
     """The defaults of what `Cascade.describe` gives. Settings for recipes that the run does not have judge no row, and are left out."""
 
@@ -86,8 +100,8 @@ def defaults_of(section: type[Section]) -> Defaults:
         if not setting.is_required():
             values[name] = plain(setting.get_default(call_default_factory=True))
         inner = sections_of(setting.annotation)
-        if len(inner) == 1:  # of several kinds it is not known here which one is meant
-            defaults = defaults_of(inner[0])
+        if inner:
+            defaults = defaults_of(inner[0]) if len(inner) == 1 else OneOf(inner)
             below[name] = Each(defaults) if _is_mapping(setting.annotation) else defaults
     return Defaults(values, below)
 

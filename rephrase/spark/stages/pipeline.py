@@ -112,12 +112,20 @@ def fasttext_models(run: Run) -> list[str]:
     return list(dict.fromkeys(path for section in (*sections, run) for path in paths_in(section, FastTextModel)))
 
 
+def encoders(run: Run) -> list[str]:
+    """The encoders that the run's stages apply: folders and hub ids."""
+    from rephrase.spark.stages.encoders import encoders_in
+
+    return encoders_in(run.input, run.screen, run.filter)
+
+
 def check(run: Run, *, here: bool = False) -> None:
     """Everything that a later stage would refuse, found in the first second: recipes, components, checks, engine, tokenizer, output, input.
 
     `here`: whether tasks run on this machine, so that what they need must be there. Raises a `UserError` with the line in the run's file.
     """
     from classifiers.cascade import build_cascade
+    from classifiers.encoder.folder import check_encoder, is_hub_id
     from classifiers.fasttext.model import check_exists
     from classifiers.seeds import check_seeds
     from rephrase.generation.fits import check_fits
@@ -143,6 +151,9 @@ def check(run: Run, *, here: bool = False) -> None:
         for model in fasttext_models(run):
             if here or not storage.is_local(model):  # a cluster's executors may have files that the driver lacks
                 check_exists(model)
+        for encoder in encoders(run):
+            if here or is_hub_id(encoder):
+                check_encoder(encoder)
     with run.lines("output"):
         storage.check_writable(run.output)
     for section in ("screen", "filter"):

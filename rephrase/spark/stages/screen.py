@@ -23,6 +23,7 @@ from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.progress import StageProgress, console
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.encoders import encoder_profile
 from rephrase.spark.stages.ledger import claim, described, stage_note
 from rephrase.spark.stages.meaning import Checks, Defaults, Meaning
 from rephrase.spark.stages.run_tables import documents_of
@@ -50,7 +51,9 @@ def screen(run: Run, spark: LazySession) -> None:
         console.print(f"screen: {there_already(len(units))}")
         return
     with StageProgress("screen", folder, len(units), len(units) - len(todo), Sums(ScreenedNote, _progress)) as progress:
-        run_units(spark.get(), todo, functools.partial(screen_unit, cascade=cascade), folder, progress)
+        session = spark.get()
+        work = functools.partial(screen_unit, cascade=cascade)
+        run_units(session, todo, work, folder, progress, encoder_profile(session, run, run.screen))
 
 
 def meaning_of(run: Run, cascade: Cascade) -> Meaning:

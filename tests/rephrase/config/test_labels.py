@@ -46,7 +46,7 @@ def test_fields_are_read_and_models_are_known_to_executors(tmp_path: Path) -> No
         ({"labels": {"source": {"field": "x"}}}, r"`input\.labels\.source`: `source` is no name for a label"),
         ({"labels": {"a topic": {"field": "x"}}}, "`a topic` is no name for a label"),
         ({"of_texts": {"recipe": {"model": "x.bin"}}}, r"`filter\.labels\.recipe`: `recipe` is no name for a label"),
-        ({"labels": {"topic": {}}}, "by a `model` or by a `field`, and there is neither"),
+        ({"labels": {"topic": {}}}, "by a `model`, an `encoder` or a `field`, and there is neither"),
         ({"labels": {"topic": {"model": "x.bin", "field": "x"}}}, "and there are both"),
         ({"labels": {"topic": {"field": "x", "min_probability": 0.5}}}, r"min_probability`: a field has no probability"),
         ({"labels": {"topic": {"model": "x.bin", "min_probability": 2}}}, "min_probability"),

@@ -20,6 +20,7 @@ import yaml
 from rephrase.cli.main import main
 from rephrase.config.file import load_run
 from rephrase.doctor.check import Check, run_checks
+from rephrase.doctor.checks import classifiers
 from rephrase.doctor.examination import examine
 from rephrase.doctor.findings import Finding, Outcome
 from rephrase.doctor.site import Site
@@ -364,6 +365,33 @@ def test_a_classifier_that_is_none(examined, tmp_path, content, text):
     [fault] = failures(examined(filter={"checks": [{"quality": {"model": "quality.bin"}}]}))
     assert fault.check == "classifier"
     assert text in fault.text
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        ((), "there is no such folder of an encoder"),
+        (("vocab.txt",), "this is no encoder: it has no config.json"),
+        (("config.json",), "the encoder has no tokenizer.json"),
+        (("config.json", "tokenizer.json"), "the encoder has no weights"),
+        (("config.json", "tokenizer.json", "model.onnx"), "the package onnxruntime is not installed"),
+    ],
+)
+def test_an_encoder_that_is_none(examined, tmp_path, monkeypatch, files, text):
+    for name in files:
+        (tmp_path / "edu").mkdir(exist_ok=True)
+        (tmp_path / "edu" / name).write_text("{}")
+    there = classifiers.find_spec
+    monkeypatch.setattr(classifiers, "find_spec", lambda name: None if name == "onnxruntime" else there(name))
+    [fault] = failures(examined(filter={"checks": [{"encoder": {"model": "./edu", "min": 3}}]}))
+    assert fault.check == "encoder"
+    assert text in fault.text
+
+
+def test_a_sound_encoder_is_told(examined, topics_encoder):
+    findings = examined(screen={"checks": [{"encoder": {"model": topics_encoder, "label": "law"}}]})
+    [finding] = [finding for finding in findings if finding.check == "encoder"]
+    assert (finding.status, finding.text) == ("ok", f"{topics_encoder}: an encoder that gives 3 labels and reads 64 tokens")
 
 
 def test_a_verifier_that_is_not_installed(examined):

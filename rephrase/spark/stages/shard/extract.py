@@ -17,26 +17,29 @@ from rephrase.records import DOCUMENT, ERROR
 from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.progress import StageProgress
 from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.stages.encoders import encoder_profile
+from rephrase.spark.stages.shard.plan import ShardPlan, input_of
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from rephrase.config.run import Run
     from rephrase.readers import RawDocument
     from rephrase.readers.registry import Reader
     from rephrase.readers.settings import Input
     from rephrase.spark.runtime.session import LazySession
-    from rephrase.spark.stages.shard.plan import ShardPlan
 
 _BATCH_DOCUMENTS = 512  # documents whose language and tokens are found in one call
 _BATCH_CHARACTERS = 4_000_000  # and at most so many characters, unless one document has more
 _EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the second pass holds at a time
 
 
-def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
+def extract(run: Run, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
     """Read the input files whose indexes are in `todo`, one Spark task each. What is there already is not read again."""
     from rephrase.readers.registry import readers_of
 
+    config = input_of(run)
     units = [Unit(plan.between(index), index) for index in todo]
     missing = pending(units, plan.extracted)
     if not missing:
@@ -46,8 +49,8 @@ def extract(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, 
     progress.begin()
     session = spark.get()  # before the clock of the progress line starts
     with progress:
-        work = functools.partial(extract_file, plan=plan, config=config, tokenizer=tokenizer, readers=readers_of(config.format))
-        run_units(session, missing, work, plan.extracted, progress)
+        work = functools.partial(extract_file, plan=plan, config=config, tokenizer=run.tokenizer, readers=readers_of(config.format))
+        run_units(session, missing, work, plan.extracted, progress, encoder_profile(session, run, config))
 
 
 def _progress(config: Input, sums: DocumentsNote, seconds: float) -> str:

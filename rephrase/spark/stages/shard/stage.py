@@ -10,17 +10,20 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from classifiers.encoder.folder import encoder_digest
 from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
 from rephrase.live.words import there_already
 from rephrase.notes import DocumentsNote
 from rephrase.readers.named_fields import missing_fields
+from rephrase.settings.encoders import SCHEDULING
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.encoders import encoders_in
 from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
@@ -53,7 +56,7 @@ def shard(run: Run, spark: LazySession) -> None:
     if todo:
         DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
         _tell_missing_fields(config, plan.files[todo[0]])
-        extract(config, run.tokenizer, spark, plan, todo)
+        extract(run, spark, plan, todo)
         drop_repeats(config, run.tokenizer, spark, plan, todo)
     else:
         console.print(f"shard: {there_already(len(units))}")
@@ -77,11 +80,14 @@ def meaning_of(run: Run, files: Sequence[storage.FileInfo]) -> Meaning:
     """What the documents of these input files depend on."""
     config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
+    left_out: Any = {"paths": True, "scores": {"__all__": set(SCHEDULING)}, "labels": {"__all__": set(SCHEDULING)}}
     content = {
-        "input": config.model_dump(mode="json", exclude={"paths"}),
+        "input": config.model_dump(mode="json", exclude=left_out),
         "tokenizer": run.tokenizer,
         "files": {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed},
     }
+    if encoders := encoders_in(config):
+        content["encoders"] = {name: encoder_digest(name) for name in encoders}
     return Meaning(content, Defaults(below={"input": defaults_of(type(config))}))
 
 

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from classifiers.settings import Screen
 from rephrase import storage
 from rephrase.cli.status_table import print_status
 from rephrase.cli.summary_tables import print_summary
@@ -31,9 +32,11 @@ from rephrase.engines.processes import Process
 from rephrase.errors import UserError
 from rephrase.notes import GenerationsNote
 from rephrase.recipes.catalogue import recipes_of
+from rephrase.settings.validation import validate
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.runtime.units import run_units
+from rephrase.spark.stages.encoders import encoder_profile
 from rephrase.spark.stages.pipeline import run_all, run_stage
 from rephrase.spark.stages.rewrite.plan import plan, tasks_of
 from rephrase.spark.stages.rewrite.rows import sources_of
@@ -257,6 +260,10 @@ def test_each_executor_has_one_engine_on_its_own_gpus_and_cpu_stages_hold_none(c
 
         probe = session.get().range(4).mapInArrow(gpus_of_a_task, "gpus string").distinct().collect()
         assert [row.gpus for row in probe] == ["[]"], "other stages ask for no GPU"
+        screen = validate(Screen, {"checks": [{"encoder": {"model": "x", "min": 3}}]}, "screen")
+        shared = encoder_profile(session.get(), run, screen)
+        probe = session.get().range(4).mapInArrow(gpus_of_a_task, "gpus string", profile=shared).distinct().collect()
+        assert [row.gpus for row in probe] == ["['gpu']"], "but where they name an encoder"
         own = write_script(tmp_path / "own.sh", ["GPU-4", "GPU-5"])
         wanted = run.rewrite.model_copy(update={"executor": ExecutorRequest(gpus=2, discovery_script=own)})
         found = discovery_script(session.get(), wanted)

@@ -1,0 +1,1 @@
+"""Encoder classifiers: sequence-classification models of Hugging Face transformers, by torch or ONNX Runtime."""
