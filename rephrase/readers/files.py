@@ -28,9 +28,7 @@ def cuts_of(file: storage.FileInfo, size: int, readers: Sequence[Reader]) -> Seq
         return ()
 
 
-def read_documents(
-    file: storage.FileInfo | Slice, config: Input, readers: Sequence[Reader] | None = None
-) -> Iterator[Item]:
+def read_documents(file: storage.FileInfo | Slice, config: Input, readers: Sequence[Reader] | None = None) -> Iterator[Item]:
     """The documents of a file or a slice, in order, with `Dropped` and `ReadError` in the places of those that it does not give.
 
     `readers` are those that may read it, by default what `config.format` allows: a task is given them, as it may not know a user's.

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from rephrase.storage.base import FileInfo
 
-ENOUGH_UNITS = 256
-"""Files are packed together only as far as so many units are left, which keep a cluster busy."""
-_PACKED_BYTES = 16 << 20  # at which a unit of small files is full: seconds of work, beside which its start weighs little
-_CROWDED = 4  # times as many files as the mean, at most, in a unit
+MANY_FILES = 256
+"""So many are as many tasks; of more, small ones share tasks."""
+_LEAST_BYTES = 4 << 20  # at which a unit of small files is full: a second of work, beside which its start weighs little
+_MOST_BYTES = 16 << 20  # the same where there is work enough for a cluster
+_MOST_FILES = 4096  # in a unit, however small they are
 _OPENED = 16  # files at a time, to see where they can be cut
 
 
@@ -41,7 +42,7 @@ def units_of(
     with ThreadPoolExecutor(_OPENED) as pool:
         cuts = dict(zip((file.path for file in large), pool.map(lambda file: cuts_of(file, unit_bytes), large), strict=True))
     units: list[tuple[Slice, ...]] = []
-    for pack in _packs(files, min(_PACKED_BYTES, unit_bytes)):
+    for pack in _packs(files, min(_MOST_BYTES, unit_bytes)):
         if len(pack) > 1:
             units.append(tuple(Slice(file) for file in pack))
             continue
@@ -51,14 +52,16 @@ def units_of(
     return tuple(units)
 
 
-def _packs(files: Sequence[FileInfo], full: int) -> Iterator[list[FileInfo]]:
-    """Neighbouring files that one task reads. Each file alone unless there are many."""
-    limit = min(full, sum(file.size for file in files) // ENOUGH_UNITS)
-    most = _CROWDED * len(files) // ENOUGH_UNITS if len(files) > ENOUGH_UNITS else 1  # files of few bytes would fill no unit
+def _packs(files: Sequence[FileInfo], most: int) -> Iterator[list[FileInfo]]:
+    """Neighbouring files that one task reads; each alone unless there are many."""
+    if len(files) <= MANY_FILES:
+        yield from ([file] for file in files)
+        return
+    full = min(most, max(_LEAST_BYTES, sum(file.size for file in files) // MANY_FILES))
     pack: list[FileInfo] = []
     size = 0
     for file in files:
-        if pack and (size + file.size > limit or len(pack) >= most):
+        if pack and (size + file.size > full or len(pack) >= _MOST_FILES):
             yield pack
             pack, size = [], 0
         pack.append(file)

@@ -17,7 +17,7 @@ from rephrase.readers.base import Item
 from rephrase.readers.files import cuts_of
 from rephrase.readers.registry import readers_of
 from rephrase.readers.settings import Input
-from rephrase.readers.slices import ENOUGH_UNITS, Slice, units_of
+from rephrase.readers.slices import MANY_FILES, Slice, units_of
 from rephrase.storage.base import FileInfo
 
 READERS = readers_of("auto")
@@ -116,12 +116,12 @@ def test_what_cannot_be_cut_is_read_by_one_task(tmp_path: Path) -> None:
 def test_small_files_share_units_only_where_there_are_many() -> None:
     files = [FileInfo(f"{n:05d}.jsonl", 20_000) for n in range(50_000)]
     units = units_of(files, 128 << 20, lambda _file, _size: ())
-    assert ENOUGH_UNITS <= len(units) <= 1.1 * ENOUGH_UNITS
+    assert MANY_FILES <= len(units) <= 1.1 * MANY_FILES
     assert [part.file for unit in units for part in unit] == files, "none is lost, and the order stays"
-    few = files[:ENOUGH_UNITS]
+    few = files[:MANY_FILES]
     assert units_of(few, 128 << 20, lambda _file, _size: ()) == tuple((Slice(file),) for file in few)
     empty = [FileInfo(f"{n}.jsonl", 0) for n in range(10_000)]
-    assert max(len(unit) for unit in units_of(empty, 128 << 20, lambda _file, _size: ())) < 200, "files without a byte are work too"
+    assert max(len(unit) for unit in units_of(empty, 128 << 20, lambda _file, _size: ())) < 5000, "files without a byte are work too"
     mixed = [FileInfo("large.jsonl", 10**9), *files[:1000]]
     large, *others = units_of(mixed, 128 << 20, lambda file, size: range(size, file.size, size))
     assert large == (Slice(mixed[0], 0, 128 << 20),)

@@ -49,7 +49,9 @@ class ShardStage(Stage):
 
         done, sums = sum_of_notes(run.output, self.table, DocumentsNote)
         files = note_of(self.table.folder(run.output)).get("meaning", {}).get("files", {})
-        return Status(done, files.get("units", files.get("count")), f"{counted(sums.documents, 'document')}, {counted(sums.tokens, 'token')}")
+        return Status(
+            done, files.get("units", files.get("count")), f"{counted(sums.documents, 'document')}, {counted(sums.tokens, 'token')}"
+        )
 
     @override
     def figures(self, run: Run) -> list[Figure]:

@@ -1,9 +1,8 @@
 """The shard stage: raw web files to the documents table, without exact duplicates.
 
-Every input file is read by one task into `_extracted`; a large one, where it can be cut, by several, and of many small ones several by
-one. Then only the ids of the documents go through Spark's shuffle, which finds the repeated ones, and a task for each object of `_extracted`
-drops its own and writes the final object. With `input.dedup_paragraphs` lines that stand elsewhere
-as well go too.
+Every input file is read by one task into `_extracted`; a large one, where it can be cut, by several, and of many small ones several
+by one. Then only the ids of the documents go through Spark's shuffle, which finds the repeated ones, and a task for each of these objects
+drops its own and writes the final one. With `input.dedup_paragraphs` lines that stand elsewhere as well go too.
 """
 
 from __future__ import annotations

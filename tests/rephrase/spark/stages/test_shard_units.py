@@ -51,7 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "crawl" / "more").mkdir(parents=True)
     with (folder / "crawl" / "large.jsonl").open("w") as file:
         for n in range(3000):
-            text = f"The text of number {n if n % 3 else n % 1500} " + "is short and plain. " * (n % 7)
+            same = n if n % 3 else n % 1500
+            text = f"The text of number {same} " + "is short and plain. " * (same % 7)
             file.write("{broken\n" if n % 700 == 9 else json.dumps({"text": text}) + "\n")
     for n in range(12):
         lines = [json.dumps({"text": f"A small file, {n}, {line}."}) for line in range(3)] + ["[]"]
@@ -65,7 +66,7 @@ def test_cut_and_packed_input_gives_the_same_documents(
     plain = config(folder, "plain")
     shard(plain, spark)
     assert len(documents_of(plain)) == 13
-    monkeypatch.setattr(slices, "ENOUGH_UNITS", 4)
+    monkeypatch.setattr(slices, "MANY_FILES", 4)
     run = config(folder, "cut", unit_bytes=65536)
     capfd.readouterr()
     shard(run, spark)
@@ -95,7 +96,7 @@ def test_a_table_that_an_earlier_version_began_goes_on_file_by_file(
     shard(run, spark)  # as an earlier version does: these files need no cut
     before = rows(run)
     os.remove(documents_of(run)[0])
-    monkeypatch.setattr(slices, "ENOUGH_UNITS", 4)
+    monkeypatch.setattr(slices, "MANY_FILES", 4)
     shard(run, spark)
     assert len(documents_of(run)) == 13
     assert rows(run) == before
