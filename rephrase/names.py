@@ -35,7 +35,7 @@ def stem(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DocumentsName:
-    """An object of `documents`, by the index of its input file, or of a recipe's own rows: `part-00012.parquet`."""
+    """An object of `documents`, by the index of the task that read the input, or of a recipe's own rows: `part-00012.parquet`."""
 
     number: int
 
@@ -51,7 +51,7 @@ class DocumentsName:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedName:
-    """An object between the two passes of the shard stage, by the index of its input file: `00012.parquet`."""
+    """An object between the two passes of the shard stage, by the index of its task: `00012.parquet`."""
 
     number: int
 
@@ -61,7 +61,7 @@ class ExtractedName:
 
 @dataclass(frozen=True, slots=True)
 class ErrorsName:
-    """An object of `errors`, by the stage and the index of its input file: `shard-00012.parquet`."""
+    """An object of `errors`, by the stage and the index of its task: `shard-00012.parquet`."""
 
     stage: str
     number: int

@@ -74,7 +74,7 @@ def _added(first: Any, second: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentsNote(Note):
-    """Of `documents`, one object for each input file; and of what lies between the two passes of the shard stage, repeats among it."""
+    """Of `documents`, an object for each task that reads the input; and of what lies between the shard stage's passes, with repeats."""
 
     input_file: Annotated[str, Field(alias="file")] = ""
     documents: Count = 0

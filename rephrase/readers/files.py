@@ -12,27 +12,39 @@ from rephrase.readers.base import Dropped, Item, RawDocument, ReadError, reason_
 from rephrase.readers.content import Content
 from rephrase.readers.registry import Reader, readers_of, titles_of
 from rephrase.readers.settings import Input
+from rephrase.readers.slices import Slice
 from rephrase.text.foreign import storable
 
 _HEAD_BYTES = 1 << 16
 _MAX_OFFSET = 2**63 - 1
 
 
-def read_documents(file: storage.FileInfo, config: Input, readers: Sequence[Reader] | None = None) -> Iterator[Item]:
-    """The documents of a file, in order, with `Dropped` and `ReadError` in the places of those that it does not give.
+def cuts_of(file: storage.FileInfo, size: int, readers: Sequence[Reader]) -> Sequence[int]:
+    """Where the reader that a file is for can cut it to slices of about `size` bytes: see `Reader.cuts`."""
+    try:
+        reader = reader_of(file.path, readers)
+        return reader.cuts(file, size) if reader else ()
+    except FileNotFoundError:  # which the task tells that reads it
+        return ()
+
+
+def read_documents(file: storage.FileInfo | Slice, config: Input, readers: Sequence[Reader] | None = None) -> Iterator[Item]:
+    """The documents of a file or a slice, in order, with `Dropped` and `ReadError` in the places of those that it does not give.
 
     `readers` are those that may read it, by default what `config.format` allows: a task is given them, as it may not know a user's.
     Streams: no more than a page, a line or a batch of rows is in memory at a time. Raises FileNotFoundError, and `UserError` for a store
     that refuses; a file that is no known format is a `ReadError`, and so is whatever else a file makes its reader raise.
     """
     candidates = readers or readers_of(config.format)
+    part = file if isinstance(file, Slice) else Slice(file)
+    file = part.file
     reader = reader_of(file.path, candidates)
     if reader is None:
         yield ReadError(file.path, 0, "byte", f"not a {titles_of(candidates)} file")
         return
     last: Item | None = None
     try:
-        for item in reader.read(file, config):
+        for item in reader.read(file, config) if part.is_whole else reader.read_slice(part, config):
             last = item if not isinstance(item, Dropped) else last
             if isinstance(item, RawDocument):
                 yield _finished(item, file.path, reader.name, config)

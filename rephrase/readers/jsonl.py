@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from typing import Any, BinaryIO
@@ -19,12 +20,16 @@ from rephrase.readers.codecs import and_compressed
 from rephrase.readers.content import Content
 from rephrase.readers.fields import BadRowError, FieldReader
 from rephrase.readers.json_objects import Fault, ObjectSplitter, Row, are_objects_over_lines
+from rephrase.readers.line_slices import lines_between
 from rephrase.readers.partitions import partitions_of
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
+from rephrase.readers.slices import Slice
 
 MAX_LINE_BYTES = 1 << 28
 """Longer lines, and objects of an array, are dropped as too long and never held in memory."""
+Places = Callable[[int], int]
+"""Gives the place of each line, which is asked for with the line's bytes, in the order of the lines."""
 _READ = 1 << 20
 _HEAD = 1 << 16  # that tells whether objects stand one a line
 _BEGINNING = re.compile(rb"[\s\x1e]*(\[\s*)?\{")
@@ -69,6 +74,31 @@ class Jsonl(Reader):
         with closing(storage.open_stream(file.path)) as stream:
             yield from read_jsonl(stream, file.path, config)
 
+    @override
+    def cuts(self, file: storage.FileInfo, size: int) -> Sequence[int]:
+        """Bytes, of plain files with an object a line."""
+        with closing(storage.open_stream(file.path)) as stream:
+            content = Content(stream, file.path)
+            head = content.read(_READ) if content.next_run() and not content.is_compressed else b""
+        mark, encoding = _encoding_of(head)
+        can_be_cut = head and encoding == "utf-8" and not are_objects_over_lines(head[len(mark) :])
+        return range(size, file.size, size) if can_be_cut else ()
+
+    @override
+    def read_slice(self, part: Slice, config: Input) -> Iterator[Item]:
+        """The lines that begin in it. Places of errors are bytes, as nobody has counted the lines before."""
+        file = part.file.path
+        fields = FieldReader(config.fields, partitions_of(file))
+        with closing(storage.open_stream(file, max(part.start - 1, 0))) as stream:
+            first, pieces = lines_between(stream, part.start, part.end)
+            for row in _lines(pieces, _bytes_from(first)):
+                if isinstance(row, Row):
+                    yield fields.item(row.value, file, row.line, "byte", row.size)
+                elif isinstance(row, Fault):
+                    yield ReadError(file, row.line, "byte", row.reason)
+                else:
+                    yield row
+
 
 def read_jsonl(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
     """The documents of one file. A bad line is a `ReadError` with its number, from 1; blank lines are skipped.
@@ -109,20 +139,38 @@ def _objects(pieces: Iterator[bytes | ReadError]) -> Iterator[Row | Fault | Drop
     yield from splitter.end()
 
 
-def _lines(pieces: Iterator[bytes | ReadError]) -> Iterator[Row | Fault | Dropped | ReadError]:
-    number = 0
+def _lines(pieces: Iterator[bytes | ReadError], count: Places | None = None) -> Iterator[Row | Fault | Dropped | ReadError]:
+    """The rows of lines, by their numbers, or by other places."""
+    place_of = count or _numbers()
     for line in _cut(pieces):
         if isinstance(line, ReadError):
             yield line
             continue
-        number += 1
+        place = place_of(line.raw_bytes if isinstance(line, Dropped) else len(line))
         if isinstance(line, Dropped):
             yield line
         elif line and not line.isspace():
             try:
-                yield Row(number, _parse(line), len(line))
+                yield Row(place, _parse(line), len(line))
             except ValueError as error:
-                yield Fault(number, str(error))
+                yield Fault(place, str(error))
+
+
+def _numbers() -> Places:
+    numbers = itertools.count(1)
+    return lambda _size: next(numbers)
+
+
+def _bytes_from(first: int) -> Places:
+    """Where lines begin, one after the other."""
+    following = first
+
+    def place(size: int) -> int:
+        nonlocal following
+        following += size + len(b"\n")
+        return following - size - len(b"\n")
+
+    return place
 
 
 def _parse(line: bytes) -> Any:

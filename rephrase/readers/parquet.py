@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -16,6 +17,7 @@ from rephrase.readers.fields import FieldReader
 from rephrase.readers.partitions import partitions_of
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
+from rephrase.readers.slices import Slice
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,13 +50,39 @@ class Parquet(Reader):
 
     @override
     def read(self, file: storage.FileInfo, config: Input) -> Iterator[Item]:
-        return _rows(file.path, config)
+        return _rows(Slice(file), config)
+
+    @override
+    def cuts(self, file: storage.FileInfo, size: int) -> Sequence[int]:
+        """Row groups."""
+        import pyarrow.parquet as pq
+
+        try:
+            with storage.open_random(file.path) as stream:
+                about = pq.ParquetFile(stream, pre_buffer=False).metadata
+                sizes = [about.row_group(group).total_byte_size for group in range(about.num_row_groups)]
+        except (UserError, FileNotFoundError):
+            raise
+        except Exception:  # noqa: BLE001  # a damaged footer makes Arrow raise many things; the task that reads the file tells
+            return ()
+        share = size / file.size * sum(sizes)  # of what the row groups say, as they are not compressed
+        cuts, full = [], share
+        for group, before in enumerate(itertools.accumulate(sizes[:-1]), 1):
+            if before >= full:
+                cuts.append(group)
+                full = before + share
+        return cuts
+
+    @override
+    def read_slice(self, part: Slice, config: Input) -> Iterator[Item]:
+        return _rows(part, config)
 
 
-def _rows(file: str, config: Input) -> Iterator[Item]:
-    """The documents of one file, a row each. What cannot be read of a row group, and a bad row, is a `ReadError` with its row, from 0."""
+def _rows(part: Slice, config: Input) -> Iterator[Item]:
+    """The documents of row groups, a row each. What cannot be read of a row group, and a bad row, is a `ReadError` with its row, from 0."""
     import pyarrow.parquet as pq
 
+    file = part.file.path
     with storage.open_random(file) as stream, contextlib.ExitStack() as stack:
         try:
             source = stack.enter_context(pq.ParquetFile(stream, pre_buffer=not storage.is_local(file)))
@@ -72,8 +100,9 @@ def _rows(file: str, config: Input) -> Iterator[Item]:
         if fault:
             yield ReadError(file, 0, "row", fault)
             return
-        first = 0
-        for group in range(source.num_row_groups):
+        groups = range(source.num_row_groups)[part.start : part.end]
+        first = sum(source.metadata.row_group(group).num_rows for group in range(part.start))
+        for group in groups:
             row, first = first, first + source.metadata.row_group(group).num_rows
             try:
                 for batch in source.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns, use_threads=False):

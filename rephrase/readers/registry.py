@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import CoreSchema, core_schema
 
 from rephrase.readers.base import Item
+from rephrase.readers.slices import Slice
 from rephrase.settings.faults import fault
 from rephrase.settings.kinds import Kinds
 from rephrase.settings.section import Section
@@ -55,6 +56,18 @@ class Reader(ABC):
     def has_rows(self) -> bool:
         """Whether its format has fields."""
         return type(self).rows is not Reader.rows
+
+    def cuts(self, file: FileInfo, size: int) -> Sequence[int]:
+        """Where a file can be cut to slices of about `size` bytes for several tasks, ascending, without its ends; empty where it cannot.
+
+        The places are counted as `read_slice` takes them. Raises what the storage raises.
+        """
+        del file, size
+        return ()
+
+    def read_slice(self, part: Slice, config: Any) -> Iterator[Item]:
+        """The documents of one of the slices that `cuts` makes: together they give what `read` gives of the file. Else as `read`."""
+        return self.read(part.file, config)
 
     @abstractmethod
     def read(self, file: FileInfo, config: Any) -> Iterator[Item]:

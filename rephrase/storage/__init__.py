@@ -111,10 +111,10 @@ def exists(path: str) -> bool:
     return store.exists(path)
 
 
-def open_stream(path: str) -> BinaryIO:
-    """A binary stream for reading from start to end. Raises FileNotFoundError where there is none."""
+def open_stream(path: str, start: int = 0) -> BinaryIO:
+    """A binary stream for reading from a byte to the end. Raises FileNotFoundError where there is none."""
     store, path = _located(path)
-    return store.open_stream(path)
+    return store.open_stream(path, start) if start else store.open_stream(path)
 
 
 def open_random(path: str) -> BinaryIO:

@@ -75,9 +75,12 @@ class Store(ABC):
         buffer[: len(data)] = data
         return len(data)
 
-    def open_stream(self, path: str) -> BinaryIO:
-        """A stream for reading from start to end. Raises FileNotFoundError."""
-        return self.open_random(path)
+    def open_stream(self, path: str, start: int = 0) -> BinaryIO:
+        """A stream for reading from a byte to the end. Raises FileNotFoundError."""
+        stream = self.open_random(path)
+        if start:
+            stream.seek(start)
+        return stream
 
     def open_random(self, path: str) -> BinaryIO:
         """A stream that can seek. Raises FileNotFoundError."""

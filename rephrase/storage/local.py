@@ -69,9 +69,12 @@ class Local(Store):
         return os.path.exists(path)
 
     @override
-    def open_stream(self, path: str) -> BinaryIO:
+    def open_stream(self, path: str, start: int = 0) -> BinaryIO:
         with readable(path):
-            return io.BufferedReader(_File(path), _BUFFER)
+            stream = io.BufferedReader(_File(path), _BUFFER)
+            if start:
+                stream.seek(start)
+            return stream
 
     @override
     def open_random(self, path: str) -> BinaryIO:

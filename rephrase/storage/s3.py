@@ -99,8 +99,8 @@ class S3(Store):
             return None
 
     @override
-    def open_stream(self, path: str) -> BinaryIO:
-        return buffered(ResumingBody(path))
+    def open_stream(self, path: str, start: int = 0) -> BinaryIO:
+        return buffered(ResumingBody(path, start))
 
     @override
     def delete(self, path: str) -> None:
@@ -151,8 +151,8 @@ def _pause(attempt: int) -> float:
 class ResumingBody(io.RawIOBase):
     """A sequential read of an object that goes on where it was when the connection breaks."""
 
-    def __init__(self, path: str) -> None:
-        self._path, self._at, self._failures = path, 0, 0
+    def __init__(self, path: str, start: int = 0) -> None:
+        self._path, self._at, self._failures = path, start, 0
         self._body: Any = None
         self._open()
 

@@ -40,7 +40,8 @@ def documents_of(run: Run) -> list[str]:
     """The objects of the documents table. Raises `UserError` if the shard stage has not finished."""
     folder = Tables.DOCUMENTS.folder(run.output)
     paths = objects_of(run.output, Tables.DOCUMENTS)
-    expected = stage_note(folder)["meaning"].get("files", {}).get("count", len(paths))  # one object for each input file
+    files = stage_note(folder)["meaning"].get("files", {})
+    expected = files.get("units", files.get("count", len(paths)))  # one object for each input file, unless it says how many there are
     if len(paths) < expected:
         what = f"only {len(paths)} of {expected} objects of the documents table are there"
         raise UserError(what, where=folder, cure=Tables.DOCUMENTS.make_first)

@@ -35,20 +35,23 @@ class ShardStage(Stage):
 
     @override
     def meaning(self, run: Run) -> Meaning:
-        from rephrase.spark.stages.shard.plan import input_files, input_of
+        from rephrase.spark.stages.shard.plan import input_files, input_of, units_of_input
         from rephrase.spark.stages.shard.stage import meaning_of
 
-        return meaning_of(run, input_files(input_of(run).paths, run.output))
+        files = input_files(input_of(run).paths, run.output)
+        return meaning_of(run, files, len(units_of_input(run, files)))
 
     @override
     def status(self, run: Run) -> Status:
-        """A unit is an input file."""
+        """A unit is what one task reads: an input file, a part of a large one, or several small ones."""
         from rephrase.notes import DocumentsNote
         from rephrase.spark.stages.ledger import note_of
 
         done, sums = sum_of_notes(run.output, self.table, DocumentsNote)
-        files = note_of(self.table.folder(run.output)).get("meaning", {}).get("files", {}).get("count")
-        return Status(done, files, f"{counted(sums.documents, 'document')}, {counted(sums.tokens, 'token')}")
+        files = note_of(self.table.folder(run.output)).get("meaning", {}).get("files", {})
+        return Status(
+            done, files.get("units", files.get("count")), f"{counted(sums.documents, 'document')}, {counted(sums.tokens, 'token')}"
+        )
 
     @override
     def figures(self, run: Run) -> list[Figure]:

@@ -1,12 +1,11 @@
-"""The first pass of the shard stage: each input file on its own becomes one object of documents, and one of errors."""
+"""The first pass of the shard stage: what each task reads of the input becomes one object of documents, and one of errors."""
 
 from __future__ import annotations
 
 import functools
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rephrase.documents import DocumentTables
@@ -25,32 +24,44 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rephrase.config.run import Run
-    from rephrase.readers import RawDocument
+    from rephrase.readers import RawDocument, ReadError
+    from rephrase.readers.base import Item
     from rephrase.readers.registry import Reader
     from rephrase.readers.settings import Input
     from rephrase.spark.runtime.session import LazySession
+    from rephrase.spark.stages.shard.plan import Reading
 
 _BATCH_DOCUMENTS = 512  # documents whose language and tokens are found in one call
 _BATCH_CHARACTERS = 4_000_000  # and at most so many characters, unless one document has more
 _EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the second pass holds at a time
 
 
-def extract(run: Run, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
-    """Read the input files whose indexes are in `todo`, one Spark task each. What is there already is not read again."""
+def extract(run: Run, spark: LazySession, plan: ShardPlan, todo: Sequence[Reading]) -> None:
+    """Read the input, one Spark task for each item of `todo`. What is there already is not read again."""
     from rephrase.readers.registry import readers_of
 
     config = input_of(run)
-    units = [Unit(plan.between(index), index) for index in todo]
+    units = [Unit(plan.between(reading.index), reading) for reading in todo]
     missing = pending(units, plan.extracted)
     if not missing:
         return
     account = Sums(DocumentsNote, functools.partial(_progress, config))
-    progress = StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account, about=", one for each input file")
+    progress = StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account, about=_about(todo))
     progress.begin()
     session = spark.get()  # before the clock of the progress line starts
     with progress:
-        work = functools.partial(extract_file, plan=plan, config=config, tokenizer=run.tokenizer, readers=readers_of(config.format))
+        work = functools.partial(extract_unit, plan=plan, config=config, tokenizer=run.tokenizer, readers=readers_of(config.format))
         run_units(session, missing, work, plan.extracted, progress, encoder_profile(session, run, config))
+
+
+def _about(todo: Sequence[Reading]) -> str:
+    """What the tasks are."""
+    is_cut = any(not part.is_whole for reading in todo for part in reading.slices)
+    is_packed = any(len(reading.slices) > 1 for reading in todo)
+    if not is_cut and not is_packed:
+        return ", one for each input file"
+    files = len({part.file.path for reading in todo for part in reading.slices})
+    return f", for {files:,} input files" + (", large ones cut" if is_cut else "") + (", small ones together" if is_packed else "")
 
 
 def _progress(config: Input, sums: DocumentsNote, seconds: float) -> str:
@@ -61,9 +72,9 @@ def _progress(config: Input, sums: DocumentsNote, seconds: float) -> str:
     return f"{documents}, {counted(sums.errors, 'read error')}, {rate:,.1f} MB/s"
 
 
-def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: str, readers: Sequence[Reader]) -> None:
-    """Read one input file, commit its errors, then its documents: an object of documents says that its errors are there too."""
-    from rephrase.readers import Dropped, RawDocument, ReadError, read_documents
+def extract_unit(unit: Unit[Reading], *, plan: ShardPlan, config: Input, tokenizer: str, readers: Sequence[Reader]) -> None:
+    """Read a part of the input, commit its errors, then its documents: an object of documents says that its errors are there too."""
+    from rephrase.readers import Dropped, ReadError
 
     started = time.perf_counter()
     extracted = _Extracted(DocumentTables(config, tokenizer))
@@ -71,30 +82,24 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
     flaws: Counter[str] = Counter()
     raw_bytes = records = 0
     errors: list[ReadError] = []
-    file = plan.files[unit.payload]
-    try:
-        for item in read_documents(file, config, readers):
-            records += 1
-            if isinstance(item, ReadError):
-                errors.append(item)
-                continue
-            raw_bytes += item.raw_bytes
-            if isinstance(item, Dropped):
-                dropped[item.reason] += 1
-            else:
-                assert isinstance(item, RawDocument)
-                flaws.update(item.flaws)
-                extracted.add(item)
-    except FileNotFoundError as error:
-        raise UserError(
-            "the input file has gone", where=file.path, cure="put it back, or list the input again in another output"
-        ) from error
+    reading = unit.payload
+    for file, item in _items(reading, config, readers):
+        records += 1
+        if isinstance(item, ReadError):
+            errors.append(item)
+            continue
+        raw_bytes += item.raw_bytes
+        if isinstance(item, Dropped):
+            dropped[item.reason] += 1
+        else:
+            flaws.update(item.flaws)
+            extracted.add(item, file)
     extracted.flush()
-    errors += [ReadError(file.path, document.offset, document.unit, reason) for document, reason in extracted.refused]
+    errors += extracted.refused
     if errors:
-        tables.commit(plan.errors(unit.payload), _error_table(errors), ErrorsNote(errors=len(errors)))
+        tables.commit(plan.errors(reading.index), _error_table(errors), ErrorsNote(errors=len(errors)))
     note = DocumentsNote(
-        input_file=file.path,
+        input_file=reading.name,
         documents=extracted.documents,
         tokens=extracted.tokens,
         dropped_short=dropped.pop("short", 0),
@@ -110,6 +115,19 @@ def extract_file(unit: Unit[int], *, plan: ShardPlan, config: Input, tokenizer: 
     extracted.writer.commit(unit.output, note)
 
 
+def _items(reading: Reading, config: Input, readers: Sequence[Reader]) -> Iterator[tuple[str, Item]]:
+    """What a task reads, each with the path of its file."""
+    from rephrase.readers import read_documents
+
+    for part in reading.slices:
+        try:
+            for item in read_documents(part, config, readers):
+                yield part.file.path, item
+        except FileNotFoundError as error:
+            cure = "put it back, or list the input again in another output"
+            raise UserError("the input file has gone", where=part.file.path, cure=cure) from error
+
+
 def _error_table(errors: Sequence[Any]) -> pa.Table:
     import pyarrow as pa
 
@@ -118,20 +136,22 @@ def _error_table(errors: Sequence[Any]) -> pa.Table:
 
 
 class _Extracted:
-    """Documents of one file on their way into an object, batch by batch."""
+    """Documents on their way into an object, batch by batch."""
 
     def __init__(self, document_tables: DocumentTables) -> None:
         self.document_tables = document_tables
         self.writer = tables.Writer(DOCUMENT)
         self.documents = self.tokens = 0
-        self.refused: list[tuple[RawDocument, str]] = []
-        """Documents that could not become rows, without their texts, each with the reason."""
+        self.refused: list[ReadError] = []
+        """Documents that could not become rows."""
         self._batch: list[RawDocument] = []
+        self._files: list[str] = []  # of the batch
         self._batch_characters = self._group_characters = 0
         self._group: list[pa.Table] = []
 
-    def add(self, document: RawDocument) -> None:
+    def add(self, document: RawDocument, file: str) -> None:
         self._batch.append(document)
+        self._files.append(file)
         self._batch_characters += len(document.text)
         if len(self._batch) >= _BATCH_DOCUMENTS or self._batch_characters >= _BATCH_CHARACTERS:
             self._end_batch()
@@ -144,12 +164,16 @@ class _Extracted:
         if not self._batch:
             return
         table, refused = self.document_tables.kept(self._batch)
-        self.refused += [(replace(document, text="", metadata={}), reason) for document, reason in refused]
+        if refused:
+            file_of = {id(document): file for document, file in zip(self._batch, self._files, strict=True)}
+            from rephrase.readers import ReadError
+
+            self.refused += [ReadError(file_of[id(one)], one.offset, one.unit, reason) for one, reason in refused]
         self.documents += table.num_rows
         self.tokens += sum(table.column("n_tokens").to_pylist())
         self._group.append(table)
         self._group_characters += self._batch_characters
-        self._batch, self._batch_characters = [], 0
+        self._batch, self._files, self._batch_characters = [], [], 0
         if self._group_characters >= _EXTRACTED_CHARACTERS:
             self._end_group()
 

@@ -1,7 +1,8 @@
-"""Where the shard stage reads and writes, by the index of an input file."""
+"""What each task of the shard stage reads, and where it writes."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,11 @@ from rephrase import storage
 from rephrase.config.run import TRIALS
 from rephrase.errors import UserError
 from rephrase.names import DocumentsName, ErrorsName, ExtractedName
+from rephrase.readers.files import cuts_of
+from rephrase.readers.registry import readers_of
+from rephrase.readers.slices import Slice, units_of
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.ledger import note_of
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -22,11 +27,26 @@ _BESIDE_TABLES = ("errors", "exports", "logs", "rows", "stats", TRIALS)
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What one task reads, by its index among all."""
+
+    index: int
+    slices: tuple[Slice, ...]
+
+    @property
+    def name(self) -> str:
+        """Of what is read, for people."""
+        first, last = self.slices[0].file.path, self.slices[-1].file.path
+        return first if first == last else f"{first} … {last}"
+
+
+@dataclass(frozen=True, slots=True)
 class ShardPlan:
-    """Where the objects of the stage lie, by the index of their input file."""
+    """Where the objects of the stage lie, by the index of what their task reads."""
 
     output: str
-    files: tuple[storage.FileInfo, ...]
+    count: int
+    """Of the tasks, and of the objects of the table."""
 
     @property
     def documents(self) -> str:
@@ -39,15 +59,15 @@ class ShardPlan:
         return storage.join(self.output, "_extracted")
 
     def final(self, index: int) -> str:
-        """The object of documents of one input file."""
+        """The object of documents."""
         return storage.join(self.documents, str(DocumentsName(index)))
 
     def between(self, index: int) -> str:
-        """The documents of one input file, repeated ones among them."""
+        """The documents, repeated ones among them."""
         return storage.join(self.extracted, str(ExtractedName(index)))
 
     def errors(self, index: int) -> str:
-        """What of one input file could not be read."""
+        """What could not be read."""
         return storage.join(self.output, "errors", str(ErrorsName("shard", index)))
 
 
@@ -56,6 +76,15 @@ def input_of(run: Run) -> Input:
     if run.input is None:
         raise UserError("the run has no `input`", where="shard", cure="name files under `input: {paths: …}`")
     return run.input
+
+
+def units_of_input(run: Run, files: Sequence[storage.FileInfo]) -> tuple[tuple[Slice, ...], ...]:
+    """What each task reads of the input. A table that an earlier version of rephrase began has a task for each file."""
+    begun = note_of(Tables.DOCUMENTS.folder(run.output)).get("meaning", {})
+    if begun.get("files", {"units": 0}).keys() >= {"units"}:
+        config = input_of(run)
+        return units_of(files, config.unit_bytes, functools.partial(cuts_of, readers=readers_of(config.format)))
+    return tuple((Slice(file),) for file in files)
 
 
 def input_files(paths: Sequence[str], output: str) -> tuple[storage.FileInfo, ...]:

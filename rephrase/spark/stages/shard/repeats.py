@@ -1,4 +1,4 @@
-"""The second pass of the shard stage: all texts are compared by their ids, then each file drops what an earlier place has.
+"""The second pass of the shard stage: all texts are compared by their ids, then each object drops what an earlier place has.
 
 Only keys go through Spark's shuffle, 16 bytes for a document and, where the config asks for it, for each longer paragraph or each run of
 words. Texts are never shuffled.
@@ -80,11 +80,11 @@ class Repeats:
 
 
 def drop_repeats(config: Input, tokenizer: str, spark: LazySession, plan: ShardPlan, todo: Sequence[int]) -> None:
-    """Make the documents objects of the files whose indexes are in `todo`, without what is repeated."""
+    """Make the documents objects whose indexes are in `todo`, without what is repeated."""
     session = spark.get()
     account = Sums(DocumentsNote, _progress)
     with (
-        StageProgress("shard (repeats)", plan.documents, len(plan.files), len(plan.files) - len(todo), account) as progress,
+        StageProgress("shard (repeats)", plan.documents, plan.count, plan.count - len(todo), account) as progress,
         open_job(session, plan.documents, title="shard (repeats)") as job,
     ):
         # Each file of `todo` is one partition, told by its place in `todo`: its own repeats, and a marker.
@@ -121,7 +121,7 @@ def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> 
     from pyspark.sql import functions as sql
 
     place_of = {index: place for place, index in enumerate(todo)}
-    count = len(plan.files)
+    count = plan.count
     tasks = min(count, _KEY_TASKS)
     parts = parts_of(config)
 

@@ -1,8 +1,8 @@
 """The shard stage: raw web files to the documents table, without exact duplicates.
 
-Every input file is read by one task into `_extracted`. Then only the ids of the documents go through Spark's shuffle, which finds the
-repeated ones, and every file's task drops its own and writes the final object. With `input.dedup_paragraphs` lines that stand elsewhere
-as well go too.
+Every input file is read by one task into `_extracted`; a large one, where it can be cut, by several, and of many small ones several
+by one. Then only the ids of the documents go through Spark's shuffle, which finds the repeated ones, and a task for each of these objects
+drops its own and writes the final one. With `input.dedup_paragraphs` lines that stand elsewhere as well go too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
 from rephrase.spark.stages.shard.extract import extract
-from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
+from rephrase.spark.stages.shard.plan import Reading, ShardPlan, input_files, input_of, units_of_input
 from rephrase.spark.stages.shard.repeats import drop_repeats
 from rephrase.storage import tables
 
@@ -49,19 +49,21 @@ def shard(run: Run, spark: LazySession) -> None:
     go on in the same folder.
     """
     config = input_of(run)
-    plan = ShardPlan(run.output, input_files(config.paths, run.output))
-    claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, plan.files))
-    units = [Unit(plan.final(index), index) for index in range(len(plan.files))]
+    files = input_files(config.paths, run.output)
+    readings = [Reading(index, slices) for index, slices in enumerate(units_of_input(run, files))]
+    plan = ShardPlan(run.output, len(readings))
+    claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, files, len(readings)))
+    units = [Unit(plan.final(reading.index), reading.index) for reading in readings]
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
         DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
-        _tell_missing_fields(config, plan.files[todo[0]])
-        extract(run, spark, plan, todo)
+        _tell_missing_fields(config, readings[todo[0]].slices[0].file)
+        extract(run, spark, plan, [readings[index] for index in todo])
         drop_repeats(config, run.tokenizer, spark, plan, todo)
     else:
         console.print(f"shard: {there_already(len(units))}")
     _remove_extracted(plan)
-    _check_not_empty(plan)
+    _check_not_empty(plan, files)
 
 
 def _tell_missing_fields(config: Input, file: storage.FileInfo) -> None:
@@ -76,25 +78,26 @@ def _remove_extracted(plan: ShardPlan) -> None:
     storage.remove_empty_folder(plan.extracted)  # another driver may be at work in it
 
 
-def meaning_of(run: Run, files: Sequence[storage.FileInfo]) -> Meaning:
-    """What the documents of these input files depend on."""
+def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: int) -> Meaning:
+    """What the documents of these input files depend on. `units`: how many tasks read them, which is told where it is another number."""
     config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
     left_out: Any = {"paths": True, "scores": {"__all__": set(SCHEDULING)}, "labels": {"__all__": set(SCHEDULING)}}
+    about = {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed}
     content = {
         "input": config.model_dump(mode="json", exclude=left_out),
         "tokenizer": run.tokenizer,
-        "files": {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed},
+        "files": about if units == len(files) else about | {"units": units},
     }
     if encoders := encoders_in(config):
         content["encoders"] = {name: encoder_digest(name) for name in encoders}
     return Meaning(content, Defaults(below={"input": defaults_of(type(config))}))
 
 
-def _check_not_empty(plan: ShardPlan) -> None:
+def _check_not_empty(plan: ShardPlan, files: Sequence[storage.FileInfo]) -> None:
     counts = DocumentsNote()
-    for first in range(0, len(plan.files), _FOOTERS):  # almost always the first few tell
-        last = min(first + _FOOTERS, len(plan.files))
+    for first in range(0, plan.count, _FOOTERS):  # almost always the first few tell
+        last = min(first + _FOOTERS, plan.count)
         for footer in tables.footers((plan.final(index) for index in range(first, last)), DocumentsNote):
             if footer.note.documents:
                 return
@@ -108,6 +111,6 @@ def _check_not_empty(plan: ShardPlan) -> None:
     storage.remove_folder(storage.join(plan.output, "errors"))
     raise UserError(
         f"the input gives no documents: {left_out}" + (f"; most often: {reason}" if reason else ""),
-        where=plan.files[0].path if len(plan.files) == 1 else f"{len(plan.files)} input files",
+        where=files[0].path if len(files) == 1 else f"{len(files)} input files",
         cure="name the field of the texts in `input.fields.text`" if reason.startswith("the field `") else _CURE,
     )

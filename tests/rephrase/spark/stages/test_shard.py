@@ -23,6 +23,7 @@ from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote
 from rephrase.readers.registry import readers_of
 from rephrase.readers.settings import Input
+from rephrase.readers.slices import Slice
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import DOCUMENT, ERROR, content_id
 from rephrase.spark.runtime.session import LazySession
@@ -30,7 +31,7 @@ from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.declarations.shard import ShardStage
 from rephrase.spark.stages.shard import extract as shard_extract
-from rephrase.spark.stages.shard.plan import ShardPlan, input_files
+from rephrase.spark.stages.shard.plan import Reading, ShardPlan, input_files
 from rephrase.spark.stages.shard.repeats import WHOLE, Repeats, finish_file
 from rephrase.spark.stages.shard.row_groups import RowGroups
 from rephrase.spark.stages.shard.stage import shard
@@ -305,9 +306,10 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     monkeypatch.setattr(shard_extract, "_EXTRACTED_CHARACTERS", 8000)
     (tmp_path / "a.jsonl").write_bytes(lines(range(50)))
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer)
-    plan = ShardPlan(run.output, input_files(run.input.paths, run.output))
+    [file] = input_files(run.input.paths, run.output)
+    plan, reading = ShardPlan(run.output, 1), Reading(0, (Slice(file),))
     readers = readers_of(run.input.format)
-    shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
+    shard_extract.extract_unit(Unit(plan.between(0), reading), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
     assert pq.ParquetFile(plan.between(0)).num_row_groups > 3
     rows = pa.RecordBatch.from_pydict({"row": [-1, 0, 49, 17], "line": [WHOLE] * 4})
     finish_file(plan, 0, Repeats.of([rows]), run.input.model_copy(update={"tokens_per_unit": 10**9}), tokenizer)
@@ -335,9 +337,10 @@ def test_a_document_that_cannot_become_a_row_is_an_error_with_its_place(
     odd = b'{"text": "x", "synthetic_depth": 1e999}\n'
     (tmp_path / "a.jsonl").write_bytes(lines(range(5)) + odd)
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer, scrub=True)
-    plan = ShardPlan(run.output, input_files(run.input.paths, run.output))
+    [file] = input_files(run.input.paths, run.output)
+    plan, reading = ShardPlan(run.output, 1), Reading(0, (Slice(file),))
     readers = readers_of(run.input.format)
-    shard_extract.extract_file(Unit(plan.between(0), 0), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
+    shard_extract.extract_unit(Unit(plan.between(0), reading), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
     assert tables.read(plan.between(0)).column("text").to_pylist() == [body_text(n) for n in (0, 1, 2, 4)]
     told = tables.read(plan.errors(0)).to_pylist()
     assert {(row["file"], row["offset"], row["unit"]) for row in told} == {(str(tmp_path / "a.jsonl"), n, "line") for n in (4, 6)}
