@@ -52,5 +52,6 @@ def _documents(run: Run, columns: list[str]) -> Iterator[Document]:
     drops = folders_of(run, Tables.DOCUMENTS)
     for path in documents_of(run):
         for row in without_dropped(tables.read(path, columns), path, drops).to_pylist():
-            mappings = {name: dict(row.get(name) or ()) for name in ("metadata", "labels")}
-            yield Document(row["id"], "", row["source"], language=row["language"], n_tokens=row["n_tokens"] or 0, **mappings)
+            metadata, labels = (dict(row.get(name) or ()) for name in ("metadata", "labels"))
+            tokens = row["n_tokens"] or 0
+            yield Document(row["id"], "", row["source"], language=row["language"], n_tokens=tokens, metadata=metadata, labels=labels)
