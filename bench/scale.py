@@ -3,10 +3,10 @@
     python bench/scale.py [--units 1000 10000] [--cores 2] [--tasks 16] [--milliseconds 30] [--faults 0]
 
 The scheduler, planner, listing and notes are the real ones; the engine answers at once, and a unit is one document. The store is a folder
-that answers as late as S3 does (`--milliseconds` a request), counts its requests and, with `--faults N`, breaks one of N off. Each number of
-units is a process of its own, on `--cores` with `--tasks` at a time; processor time is that of the driver, its JVM and all workers. Then
-the same command again, which lists and finds all there: what a resume costs. The last line is `slope S`: processor time of a unit at the
-largest number by that at the smallest.
+that answers as late as S3 does (`--milliseconds` a request), counts its requests and, with `--faults N`, breaks one of N off. Each number
+of units is a process of its own, on `--cores` with `--tasks` at a time; processor time is that of the driver, its JVM and all workers.
+Then the same command again, which lists and finds all there: what a resume costs. The last line is `slope S`: processor time of a unit at
+the largest number by that at the smallest.
 """
 
 from __future__ import annotations
