@@ -12,7 +12,8 @@ from classifiers.fasttext.metrics import line_at
 from classifiers.fasttext.model import POSITIVE
 from classifiers.fasttext.outcome import outcome_on, scores_of
 from classifiers.fasttext.settings import TrainSettings
-from classifiers.fasttext.train import choose_threshold, order_to_train
+from classifiers.fasttext.threshold import choose_threshold
+from classifiers.fasttext.train import order_to_train
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.settings.section import Section

@@ -13,16 +13,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from classifiers.fasttext.card import Card, DataCounts, ManyClasses, QuantisedModel, card_path, encode_card, read_card
 from classifiers.fasttext.card_page import describe_card
 from classifiers.fasttext.fit import file_bytes, fit
 from classifiers.fasttext.labels import LabelledTexts, read_labelled, read_texts
-from classifiers.fasttext.metrics import Line, Scores, Truth, line_at, threshold_by_keep_rate, threshold_by_precision
+from classifiers.fasttext.metrics import Line, Scores, Truth, line_at, threshold_by_keep_rate
 from classifiers.fasttext.model import POSITIVE
 from classifiers.fasttext.outcome import Outcome, outcome_on, scores_of
 from classifiers.fasttext.settings import TrainSettings
+from classifiers.fasttext.threshold import choose_threshold
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.records import content_id
@@ -180,29 +179,6 @@ def order_to_train(data: LabelledTexts, classes: list[list[int]], settings: Trai
         least = min(map(len, classes))
         classes = [rows[:least] for rows in classes]
     return sorted((i for rows in classes for i in rows), key=lambda i: content_id("order", str(settings.seed), data.texts[i]))
-
-
-def choose_threshold(outcome: Outcome, sample: Scores | None, settings: TrainSettings, paths: list[str]) -> tuple[float, str]:
-    """The threshold that the settings ask for, and the rule that put it there. Keep-rates are measured on the sample if there is one.
-
-    Raises `UserError` for a precision that no threshold reaches.
-    """
-    truth, scores = outcome.truth, outcome.scores
-    if settings.keep_rate is not None:
-        measured = scores if sample is None else sample[~np.isnan(sample)]
-        place = "of the held-out rows" if sample is None else f"of {len(measured):,} texts of a corpus sample"
-        return threshold_by_keep_rate(measured, settings.keep_rate), f"keeps {settings.keep_rate:g} {place}"
-    if settings.precision is not None:
-        threshold = threshold_by_precision(truth, scores, settings.precision)
-        if threshold is None:
-            best = max(line_at(float(value), truth, scores).precision for value in np.unique(scores))
-            raise UserError(
-                f"no threshold reaches a precision of {settings.precision:g}; the best is {best:.3f}",
-                where=", ".join(paths),
-                cure="ask for less, train more epochs, or give more labels",
-            )
-        return threshold, f"lowest with a precision of {settings.precision:g} on the held-out rows"
-    return (0.0, "every text has its likeliest label") if outcome.classes else (0.5, "good is likelier than bad")
 
 
 def _table(threshold: float, truth: Truth, scores: Scores) -> tuple[Line, ...]:

@@ -34,8 +34,9 @@ def print_report(report: Report) -> None:
         print_classes(card.classes.report, console)
         calibration = card.classes.calibration
         change = f"calibration error {calibration.error_before:.3f} before, {calibration.error_after:.3f} after"
-        console.print(f"temperature  {calibration.temperature:.3f}: {change}")
-        measured = "labels that are left where less probable ones are none"
+        rows = sum(line.texts for line in card.classes.report.lines)
+        console.print(f"temperature  {calibration.temperature:.3f}: {change}, on {rows:,} held-out rows")
+        measured = "by the least probability that a label needs"
     else:
         measured = f"{data.held_out_good:,} good and {data.held_out_bad:,} bad held-out rows: AUC {_number(card.auc)}, "
         measured += f"accuracy {card.accuracy:.3f}"

@@ -256,6 +256,6 @@ class Run(Section):
 def _check_label(name: str | None, known: list[str], section: str, place: tuple[str | int, ...], others: Sequence[str] = ()) -> None:
     """Raise the `fault` of a label that the run's texts have not. `others`: what else may stand at this place."""
     if name not in known:
-        there = [*others, *known]
-        cure = f"{nearest(name, there)} Else, add it to {section}" if there else f"add it to {section}"
+        near = nearest(name, [*others, *known]) if known else ""
+        cure = f"{near}{' Else, ' if near.endswith('?') else '; or ' if near else ''}add it to {section}"
         raise fault(f"texts of this run have no label `{name}`", cure, place, name)

@@ -55,6 +55,8 @@ class Provenance:
     recipes: tuple[RecipeUsed, ...]
     checks: tuple[tuple[str, str], ...]
     """Of the filter stage: name, and the settings that the config gives."""
+    labels: tuple[tuple[str, str, str], ...]
+    """Name, whose it is, and the settings that the config gives."""
     versions: tuple[tuple[str, str], ...]
     """By stage: the version of rephrase that began its table."""
     licenses: tuple[tuple[str, int | None], ...]
@@ -70,6 +72,7 @@ def provenance(run: Run, figures: RunFigures) -> Provenance:
         engines=tuple(_engines(run)),
         recipes=tuple(_recipes(run)),
         checks=tuple(_checks(run)),
+        labels=tuple(_labels(run)),
         versions=tuple(_versions(run)),
         licenses=tuple(_licenses(run, figures)),
         sources=tuple(run.input.paths) if run.input else (),
@@ -133,6 +136,13 @@ def _checks(run: Run) -> Iterator[tuple[str, str]]:
         for name, settings in ({entry: {}} if isinstance(entry, str) else entry).items():
             given = settings if isinstance(settings, dict) else {"": settings}
             yield name, ", ".join(f"{key} {value}" for key, value in given.items()) or "by default"
+
+
+def _labels(run: Run) -> Iterator[tuple[str, str, str]]:
+    for whose, section in (("documents", run.input), ("rewrites", run.filter)):
+        for name, label in section.labels.items() if section else ():
+            given = label.model_dump(mode="json", exclude_defaults=True)
+            yield name, whose, ", ".join(f"{key} {value}" for key, value in given.items())
 
 
 def _versions(run: Run) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ def about(known: Provenance) -> Section:
         Part("Checks, in their order", columns=("check", "settings"), rows=known.checks)
         if known.checks
         else Part("Checks", says="Those by default: `rephrase config checks` lists them with their reasons."),
+        *([Part("Labels", columns=("label", "of", "settings"), rows=known.labels)] if known.labels else []),
         Part("Versions of rephrase", columns=("stage", "version"), rows=known.versions),
     ]
     return Section("run", "Run", "What this run is", parts)

@@ -27,7 +27,7 @@ from rephrase.errors import UserError
 from rephrase.settings.labels import TextLabel
 from tests.classifiers.topics import WORDS, topic_rows
 
-FAST = {"dim": 12, "epoch": 25, "learning_rate": 0.5, "hold_out": 0.25}
+FAST: dict[str, Any] = {"dim": 12, "epoch": 25, "learning_rate": 0.5, "hold_out": 0.25}
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> str:

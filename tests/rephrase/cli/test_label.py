@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from classifiers.fasttext.model import load_model
 from rephrase import storage
 from rephrase.cli.documents import sample
 from rephrase.cli.main import main
@@ -16,6 +17,7 @@ from rephrase.engines.echo import EchoSettings
 from rephrase.errors import UserError
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.storage import tables
+from tests.classifiers.topics import WORDS, topic_rows
 from tests.rephrase.recipes.play import Scripted
 from tests.rephrase.spark.stages.test_pipeline import write_run
 
@@ -65,6 +67,26 @@ def test_labels_train_a_classifier_that_routes_documents(tmp_path, spark, tokeni
     assert all((scores[row["id"]] >= 0.5) == is_math(row["text"]) for row in documents)
     taken = set(tables.read_folder(storage.join(run.output, "generations"))["document_id"].to_pylist())
     assert taken == {key for key, score in scores.items() if score >= 0.5}
+
+
+def test_topics_of_a_model_train_a_classifier_of_many_labels(tmp_path, tokenizer_file, monkeypatch, capsys):
+    raw = tmp_path / "pages.jsonl"
+    raw.write_text("".join(json.dumps({"text": row["text"] * 2}) + "\n" for row in topic_rows(100)))
+
+    def topic(prompt: str) -> str:
+        page = prompt.rpartition("Text:")[2]
+        name = max(WORDS, key=lambda name: sum(page.count(word) for word in WORDS[name]))
+        return f"The topic is **{name}**."
+
+    monkeypatch.setattr(EchoSettings, "open", lambda *_: Scripted(topic))
+    path, labels = write_run(tmp_path, tokenizer_file, {"kind": "echo"}), tmp_path / "topics.jsonl"
+    main(["label", str(raw), "-n", "100", "--rubric", "label/topic", "--config", str(path), "-o", str(labels)])
+    written = [json.loads(line) for line in labels.read_text().splitlines()]
+    assert {line["label"] for line in written} == set(WORDS)
+    main(["classifier", "train", str(labels), "-o", str(tmp_path / "topic"), "--epoch", "25", "--lr", "0.5", "--dim", "12"])
+    assert "macro-F1 1.000" in capsys.readouterr().out
+    given, _ = load_model(str(tmp_path / "topic.bin")).labels([line["text"] for line in written])
+    assert given == [line["label"] for line in written]
 
 
 def test_the_sample_is_the_same_in_any_order_of_files(tmp_path):

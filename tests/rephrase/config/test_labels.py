@@ -54,6 +54,7 @@ def test_fields_are_read_and_models_are_known_to_executors(tmp_path: Path) -> No
         ({"when": {"register": "x"}, "of_texts": {"register": {"model": "x.bin"}}}, "add it to input.labels"),
         ({"component": {"labels": {"formats": "FAQs"}}}, r"`mix\.components\.1\.labels\.formats`: .*did you mean `format`"),
         ({"component": {"split_by": "sources"}}, r"`mix\.components\.1\.split_by`: .*did you mean `source`"),
+        ({"component": {"split_by": "zzz"}}, r"no label `zzz` .there are: source, topic, format; or add it to input\.labels or filter"),
         ({"labels": {}, "component": {"labels": {"topic": "x"}}}, r"no label `topic` .add it to input\.labels or filter\.labels"),
     ],
 )

@@ -91,7 +91,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, spark: LazySession, tokenizer
             "filter": {"checks": ["finished", "parsed"], "labels": {"topic": {"model": model}}},
             "mix": {"components": COMPONENTS},
         }
-        (folder / "run.yaml").write_text(yaml.safe_dump(config))
+        (folder / "run.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         run = load_run(str(folder / "run.yaml"))
         run_all(run, spark)
     read = [tables.read_folder(storage.join(run.output, name)).to_pylist() for name in ("documents", "judged", "mixture")]
@@ -132,7 +132,7 @@ def test_the_mixture_is_divided_and_drawn_by_labels(made: Labelled) -> None:
     assert all(labels["topic"].startswith("Food") or (labels["topic"] == OTHER and "kind" in labels) for labels in written)
     manifest = mixture_manifest(storage.join(made.run.output, "mixture"))
     whole = manifest["tokens"]
-    there = Counter()
+    there: Counter[str] = Counter()
     for row in made.documents:
         there[row["labels"]["topic"]] += row["n_tokens"]
     roots = {topic: tokens**0.5 for topic, tokens in there.items()}
@@ -159,7 +159,7 @@ def test_the_report_and_show_tell_of_labels(made: Labelled, tmp_path: Path) -> N
     path = str(tmp_path / "report.html")
     write_report(made.run, path)
     page = storage.read(path).decode()
-    for words in ("Documents by label: kind", "By label: topic", "Science, Math &amp; Technology"):
+    for words in ("field about.kind", "Documents by label: kind", "By label: topic", "Science, Math &amp; Technology"):
         assert words in page
     row = next(row for row in made.judged if row["verdict"] == "keep")
     [shown] = as_json(made.run, [row["id"]])
