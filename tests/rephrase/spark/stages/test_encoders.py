@@ -42,6 +42,7 @@ def written(folder: Path, encoder: str, tokenizer: str, **keys: Any) -> Run:
         "recipes": ["wrap/easy"],
         "screen": {"checks": [{"encoder": {"model": encoder, "label": "kitchen", "max": 0.5}}]},
         "filter": {"checks": ["parsed", {"lawful": {"use": "encoder", "model": encoder, "label": "law", "min": 0.5}}]},
+        "mix": {"skip_empty": True},  # what the engine gives back may be of any topic
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(config))
     return load_run(str(folder / "run.yaml"))
