@@ -14,6 +14,7 @@ import pyarrow as pa
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.loading.index import CHOICE, ORDER, open_index
+from rephrase.loading.kept import KeptRowGroups
 from rephrase.loading.manifest import MANIFEST, parse_manifest, read_manifest
 from rephrase.loading.texts import Texts
 
@@ -49,12 +50,25 @@ class VirtualMixture:
     >>> [row["id"] for row in VirtualMixture("out/run/virtual")]  # doctest: +SKIP
     """
 
-    def __init__(self, folder: str, share: Share | None = None, *, window_tokens: int = 8_000_000, look_seconds: float = 1.0) -> None:
-        """folder: `<output>/virtual`. share: whose rows. window_tokens: of texts that are read together; more read faster. look_seconds: how
-        often at most it is looked whether the manifest has changed.
+    def __init__(
+        self,
+        folder: str,
+        share: Share | None = None,
+        *,
+        window_tokens: int = 8_000_000,
+        keep_in: str | None = None,
+        keep_bytes: int = 100_000_000_000,
+        look_seconds: float = 1.0,
+    ) -> None:
+        """What is read, and whose rows of it.
+
+        folder: `<output>/virtual`. window_tokens: of texts that are read together; more read faster. keep_in, keep_bytes: a folder on disk, which
+        the readers of a machine share, and how much of the texts it may hold unpacked. look_seconds: how often at most it is looked whether
+        the manifest has changed.
         """
         self._folder, self._share = folder, share or Share()
         self._window, self._look = window_tokens, look_seconds
+        self._keep_in, self._keep_bytes = keep_in, keep_bytes
         self.given = self._share.skipped
         """Rows of this reader that were given, since its `start`."""
         self.tokens = 0
@@ -71,7 +85,7 @@ class VirtualMixture:
     def tables(self) -> Iterator[tuple[pa.Table, Any]]:
         """The same as tables, each with the tokens of the mixture up to each of its rows, shape (rows,). The next one is read meanwhile."""
         walk = _Walk(self._folder, self._share, self._window, self._look)
-        texts = Texts(walk.index)
+        texts = Texts(walk.index, KeptRowGroups(self._keep_in, self._keep_bytes) if self._keep_in else None)
         ahead = ThreadPoolExecutor(1)
         windows = walk.windows()
 

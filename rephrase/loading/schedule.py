@@ -57,7 +57,10 @@ class Schedule:
         return np.cumsum([0, *(phase.tokens for phase in self.phases)]).tolist()  # type: ignore[no-any-return]
 
     def goes_on_from(self, before: Schedule, phase: int, place: int) -> bool:
-        """Whether this one gives what `before` has given up to a place in a phase: all rows with a smaller place, and none of the others."""
+        """Whether this one gives what `before` has given up to a place in a phase.
+
+        place: the rows of the phase with a smaller one have been given, and no others.
+        """
         if self.phases[:phase] != before.phases[:phase]:
             return False
         if place == 0:

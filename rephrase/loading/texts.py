@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rephrase import storage
 from rephrase.errors import UserError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rephrase.loading.index import Index
+    from rephrase.loading.kept import KeptRowGroups
 
 _THREADS = 4  # objects that are read at once
 _OF_INDEX = ("n_tokens", "epoch")  # what the index has of a row, as the mixture does
@@ -31,8 +31,8 @@ _OF_INDEX = ("n_tokens", "epoch")  # what the index has of a row, as the mixture
 class Texts:
     """Reads the texts of an index. Knows how many rows the row groups of objects have, once they were read."""
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
+    def __init__(self, index: Index, kept: KeptRowGroups | None = None) -> None:
+        self._index, self._kept = index, kept
         self._joint = Joint(*index.marks) if index.marks else None
         self._ends: dict[int, NDArray[np.int64]] = {}  # by object: rows up to the end of each row group
         self._pool = ThreadPoolExecutor(_THREADS)
@@ -65,10 +65,9 @@ class Texts:
             with_reasoning=self._joint is not None,
         )
         try:
-            with tables.opened(path) as file:
-                groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-            ends = np.cumsum(groups)
-            stored = pa.concat_tables(self._stored(path, columns, wanted, ends))
+            if number not in self._ends:
+                self._ends[number] = np.cumsum(tables.row_groups(path))
+            stored = pa.concat_tables(self._stored(path, columns, wanted, self._ends[number]))
         except (FileNotFoundError, IndexError) as error:
             raise self._changed(path) from error
         if stored.column("id").combine_chunks() != rows.column("id").combine_chunks():
@@ -91,7 +90,13 @@ class Texts:
         for start, end in itertools.pairwise([*starts, len(wanted)]):
             group = int(groups[start])
             before = int(ends[group - 1]) if group else 0
-            yield tables.read(path, list(columns), group).take(pa.array(wanted[start:end] - before))
+            yield self._row_group(path, columns, group).take(pa.array(wanted[start:end] - before))
+
+    def _row_group(self, path: str, columns: Sequence[str], group: int) -> pa.Table:
+        if self._kept is None:
+            return tables.read(path, list(columns), group)
+        key = (self._index.folder, path, str(group))
+        return self._kept.table(key, lambda: tables.read(path, list(columns), group))
 
     @staticmethod
     def _changed(path: str) -> UserError:

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rephrase import storage
+from rephrase.errors import UserError
 from rephrase.loading.reader import Share, VirtualMixture
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.mix.stage import mix
 from rephrase.spark.stages.mix.virtual import virtual_mix
-from rephrase.storage import tables
+from tests.rephrase.loading.mixtures import PHASES, REST, SEEDS, WIKI, WRAP, mixture_of
+from tests.rephrase.spark.no_spark import NoSpark
 from tests.rephrase.spark.stages.test_mix import run_of, write_inputs
-
-WIKI = {"source": "wiki", "origin": "original", "max_epochs": 3}
-WRAP = {"recipe": "wrap/*", "min_scores": {"quality": 0.3}}
-REST = {"origin": "original"}
-PHASES = [
-    {"tokens": 250_000, "components": [{**WRAP, "share": 0.35}, {**WIKI, "share": 0.4}, {**REST, "share": 0.25}]},
-    {"components": [{**WIKI, "tokens": 60_000}, {**WRAP, "tokens": 30_000}]},
-]
-SEEDS = (0, 7, 2026)
-
-
-def mixture_of(output: str) -> list[dict[str, Any]]:
-    return tables.read_folder(storage.join(output, "mixture")).to_pylist()
-
-
-@pytest.fixture(scope="module")
-def outputs(spark: LazySession, tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
-    """A run of each seed, with its mixture and its virtual mixture."""
-    folders = {}
-    for seed in SEEDS:
-        folders[seed] = str(tmp_path_factory.mktemp("run"))
-        write_inputs(folders[seed])
-        run = run_of(folders[seed], phases=PHASES, seed=seed)
-        mix(run, spark)
-        virtual_mix(run, spark, part_rows=3000)
-    return folders
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -54,3 +31,64 @@ def test_readers_give_each_row_once(outputs: dict[int, str], seed: int, readers:
     for number in range(readers):
         rows = list(VirtualMixture(f"{outputs[seed]}/virtual", Share(number, readers, block=8)))
         assert rows == [row for at, row in enumerate(expected) if at // 8 % readers == number]
+
+
+def test_other_shares_need_no_spark(outputs: dict[int, str], spark: LazySession, tmp_path: Path) -> None:
+    phases = [{"tokens": 100_000, "components": [{**REST, "share": 0.8}, {**WIKI, "share": 0.15}, {**WRAP, "share": 0.05}]}]
+    write_inputs(str(tmp_path))
+    mix(run_of(str(tmp_path), phases=[*PHASES, *phases]), spark)
+    virtual_mix(run_of(outputs[0], phases=[*PHASES, *phases]), NoSpark())
+    try:
+        assert list(VirtualMixture(f"{outputs[0]}/virtual")) == mixture_of(str(tmp_path))
+    finally:
+        virtual_mix(run_of(outputs[0], phases=PHASES), NoSpark())
+
+
+def test_a_part_that_is_missing_is_made_again(spark: LazySession, tmp_path: Path) -> None:
+    write_inputs(str(tmp_path))
+    run = run_of(str(tmp_path), components=[{**REST, "share": 1}])
+    virtual_mix(run, spark, part_rows=500)
+    [index] = tmp_path.glob("virtual/index-*")
+    before = {path: path.read_bytes() for path in index.rglob("*.parquet")}
+    (index / "_index.json").unlink()
+    (index / "order/part-00001.parquet").unlink()
+    virtual_mix(run, spark, part_rows=500)
+    assert {path: path.read_bytes() for path in index.rglob("*.parquet")} == before
+    assert len(before) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"pairing": "both", "components": [{**REST, "share": 0.5}, {**WRAP, "share": 0.5}]}, "mix.pairing: which texts fit"),
+        ({"stitch": {}, "components": [{**REST, "share": 0.5}, {"stitched": True, "share": 0.5}]}, "mix.stitch: texts that are joined"),
+    ],
+)
+def test_what_has_to_be_written_is_refused(settings: dict[str, Any], what: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=what):
+        virtual_mix(run_of(str(tmp_path), **settings), NoSpark())
+
+
+def test_an_object_that_has_changed_is_told(outputs: dict[int, str], tmp_path: Path) -> None:
+    shutil.copytree(outputs[0], tmp_path / "run")
+    path = tmp_path / "run/documents/00001.parquet"
+    shutil.copy(tmp_path / "run/documents/00000.parquet", path)
+    with pytest.raises(UserError, match="has changed since the index was made") as error:
+        list(VirtualMixture(f"{tmp_path}/run/virtual"))
+    assert error.value.where == str(path)
+
+
+def test_row_groups_are_kept_on_disk_and_bounded(outputs: dict[int, str], tmp_path: Path) -> None:
+    expected, folder = mixture_of(outputs[7]), f"{outputs[7]}/virtual"
+    whole, small = tmp_path / "whole", tmp_path / "small"
+    assert list(VirtualMixture(folder, window_tokens=50_000, keep_in=str(whole))) == expected
+    sizes = {path: path.stat().st_size for path in whole.iterdir()}
+    assert len(sizes) == 24  # of three objects of 500 originals, and three of 834 and 833 rewrites, in row groups of 200
+    first, second = sorted(sizes)[:2]
+    first.write_bytes(first.read_bytes()[:1000])
+    second.unlink()
+    assert list(VirtualMixture(folder, window_tokens=50_000, keep_in=str(whole))) == expected
+    assert {path: path.stat().st_size for path in whole.iterdir()} == sizes
+    most = sum(sizes.values()) // 3
+    assert list(VirtualMixture(folder, window_tokens=50_000, keep_in=str(small), keep_bytes=most)) == expected
+    assert 0 < sum(path.stat().st_size for path in small.iterdir()) <= most
