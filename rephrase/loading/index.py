@@ -52,6 +52,15 @@ SUMS = pa.schema([(name, pa.int64()) for name in ("pool", "bucket", "tokens", "r
 
 
 @dataclass(frozen=True, slots=True)
+class Paired:
+    """What `pairing` was decided by, and so fits no other shares. of: the digest of the manifest. phases: as in a `Schedule`."""
+
+    of: str
+    tokens: int
+    phases: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """An index as its `_index.json` describes it."""
 
@@ -67,6 +76,7 @@ class Index:
     parts: int
     marks: tuple[str, str] | None
     """What stands before reasoning, and between it and the text, where texts take it up."""
+    paired: Paired | None = None
 
     @property
     def output(self) -> str:
@@ -101,6 +111,7 @@ class Index:
             "seed": self.seed,
             "parts": self.parts,
             "marks": self.marks,
+            "paired": asdict(self.paired) if self.paired else None,
             "left_out": material.left_out,
             "objects": self.objects,
         }
@@ -133,6 +144,7 @@ def open_index(folder: str) -> Index:
         objects=tuple(about["objects"]),
         parts=about["parts"],
         marks=tuple(about["marks"]) if about["marks"] else None,
+        paired=Paired(**about["paired"]) if about["paired"] else None,
     )
 
 

@@ -69,7 +69,7 @@ class Manifest(Section):
     def _asked(self, where: str) -> Asked:
         phases = [phase.model_dump(mode="json", exclude={"begins"}, exclude_defaults=True) for phase in self.phases]
         bounds = {name: getattr(self, name) for name in ("skip_empty", "max_synthetic_share", "min_original_share")}
-        return Asked(validate(Mix, {"phases": phases, **bounds}, where), [phase.begins for phase in self.phases], where)
+        return Asked(validate(Mix, {"phases": phases, **bounds}, where), [phase.begins for phase in self.phases], self.digest, where)
 
     def write(self, folder: str) -> None:
         """Put it in the place of the one that is there."""
@@ -81,10 +81,7 @@ def manifest_for(mix: Mix, index: Index) -> Manifest:
     """The manifest of a mixture of a config. Without a budget it has all the tokens that the texts of the index allow."""
     phases = [VirtualPhase(tokens=phase.tokens, components=phase.components) for phase in mix.all_phases]
     if mix.all_phases[0].budget is None:
-        material = index.material()
-        shares = pool_shares(mix, material.pools, material.available)[0]
-        tokens = largest(shares, capacities_of(mix, material.pools, material.available))
-        phases = [VirtualPhase(tokens=tokens, components=mix.components)]
+        phases = [VirtualPhase(tokens=index.paired.tokens if index.paired else _largest(mix, index), components=mix.components)]
     return Manifest(
         index=storage.name_of(index.folder),
         phases=phases,
@@ -92,6 +89,12 @@ def manifest_for(mix: Mix, index: Index) -> Manifest:
         max_synthetic_share=mix.max_synthetic_share,
         min_original_share=mix.min_original_share,
     )
+
+
+def _largest(mix: Mix, index: Index) -> int:
+    material = index.material()
+    shares = pool_shares(mix, material.pools, material.available)[0]
+    return largest(shares, capacities_of(mix, material.pools, material.available))
 
 
 def read_manifest(folder: str) -> bytes:

@@ -36,6 +36,7 @@ class Asked:
 
     mix: Mix
     begins: Sequence[int | None]
+    digest: str
     where: str
 
     def first(self, phases: int) -> Mix:
@@ -54,6 +55,12 @@ class _Pools:
 def plan_phases(index: Index, asked: Asked) -> tuple[Schedule, Plan]:
     """How far each phase goes, and what each pool gives to it. Raises `UserError` where the texts do not suffice."""
     material = index.material()
+    if index.paired:
+        if index.paired.of != asked.digest:
+            what = "`pairing` has left out what does not fit to the texts of its shares, and the manifest has others"
+            raise UserError(what, where=asked.where, cure="change the config, and make it again: `rephrase mix run.yaml --virtual`")
+        schedule = Schedule.from_json(index.paired.phases)
+        return schedule, _measured(index, material, asked, schedule)[0]
     _check_components(index, asked)
     ends: list[PhaseEnd] = []
     was_stopped = False

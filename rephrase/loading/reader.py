@@ -62,9 +62,9 @@ class VirtualMixture:
     ) -> None:
         """What is read, and whose rows of it.
 
-        folder: `<output>/virtual`. window_tokens: of texts that are read together; more read faster. keep_in, keep_bytes: a folder on disk, which
-        the readers of a machine share, and how much of the texts it may hold unpacked. look_seconds: how often at most it is looked whether
-        the manifest has changed.
+        folder: `<output>/virtual`. window_tokens: of texts that are read together; more read faster. look_seconds: how often at most it is
+        looked whether the manifest has changed. keep_in, keep_bytes: a folder on disk, which the readers of a machine share, and how much
+        of the texts it may hold unpacked.
         """
         self._folder, self._share = folder, share or Share()
         self._window, self._look = window_tokens, look_seconds

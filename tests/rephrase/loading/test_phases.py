@@ -15,6 +15,7 @@ from rephrase.errors import UserError
 from rephrase.loading import begin_phase
 from rephrase.loading.reader import Share, VirtualMixture
 from tests.rephrase.loading.mixtures import PHASES, REST, WIKI, WRAP, mixture_of
+from tests.rephrase.spark.exports import read_with
 
 LONGEST = 400
 SHARES = [{**WRAP, "share": 0.7}, {**REST, "share": 0.2}, {**WIKI, "share": 0.1}]
@@ -57,6 +58,13 @@ def test_shares_change_while_they_are_read(folder: str, outputs: dict[int, str])
     assert list(reader(folder)) == given
     begin = [list(reader(folder, Share(number, 3, block=4, start=40))) for number in range(3)]
     assert sorted((row["id"], row["epoch"]) for part in begin for row in part) == sorted((row["id"], row["epoch"]) for row in given[40:])
+
+
+def test_the_shown_change(folder: str, tmp_path: Path) -> None:
+    shares = {'{"origin": "original", "share": 0.8}, {"origin": "synthetic", "share": 0.2}': json.dumps(SHARES)[1:-1], "3_000": "150_000"}
+    begins = "[phase.get('from') for phase in json.load(open(PATH))['phases']]".replace("PATH", repr(f"{folder}/manifest.json"))
+    title = "a virtual mixture, with other shares"
+    assert read_with("pyarrow", title, str(Path(folder).parent), begins, tmp_path, **shares) == [None, 150_000]
 
 
 def test_what_a_phase_has_not_given_comes_later(folder: str) -> None:

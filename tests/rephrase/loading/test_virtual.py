@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rephrase.errors import UserError
+from rephrase.loading import begin_phase
 from rephrase.loading.reader import Share, VirtualMixture
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.mix.stage import mix
@@ -57,15 +57,22 @@ def test_a_part_that_is_missing_is_made_again(spark: LazySession, tmp_path: Path
     assert len(before) == 4
 
 
-@pytest.mark.parametrize(
-    ("settings", "what"),
-    [
-        ({"pairing": "both", "components": [{**REST, "share": 0.5}, {**WRAP, "share": 0.5}]}, "mix.pairing: which texts fit"),
-        ({"stitch": {}, "components": [{**REST, "share": 0.5}, {"stitched": True, "share": 0.5}]}, "mix.stitch: texts that are joined"),
-    ],
-)
-def test_what_has_to_be_written_is_refused(settings: dict[str, Any], what: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=what):
+@pytest.mark.parametrize("pairing", ["both", "instead"])
+def test_pairs_are_those_of_the_mixture(pairing: str, spark: LazySession, tmp_path: Path) -> None:
+    write_inputs(str(tmp_path))
+    run = run_of(str(tmp_path), pairing=pairing, components=[{**REST, "share": 0.6}, {**WRAP, "share": 0.4}])
+    mix(run, spark)
+    virtual_mix(run, spark)
+    folder = f"{tmp_path}/virtual"
+    assert list(VirtualMixture(folder)) == mixture_of(str(tmp_path))
+    virtual_mix(run, NoSpark())
+    with pytest.raises(UserError, match="the manifest has others"):
+        begin_phase(folder, 20_000, [{**REST, "share": 1}], 1000)
+
+
+def test_texts_that_are_joined_are_refused(tmp_path: Path) -> None:
+    settings = {"stitch": {}, "components": [{**REST, "share": 0.5}, {"stitched": True, "share": 0.5}]}
+    with pytest.raises(UserError, match=r"mix.stitch: texts that are joined"):
         virtual_mix(run_of(str(tmp_path), **settings), NoSpark())
 
 
