@@ -8,7 +8,7 @@ from rephrase import storage
 from rephrase.storage import tables
 
 WIKI = {"source": "wiki", "origin": "original", "max_epochs": 3}
-WRAP = {"recipe": "wrap/*", "min_scores": {"quality": 0.3}}
+WRAP = {"recipe": "wrap/*", "min_scores": {"quality": 0.3}, "split_by": "source"}
 REST = {"origin": "original"}
 PHASES = [
     {"tokens": 250_000, "components": [{**WRAP, "share": 0.35}, {**WIKI, "share": 0.4}, {**REST, "share": 0.25}]},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,7 @@ def test_a_part_that_is_missing_is_made_again(spark: LazySession, tmp_path: Path
     assert len(before) == 4
 
 
-@pytest.mark.parametrize("pairing", ["both", "instead"])
+@pytest.mark.parametrize("pairing", ["both", pytest.param("instead", marks=pytest.mark.long)])
 def test_pairs_are_those_of_the_mixture(pairing: str, spark: LazySession, tmp_path: Path) -> None:
     write_inputs(str(tmp_path))
     run = run_of(str(tmp_path), pairing=pairing, components=[{**REST, "share": 0.6}, {**WRAP, "share": 0.4}])
@@ -99,3 +101,8 @@ def test_row_groups_are_kept_on_disk_and_bounded(outputs: dict[int, str], tmp_pa
     most = sum(sizes.values()) // 3
     assert list(VirtualMixture(folder, window_tokens=50_000, keep_in=str(small), keep_bytes=most)) == expected
     assert 0 < sum(path.stat().st_size for path in small.iterdir()) <= most
+
+
+def test_a_reader_needs_neither_spark_nor_pytorch() -> None:
+    code = "import sys; from rephrase.loading import VirtualMixture, begin_phase; assert not {'torch', 'pyspark'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
