@@ -1,6 +1,7 @@
 """What a training program loads while it trains: a virtual mixture, which is an index over the texts of a run. Free of Spark.
 
 VirtualMixture   its rows, one after the other
+Share            whose rows of them, where there are several readers
 VirtualDataset   the same for PyTorch's DataLoader
 begin_phase      other shares from a position on
 
@@ -14,11 +15,12 @@ from rephrase.lazy import attach
 if TYPE_CHECKING:
     from rephrase.loading.dataset import VirtualDataset
     from rephrase.loading.manifest import begin_phase
-    from rephrase.loading.reader import VirtualMixture
+    from rephrase.loading.reader import Share, VirtualMixture
 
-__all__ = ["VirtualDataset", "VirtualMixture", "begin_phase"]
+__all__ = ["Share", "VirtualDataset", "VirtualMixture", "begin_phase"]
 
 _HOMES = {
+    "Share": "rephrase.loading.reader",
     "VirtualDataset": "rephrase.loading.dataset",
     "VirtualMixture": "rephrase.loading.reader",
     "begin_phase": "rephrase.loading.manifest",

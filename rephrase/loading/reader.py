@@ -153,6 +153,8 @@ class _Walk:
                 if len(chosen) > skipped:
                     yield batch.take(pa.array(chosen[skipped:]))
             self._phase, self._place = self._phase + 1, 0
+            if self._phase >= len(self._schedule.phases):
+                self._next_look = 0.0  # a phase may have been added a moment ago
             self._reread()
             if self._phase >= len(self._schedule.phases):
                 return
@@ -173,6 +175,9 @@ class _Walk:
         slices = (table.slice(at, _LOOK) for table in self.index.batches(_READ) for at in range(0, table.num_rows, _LOOK))
         for batch in slices:
             self._reread()
+            stop = self._schedule.phases[self._phase].stop
+            if stop is not None and batch.column("place")[0].as_py() >= stop:
+                return
             chosen = self._schedule.phase_of({name: batch.column(name).to_numpy() for name in CHOICE}) == self._phase
             rows = batch.filter(pa.array(chosen))
             tokens = self._tokens + np.cumsum(rows.column("n_tokens").to_numpy())
