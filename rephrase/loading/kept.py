@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,7 @@ from rephrase.records import content_id
 
 _ENDING = ".arrow"
 _LOOKS = 50  # times that the folder is looked through while it fills
+_ABANDONED = 3600.0  # seconds after which nobody writes a draft any more
 
 
 class KeptRowGroups:
@@ -64,9 +66,11 @@ class KeptRowGroups:
         """Remove what was used longest ago, until there is room for what is stored before the next look."""
         files = sorted(self._files())
         over = sum(size for _, size, _ in files) - (self._most - self._most // _LOOKS)
-        for _, size, path in files:
+        for used, size, path in files:
             if over <= 0:
                 break
+            if not path.endswith(_ENDING) and time.time() - used < _ABANDONED:
+                continue  # a draft that is being written
             with contextlib.suppress(FileNotFoundError):  # another process was first
                 os.unlink(path)
             over -= size
