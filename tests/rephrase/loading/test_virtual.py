@@ -59,7 +59,8 @@ def test_a_part_that_is_missing_is_made_again(spark: LazySession, tmp_path: Path
     assert len(before) == 4
 
 
-@pytest.mark.parametrize("pairing", ["both", pytest.param("instead", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("pairing", ["both", "instead"])
 def test_pairs_are_those_of_the_mixture(pairing: str, spark: LazySession, tmp_path: Path) -> None:
     write_inputs(str(tmp_path))
     run = run_of(str(tmp_path), pairing=pairing, components=[{**REST, "share": 0.6}, {**WRAP, "share": 0.4}])
