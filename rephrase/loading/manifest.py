@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.loading.asked import Asked
 from rephrase.loading.index import Index, open_index
-from rephrase.loading.planning import Asked, plan_phases
+from rephrase.loading.planning import plan_phases
 from rephrase.loading.schedule import Schedule
 from rephrase.mixing.plan import Plan
 from rephrase.mixing.settings import Component, Finite, Mix

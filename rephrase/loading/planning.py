@@ -7,49 +7,24 @@ what follows takes those first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rephrase.errors import UserError
+from rephrase.loading.asked import Asked, check_components, check_order, pools_for
 from rephrase.loading.index import CHOICE
+from rephrase.loading.measuring import AUTHORS, NAMES, measured, measures
 from rephrase.loading.schedule import NONE, PhaseEnd, Schedule
-from rephrase.mixing.guards import check_guards
-from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, ComponentPlan, Draw, Material, Plan, Pool, component_plans, draws
+from rephrase.mixing.plan import MEASURES, Material, Plan, component_plans, draws
 from rephrase.mixing.selection import BUCKETS, Cut, buckets_of, cut_in_bucket
-from rephrase.mixing.settings import Mix
 from rephrase.mixing.targets import capacities_of, pool_shares, targets_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rephrase.loading.index import Index
-
-_AUTHORS = ["written", "original"]  # columns of the index
-_MEASURES = ("tokens", "rows", *_AUTHORS)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a manifest asks. begins: of each phase, the tokens before it; None: where the one before has given all."""
-
-    mix: Mix
-    begins: Sequence[int | None]
-    digest: str
-    where: str
-
-    def first(self, phases: int) -> Mix:
-        """The mixture with its first phases alone."""
-        return self.mix.model_copy(update={"phases": self.mix.all_phases[:phases], "components": []})
-
-
-@dataclass(frozen=True, slots=True)
-class _Pools:
-    """The pools of an index that a mixture draws from. numbers: in the index. material: as `mix` numbers components."""
-
-    numbers: tuple[int, ...]
-    material: Material
 
 
 def plan_phases(index: Index, asked: Asked) -> tuple[Schedule, Plan]:
@@ -60,68 +35,35 @@ def plan_phases(index: Index, asked: Asked) -> tuple[Schedule, Plan]:
             what = "`pairing` has left out what does not fit to the texts of its shares, and the manifest has others"
             raise UserError(what, where=asked.where, cure="change the config, and make it again: `rephrase mix run.yaml --virtual`")
         schedule = Schedule.from_json(index.paired.phases)
-        return schedule, _measured(index, material, asked, schedule)[0]
-    _check_components(index, asked)
+        return schedule, measured(index, material, asked, schedule)[0]
+    check_components(index, asked)
     ends: list[PhaseEnd] = []
     was_stopped = False
     for number, begins in enumerate(asked.begins):
         if number and begins is not None:
-            _check_order(asked, number, begins, [end.tokens for end in ends])
+            check_order(asked, number, begins, [end.tokens for end in ends])
             if begins < sum(end.tokens for end in ends):
                 ends[-1] = _stopped(index, ends, begins)
                 was_stopped = True
         ends.append((_next_end if was_stopped else _end_as_mixed)(index, material, asked, number, ends))
     schedule = Schedule(tuple(ends))
-    plan, rows = _measured(index, material, asked, schedule)
+    plan, rows = measured(index, material, asked, schedule)
     return Schedule(tuple(replace(end, rows=count) for end, count in zip(ends, rows, strict=True))), plan
-
-
-def _check_components(index: Index, asked: Asked) -> None:
-    """Raise a `UserError` for components that the index does not have."""
-    known = {component.name: number for number, component in enumerate(index.components)}
-    for component in asked.mix.selections:
-        number = known.get(component.name)
-        again = "make the index again: `rephrase mix run.yaml --virtual`"
-        if number is None:
-            names = ", ".join(f"`{name}`" for name in known)
-            raise UserError(f"the index has no component `{component.name}`", where=asked.where, cure=f"it has {names}; or {again}")
-        if component.split_by != index.components[number].split_by:
-            raise UserError(f"the index has another `split_by` for `{component.name}`", where=asked.where, cure=f"put it back, or {again}")
-        if component.max_epochs > index.epochs[number]:
-            what = f"the index has {index.epochs[number]} epochs of `{component.name}`, and max_epochs is {component.max_epochs:g}"
-            raise UserError(what, where=asked.where, cure=f"set it lower, or {again}")
-
-
-def _check_order(asked: Asked, number: int, begins: int, given: Sequence[int]) -> None:
-    least, end = sum(given[:-1]), sum(given)
-    most = max(end, least + (asked.mix.all_phases[number - 1].budget or 0))  # which it was to have: whole texts miss it a little
-    if not least <= begins <= most:
-        what = f"phase {number + 1} begins after {begins:,} tokens, and the one before it gives those from {least:,} to {end:,}"
-        raise UserError(what, where=asked.where, cure="set its `from` between the two, or take it out: it then begins at the end")
-
-
-def _pools_for(index: Index, material: Material, mix: Mix) -> _Pools:
-    numbers = {component.name: number for number, component in enumerate(mix.selections)}
-    of_index = [numbers.get(index.components[pool.component].name) for pool in index.pools]
-    chosen = [(place, number) for place, number in enumerate(of_index) if number is not None]
-    places = [place for place, _ in chosen]
-    pools = tuple(Pool(number, index.pools[place].source) for place, number in chosen)
-    return _Pools(tuple(places), Material(pools, material.sums[places], material.left_out))
 
 
 def _end_as_mixed(index: Index, material: Material, asked: Asked, number: int, ends: Sequence[PhaseEnd]) -> PhaseEnd:
     """The end of a phase after whole ones: that which the mixture has that is written."""
     del ends
     mix = asked.first(number + 1)
-    pools = _pools_for(index, material, mix)
+    pools = pools_for(index, material, mix)
     targets = targets_of(mix, pools.material.pools, pools.material.available)
 
     def keys_in(chosen: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
         everywhere = np.zeros((len(index.pools), BUCKETS), np.bool_)
         everywhere[list(pools.numbers)] = chosen
         rows = _rows_where(index, lambda columns: (columns["epoch"] == 0) & everywhere[columns["pool"], buckets_of(columns["key"])])
-        measured = np.stack([rows[name] for name in ("key", *_MEASURES)])
-        return [measured[:, rows["pool"] == place] for place in pools.numbers]
+        values = np.stack([rows[name] for name in ("key", *NAMES)])
+        return [values[:, rows["pool"] == place] for place in pools.numbers]
 
     drawn = draws(pools.material, targets, keys_in)
     plans = [plan for plan in component_plans(mix, pools.material, targets, drawn) if plan.phase == number]
@@ -134,18 +76,12 @@ def _end_as_mixed(index: Index, material: Material, asked: Asked, number: int, e
 def _rows_where(index: Index, chosen: Callable[[dict[str, NDArray[Any]]], NDArray[np.bool_]]) -> dict[str, NDArray[np.int64]]:
     """Pool, key and measures of the rows of the index that are chosen by their columns."""
     parts = []
-    for columns in index.arrays([*CHOICE, *_AUTHORS]):
+    for columns in index.arrays([*CHOICE, *AUTHORS]):
         here = np.flatnonzero(chosen(columns))
         mine = {name: column[here] for name, column in columns.items()}
-        parts.append(np.stack([mine["pool"].astype(np.int64), mine["key"], *_measures(mine)]))
+        parts.append(np.stack([mine["pool"].astype(np.int64), mine["key"], *measures(mine)]))
     values = np.concatenate([np.zeros((2 + MEASURES, 0), np.int64), *parts], axis=1)
-    return dict(zip(("pool", "key", *_MEASURES), values, strict=True))
-
-
-def _measures(columns: dict[str, NDArray[Any]]) -> list[NDArray[np.int64]]:
-    """Tokens, rows, and tokens of texts that a model wrote and of originals. Shape: (rows,) each."""
-    tokens = columns["n_tokens"]
-    return [tokens, np.ones(len(tokens), np.int64), *(tokens * columns[name] for name in _AUTHORS)]
+    return dict(zip(("pool", "key", *NAMES), values, strict=True))
 
 
 def _stopped(index: Index, ends: Sequence[PhaseEnd], begins: int) -> PhaseEnd:
@@ -169,7 +105,7 @@ def _next_end(index: Index, material: Material, asked: Asked, number: int, ends:
     """The end of a phase that takes what earlier ones have left: of each pool the first texts that are nearest to its target."""
     phase = asked.mix.all_phases[number]
     mix = asked.mix.model_copy(update={"phases": [phase]})
-    pools, schedule = _pools_for(index, material, mix), Schedule(tuple(ends))
+    pools, schedule = pools_for(index, material, mix), Schedule(tuple(ends))
     shares = pool_shares(mix, pools.material.pools, pools.material.available)[0]
     targets = {place: round(share * (phase.budget or 0)) for place, share in zip(pools.numbers, shares, strict=True)}
     left, given = _left(index, schedule)
@@ -212,50 +148,3 @@ def _left(index: Index, schedule: Schedule) -> tuple[NDArray[np.int64], NDArray[
         np.add.at(left, (pool[free], spots[free]), tokens[free])
         np.add.at(given, pool[~free], tokens[~free])
     return left, given
-
-
-def _measured(index: Index, material: Material, asked: Asked, schedule: Schedule) -> tuple[Plan, list[int]]:
-    """What each pool gives to each phase, counted in the index, and the rows of each phase.
-
-    Raises `UserError` where the mixture's guards refuse it.
-    """
-    pools = _pools_for(index, material, asked.mix)
-    sums = np.zeros((len(schedule.phases), len(index.pools), MEASURES), np.int64)
-    for columns in index.arrays([*CHOICE, *_AUTHORS]):
-        phases = schedule.phase_of(columns)
-        taken = phases != NONE
-        values = np.stack([measure[taken] for measure in _measures(columns)], axis=1)
-        np.add.at(sums, (phases[taken], columns["pool"][taken]), values)
-    plans = []
-    for number, phase in enumerate(asked.mix.all_phases):
-        whole = int(sums[number, :, TOKENS].sum())
-        if whole != schedule.phases[number].tokens:
-            what = f"phase {number + 1} has {whole:,} tokens in the index, and {schedule.phases[number].tokens:,} were planned"
-            raise UserError(what, where=index.folder, cure="remove the folder and make it again: `rephrase mix run.yaml --virtual`")
-        shares = {component.name: component.share or (component.tokens or 0) / (phase.budget or 1) for component in phase.components}
-        for place, (pool, in_index) in enumerate(zip(pools.material.pools, pools.numbers, strict=True)):
-            component = asked.mix.selections[pool.component]
-            if component.name in shares:
-                tokens, rows, written, original = sums[number, in_index].tolist()
-                available, texts = pools.material.sums[place, :2].sum(axis=1).tolist()
-                plans.append(
-                    ComponentPlan(
-                        name=pool.label(component),
-                        phase=number,
-                        pool=place,
-                        share=shares[component.name],
-                        max_epochs=component.max_epochs,
-                        target_tokens=tokens,
-                        available_tokens=available,
-                        available_rows=texts,
-                        start=Draw(),
-                        end=Draw(),
-                        tokens=tokens,
-                        rows=rows,
-                        written_tokens=written,
-                        original_tokens=original,
-                    )
-                )
-    check_guards(asked.mix, pools.material, plans)
-    plan = Plan(pools.material.pools, tuple(plans), material.left_out, tuple(1 for _ in schedule.phases))
-    return plan, sums[:, :, ROWS].sum(axis=1).tolist()

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from rephrase.cli import main
 from rephrase.errors import UserError
 from rephrase.loading import begin_phase
 from rephrase.loading.reader import Share, VirtualMixture
 from tests.rephrase.loading.mixtures import PHASES, REST, WIKI, WRAP, mixture_of
 from tests.rephrase.spark.exports import read_with
+from tests.rephrase.spark.stages.test_mix import run_of
 
 LONGEST = 400
 SHARES = [{**WRAP, "share": 0.7}, {**REST, "share": 0.2}, {**WIKI, "share": 0.1}]
@@ -129,3 +132,15 @@ def test_phases_of_the_config_are_those_of_the_manifest(folder: str) -> None:
     assert sum(part["share"] for part in parts) == pytest.approx(1)
     assert [part["share"] for part in parts[-2:]] == [0.4, 0.25]  # those before divide a component over its sources
     assert sum(part["tokens"] for part in parts) == manifest["plan"]["phases"][0]["tokens"]
+
+
+def test_the_command_writes_other_shares_alone(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = run_of(str(Path(folder).parent), phases=PHASES, seed=7)
+    settings = run.model_dump(mode="json", include={"output", "tokenizer", "engine", "mix"}, exclude_defaults=True)
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump({**settings, "input": {"paths": "unused"}, "recipes": ["wrap/easy"]}))
+    before = [path.stat().st_mtime_ns for path in sorted(Path(folder).glob("index-*/**/*"))]
+    phases = json.dumps([PHASES[0], {"components": [{**WIKI, "tokens": 40_000}, {**WRAP, "tokens": 30_000}]}])
+    main.main(["mix", str(tmp_path / "run.yaml"), "--virtual", "--set", f"mix.phases={phases}"])
+    assert [path.stat().st_mtime_ns for path in sorted(Path(folder).glob("index-*/**/*"))] == before
+    assert "the mixture: " in capsys.readouterr().out
+    assert abs(tokens_of(list(reader(folder))) - 320_000) <= 4 * LONGEST
