@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
-from rephrase.mixing.plan import Material, Pool
+from rephrase.mixing.plan import Material
 
 if TYPE_CHECKING:
     from rephrase.loading.index import Index
@@ -47,8 +47,9 @@ def check_components(index: Index, asked: Asked) -> None:
             raise UserError(f"the index has no component `{component.name}`", where=asked.where, cure=f"it has {names}; or {again}")
         if component.split_by != index.components[number].split_by:
             raise UserError(f"the index has another `split_by` for `{component.name}`", where=asked.where, cure=f"put it back, or {again}")
-        if component.max_epochs > index.epochs[number]:
-            what = f"the index has {index.epochs[number]} epochs of `{component.name}`, and max_epochs is {component.max_epochs:g}"
+        epochs = max((most for pool, most in zip(index.pools, index.epochs, strict=True) if pool.component == number), default=0)
+        if component.max_epochs > epochs:
+            what = f"the index has {epochs} epochs of `{component.name}`, and max_epochs is {component.max_epochs:g}"
             raise UserError(what, where=asked.where, cure=f"set it lower, or {again}")
 
 
@@ -67,5 +68,5 @@ def pools_for(index: Index, material: Material, mix: Mix) -> Pools:
     of_index = [numbers.get(index.components[pool.component].name) for pool in index.pools]
     chosen = [(place, number) for place, number in enumerate(of_index) if number is not None]
     places = [place for place, _ in chosen]
-    pools = tuple(Pool(number, index.pools[place].source) for place, number in chosen)
+    pools = tuple(replace(index.pools[place], component=number) for place, number in chosen)
     return Pools(tuple(places), Material(pools, material.sums[places], material.left_out))

@@ -69,7 +69,7 @@ class Index:
     """In the order in which they take texts. Their shares are those of the config that the index was made by, and mean nothing here."""
     pools: tuple[Pool, ...]
     epochs: tuple[int, ...]
-    """How many epochs of each component the index has."""
+    """How many epochs of each pool the index has."""
     seed: int
     objects: tuple[str, ...]
     """What holds the texts, below the folder of the run."""

@@ -1,7 +1,7 @@
 """How far the phases of a virtual mixture go: from sums, and from passes over the index alone.
 
-Phases that follow each other whole end where those of a mixture do that is written. One that another ends early leaves texts behind, and
-what follows takes those first.
+Phases that follow each other whole end where those of a mixture do that is written. One that says where it begins may end the one before it
+early: that leaves texts behind, which what follows takes first.
 """
 
 from __future__ import annotations
@@ -37,24 +37,23 @@ def plan_phases(index: Index, asked: Asked) -> tuple[Schedule, Plan]:
         schedule = Schedule.from_json(index.paired.phases)
         return schedule, measured(index, material, asked, schedule)[0]
     check_components(index, asked)
-    ends: list[PhaseEnd] = []
-    was_stopped = False
-    for number, begins in enumerate(asked.begins):
-        if number and begins is not None:
+    whole = next((number for number, begins in enumerate(asked.begins) if number and begins is not None), len(asked.begins))
+    ends = _ends_as_mixed(index, material, asked, whole)
+    for number in range(whole, len(asked.begins)):
+        begins = asked.begins[number]
+        if begins is not None:
             check_order(asked, number, begins, [end.tokens for end in ends])
             if begins < sum(end.tokens for end in ends):
                 ends[-1] = _stopped(index, ends, begins)
-                was_stopped = True
-        ends.append((_next_end if was_stopped else _end_as_mixed)(index, material, asked, number, ends))
+        ends.append(_next_end(index, material, asked, number, ends))
     schedule = Schedule(tuple(ends))
     plan, rows = measured(index, material, asked, schedule)
     return Schedule(tuple(replace(end, rows=count) for end, count in zip(ends, rows, strict=True))), plan
 
 
-def _end_as_mixed(index: Index, material: Material, asked: Asked, number: int, ends: Sequence[PhaseEnd]) -> PhaseEnd:
-    """The end of a phase after whole ones: that which the mixture has that is written."""
-    del ends
-    mix = asked.first(number + 1)
+def _ends_as_mixed(index: Index, material: Material, asked: Asked, count: int) -> list[PhaseEnd]:
+    """The ends of the first phases, which follow each other whole: those that the mixture has that is written."""
+    mix = asked.first(count)
     pools = pools_for(index, material, mix)
     targets = targets_of(mix, pools.material.pools, pools.material.available)
 
@@ -66,11 +65,15 @@ def _end_as_mixed(index: Index, material: Material, asked: Asked, number: int, e
         return [values[:, rows["pool"] == place] for place in pools.numbers]
 
     drawn = draws(pools.material, targets, keys_in)
-    plans = [plan for plan in component_plans(mix, pools.material, targets, drawn) if plan.phase == number]
-    epochs, keys = [0] * len(index.pools), [0] * len(index.pools)
-    for place, draw in zip(pools.numbers, drawn[-1], strict=True):
-        epochs[place], keys[place] = draw.whole_epochs, draw.cut
-    return PhaseEnd(tuple(epochs), tuple(keys), None, sum(plan.rows for plan in plans), sum(plan.tokens for plan in plans))
+    plans = component_plans(mix, pools.material, targets, drawn)
+    ends = []
+    for number, phase in enumerate(drawn):
+        mine = [plan for plan in plans if plan.phase == number]
+        epochs, keys = [0] * len(index.pools), [0] * len(index.pools)
+        for place, draw in zip(pools.numbers, phase, strict=True):
+            epochs[place], keys[place] = draw.whole_epochs, draw.cut
+        ends.append(PhaseEnd(tuple(epochs), tuple(keys), None, sum(plan.rows for plan in mine), sum(plan.tokens for plan in mine)))
+    return ends
 
 
 def _rows_where(index: Index, chosen: Callable[[dict[str, NDArray[Any]]], NDArray[np.bool_]]) -> dict[str, NDArray[np.int64]]:

@@ -17,7 +17,7 @@ from rephrase.loading.index import Index, Paired, is_complete, open_index
 from rephrase.loading.manifest import MANIFEST, manifest_for
 from rephrase.loading.schedule import PhaseEnd, Schedule
 from rephrase.mixing.plan import ROWS, Draw
-from rephrase.mixing.targets import NoTextError, targets_of
+from rephrase.mixing.targets import NoTextError, capacities_of, targets_of
 from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.meaning import digest
@@ -68,15 +68,14 @@ def _check(mix: Mix) -> None:
         raise UserError(what, where="mix.stitch", cure="take it out, or write the mixture: `rephrase mix run.yaml`")
 
 
-def _epochs(mix: Mix) -> list[int]:
-    return [math.ceil(component.max_epochs) for component in mix.selections]
+_OF_SHARES = {"share", "tokens", "temperature", "max_epochs"}  # what a component says of amounts
 
 
 def _meaning(mix: Mix, inputs: Inputs) -> list[Any]:
     """What an index depends on: all but shares and phases, and these too where pairing goes by what is taken."""
-    components = [[component.name, component.split_by] for component in mix.selections]
+    components = [[part.model_dump(mode="json", exclude=_OF_SHARES), math.ceil(part.max_epochs)] for part in mix.selections]
     texts = [mix.seed, mix.max_synthetic_depth, mix.reasoning, mix.reasoning_marks, inputs.meaning]
-    return [_LAYOUT, components, _epochs(mix), *texts, *([mix.model_dump(mode="json")] if mix.pairing else [])]
+    return [_LAYOUT, components, *texts, *([mix.model_dump(mode="json")] if mix.pairing else [])]
 
 
 def _make(run: Run, inputs: Inputs, job: Job, folder: str, part_rows: int) -> None:
@@ -119,8 +118,9 @@ def _paired(mix: Mix, index: Index, plan: Plan | None) -> Index:
 
 
 def _index_of(run: Run, inputs: Inputs, material: Material, folder: str, part_rows: int) -> Index:
-    epochs = _epochs(run.mix)
-    rows = sum(int(sums[ROWS].sum()) * epochs[pool.component] for pool, sums in zip(material.pools, material.sums, strict=True))
+    capacities = capacities_of(run.mix, material.pools, [1] * len(material.pools))  # the epochs of each
+    epochs = [math.ceil(capacity) for capacity in capacities]
+    rows = sum(int(sums[ROWS].sum()) * most for most, sums in zip(epochs, material.sums, strict=True))
     start = len(run.output.rstrip("/")) + 1
     return Index(
         folder=folder,

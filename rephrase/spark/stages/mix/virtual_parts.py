@@ -93,10 +93,10 @@ def _numbered(pack: Pack, inputs: Inputs, mix: Mix, first: int) -> Iterator[Batc
 
 
 def _entries(batch: Batch, mix: Mix, index: Index) -> Iterator[pa.Table]:
-    """The rows of a batch in each epoch that their component reaches, as ORDER and `part`."""
+    """The rows of a batch in each epoch that their pool reaches, as ORDER and `part`."""
     table = batch.table
     pools = pool_numbers(table, batch.component, index.pools, mix.selections)
-    epochs = np.array([*index.epochs, 0], np.int32)[np.where(batch.component >= 0, batch.component, len(index.epochs))]
+    epochs = np.where(pools >= 0, np.array(index.epochs, np.int32)[pools], 0)
     for epoch in range(int(epochs.max(initial=0))):
         here = np.flatnonzero(epochs > epoch)
         rows = table.take(pa.array(here))
