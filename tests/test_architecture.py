@@ -22,7 +22,7 @@ ROOMS = [
     ["rephrase.readers", "rephrase.engines"],
     ["rephrase.recipes"],
     ["rephrase.generation", "rephrase.mixing", "rephrase.exports"],
-    ["classifiers"],
+    ["classifiers", "rephrase.loading"],
     ["rephrase.config"],
     ["rephrase.documents"],
     ["rephrase.spark.runtime"],
@@ -46,7 +46,7 @@ ENTRANCES = {
     "rephrase.text.code.syntax_child": "a process of its own",
 }
 # Packages that name what stands in the rooms, and import it when it is asked for: they reach it, and load nothing (test_front_door.py).
-DOORS = {"rephrase", "classifiers", "rephrase.spark"}
+DOORS = {"rephrase", "classifiers", "rephrase.loading", "rephrase.spark"}
 
 
 def modules() -> dict[str, Path]:

@@ -37,7 +37,8 @@ def print_plan(mix: Mix, plan: Plan, console: Console | None = None) -> None:
     """What each component gives to each phase, beside what there is."""
     console = console or _console()
     heads = ["component", "rows there", "tokens there", "rows", "tokens", "epochs", "share", "asked for"]
-    table = _table(f"the mixture: {counted(plan.rows, 'row')}, {counted(plan.tokens, 'token')}, {counted(sum(plan.files), 'file')}", heads)
+    files = f", {counted(sum(plan.files), 'file')}" if any(plan.files) else ""  # a virtual mixture has none
+    table = _table(f"the mixture: {counted(plan.rows, 'row')}, {counted(plan.tokens, 'token')}{files}", heads)
     grids: list[Table] = []
     for phase in range(len(plan.files)):
         mine = [part for part in plan.components if part.phase == phase]

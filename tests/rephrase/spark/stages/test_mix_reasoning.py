@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from rephrase import storage
+from rephrase.loading import VirtualMixture
 from rephrase.records import DOCUMENT, JUDGED, content_id
 from rephrase.spark import mix as mix_frames
 from rephrase.spark.runtime.session import LazySession
@@ -16,6 +17,7 @@ from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.mix.manifest import MANIFEST
 from rephrase.spark.stages.mix.stage import mix
+from rephrase.spark.stages.mix.virtual import virtual_mix
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 from tests.rephrase.spark.stages.test_mix import run_of
@@ -65,6 +67,8 @@ def test_shares_are_of_the_texts_with_their_reasoning(output: str, spark: LazySe
     plain = {content_id("judged", str(number)) for number in range(ROWS) if number % 2 == 0 or number < ROWS // 2}
     assert not plain & {row["id"] for row in wrapped}
     assert storage.exists(storage.join(folder, MANIFEST))
+    virtual_mix(run, spark)
+    assert list(VirtualMixture(storage.join(output, "virtual"))) == rows
 
     frames = [spark.get().read.parquet(*tables.objects(table.folder(output))) for table in (Tables.DOCUMENTS,)]
     judged = spark.get().read.option("mergeSchema", "true").parquet(*tables.objects(Tables.JUDGED.folder(output)))
