@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
+from rephrase.mixing.component import DIVIDING
 from rephrase.mixing.plan import Material
 
 if TYPE_CHECKING:
     from rephrase.loading.index import Index
     from rephrase.mixing.settings import Mix
+
+
+_CELLS = [key for key in DIVIDING if key != "temperature"]  # which is about amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,8 @@ def check_components(index: Index, asked: Asked) -> None:
         if number is None:
             names = ", ".join(f"`{name}`" for name in known)
             raise UserError(f"the index has no component `{component.name}`", where=asked.where, cure=f"it has {names}; or {again}")
-        if component.split_by != index.components[number].split_by:
-            raise UserError(f"the index has another `split_by` for `{component.name}`", where=asked.where, cure=f"put it back, or {again}")
+        if key := next((key for key in _CELLS if getattr(component, key) != getattr(index.components[number], key)), None):
+            raise UserError(f"the index has another `{key}` for `{component.name}`", where=asked.where, cure=f"put it back, or {again}")
         epochs = max((most for pool, most in zip(index.pools, index.epochs, strict=True) if pool.component == number), default=0)
         if component.max_epochs > epochs:
             what = f"the index has {epochs} epochs of `{component.name}`, and max_epochs is {component.max_epochs:g}"

@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.mixing.plan import MEASURES, Material, Pool
+from rephrase.mixing.component import Component
+from rephrase.mixing.plan import MEASURES, Material
+from rephrase.mixing.pools import Pool
 from rephrase.mixing.selection import BUCKETS
-from rephrase.mixing.settings import Component
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def open_index(folder: str) -> Index:
     return Index(
         folder=folder,
         components=tuple(Component.model_validate(component) for component in about["components"]),
-        pools=tuple(Pool(**pool) for pool in about["pools"]),
+        pools=tuple(Pool.from_dict(pool, []) for pool in about["pools"]),
         epochs=tuple(about["epochs"]),
         seed=about["seed"],
         objects=tuple(about["objects"]),

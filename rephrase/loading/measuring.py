@@ -56,7 +56,7 @@ def measured(index: Index, material: Material, asked: Asked, schedule: Schedule)
             if component.name in shares:
                 tokens, rows, written, original = sums[number, in_index].tolist()
                 siblings = [n for p, n in zip(pools.material.pools, pools.numbers, strict=True) if p.component == pool.component]
-                part = tokens / max(int(sums[number, siblings, TOKENS].sum()), 1) if component.split_by else 1.0
+                part = tokens / max(int(sums[number, siblings, TOKENS].sum()), 1) if component.dimensions else 1.0
                 available, texts = pools.material.sums[place, :2].sum(axis=1).tolist()
                 plans.append(
                     ComponentPlan(

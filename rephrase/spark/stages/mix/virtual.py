@@ -22,7 +22,8 @@ from rephrase.spark.runtime.job import open_job
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.meaning import digest
 from rephrase.spark.stages.mix.inputs import find_inputs
-from rephrase.spark.stages.mix.planning import make_plan, measure
+from rephrase.spark.stages.mix.measuring import measure
+from rephrase.spark.stages.mix.planning import make_plan
 from rephrase.spark.stages.mix.rejections import explained
 from rephrase.spark.stages.mix.virtual_parts import store
 
@@ -62,10 +63,13 @@ def virtual_mix(run: Run, spark: LazySession, *, part_rows: int = _PART_ROWS) ->
 
 
 def _check(mix: Mix) -> None:
-    """Raise a `UserError` for texts that are nowhere yet."""
+    """Raise a `UserError` for texts that are nowhere yet, and for amounts that shares alone do not tell."""
     if mix.stitch is not None:
         what = "texts that are joined have to be written, and a virtual mixture writes none"
         raise UserError(what, where="mix.stitch", cure="take it out, or write the mixture: `rephrase mix run.yaml`")
+    if curved := next((component.name for component in mix.selections if component.curve), None):
+        what = f"the curve of `{curved}` is solved for its tokens, and the shares of a virtual mixture may change"
+        raise UserError(what, where="mix.components", cure="give the cells `weights`, or write the mixture: `rephrase mix run.yaml`")
 
 
 _OF_SHARES = {"share", "tokens", "temperature", "max_epochs"}  # what a component says of amounts

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from rephrase.loading.index import ORDER, Index
 from rephrase.mixing import selection
 from rephrase.mixing.reasoning import COLUMN
-from rephrase.spark.stages.mix.candidates import Batch, batch_of, candidate_rows, pool_numbers, with_scores
+from rephrase.spark.stages.mix.candidates import Batch, batch_of, candidate_rows, columns_beside, pool_numbers
 from rephrase.spark.stages.mix.inputs import over_packs, packs_of
 from rephrase.storage import tables
 
@@ -75,9 +75,7 @@ def _numbered(pack: Pack, inputs: Inputs, mix: Mix, first: int) -> Iterator[Batc
     """The candidates of each object or row group, with the columns `object`, `row` and `joined`."""
     has_reasoning = mix.joint is not None
     for number, path in enumerate(pack.paths, first):
-        columns = selection.columns_of(
-            judged=inputs.is_judged(path), with_scores=with_scores(mix), with_text=False, with_reasoning=has_reasoning
-        )
+        columns = selection.columns_of(judged=inputs.is_judged(path), with_text=False, with_reasoning=has_reasoning, **columns_beside(mix))
         at = 0
         for rows in tables.read_row_groups(path, columns, _READ_BYTES) if "text" in columns else [tables.read(path, columns)]:
             numbered = rows.append_column("object", pa.array(np.full(rows.num_rows, number, np.int32)))
