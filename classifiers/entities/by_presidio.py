@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from classifiers.entities.spans import Recognised, pieces, words_of
@@ -13,16 +13,17 @@ from rephrase.settings.nearest import nearest
 _PIECE = 2_000  # words: spaCy refuses a million characters, and takes memory for all of a text at once
 _TOGETHER = 32  # texts that spaCy takes at a time
 _UNUSED = ("parser", "senter")  # sentences play no part
+_OF_WORDS = ("tagger", "attribute_ruler", "lemmatizer", "morphologizer")  # for the words around what a pattern finds; a third of the time
 
 
 class ByPresidio:
     """Recognises the entities of Presidio: its patterns and checksums, and what the spaCy model names."""
 
     def __init__(self, folder: str, kinds: Sequence[str], min_score: float, language: str) -> None:
-        self._analyzer = _analyzer(folder, language)
+        self._kinds = {entity_of(kind): kind for kind in kinds}
+        self._analyzer = _analyzer(folder, language, self._kinds)
         self._language, self._min_score = language, min_score
         known = self._analyzer.get_supported_entities(language)
-        self._kinds = {entity_of(kind): kind for kind in kinds}
         for entity, kind in self._kinds.items():
             if entity not in known:
                 ours = [name.lower() for name in known]
@@ -52,14 +53,16 @@ def entity_of(kind: str) -> str:
     return kind.strip().upper().replace(" ", "_")
 
 
-def _analyzer(folder: str, language: str) -> Any:
+def _analyzer(folder: str, language: str, entities: Collection[str]) -> Any:
     import spacy
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # it warns of each label that it has no entity for
+    engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": folder}])
+    of_model = set(entities) <= set(engine.get_supported_entities())
     try:
-        model = spacy.load(folder, exclude=_UNUSED)
+        model = spacy.load(folder, exclude=(*_UNUSED, *(_OF_WORDS if of_model else ())))
     except Exception as error:  # each broken file fails in its own way
         raise UserError(f"spaCy cannot load the model: {error}", where=folder, cure="give the folder of a spaCy model") from error
     if model.lang not in (language, "xx"):
@@ -67,6 +70,5 @@ def _analyzer(folder: str, language: str) -> Any:
         raise UserError(f"the model is for `{model.lang}`, and `language` is `{language}`", where=folder, cure=cure)
     if "ner" not in model.pipe_names and "entity_ruler" not in model.pipe_names:
         raise UserError("the spaCy model recognises no entities: it has no `ner`", where=folder, cure="give one that has")
-    engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": folder}])
     engine.nlp = {language: model}  # its own load would download what it does not find
     return AnalyzerEngine(nlp_engine=engine, supported_languages=[language])

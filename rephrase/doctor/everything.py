@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rephrase.doctor.check import Check
-from rephrase.doctor.checks import classifiers, endpoints, inputs, java, machine, models, packages, recipes, store, vllm
+from rephrase.doctor.checks import classifiers, endpoints, entities, inputs, java, machine, models, packages, recipes, store, vllm
 
 CHECKS: tuple[Check, ...] = (
     java.JAVA,
@@ -23,6 +23,8 @@ CHECKS: tuple[Check, ...] = (
     machine.SHARED_MEMORY,
     classifiers.MODELS,
     classifiers.FILES,
+    entities.MODEL,
+    entities.LABELLED,
     recipes.SANDBOX,
     recipes.COMMANDS,
 )

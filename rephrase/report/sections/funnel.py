@@ -10,6 +10,7 @@ from rephrase.live.words import counted
 from rephrase.recipes.base import TRUNCATED
 from rephrase.report.charts import bars
 from rephrase.report.page import Part, Section
+from rephrase.report.sections.personal_data import personal_data
 from rephrase.report.wording import NOTHING, count, large, percent
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def funnel(figures: RunFigures) -> Section:
     documents = list(_document_steps(figures))
     if documents:
         parts.append(Part("Documents", charts=[("", bars.bars(_falling(documents), "documents"))], notes=_dropped(figures)))
+    if figures.documents.scrubbed or figures.scrubbing:
+        parts.append(personal_data(figures.documents.scrubbed, figures.scrubbing))
     total = figures.total
     if total.generations:
         parts.append(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from classifiers.entities.models import identity
 from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
@@ -26,6 +27,7 @@ from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
 from rephrase.spark.stages.shard.extract import extract
 from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
+from rephrase.spark.stages.shard.personal_data import entities_of, measure_scrubbing
 from rephrase.spark.stages.shard.repeats import drop_repeats
 from rephrase.storage import tables
 
@@ -48,6 +50,7 @@ def shard(run: Run, spark: LazySession) -> None:
     config = input_of(run)
     plan = ShardPlan(run.output, input_files(config.paths, run.output))
     claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, plan.files))
+    measure_scrubbing(config, plan.documents)
     units = [Unit(plan.final(index), index) for index in range(len(plan.files))]
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
@@ -78,11 +81,21 @@ def meaning_of(run: Run, files: Sequence[storage.FileInfo]) -> Meaning:
     config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
     content = {
-        "input": config.model_dump(mode="json", exclude={"paths"}),
+        "input": _input_as_json(config),
         "tokenizer": run.tokenizer,
         "files": {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed},
     }
+    if (entities := entities_of(config)) is not None:
+        content["entities"] = identity(entities)
     return Meaning(content, Defaults(below={"input": defaults_of(type(config))}))
+
+
+def _input_as_json(config: Input) -> dict[str, Any]:
+    """The settings that rows depend on: where files are stands beside them, and a labelled set changes no row."""
+    settings = config.model_dump(mode="json", exclude={"paths"})
+    if isinstance(settings["scrub"], dict):
+        del settings["scrub"]["labelled"]
+    return settings
 
 
 def _check_not_empty(plan: ShardPlan) -> None:
