@@ -13,8 +13,43 @@ from pathlib import Path
 FILE = Path(__file__).parent / "personal_data.jsonl"
 SEED = 20
 
-GIVEN = "Anna Boris Carmen Dmitri Elif Farah Goran Hana Ivo Jonas Kenji Leila Mateo Nadia Oskar Priya Quentin Rosa Samir Tilda".split()
-FAMILY = "Ashgrove Brenwick Castellane Dovrenko Elmquist Farrowby Gontarek Halvorsby Iturraga Jankovar Kellerton Lindmoor Marwani".split()
+GIVEN = [
+    "Anna",
+    "Boris",
+    "Carmen",
+    "Dmitri",
+    "Elif",
+    "Farah",
+    "Goran",
+    "Hana",
+    "Ivo",
+    "Jonas",
+    "Kenji",
+    "Leila",
+    "Mateo",
+    "Nadia",
+    "Oskar",
+    "Priya",
+    "Quentin",
+    "Rosa",
+    "Samir",
+    "Tilda",
+]
+FAMILY = [
+    "Ashgrove",
+    "Brenwick",
+    "Castellane",
+    "Dovrenko",
+    "Elmquist",
+    "Farrowby",
+    "Gontarek",
+    "Halvorsby",
+    "Iturraga",
+    "Jankovar",
+    "Kellerton",
+    "Lindmoor",
+    "Marwani",
+]
 STREETS = ["Harrow Mill Lane", "Quarry Street", "Old Station Road", "Linden Avenue", "Birchfield Close", "Tannery Row"]
 TOWNS = ["Northfen", "Little Arden", "Port Selby", "Wexcombe", "Castle Brook"]
 DOMAINS = ["northfen.test", "mail.arden-letters.test", "selby-tools.test", "clinic.wexcombe.test"]

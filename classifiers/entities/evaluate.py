@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -99,7 +100,7 @@ def _spans(row: Any, text: Any, place: str) -> list[Span]:
             raise UserError(f"the span {start} to {end} is none of a text of {len(text)} characters", where=place, cure=cure)
         spans.append(Span(start, end, _kind(kind)))
     spans.sort()
-    for one, other in zip(spans, spans[1:], strict=False):
+    for one, other in itertools.pairwise(spans):
         if other.start < one.end:
             raise UserError(f"two spans overlap at character {other.start}", where=place, cure="label each character once")
     return spans

@@ -18,7 +18,7 @@ Recognise = Callable[[Sequence[str]], list[list[Recognised]]]
 """For each text the spans of the asked kinds whose score suffices; they may overlap."""
 
 WHERE = "input.scrub.entities"
-PACKAGES = {"presidio": ("presidio_analyzer", "spacy"), "gliner": ("gliner",)}
+PACKAGES_OF = {"presidio": ("presidio_analyzer", "spacy"), "gliner": ("gliner",)}
 """What each way needs to import. The extra that installs it has the name of the way."""
 
 
@@ -43,7 +43,7 @@ def _loaded(by: str, folder: str, kinds: tuple[str, ...], min_score: float, lang
 
 def check_packages(settings: Entities) -> None:
     """Raise `UserError` where a package that this way needs is not installed."""
-    for package in PACKAGES[settings.by]:
+    for package in PACKAGES_OF[settings.by]:
         if importlib.util.find_spec(package) is None:
             cure = f"pip install 'rephrase[{settings.by}]', where the command runs and where its tasks do"
             raise UserError(f"the package {package.replace('_', '-')} is not installed", where=WHERE, cure=cure)
@@ -73,7 +73,7 @@ def _inner_folder(package: str) -> str:
 
 def identity(settings: Entities) -> dict[str, str]:
     """What decides what is recognised, besides the settings: the model's files, and the versions of the packages that read them."""
-    versions = {package.replace("_", "-"): metadata.version(package) for package in PACKAGES[settings.by]}
+    versions = {package.replace("_", "-"): metadata.version(package) for package in PACKAGES_OF[settings.by]}
     return {"model": _digest(folder_of(settings)), **versions}
 
 

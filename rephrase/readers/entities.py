@@ -19,7 +19,7 @@ class Entities(Section):
     """Personal data that a model finds, names above all: what it finds beside the patterns gets stand-ins too."""
 
     by: Literal["presidio", "gliner"]
-    """presidio: a spaCy model and Presidio's recognisers. gliner: a GLiNER model, slower, for any kind. Each needs the extra of its name."""
+    """presidio: a spaCy model and Presidio's recognisers. gliner: a GLiNER model, slower, for any kind. Each is an extra."""
     model: Model
     """A folder, at the same path on all machines. For presidio also the name of an installed spaCy model, such as en_core_web_lg."""
     kinds: Annotated[dict[str, str], BeforeValidator(_with_stand_ins), Field(min_length=1)] = {"person": "[person]"}

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 
 from classifiers.entities.evaluate import read_labelled
-from classifiers.entities.models import PACKAGES, folder_of, recogniser
+from classifiers.entities.models import PACKAGES_OF, folder_of, recogniser
 from rephrase.doctor.check import Check
 from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
@@ -19,7 +19,7 @@ from rephrase.spark.stages.shard.personal_data import entities_of
 def _entities(site: Site) -> Sequence[Entities]:
     """None where a package is missing, which is told by the check of packages."""
     entities = entities_of(site.run.input) if site.run.input is not None and site.has_tasks else None
-    there = entities is not None and all(importlib.util.find_spec(package) for package in PACKAGES[entities.by])
+    there = entities is not None and all(importlib.util.find_spec(package) for package in PACKAGES_OF[entities.by])
     return [entities] if entities is not None and there else []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from classifiers.entities.models import PACKAGES, WHERE
+from classifiers.entities.models import PACKAGES_OF, WHERE
 from rephrase.doctor.check import Check
 from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
@@ -33,7 +33,7 @@ def _needs(site: Site) -> Sequence[_Need]:
         (f"recipe `{recipe.name}`", recipe.rows.packages) for recipe in recipes_of(site.run.recipes) if recipe.rows is not None
     ]
     of_entities = [
-        (f"`{WHERE}`", dict.fromkeys(PACKAGES[entities.by], entities.by))
+        (f"`{WHERE}`", dict.fromkeys(PACKAGES_OF[entities.by], entities.by))
         for section in (site.run.input,)
         if section is not None and (entities := entities_of(section)) is not None
     ]

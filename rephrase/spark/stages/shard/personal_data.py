@@ -48,7 +48,7 @@ def measure_scrubbing(config: Input, documents: str) -> None:
 
 
 def scrubbing_measured(documents: str) -> dict[str, Any] | None:
-    """The figures that are there, as `to_json` of `classifiers.entities.evaluate` gives them, with `labelled`; None where there are none."""
+    """The figures that are there, as `to_json` of `evaluate.py` gives them, with `labelled`; None where there are none."""
     try:
         content: dict[str, Any] = orjson.loads(storage.read(storage.join(documents, _FILE)))
     except FileNotFoundError:

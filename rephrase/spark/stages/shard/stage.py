@@ -26,8 +26,8 @@ from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
 from rephrase.spark.stages.shard.extract import extract
-from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
 from rephrase.spark.stages.shard.personal_data import entities_of, measure_scrubbing
+from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of
 from rephrase.spark.stages.shard.repeats import drop_repeats
 from rephrase.storage import tables
 
