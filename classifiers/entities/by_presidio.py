@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ class ByPresidio:
 
     def __init__(self, folder: str, kinds: Sequence[str], min_score: float, language: str) -> None:
         self._kinds = {entity_of(kind): kind for kind in kinds}
-        self._analyzer = _analyzer(folder, language, self._kinds)
+        self._analyzer = _analyzer(folder, language, _of_model(self._kinds))
         self._language, self._min_score = language, min_score
         known = self._analyzer.get_supported_entities(language)
         for entity, kind in self._kinds.items():
@@ -53,14 +54,21 @@ def entity_of(kind: str) -> str:
     return kind.strip().upper().replace(" ", "_")
 
 
-def _analyzer(folder: str, language: str, entities: Collection[str]) -> Any:
+def _of_model(entities: Collection[str]) -> bool:
+    """Whether spaCy's models name all of these, so that no pattern is looked for."""
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+
+    return set(entities) <= set(SpacyNlpEngine().get_supported_entities())
+
+
+@functools.lru_cache(maxsize=2)
+def _analyzer(folder: str, language: str, of_model: bool) -> Any:
     import spacy
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # it warns of each label that it has no entity for
     engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": folder}])
-    of_model = set(entities) <= set(engine.get_supported_entities())
     try:
         model = spacy.load(folder, exclude=(*_UNUSED, *(_OF_WORDS if of_model else ())))
     except Exception as error:  # each broken file fails in its own way

@@ -44,7 +44,7 @@ def measure_scrubbing(config: Input, documents: str) -> None:
     rates = ", ".join(
         f"{rate:.3f} {label}" for label, rate in (("precision", whole.precision), ("recall", whole.recall)) if rate is not None
     )
-    console.print(f"shard: personal data on {len(labelled):,} labelled texts ({name}): {rates}")
+    console.print(f"shard: personal data on {len(labelled):,} labelled texts ({name}): {rates}", soft_wrap=True)
 
 
 def scrubbing_measured(documents: str) -> dict[str, Any] | None:
