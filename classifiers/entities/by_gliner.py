@@ -10,6 +10,7 @@ from typing import Any
 from classifiers.entities.spans import Recognised, pieces
 from rephrase.errors import UserError
 
+_PIECE = 192  # words: some encoders have 512 places, which hold fewer of the words of some languages than models say they read
 _TOGETHER = 16  # pieces that the model takes at a time
 
 
@@ -25,7 +26,7 @@ class ByGliner:
 
     def __call__(self, texts: Sequence[str]) -> list[list[Recognised]]:
         """The spans of each text."""
-        splitter, most = self._model.data_processor.words_splitter, self._model.config.max_len
+        splitter, most = self._model.data_processor.words_splitter, min(self._model.config.max_len, _PIECE)
         parts = [
             (number, start, end)
             for number, text in enumerate(texts)

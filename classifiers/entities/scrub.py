@@ -9,6 +9,7 @@ from classifiers.entities.models import recogniser
 from classifiers.entities.spans import Span, replaced, settled
 from classifiers.pii import edit
 from rephrase.readers.settings import StandIns
+from rephrase.text.embeddings import clean
 
 
 def scrub(texts: Sequence[str], settings: StandIns) -> tuple[list[str], list[dict[str, int]]]:
@@ -35,8 +36,8 @@ def entities_in(texts: Sequence[str], settings: StandIns) -> list[list[Span]]:
         return [[] for _ in texts]
     patterns = [settings.emails, settings.ipv4, settings.ipv6, settings.phones]
     stand_ins = [stand_in for stand_in in (*patterns, *settings.entities.kinds.values()) if stand_in]
-    found = recogniser(settings.entities)(texts)
-    return [settled(text, spans, stand_ins) for text, spans in zip(texts, found, strict=True)]
+    recognised = recogniser(settings.entities)([clean(text) for text in texts])
+    return [settled(text, spans, stand_ins) for text, spans in zip(texts, recognised, strict=True)]
 
 
 def personal_data_in(texts: Sequence[str], settings: StandIns) -> list[list[Span]]:

@@ -49,6 +49,10 @@ def test_stand_ins_that_are_there_stay() -> None:
     assert scrub([text], settings(kinds=["person", "location", "organization"])) == ([text], [{}])
 
 
+def test_what_is_no_utf_8_moves_nothing() -> None:
+    assert scrub(["A \udc80 and Maria Lopez called."], settings())[0] == ["A \udc80 and [person] called."]
+
+
 def test_long_texts_are_read_to_their_end() -> None:
     text = "The mill grinds the grain of the valley.\n" * 260 + "Yesterday Maria Lopez called."
     assert scrub([text], settings())[0][0].endswith("Yesterday [person] called.")
