@@ -85,13 +85,13 @@ def pieces(text: str, words: Sequence[tuple[int, int]], most: int) -> Iterator[t
     while first < len(words):
         last = min(first + most, len(words))
         if last < len(words):
-            last = _best_cut(text, words, first + most // 2, last)
+            last = _best_cut(text, words, first + (most + 1) // 2, last)
         yield words[first][0], words[last - 1][1]
         first = last
 
 
 def _best_cut(text: str, words: Sequence[tuple[int, int]], earliest: int, latest: int) -> int:
-    cuts = range(latest, max(earliest, 1) - 1, -1)
+    cuts = range(latest, earliest - 1, -1)
     of_lines = (cut for cut in cuts if "\n" in text[words[cut - 1][1] : words[cut][0]])
     of_sentences = (cut for cut in cuts if text[words[cut - 1][1] - 1] in _SENTENCE_ENDS)
     return next(of_lines, next(of_sentences, latest))
