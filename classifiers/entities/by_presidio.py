@@ -68,7 +68,7 @@ def _analyzer(folder: str, language: str, of_model: bool) -> Any:
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # it warns of each label that it has no entity for
-    engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": folder}])
+    engine: Any = SpacyNlpEngine(models=[{"lang_code": language, "model_name": folder}])
     try:
         model = spacy.load(folder, exclude=(*_UNUSED, *(_OF_WORDS if of_model else ())))
     except Exception as error:  # each broken file fails in its own way
