@@ -1,7 +1,7 @@
 """A folder as an object store that answers as late as S3 does, fails now and then, and counts its requests: for bench/scale.py.
 
-Its locations are `remote://…`. The environment says where it lies (`REMOTE_ROOT`), how many milliseconds a request takes (`REMOTE_MS`), and of how many one fails
-(`REMOTE_FAULTS`, none at 0). A process counts in a file of its own below `<root>/.requests`.
+Its locations are `remote://…`. The environment says where it lies (`REMOTE_ROOT`), how many milliseconds a request takes (`REMOTE_MS`),
+and of how many one fails (`REMOTE_FAULTS`, none at 0). A process counts in a file of its own below `<root>/.requests`.
 """
 
 from __future__ import annotations

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from classifiers.entities.spans import Span, replaced
 from rephrase.readers.settings import StandIns
 
 
@@ -21,18 +23,77 @@ def scrub(texts: Sequence[str], settings: StandIns) -> tuple[list[str], list[dic
 
     Scrubbing twice changes nothing more.
     """
-    kinds = [(name, stand_in, kind) for name, kind in _KINDS.items() if (stand_in := getattr(settings, name)) is not None]
-    scrubbed_texts, counts = [], []
-    for original in texts:
-        text, replacements = original, {}
-        for name, stand_in, kind in kinds:
-            if kind.hint(text):
-                text, count = _replace(text, kind, stand_in)
-                if count:
-                    replacements[name] = count
-        scrubbed_texts.append(text)
-        counts.append(replacements)
-    return scrubbed_texts, counts
+    edited = [edit(text, settings) for text in texts]
+    return [text.text for text in edited], [text.counts() for text in edited]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What one pattern has replaced. Places are those of the text that this pattern was shown."""
+
+    kind: str
+    places: Sequence[tuple[int, int]]
+    stand_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A text with its stand-ins, and how it came to be."""
+
+    text: str
+    edits: Sequence[Edit]
+
+    def counts(self) -> dict[str, int]:
+        """Replacements by kind."""
+        counts: Counter[str] = Counter()
+        for edit in self.edits:
+            counts[edit.kind] += len(edit.places)
+        return dict(counts)
+
+    def spans(self) -> list[Span]:
+        """Where personal data stood in the original text."""
+        spans = [
+            Span(_before_edits(start, self.edits[:number], is_end=False), _before_edits(end, self.edits[:number], is_end=True), edit.kind)
+            for number, edit in enumerate(self.edits)
+            for start, end in edit.places
+        ]
+        return sorted(spans)
+
+    def original(self, span: Span) -> Span:
+        """A span of the edited text as one of the original text."""
+        return Span(_before_edits(span.start, self.edits, is_end=False), _before_edits(span.end, self.edits, is_end=True), span.kind)
+
+
+def edit(text: str, settings: StandIns) -> Edited:
+    """One text without personal data."""
+    edits = []
+    for name, kind in _KINDS.items():
+        stand_in: str | None = getattr(settings, name)
+        if stand_in is None or not kind.hint(text):
+            continue
+        for pattern, accepts in kind.finders:
+            places = [match.span() for match in pattern.finditer(text) if match[0] != stand_in and accepts(match)]
+            if places:
+                text = replaced(text, [(start, end, stand_in) for start, end in places])
+                edits.append(Edit(name, places, stand_in))
+    return Edited(text, edits)
+
+
+def _before_edits(place: int, edits: Sequence[Edit], *, is_end: bool) -> int:
+    """A place in the text after these edits as one in the text before them. Within a stand-in it is an end of what that replaced."""
+    for edit in reversed(edits):
+        grown = 0
+        for start, end in edit.places:
+            first = start + grown
+            last = first + len(edit.stand_in)
+            if place <= first:
+                break
+            if place < last:
+                place, grown = end if is_end else start, 0
+                break
+            grown = last - end
+        place -= grown
+    return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +102,6 @@ class _Kind:
     """Falsy where a text surely has none; must be fast."""
     finders: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], bool]], ...]
     """Patterns, each with the judge of its matches."""
-
-
-def _replace(text: str, kind: _Kind, stand_in: str) -> tuple[str, int]:
-    count = 0
-    for pattern, accepts in kind.finders:
-        parts, end = [], 0
-        for match in pattern.finditer(text):
-            if match[0] != stand_in and accepts(match):
-                parts += [text[end : match.start()], stand_in]
-                end = match.end()
-        text = "".join([*parts, text[end:]])
-        count += len(parts) // 2
-    return text, count
 
 
 # Patterns begin with a set of characters and look behind only after it: Python's engine then skips to the next such

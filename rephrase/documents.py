@@ -167,9 +167,13 @@ def _label_finder(config: Input) -> Callable[[list[str]], dict[str, list[str | N
 def _scrubber(config: Input) -> Callable[[list[str]], tuple[list[str], list[dict[str, int]]]] | None:
     if config.scrub is False:
         return None
-    from classifiers.pii import scrub
+    from classifiers.entities.models import recogniser
+    from classifiers.entities.scrub import scrub
 
-    return functools.partial(scrub, settings=StandIns() if config.scrub is True else config.scrub)
+    settings = StandIns() if config.scrub is True else config.scrub
+    if settings.entities is not None:
+        recogniser(settings.entities)  # what is missing says so before there is a text
+    return functools.partial(scrub, settings=settings)
 
 
 def _formatters(config: Input) -> list[Callable[[str], str]]:

@@ -150,6 +150,8 @@ def test_heavy_packages_stay_in_their_rooms(package: str, forbidden: set[str]):
         "boto3": "rephrase.storage.s3",
         "fasttext": "classifiers.fasttext",
         "onnxruntime": "classifiers.encoder",
+        "gliner": "classifiers.entities.by_gliner",
+        "presidio_analyzer": "classifiers.entities.by_presidio",
     }
     found = []
     for name, path in modules().items():

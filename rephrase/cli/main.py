@@ -49,6 +49,7 @@ examples:
   rephrase proxy out/swarm --held-out web=web.jsonl  bits per byte of a small model trained on each
   rephrase swarm fit out/swarm/results.csv           the shares that these figures propose, and how sure that is
   rephrase classifier train labels.jsonl -o models/quality
+  rephrase scrub eval labelled.jsonl --config run.yaml
   rephrase contamination run.yaml                    which benchmarks stand in the texts, with examples
   rephrase diversity out/documents out/mixture       how varied the texts still are
   rephrase review export out/judged -o review.html   a page to mark a sample of verdicts by hand
@@ -107,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
         report,
         review,
         run,
+        scrub,
         show,
         stages,
         status,
@@ -141,6 +143,7 @@ def build_parser() -> argparse.ArgumentParser:
         proxy,
         diversity,
         classifier,
+        scrub,
         review,
     ):
         module.add_parser(commands)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rephrase.doctor.check import Check
-from rephrase.doctor.checks import classifiers, endpoints, inputs, java, machine, models, packages, recipes, store, vllm
+from rephrase.doctor.checks import classifiers, endpoints, entities, inputs, java, machine, models, packages, recipes, store, vllm
 
 CHECKS: tuple[Check, ...] = (
     java.JAVA,
@@ -24,6 +24,8 @@ CHECKS: tuple[Check, ...] = (
     classifiers.MODELS,
     classifiers.ENCODERS,
     classifiers.FILES,
+    entities.MODEL,
+    entities.LABELLED,
     recipes.SANDBOX,
     recipes.COMMANDS,
 )

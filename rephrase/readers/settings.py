@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
+from rephrase.readers.entities import Entities
 from rephrase.readers.registry import AUTO, ByName
 from rephrase.settings.faults import fault
 from rephrase.settings.labels import InputLabel, check_names
 from rephrase.settings.models import Scorer, as_scorer
 from rephrase.settings.nearest import nearest
-from rephrase.settings.paths import FastTextModel, InputFiles
+from rephrase.settings.paths import FastTextModel, File, InputFiles
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.yaml_text import parse_yaml
 
@@ -68,6 +69,10 @@ class StandIns(Section):
     ipv4: str | None = "192.0.2.1"
     ipv6: str | None = "2001:db8::1"
     phones: str | None = "[phone]"
+    entities: Entities | None = None
+    """Names and other kinds, by a model: replaced once the patterns have been, whose stand-ins it leaves alone."""
+    labelled: File | None = None
+    """JSON lines with `text` and `spans` of `start`, `end` and `kind`: precision and recall on them stand in the report."""
 
 
 class Input(Section):

@@ -14,6 +14,7 @@ from rephrase.records import INTERMEDIATE, KEEP
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.mix.manifest import is_complete, mixture_manifest
 from rephrase.spark.stages.run_tables import check_begun
+from rephrase.spark.stages.shard.personal_data import scrubbing_measured
 from rephrase.spark.stages.unit_notes import sum_of_notes, unit_notes
 from rephrase.storage import tables
 
@@ -92,6 +93,8 @@ class RunFigures:
     duplicates: int | None
     mixture: dict[str, Any] | None
     """The manifest of the finished mixture."""
+    scrubbing: dict[str, Any] | None = None
+    """Precision and recall on the labelled set of `input.scrub`, as `rephrase scrub eval --json` has them."""
 
     @property
     def total(self) -> RecipeFigures:
@@ -127,6 +130,7 @@ class RunFigures:
         return {
             "output": self.output,
             "documents": {name: documents[name] for name in names} | {"labels": self.labels},
+            "scrubbing": self.scrubbing,
             "screened": None if self.screened is None else asdict(self.screened),
             "duplicate_documents": self.duplicate_documents,
             "recipes": [recipe.to_json() for recipe in self.recipes],
@@ -156,6 +160,7 @@ def figures_of(run: Run, notes: Sequence[GenerationsNote] | None = None) -> RunF
         models=_by_model(notes),
         duplicates=None if duplicates is None else sum(duplicates.values()),
         mixture=mixture_manifest(folder) if is_complete(folder) else None,
+        scrubbing=scrubbing_measured(Tables.DOCUMENTS.folder(run.output)),
     )
 
 

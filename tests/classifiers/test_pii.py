@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.pii import scrub
+from classifiers.entities.spans import Span, replaced
+from classifiers.pii import edit, scrub
 from rephrase.readers.settings import StandIns
 
 SETTINGS = StandIns()
@@ -138,6 +139,18 @@ def test_what_is_not_replaced_stays_as_it_was(text):
         at = 0
         for part in parts:
             at = text.index(part, at) + len(part)
+
+
+@pytest.mark.parametrize(("text", "_"), EMAILS + IPS + PHONES)
+def test_places_are_those_of_the_original_text(text, _):
+    text = f"8.8.8.8 wrote {text} to a.b@c.org, {text}, +49 30 901820."
+    edited = edit(text, SETTINGS)
+    stand_ins = [(span.start, span.end, getattr(SETTINGS, span.kind)) for span in edited.spans()]
+    assert replaced(text, stand_ins) == edited.text
+    for word in ("wrote", " to "):
+        start = edited.text.index(word)
+        original = edited.original(Span(start, start + len(word), "person"))
+        assert text[original.start : original.end] == word
 
 
 @pytest.mark.parametrize(

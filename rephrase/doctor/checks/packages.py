@@ -1,4 +1,4 @@
-"""The packages that only some recipes and checks import."""
+"""The packages that only some recipes, checks and settings import."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from classifiers.entities.models import PACKAGES_OF, WHERE
 from rephrase.doctor.check import Check
 from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
 from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
+from rephrase.spark.stages.shard.personal_data import entities_of
 
 
 class _Need(NamedTuple):
@@ -30,7 +32,13 @@ def _needs(site: Site) -> Sequence[_Need]:
     of_recipes: list[tuple[str, Mapping[str, str]]] = [
         (f"recipe `{recipe.name}`", recipe.rows.packages) for recipe in recipes_of(site.run.recipes) if recipe.rows is not None
     ]
-    needs = [_Need(package, extra, of) for of, packages in (*of_recipes, *of_checks) for package, extra in packages.items()]
+    of_entities = [
+        (f"`{WHERE}`", dict.fromkeys(PACKAGES_OF[entities.by], entities.by))
+        for section in (site.run.input,)
+        if section is not None and (entities := entities_of(section)) is not None
+    ]
+    all_packages = (*of_recipes, *of_checks, *of_entities)
+    needs = [_Need(package, extra, of) for of, packages in all_packages for package, extra in packages.items()]
     return list({need.package: need for need in reversed(needs)}.values())[::-1]
 
 

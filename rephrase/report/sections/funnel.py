@@ -11,6 +11,7 @@ from rephrase.recipes.base import TRUNCATED
 from rephrase.report.charts import bars
 from rephrase.report.page import Part, Section
 from rephrase.report.sections.mixture import values_table
+from rephrase.report.sections.personal_data import personal_data
 from rephrase.report.wording import NOTHING, count, large, percent
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def funnel(figures: RunFigures) -> Section:
         parts.append(Part("Documents", charts=[("", bars.bars(_falling(documents), "documents"))], notes=_dropped(figures)))
     for name, counts in figures.labels.items():
         parts.append(values_table(f"Documents by label: {name}", name, counts, figures.documents.tokens))
+    if figures.documents.scrubbed or figures.scrubbing:
+        parts.append(personal_data(figures.documents.scrubbed, figures.scrubbing))
     total = figures.total
     if total.generations:
         parts.append(

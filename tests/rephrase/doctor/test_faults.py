@@ -435,6 +435,26 @@ def test_packages_of_extras_are_looked_for_where_recipes_and_checks_need_them(ex
     assert secrets.cure.startswith("pip install 'rephrase[code]'")
 
 
+def test_what_finds_personal_data_is_looked_for(examined, monkeypatch, tmp_path):
+    def findings(**scrub: Any) -> list[Finding]:
+        source = {"paths": ["pages.jsonl"], "fields": {"text": "body"}, "scrub": scrub}
+        return [one for one in examined(input=source) if one.check in {"packages", "entities", "labelled"}]
+
+    (tmp_path / "labelled.jsonl").write_text('{"text": "Ask Ada", "spans": [{"start": 4, "end": 9, "kind": "person"}]}\n')
+    packages = {"presidio_analyzer": "ok", "spacy": "ok"}
+    missing = findings(entities={"by": "presidio", "model": "no_such_model"}, labelled="labelled.jsonl")
+    assert [(one.check, one.status) for one in missing] == [("packages", "ok")] * len(packages) + [
+        ("entities", "fail"),
+        ("labelled", "fail"),
+    ]
+    assert "neither a folder nor an installed spaCy model `no_such_model`" in missing[2].text
+    assert "labelled.jsonl, row 1: the span 4 to 9 is none of a text of 7 characters" in missing[3].text
+    monkeypatch.setitem(sys.modules, "gliner", None)
+    [fault] = findings(entities={"by": "gliner", "model": str(tmp_path)})
+    assert fault.text == "`input.scrub.entities`: the package gliner is not installed"
+    assert fault.cure.startswith("pip install 'rephrase[gliner]'")
+
+
 def test_a_machine_without_a_sandbox_and_the_exit_code(write):
     path = write(recipes=["verified/python"])
     command = [sys.executable, "-c", WITHOUT_LANDLOCK, "doctor", str(path), "--json"]

@@ -64,6 +64,7 @@ class ShardStage(Stage):
             Figure("documents", f"{sums.documents:,}", f"{sums.tokens:,} tokens"),
             Figure("", "", f"dropped: {dropped_in_words(sums, 'duplicate')}"),
             *_account(sums),
+            *_scrubbed(sums),
             *_flaws(sums),
             *_read_errors(storage.join(run.output, "errors")),
         ]
@@ -78,6 +79,11 @@ def _account(sums: DocumentsNote) -> list[Figure]:
     text = f"{counted(sums.records, 'record')} in = {became}"
     uncounted = sums.documents + dropped + sums.errors - sums.records
     return [Figure("", "", f"{text}, {uncounted:,} of them from files that an earlier version read" if uncounted else text)]
+
+
+def _scrubbed(sums: DocumentsNote) -> list[Figure]:
+    kinds = [f"{count:,} {kind}" for kind, count in sums.scrubbed.items()]
+    return [Figure("", "", f"personal data replaced: {', '.join(kinds)}")] if kinds else []
 
 
 def _flaws(sums: DocumentsNote) -> list[Figure]:

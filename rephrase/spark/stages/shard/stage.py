@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from classifiers.encoder.folder import encoder_digest
+from classifiers.entities.models import identity
 from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
@@ -28,6 +29,7 @@ from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
 from rephrase.spark.stages.shard.extract import extract
+from rephrase.spark.stages.shard.personal_data import entities_of, measure_scrubbing
 from rephrase.spark.stages.shard.plan import Reading, ShardPlan, input_files, input_of, units_of_input
 from rephrase.spark.stages.shard.repeats import drop_repeats
 from rephrase.storage import tables
@@ -53,6 +55,7 @@ def shard(run: Run, spark: LazySession) -> None:
     readings = [Reading(index, slices) for index, slices in enumerate(units_of_input(run, files))]
     plan = ShardPlan(run.output, len(readings))
     claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, files, len(readings)))
+    measure_scrubbing(config, plan.documents)
     units = [Unit(plan.final(reading.index), reading.index) for reading in readings]
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
@@ -82,16 +85,26 @@ def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: int) -> Meani
     """What the documents of these input files depend on. `units`: how many tasks read them, which is told where it is another number."""
     config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
-    left_out: Any = {"paths": True, "scores": {"__all__": set(SCHEDULING)}, "labels": {"__all__": set(SCHEDULING)}}
     about = {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed}
     content = {
-        "input": config.model_dump(mode="json", exclude=left_out),
+        "input": _input_as_json(config),
         "tokenizer": run.tokenizer,
         "files": about if units == len(files) else about | {"units": units},
     }
     if encoders := encoders_in(config):
         content["encoders"] = {name: encoder_digest(name) for name in encoders}
+    if (entities := entities_of(config)) is not None:
+        content["entities"] = identity(entities)
     return Meaning(content, Defaults(below={"input": defaults_of(type(config))}))
+
+
+def _input_as_json(config: Input) -> dict[str, Any]:
+    """The settings that rows depend on: where files are stands beside them, and neither scheduling nor a labelled set changes a row."""
+    left_out: Any = {"paths": True, "scores": {"__all__": set(SCHEDULING)}, "labels": {"__all__": set(SCHEDULING)}}
+    settings = config.model_dump(mode="json", exclude=left_out)
+    if isinstance(settings["scrub"], dict):
+        del settings["scrub"]["labelled"]
+    return settings
 
 
 def _check_not_empty(plan: ShardPlan, files: Sequence[storage.FileInfo]) -> None:

@@ -1,0 +1,1 @@
+"""Personal data that no pattern finds, names above all, by models of entity recognition."""
