@@ -22,8 +22,8 @@ from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.list_rows import read_rows
 from rephrase.recipes.parsers import form_of, parser_of
 from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.form import Form
 from rephrase.recipes.parsing.form_bounds import bounds as form_bounds
-from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection

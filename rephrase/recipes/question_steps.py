@@ -15,8 +15,8 @@ from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import TRUNCATED, Answer, Output, Parsed, Prompt, Row, Step
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsing.common import LONGEST, Context
+from rephrase.recipes.parsing.form import Form
 from rephrase.recipes.parsing.form_bounds import bounds as form_bounds
-from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.question_forms import form_of
 from rephrase.recipes.questions import Format, Question, read_questions, repeats

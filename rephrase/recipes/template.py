@@ -16,8 +16,8 @@ from rephrase.recipes.edits import numbered
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsers import FORMS, form_of, parser_of
 from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.form import Form
 from rephrase.recipes.parsing.form_bounds import bounds
-from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.spans import beginning_of, spans_of
 from rephrase.recipes.values import fields_of, handed_on, texts_of
@@ -241,7 +241,7 @@ class TemplateStep(Step):
             values = {**document.metadata, **self.options, **fields, **base}
             values |= self._draw(document, span, key, draw)
             name = f"{key}#{draw}" if self.draws > 1 else key
-            schema = self.form.schema_text_in(row.language or document.language) if self.form else None
+            schema = self.form.schema_text_in(row.language or document.language, values) if self.form else None
             yield Prompt(self._messages(texts_of(values)), span, self.sampling, name, schema, lineage, values)
 
     def _draw(self, document: Document, span: tuple[int, int], key: str, draw: int) -> dict[str, str]:

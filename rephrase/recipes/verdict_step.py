@@ -11,7 +11,7 @@ from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import Parsed, Prompt, Step, whole_text
 from rephrase.recipes.parsers import form_of
 from rephrase.recipes.parsing.common import Context
-from rephrase.recipes.parsing.forms import Form
+from rephrase.recipes.parsing.form import Form
 from rephrase.text.tokenizer import Tokenizer
 from rephrase.text.verdicts import read_verdict
 
