@@ -75,6 +75,7 @@ class Step(ABC):
     judges: bool = False  # answers are grades, labels or edits, which say what becomes of a text that is there
     has_labels: bool = True  # `parse` looks for words that prompts name, such as "Question:"
     structured: bool = False  # completions are held to JSON
+    per: str = "document"  # what it has a prompt for, in a word or two
     fans_out: bool = False  # many prompts a row: its units are cut by prompts, and `outputs` must not look across a row's answers
 
     @property
@@ -107,7 +108,7 @@ class Step(ABC):
     @property
     def load(self) -> str:
         """How many prompts there are, in words: "1 for each passage of 300 tokens"."""
-        return "1 for each document"
+        return f"{self.samples} for each {self.per}"
 
     @property
     def chat(self) -> bool:

@@ -130,7 +130,7 @@ def _requests(
     texts: dict[str, Any], prompt: str, drawing: Drawing, sampling: SamplingSection, passage_tokens: int | None = None
 ) -> Requests:
     asks = tuple((name, str(texts["asks"][name])) for name in KINDS)
-    return Requests(texts[prompt].strip(), asks, drawing, _lively(sampling), passage_tokens)
+    return Requests(texts[prompt].strip(), asks, drawing, passage_tokens, sampling=_lively(sampling))
 
 
 def _calls(texts: dict[str, Any], drawing: Drawing, sampling: SamplingSection, options: Options) -> list[Step]:
@@ -138,7 +138,7 @@ def _calls(texts: dict[str, Any], drawing: Drawing, sampling: SamplingSection, o
 
 
 def _with_verdict(steps: list[Step], texts: dict[str, Any], sampling: SamplingSection, options: Options) -> tuple[Step, ...]:
-    verdict = Verify(texts["verify"].strip(), steps[-1].name, _exact(sampling))
+    verdict = Verify(texts["verify"].strip(), steps[-1].name, sampling=_exact(sampling))
     return (*steps, verdict) if options.verify else tuple(steps)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from typing_extensions import override
@@ -28,14 +28,9 @@ class Kinds(VerdictStep):
 
     rounds: tuple[str, ...]
     name = "kind"
+    per = "instruction"
     judges = True
-    retries = 1
-    labels = ("yes", "no")
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each instruction"
+    retries: int = field(default=1, kw_only=True)
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -62,12 +57,8 @@ class Instances(Step):
     output_first: str
     input_first: str
     name = "instances"
+    per = "instruction"
     fans_out = True
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each instruction"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

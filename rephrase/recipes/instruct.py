@@ -50,7 +50,7 @@ def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     prompts = texts["self_instruct"]
     rounds = tuple(TaskRound(n, seeds, options, rules(), base, prompts["tasks"].strip()) for n in range(options.rounds))
     names = tuple(step.name for step in rounds)
-    kinds = Kinds(prompts["classify"].strip(), Sampling(max_tokens=64, temperature=0.0), names)
+    kinds = Kinds(prompts["classify"].strip(), names, sampling=Sampling(max_tokens=64, temperature=0.0))
     examples = Instances(
         Sampling(max_tokens=1024, temperature=0.7, top_p=0.9), prompts["output_first"].strip(), prompts["input_first"].strip()
     )

@@ -106,13 +106,9 @@ class Grades(Step):
     prompt: str
     aspects: tuple[str, ...]
     name = "judge"
+    per = "answer"
     judges = True
     retries = 2
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each answer"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

@@ -67,11 +67,6 @@ class Programs(Step):
         """Programs for each problem."""
         return self.options.samples
 
-    @property
-    @override
-    def load(self) -> str:
-        return f"{self.samples} for each document"
-
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer

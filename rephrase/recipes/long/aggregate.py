@@ -19,6 +19,7 @@ from rephrase.recipes.list_rows import read_list
 from rephrase.recipes.long.counting import Fact, common_words, facts_of, joining_words, occurrences, words_of
 from rephrase.recipes.long.places import with_insertions
 from rephrase.recipes.long.stretches import sections_of, stretches_of
+from rephrase.recipes.part_step import PartStep
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
@@ -26,7 +27,6 @@ from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.settings.paths import SHIPPED_LISTS
 from rephrase.settings.section import Section
-from rephrase.text.passages import split_passages
 from rephrase.text.scripts import whole_words
 from rephrase.text.tokenizer import Tokenizer
 
@@ -62,23 +62,10 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
 
 
 @dataclass(frozen=True)
-class List(Step):
+class List(PartStep[Options]):
     """What a part names of what is counted. A name that does not stand in its part is left out."""
 
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     name = "list"
-
-    @property
-    @override
-    def load(self) -> str:
-        return f"1 for each part of {self.options.part_tokens} tokens"
-
-    @property
-    @override
-    def passage_limit(self) -> int | None:
-        return self.options.part_tokens
 
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
@@ -86,7 +73,7 @@ class List(Step):
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        for passage in split_passages(row.document.text, tokenizer, self.options.part_tokens, row.document.language):
+        for passage in self.parts(row, tokenizer):
             shown = {"passage": row.document.text[passage.start : passage.end], "of": self.options.of or ""}
             text = fill(self.texts["list"].strip(), shown)
             yield Prompt.from_user(text, (passage.start, passage.end), self.sampling, values=shown)
@@ -109,12 +96,9 @@ class List(Step):
 
 
 @dataclass(frozen=True)
-class Questions(Step):
+class Questions(PartStep[Options]):
     """Questions on each stretch, and the document with all of them and the answers that we know."""
 
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     stop_words: tuple[str, ...]
     name = "questions"
 
@@ -210,8 +194,7 @@ class Questions(Step):
 
     @override
     def describe(self) -> dict[str, Any]:
-        texts = {**self.texts, "stop_words": content_id(*self.stop_words)}
-        return {"texts": texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
+        return {**super().describe(), "texts": {**self.texts, "stop_words": content_id(*self.stop_words)}}
 
 
 def _asks_for(fact: Fact, question: str) -> bool:

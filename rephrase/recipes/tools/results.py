@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step, whole_text
-from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.structured_step import StructuredStep
 from rephrase.recipes.template import fields_of
 from rephrase.recipes.tools.calls import Call
 from rephrase.recipes.tools.conversation import messages_of, text_of
@@ -37,20 +37,15 @@ def label_of_call(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Results(Step):
+class Results(StructuredStep):
     """What the called functions give, made up by a model; it must be JSON, and have the shape that a function declares."""
 
     prompt: str
     drawing: Drawing
     sampling: Sampling
-    structured: bool = False
-    retries: int = 2
+    retries: int = field(default=2, kw_only=True)
     name = "result"
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each result of `call` that has calls"
+    per = "result of `call` that has calls"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -104,13 +99,8 @@ class Results(Step):
         return Parsed(fields={**fields, "results": [data[label] for label in labels]})
 
     @override
-    def held_to_form(self) -> Results:
-        return replace(self, structured=True, retries=bounds().retries)
-
-    @override
     def describe(self) -> dict[str, Any]:
-        asked = {"prompt": self.prompt, "drawing": self.drawing.describe(), "sampling": self.sampling.fields()}
-        return {**asked, **({"structured": True} if self.structured else {})}
+        return {"prompt": self.prompt, "drawing": self.drawing.describe(), "sampling": self.sampling.fields(), **self.held}
 
 
 @dataclass(frozen=True)
@@ -121,11 +111,7 @@ class Answers(Step):
     sampling: Sampling
     is_last: bool = True
     name = "answer"
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each result of `result`"
+    per = "result of `result`"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
