@@ -76,6 +76,7 @@ class Step(ABC):
     has_labels: bool = True  # `parse` looks for words that prompts name, such as "Question:"
     structured: bool = False  # completions are held to JSON
     per: str = "document"  # what it has a prompt for, in a word or two
+    per_result: float = 1  # at most so many prompts for each result of the step before, as far as settings tell
     fans_out: bool = False  # many prompts a row: its units are cut by prompts, and `outputs` must not look across a row's answers
 
     @property

@@ -118,8 +118,7 @@ class Fidelity(VerdictStep):
         for chunk in chunks:
             rewrite = fields_of(chunk)["written"]
             text = fill(self.prompt, {"passage": row.document.text[chunk.span_start : chunk.span_end], "written": rewrite})
-            span = (chunk.span_start, chunk.span_end)
-            yield self.asking(Prompt.from_user(text, span, self.sampling, chunk.key, (chunk.id,), {"written": rewrite}))
+            yield self.asking(Prompt.from_user(text, chunk.span, self.sampling, chunk.key, (chunk.id,), {"written": rewrite}))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:

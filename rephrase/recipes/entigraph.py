@@ -152,7 +152,7 @@ class Relations(PartStep[Options]):
                 )
                 yield Prompt(
                     messages,
-                    (generation.span_start, generation.span_end),
+                    generation.span,
                     self.sampling,
                     key=f"{kind}:{'|'.join(names)}",
                     lineage=(generation.id,),

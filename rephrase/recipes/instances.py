@@ -19,6 +19,7 @@ from rephrase.text.tokenizer import Tokenizer
 
 _PARTS = Labels(("input", "output"))
 _MOST_INSTANCES = 5
+TASKS_OF_A_PROMPT = 8  # of Self-Instruct's rounds, as many as they show
 NO_INPUT = ("", "none", "<noinput>", "n/a")
 
 
@@ -31,6 +32,12 @@ class Kinds(VerdictStep):
     per = "instruction"
     judges = True
     retries: int = field(default=1, kw_only=True)
+
+    @property
+    @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """The instructions that each prompt of all rounds asks for."""
+        return TASKS_OF_A_PROMPT * len(self.rounds)
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

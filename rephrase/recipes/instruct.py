@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
-from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, as_training_text
+from rephrase.recipes.instances import NO_INPUT, TASKS_OF_A_PROMPT, Instances, Kinds, as_training_text
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
@@ -27,6 +27,7 @@ from rephrase.text.tokenizer import Tokenizer
 _TASK_LINE = re.compile(r"[\s*_#>]{0,12}+(?:task\s{0,4})?(\d{1,3})[*_]{0,3}[.:)][\s*_]{0,8}(\S.*)", re.IGNORECASE)
 _PARTS = ("instruction", "input", "output")
 _ALPACA = Labels(_PARTS)
+_OWN = 2  # of the tasks that a prompt of Self-Instruct shows, those of earlier rounds
 
 
 class Options(Section):
@@ -123,7 +124,7 @@ class TaskRound(_Round):
             return
         for number in range(self.options.prompts_per_round):
             seed = content_id(row.document.id, self.name, str(number))
-            examples = draw([task.instruction for task in self.seeds], own, 6, 2, seed)
+            examples = draw([task.instruction for task in self.seeds], own, TASKS_OF_A_PROMPT - _OWN, _OWN, seed)
             listing = "\n".join(f"{place}. {' '.join(text.split())}" for place, text in enumerate(examples, 1))
             text = fill(self.prompt, {"examples": listing, "first": str(len(examples) + 1), "last": str(2 * len(examples))})
             yield Prompt.from_user(text, row.span, self.sampling, str(number))

@@ -60,6 +60,6 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
     steps: tuple[Step, ...] = (ask,)
     if options.verify:
         exact = sampling.over(Sampling(max_tokens=256, temperature=0.0))
-        steps = (ask, Verify(texts["alone"].strip(), text, sampling=exact))
+        steps = (ask, Verify(texts["alone"].strip(), text, settings, sampling=exact))
     summary = "Questions over two or three documents that name the same things, whose answers need each of them."
     return Recipe("graph/multihop", Paper(**texts["paper"]), steps, summary, paths=settings)

@@ -40,6 +40,11 @@ class Options(Section):
     min_margin: float = Field(default=0.0, ge=0)
     """Least difference between the grades of the two, for `preference/grades`."""
 
+    @property
+    def answers(self) -> int:
+        """Answers to a request."""
+        return len(self.temperatures) * len(self.systems)
+
 
 def build(options: Options, sampling: SamplingSection, kind: str) -> Recipe:
     """The recipe `preference/grades` or `preference/pairs`. Sampling concerns the answers."""
@@ -49,7 +54,7 @@ def build(options: Options, sampling: SamplingSection, kind: str) -> Recipe:
     judge: Step = Grades(options, judging, texts["grade"].strip(), tuple(texts["aspects"]))
     summary = "Several answers to a request, graded on four aspects: the best against another one."
     if kind == "pairs":
-        judge = Pairs(judging, texts["compare"].strip())
+        judge = Pairs(options, judging, texts["compare"].strip())
         summary = "Several answers to a request, compared two by two in both orders: one that won against one that lost to it."
     return Recipe(f"preference/{kind}", Paper(**texts["paper"]), (answers, judge), summary)
 
@@ -65,7 +70,7 @@ class Answers(Step):
     @property
     @override
     def load(self) -> str:
-        return f"{len(self.options.temperatures) * len(self.options.systems)} for each document"
+        return f"{self.options.answers} for each document"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -170,6 +175,7 @@ def _below(answer: Answer, best: Answer, margin: float) -> bool:
 class Pairs(Step):
     """Answers compared two by two, in both orders. Only a judge who says the same twice is believed."""
 
+    options: Options
     sampling: Sampling
     prompt: str
     name = "judge"
@@ -180,6 +186,12 @@ class Pairs(Step):
     @override
     def load(self) -> str:
         return "k(k-1) for k answers"
+
+    @property
+    @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """Each answer stands first beside each of the others."""
+        return self.options.answers - 1
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

@@ -70,6 +70,12 @@ class TemplateStep(Step):
 
     @property
     @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """The draws of each."""
+        return self.draws
+
+    @property
+    @override
     def prefix(self) -> str | None:
         if self.of is not None or self.system or self.examples or not self.prompt.startswith("{passage}"):
             return None
@@ -158,7 +164,7 @@ class TemplateStep(Step):
                 continue
             fields = fields_of(generation)
             lineage = (generation.id,)
-            span = (generation.span_start, generation.span_end)
+            span = generation.span
             if not self.each:
                 yield from self._prompts_of_span(row, span, fields, generation.key, lineage, tokenizer)
                 continue

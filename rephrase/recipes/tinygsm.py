@@ -108,6 +108,12 @@ class Conversations(Step):
 
     @property
     @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """A conversation in each style."""
+        return len(self.prompts_of_styles)
+
+    @property
+    @override
     def load(self) -> str:
         return f"{len(self.prompts_of_styles)} for each program that is right"
 

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion
 from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row
+from rephrase.recipes.graph.path import PathSettings
 from rephrase.recipes.graph.questions import key_of, shown
 from rephrase.recipes.graph.search import holds, normal_name
 from rephrase.recipes.parsing.common import Context
@@ -28,9 +29,16 @@ class Verify(ParsedStep):
 
     prompt: str
     text: str
+    settings: PathSettings
     name = "verify"
     per = "document of a question, and 1 for all of them"
     parser_settings = _ANSWER
+
+    @property
+    @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """Each document of the longest path, and all of them."""
+        return max(self.settings.hops) + 1
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -38,12 +46,11 @@ class Verify(ParsedStep):
         paths = {key_of(path): path for path in row.paths}
         for generation in row.good("question"):
             path, fields = paths[generation.key], fields_of(generation)
-            span = (generation.span_start, generation.span_end)
             for only in (*range(len(path.hops)), None):
                 text = fill(self.prompt, {"documents": shown(path, only), "question": fields["question"]})
                 key = f"{generation.key}/{_ALL if only is None else only + 1}"
                 values = {"question": generation.key, "fields": fields, "only": only}
-                yield self.asking(Prompt.from_user(text, span, self.sampling, key, (generation.id,), values))
+                yield self.asking(Prompt.from_user(text, generation.span, self.sampling, key, (generation.id,), values))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:

@@ -133,6 +133,12 @@ class Check(VerdictStep):
 
     @property
     @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """The questions of an answer, at most."""
+        return self.options.questions
+
+    @property
+    @override
     def passage_limit(self) -> int | None:
         return self.options.part_tokens
 
@@ -152,8 +158,7 @@ class Check(VerdictStep):
                 shown = {"first": texts[first], "second": texts[second], "question": entry["question"], "answer": entry["answer"]}
                 text, key = fill(self.prompt.strip(), shown), f"{generation.key}:{number}"
                 values = {"entry": entry, "place": fields["second_end"]}
-                span = (generation.span_start, generation.span_end)
-                yield self.asking(Prompt.from_user(text, span, self.sampling, key, (generation.id,), values))
+                yield self.asking(Prompt.from_user(text, generation.span, self.sampling, key, (generation.id,), values))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:

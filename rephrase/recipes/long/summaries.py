@@ -56,6 +56,7 @@ class Level(PartStep[Options], Numbered):
 
     number: int
     kind = "level"
+    per_result = 0.5  # a summary is of two at least
 
     @property
     @override
@@ -138,4 +139,4 @@ def groups(counts: Sequence[int], most: int) -> list[tuple[int, int]]:
 
 
 def _node(summary: Generation) -> Node:
-    return Node((summary.span_start, summary.span_end), fields_of(summary)["summary"])
+    return Node(summary.span, fields_of(summary)["summary"])

@@ -55,7 +55,7 @@ class Results(StructuredStep):
             calls: list[Call] = fields["calls"]
             if not calls:
                 continue
-            span = (generation.span_start, generation.span_end)
+            span = generation.span
             draw = self.drawing.draw(key_of(row, span))
             called = [function for function in draw.declared if any(call["name"] == function.name for call in calls)]
             shapes = {
@@ -121,9 +121,8 @@ class Answers(Step):
             pairs = zip(fields["calls"], fields["results"], strict=True)
             lines = [f"{orjson.dumps(call).decode()}\n{orjson.dumps(result).decode()}" for call, result in pairs]
             values = {"request": fields["messages"][0]["content"], "results": "\n\n".join(lines)}
-            span = (generation.span_start, generation.span_end)
             text = fill(self.prompt, values)
-            yield Prompt.from_user(text, span, self.sampling, generation.key, (generation.id,), {**values, "fields": fields})
+            yield Prompt.from_user(text, generation.span, self.sampling, generation.key, (generation.id,), {**values, "fields": fields})
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:

@@ -98,7 +98,7 @@ class Calls(StructuredStep):
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
         for generation in row.good("request"):
-            span = (generation.span_start, generation.span_end)
+            span = generation.span
             draw = self.drawing.draw(key_of(row, span))
             request = fields_of(generation)["request"]
             messages = (Message("system", fill(self.system, {"functions": functions_as_lines(draw)})), Message("user", request))
@@ -151,8 +151,7 @@ class Verify(ParsedStep):
         for generation in row.good(self.of):
             fields = fields_of(generation)
             text = fill(self.prompt, {"conversation": text_of(fields)})
-            span = (generation.span_start, generation.span_end)
-            yield self.asking(Prompt.from_user(text, span, self.sampling, generation.key, (generation.id,), {"fields": fields}))
+            yield self.asking(Prompt.from_user(text, generation.span, self.sampling, generation.key, (generation.id,), {"fields": fields}))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
