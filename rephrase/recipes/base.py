@@ -135,6 +135,13 @@ class Step(ABC):
         sampling: Sampling | None = getattr(self, "sampling", None)
         return sampling.max_tokens if sampling else 0
 
+    def shown(self) -> dict[str, Any]:
+        """Texts and settings as `rephrase recipes show` tells them, by names that people understand; by default as `describe` has them.
+
+        What is none, a digest, an option of the recipe, or the prompt of another step is left out there.
+        """
+        return self.describe()
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """All that the step's rows depend on, as JSON values: the recipe's digest is made of it.

@@ -27,7 +27,9 @@ class Options(Section):
     """Options of the recipe `chunkwise`."""
 
     style: str = "in clear and lively prose, with sentences and an order of your own"
+    """How chunks are rewritten; it ends the sentence that asks for it."""
     chunk_tokens: int = Field(default=1000, ge=1)
+    """Tokens of a chunk."""
     context_tokens: int = Field(default=500, ge=0)
     """So many of the last tokens written are shown before the next chunk."""
     check: bool = True
@@ -39,7 +41,7 @@ class Options(Section):
         return self.chunk_tokens
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="chunkwise")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("chunkwise")

@@ -51,6 +51,7 @@ class Options(Section):
     retries: int = Field(default=4, ge=0)
     """How often the entities are asked for again when the reply is no valid JSON; without end in the paper's code."""
     seed: int = 42
+    """Another one discusses other pairs and triples, where not all are."""
 
     @property
     def part_tokens(self) -> int:
@@ -64,7 +65,7 @@ def _prompts() -> dict[str, Any]:
     return data
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="entigraph")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options. The sampling defaults to the paper's temperature of 1."""
     prompts = _prompts()

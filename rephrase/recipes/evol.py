@@ -38,11 +38,12 @@ class Options(Section):
     """Options of the recipe `evol`. Documents are the requests to begin with."""
 
     rounds: int = Field(default=4, ge=1, le=10)
+    """Times that a request is made harder or rarer."""
     breadth: float = Field(default=1 / 6, ge=0, le=1)
     """Chance of a rarer request instead of a harder one; one of six operations in the paper."""
 
 
-@recipe("evol/instruct", Options)
+@recipe("evol/instruct", Options, file="instruct")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("instruct")

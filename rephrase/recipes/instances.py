@@ -98,6 +98,10 @@ class Instances(Step):
     def describe(self) -> dict[str, Any]:
         return {"prompts": [self.output_first, self.input_first], "sampling": self.sampling.fields()}
 
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {"prompt of a classification": self.output_first, "prompt of another task": self.input_first}
+
 
 def instances(text: str, *, output_first: bool) -> list[tuple[str, str]]:
     """Pairs of input and output of a completion, in order."""

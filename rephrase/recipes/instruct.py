@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import Field
@@ -38,12 +38,14 @@ class Options(Section):
     target: int = Field(default=1000, ge=1)
     """Instructions of a pool at which the rounds end."""
     rounds: int = Field(default=4, ge=1, le=50)
+    """Rounds in which a pool grows, at most."""
     prompts_per_round: int = Field(default=100, ge=1)
+    """Prompts of a round, for each pool."""
     pools: int = Field(default=1, ge=1)
     """Pools that grow side by side, each in one Spark task."""
 
 
-@recipe("self_instruct/tasks", Options)
+@recipe("self_instruct/tasks", Options, file="instruct")
 def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
@@ -60,7 +62,7 @@ def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     return Recipe("self_instruct/tasks", Paper(**texts["papers"]["self_instruct"]), (*rounds, kinds, examples), summary, rows)
 
 
-@recipe("alpaca/tasks", Options)
+@recipe("alpaca/tasks", Options, file="instruct")
 def _build_alpaca(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
@@ -110,6 +112,10 @@ class _Round(Numbered):
         seeds = content_id(*(part for seed in self.seeds for part in (seed.instruction, seed.input, seed.output)))
         description = {"number": self.number, "seeds": seeds, "rules": [*map(str, vars(self.rules).values())], "prompt": self.prompt}
         return {**description, "options": self.options.model_dump(exclude={"seeds"}), "sampling": self.sampling.fields()}
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {**self.describe(), "rules": asdict(self.rules)}
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,12 @@ class Options(Section):
     quoted: float = Field(default=0.8, ge=0, le=1)
     """Least share of an answer's words that stand in the passage, in a row."""
     passage_tokens: int = Field(default=1500, ge=50)
+    """Tokens of a passage."""
     seed: int = Field(default=1, ge=0)
     """Another one draws other templates."""
 
 
-@recipe("instruction/templates", Options)
+@recipe("instruction/templates", Options, file="instruction_templates")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("instruction_templates")

@@ -39,9 +39,10 @@ class Options(Section):
     verify: bool = False
     """Keep a question only if a model answers it from all its documents and from none of them alone: 3 or 4 more requests for each."""
     seed: int = 1
+    """Another one finds other paths."""
 
 
-@recipe("graph/multihop", Options)
+@recipe("graph/multihop", Options, file="multihop")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("multihop")

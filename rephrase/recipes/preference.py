@@ -246,11 +246,11 @@ def _preferred(pair: dict[str, Any]) -> Parsed:
     return Parsed(text=f"{pair['prompt']}\n\n{pair['chosen']}", fields=pair)
 
 
-@recipe("preference/grades", Options)
+@recipe("preference/grades", Options, file="preference")
 def _build_grades(options: Options, sampling: SamplingSection) -> Recipe:
     return build(options, sampling, "grades")
 
 
-@recipe("preference/pairs", Options)
+@recipe("preference/pairs", Options, file="preference")
 def _build_pairs(options: Options, sampling: SamplingSection) -> Recipe:
     return build(options, sampling, "pairs")

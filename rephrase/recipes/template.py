@@ -232,6 +232,14 @@ class TemplateStep(Step):
         }
         return {**required, **{key: value for key, value in optional.items() if value}}
 
+    @override
+    def shown(self) -> dict[str, Any]:
+        """The texts first, with the names that they are filled with."""
+        texts = {"system": self.system, "examples": self.examples, "prompt": self.prompt, "text": self.text}
+        drawn = {f"{{{name}}}": f"drawn from the option `{source}`" for name, source in self.choose}
+        settings = {**self.parser_settings}
+        return {**texts, "drawn": drawn, "parser": self.parser, f"{self.parser} with": settings, "kept from": dict(self.keep)}
+
     def _prompts_of_span(
         self, row: Row, span: tuple[int, int], fields: Mapping[str, Any], key: str, lineage: tuple[str, ...], tokenizer: Tokenizer
     ) -> Iterator[Prompt]:

@@ -49,7 +49,7 @@ class Options(Section):
     """On each stretch of the document. Default: as published, 5."""
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/aggregate")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/aggregate")
@@ -195,6 +195,10 @@ class Questions(PartStep[Options]):
     @override
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "texts": {**self.texts, "stop_words": content_id(*self.stop_words)}}
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {name: value for name, value in self.texts.items() if name != "list"}  # which is another step's
 
 
 def _asks_for(fact: Fact, question: str) -> bool:

@@ -52,7 +52,7 @@ class Options(Section):
     """Ask of each question whether its answer is right and takes both parts, and drop it if not."""
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/qa")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/qa")

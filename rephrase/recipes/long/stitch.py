@@ -51,7 +51,7 @@ class Options(Section):
         return self
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/stitch")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/stitch")

@@ -40,7 +40,7 @@ class Options(Section):
     """One is drawn for each document: summaries behind what they summarise, before it, or without the document."""
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/summaries")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/summaries")

@@ -102,6 +102,10 @@ class Results(StructuredStep):
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "drawing": self.drawing.describe(), "sampling": self.sampling.fields(), **self.held}
 
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {"prompt": self.prompt}
+
 
 @dataclass(frozen=True)
 class Answers(Step):

@@ -77,6 +77,10 @@ class Requests(ParsedStep):
         asked = {"prompt": self.prompt, "asks": dict(self.asks), "drawing": self.drawing.describe(), "sampling": self.sampling.fields()}
         return {**asked, "passage_tokens": self.passage_tokens, **self.held}
 
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "asked by kind": dict(self.asks), **self.drawing.shown()}
+
 
 def key_of(row: Row, span: tuple[int, int]) -> str:
     """What a row, or a passage of it, draws by."""
@@ -127,6 +131,10 @@ class Calls(StructuredStep):
     def describe(self) -> dict[str, Any]:
         asked = {"system": self.system, "drawing": self.drawing.describe(), "sampling": self.sampling.fields(), "is_last": self.is_last}
         return {**asked, **self.held}
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {"system": self.system}
 
 
 @dataclass(frozen=True)
