@@ -11,7 +11,7 @@ from typing_extensions import override
 from rephrase.engines.base import Completion
 from rephrase.recipes.base import Parsed, Prompt, Row
 from rephrase.recipes.graph.path import Path, PathSettings
-from rephrase.recipes.graph.search import has_shortcut, holds
+from rephrase.recipes.graph.search import as_written, has_shortcut, holds
 from rephrase.recipes.parsing.common import Context
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.structured_step import ParsedStep
@@ -62,8 +62,7 @@ class Questions(ParsedStep):
         for path in row.paths:
             if has_shortcut(path):
                 continue
-            pairs = enumerate(path.bridges, 1)
-            bridges = " ".join(fill(self.bridge, {"first": str(n), "second": str(n + 1), "name": name}) for n, name in pairs)
+            bridges = " ".join(self._told(path, number) for number in range(len(path.bridges)))
             text = fill(self.prompt, {"number": str(len(path.hops)), "bridges": bridges, "documents": shown(path)})
             own = path.hops[path.owner]
             yield self.asking(Prompt.from_user(text, (own.start, own.end), self.sampling, key_of(path), values={"path": path}))
@@ -80,6 +79,11 @@ class Questions(ParsedStep):
         if fault := self._fault(path, fields["question"], fields["answer"]):
             return Parsed(error=fault[0], fields={**fields, "reason": fault[1]})
         return Parsed(text=fill(self.text, fields) if self.is_last else None, fields=fields)
+
+    def _told(self, path: Path, number: int) -> str:
+        """What joins two documents of a path, in words."""
+        name = as_written(path.hops[number].text, path.bridges[number])
+        return fill(self.bridge, {"first": str(number + 1), "second": str(number + 2), "name": name})
 
     def _fault(self, path: Path, question: str, answer: str) -> tuple[str, str] | None:
         """What the rules have against a question: a code and a reason."""
