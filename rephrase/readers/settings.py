@@ -12,7 +12,7 @@ from rephrase.readers.registry import AUTO, ByName
 from rephrase.settings.faults import fault
 from rephrase.settings.models import Models, as_models
 from rephrase.settings.nearest import nearest
-from rephrase.settings.paths import FastTextModel, InputFiles
+from rephrase.settings.paths import InputFiles, LanguageModel
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.yaml_text import parse_yaml
 
@@ -84,7 +84,7 @@ class Input(Section):
     """Drop navigation, banners and footers of HTML pages."""
     formulas: bool = False
     """Keep formulas of HTML pages as LaTeX, between `$` in a line and `$$` apart: of MathML, MathJax, KaTeX, LaTeXML, and their images."""
-    language_model: FastTextModel | None = None
+    language_model: LanguageModel | None = None
     """A fastText language model such as lid.176.bin."""
     scores: dict[str, Annotated[Models, BeforeValidator(as_models)]] = {}
     """fastText classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of one

@@ -75,6 +75,8 @@ Model = Annotated[str, Location("model", hub=True)]
 """A model or tokenizer: a path or a hub id."""
 FastTextModel = Annotated[str, Location("fasttext")]
 """A fastText model. Executors load it before their workers part, so that these share its memory."""
+LanguageModel = Annotated[str, Location("languages")]
+"""A fastText model that tells languages; loaded likewise."""
 ListFile = Annotated[str, Location("list", shipped=SHIPPED_LISTS)]
 """A text file with an item on each line, or one that is shipped: `lists/…`."""
 

