@@ -38,7 +38,7 @@ def label_of_call(number: int) -> str:
 
 @dataclass(frozen=True)
 class Results(StructuredStep):
-    """What the called functions give, made up by a model; it must be JSON, and have the shape that a function declares."""
+    """What the called functions give, made up by a model; it must be JSON, have the shape that a function declares, and say something."""
 
     prompt: str
     drawing: Drawing
@@ -94,6 +94,8 @@ class Results(StructuredStep):
         draw = self.drawing.draw(prompt.values["key"])
         for label, call in zip(labels, fields["calls"], strict=True):
             function = draw.find(call["name"])
+            if is_empty(data[label]) and not (function and function.gives_nothing):
+                return Parsed(error="rejected:empty_result", fields={**fields, "reason": f"{call['name']} gives nothing"})
             if function and (reason := function.fault_of_result(data[label])):
                 return Parsed(error="rejected:result", fields={**fields, "reason": f"{call['name']}: {reason}"})
         return Parsed(fields={**fields, "results": [data[label] for label in labels]})
@@ -147,6 +149,17 @@ class Answers(Step):
     @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields(), "is_last": self.is_last}
+
+
+def is_empty(result: Any) -> bool:
+    """Whether a result says nothing: null, an empty text or object, or an object of such alone. An empty list says that there is nothing.
+
+    >>> is_empty({"temperature": None}), is_empty({}), is_empty([]), is_empty({"booked": False})
+    (True, True, False, False)
+    """
+    if isinstance(result, Mapping):
+        return all(is_empty(value) for value in result.values())
+    return result is None or (isinstance(result, str) and not result.strip())
 
 
 def uses(answer: str, result: Any, request: str, arguments: Any) -> bool:
