@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 from collections import Counter
@@ -202,13 +203,23 @@ class Questions(PartStep[Options]):
 
 
 def _asks_for(fact: Fact, question: str) -> bool:
-    """Whether a question names what it asks for, as whole words, and no number beside it: that would be an answer."""
+    """Whether a question names what it asks for, as whole words, and no number beside it: that would be an answer.
+
+    One with a word that turns its sense round ("less often", "not") asks for something else. Such words are known in English alone; in
+    other languages the answer to a question whose sense was turned stays wrong.
+    """
     rest, names = question.translate(_QUOTES), [name.translate(_QUOTES) for name in fact.names]
     if not all(occurrences(name, rest) for name in names):
         return False
     for name in names:
         rest = re.sub(whole_words(name), " ", rest, flags=re.IGNORECASE)
-    return not any(map(str.isdigit, rest))
+    return not any(map(str.isdigit, rest)) and not _turning().search(rest)
+
+
+@functools.cache
+def _turning() -> re.Pattern[str]:
+    words = flow_prompts("long/turning")["words"]
+    return re.compile("|".join(map(whole_words, words)), re.IGNORECASE)
 
 
 def _excerpt(text: str, characters: int) -> str:
