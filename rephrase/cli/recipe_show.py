@@ -84,6 +84,7 @@ def _step(recipe: Recipe, step: Step, others: Sequence[Step], entry: Entry, widt
     sampling = getattr(step, "sampling", None)
     if step.output_tokens > 1 and sampling is not None:
         asked += f"; at most {step.output_tokens:,} tokens each"
+        asked += f" ({step.needed_tokens:,} where a context has no room for them)" if step.needed_tokens < step.output_tokens else ""
         settings = {name: value for name, value in sampling.fields().items() if name != "max_tokens" and value is not None}
         asked += f", {_pairs(settings)}" if settings else ""
     if step.retries:

@@ -15,7 +15,8 @@ from rephrase.recipes.condition import Condition
 from rephrase.recipes.exchange import TRUNCATED, Answer, Output, Parsed, Prompt, Row, whole_text
 from rephrase.recipes.graph.path import PathSettings
 from rephrase.recipes.lengths import Bounds
-from rephrase.records import Document, content_id
+from rephrase.recipes.row_source import RowSource
+from rephrase.records import content_id
 from rephrase.text.languages import SAME
 from rephrase.text.tokenizer import Tokenizer
 
@@ -135,6 +136,12 @@ class Step(ABC):
         sampling: Sampling | None = getattr(self, "sampling", None)
         return sampling.max_tokens if sampling else 0
 
+    @property
+    def needed_tokens(self) -> int:
+        """So many of them must fit into the model's context behind a prompt."""
+        sampling: Sampling | None = getattr(self, "sampling", None)
+        return sampling.needed_tokens if sampling else self.output_tokens
+
     def shown(self) -> dict[str, Any]:
         """Texts and settings as `rephrase recipes show` tells them, by names that people understand; by default as `describe` has them.
 
@@ -162,28 +169,6 @@ class Numbered(Step):
     def name(self) -> str:  # type: ignore[override]  # a constant in most steps
         """The kind and the number of the round."""
         return f"{self.kind}{self.number}"
-
-
-class RowSource(ABC):
-    """Where a recipe's rows come from if not from the documents of the run: personas, words, topics, a pool of tasks."""
-
-    @property
-    def packages(self) -> Mapping[str, str]:
-        """Packages that these rows alone need, each with the extra of rephrase that brings it: `doctor` looks for them."""
-        return {}
-
-    @abstractmethod
-    def documents(self) -> Iterator[Document]:
-        """The rows, the same ones every time."""
-
-    @abstractmethod
-    def describe(self) -> Any:
-        """All that the rows depend on, as JSON values."""
-
-    def named(self, recipe: str) -> RowSource:
-        """The rows of the same recipe under another name. Override it where rows depend on the name."""
-        del recipe
-        return self
 
 
 @dataclass(frozen=True, slots=True)
