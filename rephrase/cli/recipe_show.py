@@ -80,7 +80,7 @@ def _use_of(option: str, recipe: Recipe) -> str:
 
 
 def _step(recipe: Recipe, step: Step, others: Sequence[Step], entry: Entry, width: int) -> Iterator[str]:
-    asked = f"{load_of(recipe, step)}"
+    asked = f"prompts: {load_of(recipe, step)}"
     sampling = getattr(step, "sampling", None)
     if step.output_tokens > 1 and sampling is not None:
         asked += f"; at most {step.output_tokens:,} tokens each"
