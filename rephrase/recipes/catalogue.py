@@ -45,6 +45,12 @@ def by_default(entry: Entry) -> Recipe:
     return entry.build(validate(entry.options, entry.example, f"recipe `{entry.name}`"), SamplingSection())
 
 
+def options_of(name: str) -> dict[str, Any]:
+    """The options of a recipe of the catalogue, with their defaults; none for a recipe that is not there."""
+    entry = _entries().get(name)
+    return entry.defaults if entry else {}
+
+
 def _entries() -> dict[str, Entry]:
     return {name: entry for _, source in recipes.items() for name, entry in source.entries().items()}
 

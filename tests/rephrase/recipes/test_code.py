@@ -7,7 +7,7 @@ import pytest
 from classifiers.cascade import build_cascade
 from classifiers.settings import Filter
 from rephrase.errors import UserError
-from rephrase.recipes.catalogue import catalogue, entries_named, recipes_of
+from rephrase.recipes.catalogue import catalogue, options_of, recipes_of
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from rephrase.verifiers.kinds import Verifier
@@ -134,7 +134,7 @@ def test_code_is_translated_to_a_language_of_the_list_or_to_the_one_that_is_name
         for n in range(40)
     }
     assert len(drawn) > 4
-    assert drawn <= set(entries_named("code/translate")[0].defaults["languages"])
+    assert drawn <= set(options_of("code/translate")["languages"])
     assert verdict(FILE, "code/translate") == "copied", "asked for in the language that it is in"
 
 

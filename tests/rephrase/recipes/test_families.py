@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rephrase.recipes.catalogue import catalogue, entries_named
+from rephrase.recipes.catalogue import catalogue, options_of
 from rephrase.recipes.template import TemplateStep
 from rephrase.records import Document
 from tests.rephrase.recipes.play import cut, play
@@ -125,11 +125,11 @@ def test_the_number_of_question_pairs_follows_nemotrons_rule(tokens, tokenizer):
 def test_options_are_checked_and_fill_the_prompts(tokenizer):
     played = play("style/transfer", PASSAGE, {"rewrite": PROSE}, tokenizer, style="a sea shanty")
     assert "in this style: a sea shanty." in played.prompts["rewrite"][0]
-    assert "style" in entries_named("style/transfer")[0].defaults
+    assert "style" in options_of("style/transfer")
 
 
 def test_every_list_is_shipped_and_has_no_repeats():
     for name in catalogue():
-        for value in entries_named(name)[0].defaults.values():
+        for value in options_of(name).values():
             if isinstance(value, list):
                 assert len(value) == len(set(map(str, value)))

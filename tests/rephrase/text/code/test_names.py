@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rephrase.recipes.catalogue import entries_named
+from rephrase.recipes.catalogue import options_of
 from rephrase.text.code.languages import language_of
 
 
@@ -31,5 +31,5 @@ def test_other_words_stand_for_none(word):
 
 
 def test_the_languages_that_code_is_translated_to_are_known():
-    languages = entries_named("code/translate")[0].defaults["languages"]
+    languages = options_of("code/translate")["languages"]
     assert [language_of(name) for name in languages] == languages
