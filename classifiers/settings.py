@@ -29,6 +29,11 @@ class Filter(Section):
         check_names(self.labels, "labels")
         return self
 
+    @property
+    def kinds(self) -> set[str] | None:
+        """The kinds of the checks; None for the default ones."""
+        return None if self.checks is None else {check.use for check in self.checks}
+
 
 class Screen(Section):
     """What the original documents must pass before any of them is rewritten or mixed."""

@@ -144,7 +144,7 @@ def _language_finder(config: Input) -> Callable[[list[str]], tuple[list[str | No
         return None
     from classifiers.fasttext.model import load_model
 
-    return load_model(config.language_model).labels
+    return load_model(config.language_model, languages=True).labels
 
 
 def _scorers(config: Input) -> dict[str, Callable[[list[str]], Any]]:

@@ -243,3 +243,8 @@ class Generation:
     synthetic_depth: int
     lineage: Sequence[str] = ()
     finish_reason: str | None = None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """What it was made of, in characters of the document."""
+        return (self.span_start, self.span_end)

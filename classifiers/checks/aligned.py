@@ -17,7 +17,7 @@ from classifiers.fasttext.card import card_digest
 from classifiers.fasttext.model import load_model
 from classifiers.parts import parts_of, text_part
 from classifiers.translations.pairs import Pair, measures_of
-from rephrase.settings.paths import FastTextModel
+from rephrase.settings.paths import LanguageModel
 from rephrase.settings.section import Section
 from rephrase.text.blocks import has_blank_lines, paragraphs_of
 from rephrase.text.languages import same_language
@@ -29,7 +29,7 @@ _LANGUAGE, _BACK = "translated_to", "chrf"
 class AlignedSettings(Section):
     """Bounds of the scores that their names end with; null leaves a score without one. Not among the default checks."""
 
-    model: FastTextModel | None = None
+    model: LanguageModel | None = None
     """Path or `s3://` URL of a fastText language model such as lid.176.bin. Without one, Resiliparse's profiles of 101 languages tell
     the language of a paragraph, and other languages are told by their script alone."""
     min_paragraphs: float | None = Field(default=1, ge=0, le=1)
@@ -116,7 +116,7 @@ class Aligned(Check):
 
     def _told_by_model(self, pair: Pair) -> float:
         paragraphs = paragraphs_of(pair.text, by_lines=not has_blank_lines(pair.source))
-        labels, _ = load_model(self.settings.model or "").labels(paragraphs)
+        labels, _ = load_model(self.settings.model or "", languages=True).labels(paragraphs)
         right = sum(len(paragraph) for paragraph, label in zip(paragraphs, labels, strict=True) if same_language(label, pair.language))
         return right / sum(map(len, paragraphs)) if paragraphs else math.nan
 

@@ -14,7 +14,7 @@ from classifiers.batch import Check, Flags, JudgeBatch, Scores, within
 from classifiers.checks import checks
 from classifiers.fasttext.card import card_digest
 from classifiers.fasttext.model import load_model
-from rephrase.settings.paths import FastTextModel
+from rephrase.settings.paths import LanguageModel
 from rephrase.settings.section import Section
 from rephrase.text.languages import SEVERAL, UNKNOWN, language_tag, same_language
 
@@ -22,8 +22,8 @@ from rephrase.text.languages import SEVERAL, UNKNOWN, language_tag, same_languag
 class LanguageSettings(Section):
     """A language model and how sure it must be."""
 
-    model: FastTextModel
-    """Path or `s3://` URL of a fastText language model such as lid.176.bin."""
+    model: LanguageModel
+    """Path or `s3://` URL of a fastText language model such as lid.176.ftz."""
     min: float = Field(default=0.0, ge=0, le=1)
     """The least probability of the language."""
 
@@ -49,7 +49,7 @@ class Language(Check):
 
     @override
     def score(self, batch: JudgeBatch) -> dict[str, Scores]:
-        labels, scores = load_model(self.settings.model).labels(batch.texts)
+        labels, scores = load_model(self.settings.model, languages=True).labels(batch.texts)
         expected = batch.expected_languages
         known = np.array([language_tag(language or "") not in (UNKNOWN, SEVERAL) for language in expected], np.bool_)
         same = np.array([same_language(a, b) for a, b in zip(labels, expected, strict=True)], np.bool_)

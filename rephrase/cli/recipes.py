@@ -17,7 +17,8 @@ def add_parser(commands: Any) -> None:
 
 
 def _recipes(options: argparse.Namespace) -> None:
-    from rephrase.cli.recipe_tables import print_list, show
+    from rephrase.cli.recipe_show import show
+    from rephrase.cli.recipe_tables import print_list
 
     if options.words[:1] == ["show"]:
         if len(options.words) != 2:

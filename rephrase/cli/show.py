@@ -14,7 +14,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("show", help="look at rows, and where they come from", description=text)
     add_run_options(parser)
     parser.add_argument("ids", nargs="*", metavar="ID", help="ids from the mixture or any other table, or documents' ids in the input")
-    parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="rewrites, of as many recipes as there are (default: 3)")
+    parser.add_argument("-n", "--number", type=int, default=3, metavar="N", help="rewrites, of many recipes and documents (default: 3)")
     parser.add_argument("--verdict", metavar="CHECK", help="generations that this check rejected, instead of the mixture's; or keep")
     parser.add_argument("--json", action="store_true", help="print whole rows as one JSON object instead")
     parser.set_defaults(action=_show)

@@ -69,8 +69,8 @@ def ids_of_pairs(run: Run, number: int, verdict: str | None = None) -> list[str]
     check_begun(run.output)
     table = Tables.JUDGED if verdict else Tables.MIXTURE
     paths = _made(run, table)
-    rows = (row for row in _rows(paths, ["id", "recipe", "verdict" if verdict else "origin"]) if _fits(row, verdict))
-    ids = _of_many_recipes(rows, number)
+    rows = (row for row in _rows(paths, ["id", "recipe", "document_id", "verdict" if verdict else "origin"]) if _fits(row, verdict))
+    ids = _spread(rows, number)
     if not ids and verdict:
         raise UserError(f"no row has the verdict `{verdict}`", where=table.folder(run.output), cure=f"rows have {_verdicts(paths)}")
     return ids
@@ -209,16 +209,18 @@ def _fits(row: dict[str, Any], verdict: str | None) -> bool:
     return bool(row["verdict"] == verdict if verdict else row["origin"] == "synthetic")
 
 
-def _of_many_recipes(rows: Iterator[dict[str, Any]], number: int) -> list[str]:
-    """Ids from the head of a table: first one of each recipe, then others."""
+def _spread(rows: Iterator[dict[str, Any]], number: int) -> list[str]:
+    """Ids from the head of a table: first one of each recipe, then of further documents, then others."""
     first: dict[str, str] = {}
-    others: list[str] = []
+    further, others = [], []
+    documents: set[str] = set()
     for row in rows:
         if first.setdefault(row["recipe"], row["id"]) != row["id"]:
-            others.append(row["id"])
-        if len(first) >= number or len(others) >= 100 * number:
+            (others if row["document_id"] in documents else further).append(row["id"])
+        documents.add(row["document_id"])
+        if len(first) >= number or len(further) + len(others) >= 100 * number:
             break
-    return [*first.values(), *others][:number]
+    return [*first.values(), *further, *others][:number]
 
 
 def _rows(paths: Sequence[str], columns: list[str]) -> Iterator[dict[str, Any]]:

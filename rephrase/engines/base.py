@@ -31,7 +31,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to draw a completion. Names and meanings are vLLM's; None leaves the engine's own default.
+    """How to draw a completion. Names and meanings are vLLM's, but for `least_tokens`; None leaves the engine's own default.
 
     >>> Sampling(max_tokens=64, temperature=0.7).json()
     '{"max_tokens":64,"temperature":0.7,"top_p":1.0}'
@@ -47,11 +47,17 @@ class Sampling:
     repetition_penalty: float | None = None
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False  # always write max_tokens tokens: for benchmarks
+    least_tokens: int | None = None  # enough where prompt and max_tokens do not fit into a context; None: max_tokens are needed
 
     def fields(self) -> dict[str, Any]:
-        """The fields that are set, ready for a request body."""
-        set_fields = {k: v for k, v in asdict(self).items() if v is not None and v is not False and v != ()}
+        """The fields that are set, ready for a request body; without `least_tokens`, which no server knows and no completion depends on."""
+        set_fields = {k: v for k, v in asdict(self).items() if v is not None and v is not False and v != () and k != "least_tokens"}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in set_fields.items()}
+
+    @property
+    def needed_tokens(self) -> int:
+        """The room for a completion without which a prompt is too long."""
+        return self.max_tokens if self.least_tokens is None else min(self.least_tokens, self.max_tokens)
 
     def json(self) -> str:
         """Canonical JSON of the fields that are set."""

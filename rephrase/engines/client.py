@@ -6,11 +6,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from rephrase.engines.answers import AnswerError, choices_of, completion_of, read_json, token_ids_of
-from rephrase.engines.base import PROMPT_REFUSED, PROMPT_TOO_LONG, Completion, Message, Request
+from rephrase.engines.base import PROMPT_REFUSED, PROMPT_TOO_LONG, Completion, Message, Request, Sampling
 from rephrase.engines.connection import CallError, Connection, Server
 from rephrase.engines.error_body import one_line
 from rephrase.engines.failed_call import REFUSED, error_of, no_answer, refuse_unusable, with_status
@@ -71,35 +72,43 @@ class Client:
         """One completion per request, in order, as `Engine.complete` promises it."""
         prompts: list[list[int] | None] = [None] * len(requests)
         done: dict[int, Completion] = {}
-        fitting: list[int] = []
+        asked = list(requests)
+        whole, less = [], []  # those with room for all tokens that are asked for, and those with enough
         for number, request in enumerate(requests):
             prompt = None if self._prompter is None else _prompt_of(self._prompter, request.messages)
             if isinstance(prompt, Completion):
                 done[number] = prompt
                 continue
             prompts[number] = prompt
-            if prompt is not None and self._too_long(len(prompt), request.sampling.max_tokens):
+            room = request.sampling.max_tokens if prompt is None else self._room(len(prompt), request.sampling)
+            if prompt is not None and not room:
                 done[number] = Completion("", "error", len(prompt), error=PROMPT_TOO_LONG)
+            elif room == request.sampling.max_tokens:
+                whole.append(number)
             else:
-                fitting.append(number)
-        answers = await self._answer([requests[n] for n in fitting], [prompts[n] for n in fitting])
-        done.update(zip(fitting, answers, strict=True))
+                asked[number] = replace(request, sampling=replace(request.sampling, max_tokens=room))
+                less.append(number)
+        for numbers, answers in (whole, self._answer), (less, self._one_by_one):
+            done.update(zip(numbers, await answers([asked[n] for n in numbers], [prompts[n] for n in numbers]), strict=True))
         return [done[number] for number in range(len(requests))]
 
     async def close(self) -> None:
         """Close the connections."""
         await self._connection.close()
 
-    def _too_long(self, prompt_tokens: int, max_tokens: int) -> bool:
-        limit = self._server.max_model_len
-        if limit is not None and max_tokens >= limit:  # no prompt could ever fit
+    def _room(self, prompt_tokens: int, sampling: Sampling) -> int:
+        """How many tokens a completion may have behind so many of a prompt; 0 where those are too few."""
+        limit, needed = self._server.max_model_len, sampling.needed_tokens
+        if limit is not None and needed >= limit:  # no prompt could ever fit
             raise UserError(
-                f"the recipe asks for {max_tokens} output tokens, but the model's context has only {limit} for prompt and output",
+                f"the recipe asks for {needed} output tokens, but the model's context has only {limit} for prompt and output",
                 where=self._server.model,
                 cure="raise the engine's max_model_len, or lower the recipe's sampling.max_tokens",
             )
-        # A completion that is cut because the context ends is worth nothing, so the room is asked for in full.
-        return limit is not None and prompt_tokens + max_tokens > limit
+        # A completion that is cut because the context ends is worth nothing: the room is asked for in full, unless a recipe says how little
+        # of it is enough.
+        room = sampling.max_tokens if limit is None else min(sampling.max_tokens, limit - prompt_tokens)
+        return room if room >= needed else 0
 
     async def _answer(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
         if not requests:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Engine, Identity, Message, Request
 from rephrase.engines.settings import EngineSettings, PromptCounter, engines
+
+_HARMLESS = {"finished", "parsed"}  # checks that keep what parses
 
 
 @engines.register("echo")
@@ -29,8 +31,12 @@ class EchoSettings(EngineSettings):
     @override
     def notice(self) -> str:
         """That no model runs."""
+        return "no model runs: the engine echo gives the words of each prompt back, which most checks reject"
+
+    @override
+    def notice_among(self, checks: Collection[str] | None) -> str:
         cure = "`--set 'filter.checks=[finished]'` keeps what parses, with `--replace` where rows were judged already"
-        return f"no model runs: the engine echo gives the words of each prompt back, which most checks reject; {cure}"
+        return f"{self.notice}; {cure}" if checks is None or set(checks) - _HARMLESS else self.notice
 
     @override
     def prompt_counter(self) -> PromptCounter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -92,6 +92,11 @@ class EngineSettings(Section):
     def notice(self) -> str:
         """What to tell the user before the rewrite stage begins; empty where nothing is out of the ordinary."""
         return ""
+
+    def notice_among(self, checks: Collection[str] | None) -> str:
+        """The same in a run with checks of these kinds. None: the default checks."""
+        del checks
+        return self.notice
 
 
 engines: Kinds[type[EngineSettings]] = Kinds(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +72,9 @@ class Engines:
                     raise
                 raise UserError(error.what, where=f"engines.{name}, {error.where}", cure=error.cure) from error
 
-    @property
-    def notices(self) -> list[str]:
-        """What to tell the user before the engines are asked."""
-        return [settings.notice for settings in self.by_name.values() if settings.notice]
+    def notices(self, checks: Collection[str] | None) -> list[str]:
+        """What to tell the user before the engines are asked, in a run with checks of these kinds. None: the default checks."""
+        return [notice for settings in self.by_name.values() if (notice := settings.notice_among(checks))]
 
 
 class OwnEngine(EngineSettings):

@@ -19,10 +19,10 @@ def check_fits(recipes: Sequence[Recipe], engines: Engines) -> None:
             name = engines.name(recipe.engine_of(step))
             engine, context = engines.by_name[name], engines.by_name[name].context
             where = f"recipes, {recipe.name}, step `{step.name}`" + (f", engine `{name}`" if engines.are_several else "")
-            if context is not None and step.output_tokens >= context.tokens:
+            if context is not None and step.needed_tokens >= context.tokens:
                 limit = f"the model's context has only {context.tokens:,} for prompt and output ({context.source})"
                 raise UserError(
-                    f"sampling.max_tokens asks for {step.output_tokens:,} output tokens, but {limit}",
+                    f"sampling.max_tokens asks for {step.needed_tokens:,} output tokens, but {limit}",
                     where=where,
                     cure="raise the engine's max_model_len, if the model has more, or lower the recipe's sampling.max_tokens",
                 )

@@ -127,12 +127,18 @@ def _lines(run: Run, recipe: Recipe, counted: Counted, sample: Measured | None) 
             nothing = Estimate(0.0, 0.0)
             lines.append(Line(recipe.name, step.name, model, nothing, nothing, nothing, f"no answer led to it in {sample.told_by}"))
         elif number and not step.fans_out and (before := lines[-1]).requests is not None:
-            least = Estimate(before.requests.value, 0.0, before.requests.high)
-            how = "depends on answers: taken for one request for each of the step before; output at most what the sampling allows"
-            lines.append(Line(recipe.name, step.name, model, least, None, _most(least, step), how, at_most=True))
+            led_to = replace(before.requests.times(step.per_result * step.samples), low=0.0)
+            lines.append(Line(recipe.name, step.name, model, led_to, None, _most(led_to, step), _taken_for(step), at_most=True))
         else:
             lines.append(Line(recipe.name, step.name, model, None, None, None, "depends on answers: `--pilot N` tells"))
     return lines
+
+
+def _taken_for(step: Step) -> str:
+    """How many requests a step is taken to ask before any answer is there."""
+    each = step.per_result * step.samples
+    number = "one request for each" if each == 1 else f"{each:g} requests for each" if each > 1 else f"one request for {1 / each:.3g}"
+    return f"depends on answers: taken for {number} of the step before; output at most what the sampling allows"
 
 
 def _written(

@@ -14,7 +14,7 @@ from rephrase.settings.faults import fault
 from rephrase.settings.labels import InputLabel, check_names
 from rephrase.settings.models import Scorer, as_scorer
 from rephrase.settings.nearest import nearest
-from rephrase.settings.paths import FastTextModel, File, InputFiles
+from rephrase.settings.paths import File, InputFiles, LanguageModel
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.yaml_text import parse_yaml
 
@@ -90,7 +90,7 @@ class Input(Section):
     """Drop navigation, banners and footers of HTML pages."""
     formulas: bool = False
     """Keep formulas of HTML pages as LaTeX, between `$` in a line and `$$` apart: of MathML, MathJax, KaTeX, LaTeXML, and their images."""
-    language_model: FastTextModel | None = None
+    language_model: LanguageModel | None = None
     """A fastText language model such as lid.176.bin."""
     scores: dict[str, Annotated[Scorer, BeforeValidator(as_scorer)]] = {}
     """Classifiers by the name under which their score goes into the metadata, for `when:` and for later mixing: the path of a fastText

@@ -15,7 +15,8 @@ from rephrase.recipes.condition import Condition
 from rephrase.recipes.exchange import TRUNCATED, Answer, Output, Parsed, Prompt, Row, whole_text
 from rephrase.recipes.graph.path import PathSettings
 from rephrase.recipes.lengths import Bounds
-from rephrase.records import Document, content_id
+from rephrase.recipes.row_source import RowSource
+from rephrase.records import content_id
 from rephrase.text.languages import SAME
 from rephrase.text.tokenizer import Tokenizer
 
@@ -75,6 +76,8 @@ class Step(ABC):
     judges: bool = False  # answers are grades, labels or edits, which say what becomes of a text that is there
     has_labels: bool = True  # `parse` looks for words that prompts name, such as "Question:"
     structured: bool = False  # completions are held to JSON
+    per: str = "document"  # what it has a prompt for, in a word or two
+    per_result: float = 1  # at most so many prompts for each result of the step before, as far as settings tell
     fans_out: bool = False  # many prompts a row: its units are cut by prompts, and `outputs` must not look across a row's answers
 
     @property
@@ -107,7 +110,7 @@ class Step(ABC):
     @property
     def load(self) -> str:
         """How many prompts there are, in words: "1 for each passage of 300 tokens"."""
-        return "1 for each document"
+        return f"{self.samples} for each {self.per}"
 
     @property
     def chat(self) -> bool:
@@ -133,6 +136,19 @@ class Step(ABC):
         sampling: Sampling | None = getattr(self, "sampling", None)
         return sampling.max_tokens if sampling else 0
 
+    @property
+    def needed_tokens(self) -> int:
+        """So many of them must fit into the model's context behind a prompt."""
+        sampling: Sampling | None = getattr(self, "sampling", None)
+        return sampling.needed_tokens if sampling else self.output_tokens
+
+    def shown(self) -> dict[str, Any]:
+        """Texts and settings as `rephrase recipes show` tells them, by names that people understand; by default as `describe` has them.
+
+        What is none, a digest, an option of the recipe, or the prompt of another step is left out there.
+        """
+        return self.describe()
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """All that the step's rows depend on, as JSON values: the recipe's digest is made of it.
@@ -153,28 +169,6 @@ class Numbered(Step):
     def name(self) -> str:  # type: ignore[override]  # a constant in most steps
         """The kind and the number of the round."""
         return f"{self.kind}{self.number}"
-
-
-class RowSource(ABC):
-    """Where a recipe's rows come from if not from the documents of the run: personas, words, topics, a pool of tasks."""
-
-    @property
-    def packages(self) -> Mapping[str, str]:
-        """Packages that these rows alone need, each with the extra of rephrase that brings it: `doctor` looks for them."""
-        return {}
-
-    @abstractmethod
-    def documents(self) -> Iterator[Document]:
-        """The rows, the same ones every time."""
-
-    @abstractmethod
-    def describe(self) -> Any:
-        """All that the rows depend on, as JSON values."""
-
-    def named(self, recipe: str) -> RowSource:
-        """The rows of the same recipe under another name. Override it where rows depend on the name."""
-        del recipe
-        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Options(Section):
     alpha: float = Field(default=0.1, gt=0, lt=1)
     """Share of the words; 0.1 in the paper."""
     passage_tokens: int = Field(default=300, ge=1)
+    """Tokens of the passages that a document is cut into."""
     synonyms: File | None = None
     """A text file with words of like meaning on each line, separated by commas. Default: a small list of ours."""
 

@@ -24,25 +24,31 @@ from rephrase.settings.validation import validate
 
 def catalogue() -> dict[str, Recipe]:
     """All recipes by name, with their default options."""
-    return {name: _by_default(entry) for name, entry in _entries().items()}
+    return {name: by_default(entry) for name, entry in _entries().items()}
 
 
 def recipes_named(name: str) -> list[Recipe]:
     """The recipes of a name, a pattern or a recipe file, with their default options. Raises `UserError` where there is none."""
+    return [by_default(entry) for entry in entries_named(name)]
+
+
+def entries_named(name: str) -> list[Entry]:
+    """The same as entries, before they are built."""
     entries = matching(name)
     if not entries:
         raise UserError(f"there is no recipe `{name}`", where="recipes", cure=nearest_recipe(name))
-    return [_by_default(entry) for entry in entries]
+    return entries
 
 
-def _by_default(entry: Entry) -> Recipe:
+def by_default(entry: Entry) -> Recipe:
+    """The recipe of an entry with its default options."""
     return entry.build(validate(entry.options, entry.example, f"recipe `{entry.name}`"), SamplingSection())
 
 
 def options_of(name: str) -> dict[str, Any]:
     """The options of a recipe of the catalogue, with their defaults; none for a recipe that is not there."""
     entry = _entries().get(name)
-    return entry.own_options(entry.example).model_dump() if entry else {}
+    return entry.defaults if entry else {}
 
 
 def _entries() -> dict[str, Entry]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
 from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
-from rephrase.recipes.parsers import parser_of
-from rephrase.recipes.parsing.common import Context, own_text
+from rephrase.recipes.parsing.common import own_text
+from rephrase.recipes.part_step import PartStep
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
+from rephrase.recipes.verdict_step import VerdictStep
 from rephrase.settings.section import Section
-from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 NAME = "chunkwise/rewrite"
@@ -28,32 +27,36 @@ class Options(Section):
     """Options of the recipe `chunkwise`."""
 
     style: str = "in clear and lively prose, with sentences and an order of your own"
+    """How chunks are rewritten; it ends the sentence that asks for it."""
     chunk_tokens: int = Field(default=1000, ge=1)
+    """Tokens of a chunk."""
     context_tokens: int = Field(default=500, ge=0)
     """So many of the last tokens written are shown before the next chunk."""
     check: bool = True
     """Ask whether each chunk is faithful, and drop documents with one that is not."""
 
+    @property
+    def part_tokens(self) -> int:
+        """Tokens of a chunk."""
+        return self.chunk_tokens
 
-@recipe(NAME, Options)
+
+@recipe(NAME, Options, file="chunkwise")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("chunkwise")
     base = sampling.over(Sampling(max_tokens=2048, temperature=0.7, top_p=0.95))
     steps: tuple[Step, ...] = (Chunks(options, base, texts),)
     if options.check:
-        steps = (*steps, Fidelity(sampling.over(Sampling(max_tokens=64, temperature=0.0)), texts["fidelity"].strip()))
+        steps = (*steps, Fidelity(texts["fidelity"].strip(), sampling=sampling.over(Sampling(max_tokens=64, temperature=0.0))))
     summary = "A long document rewritten part by part, each part after what was written before it, checked against its source."
     return Recipe(NAME, Paper(**texts["paper"]), steps, summary)
 
 
 @dataclass(frozen=True)
-class Chunks(Step):
+class Chunks(PartStep[Options]):
     """One chunk after the other: each prompt follows from the answer before it."""
 
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     name = "rewrite"
     has_labels = False
 
@@ -64,8 +67,7 @@ class Chunks(Step):
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        passages = split_passages(row.document.text, tokenizer, self.options.chunk_tokens, row.document.language)
-        spans = [(passage.start, passage.end) for passage in passages]
+        spans = [(passage.start, passage.end) for passage in self.parts(row, tokenizer)]
         if spans:
             yield self._prompt(row, spans, 0, "")
 
@@ -93,10 +95,6 @@ class Chunks(Step):
             return [Output(answer, answer.parsed) for answer in answers]
         return _joined(row, answers, [answer.parsed.fields.get("written") for answer in answers])
 
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
-
     def _prompt(self, row: Row, spans: Sequence[tuple[int, int]], number: int, context: str) -> Prompt:
         start, end = spans[number]
         values = {"passage": row.document.text[start:end], "style": self.options.style, "written": context}
@@ -106,18 +104,12 @@ class Chunks(Step):
 
 
 @dataclass(frozen=True)
-class Fidelity(Step):
+class Fidelity(VerdictStep):
     """Each chunk against its source. A document of which all chunks are there and faithful gives one text."""
 
-    sampling: Sampling
-    prompt: str
     name = "fidelity"
+    per = "chunk"
     judges = True
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each chunk"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -128,24 +120,19 @@ class Fidelity(Step):
         for chunk in chunks:
             rewrite = fields_of(chunk)["written"]
             text = fill(self.prompt, {"passage": row.document.text[chunk.span_start : chunk.span_end], "written": rewrite})
-            span = (chunk.span_start, chunk.span_end)
-            yield Prompt.from_user(text, span, self.sampling, chunk.key, (chunk.id,), {"written": rewrite})
+            yield self.asking(Prompt.from_user(text, chunk.span, self.sampling, chunk.key, (chunk.id,), {"written": rewrite}))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        reply = whole_text(completion)
-        if reply.text is None:
-            return reply
-        parser: Callable[[str, Context], Parsed] = parser_of("label", {"labels": ["yes", "no"], "reject": ["no"]}, self.name)
-        return parser(reply.text, Context(tokenizer, prompt.values))
+        del prompt
+        verdict = self.verdict_of(completion, tokenizer)
+        if isinstance(verdict, Parsed):
+            return verdict
+        return Parsed(fields={"label": verdict}) if verdict == "yes" else Parsed(error="rejected:no")
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
         return _joined(row, answers, [None if answer.parsed.error else answer.prompt.values["written"] for answer in answers])
-
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"prompt": self.prompt, "sampling": self.sampling.fields()}
 
 
 def _joined(row: Row, answers: Sequence[Answer], texts: Sequence[str | None]) -> Iterable[Output]:

@@ -38,7 +38,7 @@ class Options(SandboxOptions):
     """Problems."""
 
 
-@recipe("code/concepts", Options)
+@recipe("code/concepts", Options, file="tested_code")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options. `sampling` is that of the solutions too."""
     texts = flow_prompts("tested_code")

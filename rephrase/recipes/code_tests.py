@@ -42,7 +42,7 @@ class Options(SandboxOptions):
     """Of a function and what it needs; longer ones are left out."""
 
 
-@recipe("code/tests", Options)
+@recipe("code/tests", Options, file="tested_code")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("tested_code")

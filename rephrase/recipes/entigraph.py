@@ -16,26 +16,19 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.base import Paper, Parsed, Prompt, Recipe, Row
 from rephrase.recipes.lengths import HEADER, Bounds
+from rephrase.recipes.parsing.form_bounds import TEXT, object_of
+from rephrase.recipes.part_step import PartStep
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.records import Document
 from rephrase.settings.section import Section
 from rephrase.text.loose_json import read_json
-from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
-_SCHEMA = orjson.dumps(
-    {
-        "type": "object",
-        "properties": {"summary": {"type": "string"}, "entities": {"type": "array", "items": {"type": "string"}}},
-        "required": ["summary", "entities"],
-        "additionalProperties": False,
-    },
-    option=orjson.OPT_SORT_KEYS,
-).decode()
+_SCHEMA = orjson.dumps(object_of(summary=TEXT, entities={"type": "array", "items": TEXT}), option=orjson.OPT_SORT_KEYS).decode()
 
 _ABOUT = ("title", "author", "year")  # what the paper puts before a document, where the metadata know it
 
@@ -58,6 +51,12 @@ class Options(Section):
     retries: int = Field(default=4, ge=0)
     """How often the entities are asked for again when the reply is no valid JSON; without end in the paper's code."""
     seed: int = 42
+    """Another one discusses other pairs and triples, where not all are."""
+
+    @property
+    def part_tokens(self) -> int:
+        """Tokens of a part, each with entities of its own."""
+        return self.document_tokens
 
 
 @functools.cache
@@ -66,7 +65,7 @@ def _prompts() -> dict[str, Any]:
     return data
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="entigraph")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options. The sampling defaults to the paper's temperature of 1."""
     prompts = _prompts()
@@ -76,12 +75,9 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
 
 
 @dataclass(frozen=True)
-class Entities(Step):
+class Entities(PartStep[Options]):
     """Step one: a summary and the entities as JSON. The summary is training text."""
 
-    options: Options
-    sampling: Sampling
-    templates: dict[str, str]
     name = "entities"
 
     @property
@@ -90,28 +86,18 @@ class Entities(Step):
         """How often a reply that is no valid JSON is asked for again."""
         return self.options.retries
 
-    @property
-    @override
-    def load(self) -> str:
-        return f"1 for each part of {self.options.document_tokens} tokens"
-
-    @property
-    @override
-    def passage_limit(self) -> int | None:
-        return self.options.document_tokens
-
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
-        return _longest(self.templates, bounds)
+        return _longest(self.texts, bounds)
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document = row.document
-        for passage in split_passages(document.text, tokenizer, self.options.document_tokens, document.language):
+        for passage in self.parts(row, tokenizer):
             values = {"header": _header(document), "passage": document.text[passage.start : passage.end]}
             messages = (
-                Message("system", self.templates["system"].strip()),
-                Message("user", fill(self.templates["prompt"].strip(), values)),
+                Message("system", self.texts["system"].strip()),
+                Message("user", fill(self.texts["prompt"].strip(), values)),
             )
             yield Prompt(messages, (passage.start, passage.end), self.sampling, schema=_SCHEMA)
 
@@ -123,16 +109,13 @@ class Entities(Step):
 
     @override
     def describe(self) -> dict[str, Any]:
-        return {"templates": self.templates, "sampling": self.sampling.fields(), "document_tokens": self.options.document_tokens}
+        return {"templates": self.texts, "sampling": self.sampling.fields(), "document_tokens": self.options.document_tokens}
 
 
 @dataclass(frozen=True)
-class Relations(Step):
+class Relations(PartStep[Options]):
     """Step two: a text for each pair, then each triple of entities, in seeded order."""
 
-    options: Options
-    sampling: Sampling
-    templates: dict[str, str]
     name = "relations"
     has_labels = False
     fans_out = True
@@ -146,15 +129,10 @@ class Relations(Step):
         limit = f", at most {options.max_combinations:,}" if options.max_combinations else ""
         return f"{' and '.join(parts) or 'none'} for n entities, n up to {options.max_entities}{limit}"
 
-    @property
-    @override
-    def passage_limit(self) -> int | None:
-        return self.options.document_tokens
-
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
         # The names of three entities are a part of what the first step wrote.
-        return _longest(self.templates, bounds) + max(bounds.written.values(), default=0)
+        return _longest(self.texts, bounds) + max(bounds.written.values(), default=0)
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -170,12 +148,12 @@ class Relations(Step):
                 values |= {"header": _header(document), "passage": text}
                 kind = "pair" if len(names) == 2 else "triple"
                 messages = (
-                    Message("system", self.templates["system"].strip()),
-                    Message("user", fill(self.templates[kind].strip(), values)),
+                    Message("system", self.texts["system"].strip()),
+                    Message("user", fill(self.texts[kind].strip(), values)),
                 )
                 yield Prompt(
                     messages,
-                    (generation.span_start, generation.span_end),
+                    generation.span,
                     self.sampling,
                     key=f"{kind}:{'|'.join(names)}",
                     lineage=(generation.id,),
@@ -189,7 +167,7 @@ class Relations(Step):
 
     @override
     def describe(self) -> dict[str, Any]:
-        return {"templates": self.templates, "sampling": self.sampling.fields(), "options": self.options.model_dump(exclude={"retries"})}
+        return {"templates": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump(exclude={"retries"})}
 
 
 def _longest(templates: Mapping[str, str], bounds: Bounds) -> int:

@@ -23,6 +23,7 @@ from rephrase.records import content_id
 from rephrase.settings.section import Section
 from rephrase.text.tokenizer import Tokenizer
 
+_GAINS = {"labels": ["not equal", "different", "equal"]}
 _FEWEST_WORDS = 80  # of an answer that says "sorry"
 _STOP_WORDS = frozenset(
     re.findall(
@@ -37,11 +38,12 @@ class Options(Section):
     """Options of the recipe `evol`. Documents are the requests to begin with."""
 
     rounds: int = Field(default=4, ge=1, le=10)
+    """Times that a request is made harder or rarer."""
     breadth: float = Field(default=1 / 6, ge=0, le=1)
     """Chance of a rarer request instead of a harder one; one of six operations in the paper."""
 
 
-@recipe("evol/instruct", Options)
+@recipe("evol/instruct", Options, file="instruct")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("instruct")
@@ -50,7 +52,7 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
     for number in range(options.rounds):
         steps += [
             Evolve(number, options, base, texts["evol"]),
-            Gain(texts["evol"]["gain"].strip(), Sampling(max_tokens=64, temperature=0.0), number),
+            Gain(texts["evol"]["gain"].strip(), number, sampling=Sampling(max_tokens=64, temperature=0.0)),
             Respond(number, base),
         ]
     summary = "A request made harder or rarer in each of some rounds, with an answer, and what did not evolve eliminated."
@@ -105,7 +107,7 @@ class Gain(VerdictStep, Numbered):
     number: int
     kind = "gain"
     judges = True
-    labels = ("not equal", "different", "equal")
+    parser_settings = _GAINS
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:

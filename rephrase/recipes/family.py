@@ -16,6 +16,7 @@ from rephrase.errors import UserError
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.building import build_recipe
 from rephrase.recipes.list_rows import read_list
+from rephrase.recipes.prompts import head_of
 from rephrase.recipes.registry import Entry
 from rephrase.recipes.sections import FamilyFile, SamplingSection
 from rephrase.settings.lines import Lines
@@ -62,7 +63,7 @@ def _entries(text: str, where: str) -> Mapping[str, Entry]:
     for name, style in family.styles.items():
         full = f"{family.family}/{name}"
         options = options_section(full, {**family.options, **style.options})
-        entries[full] = Entry(full, options, partial(_build, family=family, name=name, lines=Lines(where, places)))
+        entries[full] = Entry(full, options, partial(_build, family=family, name=name, lines=Lines(where, places)), head=head_of(text))
     return entries
 
 

@@ -19,7 +19,7 @@ def final_answer_of(parsed: Parsed) -> Parsed:
     Without the tag it is the whole text, and the answer what stands in its last `\boxed{}` or is called the answer last.
 
     >>> final_answer_of(Parsed(text="2 and 3 make 5.\n<answer>5</answer> Good luck!"))
-    Parsed(text='2 and 3 make 5.\n\nAnswer: 5', error=None, fields={'answer': '5'})
+    Parsed(text='2 and 3 make 5.\n\nAnswer: 5', error=None, fields={'answer': '5'}, cut=False)
     """
     text = parsed.text
     if text is None:

@@ -60,6 +60,7 @@ class RowOptions(Options):
     rows: int = Field(default=1000, ge=1)
     """Requests."""
     seed: int = Field(default=1, ge=0)
+    """Another one draws other functions, kinds and manners."""
 
 
 class DialogueOptions(RowOptions):
@@ -78,7 +79,7 @@ class DocumentOptions(Options):
     """Longer documents are cut into passages, each with a request of its own."""
 
 
-@recipe("tools/calls", RowOptions)
+@recipe("tools/calls", RowOptions, file="tools")
 def _build_calls(options: RowOptions, sampling: SamplingSection) -> Recipe:
     name, texts, drawing = "tools/calls", flow_prompts("tools"), _drawing(options)
     steps = _with_verdict(
@@ -89,7 +90,7 @@ def _build_calls(options: RowOptions, sampling: SamplingSection) -> Recipe:
     return Recipe(name, Paper(**texts["papers"]["calls"]), steps, summary, rows)
 
 
-@recipe("tools/dialogue", DialogueOptions)
+@recipe("tools/dialogue", DialogueOptions, file="tools")
 def _build_dialogue(options: DialogueOptions, sampling: SamplingSection) -> Recipe:
     name, texts, drawing = "tools/dialogue", flow_prompts("tools"), _drawing(options)
     made: list[Step] = [
@@ -103,7 +104,7 @@ def _build_dialogue(options: DialogueOptions, sampling: SamplingSection) -> Reci
     return Recipe(name, Paper(**texts["papers"]["dialogue"]), _with_verdict(made, texts, sampling, options), summary, rows)
 
 
-@recipe("tools/from_document", DocumentOptions)
+@recipe("tools/from_document", DocumentOptions, file="tools")
 def _build_from_document(options: DocumentOptions, sampling: SamplingSection) -> Recipe:
     texts, drawing = flow_prompts("tools"), _drawing(options)
     requests = _requests(texts, "request_from_document", drawing, sampling, options.passage_tokens)
@@ -130,7 +131,7 @@ def _requests(
     texts: dict[str, Any], prompt: str, drawing: Drawing, sampling: SamplingSection, passage_tokens: int | None = None
 ) -> Requests:
     asks = tuple((name, str(texts["asks"][name])) for name in KINDS)
-    return Requests(texts[prompt].strip(), asks, drawing, _lively(sampling), passage_tokens)
+    return Requests(texts[prompt].strip(), asks, drawing, passage_tokens, sampling=_lively(sampling))
 
 
 def _calls(texts: dict[str, Any], drawing: Drawing, sampling: SamplingSection, options: Options) -> list[Step]:
@@ -138,7 +139,7 @@ def _calls(texts: dict[str, Any], drawing: Drawing, sampling: SamplingSection, o
 
 
 def _with_verdict(steps: list[Step], texts: dict[str, Any], sampling: SamplingSection, options: Options) -> tuple[Step, ...]:
-    verdict = Verify(texts["verify"].strip(), steps[-1].name, _exact(sampling))
+    verdict = Verify(texts["verify"].strip(), steps[-1].name, sampling=_exact(sampling))
     return (*steps, verdict) if options.verify else tuple(steps)
 
 

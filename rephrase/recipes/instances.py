@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from typing_extensions import override
@@ -19,6 +19,7 @@ from rephrase.text.tokenizer import Tokenizer
 
 _PARTS = Labels(("input", "output"))
 _MOST_INSTANCES = 5
+TASKS_OF_A_PROMPT = 8  # of Self-Instruct's rounds, as many as they show
 NO_INPUT = ("", "none", "<noinput>", "n/a")
 
 
@@ -28,14 +29,15 @@ class Kinds(VerdictStep):
 
     rounds: tuple[str, ...]
     name = "kind"
+    per = "instruction"
     judges = True
-    retries = 1
-    labels = ("yes", "no")
+    retries: int = field(default=1, kw_only=True)
 
     @property
     @override
-    def load(self) -> str:
-        return "1 for each instruction"
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """The instructions that each prompt of all rounds asks for."""
+        return TASKS_OF_A_PROMPT * len(self.rounds)
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -62,12 +64,8 @@ class Instances(Step):
     output_first: str
     input_first: str
     name = "instances"
+    per = "instruction"
     fans_out = True
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each instruction"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -99,6 +97,10 @@ class Instances(Step):
     @override
     def describe(self) -> dict[str, Any]:
         return {"prompts": [self.output_first, self.input_first], "sampling": self.sampling.fields()}
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {"prompt of a classification": self.output_first, "prompt of another task": self.input_first}
 
 
 def instances(text: str, *, output_first: bool) -> list[tuple[str, str]]:

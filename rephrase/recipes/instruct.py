@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import TRUNCATED, Answer, Numbered, Output, Paper, Parsed, Prompt, Recipe, Row
-from rephrase.recipes.instances import NO_INPUT, Instances, Kinds, as_training_text
+from rephrase.recipes.instances import NO_INPUT, TASKS_OF_A_PROMPT, Instances, Kinds, as_training_text
 from rephrase.recipes.pools import Pool, PoolRows, Rules, SeedTask, accept, draw, read_seeds
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
@@ -27,6 +27,7 @@ from rephrase.text.tokenizer import Tokenizer
 _TASK_LINE = re.compile(r"[\s*_#>]{0,12}+(?:task\s{0,4})?(\d{1,3})[*_]{0,3}[.:)][\s*_]{0,8}(\S.*)", re.IGNORECASE)
 _PARTS = ("instruction", "input", "output")
 _ALPACA = Labels(_PARTS)
+_OWN = 2  # of the tasks that a prompt of Self-Instruct shows, those of earlier rounds
 
 
 class Options(Section):
@@ -37,12 +38,14 @@ class Options(Section):
     target: int = Field(default=1000, ge=1)
     """Instructions of a pool at which the rounds end."""
     rounds: int = Field(default=4, ge=1, le=50)
+    """Rounds in which a pool grows, at most."""
     prompts_per_round: int = Field(default=100, ge=1)
+    """Prompts of a round, for each pool."""
     pools: int = Field(default=1, ge=1)
     """Pools that grow side by side, each in one Spark task."""
 
 
-@recipe("self_instruct/tasks", Options)
+@recipe("self_instruct/tasks", Options, file="instruct")
 def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
@@ -50,7 +53,7 @@ def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     prompts = texts["self_instruct"]
     rounds = tuple(TaskRound(n, seeds, options, rules(), base, prompts["tasks"].strip()) for n in range(options.rounds))
     names = tuple(step.name for step in rounds)
-    kinds = Kinds(prompts["classify"].strip(), Sampling(max_tokens=64, temperature=0.0), names)
+    kinds = Kinds(prompts["classify"].strip(), names, sampling=Sampling(max_tokens=64, temperature=0.0))
     examples = Instances(
         Sampling(max_tokens=1024, temperature=0.7, top_p=0.9), prompts["output_first"].strip(), prompts["input_first"].strip()
     )
@@ -59,7 +62,7 @@ def _build_self_instruct(options: Options, sampling: SamplingSection) -> Recipe:
     return Recipe("self_instruct/tasks", Paper(**texts["papers"]["self_instruct"]), (*rounds, kinds, examples), summary, rows)
 
 
-@recipe("alpaca/tasks", Options)
+@recipe("alpaca/tasks", Options, file="instruct")
 def _build_alpaca(options: Options, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("instruct")
     seeds = read_seeds(options.seeds)
@@ -110,6 +113,10 @@ class _Round(Numbered):
         description = {"number": self.number, "seeds": seeds, "rules": [*map(str, vars(self.rules).values())], "prompt": self.prompt}
         return {**description, "options": self.options.model_dump(exclude={"seeds"}), "sampling": self.sampling.fields()}
 
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {**self.describe(), "rules": asdict(self.rules)}
+
 
 @dataclass(frozen=True)
 class TaskRound(_Round):
@@ -123,7 +130,7 @@ class TaskRound(_Round):
             return
         for number in range(self.options.prompts_per_round):
             seed = content_id(row.document.id, self.name, str(number))
-            examples = draw([task.instruction for task in self.seeds], own, 6, 2, seed)
+            examples = draw([task.instruction for task in self.seeds], own, TASKS_OF_A_PROMPT - _OWN, _OWN, seed)
             listing = "\n".join(f"{place}. {' '.join(text.split())}" for place, text in enumerate(examples, 1))
             text = fill(self.prompt, {"examples": listing, "first": str(len(examples) + 1), "last": str(2 * len(examples))})
             yield Prompt.from_user(text, row.span, self.sampling, str(number))

@@ -6,27 +6,25 @@ import functools
 import hashlib
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from pydantic import Field
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Message, Sampling
+from rephrase.engines.base import Completion, Sampling
 from rephrase.errors import UserError
 from rephrase.readers.plain_rows import field_of
-from rephrase.recipes.base import TRUNCATED, Paper, Parsed, Prompt, Recipe, Row, Step
+from rephrase.recipes.base import TRUNCATED, Paper, Parsed, Prompt, Recipe, Row
 from rephrase.recipes.excerpts import quoted_share, with_excerpts
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.list_rows import read_rows
-from rephrase.recipes.parsers import form_of, parser_of
 from rephrase.recipes.parsing.common import Context
-from rephrase.recipes.parsing.form_bounds import bounds as form_bounds
-from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
+from rephrase.recipes.structured_step import ParsedStep
 from rephrase.recipes.template_matching import NEEDED_BY, InstructionTemplate, matcher_of
 from rephrase.records import content_id
 from rephrase.settings.paths import SHIPPED_LISTS, File, ListFile
@@ -57,11 +55,12 @@ class Options(Section):
     quoted: float = Field(default=0.8, ge=0, le=1)
     """Least share of an answer's words that stand in the passage, in a row."""
     passage_tokens: int = Field(default=1500, ge=50)
+    """Tokens of a passage."""
     seed: int = Field(default=1, ge=0)
     """Another one draws other templates."""
 
 
-@recipe("instruction/templates", Options)
+@recipe("instruction/templates", Options, file="instruction_templates")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("instruction_templates")
@@ -99,20 +98,14 @@ def _template(row: Any, place: str) -> InstructionTemplate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilledTemplates(Step):
+class FilledTemplates(ParsedStep):
     """Templates, each filled and answered by one completion."""
 
     prompt: str
-    sampling: Sampling
     templates: tuple[InstructionTemplate, ...]
     options: Options
-    structured: bool = False
-    retries: int = 1
     name = "instruct"
-
-    @override
-    def held_to_form(self) -> Self:
-        return replace(self, structured=True, retries=form_bounds().retries)
+    parser_settings = _SECTIONS
 
     @property
     @override
@@ -124,30 +117,23 @@ class FilledTemplates(Step):
     def passage_limit(self) -> int:
         return self.options.passage_tokens
 
-    @property
-    def _form(self) -> Form | None:
-        return form_of("sections", _SECTIONS, self.sampling.max_tokens, self.name) if self.structured else None
-
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
         longest = max((template.text for template in self.templates), key=len)
-        closing = [self._form.closing] if self._form else []
+        closing = [self.form.closing] if self.form else []
         return bounds.of_template(self.prompt, {"template": [longest]}, {}) + bounds.of_texts(closing)
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document, matcher = row.document, matcher_of(self.templates, self.options.model)
-        form = self._form
         for passage in split_passages(document.text, tokenizer, self.options.passage_tokens, document.language):
             text, span = document.text[passage.start : passage.end], (passage.start, passage.end)
             rng = random.Random(content_id(document.id, str(span), self.name, str(self.options.seed)))  # not a secret
             for number in matcher.best(text, self.options.count, self.options.best, self.options.similar, rng):
                 template = self.templates[number]
                 asked = fill(self.prompt, {"passage": text, "template": template.text})
-                message = Message("user", f"{asked}\n\n{form.closing}" if form else asked)
                 values = {"passage": text, "template": template.text}
-                key = content_id(template.text)[:8]
-                yield Prompt((message,), span, self.sampling, key, form.schema_text if form else None, values=values)
+                yield self.asking(Prompt.from_user(asked, span, self.sampling, content_id(template.text)[:8], values=values))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
@@ -155,9 +141,7 @@ class FilledTemplates(Step):
             return Parsed(error=TRUNCATED)
         if _is_none(completion.text):
             return Parsed(error="rejected:unfit")
-        context, form = Context(tokenizer, prompt.values), self._form
-        parsed = form.parse(completion.text, context) if form else None
-        parsed = parsed or parser_of("sections", _SECTIONS, self.name)(completion.text, context)
+        parsed = self.read(completion, Context(tokenizer, prompt.values))
         return parsed if parsed.error else self._filled(parsed.fields, prompt.values)
 
     def _filled(self, fields: Mapping[str, str], values: Mapping[str, str]) -> Parsed:
@@ -182,7 +166,7 @@ class FilledTemplates(Step):
         templates = content_id(*(part for template in self.templates for part in (template.text, template.documents)))
         options = self.options.model_dump(exclude={"templates", "model"})
         model = {"model": model_digest(self.options.model)} if self.options.model else {}
-        structured = {"structured": self._form.closing} if self._form else {}
+        structured = {"structured": self.form.closing} if self.form else {}
         return {"prompt": self.prompt, "sampling": self.sampling.fields(), "templates": templates, **options, **model, **structured}
 
 

@@ -45,7 +45,9 @@ class Options(Section):
     keep: int | None = Field(default=1, ge=1)
     """At most so many repaired solutions of a problem; null: all."""
     seconds: float = Field(default=10.0, gt=0)
+    """Time that the verifier has for a solution."""
     memory_mib: int = Field(default=512, ge=64)
+    """Memory that it has, in MiB."""
 
     @model_validator(mode="after")
     def _limits_of_programs(self) -> Options:
@@ -55,7 +57,7 @@ class Options(Section):
         return self
 
 
-@recipe("thinking/errors", Options)
+@recipe("thinking/errors", Options, file="mistakes")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("mistakes")

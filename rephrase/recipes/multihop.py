@@ -39,9 +39,10 @@ class Options(Section):
     verify: bool = False
     """Keep a question only if a model answers it from all its documents and from none of them alone: 3 or 4 more requests for each."""
     seed: int = 1
+    """Another one finds other paths."""
 
 
-@recipe("graph/multihop", Options)
+@recipe("graph/multihop", Options, file="multihop")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("multihop")
@@ -55,12 +56,11 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
         options.seed,
     )
     lively = sampling.over(Sampling(max_tokens=1024, temperature=0.7, top_p=0.95))
-    ask = Questions(
-        texts["question"].strip(), texts["bridge"], texts["text"].strip(), texts["answer_words"], settings, lively, not options.verify
-    )
+    question, text = texts["question"].strip(), texts["text"].strip()
+    ask = Questions(question, texts["bridge"], text, texts["answer_words"], settings, not options.verify, sampling=lively)
     steps: tuple[Step, ...] = (ask,)
     if options.verify:
         exact = sampling.over(Sampling(max_tokens=256, temperature=0.0))
-        steps = (ask, Verify(texts["alone"].strip(), texts["text"].strip(), exact))
+        steps = (ask, Verify(texts["alone"].strip(), text, settings, sampling=exact))
     summary = "Questions over two or three documents that name the same things, whose answers need each of them."
     return Recipe("graph/multihop", Paper(**texts["paper"]), steps, summary, paths=settings)

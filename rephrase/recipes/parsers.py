@@ -11,7 +11,7 @@ import orjson
 from rephrase.errors import UserError
 from rephrase.recipes.parsing import forms, item_verdicts, parts, programs, prose, thoughts, turns
 from rephrase.recipes.parsing.common import Parser
-from rephrase.recipes.parsing.forms import Form
+from rephrase.recipes.parsing.form import Form
 from rephrase.settings.lines import Lines
 from rephrase.settings.nearest import nearest
 from rephrase.settings.section import Section
@@ -39,6 +39,7 @@ PARSERS: dict[str, tuple[type[Section], Callable[[Any], Parser]]] = {
 }
 
 FORMS: dict[str, Callable[[Any, int], Form]] = {
+    "bullets": forms.bullets,
     "items": forms.items,
     "objects": forms.objects,
     "sections": forms.sections,
@@ -46,6 +47,7 @@ FORMS: dict[str, Callable[[Any, int], Form]] = {
     "tag": forms.tag,
     "score": forms.score,
     "label": forms.label,
+    "verdicts": forms.verdicts,
     "questions": forms.questions,
     "diverse_questions": forms.diverse_questions,
 }

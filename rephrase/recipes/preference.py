@@ -40,6 +40,11 @@ class Options(Section):
     min_margin: float = Field(default=0.0, ge=0)
     """Least difference between the grades of the two, for `preference/grades`."""
 
+    @property
+    def answers(self) -> int:
+        """Answers to a request."""
+        return len(self.temperatures) * len(self.systems)
+
 
 def build(options: Options, sampling: SamplingSection, kind: str) -> Recipe:
     """The recipe `preference/grades` or `preference/pairs`. Sampling concerns the answers."""
@@ -49,7 +54,7 @@ def build(options: Options, sampling: SamplingSection, kind: str) -> Recipe:
     judge: Step = Grades(options, judging, texts["grade"].strip(), tuple(texts["aspects"]))
     summary = "Several answers to a request, graded on four aspects: the best against another one."
     if kind == "pairs":
-        judge = Pairs(judging, texts["compare"].strip())
+        judge = Pairs(options, judging, texts["compare"].strip())
         summary = "Several answers to a request, compared two by two in both orders: one that won against one that lost to it."
     return Recipe(f"preference/{kind}", Paper(**texts["paper"]), (answers, judge), summary)
 
@@ -65,7 +70,7 @@ class Answers(Step):
     @property
     @override
     def load(self) -> str:
-        return f"{len(self.options.temperatures) * len(self.options.systems)} for each document"
+        return f"{self.options.answers} for each document"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -106,13 +111,9 @@ class Grades(Step):
     prompt: str
     aspects: tuple[str, ...]
     name = "judge"
+    per = "answer"
     judges = True
     retries = 2
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each answer"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -174,6 +175,7 @@ def _below(answer: Answer, best: Answer, margin: float) -> bool:
 class Pairs(Step):
     """Answers compared two by two, in both orders. Only a judge who says the same twice is believed."""
 
+    options: Options
     sampling: Sampling
     prompt: str
     name = "judge"
@@ -184,6 +186,12 @@ class Pairs(Step):
     @override
     def load(self) -> str:
         return "k(k-1) for k answers"
+
+    @property
+    @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """Each answer stands first beside each of the others."""
+        return self.options.answers - 1
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -238,11 +246,11 @@ def _preferred(pair: dict[str, Any]) -> Parsed:
     return Parsed(text=f"{pair['prompt']}\n\n{pair['chosen']}", fields=pair)
 
 
-@recipe("preference/grades", Options)
+@recipe("preference/grades", Options, file="preference")
 def _build_grades(options: Options, sampling: SamplingSection) -> Recipe:
     return build(options, sampling, "grades")
 
 
-@recipe("preference/pairs", Options)
+@recipe("preference/pairs", Options, file="preference")
 def _build_pairs(options: Options, sampling: SamplingSection) -> Recipe:
     return build(options, sampling, "pairs")

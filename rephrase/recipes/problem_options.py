@@ -30,6 +30,7 @@ class Problems(Section):
     rows: int = Field(default=1000, ge=1)
     """Problems of all tasks together; fewer where the tasks have no more that differ."""
     seed: int = Field(default=1, ge=0)
+    """Another one makes other problems."""
 
     @field_validator("difficulty")
     @classmethod

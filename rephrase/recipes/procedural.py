@@ -37,7 +37,7 @@ class ExplainOptions(ProblemsOfTasks):
     """Explanations of each problem."""
 
 
-@recipe("procedural/solve", SolveOptions)
+@recipe("procedural/solve", SolveOptions, file="procedural")
 def _build_solve(options: SolveOptions, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("procedural")
     base = sampling.over(Sampling(max_tokens=4096, temperature=0.8, top_p=0.95))
@@ -46,7 +46,7 @@ def _build_solve(options: SolveOptions, sampling: SamplingSection) -> Recipe:
     return Recipe("procedural/solve", Paper(**texts["paper"]), (step,), summary, _rows("procedural/solve", options))
 
 
-@recipe("procedural/explain", ExplainOptions)
+@recipe("procedural/explain", ExplainOptions, file="procedural")
 def _build_explain(options: ExplainOptions, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("procedural")
     base = sampling.over(Sampling(max_tokens=4096, temperature=0.7, top_p=0.95))
@@ -62,7 +62,7 @@ class SqlOptions(Problems, Tries):
     """Levels of the questions, by turns: one table (0), groups and order (1), two tables (2), windows and inner queries (3)."""
 
 
-@recipe("procedural/sql", SqlOptions)
+@recipe("procedural/sql", SqlOptions, file="procedural")
 def _build_sql(options: SqlOptions, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("procedural")
     base = sampling.over(Sampling(max_tokens=2048, temperature=0.8, top_p=0.95))

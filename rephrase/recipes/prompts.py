@@ -17,8 +17,31 @@ from rephrase.settings.nearest import nearest
 @functools.cache
 def flow_prompts(name: str) -> dict[str, Any]:
     """The prompts of a recipe that is a flow of its own: the YAML file of that name."""
-    prompts: dict[str, Any] = yaml.safe_load(files("rephrase.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    prompts: dict[str, Any] = yaml.safe_load(flow_file(name))
     return prompts
+
+
+def flow_file(name: str) -> str:
+    """The text of that file."""
+    return files("rephrase.recipes").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def head_of(text: str) -> str:
+    r"""What the comment at the head of a YAML file says: its paragraphs and points, a line each.
+
+    >>> head_of("# Two facts\n# and more:\n#  - one\nname: x")
+    'Two facts and more:\n- one'
+    """
+    lines: list[str] = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        content = line.removeprefix("#").strip()
+        if content.startswith("- ") or not content or not lines or not lines[-1]:
+            lines.append(content)
+        else:
+            lines[-1] += f" {content}"
+    return "\n".join(lines).strip()
 
 
 _NAME = re.compile(r"\{([a-z_]+)\}")

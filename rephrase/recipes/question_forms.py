@@ -7,8 +7,8 @@ from typing import Any
 
 from rephrase.recipes.base import Parsed
 from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.form import Form
 from rephrase.recipes.parsing.form_bounds import Shape, bounds, entry_text, list_of, object_of
-from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.questions import LETTERS, Format, Question, question_of
 

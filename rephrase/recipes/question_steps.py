@@ -6,20 +6,20 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import TRUNCATED, Answer, Output, Parsed, Prompt, Row, Step
+from rephrase.engines.base import Completion, Sampling
+from rephrase.recipes.base import TRUNCATED, Answer, Output, Parsed, Prompt, Row
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsing.common import LONGEST, Context
-from rephrase.recipes.parsing.form_bounds import bounds as form_bounds
-from rephrase.recipes.parsing.forms import Form
+from rephrase.recipes.parsing.form import Form
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.question_forms import form_of
 from rephrase.recipes.questions import Format, Question, read_questions, repeats
+from rephrase.recipes.structured_step import StructuredStep, asking_for
 from rephrase.records import content_id
 from rephrase.text.passages import Passage, split_passages
 from rephrase.text.tokenizer import Tokenizer
@@ -42,15 +42,13 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuestionStep(Step):
+class QuestionStep(StructuredStep):
     """Questions on passages; each that is read is a row, and each that cannot be read or is not as asked for an error."""
 
     prompt: str
     sampling: Sampling
     passage_tokens: int
     seed: int
-    structured: bool = False
-    retries: int = 1
     name = "questions"
 
     @abstractmethod
@@ -73,10 +71,6 @@ class QuestionStep(Step):
         """The training texts of an answer's questions; by default one for each."""
         del passage
         yield from (Parsed(text=self.written(question), fields={**question.fields, "format": one.name}) for question in questions)
-
-    @override
-    def held_to_form(self) -> Self:
-        return replace(self, structured=True, retries=form_bounds().retries)
 
     @property
     @override
@@ -106,11 +100,9 @@ class QuestionStep(Step):
             for number, request in enumerate(self.requests(words, rng)):
                 count = "a question" if request.count == 1 else f"{request.count or 'some'} questions"
                 asked = fill(self.prompt, {**request.values, "passage": text, "count": count})
-                form = self._form(request.format)
-                message = Message("user", f"{asked}\n\n{form.closing}" if form else asked)
                 values = {"passage": text, "request": request}
-                key = str(number) if number else ""
-                yield Prompt((message,), span, self.sampling, key, form.schema_text if form else None, values=values)
+                prompt = Prompt.from_user(asked, span, self.sampling, str(number) if number else "", values=values)
+                yield asking_for(self._form(request.format), prompt)
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
@@ -140,8 +132,12 @@ class QuestionStep(Step):
     def describe(self) -> dict[str, Any]:
         described = {"prompt": self.prompt, "sampling": self.sampling.fields(), "passage_tokens": self.passage_tokens, "seed": self.seed}
         rules = {name: flow_prompts("seeded")[name] for name in _RULES}
-        structured = {"structured": flow_prompts("seeded")["closing"]} if self.structured else {}
-        return {**described, "rules": rules, **self.drawn_from(), **structured}
+        return {**described, "rules": rules, **self.drawn_from(), **self.held}
+
+    @property
+    @override
+    def held(self) -> dict[str, Any]:
+        return {"structured": flow_prompts("seeded")["closing"]} if self.structured else {}
 
     def _form(self, asked: Format) -> Form | None:
         return form_of(asked, self.sampling.max_tokens) if self.structured else None

@@ -46,7 +46,9 @@ class Options(Section):
     command: str = ""
     """For `verified/command`: gets the candidate on stdin and what is expected in $EXPECTED; exit code 0 says that it is right."""
     seconds: float = Field(default=10.0, gt=0)
+    """Time that the verifier has for an answer."""
     memory_mib: int = Field(default=512, ge=64)
+    """Memory that it has, in MiB."""
 
 
 class CommandOptions(Options):
@@ -70,9 +72,11 @@ class MajorityOptions(Section):
     """Options of `verified/majority`, which needs no answers to be known."""
 
     samples: int = Field(default=5, ge=2)
+    """Candidates for each problem."""
     share: float = Field(default=0.5, ge=0, lt=1)
     """More than this share of the candidates must agree."""
     keep: int | None = Field(default=1, ge=1)
+    """Of a problem's candidates that agree, at most."""
 
 
 def _build_verified(options: Options, sampling: SamplingSection, kind: Kind) -> Recipe:
@@ -86,11 +90,11 @@ def _build_verified(options: Options, sampling: SamplingSection, kind: Kind) -> 
 
 
 for _kind in ("answer", "choice", "python"):
-    recipe(f"verified/{_kind}", Options)(partial(_build_verified, kind=_kind))
-recipe("verified/command", CommandOptions, command="your-verifier")(partial(_build_verified, kind="command"))
+    recipe(f"verified/{_kind}", Options, file="reasoning")(partial(_build_verified, kind=_kind))
+recipe("verified/command", CommandOptions, file="reasoning", command="your-verifier")(partial(_build_verified, kind="command"))
 
 
-@recipe("verified/majority", MajorityOptions)
+@recipe("verified/majority", MajorityOptions, file="reasoning")
 def _build_majority(options: MajorityOptions, sampling: SamplingSection) -> Recipe:
     texts = flow_prompts("reasoning")
     base = sampling.over(Sampling(max_tokens=2048, temperature=0.8, top_p=0.95))

@@ -23,7 +23,9 @@ class SandboxOptions(Section):
     samples: int = Field(default=1, ge=1)
     """Answers to each prompt."""
     seconds: float = Field(default=10.0, gt=0)
+    """Time that a program has."""
     memory_mib: int = Field(default=512, ge=64)
+    """Memory that it has, in MiB."""
 
     @property
     def verifier(self) -> Verifier:

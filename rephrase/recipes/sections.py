@@ -32,6 +32,9 @@ class SamplingSection(Section):
     repetition_penalty: float | None = Field(default=None, gt=0)
     stop: list[str] | None = None
     ignore_eos: bool | None = None
+    least_tokens: int | None = Field(default=None, ge=1)
+    """So many tokens are enough for a completion whose prompt leaves no room for `max_tokens` in the model's context: it then may have what
+    is left. Default: all of `max_tokens`, and a prompt that leaves less is `prompt_too_long`."""
 
     @model_serializer(mode="wrap")
     def _set_fields(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:

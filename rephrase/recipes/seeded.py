@@ -34,6 +34,7 @@ class SeededOptions(Section):
     seeds: ListFile = SHIPPED
     """JSONL or Parquet of questions with their answers, from the *training* split of a task. Default: a few of ours."""
     fields: SeedFields = SeedFields()
+    """Names of the fields of a seed."""
     unchecked: bool = False
     """The seeds are of no task that models are scored by: the run needs no check `contamination`."""
     shots: int = Field(default=5, ge=1, le=64)
@@ -41,6 +42,7 @@ class SeededOptions(Section):
     questions: int | None = Field(default=None, ge=1, le=20)
     """Questions on a passage; default: from 1 to 8 by its length."""
     passage_tokens: int = Field(default=1000, ge=50)
+    """Tokens of a passage."""
     seed: int = Field(default=1, ge=0)
     """Another one draws other seeds."""
 
@@ -66,6 +68,7 @@ class ReadingOptions(Section):
     questions: int | None = Field(default=None, ge=1, le=20)
     """Questions on a passage; default: from 1 to 8 by its length, as published."""
     passage_tokens: int = Field(default=400, ge=50)
+    """Tokens of a passage."""
     seed: int = Field(default=1, ge=0)
     """Another one draws other formats and numbers."""
 
@@ -84,6 +87,7 @@ class FlashcardOptions(Section):
     more_open: bool = False
     """The other published shares, with a quarter of open questions."""
     passage_tokens: int = Field(default=1000, ge=50)
+    """Tokens of a passage."""
     seed: int = Field(default=1, ge=0)
     """Another one draws other structures."""
 
@@ -93,7 +97,7 @@ class FlashcardOptions(Section):
         return _known_shares(formats, "flashcards")
 
 
-@recipe("seeded/questions", SeededOptions)
+@recipe("seeded/questions", SeededOptions, file="seeded")
 def build_questions(options: SeededOptions, sampling: SamplingSection) -> Recipe:
     """Questions after seeds, with these options."""
     step = FromSeeds(
@@ -108,7 +112,7 @@ def build_questions(options: SeededOptions, sampling: SamplingSection) -> Recipe
     )
 
 
-@recipe("seeded/reading_comprehension", ReadingOptions)
+@recipe("seeded/reading_comprehension", ReadingOptions, file="seeded")
 def build_reading(options: ReadingOptions, sampling: SamplingSection) -> Recipe:
     """Reading comprehension with these options."""
     step = ReadingStep(
@@ -121,7 +125,7 @@ def build_reading(options: ReadingOptions, sampling: SamplingSection) -> Recipe:
     )
 
 
-@recipe("seeded/flashcards", FlashcardOptions)
+@recipe("seeded/flashcards", FlashcardOptions, file="seeded")
 def build_flashcards(options: FlashcardOptions, sampling: SamplingSection) -> Recipe:
     """Flashcards with these options."""
     step = FlashcardStep(
@@ -214,6 +218,11 @@ class InFormats(QuestionStep):
             "formats": [[one.name, share, one.ask, content_id(one.example)] for one, share in self.formats],
             "strict": [[one.choices, list(one.answers), one.blank, one.quoted] for one, _ in self.formats],
         }
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        told = {one.name: {"share": share, "ask": one.ask, "example": one.example} for one, share in self.formats}
+        return {**super().shown(), "formats": told, "strict": None}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from rephrase.recipes.edits import numbered
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsers import FORMS, form_of, parser_of
 from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.form import Form
 from rephrase.recipes.parsing.form_bounds import bounds
-from rephrase.recipes.parsing.forms import Form
 from rephrase.recipes.prompts import fill
 from rephrase.recipes.spans import beginning_of, spans_of
 from rephrase.recipes.values import fields_of, handed_on, texts_of
@@ -67,6 +67,12 @@ class TemplateStep(Step):
     def fans_out(self) -> bool:  # type: ignore[override]  # a constant in other steps
         """Lists of an earlier step make many prompts."""
         return self.each
+
+    @property
+    @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """The draws of each."""
+        return self.draws
 
     @property
     @override
@@ -158,7 +164,7 @@ class TemplateStep(Step):
                 continue
             fields = fields_of(generation)
             lineage = (generation.id,)
-            span = (generation.span_start, generation.span_end)
+            span = generation.span
             if not self.each:
                 yield from self._prompts_of_span(row, span, fields, generation.key, lineage, tokenizer)
                 continue
@@ -226,6 +232,14 @@ class TemplateStep(Step):
         }
         return {**required, **{key: value for key, value in optional.items() if value}}
 
+    @override
+    def shown(self) -> dict[str, Any]:
+        """The texts first, with the names that they are filled with."""
+        texts = {"system": self.system, "examples": self.examples, "prompt": self.prompt, "text": self.text}
+        drawn = {f"{{{name}}}": f"drawn from the option `{source}`" for name, source in self.choose}
+        settings = {**self.parser_settings}
+        return {**texts, "drawn": drawn, "parser": self.parser, f"{self.parser} with": settings, "kept from": dict(self.keep)}
+
     def _prompts_of_span(
         self, row: Row, span: tuple[int, int], fields: Mapping[str, Any], key: str, lineage: tuple[str, ...], tokenizer: Tokenizer
     ) -> Iterator[Prompt]:
@@ -241,7 +255,7 @@ class TemplateStep(Step):
             values = {**document.metadata, **self.options, **fields, **base}
             values |= self._draw(document, span, key, draw)
             name = f"{key}#{draw}" if self.draws > 1 else key
-            schema = self.form.schema_text_in(row.language or document.language) if self.form else None
+            schema = self.form.schema_text_in(row.language or document.language, values) if self.form else None
             yield Prompt(self._messages(texts_of(values)), span, self.sampling, name, schema, lineage, values)
 
     def _draw(self, document: Document, span: tuple[int, int], key: str, draw: int) -> dict[str, str]:

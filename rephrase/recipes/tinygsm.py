@@ -32,14 +32,16 @@ class Options(Section):
     """Options of `tinygsm/mind`."""
 
     samples: int = Field(default=1, ge=1)
+    """Programs for each problem."""
     expected: str = "answer"
     """Key of the metadata that holds the right answer. Where a problem has none, every program that runs is kept."""
     styles: list[Literal["two_students", "problem_solving"]] = Field(default=["two_students", "problem_solving"], min_length=1)
+    """A conversation of each is made of a right program."""
     mistakes: float = Field(default=0.1, ge=0, le=1)
     """Share of conversations in which an error is made and corrected; ours."""
 
 
-@recipe("tinygsm/mind", Options)
+@recipe("tinygsm/mind", Options, file="reasoning")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options. `sampling` is that of the conversations; programs have the one of the paper's code."""
     texts = flow_prompts("reasoning")
@@ -66,11 +68,6 @@ class Programs(Step):
     def samples(self) -> int:  # type: ignore[override]  # a constant in most steps, an option here
         """Programs for each problem."""
         return self.options.samples
-
-    @property
-    @override
-    def load(self) -> str:
-        return f"{self.samples} for each document"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -110,6 +107,12 @@ class Conversations(Step):
     sampling: Sampling
     options: Options
     name = "conversation"
+
+    @property
+    @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """A conversation in each style."""
+        return len(self.prompts_of_styles)
 
     @property
     @override

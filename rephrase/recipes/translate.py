@@ -47,13 +47,13 @@ class Options(Section):
         return list(dict.fromkeys(language_tag(name) for name in to))
 
 
-@recipe("translate/document", Options, to="de")
+@recipe("translate/document", Options, file="translate", to="de")
 def document(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     return _recipe("translate/document", "A document in another language, with its paragraphs.", options, sampling, {})
 
 
-@recipe("translate/bilingual", Options, to="de")
+@recipe("translate/bilingual", Options, file="translate", to="de")
 def bilingual(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     summary = "A document and its translation in one text, paragraph by paragraph or one after the other, in a layout that is drawn."

@@ -31,6 +31,12 @@ class BackTranslation(Step):
     def load(self) -> str:
         return f"1 for each chunk of {self.share:.3g} of the documents"
 
+    @property
+    @override
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """The share of the documents."""
+        return self.share
+
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         made = [(generation, fields_of(generation)) for generation in row.good("translate")]
@@ -42,7 +48,7 @@ class BackTranslation(Step):
                 passage = fields["translation"]
                 turns = messages(self.texts, passage, whole["translated_to"], row.document.language or "")
                 sampling = limited(self.sampling, tokenizer.count([passage])[0] * self.max_growth)
-                span, values = (chunk.span_start, chunk.span_end), {"passage": passage, "whole": whole}
+                span, values = chunk.span, {"passage": passage, "whole": whole}
                 yield Prompt(turns, span, sampling, chunk.key, lineage=(chunk.id,), values=values)
 
     @override

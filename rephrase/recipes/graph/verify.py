@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from typing_extensions import override
 
-from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row, Step
-from rephrase.recipes.graph.questions import key_of, read_sections, shown
+from rephrase.engines.base import Completion
+from rephrase.recipes.base import Answer, Output, Parsed, Prompt, Row
+from rephrase.recipes.graph.path import PathSettings
+from rephrase.recipes.graph.questions import key_of, shown
 from rephrase.recipes.graph.search import holds, normal_name
-from rephrase.recipes.parsers import form_of
 from rephrase.recipes.parsing.common import Context
-from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.structured_step import ParsedStep
 from rephrase.recipes.template import fields_of
 from rephrase.text.tokenizer import Tokenizer
 
@@ -24,20 +24,21 @@ _ALL = "all"  # stands for all documents of a path where others are a number
 
 
 @dataclass(frozen=True)
-class Verify(Step):
+class Verify(ParsedStep):
     """Answers from each document alone and from all. A question is kept if these are right, and none of those is."""
 
     prompt: str
     text: str
-    sampling: Sampling
-    structured: bool = False
-    retries: int = 1
+    settings: PathSettings
     name = "verify"
+    per = "document of a question, and 1 for all of them"
+    parser_settings = _ANSWER
 
     @property
     @override
-    def load(self) -> str:
-        return "1 for each document of a question, and 1 for all of them"
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """Each document of the longest path, and all of them."""
+        return max(self.settings.hops) + 1
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -45,19 +46,15 @@ class Verify(Step):
         paths = {key_of(path): path for path in row.paths}
         for generation in row.good("question"):
             path, fields = paths[generation.key], fields_of(generation)
-            span = (generation.span_start, generation.span_end)
-            form = form_of("sections", _ANSWER, self.sampling.max_tokens, self.name) if self.structured else None
             for only in (*range(len(path.hops)), None):
                 text = fill(self.prompt, {"documents": shown(path, only), "question": fields["question"]})
-                text = f"{text}\n\n{form.closing}" if form else text
                 key = f"{generation.key}/{_ALL if only is None else only + 1}"
                 values = {"question": generation.key, "fields": fields, "only": only}
-                prompt = Prompt.from_user(text, span, self.sampling, key, (generation.id,), values)
-                yield replace(prompt, schema=form.schema_text) if form else prompt
+                yield self.asking(Prompt.from_user(text, generation.span, self.sampling, key, (generation.id,), values))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        return read_sections(completion, _ANSWER, self.sampling, Context(tokenizer, prompt.values), structured=self.structured)
+        return self.read(completion, Context(tokenizer, prompt.values))
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
@@ -84,13 +81,8 @@ class Verify(Step):
         return Parsed(text=fill(self.text, fields), fields=fields)
 
     @override
-    def held_to_form(self) -> Verify:
-        return replace(self, structured=True, retries=bounds().retries)
-
-    @override
     def describe(self) -> dict[str, Any]:
-        asked = {"prompt": self.prompt, "text": self.text, "sampling": self.sampling.fields()}
-        return {**asked, **({"structured": True} if self.structured else {})}
+        return {"prompt": self.prompt, "text": self.text, "sampling": self.sampling.fields(), **self.held}
 
 
 def is_right(answer: str, expected: str) -> bool:

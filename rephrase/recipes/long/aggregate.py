@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 from collections import Counter
@@ -19,6 +20,7 @@ from rephrase.recipes.list_rows import read_list
 from rephrase.recipes.long.counting import Fact, common_words, facts_of, joining_words, occurrences, words_of
 from rephrase.recipes.long.places import with_insertions
 from rephrase.recipes.long.stretches import sections_of, stretches_of
+from rephrase.recipes.part_step import PartStep
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
@@ -26,7 +28,6 @@ from rephrase.recipes.template import fields_of
 from rephrase.records import content_id
 from rephrase.settings.paths import SHIPPED_LISTS
 from rephrase.settings.section import Section
-from rephrase.text.passages import split_passages
 from rephrase.text.scripts import whole_words
 from rephrase.text.tokenizer import Tokenizer
 
@@ -49,7 +50,7 @@ class Options(Section):
     """On each stretch of the document. Default: as published, 5."""
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/aggregate")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/aggregate")
@@ -62,23 +63,10 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
 
 
 @dataclass(frozen=True)
-class List(Step):
+class List(PartStep[Options]):
     """What a part names of what is counted. A name that does not stand in its part is left out."""
 
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     name = "list"
-
-    @property
-    @override
-    def load(self) -> str:
-        return f"1 for each part of {self.options.part_tokens} tokens"
-
-    @property
-    @override
-    def passage_limit(self) -> int | None:
-        return self.options.part_tokens
 
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
@@ -86,7 +74,7 @@ class List(Step):
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        for passage in split_passages(row.document.text, tokenizer, self.options.part_tokens, row.document.language):
+        for passage in self.parts(row, tokenizer):
             shown = {"passage": row.document.text[passage.start : passage.end], "of": self.options.of or ""}
             text = fill(self.texts["list"].strip(), shown)
             yield Prompt.from_user(text, (passage.start, passage.end), self.sampling, values=shown)
@@ -109,12 +97,9 @@ class List(Step):
 
 
 @dataclass(frozen=True)
-class Questions(Step):
+class Questions(PartStep[Options]):
     """Questions on each stretch, and the document with all of them and the answers that we know."""
 
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     stop_words: tuple[str, ...]
     name = "questions"
 
@@ -210,18 +195,31 @@ class Questions(Step):
 
     @override
     def describe(self) -> dict[str, Any]:
-        texts = {**self.texts, "stop_words": content_id(*self.stop_words)}
-        return {"texts": texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
+        return {**super().describe(), "texts": {**self.texts, "stop_words": content_id(*self.stop_words)}}
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {name: value for name, value in self.texts.items() if name != "list"}  # which is another step's
 
 
 def _asks_for(fact: Fact, question: str) -> bool:
-    """Whether a question names what it asks for, as whole words, and no number beside it: that would be an answer."""
+    """Whether a question names what it asks for, as whole words, and no number beside it: that would be an answer.
+
+    One with a word that turns its sense round ("less often", "not") asks for something else. Such words are known in English alone; in
+    other languages the answer to a question whose sense was turned stays wrong.
+    """
     rest, names = question.translate(_QUOTES), [name.translate(_QUOTES) for name in fact.names]
     if not all(occurrences(name, rest) for name in names):
         return False
     for name in names:
         rest = re.sub(whole_words(name), " ", rest, flags=re.IGNORECASE)
-    return not any(map(str.isdigit, rest))
+    return not any(map(str.isdigit, rest)) and not _turning().search(rest)
+
+
+@functools.cache
+def _turning() -> re.Pattern[str]:
+    words = flow_prompts("long/turning")["words"]
+    return re.compile("|".join(map(whole_words, words)), re.IGNORECASE)
 
 
 def _excerpt(text: str, characters: int) -> str:

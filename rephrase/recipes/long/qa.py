@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -12,19 +12,21 @@ from pydantic import Field
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.long.places import distant_pairs, find_quote, tokens_between, with_insertions
+from rephrase.recipes.parsing.form_bounds import TEXT, list_of, object_of
+from rephrase.recipes.part_step import PartStep
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
+from rephrase.recipes.verdict_step import VerdictStep
 from rephrase.records import content_id
 from rephrase.settings.section import Section
 from rephrase.text.loose_json import read_json
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
-from rephrase.text.verdicts import read_verdict
 
 NAME = "long/qa"
 Layout = Literal["inside", "behind"]
@@ -50,36 +52,29 @@ class Options(Section):
     """Ask of each question whether its answer is right and takes both parts, and drop it if not."""
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/qa")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/qa")
     base = sampling.over(Sampling(max_tokens=1536, temperature=0.7, top_p=0.95))
     steps: tuple[Step, ...] = (Ask(options, base, texts),)
     if options.check:
-        steps = (*steps, Check(options, sampling.over(Sampling(max_tokens=64, temperature=0.0)), texts))
+        exact = sampling.over(Sampling(max_tokens=64, temperature=0.0))
+        steps = (*steps, Check(texts["judge"], options, texts, sampling=exact))
     summary = "A long document with questions that take two places of it far apart; quotes are looked up, and a judge sees each."
     return Recipe(NAME, Paper(**texts["paper"]), steps, summary)
 
 
 @dataclass(frozen=True)
-class Ask(Step):
+class Ask(PartStep[Options]):
     """Questions on two parts that lie far apart."""
 
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     name = "ask"
 
     @property
     @override
     def load(self) -> str:
         return f"1 for each of up to {self.options.pairs} pairs of parts of {self.options.part_tokens} tokens"
-
-    @property
-    @override
-    def passage_limit(self) -> int | None:
-        return self.options.part_tokens
 
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
@@ -88,7 +83,7 @@ class Ask(Step):
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document, options = row.document, self.options
-        passages = split_passages(document.text, tokenizer, options.part_tokens, document.language)
+        passages = self.parts(row, tokenizer)
         texts = [document.text[passage.start : passage.end] for passage in passages]
         ends = list(accumulate(passage.n_tokens for passage in passages))
         schema = _schema(options.questions)
@@ -100,14 +95,9 @@ class Ask(Step):
                 "second_end": passages[second].end,
                 "between": tokens_between(ends, passages, first, second),
             }
-            prompt = Prompt.from_user(
-                fill(self.texts["ask"].strip(), {**shown, "count": str(options.questions)}),
-                (passages[first].start, passages[second].end),
-                self.sampling,
-                f"{first}:{second}",
-                values={**shown, **places},
-            )
-            yield Prompt(prompt.messages, prompt.span, prompt.sampling, prompt.key, schema, values=prompt.values)
+            text = fill(self.texts["ask"].strip(), {**shown, "count": str(options.questions)})
+            span = (passages[first].start, passages[second].end)
+            yield replace(Prompt.from_user(text, span, self.sampling, f"{first}:{second}", values={**shown, **places}), schema=schema)
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
@@ -130,24 +120,22 @@ class Ask(Step):
             questions = [(answer.parsed.fields["second_end"], entry) for answer in good for entry in answer.parsed.fields["questions"]]
             yield _with_questions(row, good[-1], questions, self.options, self.texts)
 
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
-
 
 @dataclass(frozen=True)
-class Check(Step):
+class Check(VerdictStep):
     """Each question with its two parts before a judge, and the document with those that passed."""
 
     options: Options
-    sampling: Sampling
     texts: dict[str, Any]
     name = "check"
+    per = "question"
+    judges = True
 
     @property
     @override
-    def load(self) -> str:
-        return "1 for each question"
+    def per_result(self) -> float:  # type: ignore[override]  # a constant in most steps
+        """The questions of an answer, at most."""
+        return self.options.questions
 
     @property
     @override
@@ -156,7 +144,8 @@ class Check(Step):
 
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
-        return bounds.of_texts([self.texts["judge"]]) + 2 * bounds.passage + max(bounds.written.values(), default=0)
+        closing = [self.form.closing] if self.form else []
+        return bounds.of_texts([self.prompt, *closing]) + 2 * bounds.passage + max(bounds.written.values(), default=0)
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -167,25 +156,16 @@ class Check(Step):
             fields = fields_of(generation)
             for number, entry in enumerate(fields["questions"]):
                 shown = {"first": texts[first], "second": texts[second], "question": entry["question"], "answer": entry["answer"]}
-                yield Prompt.from_user(
-                    fill(self.texts["judge"].strip(), shown),
-                    (generation.span_start, generation.span_end),
-                    self.sampling,
-                    f"{generation.key}:{number}",
-                    (generation.id,),
-                    {"entry": entry, "place": fields["second_end"]},
-                )
+                text, key = fill(self.prompt.strip(), shown), f"{generation.key}:{number}"
+                values = {"entry": entry, "place": fields["second_end"]}
+                yield self.asking(Prompt.from_user(text, generation.span, self.sampling, key, (generation.id,), values))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        del tokenizer
-        reply = whole_text(completion)
-        if reply.text is None:
-            return reply
-        verdict = read_verdict(reply.text, ("yes", "no"))
-        if verdict != "yes":
-            return Parsed(error="parse:no_label" if verdict is None else "rejected:no")
-        return Parsed(fields=prompt.values["entry"])
+        verdict = self.verdict_of(completion, tokenizer)
+        if isinstance(verdict, Parsed):
+            return verdict
+        return Parsed(fields=prompt.values["entry"]) if verdict == "yes" else Parsed(error="rejected:no")
 
     @override
     def outputs(self, row: Row, answers: Sequence[Answer]) -> Iterable[Output]:
@@ -195,17 +175,10 @@ class Check(Step):
             questions = [(answer.prompt.values["place"], answer.parsed.fields) for answer in good]
             yield _with_questions(row, good[-1], questions, self.options, self.texts)
 
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"prompt": self.texts["judge"], "sampling": self.sampling.fields()}
-
 
 def _schema(most: int) -> str:
-    text = {"type": "string", "minLength": 1}
-    entry = {"type": "object", "properties": dict.fromkeys(_KEYS, text), "required": list(_KEYS), "additionalProperties": False}
-    questions = {"type": "array", "items": entry, "minItems": 1, "maxItems": most}
-    form = {"type": "object", "properties": {"questions": questions}, "required": ["questions"], "additionalProperties": False}
-    return orjson.dumps(form).decode()
+    entry = object_of(**{key: {**TEXT, "minLength": 1} for key in _KEYS})
+    return orjson.dumps(object_of(questions=list_of(entry, 1, most))).decode()
 
 
 def _entries(completion: str) -> list[dict[str, str]]:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, Step, whole_text
+from rephrase.recipes.base import Answer, Output, Paper, Parsed, Prompt, Recipe, Row, whole_text
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.parsing.common import own_text
+from rephrase.recipes.part_step import PartStep
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.records import content_id
 from rephrase.settings.faults import fault
 from rephrase.settings.section import Section
-from rephrase.text.passages import split_passages
 from rephrase.text.stitching import drawn_order, stitch
 from rephrase.text.tokenizer import Tokenizer
 
@@ -51,7 +51,7 @@ class Options(Section):
         return self
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/stitch")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/stitch")
@@ -61,23 +61,15 @@ def build(options: Options, sampling: SamplingSection) -> Recipe:
 
 
 @dataclass(frozen=True)
-class Rewrites(Step):
+class Rewrites(PartStep[Options]):
     """A prompt for each part of each rewrite, and one text of all."""
 
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     name = "rewrite"
 
     @property
     @override
     def load(self) -> str:
         return f"{self.options.rewrites} for each part of {self.options.part_tokens} tokens"
-
-    @property
-    @override
-    def passage_limit(self) -> int | None:
-        return self.options.part_tokens
 
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
@@ -91,7 +83,7 @@ class Rewrites(Step):
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        passages = split_passages(row.document.text, tokenizer, self.options.part_tokens, row.document.language)
+        passages = self.parts(row, tokenizer)
         for number in range(self.options.rewrites):
             style = self._style(row, number)
             for part, passage in enumerate(passages):
@@ -136,7 +128,3 @@ class Rewrites(Step):
         made = stitch(pieces, whole[-1][-1].prompt.values["tokenizer"], self.options.tokens, joints, content_id(row.document.id))
         for part, text in enumerate((text for text in made if len(text.pieces) > 1), 1):
             yield Output(whole[-1][-1], Parsed(text=text.text, fields={"rewrites": len(whole), "tokens": text.n_tokens}), part, span)
-
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}

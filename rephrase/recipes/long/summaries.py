@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 from typing_extensions import override
@@ -14,13 +14,13 @@ from rephrase.recipes.base import Answer, Numbered, Output, Paper, Parsed, Promp
 from rephrase.recipes.lengths import Bounds
 from rephrase.recipes.long.pyramid import Node, told
 from rephrase.recipes.parsing.common import own_text
+from rephrase.recipes.part_step import PartStep
 from rephrase.recipes.prompts import fill, flow_prompts
 from rephrase.recipes.registry import recipe
 from rephrase.recipes.sections import SamplingSection
 from rephrase.recipes.template import fields_of
 from rephrase.records import Generation, content_id
 from rephrase.settings.section import Section
-from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 NAME = "long/summaries"
@@ -40,37 +40,29 @@ class Options(Section):
     """One is drawn for each document: summaries behind what they summarise, before it, or without the document."""
 
 
-@recipe(NAME, Options)
+@recipe(NAME, Options, file="long/summaries")
 def build(options: Options, sampling: SamplingSection) -> Recipe:
     """The recipe with these options."""
     texts = flow_prompts("long/summaries")
     base = sampling.over(Sampling(max_tokens=2 * options.summary_tokens, temperature=0.7, top_p=0.95))
-    steps = tuple(Level(number, options, base, texts) for number in range(options.levels))
+    steps = tuple(Level(options, base, texts, number) for number in range(options.levels))
     summary = "A long document with summaries of its parts, of these summaries, and so on to one of the whole."
     return Recipe(NAME, Paper(**texts["paper"]), steps, summary)
 
 
 @dataclass(frozen=True)
-class Level(Numbered):
+class Level(PartStep[Options], Numbered):
     """The summaries of one level. The step that comes to a single one gives the text."""
 
     number: int
-    options: Options
-    sampling: Sampling
-    texts: dict[str, Any]
     kind = "level"
+    per_result = 0.5  # a summary is of two at least
 
     @property
     @override
     def load(self) -> str:
-        if self.number == 0:
-            return f"1 for each part of {self.options.part_tokens} tokens"
-        return f"1 for each {self.options.part_tokens} tokens of summaries, while there are two"
-
-    @property
-    @override
-    def passage_limit(self) -> int | None:
-        return self.options.part_tokens
+        above = f"1 for each {self.options.part_tokens} tokens of summaries, while there are two"
+        return above if self.number else super().load
 
     @override
     def longest_prompt(self, bounds: Bounds) -> int:
@@ -81,8 +73,7 @@ class Level(Numbered):
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         words = str(round(self.options.summary_tokens * _WORDS_OF_TOKENS))
         if self.number == 0:
-            passages = split_passages(row.document.text, tokenizer, self.options.part_tokens, row.document.language)
-            for place, passage in enumerate(passages):
+            for place, passage in enumerate(self.parts(row, tokenizer)):
                 text = row.document.text[passage.start : passage.end]
                 prompt = fill(self.texts["passage"].strip(), {"text": text, "words": words})
                 yield Prompt.from_user(prompt, (passage.start, passage.end), self.sampling, str(place), values={"shown": text})
@@ -126,10 +117,6 @@ class Level(Numbered):
         elif answers and self.number == self.options.levels - 1:
             yield Output(answers[-1], Parsed(error="rejected:levels"), part=1, span=whole)
 
-    @override
-    def describe(self) -> dict[str, Any]:
-        return {"texts": self.texts, "sampling": self.sampling.fields(), "options": self.options.model_dump()}
-
 
 def groups(counts: Sequence[int], most: int) -> list[tuple[int, int]]:
     """Neighbouring texts of at most `most` tokens together, but two at least, as ranges of their places; a last one joins those before it.
@@ -152,4 +139,4 @@ def groups(counts: Sequence[int], most: int) -> list[tuple[int, int]]:
 
 
 def _node(summary: Generation) -> Node:
-    return Node((summary.span_start, summary.span_end), fields_of(summary)["summary"])
+    return Node(summary.span, fields_of(summary)["summary"])

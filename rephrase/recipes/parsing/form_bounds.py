@@ -32,6 +32,7 @@ class Bounds(Section):
     characters_a_token: int
     characters_a_token_of_script: dict[str, int]
     shortest_bound: int
+    statements: int
     pairs: int
     tokens_a_pair: int
     marks_a_pair: int

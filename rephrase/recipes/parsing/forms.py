@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
-import orjson
-
 from rephrase.recipes.base import TRUNCATED, Parsed
-from rephrase.recipes.parsing import parts, prose, turns
-from rephrase.recipes.parsing.common import Context, without_fence
-from rephrase.recipes.parsing.cut_json import entries_before_the_cut
+from rephrase.recipes.parsing import item_verdicts, parts, prose, turns
+from rephrase.recipes.parsing.common import Context
+from rephrase.recipes.parsing.form import Form
 from rephrase.recipes.parsing.form_bounds import (
     TEXT,
     Shape,
     bounds,
     ended,
     entry_text,
-    least_in,
     list_of,
     object_of,
     pairs_of,
@@ -34,39 +31,16 @@ from rephrase.text.labels import Labels
 from rephrase.text.lists import long_enough, without_bullet
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """An answer as JSON: its schema, the line of the prompt that asks for it, and the reader of its data."""
+def bullets(settings: prose.BulletsSettings, max_tokens: int) -> Form:
+    """A list of statements, a text each; one that comes again counts once."""
+    most = bounds().statements
+    entry = entry_text(max_tokens, most + most // 4)
 
-    schema: Shape
-    closing: str
-    _read: Callable[[Any, Context], Parsed]
+    def read(data: Any, context: Context) -> Parsed:
+        texts = [without_bullet(" ".join(text.split())) for text in ended(data["items"], entry)]
+        return prose.statements_of(list(dict.fromkeys(texts)), settings, context)
 
-    @property
-    def schema_text(self) -> str:
-        """The schema as JSON, its fields in the order in which they are to be written."""
-        return self.schema_text_in(None)
-
-    def schema_text_in(self, language: str | None) -> str:
-        """The same for answers in a language, which may have fewer characters in as many tokens. None: English."""
-        return orjson.dumps(least_in(self.schema, language)).decode()
-
-    def parse(self, completion: str, context: Context) -> Parsed | None:
-        """What an answer gives; None for one that is no JSON of this form, as engines write it that do not hold to schemas."""
-        try:
-            data = orjson.loads(without_fence(completion.strip(), in_prose=True))
-        except orjson.JSONDecodeError:
-            return None
-        return self._read(data, context) if _fits(data, self.schema) else None
-
-    def parse_cut(self, completion: str, context: Context) -> Parsed | None:
-        """What those entries of a list give that stand whole in an answer that was cut; None for other forms, or if these are too few."""
-        [(name, shape), *others] = self.schema["properties"].items()
-        if others or shape["type"] != "array":
-            return None
-        data = {name: entries_before_the_cut(completion, name)}
-        parsed = self._read(data, context) if data[name] and _fits(data, self.schema) else None
-        return None if parsed is None or parsed.error else parsed
+    return Form(object_of(items=list_of(entry, 1, most)), _closing("bullets"), read)
 
 
 def items(settings: parts.ItemsSettings, max_tokens: int) -> Form:
@@ -147,6 +121,21 @@ def label(settings: parts.LabelSettings, _: int) -> Form:
     return Form(schema, _closing("label", labels=", ".join(settings.labels)), lambda data, _: parts.label_of(data["label"], settings))
 
 
+def verdicts(settings: item_verdicts.VerdictsSettings, _: int) -> Form:
+    """One of the words for each number of an item; as many as the prompt has items."""
+    word: Shape = {"type": "string", "enum": list(settings.labels)}
+
+    def schema_for(values: Mapping[str, Any]) -> Shape:
+        numbers = range(1, max(1, len(item_verdicts.judged_items(settings, values))) + 1)
+        return object_of(**{str(number): word for number in numbers})
+
+    def read(data: Mapping[str, str], context: Context) -> Parsed:
+        given = {int(number): label for number, label in data.items() if number.isdecimal() and label in settings.labels}
+        return item_verdicts.verdicts_of(given, item_verdicts.judged_items(settings, context.values), settings)
+
+    return Form(schema_for({}), _closing("verdicts", labels=", ".join(settings.labels)), read, schema_for)
+
+
 def questions(settings: turns.QuestionsSettings, max_tokens: int) -> Form:
     """Pairs of question and answer."""
     schema, pair = pairs_of(max_tokens, settings.min_pairs, max(settings.min_pairs, bounds().pairs))
@@ -158,19 +147,6 @@ def diverse_questions(settings: turns.DiverseSettings, max_tokens: int) -> Form:
     schema, pair = pairs_of(max_tokens, 1, settings.max_pairs)
     closing = _closing("diverse_questions")
     return Form(schema, closing, lambda data, context: turns.diverse_questions_of(_pairs(data, pair), settings, context))
-
-
-def _fits(value: Any, schema: Shape) -> bool:
-    """Whether a value has the types that a schema of this file asks for; bounds and numbers of items are seen to by who reads it."""
-    match schema["type"]:
-        case "object":
-            fields = schema["properties"]
-            return isinstance(value, dict) and all(name in value and _fits(value[name], part) for name, part in fields.items())
-        case "array":
-            return isinstance(value, list) and all(_fits(entry, schema["items"]) for entry in value)
-        case "string":
-            return isinstance(value, str)
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _of_whole_sentences(read: Callable[[Mapping[str, str], Context], Parsed], schema: Shape) -> Callable[[Any, Context], Parsed]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import Field
 
@@ -37,16 +39,24 @@ def verdicts(settings: VerdictsSettings) -> Parser:
     def parse(completion: str, context: Context) -> Parsed:
         if len(completion) > LONGEST:
             return Parsed(error="parse:too_long")
-        items = [without_bullet(line).strip() for line in str(context.values.get(settings.of, "")).splitlines() if line.strip()]
-        given = _given(completion, labels)
-        if not items or set(given) != set(range(1, len(items) + 1)):
-            return Parsed(error=_ERROR)
-        named = [given[number] for number in range(1, len(items) + 1)]
-        counts: dict[str, int] = {label: named.count(label) for label in labels}
-        pairs = [{"item": item, "verdict": label} for item, label in zip(items, named, strict=True)]
-        return Parsed(fields={**counts, "score": counts[labels[0]] / len(items), "verdicts": pairs})
+        return verdicts_of(_given(completion, labels), judged_items(settings, context.values), settings)
 
     return parse
+
+
+def judged_items(settings: VerdictsSettings, values: Mapping[str, Any]) -> list[str]:
+    """The lines that are judged, of those values that the prompt was filled with."""
+    return [without_bullet(line).strip() for line in str(values.get(settings.of, "")).splitlines() if line.strip()]
+
+
+def verdicts_of(given: Mapping[int, str], items: Sequence[str], settings: VerdictsSettings) -> Parsed:
+    """Verdicts by the number of the item, from 1, as fields, if there is one for each item."""
+    if not items or set(given) != set(range(1, len(items) + 1)):
+        return Parsed(error=_ERROR)
+    named = [given[number] for number in range(1, len(items) + 1)]
+    counts: dict[str, int] = {label: named.count(label) for label in settings.labels}
+    pairs = [{"item": item, "verdict": label} for item, label in zip(items, named, strict=True)]
+    return Parsed(fields={**counts, "score": counts[settings.labels[0]] / len(items), "verdicts": pairs})
 
 
 def _given(completion: str, labels: tuple[str, ...]) -> dict[int, str]:

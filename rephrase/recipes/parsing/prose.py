@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -12,8 +13,12 @@ from rephrase.recipes.edits import apply_edits
 from rephrase.recipes.parsing.common import Context, Parser, at_least, own_text, without_fence, without_markdown
 from rephrase.settings.section import Section
 from rephrase.text.labels import Labels
-from rephrase.text.lead_in import without_epilogue
+from rephrase.text.lead_in import without_epilogue, without_lead_in
 from rephrase.text.lists import BULLET, without_bullet
+from rephrase.text.sentences import sentence_spans
+
+_COLONS = (":", "：")
+_LEAST_UNMARKED = 2  # statements without bullets: one may be a refusal
 
 
 class ParaphraseSettings(Section):
@@ -104,19 +109,40 @@ class BulletsSettings(Section):
 
 
 def bullets(settings: BulletsSettings) -> Parser:
-    """A list of statements, one a line without its bullet. A first line that is no bullet is dropped (Nemotron-CC's knowledge list)."""
+    """A list of statements, one a line without its bullet. A first line that is no bullet is dropped (Nemotron-CC's knowledge list).
+
+    Where no line at all has a bullet, a list that is to be numbered has a statement for each line, or for each sentence of a single line;
+    one sentence alone is no list.
+    """
 
     def parse(completion: str, context: Context) -> Parsed:
-        text = without_epilogue(without_markdown(completion), str(context.values.get("passage", "")))
+        source = str(context.values.get("passage", ""))
+        text = without_epilogue(without_markdown(completion), source)
         lines = [line for line in text.splitlines() if line.strip()]
-        if lines and not BULLET.match(lines[0]):
+        if settings.numbered and not any(map(BULLET.match, lines)):
+            lines = _unmarked(without_lead_in(text, source), context.language)
+        elif lines and not BULLET.match(lines[0]):
             lines = lines[1:]
-        statements = [without_bullet(line).strip() for line in lines]
-        if settings.numbered:
-            statements = [f"{number}. {statement}" for number, statement in enumerate(filter(None, statements), 1)]
-        return at_least("\n".join(statements), settings.min_tokens, context)
+        return statements_of([without_bullet(line).strip() for line in lines], settings, context)
 
     return parse
+
+
+def statements_of(statements: Sequence[str], settings: BulletsSettings, context: Context) -> Parsed:
+    """Statements as the text of a list, a line each."""
+    if settings.numbered:
+        statements = [f"{number}. {statement}" for number, statement in enumerate(filter(None, statements), 1)]
+    return at_least("\n".join(statements), settings.min_tokens, context)
+
+
+def _unmarked(text: str, language: str | None) -> list[str]:
+    """The lines of a list without bullets, or the sentences of its only line; each that comes again once."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) == 1:
+        lines = [text[start:end].strip() for start, end in sentence_spans(text, language)]
+    elif lines and lines[0].endswith(_COLONS):
+        lines = lines[1:]
+    return list(dict.fromkeys(lines)) if len(lines) >= _LEAST_UNMARKED else []
 
 
 class TagSettings(Section):

@@ -67,6 +67,11 @@ class Drawing:
         functions = content_id(*(part for function in self.functions for part in (function.declaration, function.result or "")))
         return [functions, [list(kind) for kind in self.kinds], list(self.declared), list(self.manners)]
 
+    def shown(self) -> dict[str, object]:
+        """The same for people, without the functions."""
+        fewest, most = self.declared
+        return {"shares of kinds": dict(self.kinds), "functions declared": f"{fewest} to {most}", "manners": list(self.manners)}
+
 
 def weights(kinds: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """Kinds that have a weight, in the order in which they are documented."""

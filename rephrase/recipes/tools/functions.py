@@ -38,6 +38,11 @@ class Function:
         entry: dict[str, Any] = orjson.loads(self.declaration)
         return entry
 
+    @property
+    def gives_nothing(self) -> bool:
+        """Whether it declares that its result is null, as one does that only acts."""
+        return self.result is not None and orjson.loads(self.result).get("type") == "null"
+
     def fault_of_arguments(self, arguments: Any) -> str | None:
         """What the schema says against the arguments of a call; None where they are valid."""
         return fault_of(self.parameters, arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from rephrase.engines.base import Completion, Sampling
 from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step, whole_text
-from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.structured_step import StructuredStep
 from rephrase.recipes.template import fields_of
 from rephrase.recipes.tools.calls import Call
 from rephrase.recipes.tools.conversation import messages_of, text_of
@@ -37,20 +37,15 @@ def label_of_call(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Results(Step):
-    """What the called functions give, made up by a model; it must be JSON, and have the shape that a function declares."""
+class Results(StructuredStep):
+    """What the called functions give, made up by a model; it must be JSON, have the shape that a function declares, and say something."""
 
     prompt: str
     drawing: Drawing
     sampling: Sampling
-    structured: bool = False
-    retries: int = 2
+    retries: int = field(default=2, kw_only=True)
     name = "result"
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each result of `call` that has calls"
+    per = "result of `call` that has calls"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -60,7 +55,7 @@ class Results(Step):
             calls: list[Call] = fields["calls"]
             if not calls:
                 continue
-            span = (generation.span_start, generation.span_end)
+            span = generation.span
             draw = self.drawing.draw(key_of(row, span))
             called = [function for function in draw.declared if any(call["name"] == function.name for call in calls)]
             shapes = {
@@ -99,18 +94,19 @@ class Results(Step):
         draw = self.drawing.draw(prompt.values["key"])
         for label, call in zip(labels, fields["calls"], strict=True):
             function = draw.find(call["name"])
+            if is_empty(data[label]) and not (function and function.gives_nothing):
+                return Parsed(error="rejected:empty_result", fields={**fields, "reason": f"{call['name']} gives nothing"})
             if function and (reason := function.fault_of_result(data[label])):
                 return Parsed(error="rejected:result", fields={**fields, "reason": f"{call['name']}: {reason}"})
         return Parsed(fields={**fields, "results": [data[label] for label in labels]})
 
     @override
-    def held_to_form(self) -> Results:
-        return replace(self, structured=True, retries=bounds().retries)
+    def describe(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "drawing": self.drawing.describe(), "sampling": self.sampling.fields(), **self.held}
 
     @override
-    def describe(self) -> dict[str, Any]:
-        asked = {"prompt": self.prompt, "drawing": self.drawing.describe(), "sampling": self.sampling.fields()}
-        return {**asked, **({"structured": True} if self.structured else {})}
+    def shown(self) -> dict[str, Any]:
+        return {"prompt": self.prompt}
 
 
 @dataclass(frozen=True)
@@ -121,11 +117,7 @@ class Answers(Step):
     sampling: Sampling
     is_last: bool = True
     name = "answer"
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each result of `result`"
+    per = "result of `result`"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
@@ -135,9 +127,8 @@ class Answers(Step):
             pairs = zip(fields["calls"], fields["results"], strict=True)
             lines = [f"{orjson.dumps(call).decode()}\n{orjson.dumps(result).decode()}" for call, result in pairs]
             values = {"request": fields["messages"][0]["content"], "results": "\n\n".join(lines)}
-            span = (generation.span_start, generation.span_end)
             text = fill(self.prompt, values)
-            yield Prompt.from_user(text, span, self.sampling, generation.key, (generation.id,), {**values, "fields": fields})
+            yield Prompt.from_user(text, generation.span, self.sampling, generation.key, (generation.id,), {**values, "fields": fields})
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
@@ -158,6 +149,17 @@ class Answers(Step):
     @override
     def describe(self) -> dict[str, Any]:
         return {"prompt": self.prompt, "sampling": self.sampling.fields(), "is_last": self.is_last}
+
+
+def is_empty(result: Any) -> bool:
+    """Whether a result says nothing: null, an empty text or object, or an object of such alone. An empty list says that there is nothing.
+
+    >>> is_empty({"temperature": None}), is_empty({}), is_empty([]), is_empty({"booked": False})
+    (True, True, False, False)
+    """
+    if isinstance(result, Mapping):
+        return all(is_empty(value) for value in result.values())
+    return result is None or (isinstance(result, str) and not result.strip())
 
 
 def uses(answer: str, result: Any, request: str, arguments: Any) -> bool:

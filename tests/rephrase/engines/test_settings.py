@@ -38,7 +38,11 @@ def test_a_model_that_is_not_there_is_found_before_any_start(tmp_path, make, mes
 
 
 def test_the_echo_engine_says_that_it_is_no_model():
-    assert "no model runs" in EchoSettings(kind="echo").notice
+    echo = EchoSettings(kind="echo")
+    assert "no model runs" in echo.notice
+    assert "filter.checks=[finished]" in echo.notice_among(None)
+    assert "filter.checks=[finished]" in echo.notice_among({"finished", "language"})
+    assert echo.notice_among({"finished"}) == echo.notice_among({"parsed", "finished"}) == echo.notice, "that is set already"
 
 
 def test_hub_ids_pass_and_urls_do_not():

@@ -58,6 +58,12 @@ def test_a_recipe_that_fills_the_context_is_named_with_step_and_key(tmp_path, se
     check_fits(wraps(64), engine)
 
 
+def test_thinking_that_may_be_shorter_fits_a_context_of_its_whole_length():
+    check_fits(recipes_of([RecipeUse(use="thinking/trace")]), endpoint(max_model_len=8000))
+    with pytest.raises(UserError, match=r"sampling\.max_tokens asks for 2,048 output tokens"):
+        check_fits(recipes_of([RecipeUse(use="thinking/trace")]), endpoint(max_model_len=2048))
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"args": ["--max-model-len", "auto"]}, {"args": ["--hf-overrides", "{}"]}, {"max_model_len": 2049}, {"model": "hub/id"}],

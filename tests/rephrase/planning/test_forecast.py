@@ -95,6 +95,19 @@ def test_requests_and_prompt_tokens_are_those_of_the_run(tmp_path, spark, tokeni
     assert printed["rates"] == {"echo": None}
 
 
+def test_a_step_is_taken_for_as_many_requests_as_an_answer_before_it_may_lead_to(tmp_path, tokenizer_file):
+    near = {"part_tokens": 60, "least_distance": 0, "pairs": 2, "questions": 5}
+    recipes = [{"use": "long/qa", "options": near}, {"use": "long/summaries", "options": {"levels": 2}}]
+    told = lines(forecast(load_run(str(write_run(tmp_path, tokenizer_file, {"kind": "echo"}, recipes=recipes)))))
+    asked, checked = told["long/qa", "ask"].requests, told["long/qa", "check"]
+    assert asked.value > 0
+    assert (checked.requests.low, checked.requests.value) == (0, 5 * asked.value)
+    assert checked.output_tokens.value == 64 * checked.requests.value
+    assert "taken for 5 requests for each of the step before" in checked.how
+    assert told["long/summaries", "level1"].requests.value == told["long/summaries", "level0"].requests.value / 2
+    assert "one request for 2 of the step before" in told["long/summaries", "level1"].how
+
+
 def test_a_large_table_is_sampled_and_the_interval_holds_the_count(tmp_path, spark, tokenizer_file, monkeypatch):
     path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, recipes=["wrap/easy"], input={"paths": ["raw"], "tokens_per_unit": 300})
     lengths(tmp_path, 150)

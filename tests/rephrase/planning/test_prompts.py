@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -20,6 +21,7 @@ from rephrase.recipes.catalogue import catalogue
 from rephrase.recipes.neighbours import with_neighbours
 from rephrase.records import Document, content_id
 from tests.places import EXAMPLES
+from tests.rephrase.recipes.test_completions import played_well
 
 ECHO = Engines.alone(engine_of({"kind": "echo"}))
 
@@ -83,3 +85,13 @@ def test_prompts_are_counted_as_the_model_is_sent_them(tiny_model, rows, tokeniz
     assert sum(count.prompt_tokens for count in counts) == sum(len(prompter.token_ids(request.messages)) for request in asked)
     bare = engine_of({"kind": "endpoint", "url": "http://localhost:1/v1", "model": "m"})
     assert FirstPrompts((recipe,), Engines.alone(bare), tokenizer_file).uncounted == ["m"]
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in catalogue().items() if len(recipe.steps) > 1])
+def test_no_step_asks_more_of_a_result_than_it_says(name, tokenizer):
+    recipe = catalogue()[name]
+    played = played_well(recipe, tokenizer)
+    for before, step in itertools.pairwise(recipe.steps):
+        if not step.fans_out and not goes_on(before):
+            asked, results = (len(played.prompts[one.name]) for one in (step, before))
+            assert asked <= results * step.per_result * step.samples, step.name

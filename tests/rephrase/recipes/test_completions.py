@@ -22,7 +22,7 @@ from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document
 from tests.classifiers.batches import batch
 from tests.rephrase.recipes.long.texts import chronicle
-from tests.rephrase.recipes.play import Script, cut, play
+from tests.rephrase.recipes.play import Played, Script, cut, play
 from tests.rephrase.recipes.tool_calls import FUNCTIONS, sample_of, valid_call
 
 PASSAGE = (
@@ -395,8 +395,8 @@ def cut_all(script: str | list[str]) -> Script:
     return lambda _: cut(next(texts))
 
 
-def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, tokenizer) -> str:
-    """What becomes of the step's rows, where all other steps get good completions."""
+def played_well(recipe: Recipe, tokenizer, **others: Script) -> Played:
+    """The recipe with good completions of all steps but these."""
     scripts: dict[str, Script] = {other.name: form_of(recipe.name, other.name)[0](ENGLISH) for other in recipe.steps}
     if recipe.family == "preference":
         scripts["answers"] = [f"Answer {number}. {ENGLISH}" for number in range(4)]
@@ -409,11 +409,13 @@ def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, to
     options |= {"prompts_per_round": 1} if recipe.family in ("self_instruct", "alpaca") else {}
     options |= TOOLS.get(recipe.name, {})
     neighbours = [Document("n", "Another text on the same harbour.")] if recipe.neighbours else []
-    others = [Document("n", "Many travellers come to Iceland for its hot springs.")] if recipe.paths else []
-    played = play(
-        recipe.name, document_of(recipe), {**scripts, step: completion}, tokenizer, neighbours=neighbours, others=others, **options
-    )
-    rows = played.rows[step]
+    joined = [Document("n", "Many travellers come to Iceland for its hot springs.")] if recipe.paths else []
+    return play(recipe.name, document_of(recipe), {**scripts, **others}, tokenizer, neighbours=neighbours, others=joined, **options)
+
+
+def outcomes(recipe: Recipe, step: str, completion: Script, cascade: Cascade, tokenizer) -> str:
+    """What becomes of the step's rows, where all other steps get good completions."""
+    rows = played_well(recipe, tokenizer, **{step: completion}).rows[step]
     assert rows, "the step was asked"
     judged = batch(
         [row["text"] for row in rows],

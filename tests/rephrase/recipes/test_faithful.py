@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from rephrase.engines.base import Completion
 from rephrase.errors import UserError
-from rephrase.recipes.base import Parsed
-from rephrase.recipes.catalogue import catalogue
+from rephrase.recipes.base import Parsed, Row
+from rephrase.recipes.catalogue import catalogue, find_recipes
 from rephrase.recipes.parsers import parser_of
 from rephrase.recipes.parsing.common import Context
-from rephrase.records import Document
+from rephrase.records import Document, Generation
 from tests.rephrase.recipes.play import cut, play
 
 REWRITE = "The Moon makes the tide rise once a day."
@@ -80,6 +83,59 @@ def test_verdicts_are_read_however_they_are_written(completion, tokenizer):
 )
 def test_an_answer_that_does_not_say_it_of_each_is_none(completion, tokenizer):
     assert read(completion, tokenizer).error == "parse:no_verdicts"
+
+
+@pytest.mark.parametrize(
+    ("completion", "points"),
+    [
+        ("The tide rises twice a day.\nThe Moon pulls the sea.", ["The tide rises twice a day.", "The Moon pulls the sea."]),
+        ("The tide rises twice a day. The Moon pulls the sea.", ["The tide rises twice a day.", "The Moon pulls the sea."]),
+        ("Here are the key points:\n\nThe tide rises.\nThe tide rises.\nThe Moon pulls.", ["The tide rises.", "The Moon pulls."]),
+        ("Points of the text:\nThe tide rises.\nThe Moon pulls.", ["The tide rises.", "The Moon pulls."]),
+        ("潮は日に二度満ちる。月が海を引く。", ["潮は日に二度満ちる。", "月が海を引く。"]),
+        ("The key points:\n- The tide rises.\n- The Moon pulls.", ["The tide rises.", "The Moon pulls."]),
+    ],
+    ids=["lines", "prose", "an assistant's lead-in and a repeat", "a heading", "Japanese", "bullets"],
+)
+def test_points_without_bullets_are_lines_or_sentences(completion, points, tokenizer):
+    parsed = parser_of("bullets", {"numbered": True}, "test")(completion, Context(tokenizer))
+    assert parsed.text.splitlines() == [f"{number}. {point}" for number, point in enumerate(points, 1)]
+
+
+def test_a_sentence_alone_is_no_list_of_points(tokenizer):
+    assert parser_of("bullets", {"numbered": True}, "test")("I cannot list the points.", Context(tokenizer)).error == "parse:empty"
+
+
+def test_a_list_that_is_not_numbered_drops_its_first_line_as_published(tokenizer):
+    parsed = parser_of("bullets", {}, "test")("The tide rises.\nThe Moon pulls.", Context(tokenizer))
+    assert parsed.text == "The Moon pulls."
+
+
+def test_points_and_verdicts_are_held_to_json(tokenizer):
+    asked = []
+
+    def verdicts(prompt: str) -> str:
+        asked.append(prompt)
+        return '{"1": "contradicted", "2": "lost"}'
+
+    listed = '{"items": ["- The tide rises twice a day.", "The Moon pulls the sea.", "The Moon pulls the sea."]}'
+    played = play("label/faithful", PAIR, {"points": listed, "compare": verdicts}, tokenizer, structured=True)
+    [fields] = played.fields("compare")
+    assert [pair["verdict"] for pair in fields["verdicts"]] == ["contradicted", "lost"]
+    assert "1. The tide rises twice a day.\n2. The Moon pulls the sea.\n" in asked[0]
+    assert asked[0].endswith('{"1": "…", "2": "…", …}, with one of these words for each number, in order: kept, lost, contradicted.')
+
+
+def test_a_verdict_is_held_to_a_word_for_each_point(tokenizer):
+    [recipe] = find_recipes({"use": "label/faithful", "structured": True})
+    fields = json.dumps({"points": "1. The tide rises.\n2. The Moon pulls.\n3. Sailors wait.", "rewrite": REWRITE})
+    listed = Generation("g1", "points", "", 0, len(PAIR.text), "", None, fields, None, 1, finish_reason="stop")
+    [prompt] = recipe.steps[1].prompts(Row(PAIR, {"points": [listed]}), tokenizer)
+    schema = json.loads(prompt.schema)
+    assert schema["required"] == ["1", "2", "3"]
+    assert schema["properties"]["3"]["enum"] == VERDICTS["labels"]
+    for answer in '{"1": "kept", "2": "kept"}', '{"1": "kept", "2": "kept", "3": "fine"}':
+        assert recipe.steps[1].parse(prompt, Completion(answer, "stop"), tokenizer).error == "parse:no_verdicts"
 
 
 def test_what_is_cut_is_no_verdict(tokenizer):

@@ -11,7 +11,7 @@ import pytest
 from rephrase.recipes.base import Row
 from rephrase.recipes.catalogue import catalogue, recipes_of
 from rephrase.recipes.graph.path import Hop, Path
-from rephrase.recipes.graph.search import has_shortcut, holds, mentions_of, normal_name, with_paths
+from rephrase.recipes.graph.search import as_written, has_shortcut, holds, mentions_of, normal_name, with_paths
 from rephrase.recipes.graph.verify import is_right
 from rephrase.recipes.use import RecipeUse
 from rephrase.records import Document, content_id
@@ -41,6 +41,20 @@ def test_names_are_compared_without_case_article_possessive_and_spaces():
     assert normal_name("The") == "the", "a name of an article alone stays"
     assert holds("He met John\nSmeaton's brother.", "John Smeaton")
     assert not holds("Perthshire is wide.", "Perth")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "written"),
+    [
+        ("He met John\nSmeaton's brother.", "john smeaton", "John Smeaton"),
+        ("The SMEATON tower; Smeaton built it.", "smeaton", "SMEATON"),
+        ("Wir sahen die Straße der Pharaonen.", "strasse der pharaonen", "Straße der Pharaonen"),
+        ("In O’Neill's house", "o neill", "O’Neill"),
+        ("Nobody is there.", "john smeaton", "john smeaton"),
+    ],
+)
+def test_prompts_name_what_joins_documents_as_it_is_first_written(text, name, written):
+    assert as_written(text, name) == written
 
 
 def test_documents_that_share_a_name_are_joined_by_the_passages_that_hold_it(tokenizer):
@@ -136,7 +150,7 @@ def test_a_question_shows_each_document_and_gives_text_and_fields(tokenizer):
     [prompt], [text], [fields] = played.prompts["question"], played.texts("question"), played.fields("question")
     assert SMEATON.text in prompt
     assert BRIDGE.text in prompt
-    assert 'Documents 1 and 2 both speak of "john smeaton".' in prompt
+    assert 'Documents 1 and 2 both speak of "John Smeaton".' in prompt
     assert text == f"Question: What comes up where the other work of the builder is told?\n\nOne. Two.\n\nAnswer: {fact}"
     assert (fields["hops"], fields["bridges"], sorted(fields["documents"])) == (2, ["john smeaton"], ["a", "b"])
 

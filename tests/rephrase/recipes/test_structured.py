@@ -126,7 +126,7 @@ def test_a_verdict_that_is_held_to_its_words_has_their_schema(tokenizer):
 @pytest.mark.parametrize("use", ["wrap/easy", "wrap/*", "entigraph", "instruction/urial"])
 def test_a_recipe_whose_parsers_read_no_json_is_refused(use):
     with pytest.raises(
-        UserError, match=r"no step of `[a-z_]+/[a-z]+` has a parser that reads JSON.*remove `structured`; .*: items, objects"
+        UserError, match=r"no step of `[a-z_]+/[a-z]+` has a parser that reads JSON.*remove `structured`; .*: bullets, items, objects"
     ):
         find_recipes({"use": use, "structured": True})
 

@@ -226,6 +226,19 @@ def test_results_have_their_declared_shape_and_answers_use_them(result, answer, 
     assert dialogue(json.dumps({"call_1": result}), answer, tokenizer, one_function).errors(step) == [error]
 
 
+@pytest.mark.parametrize("result", ["null", "{}", '""', '{"high": null, "sky": " "}'])
+@pytest.mark.parametrize("declared", [None, {"type": "object"}, {"type": "null"}])
+def test_a_result_that_says_nothing_is_none_unless_that_is_declared(result, declared, tokenizer, tmp_path):
+    function = {**WEATHER.tool["function"], **({"return": declared} if declared else {})}
+    (tmp_path / "functions.json").write_text(json.dumps([{**WEATHER.tool, "function": function}]))
+    options = {"kinds": {"single": 1}, "functions": str(tmp_path / "functions.json"), "rows": 1}
+    played = dialogue(f'{{"call_1": {result}}}', "It is done.", tokenizer, options)
+    if declared == {"type": "null"}:
+        assert played.errors("result") == ([] if result == "null" else ["rejected:result"])
+    else:
+        assert played.errors("result") == ["rejected:empty_result"]
+
+
 def test_a_result_that_is_no_json_is_an_error(tokenizer, one_function):
     assert dialogue("It is warm.", "", tokenizer, one_function).errors("result") == ["parse:json"]
 

@@ -22,7 +22,7 @@ def explained(error: NoTextError, run: Run) -> UserError:
     if fate is None:
         return error
     kept, words, look = fate
-    notice = "".join(f"; {notice}" for notice in run.all_engines.notices) if not kept else ""
+    notice = "".join(f"; {notice}" for notice in run.all_engines.notices(run.filter.kinds)) if not kept else ""
     return UserError(f"{error.what}; {words}", where=error.where, cure=f"{look}{notice}; or {error.cure}")
 
 

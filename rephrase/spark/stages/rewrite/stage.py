@@ -71,7 +71,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
     of_originals = originals_notice(run.mix, documents) if is_mixed else None
     for notice in filter(None, (unmixed_notice(run.mix, [recipe.name for recipe in recipes]), of_originals)):
         console.print(f"rewrite: {notice}", soft_wrap=True)
-    for notice in engines.notices:
+    for notice in engines.notices(run.filter.kinds):
         console.print(f"rewrite: {notice}")
     paths = make_paths(run, spark, recipes)
     for steps in rounds(recipes, engines):

@@ -98,6 +98,19 @@ def test_what_names_another_word_or_gives_an_answer_is_no_question(tokenizer, to
     assert set(play("long/aggregate", DOCUMENT, {"questions": answer}, tokenizer).errors("questions")) == {"rejected:no_word"}
 
 
+@pytest.mark.parametrize(("point", "turned"), [("more often", "less often"), ("most often", "least often"), ("is used", "is not used")])
+def test_a_question_whose_sense_is_turned_is_dropped(tokenizer, point, turned):
+    def answer(prompt: str) -> str:
+        return asks(prompt).replace(point, turned)
+
+    whole = play("long/aggregate", DOCUMENT, {"questions": asks}, tokenizer).fields("questions")
+    asked = [pair["question"] for fields in whole for pair in fields["questions"]]
+    left = play("long/aggregate", DOCUMENT, {"questions": answer}, tokenizer).fields("questions")
+    kept = [pair["question"] for fields in left if "questions" in fields for pair in fields["questions"]]
+    assert any(point in question for question in asked)
+    assert sorted(kept) == sorted(question for question in asked if point not in question)
+
+
 def test_what_a_model_lists_must_stand_in_its_part_and_is_counted_by_rule(tokenizer):
     facts = {number: f"Maren Holt met {name} there." for number, name in enumerate(["Jan Visser", "Ola Berg", "Ola Berg", "Ola Berg"] * 10)}
     document = chronicle(40, facts=facts)

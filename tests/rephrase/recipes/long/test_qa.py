@@ -92,6 +92,15 @@ def test_the_judge_drops_questions_and_can_be_left_out(tokenizer):
     assert len(play("long/qa", DOCUMENT, {"ask": reply()}, tokenizer, **OPTIONS, check=False).texts("ask")) == 1
 
 
+def test_the_judge_can_be_held_to_its_words_and_answers_in_those_whatever_the_language(tokenizer):
+    scripts = {"ask": reply(), "check": '{"label": "no"}'}
+    played = play("long/qa", DOCUMENT, scripts, tokenizer, structured=True, language="de", **OPTIONS)
+    [asked] = played.prompts["check"]
+    assert asked.endswith('{"label": "…"}, with one of these words: yes, no.')
+    assert "ohne Übersetzung" in played.prompts["ask"][0]
+    assert played.errors("check") == ["rejected:no"]
+
+
 @pytest.mark.parametrize(
     ("quote", "text", "span"),
     [

@@ -15,6 +15,9 @@ PAIRS = {"pairs": [{"question": "What rises?", "answer": "The tide.\nTwice a day
 AS_TEXT = "Question: What rises?\nAnswer: The tide.\nTwice a day.\n\nQuestion: Why?\nAnswer: The Moon."
 # parser, settings, an answer as JSON, the same answer as text
 SAME = [
+    ("bullets", {}, {"items": ["The tide rises.", "- The Moon pulls."]}, "- The tide rises.\n- The Moon pulls."),
+    ("bullets", {"numbered": True}, {"items": ["It rises.", "It falls."]}, "It rises.\nIt falls."),
+    ("bullets", {"min_tokens": 50}, {"items": ["It rises."]}, "- It rises."),
     ("items", {}, {"items": ["Draw a map", "Ask why"]}, "- Draw a map\n- Ask why"),
     ("items", {"max_items": 1}, {"items": ["1. **Draw** a map", "Ask why"]}, "1. **Draw** a map\n2. Ask why"),
     ("items", {"min_words": 2}, {"items": ["Map", "Ask why", "Ask why"]}, "- Map\n- Ask why\n- Ask why"),
@@ -59,6 +62,8 @@ def test_json_gives_what_the_same_answer_as_text_gives(name, settings, data, tex
 
 
 BOUNDS = [
+    ("bullets", {}, [{"items": ["a", "b"]}], [{"items": []}, {"items": list("abcdefghijklmnopqrstuvwxyz")}, {"items": [" "]}]),
+    ("verdicts", {"of": "points", "labels": ["kept", "lost"]}, [{"1": "lost"}], [{}, {"1": "fine"}, {"1": "kept", "2": "kept"}]),
     (
         "items",
         {"min_items": 2, "max_items": 3},
