@@ -102,7 +102,7 @@ def compared(manifest: Manifest, *, drives: bool, engines: Mapping[str, str]) ->
         faults.append(Finding("archive", "warn", text, "see that the executors are of the archive's kind"))
     ours = [name for name, kind in engines.items() if kind == "vllm"]
     if ours and not manifest.vllm:
-        text = f"it holds no vLLM, and the engine{'s' if len(ours) > 1 else ''} {', '.join(ours)} of the run need{'' if len(ours) > 1 else 's'} it"
+        text = f"it holds no vLLM, which the run needs for `{'`, `'.join(ours)}`"
         faults.append(Finding("archive", "fail", text, "make package VLLM=gpu, or VLLM=cpu"))
     yield from faults
     if not faults:
