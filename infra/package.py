@@ -11,13 +11,12 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
-from interpreter import ENVIRONMENT, UV, free_scripts, lay_interpreter
+from interpreter import UV, free_scripts, lay_interpreter, run, told
 
 ROOT = Path(__file__).resolve().parent.parent
 # The cluster brings Spark's jars. Programs that start other programs with these names find those of the cluster, too.
@@ -47,7 +46,7 @@ def build_wheel(dist: Path) -> Path:
     """The wheel of this checkout."""
     for old in dist.glob("rephrase-*.whl"):
         old.unlink()
-    _run(UV, "build", "--quiet", "--wheel", "--out-dir", dist, ROOT)
+    _must(UV, "build", "--quiet", "--wheel", "--out-dir", dist, ROOT)
     return next(dist.glob("rephrase-*.whl"))
 
 
@@ -64,7 +63,7 @@ def build_archive(dist: Path, wheel: Path, extras: list[str]) -> Path:
     packages = next((moved / "lib").glob("python3.*")) / "site-packages"
     for name in _OF_THE_CLUSTER:
         shutil.rmtree(packages / name, ignore_errors=True)
-    manifest = json.loads(_told(moved / "bin" / "python", "-I", "-c", _MANIFEST)) | {"interpreter": what}
+    manifest = json.loads(told(moved / "bin" / "python", "-I", "-c", _MANIFEST)) | {"interpreter": what}
     if manifest["place"] != str(packages / "rephrase"):
         raise SystemExit(f"package: the archive's Python imports rephrase from {manifest['place']}")
     del manifest["place"]
@@ -81,9 +80,9 @@ def install(prefix: Path, requirement: str) -> None:
     """Install it with what it depends on. vLLM for CPUs wants a torch that may be in PyTorch's own index alone: see the Makefile."""
     command = [UV, "pip", "install", "--quiet", "--break-system-packages", "--compile-bytecode", "--python", prefix / "bin" / "python3"]
     command += ["--constraint", ROOT / "infra" / "constraints.txt", requirement]
-    if subprocess.run([*map(str, command)], cwd=ROOT, env=ENVIRONMENT, check=False).returncode:
+    if run(*command).returncode:
         print("trying again with PyTorch's own index", file=sys.stderr)
-        _run(*command, "--torch-backend", "cpu")
+        _must(*command, "--torch-backend", "cpu")
 
 
 def pack(folder: Path, path: Path) -> None:
@@ -111,12 +110,9 @@ def _without_owner(info: tarfile.TarInfo) -> tarfile.TarInfo:
     return info
 
 
-def _run(*command: object) -> None:
-    subprocess.run([str(word) for word in command], cwd=ROOT, env=ENVIRONMENT, check=True)
-
-
-def _told(*command: object) -> str:
-    return subprocess.run([str(word) for word in command], env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout.strip()
+def _must(*command: object) -> None:
+    if code := run(*command).returncode:
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

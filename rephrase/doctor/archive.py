@@ -19,7 +19,6 @@ from rephrase.doctor.findings import Finding
 from rephrase.errors import UserError
 
 _NAME = "rephrase.json"
-_HEAD = 1 << 16  # bytes that hold the first member, which is the manifest
 _CURE = "`make package` makes one"
 
 
@@ -64,15 +63,14 @@ def read_manifest(archive: str) -> Manifest:
     Raises `UserError` where there is no such archive, or it has no manifest.
     """
     try:
-        with storage.open_stream(archive) as file:
-            head = file.read(_HEAD)
-        text = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head)
-        info = tarfile.TarInfo.frombuf(text[:512], "utf-8", "strict")
-        if info.name == _NAME:
-            return Manifest.model_validate_json(text[512 : 512 + info.size])
+        with storage.open_stream(archive) as stream, tarfile.open(fileobj=stream, mode="r|gz") as tar:
+            first = tar.next()
+            file = tar.extractfile(first) if first is not None and first.name == _NAME else None
+            if file is not None:
+                return Manifest.model_validate_json(file.read())
     except FileNotFoundError:
         raise UserError("there is no such archive", where=archive, cure=_CURE) from None
-    except (OSError, zlib.error, tarfile.TarError, ValidationError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError, ValidationError) as error:
         raise UserError(f"cannot be read as an archive: {str(error).splitlines()[0]}", where=archive, cure=_CURE) from None
     raise UserError(f"does not begin with {_NAME}: it is no archive of rephrase", where=archive, cure=_CURE)
 

@@ -13,6 +13,8 @@ from rephrase.submit.spark_settings import settings_for
 from rephrase.submit.targets.spark_submit import on_yarn
 
 _VOLUME = "/Volumes/"
+# What the size and the start of a cluster of Databricks decide; its Python daemon starts before the wheel is there.
+_THEIRS = ("spark.executor.", "spark.dynamicAllocation.", "spark.python.")
 
 
 def emr(order: Order) -> list[Step]:
@@ -56,7 +58,7 @@ def databricks(order: Order) -> list[Step]:
     }
     job = {"run_name": f"rephrase {order.stage}", "tasks": [task]}
     settings = {**settings_for(order), **order.settings}
-    settings = {name: value for name, value in settings.items() if not name.startswith(("spark.executor.", "spark.dynamicAllocation."))}
+    settings = {name: value for name, value in settings.items() if not name.startswith(_THEIRS)}
     variables = {name: f"{{{{secrets/{order.keys_in}/{name}}}}}" for name in secrets_of(order.run)}
     return [
         Note(f"the cluster's spark_conf: {json.dumps(settings)}"),
