@@ -7,16 +7,19 @@ import platform
 import sys
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
 from rephrase import storage
 from rephrase.doctor.facts import facts
-from rephrase.doctor.findings import Finding
+from rephrase.doctor.findings import Finding, Status, failure
 from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
 
 _NAME = "rephrase.json"
 _CURE = "`make package` makes one"
@@ -75,14 +78,21 @@ def read_manifest(archive: str) -> Manifest:
     raise UserError(f"does not begin with {_NAME}: it is no archive of rephrase", where=archive, cure=_CURE)
 
 
-def compared(manifest: Manifest, *, drives: bool, engines: Mapping[str, str]) -> Iterator[Finding]:
-    """What of an archive does not fit, as findings of the check `archive`; one that says so where all does.
+def of_archive(archive: str, run: Run, *, drives: bool = True, with_engines: bool = True) -> Iterator[Finding]:
+    """What of an archive does not fit the driver and the run, as findings of the check `archive`; one that says so where all does.
 
     `drives`: whether this process, or another of its Python, is going to be the driver; else the driver comes from the archive too.
-    `engines`: the kinds of the run's engines, by their names.
+    `with_engines`: whether the work has engines on the executors.
     """
+    try:
+        yield from _compared(read_manifest(archive), run if with_engines else None, drives=drives)
+    except UserError as error:
+        yield failure("archive", error)
+
+
+def _compared(manifest: Manifest, run: Run | None, *, drives: bool) -> Iterator[Finding]:
     own, faults = facts(), list[Finding]()
-    status: Any = "fail" if drives else "warn"
+    status: Status = "fail" if drives else "warn"
     here = "the driver" if drives else "this machine"
     if manifest.digest != own["digest"]:
         ours, theirs = f"{own['package']} ({own['digest']})", f"{manifest.rephrase} ({manifest.digest})"
@@ -98,9 +108,9 @@ def compared(manifest: Manifest, *, drives: bool, engines: Mapping[str, str]) ->
     if drives and manifest.platform != _platform():
         text = f"it is for {manifest.platform}, and this machine is {_platform()}"
         faults.append(Finding("archive", "warn", text, "see that the executors are of the archive's kind"))
-    ours = [name for name, kind in engines.items() if kind == "vllm"]
-    if ours and not manifest.vllm:
-        text = f"it holds no vLLM, which the run needs for `{'`, `'.join(ours)}`"
+    writers = [name for name, engine in run.all_engines.by_name.items() if engine.kind == "vllm"] if run else []
+    if writers and not manifest.vllm:
+        text = f"it holds no vLLM, which the run needs for `{'`, `'.join(writers)}`"
         faults.append(Finding("archive", "fail", text, "make package VLLM=gpu, or VLLM=cpu"))
     yield from faults
     if not faults:

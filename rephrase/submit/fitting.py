@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from rephrase import storage
 from rephrase.config.run import Run
-from rephrase.doctor.archive import compared, read_manifest
+from rephrase.doctor.archive import of_archive
 from rephrase.doctor.findings import Finding, failure
 from rephrase.errors import UserError
 from rephrase.submit.order import Order
@@ -19,11 +19,7 @@ def findings(order: Order, target: str) -> Iterator[Finding]:
     """What fits and what does not, of the archive, of the Spark that submits, and of paths."""
     drives = target == "standalone" or (target == "yarn" and not order.cluster_mode)
     if order.archive and not order.archive.endswith(".whl"):
-        kinds = {name: engine.kind for name, engine in order.run.all_engines.by_name.items()} if order.holds_devices else {}
-        try:
-            yield from compared(read_manifest(order.archive), drives=drives, engines=kinds)
-        except UserError as error:
-            yield failure("archive", error)
+        yield from of_archive(order.archive, order.run, drives=drives, with_engines=order.holds_devices)
     if target in ("standalone", "yarn", "k8s"):
         yield _spark()
     local = local_paths(order.run)

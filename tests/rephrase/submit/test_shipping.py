@@ -104,7 +104,7 @@ class Submitter:
     """Somebody in an empty folder, with the unpacked environment and a Spark, and nothing else."""
 
     def __init__(self, environment: Path, folder: Path, cluster: Cluster) -> None:
-        self.environment, self.folder = environment, folder
+        self.environment, self.folder, self.cluster = environment, folder, cluster
         self.variables = {name: os.environ[name] for name in VARIABLES} | {"AWS_SECRET_ACCESS_KEY": SECRET}
         self.variables |= {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -121,7 +121,11 @@ class Submitter:
         return self.shell(self.command(*words))
 
     def shell(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=250, check=False)
+        try:
+            return subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=400, check=False)
+        finally:  # the disk is not to fill with archives that applications have unpacked
+            for folder in self.cluster.folder.glob("work-*/app-*/*/environment"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def start(self, log: Path, *words: object) -> subprocess.Popen[bytes]:
         with open(log, "wb") as file:
