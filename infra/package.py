@@ -21,6 +21,8 @@ from interpreter import UV, free_scripts, lay_interpreter, run, told
 ROOT = Path(__file__).resolve().parent.parent
 # The cluster brings Spark's jars. Programs that start other programs with these names find those of the cluster, too.
 _OF_THE_CLUSTER = ("pyspark/jars", "pyspark/examples", "pyspark/licenses")
+# Each executor unpacks every file: these bring thousands that only test them.
+_WITH_TESTS = ("numpy", "pandas", "pyarrow", "sympy")
 _MANIFEST = "from rephrase.doctor.archive import manifest_here; print(manifest_here())"
 _NAME = "rephrase.json"
 
@@ -63,6 +65,9 @@ def build_archive(dist: Path, wheel: Path, extras: list[str]) -> Path:
     packages = next((moved / "lib").glob("python3.*")) / "site-packages"
     for name in _OF_THE_CLUSTER:
         shutil.rmtree(packages / name, ignore_errors=True)
+    for name in _WITH_TESTS:
+        for tests in list((packages / name).rglob("tests")):
+            shutil.rmtree(tests)
     manifest = json.loads(told(moved / "bin" / "python", "-I", "-c", _MANIFEST)) | {"interpreter": what}
     if manifest["place"] != str(packages / "rephrase"):
         raise SystemExit(f"package: the archive's Python imports rephrase from {manifest['place']}")

@@ -16,6 +16,7 @@ from rephrase.submit.spark_settings import for_standalone, settings_for
 
 PYTHON = "./environment/bin/python"
 """Of an executor that has unpacked the archive."""
+_LESS_TALK = {"spark.log.level": "WARN"}  # the driver's lines stand among those of the run
 _ARCHIVE = "dist/rephrase-0.2.0-py3.11-linux-x86_64.tar.gz"
 
 
@@ -73,7 +74,7 @@ def _driven_here(order: Order, master: str, settings: dict[str, str]) -> Command
     alone = ("--set", "spark.master=null") if order.run.spark.master else ()  # the command's master is the one that counts
     return Command(
         (str(spark_home() / "bin" / "spark-submit"),),
-        [*options, *(tuple(option) for option in conf({**settings, **order.settings}))],
+        [*options, *(tuple(option) for option in conf({**settings, **_LESS_TALK, **order.settings}))],
         (str(shipped(f"jobs/{order.stage}.py")), order.config, *order.replaced, *added, *alone),
         {"PYSPARK_PYTHON": PYTHON, "PYSPARK_DRIVER_PYTHON": sys.executable},
     )

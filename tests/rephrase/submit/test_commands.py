@@ -140,7 +140,7 @@ def test_all_settings_for_executors_are_those_of_the_shipped_file(config, tmp_pa
     assert len(shipped_ones) > 12
     settings = conf_of(submit(capsys, config, "yarn", "--archive", pack(tmp_path / "a.tar.gz"))[1])
     differing = {name for name in shipped_ones.keys() | settings.keys() if shipped_ones.get(name) != settings.get(name)}
-    assert differing == {f"{GPU}discoveryScript", "spark.pyspark.python"}, "which lie in the archive"
+    assert differing == {f"{GPU}discoveryScript", "spark.pyspark.python", "spark.log.level"}
     assert settings[f"{GPU}discoveryScript"] == "./environment/share/rephrase/infra/gpu-discovery.sh"
     more = read_settings(ROOT / "infra" / "kubernetes" / "spark.conf")
     on_k8s = conf_of(submit(capsys, config, "k8s")[1])
