@@ -48,6 +48,7 @@ def build_wheel(dist: Path) -> Path:
     """The wheel of this checkout."""
     for old in dist.glob("rephrase-*.whl"):
         old.unlink()
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)  # setuptools would take up what has been removed since
     _must(UV, "build", "--quiet", "--wheel", "--out-dir", dist, ROOT)
     return next(dist.glob("rephrase-*.whl"))
 
@@ -67,7 +68,7 @@ def build_archive(dist: Path, wheel: Path, extras: list[str]) -> Path:
         shutil.rmtree(packages / name, ignore_errors=True)
     for name in _WITH_TESTS:
         for tests in list((packages / name).rglob("tests")):
-            shutil.rmtree(tests)
+            shutil.rmtree(tests, ignore_errors=True)  # one may lie in another
     manifest = json.loads(told(moved / "bin" / "python", "-I", "-c", _MANIFEST)) | {"interpreter": what}
     if manifest["place"] != str(packages / "rephrase"):
         raise SystemExit(f"package: the archive's Python imports rephrase from {manifest['place']}")

@@ -133,7 +133,7 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
     try:
         with deferred():  # a JVM that loses its driver before it has told its port neither ends nor is silent
             start_jvm(builder)
-        for key, value in _handed_on(config, master).items():  # later than the JVM, on whose command line all others stand
+        for key, value in handed_on(config, master).items():  # later than the JVM, on whose command line all others stand
             builder = builder.config(key, value)
         with kept_handlers():
             session = builder.getOrCreate()
@@ -155,7 +155,7 @@ def settings_of(config: Spark, master: str | None) -> dict[str, str]:
     return {key: _text(value) for key, value in {**_DEFAULTS, **local, **config.conf}.items()}
 
 
-def _handed_on(config: Spark, master: str | None) -> dict[str, str]:
+def handed_on(config: Spark, master: str | None) -> dict[str, str]:
     """Settings that give executors elsewhere the driver's variables, and keep their values off Spark's pages."""
     if not config.executor_env or (master and master.startswith("local")):
         return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,7 @@ from rephrase.submit.spark_settings import for_standalone, settings_for
 PYTHON = "./environment/bin/python"
 """Of an executor that has unpacked the archive."""
 _LESS_TALK = {"spark.log.level": "WARN"}  # the driver's lines stand among those of the run
-_ARCHIVE = "dist/rephrase-0.2.0-py3.11-linux-x86_64.tar.gz"
+_ARCHIVE = "dist/rephrase-….tar.gz"
 
 
 def spark_home() -> Path:
@@ -87,6 +86,6 @@ def _check(order: Order, scheme: str, example: str) -> None:
             raise UserError(f"`{order.master}` is no address of such a cluster", where="--master", cure=cure)
         raise order.needed("the master's address", "--master", example)
     if not order.archive:
-        raise order.needed("the archive of the environment, which `make package` makes,", "--archive", shlex.quote(_ARCHIVE))
+        raise order.needed("the archive of the environment, which `make package` makes,", "--archive", _ARCHIVE)
     if order.image:
         raise UserError("only Kubernetes takes an image", where="--image", cure="leave it out")
