@@ -134,17 +134,14 @@ class Submitter:
 
 
 def write_config(folder: Path, output: str, place: str) -> Path:
-    """The demo's run in small units, without its classifier, which wants training; all that it reads lies at `place`."""
+    """The demo's run in small units, without its classifier, which wants training; pages and answers lie at `place`."""
     data = yaml.safe_load((EXAMPLES / "run.yaml").read_text())
-    for path in [
-        EXAMPLES / "tokenizer.json",
-        *(EXAMPLES / "recorded").iterdir(),
-        *(EXAMPLES / "crawl" / name for name in ("sample.warc.gz", "notes.jsonl")),
-    ]:
+    for path in [*(EXAMPLES / "recorded").iterdir(), *(EXAMPLES / "crawl" / name for name in ("sample.warc.gz", "notes.jsonl"))]:
         storage.create(storage.join(place, str(path.relative_to(EXAMPLES))), path.read_bytes())
     data["output"] = output
     data["input"] |= {"paths": [storage.join(place, "crawl", name) for name in ("sample.warc.gz", "notes.jsonl")], "tokens_per_unit": 600}
-    data["tokenizer"] = storage.join(place, "tokenizer.json")
+    data["tokenizer"] = str(folder / "tokenizer.json")
+    shutil.copy(EXAMPLES / "tokenizer.json", folder)
     data["engine"]["path"] = storage.join(place, "recorded")
     data["filter"]["checks"] = [check for check in data["filter"]["checks"] if isinstance(check, str)]
     data["spark"] = {"conf": SMALL}
