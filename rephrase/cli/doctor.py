@@ -29,15 +29,20 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--seconds", type=positive, default=30.0, metavar="N", help=about)
     about = "seconds for executors to come and to answer (default: 240)"
     parser.add_argument("--wait", type=positive, default=240.0, metavar="N", help=about)
+    about = "look too whether the driver fits this archive of `make package`"
+    parser.add_argument("--archive", metavar="FILE", help=about)
     parser.set_defaults(action=_doctor)
 
 
 def _doctor(options: argparse.Namespace) -> None:
     from rephrase.cli.doctor_table import print_findings
-    from rephrase.doctor.examination import examine
+    from rephrase.doctor.archive import of_archive
+    from rephrase.doctor.examination import DRIVER, Placed, examine
 
     run = load(options)
     placed = examine(run, options.master, seconds=options.seconds, wait=options.wait)
+    if options.archive:
+        placed += [Placed(DRIVER, finding) for finding in of_archive(options.archive, run)]
     failed = any(one.finding.status == "fail" for one in placed)
     if options.json:
         print(json.dumps({"ok": not failed, "output": run.output, "findings": _plain(placed)}, ensure_ascii=False))

@@ -28,6 +28,7 @@ examples:
   rephrase run run.yaml --model ./my-model           with a vLLM engine on this model
   rephrase run run.yaml --set mix.seed=8 --output out/other
   rephrase rewrite run.yaml --master spark://head:7077
+  rephrase submit run.yaml --to yarn --archive dist/rephrase.tar.gz   the command that gives it to a cluster; --yes runs it
   rephrase filter run.yaml --dry-run                 what the config's checks would keep now, from kept scores
   rephrase run run.yaml --replace                    the same run with other checks or another mixture
   rephrase rewrite run.yaml --retry-errors           ask again for rows that ended in an error
@@ -112,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
         show,
         stages,
         status,
+        submit,
         summary,
         swarm,
         tune,
@@ -127,6 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
         init,
         doctor,
         plan,
+        submit,
         status,
         tune,
         summary,

@@ -69,11 +69,16 @@ def add_cost_options(parser: argparse.ArgumentParser, *, gpus: int | None, days_
 def run_words(options: argparse.Namespace) -> str:
     """The config and what replaces parts of it, as a shell takes them; `run.yaml` where the command has none."""
     config = getattr(options, "config", None)
-    words = [config or "run.yaml"]
+    return shlex.join([config or "run.yaml", *(replacing_words(options) if config else ())])
+
+
+def replacing_words(options: argparse.Namespace) -> list[str]:
+    """The options that replace parts of the config, as they were given."""
+    words: list[str] = []
     for name in ("output", "model", "limit"):
-        if config and (value := getattr(options, name, None)) is not None:
+        if (value := getattr(options, name, None)) is not None:
             words += [f"--{name}", str(value)]
-    return shlex.join([*words, *(word for setting in getattr(options, "settings", []) for word in ("--set", setting))])
+    return [*words, *(word for setting in getattr(options, "settings", []) for word in ("--set", setting))]
 
 
 def key_values(settings: Sequence[str], option: str, example: str) -> dict[str, Any]:

@@ -121,6 +121,9 @@ class Spark(Section):
     master: str | None = None
     """Default: what spark-submit set, else local[*]."""
     conf: dict[str, str | int | float | bool] = {}
+    executor_env: list[str] = []
+    """Names of environment variables of the driver, such as keys, that executors on other machines get too. Their values stand in no
+    command line and on no page of Spark's. Executors of Spark Connect have their server's."""
 
 
 class Metrics(Section):

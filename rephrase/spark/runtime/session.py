@@ -29,6 +29,8 @@ _MAX_FAILURES = "100"
 _MASTER = re.compile(r"local($|\[)|local-cluster\[|yarn$|[a-z0-9]+://")
 
 _PYTHON = "spark.pyspark.python"
+_VARIABLE = "spark.executorEnv."
+_REDACTED = "(?i)secret|password|token|access[.]?key"  # Spark's own
 
 _DEFAULTS: dict[str, str] = {
     # A clear message instead of a failed getInt when a task returns another schema than it declared.
@@ -131,6 +133,8 @@ def _start(config: Spark, master: str | None, models: Sequence[str]) -> SparkSes
     try:
         with deferred():  # a JVM that loses its driver before it has told its port neither ends nor is silent
             start_jvm(builder)
+        for key, value in handed_on(config, master).items():  # later than the JVM, on whose command line all others stand
+            builder = builder.config(key, value)
         with kept_handlers():
             session = builder.getOrCreate()
         bear_end_of_jvm(session)
@@ -149,6 +153,19 @@ def settings_of(config: Spark, master: str | None) -> dict[str, str]:
     if master and _ONE_PROCESS.match(master):
         local = {**local, **_UNHEARD}
     return {key: _text(value) for key, value in {**_DEFAULTS, **local, **config.conf}.items()}
+
+
+def handed_on(config: Spark, master: str | None) -> dict[str, str]:
+    """Settings that give executors elsewhere the driver's variables, and keep their values off Spark's pages."""
+    if not config.executor_env or (master and master.startswith("local")):
+        return {}
+    for name in config.executor_env:
+        if name not in os.environ:
+            cure = "set it, or take it off the list"
+            raise UserError(f"the environment variable {name} is not set", where="spark.executor_env", cure=cure)
+    names = "|".join(map(re.escape, config.executor_env))
+    variables = {f"{_VARIABLE}{name}": os.environ[name] for name in config.executor_env}
+    return {**variables, "spark.redaction.regex": rf"{_REDACTED}|^{re.escape(_VARIABLE)}({names})$"}
 
 
 def _preloading(models: Sequence[str]) -> dict[str, str]:

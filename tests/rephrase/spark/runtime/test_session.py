@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 
+import pytest
+
 from rephrase.config.run import Spark
-from rephrase.spark.runtime.session import LazySession, settings_of
+from rephrase.errors import UserError
+from rephrase.spark.runtime.session import LazySession, handed_on, settings_of
 
 SCRIPT = """
 import os, sys
@@ -104,3 +108,19 @@ def test_a_local_session_takes_the_python_of_its_settings_and_is_heard_by_this_m
     assert mark == "here"
     assert heard
     assert all(address.removeprefix("::ffff:").startswith("127.") or address == "::1" for address in heard), heard
+
+
+def test_executors_elsewhere_get_the_driver_s_variables_and_spark_s_pages_do_not(monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", "hidden")
+    config = Spark(executor_env=["JUDGE_KEY"])
+    handed = handed_on(config, "spark://head:7077")
+    assert handed["spark.executorEnv.JUDGE_KEY"] == "hidden"
+    assert handed_on(config, None) == handed, "spark-submit knows the master"
+    redacted = re.compile(handed["spark.redaction.regex"])
+    assert all(redacted.search(name) for name in ("spark.executorEnv.JUDGE_KEY", "spark.authenticate.secret", "some.password"))
+    assert not redacted.search("spark.executorEnv.JUDGE_KEY_ID")
+    assert handed_on(config, "local[2]") == {}, "whose tasks have them already"
+    assert not settings_of(config, "spark://head:7077").keys() & handed.keys(), "those stand on the command line of the JVM"
+    monkeypatch.delenv("JUDGE_KEY")
+    with pytest.raises(UserError, match="the environment variable JUDGE_KEY is not set"):
+        handed_on(config, "yarn")

@@ -1,0 +1,1 @@
+"""What each kind of cluster wants to be told."""

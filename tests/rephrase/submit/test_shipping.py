@@ -1,0 +1,261 @@
+"""The archive on a cluster of processes that know nothing of this checkout: from pages to a mixture on S3, by each way to submit it.
+
+REPHRASE_TEST_DIST names a folder that `make package ARGS="--extras connect"` has filled; without it the archive is made here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyspark
+import pytest
+import yaml
+
+from rephrase import storage
+from rephrase.config.file import load_run
+from rephrase.doctor.archive import read_manifest
+from rephrase.spark.stages.pipeline import run_all
+from rephrase.storage import tables
+from tests.places import EXAMPLES, ROOT
+from tests.rephrase.spark.standalone import wait_for
+
+pytestmark = pytest.mark.long
+
+STANDALONE = ROOT / "infra" / "standalone"
+SMALL = {"spark.executor.memory": "512m", "spark.sql.shuffle.partitions": "2"}
+SECRET = "one-that-no-other-process-is-told"
+VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+TABLES = ("documents", "generations", "judged", "mixture")
+
+
+@dataclass
+class Cluster:
+    """What `infra/standalone/up` has started, as far as it tells."""
+
+    folder: Path
+    options: tuple[str, ...] = ()
+    told: dict[str, str] = field(default_factory=dict)
+
+    def up(self) -> Cluster:
+        command = [STANDALONE / "up", "--folder", self.folder, "--cores", "1", "--memory", "1g", *self.options]
+        variables = {**os.environ, "AWS_SECRET_ACCESS_KEY": SECRET}
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+        self.told = dict(line.split()[:2] for line in done.stdout.splitlines())
+        return self
+
+    def down(self) -> None:
+        subprocess.run([STANDALONE / "down", "--folder", self.folder], check=True, capture_output=True, timeout=100)
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """Their numbers, by name."""
+        lines = (self.folder / "processes").read_text().splitlines()
+        return {name: int(number) for number, _, name in map(str.split, lines)}
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make package` builds."""
+    if ready := os.environ.get("REPHRASE_TEST_DIST"):
+        return Path(ready).resolve()
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run([sys.executable, ROOT / "infra" / "package.py", "--extras", "connect", "--dist", folder], check=True, timeout=500)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(dist: Path) -> Path:
+    return next(dist.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def environment(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The archive, unpacked somewhere: the Python environment of who submits."""
+    folder = tmp_path_factory.mktemp("machine") / "environment"
+    folder.mkdir()
+    subprocess.run(["tar", "-xzf", archive, "-C", folder], check=True)  # as Spark does
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    started = Cluster(tmp_path_factory.mktemp("a")).up()
+    yield started
+    with contextlib.suppress(subprocess.CalledProcessError):  # where a test has ended it
+        started.down()
+
+
+class Submitter:
+    """Somebody in an empty folder, with the unpacked environment and a Spark, and nothing else."""
+
+    def __init__(self, environment: Path, folder: Path, cluster: Cluster) -> None:
+        self.environment, self.folder, self.cluster = environment, folder, cluster
+        self.variables = {name: os.environ[name] for name in VARIABLES} | {"AWS_SECRET_ACCESS_KEY": SECRET}
+        self.variables |= {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(folder),
+            "JAVA_HOME": subprocess.run([ROOT / "infra" / "java.sh"], capture_output=True, text=True, check=True).stdout.strip(),
+            "SPARK_HOME": str(Path(pyspark.__file__).parent),
+            "SPARK_CONF_DIR": str(cluster.folder / "conf"),
+        }
+
+    def command(self, *words: object) -> list[str]:
+        return [str(self.environment / "bin" / "rephrase"), *map(str, words)]
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        return self.shell(self.command(*words))
+
+    def shell(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=400, check=False)
+        finally:  # the disk is not to fill with archives that applications have unpacked
+            for folder in self.cluster.folder.glob("work-*/app-*/*/environment"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def start(self, log: Path, *words: object) -> subprocess.Popen[bytes]:
+        with open(log, "wb") as file:
+            return subprocess.Popen(
+                list(map(str, words)), cwd=self.folder, env=self.variables, stdout=file, stderr=file, start_new_session=True
+            )
+
+
+def write_config(folder: Path, output: str, place: str) -> Path:
+    """The demo's run in small units, without its classifier, which wants training; pages and answers lie at `place`."""
+    data = yaml.safe_load((EXAMPLES / "run.yaml").read_text())
+    for path in [*(EXAMPLES / "recorded").iterdir(), *(EXAMPLES / "crawl" / name for name in ("sample.warc.gz", "notes.jsonl"))]:
+        storage.create(storage.join(place, str(path.relative_to(EXAMPLES))), path.read_bytes())
+    data["output"] = output
+    data["input"] |= {"paths": [storage.join(place, "crawl", name) for name in ("sample.warc.gz", "notes.jsonl")], "tokens_per_unit": 600}
+    data["tokenizer"] = str(folder / "tokenizer.json")
+    shutil.copy(EXAMPLES / "tokenizer.json", folder)
+    data["engine"]["path"] = storage.join(place, "recorded")
+    data["filter"]["checks"] = [check for check in data["filter"]["checks"] if isinstance(check, str)]
+    data["spark"] = {"conf": SMALL}
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return path
+
+
+def rows(output: str, table: str) -> list[Any]:
+    """The rows of a table in an order of their own, whatever files they lie in."""
+    found = tables.read_folder(storage.join(output, table)).to_pylist()
+    return sorted(json.dumps(row, sort_keys=True, default=str) for row in found)
+
+
+def assert_unseen(cluster: Cluster) -> None:
+    """A key stands in no command line of this machine, in no log, and on none of Spark's pages."""
+    lines = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # of a process that has ended
+            lines += path.read_bytes()
+    assert b"CoarseGrainedExecutorBackend" in lines
+    assert SECRET.encode() not in lines
+    logs = [*(cluster.folder / "logs").iterdir(), *cluster.folder.glob("work-*/*/*/std*")]
+    assert len(logs) > 4
+    assert [path for path in logs if SECRET.encode() in path.read_bytes()] == []
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spark: Any, s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """The tables of a run on this machine."""
+    folder = tmp_path_factory.mktemp("local")
+    (folder / "raw").mkdir()
+    run = load_run(str(write_config(folder, str(folder / "out"), str(folder / "raw"))))
+    run_all(run, spark)
+    return {table: rows(run.output, table) for table in TABLES}
+
+
+def test_the_package_holds_what_a_cluster_needs(dist, archive, environment):
+    with zipfile.ZipFile(dist / "jobs.zip") as jobs:
+        assert sorted(jobs.namelist()) == sorted(f"jobs/{path.name}" for path in (ROOT / "jobs").glob("*.py"))
+    manifest = read_manifest(str(archive))
+    assert manifest.pyspark == pyspark.__version__
+    assert manifest.vllm == ""
+    assert (environment / "share" / "rephrase" / "jobs" / "run.py").is_file()
+    assert os.access(environment / "share" / "rephrase" / "infra" / "gpu-discovery.sh", os.X_OK)
+    code = "import sys, json, rephrase, pyspark; print(json.dumps([sys.prefix, sys.base_prefix, *sys.path, rephrase.__file__]))"
+    command = [environment / "bin" / "python", "-c", code]
+    told = json.loads(subprocess.run(command, env={}, cwd="/", capture_output=True, text=True, check=True).stdout)
+    assert [path for path in told if path and not path.startswith(str(environment))] == [], "nothing of another Python"
+    pinned = dict(
+        line.split("==") for line in (ROOT / "infra" / "constraints.txt").read_text().splitlines() if re.match(r"[\w-]+==[\w.]+$", line)
+    )
+    listing = (
+        "import importlib.metadata as m, json; print(json.dumps({d.name.lower().replace('_', '-'): d.version for d in m.distributions()}))"
+    )
+    there = json.loads(subprocess.run([environment / "bin" / "python", "-c", listing], capture_output=True, text=True, check=True).stdout)
+    assert {name: version for name, version in there.items() if version != pinned.get(name, version)} == {}
+    assert len(there.keys() & pinned.keys()) > 40
+
+
+def test_a_run_on_s3_whose_worker_and_driver_die_ends_as_one_on_this_machine(environment, archive, cluster, bucket, tmp_path, undisturbed):
+    config = write_config(tmp_path, f"{bucket}/run", f"{bucket}/raw")
+    (tmp_path / "empty").mkdir()
+    somebody = Submitter(environment, tmp_path / "empty", cluster)
+    words = ["submit", config, "--to", "standalone", "--master", cluster.told["master"], "--archive", archive]
+    printed = somebody.run(*words)
+    assert printed.returncode == 0, printed.stderr
+    log, generations = tmp_path / "driver.log", f"{bucket}/run/generations"
+    driver = somebody.start(log, "bash", "-c", printed.stdout)
+    wait_for(lambda: driver.poll() is not None or tables.objects(generations))
+    assert driver.poll() is None, log.read_text()
+    assert_unseen(cluster)
+    os.kill(cluster.processes["worker-0"], signal.SIGKILL)
+    before = len(tables.objects(generations))
+    wait_for(lambda: driver.poll() is not None or len(tables.objects(generations)) > before)
+    assert driver.poll() is None, log.read_text()
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    done = somebody.run(*words, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(somebody.folder) == [], "nothing is left where it was submitted from"
+    for table in TABLES:
+        assert rows(f"{bucket}/run", table) == undisturbed[table], table
+    assert len(undisturbed["mixture"]) > 20
+
+
+def test_spark_runs_no_python_driver_on_a_standalone_cluster(environment, cluster, tmp_path, s3_server):
+    """What `rephrase submit` refuses in its name."""
+    somebody = Submitter(environment, tmp_path, cluster)
+    job = environment / "share" / "rephrase" / "jobs" / "run.py"
+    submit = Path(somebody.variables["SPARK_HOME"]) / "bin" / "spark-submit"
+    done = somebody.shell([str(submit), "--master", cluster.told["master"], "--deploy-mode", "cluster", str(job), "run.yaml"])
+    assert done.returncode != 0
+    assert "Cluster deploy mode is currently not supported for python applications on standalone clusters" in done.stdout + done.stderr
+
+
+def test_a_run_through_spark_connect_on_a_cluster_beside_another(environment, archive, cluster, bucket, tmp_path, undisturbed):
+    config = write_config(tmp_path, f"{bucket}/run", f"{bucket}/raw")
+    names = [word for name in VARIABLES for word in ("--env", name)]
+    conf = [word for key, value in SMALL.items() for word in ("--conf", f"{key}={value}")]
+    other = Cluster(tmp_path / "b", ("--workers", "1", "--connect", str(archive), *names, *conf)).up()
+    try:
+        again = subprocess.run([STANDALONE / "up", "--folder", other.folder], capture_output=True, text=True, check=False)
+        assert again.returncode == 2
+        assert "there is a cluster in" in again.stderr
+        theirs = cluster.processes
+        cluster.down()
+        assert [name for name, number in theirs.items() if Path(f"/proc/{number}").exists()] == []
+        assert not cluster.folder.exists()
+        assert all(Path(f"/proc/{number}").exists() for number in other.processes.values()), "only its own are ended"
+        done = Submitter(environment, tmp_path, other).run("run", config, "--master", other.told["Connect"])
+        assert done.returncode == 0, done.stderr
+        assert_unseen(other)
+    finally:
+        other.down()
+    for table in TABLES:
+        assert rows(f"{bucket}/run", table) == undisturbed[table], table
