@@ -259,6 +259,8 @@ class DuplicatesNote(Note):
     """Rows of the object: texts that go."""
     kept: Count = 0
     """Texts that stay for them."""
+    semantic: Count = 0
+    """Texts that go by their meaning alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

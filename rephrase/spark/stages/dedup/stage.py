@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -21,6 +21,9 @@ from rephrase.records import DUPLICATE
 from rephrase.spark.runtime.job import Job, open_job
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Table, Tables
+from rephrase.spark.stages.dedup.embedding import NEEDED_BY
+from rephrase.spark.stages.dedup.meaning_search import Meant
+from rephrase.spark.stages.dedup.meant import make_embeddings, meant_by
 from rephrase.spark.stages.dedup.search import duplicates_in
 from rephrase.spark.stages.dedup.searched import Searched, searched_objects, searched_tables
 from rephrase.spark.stages.dedup.signing import sign
@@ -30,6 +33,7 @@ from rephrase.spark.stages.ledger import claim, described, note_of, replace_othe
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.run_tables import objects_of
 from rephrase.storage import tables
+from rephrase.text.embeddings import folder_digest
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -63,11 +67,14 @@ def find_duplicates(run: Run, spark: LazySession, table: Table, *, replace: bool
         console.print(f"dedup ({table.path}): the duplicates are known, nothing to do")
         return
     console.print(f"dedup ({table.path}): {len(searched):,} objects to search")
+    meant = meant_by(run, table, searched)
     with open_job(spark.get(), folder, title=f"dedup ({table.path})") as job:
         _sign(job, searched, settings)
-        counts = _find(job, searched, settings, folder)
+        if meant is not None:
+            make_embeddings(job, meant, settings)
+        counts = _find(job, searched, settings, meant, folder)
     storage.create(storage.join(folder, DONE), orjson.dumps(counts))
-    console.print(f"dedup ({table.path}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay")
+    console.print(f"dedup ({table.path}): {counts['duplicates']:,} texts are near duplicates of {counts['kept']:,} that stay{_of(counts)}")
 
 
 def meaning_of(run: Run, table: Table) -> Meaning:
@@ -78,9 +85,17 @@ def meaning_of(run: Run, table: Table) -> Meaning:
     needed += [Tables.SCREENED] if Tables.SCREENED.is_configured(run) else []
     digests = {source.path: stage_note(source.folder(run.output))["digest"] for source in needed}
     against = {output: _digests(output) for output in run.dedup.against}
-    content = {"tables": digests, "dedup": run.dedup.model_dump(mode="json"), **({"against": against} if against else {})}
+    content = {"tables": digests, "dedup": _settings(run.dedup), **({"against": against} if against else {})}
     explained = {"tables": {source.path: described(source.folder(run.output)) for source in needed}}
     return Meaning(content, Defaults(below={"dedup": defaults_of(type(run.dedup))}), explained)
+
+
+def _settings(dedup: Dedup) -> dict[str, Any]:
+    """The settings, with a model as it is, wherever it is."""
+    settings: dict[str, Any] = dedup.model_dump(mode="json")
+    if dedup.semantic is not None:
+        settings["semantic"]["model"] = folder_digest(dedup.semantic.model, NEEDED_BY)
+    return settings
 
 
 def _digests(output: str) -> dict[str, str]:
@@ -108,7 +123,7 @@ def _sign(job: Job, searched: Sequence[Searched], settings: Dedup) -> None:
     job.run(numbers.mapInArrow(job.reporting(body), "done int").count, about="signatures")
 
 
-def _find(job: Job, searched: Sequence[Searched], settings: Dedup, folder: str) -> dict[str, int]:
+def _find(job: Job, searched: Sequence[Searched], settings: Dedup, meant: Meant | None, folder: str) -> dict[str, int]:
     """Find the duplicates and write them. Returns how many there are, and how many texts stay for them."""
     outputs = [storage.join(folder, storage.name_of(here.path)) for here in searched]
 
@@ -122,20 +137,24 @@ def _find(job: Job, searched: Sequence[Searched], settings: Dedup, folder: str) 
             stack.callback(frame.unpersist)
             return frame.persist()
 
-        gone = duplicates_in(job, searched, verifying, keep)
+        gone = duplicates_in(job, searched, verifying, meant, keep)
         # A fixed order within the object makes its bytes the same, whoever writes it.
-        ordered = gone.repartition("object").sortWithinPartitions("object", "node")
-        parts = ordered.mapInArrow(job.reporting(written), "duplicates long, kept long")
-        sums = job.run(parts.groupBy().sum("duplicates", "kept").toArrow, about="writing").to_pylist()[0]
-    return {"duplicates": sums["sum(duplicates)"] or 0, "kept": sums["sum(kept)"] or 0}
+        ordered = gone.repartition("object").sortWithinPartitions("object", "id")
+        parts = ordered.mapInArrow(job.reporting(written), "duplicates long, kept long, semantic long")
+        sums = job.run(parts.groupBy().sum("duplicates", "kept", "semantic").toArrow, about="writing").to_pylist()[0]
+    return {name: sums[f"sum({name})"] or 0 for name in ("duplicates", "kept", "semantic")}
+
+
+def _of(counts: Mapping[str, int]) -> str:
+    return f"; {counts['semantic']:,} of them by their meaning" if counts["semantic"] else ""
 
 
 def _write(batches: Iterator[pa.RecordBatch], outputs: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Create the object of duplicates beside each object that has some."""
     rows = itertools.chain.from_iterable(batch.to_pylist() for batch in batches)
     for number, group in itertools.groupby(rows, key=lambda row: row["object"]):
-        found = [{"id": row["id"], "kept_id": row["kept_id"], "similarity": row["similarity"]} for row in group]
-        table = pa.Table.from_pylist(found, schema=DUPLICATE).sort_by("id")
+        table = pa.Table.from_pylist([{name: row[name] for name in DUPLICATE.names} for row in group], schema=DUPLICATE).sort_by("id")
         kept = len(set(table.column("kept_id").to_pylist()))
-        tables.commit(outputs[number], table, DuplicatesNote(duplicates=table.num_rows, kept=kept))
-        yield pa.RecordBatch.from_pydict({"duplicates": [table.num_rows], "kept": [kept]})
+        semantic = table.column("method").to_pylist().count("semantic")
+        tables.commit(outputs[number], table, DuplicatesNote(duplicates=table.num_rows, kept=kept, semantic=semantic))
+        yield pa.RecordBatch.from_pydict({"duplicates": [table.num_rows], "kept": [kept], "semantic": [semantic]})

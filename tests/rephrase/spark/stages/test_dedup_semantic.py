@@ -1,0 +1,108 @@
+"""Texts that say the same in other words: what goes is what a comparison of all with all finds, whatever the clusters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from rephrase import storage
+from rephrase.config.duplicates import Semantic
+from rephrase.config.run import Dedup
+from rephrase.errors import UserError
+from rephrase.records import content_id
+from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.dedup import meaning_search
+from rephrase.spark.stages.dedup.stage import find_duplicates
+from rephrase.storage import tables
+from tests.rephrase.spark.no_spark import NoSpark
+from tests.rephrase.spark.stages.dedup_play import gone_in_meaning
+from tests.rephrase.spark.stages.test_dedup import run_of, write_documents
+
+WORDS = [f"w{number}" for number in range(300)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    """A static model whose words have directions at random, some of them near to others': other words for the same."""
+    model2vec = pytest.importorskip("model2vec")
+    made = Tokenizer(WordLevel({word: place for place, word in enumerate(["[UNK]", *WORDS])}, unk_token="[UNK]"))
+    made.pre_tokenizer = Whitespace()
+    vectors = np.random.default_rng(1).normal(size=(len(WORDS) + 1, 32)).astype(np.float32)
+    vectors[101:201] = vectors[1:101] + 0.25 * vectors[101:201]
+    vectors[0] = 0
+    folder = str(tmp_path_factory.mktemp("model"))
+    model2vec.StaticModel(vectors, made, normalize=True).save_pretrained(folder)
+    return folder
+
+
+def texts_of(seed: int, families: int, unlike: int) -> list[str]:
+    """Families of texts that resemble each other more and less, in which every word is another, and texts that resemble none."""
+    draw = np.random.default_rng(seed)
+    texts = []
+    for _ in range(families):
+        words = draw.integers(0, 100, 24)
+        for _ in range(int(draw.integers(2, 7))):
+            changed = np.where(draw.random(24) < draw.random(), words + 100, words)
+            changed[: draw.integers(0, 6)] = draw.integers(200, 300)
+            texts.append(" ".join(WORDS[word] for word in draw.permutation(changed)))
+    texts += [" ".join(WORDS[word] for word in draw.integers(0, 300, 24)) for _ in range(unlike)]
+    draw.shuffle(texts)
+    return [*texts, "nothing known here"]
+
+
+def vectors_of(texts: list[str], model: str) -> np.ndarray:
+    from model2vec import StaticModel
+
+    vectors = StaticModel.from_pretrained(model).encode(texts)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    stored = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0).astype(np.float16).astype(np.float64)
+    norms = np.linalg.norm(stored, axis=1, keepdims=True)
+    return np.divide(stored, norms, out=stored, where=norms > 0)
+
+
+def by_all_pairs(texts: list[str], model: str, threshold: float, order: list[int]) -> dict[str, tuple[str, float]]:
+    """What goes of texts taken in an order, each for the first before it that stays and is so near."""
+    cosines = vectors_of(texts, model) @ vectors_of(texts, model).T
+    stay: list[int] = []
+    gone = {}
+    for at in order:
+        near = [one for one in stay if cosines[one, at] >= threshold]
+        if near:
+            gone[content_id(texts[at])] = (content_id(texts[near[0]]), cosines[near[0], at])
+        else:
+            stay.append(at)
+    return gone
+
+
+def found_in(folder: Path) -> dict[str, tuple[str, float]]:
+    rows = [row for path in tables.objects(str(folder / "duplicates" / "documents")) for row in tables.read(path).to_pylist()]
+    assert all(row["method"] == "semantic" for row in rows)
+    return {row["id"]: (row["kept_id"], row["similarity"]) for row in rows}
+
+
+def assert_same(found: dict[str, tuple[str, float]], expected: dict[str, tuple[str, float]]) -> None:
+    assert {id_: kept for id_, (kept, _) in found.items()} == {id_: kept for id_, (kept, _) in expected.items()}
+    assert all(cosine == pytest.approx(expected[id_][1], abs=1e-5) for id_, (_, cosine) in found.items())
+
+
+def by_id(texts: list[str]) -> list[int]:
+    return sorted(range(len(texts)), key=lambda at: content_id(texts[at]))
+
+
+@pytest.mark.parametrize(("seed", "clusters", "parts", "keep"), [(1, 1, 1, "score"), (2, 6, 1, "longest"), (3, 8, 3, "score"), (4, 8, 2, "score")])
+def test_what_goes_is_what_all_pairs_say(tmp_path, model, monkeypatch, seed, clusters, parts, keep):
+    monkeypatch.setattr(meaning_search, "_PAIRS", 1000)
+    texts = texts_of(seed, families=80, unlike=200)
+    order = by_id(texts)
+    if keep == "longest":
+        texts = [text + "." * (at % 7) for at, text in enumerate(texts)]
+        order = sorted(by_id(texts), key=lambda at: -len(texts[at]))
+    expected = by_all_pairs(texts, model, 0.85, order)
+    assert 60 < len(expected) < 300
+    assert_same(gone_in_meaning(tmp_path, texts, Semantic(model=model, threshold=0.85, clusters=clusters, keep=keep), parts), expected)
