@@ -261,6 +261,8 @@ class DuplicatesNote(Note):
     """Texts that stay for them."""
     semantic: Count = 0
     """Texts that go by their meaning alone."""
+    bloom: Count = 0
+    """Texts that go by a Bloom filter, which knows no text that stays for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

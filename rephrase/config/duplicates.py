@@ -26,7 +26,7 @@ class Semantic(Section):
     clusters: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     """Of k-means. `auto`: the square root of the number of texts, at most one for sixteen texts of the sample that they are made on."""
     keep: Literal["score", "farthest", "longest"] = "score"
-    """Which text stays: the one with the higher `dedup.score`, the one farthest from the centre of its cluster (as published), or the longest.
+    """Which text stays: that with the higher `dedup.score`, the one farthest from the centre of its cluster (as published), or the longest.
     Originals stay before rewrites."""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -16,7 +17,9 @@ from rephrase.config.duplicates import Semantic
 from rephrase.config.run import Dedup
 from rephrase.errors import UserError
 from rephrase.records import content_id
+from rephrase.report.figures import figures_of
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.declarations.dedup import DedupDocumentsStage
 from rephrase.spark.stages.dedup import meaning_search
 from rephrase.spark.stages.dedup.stage import find_duplicates
 from rephrase.storage import tables
@@ -95,7 +98,9 @@ def by_id(texts: list[str]) -> list[int]:
     return sorted(range(len(texts)), key=lambda at: content_id(texts[at]))
 
 
-@pytest.mark.parametrize(("seed", "clusters", "parts", "keep"), [(1, 1, 1, "score"), (2, 6, 1, "longest"), (3, 8, 3, "score"), (4, 8, 2, "score")])
+@pytest.mark.parametrize(
+    ("seed", "clusters", "parts", "keep"), [(1, 1, 1, "score"), (2, 6, 1, "longest"), (3, 8, 3, "score"), (4, 8, 2, "score")]
+)
 def test_what_goes_is_what_all_pairs_say(tmp_path, model, monkeypatch, seed, clusters, parts, keep):
     monkeypatch.setattr(meaning_search, "_PAIRS", 1000)
     texts = texts_of(seed, families=80, unlike=200)
@@ -106,3 +111,93 @@ def test_what_goes_is_what_all_pairs_say(tmp_path, model, monkeypatch, seed, clu
     expected = by_all_pairs(texts, model, 0.85, order)
     assert 60 < len(expected) < 300
     assert_same(gone_in_meaning(tmp_path, texts, Semantic(model=model, threshold=0.85, clusters=clusters, keep=keep), parts), expected)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, model, spark) -> tuple[Path, list[str]]:
+    """A search on Spark in rounds, with texts that have more pairs than are told at once, and a copy with other spaces."""
+    folder = tmp_path_factory.mktemp("searched")
+    texts = texts_of(5, families=30, unlike=60)
+    many = np.random.default_rng(0)
+    words = many.integers(0, 100, 24)
+    texts += [" ".join(WORDS[word] for word in many.permutation(words)) for _ in range(30)]
+    texts.append(texts[0] + " .")
+    write_documents(folder, texts, objects=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meaning_search, "_PAIRS", 1)
+        find_duplicates(run_of(folder, dedup=Dedup(semantic=Semantic(model=model, threshold=0.85))), spark, Tables.DOCUMENTS)
+    return folder, texts
+
+
+def test_a_text_goes_only_for_one_that_stays(searched, model):
+    folder, texts = searched
+    rows = tables.read_folder(str(folder / "duplicates" / "documents")).to_pylist()
+    out = {row["id"] for row in rows}
+    cosines = vectors_of(texts, model) @ vectors_of(texts, model).T
+    at = {content_id(text): number for number, text in enumerate(texts)}
+    assert [row["method"] for row in rows].count("minhash") == 1
+    for row in rows:
+        assert row["kept_id"] not in out
+        if row["method"] == "semantic":
+            assert row["similarity"] == pytest.approx(cosines[at[row["id"]], at[row["kept_id"]]], abs=1e-5)
+            assert row["similarity"] >= 0.85
+    [first] = [row for row in rows if row["method"] == "minhash"]
+    left = [number for number in range(len(texts)) if content_id(texts[number]) not in out | {first["kept_id"]}]
+    alike = np.argwhere(np.triu(cosines[np.ix_(left, left)] >= 0.85, 1))
+    assert not len(alike), "whatever else stays says something else"
+
+
+def test_the_search_says_what_it_found_by_meaning(searched, model, capsys):
+    folder, _ = searched
+    run = run_of(folder, dedup=Dedup(semantic=Semantic(model=model, threshold=0.85)))
+    rows = tables.read_folder(str(folder / "duplicates" / "documents")).to_pylist()
+    by_meaning = sum(row["method"] == "semantic" for row in rows)
+    stage = DedupDocumentsStage()
+    assert stage.status(run).text == f"{len(rows)} near duplicates among documents, {by_meaning} of them by meaning"
+    assert [(figure.number, figure.text) for figure in stage.figures(run)] == [
+        (str(len(rows)), "documents"),
+        (str(by_meaning), "of these that say the same in other words"),
+    ]
+    assert figures_of(run).duplicates_by_meaning == by_meaning
+
+
+def test_a_corpus_is_searched_against_the_embeddings_of_an_earlier_run(searched, model, tmp_path, spark):
+    folder, texts = searched
+    out = {row["id"] for row in tables.read_folder(str(folder / "duplicates" / "documents")).to_pylist()}
+    stays = next(text for text in texts if content_id(text) not in out)
+    [near, _] = write_documents(tmp_path, [" ".join(reversed(stays.split())), " ".join(WORDS[200:224])], objects=1)
+    settings = Dedup(against=[str(folder)], semantic=Semantic(model=model))
+    find_duplicates(run_of(tmp_path, dedup=settings), spark, Tables.DOCUMENTS)
+    assert {id_: kept for id_, (kept, _) in found_in(tmp_path).items()} == {near: content_id(stays)}
+
+
+def test_a_model_may_move_and_another_one_is_refused(searched, model, tmp_path):
+    folder, _ = searched
+    moved = shutil.copytree(model, tmp_path / "moved")
+    settings = {"threshold": 0.85}
+    find_duplicates(run_of(folder, dedup=Dedup(semantic=Semantic(model=str(moved), **settings))), NoSpark(), Tables.DOCUMENTS)
+    (moved / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"`dedup\.semantic\.model` was"):
+        find_duplicates(run_of(folder, dedup=Dedup(semantic=Semantic(model=str(moved), **settings))), NoSpark(), Tables.DOCUMENTS)
+    with pytest.raises(UserError, match="there is no such folder"):
+        find_duplicates(run_of(folder, dedup=Dedup(semantic=Semantic(model=str(tmp_path / "none")))), NoSpark(), Tables.DOCUMENTS)
+
+
+def test_a_search_that_was_cut_off_asks_the_model_for_nothing(searched, model, spark, monkeypatch):
+    folder, _ = searched
+    before = found_in_all(folder)
+    storage.delete(str(folder / "duplicates" / "documents" / "_clusters.json"))
+    storage.delete(tables.objects(str(folder / "duplicates" / "documents"))[0])
+    (folder / "stamp").touch()
+    find_duplicates(run_of(folder, dedup=Dedup(semantic=Semantic(model=model, threshold=0.85))), spark, Tables.DOCUMENTS)
+    assert found_in_all(folder) == before
+    made = [
+        path
+        for path in (folder / "duplicates" / "documents" / "embeddings").rglob("*.*")
+        if path.stat().st_mtime > (folder / "stamp").stat().st_mtime
+    ]
+    assert not made
+
+
+def found_in_all(folder: Path) -> list[dict[str, Any]]:
+    return tables.read_folder(str(folder / "duplicates" / "documents")).sort_by("id").to_pylist()
