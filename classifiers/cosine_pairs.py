@@ -22,10 +22,11 @@ class Side:
         self.vectors, self.places, self.home = vectors, places, home
 
 
-def pairs_above(firsts: Side, seconds: Side, threshold: float, most: int) -> Iterator[tuple[Integers, Integers, Vectors]]:
+def pairs_above(firsts: Side, seconds: Side, threshold: float, most: int) -> Iterator[tuple[Integers, Integers, Vectors, Flags]]:
     """The pairs (places of firsts, places of seconds, cosines), block by block: the first before the second, one of them at home.
 
-    Of each second no more than `most + 1`, those with the earliest firsts: who has one more was not compared with all.
+    Of each second no more than `most`, those with the earliest firsts; one more, of which the last value is true, says that it was not
+    compared with all.
     """
     left = np.arange(len(seconds.places))
     count = np.zeros(len(left), np.int64)
@@ -45,4 +46,4 @@ def pairs_above(firsts: Side, seconds: Side, threshold: float, most: int) -> Ite
         count[left] += np.count_nonzero(alike, axis=0)
         row, column = np.nonzero(alike & (numbers <= most + 1))
         if len(row):
-            yield firsts.places[at + row], seconds.places[left[column]], cosines[row, column]
+            yield firsts.places[at + row], seconds.places[left[column]], cosines[row, column], numbers[row, column] > most

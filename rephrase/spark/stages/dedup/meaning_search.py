@@ -10,10 +10,11 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from classifiers.cosine_pairs import Side, pairs_above
 from classifiers.words import Integers
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _PART = 16 << 20  # bytes of the vectors of a part of a cluster
 _PART_TEXTS = 1 << 14
-_PAIRS = 16  # pairs of a text in one unit, with those that stand first
+_PAIRS = 8  # pairs of a text in one unit, with those that stand first
 _ROUNDS = 4  # what has more is compared again with what stayed
 _ID = 6  # bytes of a node before its id
 _UNITS_DDL = "unit long, part int, home boolean, node binary, document binary, object int, vector binary"
@@ -145,31 +146,23 @@ def _pairs(parts: Sequence[pa.RecordBatch], threshold: float, settled: int) -> I
     unit = pa.Table.from_batches(parts).combine_chunks()
     if unit.num_rows < 2:
         return
-    nodes, documents = unit.column("node").to_pylist(), unit.column("document").to_pylist()
-    can_go = np.array([node[0] >= settled for node in nodes], np.bool_)
+    nodes = unit.column("node").combine_chunks()
+    names = [(node[0], node[_ID:]) for node in nodes.to_pylist()]
+    can_go = np.array([standing >= settled for standing, _ in names], np.bool_)
+    ids, documents = pa.array([name for _, name in names], pa.binary()), unit.column("document").combine_chunks()
     of_part = unit.column("part").to_numpy()
     sides = [np.flatnonzero(of_part == part) for part in (0, 1)]
     for firsts, seconds in ((0, 1), (1, 0)) if len(sides[1]) else ((0, 0),):
         going = sides[seconds][can_go[sides[seconds]]]
-        counts: dict[int, int] = {}
-        for first, second, similarity in pairs_above(_side(unit, sides[firsts]), _side(unit, going), threshold, _PAIRS):
-            rows: list[tuple[bytes | None, bytes, int, float]] = []
-            for one, other, cosine in zip(first.tolist(), second.tolist(), similarity.tolist(), strict=True):
-                counts[other] = counts.get(other, 0) + 1
-                if counts[other] > _PAIRS:
-                    rows.append((None, nodes[other], other, 0.0))
-                elif nodes[one][_ID:] not in (nodes[other][_ID:], documents[other]):
-                    rows.append((nodes[one], nodes[other], other, cosine))
-            yield _rows(unit, rows)
+        for first, second, cosines, more in pairs_above(_side(unit, sides[firsts]), _side(unit, going), threshold, _PAIRS):
+            one, other = pa.array(first), pa.array(second)
+            own = pc.or_(pc.equal(ids.take(one), ids.take(other)), pc.equal(ids.take(one), documents.take(other)))
+            columns = [nodes.take(pa.array(first, mask=more)), nodes.take(other), unit.column("object").combine_chunks().take(other)]
+            columns += [pa.array(cosines.astype(np.float64))]
+            rows = pa.RecordBatch.from_arrays(columns, ["first", "second", "object", "similarity"])
+            yield rows.filter(pc.or_(pc.invert(own), pa.array(more)))
 
 
 def _side(unit: pa.Table, rows: Integers) -> Side:
     taken = unit.take(pa.array(rows)).combine_chunks()
     return Side(vectors_of(taken.column("vector")), rows, np.asarray(taken.column("home").to_numpy(), np.bool_))
-
-
-def _rows(unit: pa.Table, rows: Sequence[tuple[bytes | None, bytes, int, float]]) -> pa.RecordBatch:
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
-    objects = unit.column("object").take(pa.array(columns[2], pa.int64())).combine_chunks()
-    arrays = [pa.array(columns[0], pa.binary()), pa.array(columns[1], pa.binary()), objects, pa.array(columns[3], pa.float64())]
-    return pa.RecordBatch.from_arrays(arrays, ["first", "second", "object", "similarity"])

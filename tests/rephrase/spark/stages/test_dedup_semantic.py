@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -111,6 +114,47 @@ def test_what_goes_is_what_all_pairs_say(tmp_path, model, monkeypatch, seed, clu
     expected = by_all_pairs(texts, model, 0.85, order)
     assert 60 < len(expected) < 300
     assert_same(gone_in_meaning(tmp_path, texts, Semantic(model=model, threshold=0.85, clusters=clusters, keep=keep), parts), expected)
+
+
+def crowd(count: int, alike: bool) -> list[pa.RecordBatch]:
+    """Texts at home in one cluster: all of one frame, whose vectors are nearly the same, or each with a vector of its own."""
+    draw = np.random.default_rng(0)
+    vectors = draw.normal(size=(count, 32)) * (0.01 if alike else 1) + (1 if alike else 0)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    nodes = [bytes([1, 1, 0, 0, 0, 0]) + bytes.fromhex(content_id(str(number))) for number in range(count)]
+    columns = [pa.array(np.zeros(count, np.int32)), pa.array(np.ones(count, np.bool_)), pa.array(nodes, pa.binary())]
+    columns += [pa.array([b""] * count, pa.binary()), pa.array(np.zeros(count, np.int32))]
+    columns += [pa.array([vector.tobytes() for vector in vectors], pa.binary())]
+    names = ["cluster", "home", "node", "document", "object", "vector"]
+    return pa.Table.from_batches([pa.RecordBatch.from_arrays(columns, names)]).to_batches(max_chunksize=4096)
+
+
+def search_crowd(count: int, alike: bool) -> None:
+    parts = math.ceil(count / meaning_search._PART_TEXTS)
+    units = pa.Table.from_batches([unit for batch in crowd(count, alike) for unit in meaning_search._units(batch, {0: parts})])
+    names, sizes = np.unique(units.column("unit").to_numpy(), return_counts=True)
+    assert len(names) == parts * (parts + 1) // 2
+    assert sizes.max() <= 2.1 * meaning_search._PART_TEXTS
+    for name in names.tolist() if alike else names[:1].tolist():
+        task = units.filter(pa.compute.equal(units.column("unit"), name)).sort_by("node").to_batches(max_chunksize=512)
+        tracemalloc.start()
+        pairs = sum(batch.num_rows for batch in meaning_search._paired(iter(task), 0.95, 1))
+        assert tracemalloc.get_traced_memory()[1] < 250e6, "bytes of Python's and numpy's at the most"
+        tracemalloc.stop()
+        rows = sum(batch.num_rows for batch in task)
+        assert rows - 1 <= pairs <= (meaning_search._PAIRS + 1) * rows if alike else pairs == 0
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_large_cluster_is_compared_in_units_of_bounded_size(alike, monkeypatch):
+    monkeypatch.setattr(meaning_search, "_PART_TEXTS", 1 << 10)
+    search_crowd(4_000, alike)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_cluster_of_a_hundred_thousand_texts_too(alike):
+    search_crowd(100_000, alike)
 
 
 @pytest.fixture(scope="module")
