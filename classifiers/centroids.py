@@ -16,7 +16,6 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 
 _ROUNDS = 10
 _ROWS = 2048  # vectors whose products with all centres are in memory at a time
-_VISITED = 8  # clusters of a text at most: its own, and the nearest of those whose border is near
 
 
 def centroids_of(sample: Vectors, count: int) -> Vectors:
@@ -34,19 +33,19 @@ def centroids_of(sample: Vectors, count: int) -> Vectors:
     return centroids
 
 
-def visits_of(vectors: Vectors, centroids: Vectors, threshold: float) -> tuple[Integers, Integers, Vectors]:
+def visits_of(vectors: Vectors, centroids: Vectors, threshold: float, neighbours: int) -> tuple[Integers, Integers, Vectors]:
     """The clusters in which each text is compared: numbers of texts, of clusters, and the cosine of each text with its own centre.
 
     The first visit of each text is to its own cluster. Of two texts whose cosine reaches the threshold, and that have different clusters,
     at least one visits the other's: what parts them is the plane between both centres, and one of them is no farther from it than half
-    their distance. (Not where a text would visit more than seven; it then visits the nearest.)
+    their distance. That holds where no text has more such neighbours than these; else it visits the nearest of them.
     """
     texts, clusters, own_cosines = [], [], []
     reach = np.sqrt(max(0.0, 2 - 2 * threshold)) / 2 + 1e-3  # the last for vectors of 16 bits
     for at in range(0, len(vectors), _ROWS):
         block = vectors[at : at + _ROWS]
         products = block @ centroids.T
-        most = min(_VISITED, len(centroids))
+        most = min(1 + neighbours, len(centroids))
         nearest = np.argpartition(-products, most - 1, axis=1)[:, :most]
         rows = np.arange(len(block))[:, None]
         nearest = nearest[rows, np.argsort(-products[rows, nearest], axis=1, kind="stable")]

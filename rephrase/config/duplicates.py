@@ -24,9 +24,12 @@ class Semantic(Section):
     threshold: float = Field(default=0.95, ge=0, le=1)
     """A text goes where its cosine with one that stays is so high. What a paraphrase has depends on the model: look at some pairs first."""
     clusters: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    """Of k-means. `auto`: the square root of the number of texts, at most one for sixteen texts of the sample that they are made on."""
+    """Of k-means. `auto`: the square root of the number of texts; at most one for sixteen texts of the sample they are made on."""
+    neighbours: int = Field(default=2, ge=0)
+    """Other clusters at most in which a text is compared too, where it stands near their border: 0 as published. Each costs up to twice what
+    the text's own does."""
     keep: Literal["score", "farthest", "longest"] = "score"
-    """Which text stays: that with the higher `dedup.score`, the one farthest from the centre of its cluster (as published), or the longest.
+    """Which text stays: that with the higher `dedup.score`, the one farthest from its cluster's centre (as published), or the longest.
     Originals stay before rewrites."""
 
 

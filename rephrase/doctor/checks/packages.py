@@ -1,4 +1,4 @@
-"""The packages that only some recipes and checks import."""
+"""The packages that only some recipes, checks and sections import."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
 from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
+
+_ENCODERS = {"model2vec": {"model2vec": "similarity"}, "sentence-transformers": {"sentence_transformers": ""}}
 
 
 class _Need(NamedTuple):
@@ -30,7 +32,9 @@ def _needs(site: Site) -> Sequence[_Need]:
     of_recipes: list[tuple[str, Mapping[str, str]]] = [
         (f"recipe `{recipe.name}`", recipe.rows.packages) for recipe in recipes_of(site.run.recipes) if recipe.rows is not None
     ]
-    needs = [_Need(package, extra, of) for of, packages in (*of_recipes, *of_checks) for package, extra in packages.items()]
+    semantic = site.run.dedup and site.run.dedup.semantic
+    of_dedup = [("section `dedup.semantic`", _ENCODERS[semantic.kind])] if semantic else []
+    needs = [_Need(package, extra, of) for of, packages in (*of_recipes, *of_checks, *of_dedup) for package, extra in packages.items()]
     return list({need.package: need for need in reversed(needs)}.values())[::-1]
 
 

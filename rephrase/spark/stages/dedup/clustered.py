@@ -6,7 +6,7 @@ import functools
 import io
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -30,8 +30,6 @@ _NO_CHARACTERS = (1 << 32) - 1
 _SAMPLE_DDL = "turn long, vector binary"
 VECTORS_DDL = "key binary, document binary, object int, rank int, characters long, vector binary"
 VISITS_DDL = "cluster int, home boolean, node binary, document binary, object int, vector binary"
-
-Keep = Literal["score", "farthest", "longest"]
 
 
 def make_centroids(job: Job, embedded: Sequence[Embedded], semantic: Semantic, seed: int, texts: int, path: str) -> None:
@@ -106,7 +104,7 @@ def vectors_in(embedded: Sequence[Embedded], number: int) -> Iterator[pa.RecordB
             yield pa.RecordBatch.from_arrays(columns, ["key", "document", "object", "rank", "characters", "vector"])
 
 
-def visits(job: Job, texts: DataFrame, path: str, threshold: float, keep: Keep) -> DataFrame:
+def visits(job: Job, texts: DataFrame, path: str, semantic: Semantic) -> DataFrame:
     """A row for each text and cluster in which it is compared. `texts` has the columns of `VECTORS_DDL`, and `held`.
 
     `node` is what decides who stays, the lesser of two: the text's standing, whether others went for it, its rank, and its id.
@@ -115,16 +113,17 @@ def visits(job: Job, texts: DataFrame, path: str, threshold: float, keep: Keep) 
     def visiting(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             if batch.num_rows:
-                yield _visits(batch, _centroids(path), threshold, keep)
+                yield _visits(batch, _centroids(path), semantic)
 
     return texts.mapInArrow(job.reporting(visiting), VISITS_DDL)
 
 
-def _visits(batch: pa.RecordBatch, centroids: Vectors, threshold: float, keep: Keep) -> pa.RecordBatch:
-    text, cluster, cosines = visits_of(vectors_of(batch.column("vector")), centroids, threshold)
-    if keep == "score":
+def _visits(batch: pa.RecordBatch, centroids: Vectors, semantic: Semantic) -> pa.RecordBatch:
+    vectors = vectors_of(batch.column("vector"))
+    text, cluster, cosines = visits_of(vectors, centroids, semantic.threshold, semantic.neighbours)
+    if semantic.keep == "score":
         ranks = batch.column("rank").to_pylist()
-    elif keep == "longest":
+    elif semantic.keep == "longest":
         ranks = [max(0, _NO_CHARACTERS - count) for count in batch.column("characters").to_pylist()]
     else:
         ranks = [round((1 + value) * (1 << 30)) for value in cosines.tolist()]

@@ -67,7 +67,7 @@ def alike_in_meaning(
     gone = []
     for _ in range(_ROUNDS):
         left = texts.join(out.distinct(), "key", "left_anti").join(held.distinct().withColumn("held", sql.lit(True)), "key", "left")
-        compared = keep(visits(job, left, meant.centroids, semantic.threshold, semantic.keep))
+        compared = keep(visits(job, left, meant.centroids, semantic))
         found = keep(_pairs_of(job, compared, _parts_of(job, compared), semantic.threshold, settled))
         going = [keep(_keyed(frame)) for frame in stars(job, found.where("first is not null"), keep)]
         gone += going

@@ -72,7 +72,7 @@ def gone_in_meaning(folder: Path, texts: list[str], semantic: Semantic, parts: i
     storage.create(centroids, _centroids_of(iter(sample), semantic, count))
     units = []
     for batch in vectors_in([here], 0):
-        visits = _visits(batch.append_column("held", pa.nulls(len(batch))), _centroids(centroids), semantic.threshold, semantic.keep)
+        visits = _visits(batch.append_column("held", pa.nulls(len(batch))), _centroids(centroids), semantic)
         units += _units(visits, dict.fromkeys(range(count), parts))
     pairs = through(units, lambda batches: _paired(batches, semantic.threshold, ORIGINAL), "unit", "node")
     compared = [batch.filter(pa.compute.is_valid(batch.column("first"))) for batch in pairs]

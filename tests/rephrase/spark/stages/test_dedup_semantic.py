@@ -113,7 +113,9 @@ def test_what_goes_is_what_all_pairs_say(tmp_path, model, monkeypatch, seed, clu
         order = sorted(by_id(texts), key=lambda at: -len(texts[at]))
     expected = by_all_pairs(texts, model, 0.85, order)
     assert 60 < len(expected) < 300
-    assert_same(gone_in_meaning(tmp_path, texts, Semantic(model=model, threshold=0.85, clusters=clusters, keep=keep), parts), expected)
+    assert_same(
+        gone_in_meaning(tmp_path, texts, Semantic(model=model, threshold=0.85, clusters=clusters, neighbours=7, keep=keep), parts), expected
+    )
 
 
 def crowd(count: int, alike: bool) -> list[pa.RecordBatch]:
