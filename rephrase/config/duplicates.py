@@ -26,7 +26,7 @@ class Semantic(Section):
     clusters: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     """Of k-means. `auto`: the square root of the number of texts; at most one for sixteen texts of the sample they are made on."""
     neighbours: int = Field(default=2, ge=0)
-    """Other clusters at most in which a text is compared too, where it stands near their border: 0 as published. Each costs up to twice what
+    """How many other clusters a text is compared in too, where it stands near their border: 0 as published. Each costs up to twice what
     the text's own does."""
     keep: Literal["score", "farthest", "longest"] = "score"
     """Which text stays: that with the higher `dedup.score`, the one farthest from its cluster's centre (as published), or the longest.

@@ -163,10 +163,10 @@ def test_a_cluster_of_a_hundred_thousand_texts_too(alike):
 def searched(tmp_path_factory, model, spark) -> tuple[Path, list[str]]:
     """A search on Spark in rounds, with texts that have more pairs than are told at once, and a copy with other spaces."""
     folder = tmp_path_factory.mktemp("searched")
-    texts = texts_of(5, families=30, unlike=60)
+    texts = texts_of(5, families=12, unlike=20)
     many = np.random.default_rng(0)
     words = many.integers(0, 100, 24)
-    texts += [" ".join(WORDS[word] for word in many.permutation(words)) for _ in range(30)]
+    texts += [" ".join(WORDS[word] for word in many.permutation(words)) for _ in range(12)]
     texts.append(texts[0] + " .")
     write_documents(folder, texts, objects=3)
     with pytest.MonkeyPatch.context() as patch:
