@@ -1,11 +1,12 @@
 """Near duplicates on a Spark cluster of this machine beside datatrove and rensa: documents a second, planted pairs, and memory.
 
-    python bench/dedup.py [--documents 100000 1000000] [--cores 2] [--peer-documents 4000]
+    python bench/dedup.py [--documents 100000 1000000] [--cores 2] [--peer-documents 4000] [--by minhash]
 
 Texts of a hundred words; one in twenty is another one with three words replaced. Peak memory is told of the driver (Python and
-JVM), of the executor's JVM and of the largest Python worker; the driver's must not grow with the documents. The peers search fewer
-of the same documents, on one core and without a cluster. The last line is `dedup R documents/s a core, datatrove ratio X, rensa ratio Y`,
-where a ratio above 1 is in our favour.
+JVM), of the executor's JVM and of the largest Python worker; the driver's must not grow with the documents. `--by semantic` searches by
+meaning too, with a static model of random vectors of 256 numbers; `--by bloom` searches by a filter. The peers search fewer of the same
+documents by MinHash, on one core and without a cluster. The last line is
+`dedup R documents/s a core, datatrove ratio X, rensa ratio Y`, where a ratio above 1 is in our favour.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from bench.memory import Peak  # noqa: E402
 
 WORDS, GROUP, OBJECT = 100, 2000, 20_000
 PLANTED = 20  # one in so many
+VOCABULARY = 20_000
 
 
 def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
@@ -39,7 +41,7 @@ def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
     from rephrase.storage import tables
 
     dice = np.random.default_rng(0)
-    vocabulary = np.array([f"w{number}" for number in range(20_000)])
+    vocabulary = np.array([f"w{number}" for number in range(VOCABULARY)])
     pairs = []
     for number in range(-(-documents // OBJECT)):
         writer = tables.Writer(DOCUMENT)
@@ -58,7 +60,20 @@ def write_documents(output: Path, documents: int) -> list[tuple[str, str]]:
     return pairs
 
 
-def search(folder: Path, documents: int, cores: int) -> float:
+def write_model(folder: Path) -> str:
+    """A static model that knows the words."""
+    from model2vec import StaticModel
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = ["[UNK]", *(f"w{number}" for number in range(VOCABULARY))]
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="[UNK]"))  # noqa: S106  # no password
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    vectors = np.random.default_rng(1).normal(size=(len(words), 256)).astype(np.float32)
+    StaticModel(vectors, tokenizer, normalize=True).save_pretrained(str(folder))
+    return str(folder)
+
+
+def search(folder: Path, documents: int, cores: int, by: str) -> float:
     """Documents a second a core."""
     from rephrase.config.run import Run, Spark
     from rephrase.settings.validation import validate
@@ -75,6 +90,10 @@ def search(folder: Path, documents: int, cores: int) -> float:
         "recipes": ["wrap/easy"],
         "dedup": {},
     }
+    if by == "semantic":
+        settings["dedup"] = {"semantic": {"model": write_model(folder / "model")}}
+    elif by == "bloom":
+        settings["dedup"] = {"bloom": {"expected": documents * WORDS}}
     run: Run = validate(Run, settings, "bench")
     pairs = write_documents(folder, documents)
     session = LazySession(Spark(conf={"spark.executor.memory": "2g"}), f"local-cluster[1,{cores},2048]")
@@ -87,7 +106,8 @@ def search(folder: Path, documents: int, cores: int) -> float:
     out = {row["id"] for path in tables.objects(str(folder / "duplicates" / "documents")) for row in tables.read(path).to_pylist()}
     count = sum(a in out or b in out for a, b in pairs)
     memory = ", ".join(f"{kind} {size:,.0f} MB" for kind, size in sorted(peak.megabytes.items()))
-    print(f"{documents:,} documents in {seconds:.1f} s; {count:,} of {len(pairs):,} planted pairs, {len(out) - count:,} others; {memory}")
+    found = f"{count:,} of {len(pairs):,} planted pairs, {len(out) - count:,} others"
+    print(f"{by}: {documents:,} documents in {seconds:.1f} s; {found}; {memory}", flush=True)
     return documents / seconds / cores
 
 
@@ -117,12 +137,13 @@ def main() -> None:
     parser.add_argument("--documents", type=int, nargs="+", default=[100_000, 1_000_000], help=f"multiples of {GROUP:,}")
     parser.add_argument("--cores", type=int, default=2, help="Spark tasks at a time")
     parser.add_argument("--peer-documents", type=int, default=2 * GROUP, help=f"a multiple of {GROUP:,}")
+    parser.add_argument("--by", choices=["minhash", "semantic", "bloom"], default="minhash", help="what finds them")
     options = parser.parse_args()
     theirs = peers(options.peer_documents)
     rate = 0.0
     for documents in options.documents:
         with tempfile.TemporaryDirectory() as scratch:
-            rate = search(Path(scratch), documents, options.cores)
+            rate = search(Path(scratch), documents, options.cores, options.by)
     ratios = ", ".join(f"{name} ratio {rate / peer:.2f}" for name, peer in theirs.items())
     print(f"dedup {rate:,.0f} documents/s a core, {ratios}")
 

@@ -104,6 +104,7 @@ _TABLES = {
     "DUPLICATE": "duplicates",
     "PATH": "paths",
     "SIGNATURE": "duplicates/…/signatures",
+    "EMBEDDING": "duplicates/…/embeddings",
     "MIXTURE": "mixture",
     "ERROR": "errors",
 }

@@ -261,6 +261,10 @@ class DuplicatesNote(Note):
     """Rows of the object: texts that go."""
     kept: Count = 0
     """Texts that stay for them."""
+    semantic: Count = 0
+    """Texts that go by their meaning alone."""
+    bloom: Count = 0
+    """Texts that go by a Bloom filter, which knows no text that stays for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,8 +95,9 @@ SCREENED = _schema(
 DUPLICATE = _schema(
     [
         ("id", pa.string()),  # of the text that goes, a document or a generation; objects are named as those that hold the texts
-        ("kept_id", pa.string()),  # of the text that stays, to which it is similar: one of this run, or of `dedup.against`
-        ("similarity", pa.float64()),  # of the two: the Jaccard similarity of their shingles; null in older tables
+        ("kept_id", pa.string()),  # of the text that stays, to which it is similar: of this run or of `dedup.against`; null by bloom
+        ("similarity", pa.float64()),  # the Jaccard similarity of shingles, a cosine, or a share of n-grams; null in older tables
+        ("method", pa.string()),  # what found it: "minhash", "semantic" or "bloom"; null in older tables, which know minhash alone
     ]
 )
 
@@ -108,6 +109,17 @@ SIGNATURE = _schema(
         ("rank", pa.uint8()),  # 255 less the score by which duplicates are ranked, from 0 to 255
         ("text_hash", pa.binary()),  # of the text as it is
         ("signature", pa.binary()),  # MinHash: `bands` * `rows` unsigned integers of 32 bits, little-endian
+    ]
+)
+
+EMBEDDING = _schema(
+    [
+        ("id", pa.string()),  # of a text that was searched by meaning; objects are named as those that hold the texts
+        ("row", pa.int64()),  # its row in that object
+        ("document_id", pa.string()),  # of a generation
+        ("rank", pa.uint8()),  # 255 less the score by which duplicates are ranked, from 0 to 255
+        ("characters", pa.int64()),  # of the text
+        ("vector", pa.binary()),  # of length 1, or all 0: floats of 16 bits, little-endian
     ]
 )
 

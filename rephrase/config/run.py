@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, SerializeA
 
 from classifiers.configured import refuse_crossed
 from classifiers.settings import Filter, Screen
+from rephrase.config.duplicates import Bloom, Semantic
 from rephrase.engines.settings import EngineSettings
 from rephrase.engines.settings import engines as engine_kinds
 from rephrase.engines.several import ALONE, Engines
@@ -77,6 +78,18 @@ class Dedup(Section):
     """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
     documents' metadata. Originals stay before rewrites, whatever their scores."""
     seed: int = Field(default=1, ge=0)
+    semantic: Semantic | None = None
+    """Also texts that say the same in other words, among those that are left."""
+    bloom: Bloom | None = None
+    """In place of MinHash, whose keys then mean nothing: texts of which most n-grams stand in earlier texts, whichever these are."""
+
+    @model_validator(mode="after")
+    def _bloom_stands_alone(self) -> Dedup:
+        for key in ("semantic", "against", "slots", "score"):
+            if self.bloom is not None and getattr(self, key):
+                what = f"a Bloom filter does not know which texts are alike, so that `{key}` cannot be used with it"
+                raise fault(what, f"remove `{key}` or `bloom`", (key,))
+        return self
 
 
 class Limit(Section):

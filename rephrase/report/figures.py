@@ -95,6 +95,8 @@ class RunFigures:
     """The manifest of the finished mixture."""
     scrubbing: dict[str, Any] | None = None
     """Precision and recall on the labelled set of `input.scrub`, as `rephrase scrub eval --json` has them."""
+    duplicates_by_meaning: int = 0
+    """Of the near duplicates, documents and generations, those that say the same in other words."""
 
     @property
     def total(self) -> RecipeFigures:
@@ -137,6 +139,7 @@ class RunFigures:
             "total": self.total.to_json(),
             "models": [asdict(model) for model in self.models],
             "duplicates": self.duplicates,
+            "duplicates_by_meaning": self.duplicates_by_meaning,
             "mixture": mixture,
         }
 
@@ -148,6 +151,7 @@ def figures_of(run: Run, notes: Sequence[GenerationsNote] | None = None) -> RunF
     of_documents = unit_notes(run.output, Tables.DOCUMENTS, DocumentsNote)
     documents = sum(of_documents, DocumentsNote())
     folder = Tables.MIXTURE.folder(run.output)
+    searches = [sum_of_notes(run.output, table, DuplicatesNote)[1] for table in (Tables.DUPLICATE_DOCUMENTS, Tables.DUPLICATE_GENERATIONS)]
     duplicates = _duplicates(run) if Tables.DUPLICATE_GENERATIONS.is_on(run) else None
     return RunFigures(
         output=run.output,
@@ -155,12 +159,13 @@ def figures_of(run: Run, notes: Sequence[GenerationsNote] | None = None) -> RunF
         labels=ranked(summed(note.labels for note in of_documents), documents.documents, documents.tokens),
         read_errors=_read_errors(run.output),
         screened=sum_of_notes(run.output, Tables.SCREENED, ScreenedNote)[1] if Tables.SCREENED.is_on(run) else None,
-        duplicate_documents=_sum_of_duplicates(run) if Tables.DUPLICATE_DOCUMENTS.is_on(run) else None,
+        duplicate_documents=searches[0].duplicates if Tables.DUPLICATE_DOCUMENTS.is_on(run) else None,
         recipes=_by_recipe(run.output, notes, duplicates or {}),
         models=_by_model(notes),
         duplicates=None if duplicates is None else sum(duplicates.values()),
         mixture=mixture_manifest(folder) if is_complete(folder) else None,
         scrubbing=scrubbing_measured(Tables.DOCUMENTS.folder(run.output)),
+        duplicates_by_meaning=sum(note.semantic for note in searches),
     )
 
 
@@ -213,10 +218,6 @@ def _duplicates(run: Run) -> dict[str, int]:
         recipe = tables.footer(path, JudgedNote).note.recipe if path else ""
         counts[recipe] += footer.note.duplicates
     return dict(counts)
-
-
-def _sum_of_duplicates(run: Run) -> int:
-    return sum_of_notes(run.output, Tables.DUPLICATE_DOCUMENTS, DuplicatesNote)[1].duplicates
 
 
 def _read_errors(output: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import os
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rephrase.errors import UserError
+
+_END = 1 << 20  # bytes of each end of a file that are read
 
 Encode = Callable[[Sequence[str]], npt.NDArray[np.floating[Any]]]
 
@@ -45,3 +48,24 @@ def encoder(folder: str, kind: str, needed_by: str) -> Encode:
     except Exception as error:  # each format fails in its own way
         cure = f"give the folder of a {kind} model, or set `kind`"
         raise UserError(f"{kind} cannot load the model: {error}", where=folder, cure=cure) from error
+
+
+def folder_digest(folder: str, needed_by: str) -> str:
+    """What tells the model in a folder from others, wherever the folder is: names, sizes and both ends of its files.
+
+    Raises `UserError` where there is no such folder.
+    """
+    if not os.path.isdir(folder):
+        raise UserError("there is no such folder", where=folder, cure=f"set `model` of the {needed_by} to the folder of a model")
+    digest = hashlib.blake2b(digest_size=16)
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            size = os.path.getsize(path)
+            digest.update(f"{os.path.relpath(path, folder)}\0{size}\0".encode())
+            with open(path, "rb") as file:
+                digest.update(file.read(_END))
+                file.seek(max(0, size - _END))
+                digest.update(file.read(_END))
+    return digest.hexdigest()

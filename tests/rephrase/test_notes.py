@@ -86,7 +86,7 @@ FULL: list[Note] = [
     ),
     JudgedNote(recipe="wrap/easy", step="rewrite", judged=3, kept=2, kept_tokens=100, verdicts={"keep": 2, "copied": 1}),
     PathsNote(paths=5, row_groups=(0, 2)),
-    DuplicatesNote(duplicates=2, kept=1),
+    DuplicatesNote(duplicates=2, kept=1, semantic=1, bloom=3),
     MixtureNote(
         rows=2, tokens=7, counts={"license": [("CC0-1.0", 1, 3), (None, 1, 4)], "epoch": [(0, 2, 7)]}, labels={"topic": [("Games", 1, 3)]}
     ),
@@ -171,7 +171,9 @@ def test_notes_of_the_version_before_are_read() -> None:
     assert earlier(ExportNote, "export") == ExportNote(documents=78, tokens=16371, bytes=127196, source_rows=78, source_tokens=16293)
 
 
-@pytest.mark.parametrize("kind", [type(note) for note in FULL if not isinstance(note, DocumentsNote | GenerationsNote | MixtureNote)])
+@pytest.mark.parametrize(
+    "kind", [type(note) for note in FULL if not isinstance(note, DocumentsNote | DuplicatesNote | GenerationsNote | MixtureNote)]
+)
 def test_keys_on_disk_stay_as_they_are(kind: type[Note]) -> None:
     text = EARLIER[kind.__name__.removesuffix("Note").lower()]
     assert kind.from_json(text.encode(), "object").to_json() == text.encode()
@@ -185,6 +187,7 @@ def test_keys_on_disk_stay_as_they_are(kind: type[Note]) -> None:
             "documents",
             {"paragraphs_dropped": 0, "documents_emptied": 0, "words_cut": 0, "records": 0, "left_out": {}, "flaws": {}, "labels": {}},
         ),
+        (DuplicatesNote, "duplicates", {"semantic": 0, "bloom": 0}),
         (GenerationsNote, "generations", {"reasoning_tokens": 0, "model": ""}),
         (MixtureNote, "mixture", {"labels": {}}),
     ],

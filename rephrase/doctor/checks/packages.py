@@ -14,6 +14,8 @@ from rephrase.errors import UserError
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.stages.shard.personal_data import entities_of
 
+_ENCODERS = {"model2vec": {"model2vec": "similarity"}, "sentence-transformers": {"sentence_transformers": ""}}
+
 
 class _Need(NamedTuple):
     package: str
@@ -37,7 +39,9 @@ def _needs(site: Site) -> Sequence[_Need]:
         for section in (site.run.input,)
         if section is not None and (entities := entities_of(section)) is not None
     ]
-    all_packages = (*of_recipes, *of_checks, *of_entities)
+    semantic = site.run.dedup and site.run.dedup.semantic
+    of_dedup = [("section `dedup.semantic`", _ENCODERS[semantic.kind])] if semantic else []
+    all_packages = (*of_recipes, *of_checks, *of_entities, *of_dedup)
     needs = [_Need(package, extra, of) for of, packages in all_packages for package, extra in packages.items()]
     return list({need.package: need for need in reversed(needs)}.values())[::-1]
 

@@ -90,6 +90,8 @@ def _duplicates(figures: RunFigures) -> Part:
     ]
     documents = figures.duplicate_documents
     notes = [f"Among documents: {count(documents)} of {count(figures.documents.documents)}."] if documents is not None else []
+    by_meaning = figures.duplicates_by_meaning
+    notes += [f"Of all these, {count(by_meaning)} say the same as a text that stays in other words."] if by_meaning else []
     return Part(title, columns=("recipe", "#kept", "#near duplicates", "#share"), rows=rows, notes=notes)
 
 

@@ -38,6 +38,8 @@ _DEFAULTS: dict[str, str] = {
     # Rows carry whole documents: the default of 10,000 a batch would be hundreds of megabytes. Small batches use their memory again.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "512",
     "spark.sql.execution.arrow.maxBytesPerBatch": str(4 << 20),
+    # Frames that are kept are shuffled into few tasks where they are small, as all others are: not each into the 200 of a large one.
+    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.daemon.module": "rephrase.spark.runtime.worker_daemon",
     # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.

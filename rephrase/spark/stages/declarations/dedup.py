@@ -13,6 +13,7 @@ from rephrase.spark.stages.unit_notes import sum_of_notes, units_of
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
+    from rephrase.notes import DuplicatesNote
     from rephrase.spark.runtime.session import LazySession
     from rephrase.spark.stages.meaning import Meaning
 
@@ -45,17 +46,22 @@ class _DedupStage(Stage):
         objects = units_of(run.output, *searched_tables(self.among))
         if not storage.exists(storage.join(self.table.folder(run.output), DONE)):
             return Status(0, objects)
-        return Status(objects, objects, f"{self._duplicates(run):,} near duplicates among {self.rows}")
+        note = self._note(run)
+        by_meaning = f", {note.semantic:,} of them by meaning" if note.semantic else ""
+        return Status(objects, objects, f"{note.duplicates:,} near duplicates among {self.rows}{by_meaning}")
 
     @override
     def figures(self, run: Run) -> list[Figure]:
-        """How many rows are out."""
-        return [Figure("near duplicates", f"{self._duplicates(run):,}", self.rows)]
+        """How many rows are out, and by what."""
+        note = self._note(run)
+        parts = {"that say the same in other words": note.semantic, "by n-grams that were seen before": note.bloom}
+        told = [Figure("", f"{count:,}", f"of these {text}") for text, count in parts.items() if count]
+        return [Figure("near duplicates", f"{note.duplicates:,}", self.rows), *told]
 
-    def _duplicates(self, run: Run) -> int:
+    def _note(self, run: Run) -> DuplicatesNote:
         from rephrase.notes import DuplicatesNote
 
-        return sum_of_notes(run.output, self.table, DuplicatesNote)[1].duplicates
+        return sum_of_notes(run.output, self.table, DuplicatesNote)[1]
 
 
 class DedupDocumentsStage(_DedupStage):

@@ -1,14 +1,15 @@
-"""The search as a whole: equal texts, then a few rounds of pairs that are verified and decided."""
+"""The search as a whole: equal texts, then a few rounds of pairs that are verified and decided, then what says the same in other words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from rephrase.spark.stages.dedup.candidates import equal_texts, pairs_of
+from rephrase.spark.stages.dedup.meaning_search import Meant, alike_in_meaning
 from rephrase.spark.stages.dedup.searched import EARLIER, Searched
-from rephrase.spark.stages.dedup.stars import STARS_DDL, stars
+from rephrase.spark.stages.dedup.stars import stars
 from rephrase.spark.stages.dedup.texts import TEXTS_DDL, texts_of
 from rephrase.spark.stages.dedup.verified import Verifying, verified
 
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.job import Job
 
 _ROUNDS = 4  # of bands with more texts than can all be compared: what stayed is compared again, among itself
+_GONE_DDL = "key binary, kept binary, object int, similarity double, method string"
 
 
-def duplicates_in(job: Job, searched: Sequence[Searched], verifying: Verifying, keep: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """(object, node, id, kept_id, similarity) of the texts that go. `keep` persists a frame until the duplicates are written."""
+def duplicates_in(
+    job: Job, searched: Sequence[Searched], verifying: Verifying, meant: Meant | None, keep: Callable[[DataFrame], DataFrame]
+) -> DataFrame:
+    """(object, id, kept_id, similarity, method) of the texts that go. `keep` persists a frame until the duplicates are written."""
     objects = list(searched)
     settled = 1 + max((here.standing for here in objects if here.settled), default=EARLIER - 1)
 
@@ -34,19 +38,35 @@ def duplicates_in(job: Job, searched: Sequence[Searched], verifying: Verifying, 
     texts = job.spark.range(0, len(objects), 1, len(objects)).mapInArrow(job.reporting(read), TEXTS_DDL)
     equal = keep(equal_texts(job, texts, settled))
     left = texts.join(equal.select("place"), "place", "left_anti") if job.run(equal.count, about="equal texts") else texts
-    gone = []
+    gone = job.spark.createDataFrame([], _GONE_DDL)
     for _ in range(_ROUNDS):
         found = keep(pairs_of(job, left, verifying.minhash, verifying.min_similarity, settled))
         pairs = verified(job, found.where("first is not null"), objects, verifying)
         going = [keep(frame) for frame in stars(job, pairs, keep)]
-        gone += going
+        keyed = (frame.selectExpr(f"{_key('node')} as key", f"{_key('kept')} as kept", "object", "similarity") for frame in going)
+        gone = _with(gone, keyed, "minhash")
         hidden = found.where("first is null").selectExpr("second as node").distinct()
         for frame in going:  # what others go for stays, whatever it is like
             hidden = hidden.join(frame.select("node"), "node", "left_anti").join(frame.selectExpr("kept as node"), "node", "left_anti")
         if job.run(keep(hidden).count, about="texts not compared with all") < 2:
             break
         left = left.join(hidden, "node", "left_semi")
-    return _named(equal, reduce(lambda one, other: one.unionAll(other), gone, job.spark.createDataFrame([], STARS_DDL)))
+    if meant is not None:
+        out = gone.select("key").unionAll(equal.selectExpr(f"{_key('node')} as key"))
+        held = gone.selectExpr("kept as key")
+        gone = _with(gone, alike_in_meaning(job, meant, settled, out, held, keep), "semantic")
+    return _named(equal, gone)
+
+
+def _key(node: str) -> str:
+    """A text without what ranks it: its standing and its id."""
+    return f"concat(substring({node}, 1, 1), substring({node}, 3))"
+
+
+def _with(gone: DataFrame, frames: Iterable[DataFrame], method: str) -> DataFrame:
+    from pyspark.sql import functions as sql
+
+    return reduce(lambda one, other: one.unionAll(other.withColumn("method", sql.lit(method))), frames, gone)
 
 
 def _named(equal: DataFrame, gone: DataFrame) -> DataFrame:
@@ -56,17 +76,17 @@ def _named(equal: DataFrame, gone: DataFrame) -> DataFrame:
     """
     from pyspark.sql import functions as sql
 
-    followed = equal.join(gone.selectExpr("node as equal", "kept", "similarity"), "equal", "left")
+    keyed = equal.selectExpr("place", f"{_key('node')} as key", f"{_key('equal')} as equal", "document")
+    followed = keyed.join(gone.selectExpr("key as equal", "kept", "similarity", "method"), "equal", "left")
     follows = followed.selectExpr(
-        "cast(shiftright(place, 32) as int) as object",
-        "node",
+        "key",
         "coalesce(kept, equal) as kept",
+        "cast(shiftright(place, 32) as int) as object",
         "coalesce(similarity, 1.0D) as similarity",
+        "coalesce(method, 'minhash') as method",
         "document",
-    ).where("substring(kept, 3) != document")
-    both = gone.select("object", "node", "kept", "similarity").unionAll(follows.drop("document"))
-    names = {"id": "node", "kept_id": "kept"}
-    named = both.select(
-        "object", "node", *(sql.lower(sql.hex(sql.substring(node, 3, 16))).alias(name) for name, node in names.items()), "similarity"
-    )
-    return named.dropDuplicates(["object", "node"])
+    ).where("substring(kept, 2) != document")
+    both = gone.unionAll(follows.drop("document"))
+    names = {"id": "key", "kept_id": "kept"}
+    hexed = (sql.lower(sql.hex(sql.substring(name, 2, 16))).alias(column) for column, name in names.items())
+    return both.select("object", *hexed, "similarity", "method").dropDuplicates(["object", "id"])

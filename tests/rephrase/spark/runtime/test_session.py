@@ -76,6 +76,19 @@ def test_what_tasks_exchange_is_compressed_where_it_crosses_a_network_and_the_us
     assert [found[key] for key in [*keys, "spark.task.maxFailures"]] == ["true", "false", "7"]
 
 
+def test_what_is_kept_is_shuffled_into_few_tasks_where_it_is_small(spark):
+    session = spark.get()
+    before = session.conf.get("spark.sql.shuffle.partitions")
+    session.conf.set("spark.sql.shuffle.partitions", "50")
+    try:
+        kept = session.range(100).repartition("id").persist()
+        kept.count()
+        assert kept.rdd.getNumPartitions() <= 4
+        kept.unpersist()
+    finally:
+        session.conf.set("spark.sql.shuffle.partitions", before)
+
+
 LOCAL = """
 import os, sys
 import psutil

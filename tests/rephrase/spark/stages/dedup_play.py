@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from rephrase import storage
+from rephrase.config.duplicates import Semantic
 from rephrase.config.run import Dedup
 from rephrase.records import DOCUMENT, content_id
 from rephrase.spark.stages.dedup.candidates import _SLACK, _bands, _pairs
+from rephrase.spark.stages.dedup.clustered import _centroids, _centroids_of, _drawn, _visits, vectors_in
+from rephrase.spark.stages.dedup.embedding import Embedded, embed
+from rephrase.spark.stages.dedup.meaning_search import _paired, _units
 from rephrase.spark.stages.dedup.searched import ORIGINAL, Searched
 from rephrase.spark.stages.dedup.signing import sign
 from rephrase.spark.stages.dedup.stage import minhash_of
@@ -53,3 +58,23 @@ def gone_in(folder: Path, texts: list[str], settings: Dedup) -> dict[str, tuple[
     _, verified = pairs_alike(folder, texts, settings)
     gone = [row for batch in through(verified, _decided, "second", "first") for row in batch.to_pylist()]
     return {row["node"][2:].hex(): (row["kept"][2:].hex(), row["similarity"]) for row in gone}
+
+
+def gone_in_meaning(folder: Path, texts: list[str], semantic: Semantic, parts: int = 1) -> dict[str, tuple[str, float]]:
+    """The ids that go by their meaning, each with the id that stays and their cosine; each cluster is cut into so many parts."""
+    rows = [{"id": content_id(text), "text": text} for text in texts]
+    path = str(folder / "documents" / "part-00000.parquet")
+    tables.commit(path, pa.Table.from_pylist(rows, schema=DOCUMENT), row_groups=None)
+    here = Embedded(Searched("", ORIGINAL, False, path), str(folder / "embeddings" / "part-00000.parquet"))
+    count = embed(here, semantic, None)
+    centroids = str(folder / "centroids.npy")
+    sample = through(_drawn(here.embeddings, 1, count), lambda batches: batches, "turn", "vector")
+    storage.create(centroids, _centroids_of(iter(sample), semantic, count))
+    units = []
+    for batch in vectors_in([here], 0):
+        visits = _visits(batch.append_column("held", pa.nulls(len(batch))), _centroids(centroids), semantic)
+        units += _units(visits, dict.fromkeys(range(count), parts))
+    pairs = through(units, lambda batches: _paired(batches, semantic.threshold, ORIGINAL), "unit", "node")
+    compared = [batch.filter(pa.compute.is_valid(batch.column("first"))) for batch in pairs]
+    gone = [row for batch in through(compared, _decided, "second", "first") for row in batch.to_pylist()]
+    return {row["node"][-16:].hex(): (row["kept"][-16:].hex(), row["similarity"]) for row in gone}
