@@ -212,7 +212,8 @@ def _fits(row: dict[str, Any], verdict: str | None) -> bool:
 def _spread(rows: Iterator[dict[str, Any]], number: int) -> list[str]:
     """Ids from the head of a table: first one of each recipe, then of further documents, then others."""
     first: dict[str, str] = {}
-    further, others = [], []
+    further: list[str] = []
+    others: list[str] = []
     documents: set[str] = set()
     for row in rows:
         if first.setdefault(row["recipe"], row["id"]) != row["id"]:

@@ -14,8 +14,10 @@ from rephrase.loading.asked import Asked
 from rephrase.loading.index import Index, open_index
 from rephrase.loading.planning import plan_phases
 from rephrase.loading.schedule import Schedule
+from rephrase.mixing.component import Component
+from rephrase.mixing.grid import Finite
 from rephrase.mixing.plan import Plan
-from rephrase.mixing.settings import Component, Finite, Mix
+from rephrase.mixing.settings import Mix
 from rephrase.mixing.targets import capacities_of, largest, pool_shares
 from rephrase.records import content_id
 from rephrase.settings.section import Section
