@@ -203,12 +203,13 @@ def test_faults_are_named(checks, message):
         build_cascade(filter_of(checks))
 
 
-def test_each_kind_keeps_its_contract(quality, tmp_path):
+def test_each_kind_keeps_its_contract(quality, topics_encoder, tmp_path):
     rows: JudgeBatch = batch([REWRITE, None, ""], errors=[None, "x", None])
     (tmp_path / "quiz.jsonl").write_bytes(orjson.dumps({"question": SOURCE}))
     needed = {
         "language": {"model": quality.model, "min": 0.5},
         "quality": {"model": quality.model, "min": 0.5},
+        "encoder": {"model": topics_encoder, "label": "law", "min": 0.5},
         "ensemble": {"models": [quality.model] * 2, "of": "score", "min": 0.5},
         "contamination": {"benchmarks": [{"name": "quiz", "paths": str(tmp_path / "quiz.jsonl")}]},
         "datatrove": {"filter": "RegexFilter", "arguments": {"regex_exp": "reef"}},

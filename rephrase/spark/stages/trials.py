@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.config.run import TRIALS, Limit
 from rephrase.errors import UserError
+from rephrase.labels import with_labels
 from rephrase.names import DocumentsName
 from rephrase.notes import DocumentsNote, GenerationsNote
 from rephrase.spark.runtime.progress import console
@@ -95,7 +96,7 @@ def _rows(paths: list[str], drops: tuple[str, ...], chosen: pa.Array) -> Iterato
         for group in tables.read_row_groups(path):
             rows = group.filter(pc.is_in(group.column("id"), chosen))
             if rows.num_rows:
-                yield without_dropped(rows, path, drops)
+                yield with_labels(without_dropped(rows, path, drops))  # beside a table that an earlier version made
 
 
 def _write(rows: Iterator[pa.Table], folder: str, tokens_per_unit: int) -> None:
