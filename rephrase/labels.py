@@ -33,6 +33,11 @@ def label_column(values: Mapping[str, Sequence[str | None]], rows: int) -> Any:
     return pa.array([[(name, own[row]) for name, own in values.items() if own[row] is not None] for row in range(rows)], LABELS)
 
 
+def as_mapping(labels: Iterable[Any]) -> dict[str, Any]:
+    """The labels of one row as Python has them from a map or from a mixture's pairs."""
+    return dict((label["name"], label["value"]) if isinstance(label, dict) else label for label in labels)
+
+
 def values_of(table: pa.Table, name: str) -> Any:
     """The values of a label, null where a row lacks it. Shape: (rows,)."""
     column = with_labels(table).column(COLUMN).combine_chunks()

@@ -149,7 +149,8 @@ MIXTURE = _schema(
         ("model", pa.string()),
         ("license", pa.string()),
         ("parts", pa.list_(pa.string())),  # ids of the texts that were joined, in their order; null for all others, and in older tables
-        ("labels", pa.map_(pa.string(), pa.string())),  # of a text that was joined those that all of its parts share
+        # Of a text that was joined those that all of its parts share. No map, as documents have: `datasets` of Hugging Face reads none.
+        ("labels", pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))),
     ]
 )
 MIXTURE_MEANINGS = {
@@ -190,6 +191,9 @@ TEXT_LANGUAGE = "text_language"
 
 LABELS = DOCUMENT.field("labels").type
 """Of the column of labels."""
+
+UNWRITTEN = pa.schema([field if field.name != "labels" else pa.field("labels", LABELS) for field in MIXTURE])
+"""MIXTURE before it is written: labels are a map."""
 
 KEEP = "keep"
 INTERMEDIATE = "intermediate"

@@ -17,6 +17,7 @@ from rich.text import Text
 from rephrase import storage
 from rephrase.cli.console import harmless
 from rephrase.errors import UserError
+from rephrase.labels import as_mapping
 from rephrase.live.plain_console import PlainConsole
 from rephrase.notes import JudgedNote
 from rephrase.recipes.missing import with_marks
@@ -202,7 +203,7 @@ def _fields(row: dict[str, Any], *without: str) -> str:
 
 def _mapped(row: dict[str, Any]) -> dict[str, Any]:
     """The row with what Arrow gives as pairs as mappings."""
-    return {name: dict(value) if name in ("metadata", "labels", "scores") and value else value for name, value in row.items()}
+    return {name: as_mapping(value) if name in ("metadata", "labels", "scores") and value else value for name, value in row.items()}
 
 
 def _fits(row: dict[str, Any], verdict: str | None) -> bool:

@@ -10,7 +10,7 @@ import zstandard
 from typing_extensions import override
 
 from rephrase.exports.base import Format, Row, Shard, formats
-from rephrase.labels import COLUMN
+from rephrase.labels import COLUMN, as_mapping
 
 _SHARD_BYTES = 128 << 20
 _FIELDS = ("id", "source")
@@ -40,7 +40,7 @@ class Jsonl(Format):
 def _line(row: Row) -> bytes:
     others = {key: value for key, value in row.columns.items() if key not in _FIELDS and value is not None}
     if COLUMN in others:
-        others[COLUMN] = dict(others[COLUMN])  # which Arrow gives as pairs
+        others[COLUMN] = as_mapping(others[COLUMN])
     added = datetime.fromtimestamp(row.stored, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     line = {"id": row.id, "text": row.text.decode(), "source": row.columns.get("source") or "", "added": added, "metadata": others}
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE, default=str)

@@ -14,7 +14,7 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.mixing import selection
 from rephrase.mixing.reasoning import COLUMN
-from rephrase.records import MIXTURE
+from rephrase.records import MIXTURE, UNWRITTEN
 from rephrase.storage import tables
 from rephrase.text.reasoning_joint import Joint
 
@@ -80,7 +80,7 @@ class Texts:
         columns_there = {name: texts.column(name) for name in texts.column_names if name in MIXTURE.names}
         made = {**columns_there, **{name: rows.column(name) for name in _OF_INDEX}}
         nothing = [name for name in MIXTURE.names if name not in made]
-        made |= {name: pa.nulls(len(wanted), MIXTURE.field(name).type) for name in nothing}
+        made |= {name: pa.nulls(len(wanted), UNWRITTEN.field(name).type) for name in nothing}
         return pa.table([made[name] for name in MIXTURE.names], names=MIXTURE.names).cast(MIXTURE)
 
     def _stored(self, path: str, columns: Sequence[str], wanted: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[pa.Table]:

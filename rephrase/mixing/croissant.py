@@ -6,14 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from rephrase.records import LABELS, MIXTURE, MIXTURE_MEANINGS
+from rephrase.records import MIXTURE, MIXTURE_MEANINGS
 
 _VERSION = "http://mlcommons.org/croissant/1.0"
 _OWN_TERMS = (
     "citeAs column equivalentProperty extract field fileObject fileProperty fileSet format includes isLiveDataset jsonPath key md5 "
     "parentField path recordSet references regex repeated replace samplingRate separator source subField transform"
 )
-_TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer", LABELS: "sc:Text"}
+_TYPES = {pa.string(): "sc:Text", pa.int32(): "sc:Integer", pa.int64(): "sc:Integer", MIXTURE.field("labels").type.value_type: "sc:Text"}
 
 
 def croissant(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from rephrase.records import MIXTURE, MODELS, content_id
+from rephrase.records import MODELS, UNWRITTEN, content_id
 from rephrase.settings.section import Section
 from rephrase.text.panics import panics_as_errors
 from rephrase.text.stitching import Stitched, drawn_order, stitch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rephrase.text.tokenizer import Tokenizer
 
-_OWN = [field for field in MIXTURE if field.name != "epoch"]
+_OWN = [field for field in UNWRITTEN if field.name != "epoch"]
 STITCHED = pa.schema([*_OWN, ("language", pa.string())])
 """A text that is joined, or one that found none to be joined with: of that `parts` is null."""
 PIECES = pa.schema([("group_id", pa.string()), *(field for field in STITCHED if field.name != "parts")])

@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.names import ARROWS, ExchangeName
-from rephrase.records import MIXTURE
+from rephrase.records import UNWRITTEN
 from rephrase.spark.stages.meaning import digest
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _WORD = np.dtype("<u8")
 _READERS = 16  # ranges are small, and on S3 far away: many are read at once
 
 # The mixture's columns, what the notes count beside them, and where a row goes.
-ROWS = pa.schema([*MIXTURE, ("language", pa.string()), ("place", pa.int64())])
+ROWS = pa.schema([*UNWRITTEN, ("language", pa.string()), ("place", pa.int64())])
 
 
 class _Section(NamedTuple):

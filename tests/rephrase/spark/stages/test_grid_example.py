@@ -12,6 +12,7 @@ import pytest
 from rephrase.cli.mix_plan import show_plan
 from rephrase.cli.mix_tables import print_plan
 from rephrase.config.file import load_run
+from rephrase.labels import as_mapping
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.mix.manifest import mixture_manifest
 from rephrase.spark.stages.mix.stage import mix, plan_of
@@ -50,7 +51,7 @@ def check_cells(plan: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     quality = {line["text"]: line["quality"] for line in lines}
     assert sum(row["n_tokens"] for row in rows if row["epoch"]) == plan["repeated_tokens"]
     for topic, weight in (("science", 4), ("history", 3), ("home", 2), ("computing", 1)):
-        mine = [row for row in rows if dict(row["labels"])["topic"] == topic]
+        mine = [row for row in rows if as_mapping(row["labels"])["topic"] == topic]
         cells = sorted((cell for cell in plan["components"] if cell["cell"]["topic"] == topic), key=lambda cell: cell["cell"]["quality"])
         assert sum(cell["target_tokens"] for cell in cells) == pytest.approx(800 * weight, abs=5)
         by_quality = Counter[float]()

@@ -22,6 +22,7 @@ from rephrase import storage
 from rephrase.cli.show_panels import as_json
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
+from rephrase.labels import as_mapping
 from rephrase.report.figures import figures_of
 from rephrase.report.report import write_report
 from rephrase.spark import judge, mix
@@ -97,7 +98,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, spark: LazySession, tokenizer
     read = [tables.read_folder(storage.join(run.output, name)).to_pylist() for name in ("documents", "judged", "mixture")]
     for rows in read:
         for row in rows:
-            row["labels"] = dict(row["labels"])
+            row["labels"] = as_mapping(row["labels"])
     return Labelled(run, *read)
 
 
