@@ -65,9 +65,9 @@ def check(text: str, tokenizer: Tokenizer) -> int:
 
 
 def test_passages_of_real_files_compile(tokenizer: Tokenizer) -> None:
-    assert sum(check(text, tokenizer) for _, text in real_files(40)) > 60
+    assert sum(check(text, tokenizer) for _, text in real_files(40)) > 40
 
 
 @pytest.mark.long
 def test_passages_of_many_real_files_compile(tokenizer: Tokenizer) -> None:
-    assert sum(check(text, tokenizer) for _, text in real_files(200)) > 300
+    assert sum(check(text, tokenizer) for _, text in real_files(200)) > 200
