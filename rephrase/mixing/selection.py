@@ -118,7 +118,7 @@ def _selected(table: pa.Table, component: Component) -> NDArray[np.bool_]:
 
 
 def _by_wildcards(pattern: str, value: str) -> bool:
-    return fnmatch.fnmatchcase(value, pattern)
+    return value == pattern or fnmatch.fnmatchcase(value, pattern)  # a label may hold brackets
 
 
 _MATCHES: dict[str, Callable[[str, str], bool]] = {

@@ -30,10 +30,14 @@ def _read(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     base = (info.context or {}).get("base")
+    path = value if base is None else resolve_path(value, base)
     try:
-        return rows_of(value if base is None else resolve_path(value, base))
+        rows = rows_of(path)
     except UserError as error:
         raise fault(f"`{error.where}`: {error.what}", error.cure or "mend the file", value=value) from error
+    if not rows:
+        raise fault(f"`{path}`: there are no rows", "write a line for each cell, with its `weight`", value=value)
+    return rows
 
 
 _ROWS = {"type": "array", "items": {"type": "object", "required": [_WEIGHT]}}
@@ -57,10 +61,13 @@ def rows_of(path: str) -> list[dict[str, Any]]:
     if path.endswith((".yaml", ".yml", ".json")):
         return _of_yaml(parse_yaml(text, path), path)
     reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    names = reader.fieldnames or []
+    if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+        raise UserError(f"two columns are called `{twice}`", where=f"{path}, line 1", cure="take one out")
     rows = []
     for line in reader:
         if None in line or None in line.values():
-            what = f"the line has not the {len(reader.fieldnames or [])} columns of the first"
+            what = f"the line has not the {len(names)} columns of the first"
             raise UserError(what, where=f"{path}, line {reader.line_num}", cure="mend the line")
         rows.append({name: _number(value, name, f"{path}, line {reader.line_num}") for name, value in line.items()})
     return rows
@@ -131,7 +138,7 @@ def _value(value: Any, dimension: Dimension, where: str) -> Value:
     if value is None or value == "":
         return None
     if not isinstance(dimension, Steps):
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{value:.17g}" if isinstance(value, float) and value.is_integer() else str(value)  # 2024 of YAML is 2024.0 here
     try:
         step = int(value) if float(value) == int(float(value)) else 0
     except (ValueError, OverflowError):

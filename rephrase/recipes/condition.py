@@ -36,7 +36,7 @@ class Condition:
 
 
 def _fits(value: str | None, patterns: tuple[str, ...]) -> bool:
-    return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns)
+    return value is not None and any(value == pattern or fnmatchcase(value, pattern) for pattern in patterns)  # it may hold brackets
 
 
 def _number(text: str | None) -> float:

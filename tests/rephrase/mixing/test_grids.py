@@ -99,6 +99,13 @@ def test_weights_come_from_a_fit(tmp_path: Path) -> None:
         assert parts_of(component, cells, [5, 90, 7], None, skip_empty=False) == [Fraction(3, 4), Fraction(1, 4), 0]
 
 
+def test_labels_may_be_numbers(tmp_path: Path) -> None:
+    (tmp_path / "grid.yaml").write_text("- {topic: 2024, weight: 3}\n- {topic: 12345678, weight: 1}\n- {topic: 0.12345678, weight: 0}\n")
+    cells: list[Cell] = [("2024",), ("12345678",), ("0.12345678",)]
+    component = component_of(tmp_path, by=["topic"], weights="grid.yaml")
+    assert parts_of(component, cells, [1, 1, 1], None, skip_empty=False) == [Fraction(3, 4), Fraction(1, 4), 0]
+
+
 def test_weights_that_do_not_match_the_texts_are_refused() -> None:
     rows = [{"topic": "science", "weight": 1}, {"topic": "games", "weight": 1}]
     component, cells = component_of(by=["topic"], weights=rows), [("science",), ("sports",), (None,)]
@@ -118,6 +125,9 @@ def test_weights_that_do_not_match_the_texts_are_refused() -> None:
         ("topic,wait\nscience,1\n", "row 1 of `weights` has no `weight`"),
         ("topic,depth,weight\nscience,3,1\n", "row 1 of `weights` has `depth`, which `by` does not divide by"),
         ("topic,weight\nscience,-1\n", "row 1 of `weights` has the weight `-1.0` (write a number of 0 or more"),
+        ("topic,weight\n", "grid.csv`: there are no rows (write a line for each cell"),
+        ("", "grid.csv`: there are no rows"),
+        ("topic,topic,weight\nscience,sports,1\n", "grid.csv, line 1`: two columns are called `topic`"),
         ("topic,weight\nscience,0\n", "`weights` gives no cell a weight above 0"),
         ("topic,weight\nscience,1\nscience,2\n", "row 2 of `weights` is of topic science, as one before it"),
         ("topic,weight,max_epochs\nscience,1,0\n", "row 1 of `weights` has the max_epochs `0.0`"),

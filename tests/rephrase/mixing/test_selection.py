@@ -228,6 +228,12 @@ def test_components_select_by_labels_and_none_takes_a_text_that_lacks_one() -> N
     assert [component.name for component in mix.selections] == ["topic=Science* format=FAQs", "topic=*"]
 
 
+def test_a_label_with_brackets_is_selected_by_its_name() -> None:
+    rows = documents(id=list("abc"), labels=[[("topic", name)] for name in ("C [language]", "C l", "Été?")])
+    for pattern, chosen in (("C [language]", [0, 0, -1]), ("Été?", [-1, -1, 0])):
+        assert assigned(selection.candidates(rows), mixture(Component(labels={"topic": pattern}, share=1))).tolist() == chosen
+
+
 def test_scores_of_originals_are_numbers_in_their_metadata() -> None:
     mix = mixture(Component(origin="original", min_scores={"edu": 3}, share=1))
     rows = documents(id=list("abcd"), metadata=[[("edu", "3.5")], [("edu", "2")], [("edu", "high")], []])
