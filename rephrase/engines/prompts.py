@@ -24,8 +24,6 @@ from rephrase.text.tokenizer import is_hub_id
 _PROBES = ("x", "The tide rises twice a day because the Moon pulls the sea.")  # a template may want more than a letter
 
 _OF_TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "config.json")  # in the hub's cache, where it has a tokenizer
-
-
 _ASKS_FOR_TRUST = "trust_remote_code"  # in the error of transformers
 
 
@@ -60,8 +58,8 @@ class ChatPrompter:
         """Load the tokenizer (once per process).
 
         `tokenizer` is a folder, a tokenizer.json or a hub id, `revision` a branch or commit of the hub repository, `chat_template`
-        a Jinja text or the path of one, in place of the tokenizer's own. `chat_template_args` go to the template. `trust_remote_code`: run Python code that lies beside
-        the tokenizer. Raises `UserError`, also for a tokenizer that is such code and not trusted.
+        a Jinja text or the path of one, in place of the tokenizer's own. `chat_template_args` go to the template. `trust_remote_code`:
+        run Python code that lies beside the tokenizer. Raises `UserError`, also for a tokenizer that is such code and not trusted.
         """
         self._name = tokenizer
         self._tokenizer = _load_tokenizer(tokenizer, revision, trust_remote_code)
@@ -224,7 +222,7 @@ def _read_template(template: str | None) -> str | None:
 
 
 @functools.lru_cache(maxsize=4)
-def _load_tokenizer(name: str, revision: str | None, trusted: bool) -> Any:  # noqa: FBT001  # its cache tells calls apart by position
+def _load_tokenizer(name: str, revision: str | None, trusted: bool) -> Any:
     try:
         from transformers import AutoTokenizer, PreTrainedTokenizerFast
     except ImportError as error:

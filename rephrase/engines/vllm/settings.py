@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _SHARING = ("--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp")
 _TRUSTING = ("--trust-remote-code", "--no-trust-remote-code")
+_KEYS = ("--api-key", "--hf-token")
 _ENGINE = "rephrase.engines.vllm.engine"  # stands above its settings, and is imported where one is opened
 
 
@@ -197,12 +198,16 @@ def check_model(config: VllmSettings) -> None:
 
 
 def check_arguments(config: VllmSettings) -> None:
-    """Raise a `UserError` for arguments of the server that would run code of the model, or bring others, unseen."""
+    """Raise a `UserError` for arguments of the server that would run code of the model, show a key, or bring others, unseen."""
     for option in config.args:
         name = name_of(option)
         if len(name) > len("--no") and any(full.startswith(name) for full in _TRUSTING):  # it takes beginnings of names too
             what = f"`{name}` in `args` would have the server run Python code that lies beside the model"
             raise UserError(what, where=config.model, cure="look at that code, take the argument out, and set `trust_remote_code: true`")
+        if name in _KEYS:
+            what = f"`{name}` in `args` would show a key to whoever lists the machine's processes, and the server's log would keep it"
+            cure = "set HF_TOKEN in the environment instead" if "hf" in name else "take it out: the server's socket is your user's alone"
+            raise UserError(what, where=config.model, cure=cure)
         if name == "--config":
             what = "`--config` in `args` names a file of arguments that nobody would see here"
             raise UserError(what, where=config.model, cure="write the file's arguments into `args`")
