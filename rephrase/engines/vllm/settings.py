@@ -201,7 +201,7 @@ def check_arguments(config: VllmSettings) -> None:
     """Raise a `UserError` for arguments of the server that would run code of the model, show a key, or bring others, unseen."""
     for option in config.args:
         name = name_of(option)
-        if len(name) > len("--no") and any(full.startswith(name) for full in _TRUSTING):  # it takes beginnings of names too
+        if name.startswith(("--tr", "--no-tr")) and any(full.startswith(name) for full in _TRUSTING):  # it takes beginnings of names too
             what = f"`{name}` in `args` would have the server run Python code that lies beside the model"
             raise UserError(what, where=config.model, cure="look at that code, take the argument out, and set `trust_remote_code: true`")
         if name in _KEYS:

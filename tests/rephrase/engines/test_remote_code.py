@@ -71,7 +71,7 @@ def endpoint(folder):
         ["--trust_remote_code"],
         ["--trust-remote-code=true"],
         ["--max-num-seqs", "8", "--trust"],
-        ["--tru"],
+        ["--tr"],
         ["--no-trust-remote-code"],
     ],
 )
