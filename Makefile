@@ -45,8 +45,8 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) $(if $(IS_SMALL),$(SMALL)/config
 test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)browser ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest $(DONE)browser ## the tests that take minutes, and 10,000 inputs of each fuzzer
-	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile -m long $(ARGS) && python -m tests.fuzz --inputs 10000
+test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest $(DONE)browser ## the tests that take minutes, and 100,000 cases of the fuzzers
+	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile -m long $(ARGS) && python -m tests.fuzz --cases 100000
 
 test-vllm: $(VLLM_VERSIONS:%=.venv-vllm-%/.installed) ## the engine's tests with the oldest and the newest vLLM that are allowed, each in an environment of its own
 	@$(JAVA) for version in $(VLLM_VERSIONS); do echo "== vLLM $$version" && PATH="$(CURDIR)/.venv-vllm-$$version/bin:$$PATH" python -m pytest tests/rephrase/engines/vllm $(ARGS) || exit; done

@@ -62,9 +62,14 @@ def _torch_model(folder: EncoderFolder) -> tuple[Any, Any]:
     logging.getLogger("transformers").setLevel(logging.ERROR)
     disable_progress_bar()
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(folder.path, dtype=torch.float32, local_files_only=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder.path, dtype=torch.float32, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # each architecture fails in its own way
         cure = "give the whole folder of a sequence-classification model"
+        if "trust_remote_code" in str(error):
+            what = "the encoder is Python code that lies beside its weights, which is never run"
+            raise UserError(what, where=folder.name, cure=f"export it to {ONNX} where you trust it") from error
         raise UserError(f"transformers cannot load the encoder: {error}", where=folder.name, cure=cure) from error
     return torch, model.eval()
 

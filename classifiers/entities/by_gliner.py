@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import orjson
 
 from classifiers.entities.spans import Recognised, pieces
 from rephrase.errors import UserError
@@ -50,6 +53,7 @@ class ByGliner:
 def _model(folder: str) -> Any:
     from gliner import GLiNER
 
+    _refuse_code(folder)
     logging.getLogger("gliner").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -58,3 +62,21 @@ def _model(folder: str) -> Any:
     except Exception as error:  # each broken file fails in its own way
         cure = "give the folder of a GLiNER model: gliner_config.json, its weights and its tokenizer"
         raise UserError(f"GLiNER cannot load the model: {error}", where=folder, cure=cure) from error
+
+
+def _refuse_code(folder: str) -> None:
+    """Raise a `UserError` where the model is Python code beside its weights: GLiNER would run it unasked."""
+    for path in sorted(Path(folder).rglob("*.json")):
+        try:
+            config = orjson.loads(path.read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            continue  # GLiNER tells what it cannot read
+        if _names_code(config):
+            what = "the model names Python code that lies beside it (`auto_map`), which is never run"
+            raise UserError(what, where=str(path), cure="take a model of an architecture that transformers has itself")
+
+
+def _names_code(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "auto_map" in value or any(map(_names_code, value.values()))
+    return isinstance(value, list) and any(map(_names_code, value))

@@ -24,6 +24,7 @@ from rephrase.text.tokenizer import is_hub_id
 _PROBES = ("x", "The tide rises twice a day because the Moon pulls the sea.")  # a template may want more than a letter
 
 _OF_TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "config.json")  # in the hub's cache, where it has a tokenizer
+_ASKS_FOR_TRUST = "trust_remote_code"  # in the error of transformers
 
 
 class PromptError(Exception):
@@ -52,14 +53,16 @@ class ChatPrompter:
         *,
         revision: str | None = None,
         chat_template: str | None = None,
+        trust_remote_code: bool = False,
     ) -> None:
         """Load the tokenizer (once per process).
 
         `tokenizer` is a folder, a tokenizer.json or a hub id, `revision` a branch or commit of the hub repository, `chat_template`
-        a Jinja text or the path of one, in place of the tokenizer's own. `chat_template_args` go to the template. Raises `UserError`.
+        a Jinja text or the path of one, in place of the tokenizer's own. `chat_template_args` go to the template. `trust_remote_code`:
+        run Python code that lies beside the tokenizer. Raises `UserError`, also for a tokenizer that is such code and not trusted.
         """
         self._name = tokenizer
-        self._tokenizer = _load_tokenizer(tokenizer, revision)
+        self._tokenizer = _load_tokenizer(tokenizer, revision, trust_remote_code)
         self._backend = self._tokenizer.backend_tokenizer
         self._arguments = dict(chat_template_args or {})
         self._template = _read_template(chat_template)
@@ -219,7 +222,7 @@ def _read_template(template: str | None) -> str | None:
 
 
 @functools.lru_cache(maxsize=4)
-def _load_tokenizer(name: str, revision: str | None) -> Any:
+def _load_tokenizer(name: str, revision: str | None, trusted: bool) -> Any:
     try:
         from transformers import AutoTokenizer, PreTrainedTokenizerFast
     except ImportError as error:
@@ -231,19 +234,21 @@ def _load_tokenizer(name: str, revision: str | None) -> Any:
         if name.endswith(".json") and os.path.isfile(name):
             settings = os.path.join(os.path.dirname(name), "tokenizer_config.json")
             if os.path.exists(settings):
-                tokenizer = AutoTokenizer.from_pretrained(os.path.dirname(name), mistral_format=False)
+                tokenizer = AutoTokenizer.from_pretrained(os.path.dirname(name), mistral_format=False, trust_remote_code=trusted)
             else:
                 tokenizer = PreTrainedTokenizerFast(tokenizer_file=name)
         else:
             if is_hub_id(name) and not any(is_cached(name, file, revision) for file in _OF_TOKENIZERS):
                 ask_hub(name, revision, files="")
             # mistral-common's tokenizer has neither a Jinja template nor offsets.
-            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, mistral_format=False)
+            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, mistral_format=False, trust_remote_code=trusted)
     except (OSError, ValueError, ImportError, KeyError, orjson.JSONDecodeError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise UserError(
-            f"the tokenizer does not load: {reason}", where=name, cure="check the folder or the hub id; gated models need HF_TOKEN"
-        ) from error
+        cure = "check the folder or the hub id; gated models need HF_TOKEN"
+        if _ASKS_FOR_TRUST in str(error):
+            reason = "it is Python code that lies beside the model, and would run with all rights of yours"
+            cure = "look at that code; an engine of kind vllm runs it with `trust_remote_code: true`"
+        raise UserError(f"the tokenizer does not load: {reason}", where=name, cure=cure) from error
     if getattr(tokenizer, "backend_tokenizer", None) is None:
         raise UserError(
             "the tokenizer has no tokenizer.json", where=name, cure="convert it with transformers, or use an endpoint without tokenizer"

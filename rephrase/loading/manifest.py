@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.loading.asked import Asked
 from rephrase.loading.index import Index, open_index
 from rephrase.loading.planning import plan_phases
-from rephrase.loading.schedule import Schedule
+from rephrase.loading.schedule import PhaseEnd, Schedule
 from rephrase.mixing.component import Component
 from rephrase.mixing.grid import Finite
 from rephrase.mixing.plan import Plan
@@ -24,6 +24,8 @@ from rephrase.settings.section import Section
 from rephrase.settings.validation import validate
 
 MANIFEST = "manifest.json"
+_ENDS = TypeAdapter(list[PhaseEnd])
+_MOST, _MOST_EPOCHS = 2**62, 2**31 - 1  # a key is smaller than the first; an index holds epochs in 32 bits
 
 
 class VirtualPhase(Section):
@@ -60,7 +62,7 @@ class Manifest(Section):
         Raises `UserError` where the texts do not suffice.
         """
         if self.plan and self.plan.get("of") == self.digest:
-            return Schedule.from_json(self.plan["phases"])
+            return _schedule_of(self.plan.get("phases"), len(index.pools), where)
         return plan_phases(index, self._asked(where))[0]
 
     def planned(self, index: Index, where: str) -> tuple[Manifest, Plan]:
@@ -78,6 +80,27 @@ class Manifest(Section):
         """Put it in the place of the one that is there."""
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         storage.put(storage.join(folder, MANIFEST), orjson.dumps(content, option=orjson.OPT_INDENT_2))
+
+
+def _schedule_of(phases: Any, pools: int, where: str) -> Schedule:
+    """What was planned. Raises `UserError` where somebody has changed it."""
+    try:
+        schedule = Schedule(tuple(_ENDS.validate_python(phases)))
+    except ValidationError as error:
+        raise _damaged(where) from error
+    is_same = orjson.dumps(schedule.to_json()) == orjson.dumps(phases)
+    for end in schedule.phases:
+        counts = [*end.keys, end.stop or 0, end.rows, end.tokens]
+        fits = len(end.epochs) == len(end.keys) == pools and min(*counts, *end.epochs) >= 0
+        if not is_same or not fits or max(counts) > _MOST or max(end.epochs) > _MOST_EPOCHS:
+            raise _damaged(where)
+    if not schedule.phases:
+        raise _damaged(where)
+    return schedule
+
+
+def _damaged(where: str) -> UserError:
+    return UserError("`plan` is not as it was written", where=where, cure="take `plan` out: it is then planned anew by `phases`")
 
 
 def manifest_for(mix: Mix, index: Index) -> Manifest:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from rephrase import storage
+from rephrase.config.published import published
 from rephrase.errors import UserError
 from rephrase.notes import GenerationsNote
 from rephrase.records import content_id
@@ -83,7 +84,7 @@ def compare(runs: Mapping[str, Run], rows: int = 20, seed: int = 0, *, gpus: int
         figures=figures,
         work=tuple(work_of(own) for own in notes),
         costs=tuple(cost_of(run, own, noted, price, gpus) for run, own, noted in zip(runs.values(), figures, notes, strict=True)),
-        settings=_differing([run.model_dump(mode="json", exclude_defaults=True, exclude={"output"}) for run in runs.values()]),
+        settings=_differing([published(run, exclude={"output"}) for run in runs.values()]),
         diversity=tuple(_diversity(list(runs.values()), figures)),
         passages=tuple(_passages(list(runs.values()), figures, rows, seed)) if rows else (),
     )

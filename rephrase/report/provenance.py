@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from rephrase import __version__
+from rephrase.config.published import published
 from rephrase.notes import GenerationsNote
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import note_of
@@ -35,6 +36,8 @@ class Engine:
     version: str
     license: str
     """As the model's folder tells it; the licence of a hub's model is not looked up."""
+    runs_code: bool
+    """Whether Python code beside the model was run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,7 @@ def provenance(run: Run, figures: RunFigures) -> Provenance:
 
 def config_text(run: Run) -> str:
     """The settings of a run that are not defaults, as YAML, without what may be secret."""
-    hidden: dict[str, Any] = {name: set(settings.secret) for name, settings in run.engines.items()}
-    secret: dict[str, Any] = {"engines": hidden, "engine": set(run.engine.secret) if run.engine else set()}
-    return yaml.safe_dump(
-        run.model_dump(mode="json", exclude_defaults=True, exclude=secret), sort_keys=False, allow_unicode=True, width=100
-    )
+    return yaml.safe_dump(published(run), sort_keys=False, allow_unicode=True, width=100)
 
 
 def _engines(run: Run) -> Iterator[Engine]:
@@ -95,7 +94,9 @@ def _engines(run: Run) -> Iterator[Engine]:
         model = settings.model_name
         about = told.get(model, {})
         revision, version = (str(about.get(key) or _UNKNOWN) for key in ("model_revision", "engine"))
-        yield Engine(name or "engine", settings.kind, model, revision, version, _license_of(model))
+        yield Engine(
+            name or "engine", settings.kind, model, revision, version, _license_of(model), getattr(settings, "trust_remote_code", False)
+        )
 
 
 def _told_by_model(run: Run) -> dict[str, dict[str, Any]]:

@@ -1,28 +1,29 @@
-"""The long mode: `python -m tests.fuzz --inputs 10000 [--seed N] [--only parsers]`. The exit code is 1 where an input broke something."""
+"""The long mode: `python -m tests.fuzz --cases 100000 [--seed N] [--only parsers]`. The exit code is 1 where a case broke something."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 
-from tests.fuzz.run import run
+from tests.fuzz.run import run, shares
 from tests.fuzz.targets import TARGETS
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--inputs", type=int, default=10_000, help="for all that is tried together")
+    parser.add_argument("--cases", "--inputs", type=int, default=10_000, help="of all targets together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=sorted(TARGETS))
     options = parser.parse_args()
-    names = [options.only] if options.only else list(TARGETS)
     broken = 0
-    for name in names:
-        failures = run(name, options.inputs // len(names), options.seed)
+    for name, cases in ({options.only: options.cases} if options.only else shares(options.cases)).items():
+        began = time.monotonic()
+        failures = run(name, cases, options.seed)
         broken += len(failures)
-        print(f"{name}: {options.inputs // len(names)} inputs, {len(failures)} broke something", flush=True)
+        print(f"{name}: {cases} cases in {time.monotonic() - began:.0f} s, {len(failures)} broke something", flush=True)
         for failure in failures[:20]:
-            print(f"  {failure}")
+            print(f"  {failure}", flush=True)
     return int(broken > 0)
 
 

@@ -21,9 +21,7 @@ from classifiers.batch import JudgeBatch
 from classifiers.cascade import build_cascade
 from classifiers.settings import Filter
 from rephrase import storage
-from rephrase.config.file import load_run
 from rephrase.engines.base import Completion, Engine, Identity
-from rephrase.errors import UserError
 from rephrase.generation.rewrite import rewrite
 from rephrase.readers.base import RawDocument
 from rephrase.readers.files import read_documents
@@ -34,12 +32,11 @@ from rephrase.text.tokenizer import Tokenizer
 from rephrase.verifiers.answers import same_answer
 from rephrase.verifiers.kinds import Kind, Verifier
 from tests.fuzz.answers import Answers
+from tests.fuzz.configs import configs
+from tests.fuzz.data_files import labelled, manifests, slices
+from tests.fuzz.inputs import PROSE, TOKENIZER, Target
 from tests.fuzz.mutations import bytes_like, text_like
 
-Target = Callable[[random.Random], None]
-
-TOKENIZER = str(Path(__file__).parents[2] / "examples" / "tokenizer.json")
-PROSE = "The keeper of the lighthouse counted 12 ships every evening, and wrote their number into a blue book. " * 4
 COMPLETIONS = [
     f"Sure, here is a paraphrase:\n\n{PROSE}",
     "Question: How many ships?\nA. 11\nB. 12\nAnswer: B\n\n**Question:** Who counts?\n**Answer:** The keeper.\n",
@@ -49,21 +46,6 @@ COMPLETIONS = [
     "<think>Hm.</think>Score: 4/5. The answer is \\boxed{\\frac{1}{2}}.\n#### 12",
     "```python\ndef count():\n    ships = 3 * 4\n    return ships\n```\nKeyword: lighthouse\nYes.",
 ]
-CONFIG = f"""\
-output: out
-input: {{paths: [notes.jsonl], min_characters: 300, fields: {{text: body}}, scrub: {{emails: MAIL}}}}
-tokenizer: {TOKENIZER}
-engine: {{kind: echo}}
-recipes:
-  - wrap/easy
-  - {{use: entigraph, options: {{triples: 0.5}}, when: {{languages: en, min_tokens: 20}}}}
-filter:
-  checks: [finished, {{length: {{min_words: 20}}}}]
-mix:
-  components:
-    - {{origin: original, share: 0.6}}
-    - {{origin: synthetic, share: 0.4}}
-"""
 
 
 def readers(folder: str) -> Target:
@@ -119,23 +101,6 @@ def _record(number: int) -> bytes:
         f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body + b"\r\n\r\n"
-
-
-def configs(folder: str) -> Target:
-    """A run.yaml: it is taken, or refused by a `UserError`."""
-    path = Path(folder, "run.yaml")
-
-    def target(dice: random.Random) -> None:
-        path.write_bytes(text_like(CONFIG, dice).encode("utf-8", "surrogatepass"))
-        try:
-            load_run(str(path))
-        except UserError as error:
-            told = str(error)
-        else:
-            told = ""
-        assert "\n" not in told, "an error of more than a line"
-
-    return target
 
 
 class _Scripted(Engine):
@@ -247,7 +212,10 @@ def passages(folder: str) -> Target:
 TARGETS: dict[str, Callable[[str], Target]] = {
     "answers": Answers,
     "readers": readers,
+    "slices": slices,
     "configs": configs,
+    "manifests": manifests,
+    "labelled": labelled,
     "parsers": parsers,
     "checks": checks,
     "verifiers": verifiers,

@@ -24,7 +24,16 @@ from rephrase.engines.vllm.filling import Filling
 from rephrase.engines.vllm.isolation import Isolation
 from rephrase.engines.vllm.replicas import taken
 from rephrase.engines.vllm.server_folder import Launch
-from rephrase.engines.vllm.settings import VllmSettings, check_installed, check_model, check_seeds, name_of, parts, prompter_of
+from rephrase.engines.vllm.settings import (
+    VllmSettings,
+    check_arguments,
+    check_installed,
+    check_model,
+    check_seeds,
+    name_of,
+    parts,
+    prompter_of,
+)
 from rephrase.engines.vllm.turns import Turns
 from rephrase.live.figures import ServerFigures
 from rephrase.notes import EngineFigures
@@ -54,6 +63,7 @@ class Vllm(Engine):
         seeds would end the server.
         """
         check_model(config)
+        check_arguments(config)
         check_seeds(config)
         config.check_gpus(len(gpu_addresses))
         self.model = config.model_name
@@ -238,6 +248,8 @@ def launch(config: VllmSettings, gpu_addresses: Sequence[str] = (), logs: str | 
     arguments += ["--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}']
     if config.revision is not None:
         arguments += ["--revision", config.revision]
+    if config.trust_remote_code:
+        arguments.append("--trust-remote-code")
     shared = (len(gpu_addresses) or config.tensor_parallel or 1) // parts(config)
     if shared > 1:
         arguments += ["--tensor-parallel-size", str(shared)]

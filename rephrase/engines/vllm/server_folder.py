@@ -61,12 +61,28 @@ def _digest(*parts: object) -> str:
 
 
 def base_folder() -> Path:
-    """The folder of this user's servers on this machine, made if need be. Raises `UserError` as `make_private` does."""
-    folder = Path(tempfile.gettempdir())
+    """The folder of this user's servers on this machine, made if need be. Raises `UserError` as `make_private` does.
+
+    It lies in the first temporary folder that leaves room for a socket's path, and in which others cannot put theirs in its place.
+    """
     name = f"rephrase-{os.getuid()}"
-    if len(str(folder / name)) + 60 > _MAX_SOCKET_PATH:
-        folder = Path("/tmp")  # noqa: S108  # private by its mode; only here do long temporary folders leave room for a socket
-    return make_private(folder / name)
+    folders = [Path(folder) for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp")]  # noqa: S108  # private by its mode
+    for folder in folders:
+        if len(str(folder / name)) + 60 <= _MAX_SOCKET_PATH and _keeps_names(folder):
+            return make_private(folder / name)
+    what = "all users may rename what lies in the temporary folders, so that another's socket could take the place of the engine's"
+    raise UserError(
+        what, where=", ".join(dict.fromkeys(map(str, folders))), cure="chmod +t one of them, or set TMPDIR to a folder of yours"
+    )
+
+
+def _keeps_names(folder: Path) -> bool:
+    """Whether nobody but its owner can rename or remove what others have put there."""
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return False
+    return not mode & 0o002 or bool(mode & stat.S_ISVTX)
 
 
 def make_private(folder: Path) -> Path:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rephrase.engines.prompts import ChatPrompter
 
 _SHARING = ("--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp")
+_TRUSTING = ("--trust-remote-code", "--no-trust-remote-code")
+_KEYS = ("--api-key", "--hf-token")
 _ENGINE = "rephrase.engines.vllm.engine"  # stands above its settings, and is imported where one is opened
 
 
@@ -39,6 +41,9 @@ class VllmSettings(EngineSettings):
     name: str | None = None
     """How rows name the model; default: the hub id or the folder's last part."""
     revision: str | None = None
+    trust_remote_code: bool = False
+    """Run the Python code that lies in the model's folder or repository, with all rights of yours: in the server, and in each task for the
+    tokenizer. The report and the manifest tell of it."""
     max_model_len: int | None = Field(default=None, ge=1)
     gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
     args: list[str] = []
@@ -123,6 +128,7 @@ class VllmSettings(EngineSettings):
         if os.path.isdir(self.model) and argument(self, "--tokenizer") is None and not has_tokenizer(self.model):
             cure = "give the model's whole folder, or --tokenizer in the engine's args"
             raise UserError("the model folder has no tokenizer", where=self.model, cure=cure)
+        check_arguments(self)
         if here:
             check_installed(self.model)
             check_seeds(self)
@@ -148,7 +154,8 @@ def prompter_of(config: VllmSettings) -> ChatPrompter:
     template = argument(config, "--chat-template")
     tokenizer = argument(config, "--tokenizer") or config.model
     revision = argument(config, "--tokenizer-revision") or config.revision
-    return ChatPrompter(tokenizer, config.chat_template_args, revision=revision, chat_template=template)
+    trusted = config.trust_remote_code
+    return ChatPrompter(tokenizer, config.chat_template_args, revision=revision, chat_template=template, trust_remote_code=trusted)
 
 
 def argument(config: VllmSettings, name: str) -> str | None:
@@ -188,6 +195,22 @@ def check_model(config: VllmSettings) -> None:
         raise UserError("the model folder has no config.json", where=model, cure=cure) from error
     except (OSError, orjson.JSONDecodeError) as error:
         raise UserError(f"the model's config.json cannot be read: {error}", where=model, cure=cure) from error
+
+
+def check_arguments(config: VllmSettings) -> None:
+    """Raise a `UserError` for arguments of the server that would run code of the model, show a key, or bring others, unseen."""
+    for option in config.args:
+        name = name_of(option)
+        if name.startswith(("--tr", "--no-tr")) and any(full.startswith(name) for full in _TRUSTING):  # it takes beginnings of names too
+            what = f"`{name}` in `args` would have the server run Python code that lies beside the model"
+            raise UserError(what, where=config.model, cure="look at that code, take the argument out, and set `trust_remote_code: true`")
+        if name in _KEYS:
+            what = f"`{name}` in `args` would show a key to whoever lists the machine's processes, and the server's log would keep it"
+            cure = "set HF_TOKEN in the environment instead" if "hf" in name else "take it out: the server's socket is your user's alone"
+            raise UserError(what, where=config.model, cure=cure)
+        if name == "--config":
+            what = "`--config` in `args` names a file of arguments that nobody would see here"
+            raise UserError(what, where=config.model, cure="write the file's arguments into `args`")
 
 
 def check_installed(where: str) -> None:

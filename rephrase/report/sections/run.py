@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 def about(known: Provenance) -> Section:
     """What the run was made of."""
     engines = [(one.name, one.kind, one.model, one.revision, one.version, one.license) for one in known.engines]
+    trusting = [one.model for one in known.engines if one.runs_code]
+    trusted = f"Python code that lies beside the model was run (`trust_remote_code`): {', '.join(trusting)}." if trusting else ""
     licenses = [(name, large(tokens)) for name, tokens in known.licenses]
     parts = [
-        Part("Models", columns=("engine", "kind", "model", "revision", "server", "licence"), rows=engines),
+        Part("Models", says=trusted, columns=("engine", "kind", "model", "revision", "server", "licence"), rows=engines),
         Part("Input", columns=("files",), rows=[(path,) for path in known.sources])
         if known.sources
         else Part("Input", says="No documents: the recipes make rows of their own."),

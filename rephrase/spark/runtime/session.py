@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rephrase.config.published import REDACTED
 from rephrase.errors import UserError
 from rephrase.spark.runtime.interrupt import deferred, kept_handlers
 from rephrase.spark.runtime.lines import doing
@@ -30,7 +31,9 @@ _MASTER = re.compile(r"local($|\[)|local-cluster\[|yarn$|[a-z0-9]+://")
 
 _PYTHON = "spark.pyspark.python"
 _VARIABLE = "spark.executorEnv."
-_REDACTED = "(?i)secret|password|token|access[.]?key"  # Spark's own
+_REDACTED_BY = "spark.redaction.regex"
+_SOCKETS = "spark.python.unix.domain.socket.enabled"
+_STATUS = Path("/proc/self/status")
 
 _DEFAULTS: dict[str, str] = {
     # A clear message instead of a failed getInt when a task returns another schema than it declared.
@@ -43,7 +46,7 @@ _DEFAULTS: dict[str, str] = {
     "spark.ui.showConsoleProgress": "false",
     "spark.python.daemon.module": "rephrase.spark.runtime.worker_daemon",
     # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.
-    "spark.python.unix.domain.socket.enabled": "true",
+    _SOCKETS: "true",
     "spark.python.unix.domain.socket.dir": "/tmp",  # noqa: S108  # names are random, and a container's own folder can be too long for a socket
     # Lost workers and spot nodes are no fault of a task, and errors that are end the job by themselves: see task_reports.py. Faults of the
     # JVM around a task (a full shuffle folder) do not: Spark counts them with those, with a killed executor and with each try on one whose
@@ -154,7 +157,21 @@ def settings_of(config: Spark, master: str | None) -> dict[str, str]:
     local = _ON_ONE_MACHINE if master and master.startswith("local") else {}
     if master and _ONE_PROCESS.match(master):
         local = {**local, **_UNHEARD}
-    return {key: _text(value) for key, value in {**_DEFAULTS, **local, **config.conf}.items()}
+    alone = {} if sockets_are_private() else {_SOCKETS: "false"}
+    return {key: _text(value) for key, value in {**_DEFAULTS, **local, **alone, **config.conf}.items()}
+
+
+def sockets_are_private(status: str | None = None) -> bool:
+    """Whether files that this process makes can be written to by its user alone.
+
+    Of a Unix socket, Spark asks nobody who connects for a secret, as it does through TCP: whoever may write to it has its workers run what
+    they like. status: the text of /proc/self/status.
+    """
+    try:
+        mask = re.search(r"^Umask:\s+([0-7]+)", _STATUS.read_text() if status is None else status, re.MULTILINE)
+    except OSError:
+        return False
+    return mask is not None and int(mask[1], 8) & 0o022 == 0o022
 
 
 def handed_on(config: Spark, master: str | None) -> dict[str, str]:
@@ -167,7 +184,8 @@ def handed_on(config: Spark, master: str | None) -> dict[str, str]:
             raise UserError(f"the environment variable {name} is not set", where="spark.executor_env", cure=cure)
     names = "|".join(map(re.escape, config.executor_env))
     variables = {f"{_VARIABLE}{name}": os.environ[name] for name in config.executor_env}
-    return {**variables, "spark.redaction.regex": rf"{_REDACTED}|^{re.escape(_VARIABLE)}({names})$"}
+    redacted = config.conf.get(_REDACTED_BY, REDACTED)
+    return {**variables, _REDACTED_BY: rf"{redacted}|^{re.escape(_VARIABLE)}({names})$"}
 
 
 def _preloading(models: Sequence[str]) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,17 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
     assert wanted is not None
     with pytest.raises(UserError, match="GLiNER cannot load the model: No config file"):
         recogniser(wanted)
+
+
+def test_code_beside_a_model_is_never_run(model: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "gliner_config.json").read_text())
+    config["encoder_config"] = {**config["encoder_config"], "auto_map": {"AutoModel": "own.Own"}}
+    (folder / "gliner_config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    wanted = settings(str(folder)).entities
+    assert wanted is not None
+    with pytest.raises(UserError, match=r"gliner_config\.json: the model names Python code .*never run"):
+        recogniser(wanted)
+    assert not (tmp_path / "ran").exists()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from rephrase import __version__, labels, storage
-from rephrase.engines.several import ALONE
+from rephrase.config.published import published
 from rephrase.errors import UserError
 from rephrase.mixing.croissant import croissant
 from rephrase.mixing.dataset_card import dataset_card
@@ -110,9 +110,7 @@ def _provenance(run: Run) -> dict[str, Any]:
     notes = {table: note_of(table.folder(run.output)) for table in made_before}
     rewrite, judge = (notes[table].get("meaning", {}) for table in (Tables.GENERATIONS, Tables.JUDGED))
     # Where the run was stored and Spark's settings change no row.
-    engines = {name: set(settings.secret) for name, settings in run.all_engines.by_name.items()}
-    secret: Any = {"engines": engines} if run.all_engines.are_several else {"engine": engines[ALONE]}
-    config = run.model_dump(mode="json", exclude={"output": True, "spark": True, **secret})
+    config = published(run, exclude={"output", "spark"}, exclude_defaults=False)
     return {
         "config": config,
         "engine": {key: rewrite.get(key) for key in ("model", "revision")},

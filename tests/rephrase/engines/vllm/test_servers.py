@@ -113,6 +113,30 @@ def test_a_long_temporary_folder_still_leaves_room_for_a_socket(own_folder, monk
     assert len(str(server_folder.base_folder())) < 40
 
 
+def test_another_s_link_in_the_folder_s_place_is_refused(own_folder, tmp_path):
+    (own_folder / f"rephrase-{os.getuid()}").symlink_to(tmp_path)
+    with pytest.raises(UserError, match="belongs to someone else"):
+        server_folder.base_folder()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_which_others_can_rename_is_passed_over(own_folder):
+    own_folder.chmod(0o777)  # without the sticky bit
+    assert server_folder.base_folder().parent == Path("/tmp")
+    own_folder.chmod(0o1777)
+    assert server_folder.base_folder().parent == own_folder
+
+
+def test_nobody_else_can_enter_whatever_the_mask(own_folder):
+    before = os.umask(0)
+    try:
+        base = server_folder.base_folder()
+        folder = server_folder.make_private(base / f"1-1-{'0' * 16}")
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (base, folder)] == [0o700, 0o700]
+
+
 def test_what_dead_owners_left_is_swept(own_folder, sleeper):
     base = server_folder.base_folder()
     orphan = subprocess.Popen(["sleep", "600"], start_new_session=True)

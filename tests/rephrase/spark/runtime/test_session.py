@@ -12,7 +12,8 @@ import pytest
 
 from rephrase.config.run import Spark
 from rephrase.errors import UserError
-from rephrase.spark.runtime.session import LazySession, handed_on, settings_of
+from rephrase.spark.runtime import session
+from rephrase.spark.runtime.session import LazySession, handed_on, settings_of, sockets_are_private
 
 SCRIPT = """
 import os, sys
@@ -123,14 +124,23 @@ def test_a_local_session_takes_the_python_of_its_settings_and_is_heard_by_this_m
     assert all(address.removeprefix("::ffff:").startswith("127.") or address == "::1" for address in heard), heard
 
 
+@pytest.mark.parametrize(("mask", "private"), [("0022", True), ("0077", True), ("0002", False), ("0000", False), (None, False)])
+def test_sockets_that_others_may_write_to_are_not_used(mask, private, monkeypatch):
+    status = f"Name:\tpython\nUmask:\t{mask}\n" if mask else "Name:\tpython\n"
+    assert sockets_are_private(status) is private
+    monkeypatch.setattr(session, "sockets_are_private", lambda: private)
+    wanted = {"spark.python.unix.domain.socket.enabled": str(private).lower()}
+    assert wanted.items() <= settings_of(Spark(), "local[2]").items()
+
+
 def test_executors_elsewhere_get_the_driver_s_variables_and_spark_s_pages_do_not(monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", "hidden")
-    config = Spark(executor_env=["JUDGE_KEY"])
+    config = Spark(executor_env=["JUDGE_KEY"], conf={"spark.redaction.regex": "(?i)secret|password|MINE"})
     handed = handed_on(config, "spark://head:7077")
     assert handed["spark.executorEnv.JUDGE_KEY"] == "hidden"
     assert handed_on(config, None) == handed, "spark-submit knows the master"
     redacted = re.compile(handed["spark.redaction.regex"])
-    assert all(redacted.search(name) for name in ("spark.executorEnv.JUDGE_KEY", "spark.authenticate.secret", "some.password"))
+    assert all(redacted.search(name) for name in ("spark.executorEnv.JUDGE_KEY", "spark.authenticate.secret", "some.password", "MINE"))
     assert not redacted.search("spark.executorEnv.JUDGE_KEY_ID")
     assert handed_on(config, "local[2]") == {}, "whose tasks have them already"
     assert not settings_of(config, "spark://head:7077").keys() & handed.keys(), "those stand on the command line of the JVM"
