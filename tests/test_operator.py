@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import shutil
@@ -25,6 +26,7 @@ FIELDS = {"instances": "instances", "cores": "cores", "memory": "memory", "memor
 CACHE = re.compile(r"spark\.kubernetes\.executor\.volumes\.\w+\.cache\.")  # a claim with the one, a folder of the pod with the other
 
 
+@functools.cache
 def rendered(stage: str) -> list[dict[str, Any]]:
     """The objects of a stage."""
     if shutil.which("kubectl") is None:
