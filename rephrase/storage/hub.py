@@ -34,7 +34,7 @@ class Hub(ReadOnly):
             return b""
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 
-        with _told(path):
+        with told(path):
             headers = {**build_hf_headers(), "Range": f"bytes={start}-{end - 1}"}
             answer = http_backoff("GET", _hub().url(_inner(path)), headers=headers, follow_redirects=True)
             hf_raise_for_status(answer)
@@ -43,7 +43,7 @@ class Hub(ReadOnly):
     @override
     def size_of(self, path: str) -> int | None:
         try:
-            with _told(path):
+            with told(path):
                 about = _hub().info(_inner(path))
         except FileNotFoundError:
             return None
@@ -59,7 +59,7 @@ class Hub(ReadOnly):
     def list_files(self, folder: str) -> Iterator[FileInfo]:
         hub, inner = _hub(), _inner(folder)
         try:
-            with _told(folder):
+            with told(folder):
                 start = hub.resolve_path(inner).path_in_repo.strip("/")
                 entries = hub.find(inner, detail=True)
                 files = [(hub.resolve_path(name).path_in_repo, entry) for name, entry in entries.items() if entry["type"] == "file"]
@@ -89,7 +89,7 @@ def _inner(path: str) -> str:
 
 
 @contextlib.contextmanager
-def _told(path: str) -> Iterator[None]:
+def told(path: str) -> Iterator[None]:
     """Tell what the client raises as FileNotFoundError, or as a `UserError` with the hub's own words."""
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 

@@ -18,6 +18,7 @@ class Translator:
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], *, honours: bool) -> None:
         self._inner, self._honours, self.conditions = inner, honours, 0
+        self._turn = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ["HTTP_AUTHORIZATION"] = _SIGNED
@@ -31,7 +32,10 @@ class Translator:
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             return start_response(status, [(name.lower().replace("x-amz-meta", "x-goog-meta"), value) for name, value in headers], *rest)
 
-        return self._inner(environ, start)
+        if environ["REQUEST_METHOD"] != "PUT":
+            return self._inner(environ, start)
+        with self._turn:  # moto looks whether an object is there and stores it as two steps
+            return list(self._inner(environ, start))
 
 
 @contextmanager
