@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from rephrase.cli.help import Lines
 from rephrase.cli.options import add_run_options, key_values, load
 from rephrase.errors import UserError
+
+if TYPE_CHECKING:
+    from rephrase.config.run import Run
 
 _OF_SETTINGS = {
     "compress": ("has no compression to choose", "--compress", "leave it out"),
@@ -23,7 +26,8 @@ _OF_SETTINGS = {
 def add_parser(commands: Any) -> None:
     """Add the command to the subcommands that `argparse.ArgumentParser.add_subparsers` gave."""
     about = (
-        "The mixture of a run, or any folder of Parquet with a column `text`, as files that training frameworks load as they are. Resumes."
+        "The mixture of a run, or any folder of Parquet with a column `text`, as files that training frameworks load as they are; "
+        "or the mixture itself as a dataset of the Hugging Face hub. Resumes."
     )
     parser = commands.add_parser(
         "export",
@@ -34,9 +38,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help and the formats, and exit")
     add_run_options(parser, optional=True)
-    parser.add_argument("--format", required=True, metavar="NAME", help="what reads it: see below")
+    parser.add_argument("--format", metavar="NAME", help="what reads it: see below; none for --to hf://")
     parser.add_argument("--from", dest="source", metavar="FOLDER", help="Parquet to export (default: the run's mixture)")
-    parser.add_argument("--to", metavar="FOLDER", help="where it goes, local or s3:// (default: OUTPUT/exports/FORMAT)")
+    parser.add_argument("--to", metavar="FOLDER", help="where it goes, local or s3:// (default: OUTPUT/exports/FORMAT), or hf://datasets/ORG/NAME")
     parser.add_argument("--tokenizer", metavar="T", help="tokenizer.json, folder or hub id (default: the run's)")
     parser.add_argument("--eod", metavar="TOKEN", help="the token after each document (default: the tokenizer's end of sequence)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="a setting of the format; repeatable")
@@ -107,6 +111,11 @@ def _export(options: argparse.Namespace) -> None:
     from rephrase.text.reasoning_joint import MARKS, joint_of
 
     run = load(options).trial() if options.config else None  # whose plugins may bring the format
+    if options.to and options.to.lower().startswith("hf://"):
+        _publish(options, run)
+        return
+    if not options.format:
+        raise UserError("which format?", where="--format", cure="name one of those that `rephrase export --help` lists")
     kind = formats.find(options.format, "--format")
     source = options.source or (storage.join(run.output, "mixture") if run else None)
     to = options.to or (storage.join(run.output, "exports", options.format) if run else None)
@@ -126,6 +135,24 @@ def _export(options: argparse.Namespace) -> None:
         export(source, to, form, spark, infilling)
     finally:
         spark.stop()
+
+
+def _publish(options: argparse.Namespace, run: Run | None) -> None:
+    """The mixture as it is, to the hub."""
+    from rephrase import storage
+    from rephrase.live.words import counted
+    from rephrase.settings.paths import resolve_path
+    from rephrase.spark.runtime.progress import console
+    from rephrase.spark.stages.publish import publish
+
+    if options.format:
+        raise UserError("the hub is given the mixture as it is, in Parquet", where="--format", cure="leave it out, or export to a folder")
+    source = options.source or (storage.join(run.output, "mixture") if run else None)
+    if not source:
+        raise UserError("what shall be exported?", where="export", cure="give a run.yaml, or --from")
+    to = resolve_path(options.to, Path.cwd())
+    files = publish(resolve_path(source, Path.cwd()), to)
+    console.print(f"export: {counted(files, 'data file')} and the dataset card, to {to}", soft_wrap=True)
 
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from rephrase.errors import UserError
 from rephrase.settings.faults import fault
-from rephrase.settings.schemes import is_url, location
+from rephrase.settings.schemes import check_takes, is_url, location
 from rephrase.settings.yaml_text import shortened
 
 if TYPE_CHECKING:
@@ -52,9 +52,13 @@ class Location:
         check_path(path)
         if self.shipped and path.startswith(self.shipped):
             return path
+        if self.hub and path.lower().startswith("hf://"):
+            raise fault("a model of the hub is named by its id alone", f"write {shortened(path[5:])}", value=path)
         base = (info.context or {}).get("base")
         try:
             absolute = location(path) if base is None else resolve_path(path, base)
+            if self.of == "output":
+                check_takes(absolute)
         except UserError as error:
             raise fault(f"`{error.where}`: {error.what}", error.cure, value=path) from error
         # A model is a path if it looks like one or exists there, else a hub id.

@@ -10,11 +10,11 @@ from urllib.parse import unquote
 from rephrase.errors import UserError
 from rephrase.settings.kinds import Kinds
 
-stores: Kinds[Any] = Kinds("store", ("rephrase.storage.s3",))
+stores: Kinds[Any] = Kinds("store", ("rephrase.storage.s3", "rephrase.storage.cloud", "rephrase.storage.hub", "rephrase.storage.hadoop"))
 """All stores by their URL schemes: see `rephrase.storage.base`. They are listed here, as a config may only name what can be reached."""
 
-_SAME = {"s3a": "s3", "s3n": "s3"}
-"""What Hadoop calls the schemes of stores."""
+_SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfs": "az", "abfss": "az", "azure": "az"}
+"""Other names of the schemes of stores, most of them Hadoop's."""
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/.*)", re.DOTALL)  # of one letter are Windows' drives
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _MAX_LENGTH = 4096  # what systems take
@@ -57,6 +57,14 @@ def is_url(path: str) -> bool:
     return bool(separator) and scheme in stores
 
 
+def check_takes(path: str) -> None:
+    """Raise a `UserError` where a location, as `location` gives it, is of a store that is only read."""
+    scheme = path.partition("://")[0]
+    if is_url(path) and stores.find(scheme).read_only:
+        writable = ", ".join(f"{name}://" for name, store in stores.items() if not store.read_only)
+        raise UserError(f"{scheme}:// is read, and not written", where=_shown(path), cure=f"write a folder, or a URL of {writable}")
+
+
 def _path_of(url: str, rest: str) -> str:
     """The path of a file URL."""
     host, path = "", rest
@@ -70,7 +78,7 @@ def _path_of(url: str, rest: str) -> str:
 
 def _cure(scheme: str) -> str:
     schemes = ", ".join(f"{name}://" for name in stores.names())
-    more = "; download it first" if scheme in ("http", "https", "ftp", "hf") else "; a package can add a store"
+    more = "; download it first" if scheme in ("http", "https", "ftp") else "; a package can add a store"
     return f"write a path, or a URL of {schemes}{more}"
 
 

@@ -178,10 +178,14 @@ def expand(pattern: str) -> list[FileInfo]:
 
 
 def check_writable(folder: str) -> None:
-    """Raise a `UserError` now rather than after hours of work if nothing can be stored below `folder`."""
+    """Raise a `UserError` now rather than after hours of work if nothing can be stored below `folder`, or more than once under one name."""
     probe = join(folder, f".probe-{uuid.uuid4().hex}")
     try:
         create(probe, b"")
+        twice = create(probe, b"")
     except UserError as error:
         raise UserError(error.what, where=folder, cure=error.cure) from error
     delete(probe)
+    if twice:
+        what = "this store creates an object that is there already: it ignores the condition that each object is created once by"
+        raise UserError(what, where=folder, cure="use a store that honours it: current versions of AWS S3, Ceph and MinIO, gs://, az://, a disk")

@@ -6,7 +6,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from typing import BinaryIO, ClassVar, cast
 
 from rephrase.settings import schemes
 from rephrase.settings.kinds import Kinds
@@ -29,6 +29,11 @@ class Store(ABC):
 
     All locations are whole URLs, `scheme://…`. A store is made once a process, and is used by many threads.
     """
+
+    read_only: ClassVar[bool] = False
+    """Whether input comes from it and nothing goes to it."""
+    survives_fork: ClassVar[bool] = True
+    """Whether a process that is forked from one that has used the store can use it."""
 
     @abstractmethod
     def create(self, path: str, data: Sequence[bytes | memoryview], *, durable: bool = True) -> bool:

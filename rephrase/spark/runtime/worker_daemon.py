@@ -53,13 +53,15 @@ def _version(path: Path, package: str) -> bytes:
 
 
 def preload() -> None:
-    """Load the models. One that does not load is left to the task that needs it, whose error reaches the user."""
+    """Load the models. One that does not load, or whose store forbids it here, is left to the task that needs it: errors reach the user."""
     from classifiers.fasttext.model import load_model
+    from rephrase import storage
     from rephrase.errors import UserError
 
     for path in json.loads(os.environ.get(MODELS, "[]")):
         with contextlib.suppress(UserError, OSError):
-            load_model(path)
+            if storage.store_of(path).survives_fork:
+                load_model(path)
     gc.freeze()  # the collector would write into what is shared
 
 

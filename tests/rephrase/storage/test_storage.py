@@ -10,14 +10,18 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.notes import RowsNote
 from rephrase.storage import tables
-from tests.rephrase.storage import memory_store
+from tests.rephrase.storage import cloud_memory, memory_store
 
 
-@pytest.fixture(params=["disk", "s3", "mem"])
+_SCHEMES = {"mem": "mem://here", "cloud": "cloud://here"}
+
+
+@pytest.fixture(params=["disk", "s3", "mem", "cloud", "gs", pytest.param("az", marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 def place(request, tmp_path) -> str:
     if request.param == "disk":
         return str(tmp_path)
-    return f"{request.getfixturevalue('bucket') if request.param == 's3' else 'mem://here'}/{tmp_path.name}"
+    fixture = {"s3": "bucket", "gs": "google_bucket", "az": "azure_container"}.get(request.param)
+    return f"{request.getfixturevalue(fixture) if fixture else _SCHEMES[request.param]}/{tmp_path.name}"
 
 
 def test_create_stores_once_and_never_replaces(place):
@@ -149,8 +153,8 @@ def test_tables_are_kept_in_any_store(place):
 def test_a_scheme_without_a_store_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for use in (storage.exists, storage.check_writable, storage.expand, lambda path: storage.create(path, b"")):
-        with pytest.raises(UserError, match=r"gs://bucket/object: there is no store for gs:// \(write a path, or a URL of .*s3://"):
-            use("gs://bucket/object")
+        with pytest.raises(UserError, match=r"oss://bucket/object: there is no store for oss:// \(write a path, or a URL of .*s3://"):
+            use("oss://bucket/object")
     assert os.listdir(tmp_path) == []
 
 
@@ -160,6 +164,7 @@ def test_paths_are_no_urls():
     assert not storage.is_local("s3://bucket/x")
     assert storage.store_of("mem://x") is storage.store_of("mem://y")
     assert isinstance(storage.store_of("mem://x"), memory_store.Memory)
+    assert isinstance(storage.store_of("cloud://x"), cloud_memory.CloudMemory)
 
 
 def test_a_missing_bucket_is_a_clear_error(s3_server):
