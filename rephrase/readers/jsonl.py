@@ -153,7 +153,8 @@ def _lines(pieces: Iterator[bytes | ReadError], count: Places | None = None) -> 
             try:
                 yield Row(place, _parse(line), len(line))
             except ValueError as error:
-                yield Fault(place, str(error))
+                if line.strip() != codecs.BOM_UTF8:  # a blank line at the beginning of a slice
+                    yield Fault(place, str(error))
 
 
 def _numbers() -> Places:

@@ -74,6 +74,13 @@ def test_slices_of_lines_give_what_the_whole_file_gives(tmp_path: Path, seed: in
         assert kinds(read(slices_of(file, size), config)) == whole, size
 
 
+def test_a_blank_line_behind_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "blank.jsonl"
+    path.write_bytes(codecs.BOM_UTF8 + b'\r\n{"text": "the first one"}\r\n')
+    [file] = storage.expand(str(path))
+    assert kinds(read(slices_of(file, 8), settings(path))) == kinds(read_documents(file, settings(path)))
+
+
 def test_slices_of_an_object_in_a_store(bucket: str, tmp_path: Path) -> None:
     data = odd_lines(7)
     storage.put(f"{bucket}/odd.jsonl", data)

@@ -39,7 +39,7 @@ class ShardStage(Stage):
         from rephrase.spark.stages.shard.stage import meaning_of
 
         files = input_files(input_of(run).paths, run.output)
-        return meaning_of(run, files, len(units_of_input(run, files)))
+        return meaning_of(run, files, units_of_input(run, files))
 
     @override
     def status(self, run: Run) -> Status:

@@ -115,7 +115,8 @@ def _progress(sums: DocumentsNote, _seconds: float) -> str:
 def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> DataFrame:
     """(place in `todo`, row of `_extracted`, line, first word or `WHOLE`) of all that an earlier place, of its file or another one, has.
 
-    Finished files take part with what they kept: what one of them kept is repeated wherever else it stands.
+    Finished files take part as they were extracted, so that the others lose what they would have lost with them; where that is no more
+    there, with what they kept.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as sql
@@ -130,9 +131,8 @@ def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> 
             for task in batch.column(0).to_pylist():
                 for index in range(task, count, tasks):
                     place = place_of.get(index, -1)
-                    path = plan.final(index) if place < 0 else plan.between(index)
                     with _unless_made(plan, index):
-                        for rows in _keys(path, parts):
+                        for rows in _keys(_compared(plan, index), parts):
                             yield rows.append_column("file", _same(index, rows)).append_column("place", _same(place, rows))
 
     numbers = job.spark.range(0, tasks, 1, tasks)
@@ -140,6 +140,12 @@ def _repeated(job: Job, plan: ShardPlan, todo: Sequence[int], config: Input) -> 
     # Sorted within a key, not collected: one that stands a million times needs no memory.
     order = sql.row_number().over(Window.partitionBy("key").orderBy("file", "row", "line"))
     return frame.withColumn("occurrence", order).where("occurrence > 1 and place >= 0").select("place", "row", "line")
+
+
+def _compared(plan: ShardPlan, index: int) -> str:
+    """The object whose texts are compared with others."""
+    extracted = plan.between(index)
+    return extracted if storage.exists(extracted) else plan.final(index)
 
 
 def _same(value: int, rows: pa.RecordBatch) -> pa.Array:

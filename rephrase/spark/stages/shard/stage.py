@@ -37,6 +37,7 @@ from rephrase.storage import tables
 if TYPE_CHECKING:
     from rephrase.config.run import Run
     from rephrase.readers.settings import Input
+    from rephrase.readers.slices import Slice
     from rephrase.spark.runtime.session import LazySession
 
 _CURE = "check `input.format`, `input.fields` and `input.min_characters`"
@@ -52,9 +53,10 @@ def shard(run: Run, spark: LazySession) -> None:
     """
     config = input_of(run)
     files = input_files(config.paths, run.output)
-    readings = [Reading(index, slices) for index, slices in enumerate(units_of_input(run, files))]
+    read_units = units_of_input(run, files)
+    readings = [Reading(index, slices) for index, slices in enumerate(read_units)]
     plan = ShardPlan(run.output, len(readings))
-    claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, files, len(readings)))
+    claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, files, read_units))
     measure_scrubbing(config, plan.documents)
     units = [Unit(plan.final(reading.index), reading.index) for reading in readings]
     todo = [unit.payload for unit in pending(units, plan.documents)]
@@ -81,15 +83,16 @@ def _remove_extracted(plan: ShardPlan) -> None:
     storage.remove_empty_folder(plan.extracted)  # another driver may be at work in it
 
 
-def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: int) -> Meaning:
-    """What the documents of these input files depend on. `units`: how many tasks read them, which is told where it is another number."""
+def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: Sequence[Sequence[Slice]]) -> Meaning:
+    """What the documents of these input files depend on. `units`: what each task reads; their number is told unless each is a whole file."""
     config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
     about = {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed}
+    are_files = all(len(unit) == 1 and unit[0].is_whole for unit in units)
     content = {
         "input": _input_as_json(config),
         "tokenizer": run.tokenizer,
-        "files": about if units == len(files) else about | {"units": units},
+        "files": about if are_files else about | {"units": len(units)},
     }
     if encoders := encoders_in(config):
         content["encoders"] = {name: encoder_digest(name) for name in encoders}

@@ -32,7 +32,7 @@ def run(scrub: Any) -> Run:
 
 
 def digest_of(scrub: Any) -> str:
-    return meaning_of(run(scrub), [], 0).digest(1)
+    return meaning_of(run(scrub), [], []).digest(1)
 
 
 def test_a_model_is_part_of_what_documents_mean_and_a_labelled_set_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,9 +45,9 @@ def test_a_model_is_part_of_what_documents_mean_and_a_labelled_set_is_not(monkey
 
 
 def test_what_an_earlier_version_scrubbed_means_the_same() -> None:
-    content = meaning_of(run({"emails": "MAIL"}), [], 0).content
+    content = meaning_of(run({"emails": "MAIL"}), [], []).content
     assert content["input"]["scrub"].pop("entities") is None
-    earlier = meaning_of(run({"emails": "MAIL"}), [], 0)
+    earlier = meaning_of(run({"emails": "MAIL"}), [], [])
     assert earlier.digest(1) == type(earlier)(content, earlier.defaults).digest(1)
     assert "entities" not in content
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -85,6 +86,25 @@ def test_the_documents_of_several_files_are_cut(tmp_path: Path, spark: LazySessi
     note = sum_of_notes(run.output, Tables.DOCUMENTS, DocumentsNote)[1]
     assert note.words_cut > 0
     assert note.documents_emptied == len(texts) - len(left)
+
+
+def test_a_run_that_goes_on_cuts_what_one_in_one_go_cuts(
+    tmp_path: Path, spark: LazySession, tokenizer_file: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The first file is finished and has lost a run between two others; the second has all three, and must lose where they meet too."""
+    notice, head, body, more = (" ".join(f"{name}{n}" for n in range(count)) for name, count in [("n", 10), ("h", 6), ("b", 20), ("m", 20)])
+    (tmp_path / "in").mkdir()
+    for name, some in (("a", [f"{notice} {more} first", f"{head} {notice} {body}"]), ("b", [f"{head} {notice} {body} {more} last"])):
+        (tmp_path / "in" / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in some))
+    run = config(tmp_path / "out", tmp_path / "in", tokenizer_file, dedup_substrings=SIZE, min_characters=10)
+    with monkeypatch.context() as killed:
+        killed.setattr("rephrase.spark.stages.shard.stage._remove_extracted", lambda _plan: None)
+        shard(run, spark)
+    objects = list(tables.objects(str(tmp_path / "out" / "documents")))
+    before = [tables.read(path).to_pylist() for path in objects]
+    os.remove(objects[1])
+    shard(run, spark)
+    assert [tables.read(path).to_pylist() for path in objects] == before
 
 
 def test_lines_and_runs_are_not_dropped_in_one_run():

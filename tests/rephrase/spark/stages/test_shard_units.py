@@ -18,9 +18,12 @@ from rephrase.readers import slices
 from rephrase.readers.settings import Input
 from rephrase.recipes.use import RecipeUse
 from rephrase.spark.runtime.session import LazySession
+from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.declarations.shard import ShardStage
+from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.run_tables import documents_of
-from rephrase.spark.stages.shard.stage import shard
+from rephrase.spark.stages.shard.plan import input_files, units_of_input
+from rephrase.spark.stages.shard.stage import meaning_of, shard
 from rephrase.storage import tables
 from tests.places import ROOT
 
@@ -100,3 +103,17 @@ def test_a_table_that_an_earlier_version_began_goes_on_file_by_file(
     shard(run, spark)
     assert len(documents_of(run)) == 13
     assert rows(run) == before
+
+
+def test_as_many_units_as_files_are_not_taken_for_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "MANY_FILES", 4)
+    (tmp_path / "crawl").mkdir()
+    for n in range(5):
+        (tmp_path / "crawl" / f"{n}.jsonl").write_text('{"text": "A small file."}\n')
+    (tmp_path / "crawl" / "large.jsonl").write_text('{"text": "A line of a large file."}\n' * 8000)
+    run = config(tmp_path, "out", unit_bytes=65536)
+    files = input_files([str(tmp_path / "crawl")], run.output)
+    units = units_of_input(run, files)
+    assert len(units) == len(files)
+    claim(Tables.DOCUMENTS.folder(run.output), Tables.DOCUMENTS, meaning_of(run, files, units))
+    assert units_of_input(run, files) == units
