@@ -79,7 +79,7 @@ def search_problems(folder, tasks: tuple[str, ...], count: int, copies: int) -> 
     texts = [problem.question for problem, _ in zip(problems(tasks, [0, 1, 2, 3], {}, 1), range(count), strict=False)]
     assert len(texts) == count
     copied = {}
-    for text in draw.sample(texts, copies):
+    for text in draw.sample(texts, count):
         changed = [
             text.replace(", ", " , "),
             f"Question: {text}",
@@ -88,7 +88,10 @@ def search_problems(folder, tasks: tuple[str, ...], count: int, copies: int) -> 
             text.replace("?", " ?"),
         ]
         alike = [other for other in changed if other != text and jaccard([text], [other], 5)[0] >= 0.7]
-        copied[content_id(text)] = draw.choice(alike)
+        if alike:  # of a question of a few words each change makes another
+            copied[content_id(text)] = draw.choice(alike)
+        if len(copied) == copies:
+            break
     gone = gone_in(folder, [*texts, *copied.values()], Dedup(slots=0.05))
     copy_ids = {id_: content_id(copy) for id_, copy in copied.items()}
     apart = sum(id_ not in gone and copy not in gone for id_, copy in copy_ids.items())
