@@ -106,5 +106,7 @@ def _plan(run: Run, options: argparse.Namespace) -> None:
 def _virtual(run: Run, options: argparse.Namespace) -> None:
     from rephrase.cli.mix_virtual import mix_virtually
 
+    if options.json:
+        raise UserError("the index of a mixture is no JSON", where="--json", cure="take it out; virtual/manifest.json has the plan")
     with run.lines():
         with_spark(run, options.master, lambda spark: mix_virtually(run, spark))

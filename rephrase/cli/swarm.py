@@ -150,6 +150,8 @@ def _fit(options: argparse.Namespace) -> None:
         raise UserError("there is no such file", where=path, cure="`rephrase proxy` writes results.csv, in the folder of the swarm")
     if options.stay < 0:
         raise UserError("a cost below 0 would drive shares away from the present ones", where="--stay", cure="0 or more")
+    if options.to:
+        _check_proposal(options.to)
     folder = options.swarm or path.rpartition("/")[0] or "."
     weights = dict(_weight(word) for word in options.weight)
     swarm = load_swarm(folder)
@@ -157,6 +159,18 @@ def _fit(options: argparse.Namespace) -> None:
     print_fit(fitted)
     if options.to:
         storage.put(options.to, f"{components_yaml(fitted)}\n".encode())
+
+
+def _check_proposal(path: str) -> None:
+    """Raise a `UserError` for a file that is there and holds anything but an earlier proposal."""
+    from rephrase import storage
+
+    try:
+        before = storage.read(path)
+    except FileNotFoundError:
+        return
+    if not before.startswith(b"components:\n"):
+        raise UserError("something else is there, which a proposal would replace", where=path, cure="give --to the path of a new file")
 
 
 def _weight(word: str) -> tuple[str, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
 from rephrase.mixing.component import DIVIDING
+from rephrase.mixing.parts import bounds_of_epochs
 from rephrase.mixing.plan import Material
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def check_components(index: Index, asked: Asked) -> None:
             raise UserError(f"the index has no component `{component.name}`", where=asked.where, cure=f"it has {names}; or {again}")
         if key := next((key for key in _CELLS if getattr(component, key) != getattr(index.components[number], key)), None):
             raise UserError(f"the index has another `{key}` for `{component.name}`", where=asked.where, cure=f"put it back, or {again}")
-        epochs = max((most for pool, most in zip(index.pools, index.epochs, strict=True) if pool.component == number), default=0)
-        if component.max_epochs > epochs:
-            what = f"the index has {epochs} epochs of `{component.name}`, and max_epochs is {component.max_epochs:g}"
-            raise UserError(what, where=asked.where, cure=f"set it lower, or {again}")
+        mine = [place for place, pool in enumerate(index.pools) if pool.component == number]
+        for place, most in zip(mine, bounds_of_epochs(component, [index.pools[place].cell for place in mine]), strict=True):
+            if most > index.epochs[place]:
+                what = f"the index has {index.epochs[place]} epochs of `{index.pools[place].label(component)}`, and max_epochs is"
+                raise UserError(f"{what} {float(most):g}", where=asked.where, cure=f"set it lower, or {again}")
 
 
 def check_order(asked: Asked, number: int, begins: int, given: Sequence[int]) -> None:

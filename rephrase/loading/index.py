@@ -54,11 +54,15 @@ SUMS = pa.schema([(name, pa.int64()) for name in ("pool", "bucket", "tokens", "r
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """What `pairing` was decided by, and so fits no other shares. of: the digest of the manifest. phases: as in a `Schedule`."""
+    """What `pairing` was decided by, and so fits no other shares.
+
+    of: the digest of the manifest. phases: as in a `Schedule`. targets: tokens that each pool shall give, by phase.
+    """
 
     of: str
     tokens: int
     phases: list[dict[str, Any]]
+    targets: list[list[int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from rephrase.errors import UserError
 from rephrase.loading.asked import pools_for
 from rephrase.loading.index import CHOICE
 from rephrase.loading.schedule import NONE
+from rephrase.mixing.grid import name_of
 from rephrase.mixing.guards import check_guards
+from rephrase.mixing.parts import max_epochs_of
 from rephrase.mixing.plan import MEASURES, ROWS, TOKENS, ComponentPlan, Draw, Plan
 
 if TYPE_CHECKING:
@@ -32,17 +35,22 @@ def measures(columns: dict[str, NDArray[Any]]) -> list[NDArray[np.int64]]:
     return [tokens, np.ones(len(tokens), np.int64), *(tokens * columns[name] for name in AUTHORS)]
 
 
-def measured(index: Index, material: Material, asked: Asked, schedule: Schedule) -> tuple[Plan, list[int]]:
+def measured(
+    index: Index, material: Material, asked: Asked, schedule: Schedule, targets: Sequence[Mapping[int, int]]
+) -> tuple[Plan, list[int]]:
     """What each pool gives to each phase, counted in the index, and the rows of each phase.
 
+    targets: tokens that each pool of the index shall give, by phase; what a pool gives where it has none.
     Raises `UserError` where the mixture's guards refuse it.
     """
     pools = pools_for(index, material, asked.mix)
-    sums = np.zeros((len(schedule.phases), len(index.pools), MEASURES), np.int64)
+    most = max_epochs_of(asked.mix, pools.material.pools)
+    sums = np.zeros((len(schedule.phases), len(index.pools), MEASURES + 1), np.int64)
     for columns in index.arrays([*CHOICE, *AUTHORS]):
         phases = schedule.phase_of(columns)
         taken = phases != NONE
-        values = np.stack([measure[taken] for measure in measures(columns)], axis=1)
+        again = columns["n_tokens"] * (columns["epoch"] > 0)
+        values = np.stack([measure[taken] for measure in (*measures(columns), again)], axis=1)
         np.add.at(sums, (phases[taken], columns["pool"][taken]), values)
     plans = []
     for number, phase in enumerate(asked.mix.all_phases):
@@ -51,12 +59,13 @@ def measured(index: Index, material: Material, asked: Asked, schedule: Schedule)
             what = f"phase {number + 1} has {whole:,} tokens in the index, and {schedule.phases[number].tokens:,} were planned"
             raise UserError(what, where=index.folder, cure="remove the folder and make it again: `rephrase mix run.yaml --virtual`")
         shares = {component.name: component.share or (component.tokens or 0) / (phase.budget or 1) for component in phase.components}
+        wanted = [targets[number].get(n, int(sums[number, n, TOKENS])) for n in pools.numbers]
         for place, (pool, in_index) in enumerate(zip(pools.material.pools, pools.numbers, strict=True)):
             component = asked.mix.selections[pool.component]
             if component.name in shares:
-                tokens, rows, written, original = sums[number, in_index].tolist()
-                siblings = [n for p, n in zip(pools.material.pools, pools.numbers, strict=True) if p.component == pool.component]
-                part = tokens / max(int(sums[number, siblings, TOKENS].sum()), 1) if component.dimensions else 1.0
+                tokens, rows, written, original, again = sums[number, in_index].tolist()
+                siblings = sum(target for p, target in zip(pools.material.pools, wanted, strict=True) if p.component == pool.component)
+                part = wanted[place] / siblings if component.dimensions and siblings else 1.0
                 available, texts = pools.material.sums[place, :2].sum(axis=1).tolist()
                 plans.append(
                     ComponentPlan(
@@ -64,16 +73,18 @@ def measured(index: Index, material: Material, asked: Asked, schedule: Schedule)
                         phase=number,
                         pool=place,
                         share=shares[component.name] * part,
-                        max_epochs=component.max_epochs,
-                        target_tokens=tokens,
+                        max_epochs=float(most[place]),
+                        target_tokens=wanted[place],
                         available_tokens=available,
                         available_rows=texts,
                         start=Draw(),
-                        end=Draw(),
+                        end=Draw(schedule.phases[number].epochs[in_index], schedule.phases[number].keys[in_index]),
                         tokens=tokens,
                         rows=rows,
                         written_tokens=written,
                         original_tokens=original,
+                        cell=dict(zip(map(name_of, component.dimensions), pool.cell, strict=False)),
+                        repeated=again,
                     )
                 )
     check_guards(asked.mix, pools.material, plans)

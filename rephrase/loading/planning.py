@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from rephrase.loading.index import Index
 
 
+Targets = dict[int, int]
+"""The tokens that a phase shall have of each pool of the index."""
+
+
 def plan_phases(index: Index, asked: Asked) -> tuple[Schedule, Plan]:
     """How far each phase goes, and what each pool gives to it. Raises `UserError` where the texts do not suffice."""
     material = index.material()
@@ -35,24 +39,27 @@ def plan_phases(index: Index, asked: Asked) -> tuple[Schedule, Plan]:
             what = "`pairing` has left out what does not fit to the texts of its shares, and the manifest has others"
             raise UserError(what, where=asked.where, cure="change the config, and make it again: `rephrase mix run.yaml --virtual`")
         schedule = Schedule.from_json(index.paired.phases)
-        return schedule, measured(index, material, asked, schedule)[0]
+        return schedule, measured(index, material, asked, schedule, [dict(enumerate(phase)) for phase in index.paired.targets])[0]
     check_components(index, asked)
     whole = next((number for number, begins in enumerate(asked.begins) if number and begins is not None), len(asked.begins))
-    ends = _ends_as_mixed(index, material, asked, whole)
+    ends, targets = _ends_as_mixed(index, material, asked, whole)
     for number in range(whole, len(asked.begins)):
         begins = asked.begins[number]
         if begins is not None:
             check_order(asked, number, begins, [end.tokens for end in ends])
             if begins < sum(end.tokens for end in ends):
                 ends[-1] = _stopped(index, ends, begins)
-        ends.append(_next_end(index, material, asked, number, ends))
+                targets[-1] = {}  # it was not to give all of them
+        end, wanted = _next_end(index, material, asked, number, ends)
+        ends.append(end)
+        targets.append(wanted)
     schedule = Schedule(tuple(ends))
-    plan, rows = measured(index, material, asked, schedule)
+    plan, rows = measured(index, material, asked, schedule, targets)
     return Schedule(tuple(replace(end, rows=count) for end, count in zip(ends, rows, strict=True))), plan
 
 
-def _ends_as_mixed(index: Index, material: Material, asked: Asked, count: int) -> list[PhaseEnd]:
-    """The ends of the first phases, which follow each other whole: those that the mixture has that is written."""
+def _ends_as_mixed(index: Index, material: Material, asked: Asked, count: int) -> tuple[list[PhaseEnd], list[Targets]]:
+    """The ends of the first phases, which follow each other whole: those that the mixture has that is written. And their targets."""
     mix = asked.first(count)
     pools = pools_for(index, material, mix)
     targets = targets_of(mix, pools.material.pools, pools.material.available)
@@ -73,7 +80,7 @@ def _ends_as_mixed(index: Index, material: Material, asked: Asked, count: int) -
         for place, draw in zip(pools.numbers, phase, strict=True):
             epochs[place], keys[place] = draw.whole_epochs, draw.cut
         ends.append(PhaseEnd(tuple(epochs), tuple(keys), None, sum(plan.rows for plan in mine), sum(plan.tokens for plan in mine)))
-    return ends
+    return ends, [dict(zip(pools.numbers, phase, strict=True)) for phase in targets]
 
 
 def _rows_where(index: Index, chosen: Callable[[dict[str, NDArray[Any]]], NDArray[np.bool_]]) -> dict[str, NDArray[np.int64]]:
@@ -104,8 +111,11 @@ def _stopped(index: Index, ends: Sequence[PhaseEnd], begins: int) -> PhaseEnd:
     return ends[-1]
 
 
-def _next_end(index: Index, material: Material, asked: Asked, number: int, ends: Sequence[PhaseEnd]) -> PhaseEnd:
-    """The end of a phase that takes what earlier ones have left: of each pool the first texts that are nearest to its target."""
+def _next_end(index: Index, material: Material, asked: Asked, number: int, ends: Sequence[PhaseEnd]) -> tuple[PhaseEnd, Targets]:
+    """The end of a phase that takes what earlier ones have left: of each pool the first texts that are nearest to its target.
+
+    And the targets.
+    """
     phase = asked.mix.all_phases[number]
     mix = asked.mix.model_copy(update={"phases": [phase]})
     pools, schedule = pools_for(index, material, mix), Schedule(tuple(ends))
@@ -138,7 +148,7 @@ def _next_end(index: Index, material: Material, asked: Asked, number: int, ends:
         cut = cut_in_bucket(spot % BUCKETS, Cut(0, before, 0), rows["key"][mine], rows["tokens"][mine], targets[place])
         epochs[place], keys[place] = spot // BUCKETS, cut.key
         tokens += cut.tokens
-    return PhaseEnd(tuple(epochs), tuple(keys), None, 0, tokens)
+    return PhaseEnd(tuple(epochs), tuple(keys), None, 0, tokens), targets
 
 
 def _left(index: Index, schedule: Schedule) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -69,10 +69,13 @@ class ComponentPlan:
     written_tokens: int  # of texts that a model wrote
     original_tokens: int
     cell: dict[str, Value] = field(default_factory=dict)  # by dimension, where the component is divided by a grid
+    repeated: int | None = None  # tokens of epochs after the first, where they were counted and do not follow from the draws
 
     @property
     def repeated_tokens(self) -> int:
         """Tokens of texts that the mixture has used before: those of all epochs but the first."""
+        if self.repeated is not None:
+            return self.repeated
         return sum(
             sign * (draw.sums[TOKENS] - self.available_tokens) for sign, draw in ((1, self.end), (-1, self.start)) if draw.whole_epochs
         )
@@ -84,7 +87,7 @@ class ComponentPlan:
 
     def describe(self) -> dict[str, Any]:
         """The plan as the manifest tells it: without the cuts."""
-        return {key: value for key, value in asdict(self).items() if key not in ("start", "end", "pool")} | {
+        return {key: value for key, value in asdict(self).items() if key not in ("start", "end", "pool", "repeated")} | {
             "epochs": round(self.epochs, 6),
             "repeated_tokens": self.repeated_tokens,
             "whole_epochs": self.end.whole_epochs,

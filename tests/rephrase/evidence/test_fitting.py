@@ -106,6 +106,17 @@ def test_what_is_wrong_with_results_is_told_with_its_place(
     assert message in capsys.readouterr().err
 
 
+def test_a_proposal_replaces_no_other_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = folder / "run.yaml"
+    config.write_text("output: out\n")
+    with pytest.raises(SystemExit):
+        main(["swarm", "fit", str(folder / "results.csv"), "--resamples", "2", "--to", str(config)])
+    assert f"{config}: something else is there" in capsys.readouterr().err
+    assert config.read_text() == "output: out\n"
+    for _ in range(2):
+        main(["swarm", "fit", str(folder / "results.csv"), "--resamples", "2", "--to", str(folder / "proposed.yaml")])
+
+
 @pytest.mark.parametrize("words", [["fit"], ["a.yaml", "b.yaml"], []])
 def test_a_run_or_results_are_asked_for(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

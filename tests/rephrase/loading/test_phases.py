@@ -138,6 +138,9 @@ def test_the_command_writes_other_shares_alone(folder: str, tmp_path: Path, caps
     run = run_of(str(Path(folder).parent), phases=PHASES, seed=7)
     settings = run.model_dump(mode="json", include={"output", "tokenizer", "engine", "mix"}, exclude_defaults=True)
     (tmp_path / "run.yaml").write_text(yaml.safe_dump({**settings, "input": {"paths": "unused"}, "recipes": ["wrap/easy"]}))
+    with pytest.raises(SystemExit):
+        main.main(["mix", str(tmp_path / "run.yaml"), "--virtual", "--json"])
+    assert "the index of a mixture is no JSON" in capsys.readouterr().err
     before = [path.stat().st_mtime_ns for path in sorted(Path(folder).glob("index-*/**/*"))]
     phases = json.dumps([PHASES[0], {"components": [{**WIKI, "tokens": 40_000}, {**WRAP, "tokens": 30_000}]}])
     main.main(["mix", str(tmp_path / "run.yaml"), "--virtual", "--set", f"mix.phases={phases}"])

@@ -172,7 +172,7 @@ def _pools_of(owners: Sequence[tuple[int, Cell]], components: Sequence[Component
             where="mix.components",
             cure="divide by fewer dimensions or steps, select fewer sources, or give rare ones a component of their own",
         )
-    return sorted(pools, key=lambda pool: (pool.component, [(value is not None, value or 0) for value in pool.cell]))
+    return sorted(pools, key=lambda pool: (pool.component, [(value is not None, 0 if value is None else value) for value in pool.cell]))
 
 
 def _lowest(component: Component, cell: Cell, bounds: Mapping[Cell, Bounds]) -> float | None:

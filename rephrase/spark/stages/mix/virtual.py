@@ -109,14 +109,16 @@ def _paired(mix: Mix, index: Index, plan: Plan | None) -> Index:
     """The index with the plan that pairing was decided by."""
     if plan is None:
         return index
-    ends, current = [], dict.fromkeys(range(len(plan.pools)), Draw())
+    ends, targets, current = [], [], dict.fromkeys(range(len(plan.pools)), Draw())
     for number in range(len(plan.files)):
         mine = [part for part in plan.components if part.phase == number]
         current |= {part.pool: part.end for part in mine}
+        wanted = {part.pool: part.target_tokens for part in mine}
+        targets.append([wanted.get(pool, 0) for pool in range(len(plan.pools))])
         drawn = [current[pool] for pool in range(len(plan.pools))]
         rows, tokens = sum(part.rows for part in mine), sum(part.tokens for part in mine)
         ends.append(PhaseEnd(tuple(draw.whole_epochs for draw in drawn), tuple(draw.cut for draw in drawn), None, rows, tokens))
-    paired = Paired("", sum(part.target_tokens for part in plan.components), Schedule(tuple(ends)).to_json())
+    paired = Paired("", sum(map(sum, targets)), Schedule(tuple(ends)).to_json(), targets)
     whole = replace(index, paired=paired)
     return replace(whole, paired=replace(paired, of=manifest_for(mix, whole).digest))
 

@@ -94,7 +94,7 @@ def _entries(batch: Batch, mix: Mix, index: Index) -> Iterator[pa.Table]:
     """The rows of a batch in each epoch that their pool reaches, as ORDER and `part`."""
     table = batch.table
     pools = pool_numbers(table, batch.component, index.pools, mix.selections)
-    epochs = np.where(pools >= 0, np.array(index.epochs, np.int32)[pools], 0)
+    epochs = np.where(pools >= 0, np.array(index.epochs, np.int32)[np.maximum(pools, 0)], 0)
     for epoch in range(int(epochs.max(initial=0))):
         here = np.flatnonzero(epochs > epoch)
         rows = table.take(pa.array(here))

@@ -88,3 +88,11 @@ def test_mistakes_are_told_before_a_frame_is_read(spark: LazySession) -> None:
 def test_too_little_material_is_a_plain_error(frames: list[Any]) -> None:
     with pytest.raises(UserError, match="`original` shall give 500,000 tokens and has"):
         mix(*frames, {"budget_tokens": 1_000_000})
+
+
+def test_an_empty_source_is_a_source(spark: LazySession) -> None:
+    rows = [(f"{source}{number}", "x", 10, source) for source in ("", "web", None) for number in range(4)]
+    documents = spark.get().createDataFrame(rows, "id string, text string, n_tokens long, source string")
+    settings = {"components": [{"origin": "original", "split_by": "source", "share": 1}], "budget_tokens": 60}
+    taken = [row.source for row in mix(documents, None, settings).collect()]
+    assert sorted(map(str, taken)) == ["", "", "None", "None", "web", "web"]

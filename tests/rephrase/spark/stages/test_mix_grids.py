@@ -62,15 +62,20 @@ def planted() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return documents, rewrites
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = str(tmp_path_factory.mktemp("planted"))
+def write_planted(folder: str) -> None:
+    """The two tables, each of two objects."""
     plans: Any = ((Tables.DOCUMENTS, DOCUMENT, {"files": {"count": 2}}, DocumentsNote()), (Tables.JUDGED, JUDGED, {}, JudgedNote()))
     for (table, schema, content, note), rows in zip(plans, planted(), strict=True):
         claim(table.folder(folder), table, Meaning(content))
         for number in range(2):
             part = [{field.name: row.get(field.name) for field in schema} for row in rows[number::2]]
             tables.commit(storage.join(table.folder(folder), f"{number:05d}.parquet"), pa.Table.from_pylist(part, schema=schema), note)
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = str(tmp_path_factory.mktemp("planted"))
+    write_planted(folder)
     return folder
 
 
