@@ -11,13 +11,15 @@ from rich.table import Table
 from classifiers.entities.evaluate import LabelledText, Way, to_json
 from rephrase import storage
 from rephrase.live.plain_console import PlainConsole
+from rephrase.live.words import counted
 
 
 def print_ways(labelled: Sequence[LabelledText], ways: Mapping[str, Way]) -> None:
     """A table for each way: a line for each kind, and one for all whatever their kind."""
     console = PlainConsole(soft_wrap=True)
     spans = sum(len(text.spans) for text in labelled)
-    console.print(f"{len(labelled):,} texts with {spans:,} labelled spans; right: half or more of the characters shared, and of one kind")
+    labels = f"{counted(len(labelled), 'text')} with {counted(spans, 'labelled span')}"
+    console.print(f"{labels}; right: half or more of the characters shared, and of one kind")
     for name, way in ways.items():
         title = f"{name}, {way.characters_per_second:,.0f} characters a second"
         table = Table("kind", "labelled", "found", "right", "precision", "recall", "F1", "left in", title=title, title_justify="left")

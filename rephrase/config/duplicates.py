@@ -39,7 +39,7 @@ class Bloom(Section):
     The numbers are those of DCLM (Li et al. 2024, arXiv 2406.11794), with the rule of the Big Friendly Filter.
     """
 
-    expected: int = Field(ge=1)
+    expected: int = Field(ge=1, le=10**15)
     """Different n-grams in all texts, about as many as there are words. With more, the filter errs more often: guess high."""
     ngram: int = Field(default=13, ge=1)
     """Words. A shorter text is one n-gram."""

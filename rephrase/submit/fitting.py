@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import Any
 
 from rephrase import storage
-from rephrase.config.run import Run
+from rephrase.config.run import Filter, Run, Screen
 from rephrase.doctor.archive import of_archive
 from rephrase.doctor.findings import Finding, failure
 from rephrase.errors import UserError
+from rephrase.settings.paths import EarlierRun, EncoderModel, FastTextModel, File, LanguageModel, Model, paths_in
+from rephrase.settings.section import Section
 from rephrase.submit.order import Order
 from rephrase.submit.targets.spark_submit import spark_home
+
+_NEEDED = (File, FastTextModel, LanguageModel, EncoderModel, Model, EarlierRun)
+"""What sections name that tasks read."""
 
 
 def findings(order: Order, target: str) -> Iterator[Finding]:
@@ -33,7 +39,20 @@ def local_paths(run: Run) -> list[str]:
     engines = {f"engines.{name}" if run.engines else "engine": engine for name, engine in run.all_engines.by_name.items()}
     named = {"output": [run.output], "input.paths": list(run.input.paths) if run.input else [], "tokenizer": [run.tokenizer]}
     named |= {f"{place}.{key}": [str(getattr(engine, key, ""))] for place, engine in engines.items() for key in ("model", "path")}
+    sections = {"input.scrub": getattr(run.input, "scrub", None), "screen": run.screen, "filter": run.filter, "dedup": run.dedup}
+    named |= {
+        name: [path for kind in _NEEDED for path in _paths_in(section, kind)]
+        for name, section in sections.items()
+        if isinstance(section, Section)
+    }
     return [f"`{key}`" for key, paths in named.items() if any(path.startswith("/") and storage.is_local(path) for path in paths)]
+
+
+def _paths_in(section: Section, kind: Any) -> list[str]:
+    """The paths of a kind in a section, and in the checks that it lists."""
+    checks = (section.checks or ()) if isinstance(section, Filter | Screen) else ()
+    parts = [section, *(inner for check in checks for _, inner in check.sections())]
+    return [path for part in parts for path in paths_in(part, kind)]
 
 
 def _spark() -> Finding:

@@ -16,6 +16,7 @@ from rephrase.doctor.findings import Outcome
 from rephrase.doctor.site import Site
 from rephrase.errors import UserError
 from rephrase.settings.paths import File, paths_in
+from rephrase.settings.section import Section
 from rephrase.spark.stages.pipeline import encoders, fasttext_models, language_models
 from rephrase.text.hub import MODULE
 
@@ -65,16 +66,16 @@ def _need(by_onnx: bool, encoder: str) -> None:
 
 def _files(site: Site) -> Sequence[str]:
     sections = [section for section in (site.run.screen, site.run.filter) if section is not None]
-    parts = [inner for section in sections for check in section.checks or () for _, inner in check.sections()]
+    parts: list[Section] = [inner for section in sections for check in section.checks or () for _, inner in check.sections()]
+    parts += [] if site.run.dedup is None else [site.run.dedup]
     return list(dict.fromkeys(path for part in parts for path in paths_in(part, File))) if site.has_tasks else []
 
 
 def _file(path: str, site: Site) -> Outcome:
     del site
     if not storage.exists(path) and not os.path.isdir(path):
-        raise UserError(
-            "a check needs this file, which is not there", where=path, cure="put it where all machines find it at the same path"
-        )
+        what = "a check or the search for duplicates needs this, and it is not there"
+        raise UserError(what, where=path, cure="put it where all machines find it at the same path")
     return Outcome(f"{path} is there")
 
 

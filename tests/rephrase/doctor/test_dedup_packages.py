@@ -1,4 +1,4 @@
-"""The package that reads the model of `dedup.semantic` is looked for before a run."""
+"""The model of `dedup.semantic`, and the package that reads it, are looked for before a run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from rephrase.config.duplicates import Semantic
 from rephrase.config.run import Dedup
+from rephrase.doctor.checks.classifiers import FILES
 from rephrase.doctor.checks.packages import PACKAGES
 from rephrase.doctor.site import Site
 from rephrase.errors import UserError
@@ -27,3 +28,10 @@ def test_the_package_of_the_model_is_looked_for(tmp_path: Path, monkeypatch):
     [need] = PACKAGES.subjects(network)
     with pytest.raises(UserError, match=r"the package sentence-transformers is not installed.*pip install sentence-transformers"):
         PACKAGES.examine(need, network)
+
+
+def test_a_model_that_is_not_there_is_told(tmp_path: Path):
+    site = Site(run_of(tmp_path, dedup=Dedup(semantic=Semantic(model=str(tmp_path / "none")))), has_tasks=True)
+    [model] = FILES.subjects(site)
+    with pytest.raises(UserError, match=r"none: a check or the search for duplicates needs this, and it is not there.*put it where all"):
+        FILES.examine(model, site)

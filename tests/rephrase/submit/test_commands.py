@@ -231,7 +231,17 @@ def test_paths_of_one_machine_are_told(tmp_path, capsys):
     archive = pack(tmp_path / "a.tar.gz", vllm="")
     code, _, lines = submit(capsys, EXAMPLES / "run.yaml", "standalone", "--archive", archive)
     assert code == 0
-    assert "warn  paths    `output`, `input.paths`, `tokenizer`, `engine.path`: on the disk of this machine" in lines
+    assert "warn  paths    `output`, `input.paths`, `tokenizer`, `engine.path`, `filter`: on the disk of this machine" in lines
+
+
+def test_models_and_earlier_runs_on_the_disk_of_one_machine_are_told(config, tmp_path, capsys):
+    data = yaml.safe_load(config.read_text())
+    data["screen"] = {"checks": [{"quality": {"model": "models/quality.bin"}}]}
+    data["dedup"] = {"against": "s3://bucket/first-run", "semantic": {"model": "models/potion"}}
+    config.write_text(yaml.safe_dump(data))
+    code, _, lines = submit(capsys, config, "standalone", "--archive", pack(tmp_path / "a.tar.gz"))
+    assert code == 0
+    assert "warn  paths    `screen`, `dedup`: on the disk of this machine" in lines
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,13 @@ def signatures_folder(duplicates: str, settings: Dedup) -> str:
 def searched_objects(run: Run, table: Table) -> list[Searched]:
     """All objects that a search reads, those of the table itself last.
 
-    Raises `UserError` where the table is missing, or an earlier run that is named has no signatures that compare with ours.
+    Raises `UserError` where the table is missing, or an earlier run that is named is this one or has no signatures that compare with ours.
     """
     assert run.dedup is not None
     objects_of(run.output, table)
+    if run.output.rstrip("/") in (output.rstrip("/") for output in run.dedup.against):
+        what = "`dedup.against` names the output of this run, whose texts are all equal to themselves"
+        raise UserError(what, where=run.output, cure="name the output of another run, or take it out")
     searched = [here for output in run.dedup.against for here in _of_earlier(output, run.dedup)]
     for source in searched_tables(table):
         original = source is Tables.DOCUMENTS

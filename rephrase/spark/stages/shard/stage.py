@@ -84,7 +84,7 @@ def _remove_extracted(plan: ShardPlan) -> None:
 
 
 def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: Sequence[Sequence[Slice]]) -> Meaning:
-    """What the documents of these input files depend on. `units`: what each task reads; their number is told unless each is a whole file."""
+    """What the documents of these input files depend on. `units`: what each task reads; their number, unless each is a whole file."""
     config = input_of(run)
     listed = digest([[file.path, file.size] for file in files])
     about = {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed}

@@ -105,3 +105,8 @@ def test_rewrites_are_searched_after_documents_and_more_than_expected_is_told(tm
 def test_keys_that_need_to_know_which_texts_are_alike_are_refused():
     with pytest.raises(UserError, match=r"does not know which texts are alike, so that `score` cannot be used with it"):
         validate(Dedup, {"bloom": {"expected": 1000}, "score": "quality"}, "dedup")
+
+
+def test_a_filter_that_no_cluster_holds_is_refused():
+    with pytest.raises(UserError, match=r"`bloom.expected`: should be less than or equal to 1000000000000000,"):
+        validate(Dedup, {"bloom": {"expected": 10**18}}, "dedup")

@@ -88,3 +88,9 @@ def test_texts_of_a_crowded_band_are_compared_again(tmp_path, spark, monkeypatch
     assert 1 < len(rounds) <= 4, "more than eight are alike in a band, and none of them goes"
     [(out, kept)] = gone(tmp_path, "documents").items()
     assert {out, kept} == set(ids[-2:])
+
+
+def test_a_run_is_not_searched_against_itself(tmp_path):
+    write_documents(tmp_path, ["a text", "another text"])
+    with pytest.raises(UserError, match=r"`dedup.against` names the output of this run.*take it out"):
+        find_duplicates(run_of(tmp_path, dedup=Dedup(against=[f"{tmp_path}/"])), NoSpark(), Tables.DOCUMENTS)

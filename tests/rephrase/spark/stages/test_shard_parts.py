@@ -92,9 +92,10 @@ def test_a_run_that_goes_on_cuts_what_one_in_one_go_cuts(
     tmp_path: Path, spark: LazySession, tokenizer_file: str, monkeypatch: pytest.MonkeyPatch
 ):
     """The first file is finished and has lost a run between two others; the second has all three, and must lose where they meet too."""
-    notice, head, body, more = (" ".join(f"{name}{n}" for n in range(count)) for name, count in [("n", 10), ("h", 6), ("b", 20), ("m", 20)])
+    counts = {"n": 10, "h": 6, "b": 20, "m": 20, "o": 20}
+    notice, head, body, more, other = (" ".join(f"{name}{n}" for n in range(count)) for name, count in counts.items())
     (tmp_path / "in").mkdir()
-    for name, some in (("a", [f"{notice} {more} first", f"{head} {notice} {body}"]), ("b", [f"{head} {notice} {body} {more} last"])):
+    for name, some in (("a", [f"{notice} {other}", f"{head} {notice} {body}"]), ("b", [f"{head} {notice} {body} {more}"])):
         (tmp_path / "in" / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in some))
     run = config(tmp_path / "out", tmp_path / "in", tokenizer_file, dedup_substrings=SIZE, min_characters=10)
     with monkeypatch.context() as killed:
