@@ -130,8 +130,10 @@ def _index(folder: str) -> Index:
     components = tuple(Component(source=name, origin="original", share=0.5) for name in ("wiki", "web"))
     index = Index(folder, components, (Pool(0), Pool(1)), (1, 1), 0, ("documents/part-00000.parquet",), 1, None)
     sums = np.zeros((2, MEASURES, BUCKETS), np.int64)
-    for measure, amounts in ((TOKENS, tokens), (ROWS, np.ones(count, np.int64)), (ORIGINAL, tokens)):
-        np.add.at(sums, (pool, measure, buckets_of(keys)), amounts)
+    for source in (0, 1):
+        mine = pool == source
+        for measure, amounts in ((TOKENS, tokens), (ROWS, np.ones(count, np.int64)), (ORIGINAL, tokens)):
+            sums[source, measure] = np.bincount(buckets_of(keys[mine]), amounts[mine], BUCKETS)
     tables.commit(index.part(0), pa.table({name: pa.array(columns[name], ORDER.field(name).type) for name in ORDER.names}, schema=ORDER))
     index.write(Material(index.pools, sums, {}))
     return open_index(folder)

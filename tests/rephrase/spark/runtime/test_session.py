@@ -143,7 +143,7 @@ def test_executors_elsewhere_get_the_driver_s_variables_and_spark_s_pages_do_not
     assert all(redacted.search(name) for name in ("spark.executorEnv.JUDGE_KEY", "spark.authenticate.secret", "some.password", "MINE"))
     assert not redacted.search("spark.executorEnv.JUDGE_KEY_ID")
     assert handed_on(config, "local[2]") == {}, "whose tasks have them already"
-    assert not settings_of(config, "spark://head:7077").keys() & handed.keys(), "those stand on the command line of the JVM"
+    assert "spark.executorEnv.JUDGE_KEY" not in settings_of(config, "spark://head:7077"), "those stand on the command line of the JVM"
     monkeypatch.delenv("JUDGE_KEY")
     with pytest.raises(UserError, match="the environment variable JUDGE_KEY is not set"):
         handed_on(config, "yarn")
