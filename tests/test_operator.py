@@ -1,8 +1,9 @@
-"""infra/operator: what Kustomize makes of it is what the Spark operator and Kubernetes take, and what `rephrase submit --to k8s` would start."""
+"""infra/operator: what Kustomize makes of it is what Kubernetes and the Spark operator take, and what `rephrase submit` would start."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import shlex
 import shutil
@@ -23,7 +24,8 @@ KUBERNETES = "1.36"
 OPERATOR = "sparkoperator.k8s.io/v1beta2"
 # How the operator hands its own fields of executors on to spark-submit.
 FIELDS = {"instances": "instances", "cores": "cores", "memory": "memory", "memoryOverhead": "memoryOverhead"}
-CACHE = re.compile(r"spark\.kubernetes\.executor\.volumes\.\w+\.cache\.")  # a claim with the one, a folder of the pod with the other
+# What each does in its own way: the cache (a claim, or a folder of the pod), templates, and the variables of who submits.
+APART = re.compile(r"\.volumes\.\w+\.cache\.|podTemplateFile|secretKeyRef|Env\.")
 
 
 @functools.cache
@@ -77,7 +79,9 @@ def test_kubernetes_and_the_operator_know_every_field(stage: str) -> None:
         for role in ("driver", "executor"):
             pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": role}, **thing["spec"][role]["template"]}
             kubernetes_validate.validate(pod, KUBERNETES, strict=True)
-            assert thing["spec"][role].keys() <= {"template", "serviceAccount", *FIELDS}, "the operator's webhook passes over pods with a template"
+            assert thing["spec"][role].keys() <= {"template", "serviceAccount", *FIELDS}, (
+                "the operator's webhook passes over pods with a template"
+            )
 
 
 @pytest.mark.parametrize("stage", ["shard", "rewrite", "rewrite-spot"])
@@ -96,10 +100,9 @@ def test_it_starts_what_submit_starts(stage: str, tmp_path: Path, capsys: pytest
     options = ["--to", "k8s", "--stage", name, "--master", "k8s://https://host:443", "--image", spec["image"]]
     main(["submit", str(tmp_path / "run.yaml"), *options])
     words = shlex.split(capsys.readouterr().out.replace("\\\n", " "))
-    theirs = dict(word.split("=", 1) for before, word in zip(words, words[1:], strict=False) if before == "--conf")
-    submitted = {key: value for key, value in theirs.items() if "podTemplateFile" not in key and "Env." not in key and not CACHE.match(key)}
-    submitted = {key: value for key, value in submitted.items() if ".secretKeyRef." not in key}
-    ours = {key: value for key, value in settings(spec).items() if not CACHE.match(key)}
+    theirs = dict(word.split("=", 1) for before, word in itertools.pairwise(words) if before == "--conf")
+    submitted = {key: value for key, value in theirs.items() if not APART.search(key)}
+    ours = {key: value for key, value in settings(spec).items() if not APART.search(key)}
     if stage == name:
         assert ours == submitted
     else:

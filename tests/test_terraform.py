@@ -64,7 +64,9 @@ def test_the_store_is_given_what_it_wants(module: str) -> None:
     [call] = re.findall(r'(?ms)^module "store" \{(.*?)^\}', text_of(module))
     given = set(re.findall(r"(?m)^  (\w+)\s*=", call)) - {"source"}
     wanted = {block[1] for block in declared("store") if block[0] == "variable"}
-    without_default = {name for name in wanted if "default" not in re.findall(rf'(?ms)^variable "{name}" \{{(.*?)^\}}', text_of("store"))[0]}
+    without_default = {
+        name for name in wanted if "default" not in re.findall(rf'(?ms)^variable "{name}" \{{(.*?)^\}}', text_of("store"))[0]
+    }
     assert without_default <= given <= wanted
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from string import Template
 from typing import Any
@@ -68,14 +67,14 @@ def calls(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> set[Call]:
 
 
 @pytest.fixture
-def buckets(s3_server: str) -> Iterator[tuple[str, str]]:
+def buckets(s3_server: str) -> tuple[str, str]:
     """The names of a bucket for a run, and of one with its pages."""
     client, names = boto3.client("s3", endpoint_url=s3_server), [f"bucket-{uuid.uuid4().hex[:12]}" for _ in range(2)]
     for name in names:
         client.create_bucket(Bucket=name)
     pages = "".join(f'{{"text": "Page {n} has enough words to be read, and to be told again."}}\n' for n in range(6))
     client.put_object(Bucket=names[1], Key="crawl/pages.jsonl", Body=pages.encode())
-    yield names[0], names[1]
+    return names[0], names[1]
 
 
 def test_each_call_of_a_run_is_allowed_and_each_allowed_one_is_needed(
