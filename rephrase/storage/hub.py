@@ -108,7 +108,9 @@ def told(path: str) -> Iterator[None]:
         raise UserError(f"the hub refuses: {words}", where=path, cure="check HF_TOKEN and HF_ENDPOINT; or run again later") from error
     except Exception as error:  # the network's, of the client's HTTP package
         words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise UserError(f"the hub does not answer: {words}", where=path, cure="check the network and HF_ENDPOINT; then run again") from error
+        raise UserError(
+            f"the hub does not answer: {words}", where=path, cure="check the network and HF_ENDPOINT; then run again"
+        ) from error
 
 
 def _no_access(path: str) -> UserError:

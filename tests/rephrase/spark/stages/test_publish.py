@@ -84,5 +84,5 @@ def test_what_cannot_be_published_is_told(
 def test_a_hub_that_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _mixture(str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(UserError, match="the hub does not answer: .*HF_ENDPOINT"):
+    with pytest.raises(UserError, match=r"the hub does not answer: .*HF_ENDPOINT"):
         publish(str(tmp_path), "hf://datasets/acme/mixture")
