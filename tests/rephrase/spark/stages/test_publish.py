@@ -49,7 +49,7 @@ def test_a_mixture_becomes_a_private_dataset_with_its_card(
     assert hub.datasets["acme/mixture"] == files
     assert hub.private == {"acme/mixture"}
     assert sorted(hub.commits[-1]) == ["README.md", "_manifest.json", "croissant.json"]
-    assert "5 data files and the dataset card, to hf://datasets/acme/mixture" in capsys.readouterr().out
+    assert "5 data files and the dataset card, to hf://datasets/acme/mixture" in capsys.readouterr().err
 
 
 def test_what_is_there_is_not_sent_again(hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
