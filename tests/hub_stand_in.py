@@ -59,13 +59,13 @@ def _handler(hub: HubStandIn) -> type[BaseHTTPRequestHandler]:
             hub.requests.append((self.command, path))
             if match := _API.fullmatch(path):
                 self._api(match[1], match[2] or "", match[4] or "", body)
-            elif path.startswith("/datasets/"):
+            elif "/resolve/" in path:
                 self._content(path)
             elif path == "/api/repos/create":
                 wanted = json.loads(body)
                 name = f"{wanted['organization']}/{wanted['name']}"
                 if name in hub.datasets:
-                    self._answer(409, {"error": "You already created this dataset repo"})
+                    self._answer(409, {"error": "You already created this dataset repo", "url": f"{hub.url}/datasets/{name}"})
                     return
                 hub.datasets[name] = {}
                 if wanted.get("private") or wanted.get("visibility") == "private":

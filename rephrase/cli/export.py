@@ -40,7 +40,9 @@ def add_parser(commands: Any) -> None:
     add_run_options(parser, optional=True)
     parser.add_argument("--format", metavar="NAME", help="what reads it: see below; none for --to hf://")
     parser.add_argument("--from", dest="source", metavar="FOLDER", help="Parquet to export (default: the run's mixture)")
-    parser.add_argument("--to", metavar="FOLDER", help="where it goes, local or s3:// (default: OUTPUT/exports/FORMAT), or hf://datasets/ORG/NAME")
+    parser.add_argument(
+        "--to", metavar="FOLDER", help="where it goes, local or s3:// (default: OUTPUT/exports/FORMAT), or hf://datasets/ORG/NAME"
+    )
     parser.add_argument("--tokenizer", metavar="T", help="tokenizer.json, folder or hub id (default: the run's)")
     parser.add_argument("--eod", metavar="TOKEN", help="the token after each document (default: the tokenizer's end of sequence)")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="a setting of the format; repeatable")

@@ -188,4 +188,6 @@ def check_writable(folder: str) -> None:
     delete(probe)
     if twice:
         what = "this store creates an object that is there already: it ignores the condition that each object is created once by"
-        raise UserError(what, where=folder, cure="use a store that honours it: current versions of AWS S3, Ceph and MinIO, gs://, az://, a disk")
+        raise UserError(
+            what, where=folder, cure="use a store that honours it: current versions of AWS S3, Ceph and MinIO, gs://, az://, a disk"
+        )

@@ -12,7 +12,10 @@ from rephrase.errors import UserError
 BUSY = "run again; it goes on where it was"
 _STORES = {
     "gs": ("Google Cloud Storage", "set GOOGLE_APPLICATION_CREDENTIALS, or give the machine a service account"),
-    "az": ("Azure Blob Storage", "set AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_KEY, or give a managed identity"),
+    "az": (
+        "Azure Blob Storage",
+        "set AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_KEY, or give a managed identity",
+    ),
 }
 _UNKNOWN = ("the store", "check its credentials")
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
@@ -57,7 +60,9 @@ def _fault(path: str, error: Exception) -> UserError:
     if "oken request" in words or "Account must be specified" in words or kind == "UnauthenticatedError":
         return UserError(f"{store} gets no credentials: {words}", where=path, cure=keys)
     if kind == "PermissionDeniedError":
-        return UserError(f"{store} refuses access: {words}", where=path, cure="give the account the right to read, write, list and delete objects there")
+        return UserError(
+            f"{store} refuses access: {words}", where=path, cure="give the account the right to read, write, list and delete objects there"
+        )
     if kind in ("InvalidPathError", "ValueError"):
         return UserError(f"{store} has no such name: {words}", where=path, cure="write a key without empty parts, `.` and `..`")
     if is_passing(error):
@@ -76,5 +81,9 @@ def _words(text: str) -> str:
     answer = dict(_TAG.findall(text))
     start, _, _ = text.partition("<?xml")
     start = _RETRY_NOTE.sub(": ", start)
-    text = f"{start} {answer.get('Code', '')} {answer.get('Message', '').splitlines()[0] if answer.get('Message') else ''}" if answer else start
+    text = (
+        f"{start} {answer.get('Code', '')} {answer.get('Message', '').splitlines()[0] if answer.get('Message') else ''}"
+        if answer
+        else start
+    )
     return " ".join(text.split())[:_LONGEST]

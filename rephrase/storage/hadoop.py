@@ -45,9 +45,10 @@ class Hdfs(ReadOnly):
             system, inner = _located(folder)
             base = inner.rstrip("/")
             listed = system.get_file_info(FileSelector(base or "/", recursive=True, allow_not_found=True))
-        outer = folder.rstrip("/")[: len(folder.rstrip("/")) - len(base)]
-        files = [info for info in listed if info.is_file and "/." not in info.path[len(base) :]]
-        yield from sorted(FileInfo(f"{outer}{info.path}", info.size, (info.mtime_ns or 0) / 1e9) for info in files)
+        start, outer = len(base.strip("/")), folder.rstrip("/")  # some file systems give paths without their first slash
+        files = [(info.path.strip("/")[start:].strip("/"), info) for info in listed if info.is_file]
+        named = [(below, info) for below, info in files if not any(part.startswith(".") for part in below.split("/"))]
+        yield from sorted(FileInfo(f"{outer}/{below}", info.size, (info.mtime_ns or 0) / 1e9) for below, info in named)
 
 
 def _located(path: str) -> tuple[Any, str]:

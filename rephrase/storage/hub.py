@@ -7,7 +7,7 @@ import errno
 import io
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from typing_extensions import override
 
@@ -15,9 +15,6 @@ from rephrase.errors import UserError
 from rephrase.storage.base import FileInfo, stores
 from rephrase.storage.ranged import RangedObject
 from rephrase.storage.read_only import ReadOnly
-
-if TYPE_CHECKING:
-    from huggingface_hub import HfFileSystem
 
 _STREAMED = 8 << 20  # bytes a request of a sequential read: each is redirected first
 _SCHEME = "hf://"
@@ -32,7 +29,7 @@ class Hub(ReadOnly):
     def read_range(self, path: str, start: int, end: int) -> bytes:
         if end <= start:
             return b""
-        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff  # type: ignore[attr-defined]  # not in __all__
 
         with told(path):
             headers = {**build_hf_headers(), "Range": f"bytes={start}-{end - 1}"}
@@ -72,8 +69,8 @@ class Hub(ReadOnly):
                 yield FileInfo(f"{base}/{below}", int(entry["size"]))
 
 
-def _hub() -> HfFileSystem:
-    """The client of this thread, which remembers what it has listed."""
+def _hub() -> Any:
+    """The client (`HfFileSystem`) of this thread, which remembers what it has listed. Its types know buckets too, which we do not."""
     from huggingface_hub import HfFileSystem
 
     return HfFileSystem(endpoint=os.environ.get("HF_ENDPOINT") or None)
@@ -108,7 +105,9 @@ def told(path: str) -> Iterator[None]:
         raise UserError(f"the hub refuses: {words}", where=path, cure="check HF_TOKEN and HF_ENDPOINT; or run again later") from error
     except Exception as error:  # the network's, of the client's HTTP package
         words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise UserError(f"the hub does not answer: {words}", where=path, cure="check the network and HF_ENDPOINT; then run again") from error
+        raise UserError(
+            f"the hub does not answer: {words}", where=path, cure="check the network and HF_ENDPOINT; then run again"
+        ) from error
 
 
 def _no_access(path: str) -> UserError:

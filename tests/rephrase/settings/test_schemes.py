@@ -29,6 +29,12 @@ class Places(Section):
         ("S3://Bucket/key", "s3://Bucket/key"),
         ("s3a://bucket/key*", "s3://bucket/key*"),
         ("s3n://bucket", "s3://bucket"),
+        ("GS://bucket/key", "gs://bucket/key"),
+        ("gcs://bucket/key", "gs://bucket/key"),
+        ("abfs://container@account.dfs.core.windows.net/key", "az://container@account.dfs.core.windows.net/key"),
+        ("abfss://container@account.dfs.core.windows.net/key", "az://container@account.dfs.core.windows.net/key"),
+        ("hdfs://node:8020/key", "hdfs://node:8020/key"),
+        ("hf://datasets/org/name@main/*.parquet", "hf://datasets/org/name@main/*.parquet"),
         ("file:///data/crawl", "/data/crawl"),
         ("file:/data/crawl", "/data/crawl"),
         ("FILE://localhost/data/my%20crawl/*.jsonl", "/data/my crawl/*.jsonl"),
@@ -43,13 +49,13 @@ def test_what_means_the_same_is_the_same(written: str, meant: str) -> None:
 
 
 REFUSED = {
-    **dict.fromkeys(("gs", "hdfs", "abfss", "wasbs", "az", "oss", "cos", "viewfs", "hf", "https", "ftp", "azure"), "there is no store for"),
+    **dict.fromkeys(("wasbs", "webhdfs", "oss", "cos", "https", "ftp"), "there is no store for"),
     "dbfs": "there is no store for dbfs://",
 }
 WRONG = [
     *((f"{scheme}://bucket/key", what) for scheme, what in REFUSED.items()),
     ("dbfs:/FileStore/x", "there is no store for dbfs://"),
-    ("GS://bucket", "there is no store for gs://"),
+    ("OSS://bucket", "there is no store for oss://"),
     ("s3:/bucket/key", "write s3://bucket/key"),
     ("s3a:/bucket/key", "write s3://bucket/key"),
     ("file://server/share", "another machine"),
@@ -73,13 +79,19 @@ def test_what_cannot_be_reached_is_refused_when_the_config_is_read(path: str, wh
             assert "s3://" in line
 
 
+@pytest.mark.parametrize("scheme", ["hf", "hdfs", "viewfs"])
+def test_an_output_is_of_no_store_that_is_only_read(scheme: str) -> None:
+    with pytest.raises(UserError, match=rf"{scheme}:// is read, and not written .*s3://, gs://, az://"):
+        validate(Places, {"output": f"{scheme}://datasets/org/name"}, "run.yaml")
+
+
 def test_registered_stores_are_named_and_taken() -> None:
     from tests.rephrase.storage import memory_store
 
     assert location("mem://here/x") == "mem://here/x"
     assert memory_store
     with pytest.raises(UserError, match=r"mem://"):
-        location("gs://x")
+        location("oss://x")
 
 
 def test_home_folders_are_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,5 +103,5 @@ def test_home_folders_are_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_hub_ids_stay(tmp_path: Path) -> None:
     assert Places.model_validate({"model": "org/name"}, context={"base": tmp_path}).model == "org/name"
-    with pytest.raises(ValidationError, match="no store for hf"):
+    with pytest.raises(ValidationError, match="named by its id alone"):
         Places.model_validate({"model": "hf://org/name"})

@@ -49,7 +49,9 @@ def running(folder: Path) -> Iterator[str]:
 
 def _install(folder: Path) -> str:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(["npm", "install", "--no-audit", "--no-fund", f"azurite@{_VERSION}"], cwd=folder, env=environment, check=True, timeout=600)
+    subprocess.run(
+        ["npm", "install", "--no-audit", "--no-fund", f"azurite@{_VERSION}"], cwd=folder, env=environment, check=True, timeout=600
+    )
     return str(folder / "node_modules" / ".bin" / "azurite-blob")
 
 

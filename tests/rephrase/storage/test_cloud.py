@@ -29,7 +29,7 @@ def test_a_place_is_looked_at_before_a_run(google_bucket: str) -> None:
 
 
 def test_a_store_that_ignores_the_condition_is_refused_before_a_run(careless_bucket: str) -> None:
-    with pytest.raises(UserError, match=r"/out: this store creates an object that is there already .*use a store that honours it"):
+    with pytest.raises(UserError, match=r"/out: this store creates an object that is there already: .*use a store that honours it"):
         storage.check_writable(f"{careless_bucket}/out")
     assert list(storage.list_files(careless_bucket)) == []
 

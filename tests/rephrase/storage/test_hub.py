@@ -60,7 +60,7 @@ def test_what_is_not_there_is_told(hub: HubStandIn, monkeypatch: pytest.MonkeyPa
     with pytest.raises(UserError, match=r"there is no datasets/acme/nothing on the hub, or it is not yours to read .*HF_TOKEN"):
         storage.expand("hf://datasets/acme/nothing/*.jsonl")
     for wrong in ("hf://acme/pages/x", "hf://datasets/acme", "hf://spaces/acme/pages/x"):
-        with pytest.raises(UserError, match="no dataset of the hub .*hf://datasets/ORG/NAME"):
+        with pytest.raises(UserError, match=r"no dataset of the hub .*hf://datasets/ORG/NAME"):
             storage.exists(wrong)
 
 

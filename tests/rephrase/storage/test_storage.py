@@ -12,7 +12,6 @@ from rephrase.notes import RowsNote
 from rephrase.storage import tables
 from tests.rephrase.storage import cloud_memory, memory_store
 
-
 _SCHEMES = {"mem": "mem://here", "cloud": "cloud://here"}
 
 
