@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,3 +105,22 @@ def test_a_stream_goes_on_where_a_connection_breaks(monkeypatch: pytest.MonkeyPa
 def _then_breaks(chunk: bytes) -> Iterator[bytes]:
     yield chunk
     raise ConnectionResetError("connection reset")
+
+
+def test_a_forked_process_is_told_that_it_cannot_use_what_its_parent_used() -> None:
+    program = """
+import os
+from tests.rephrase.storage import cloud_memory
+from rephrase import UserError, storage
+storage.create("cloud://forks/object", b"x")
+if os.fork() == 0:
+    try:
+        storage.exists("cloud://forks/object")
+    except UserError as error:
+        print(error.what, flush=True)
+    os._exit(0)
+os.wait()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert "was forked from one that had used obstore" in ended.stdout
+    assert not storage.store_of("gs://bucket").survives_fork
