@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
+from classifiers.settings import Filter, Screen
 from rephrase import storage
-from rephrase.config.run import Filter, Run, Screen
+from rephrase.config.run import Run
 from rephrase.doctor.archive import of_archive
 from rephrase.doctor.findings import Finding, failure
 from rephrase.errors import UserError
