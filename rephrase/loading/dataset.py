@@ -13,7 +13,7 @@ from rephrase.errors import UserError
 from rephrase.loading.reader import Share, VirtualMixture
 
 
-class VirtualDataset(IterableDataset[dict[str, Any]]):
+class VirtualDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unused-ignore]  # where there is no torch
     """The rows of a virtual mixture for `torch.utils.data.DataLoader`, in the order of the mixture over all ranks and workers.
 
     Readers get blocks of `batch_size` rows in turn: the first block goes to the first worker of rank 0, the next to that of rank 1. So with

@@ -197,7 +197,8 @@ def _retries() -> RetryConfig:
 def _writer_of(store: ObjectStore, key: str) -> str | None:
     import obstore
 
-    return obstore.get(store, key, options={"head": True}).attributes.get(_WRITER)
+    writer: str | None = obstore.get(store, key, options={"head": True}).attributes.get(_WRITER)
+    return writer
 
 
 class _Body(io.RawIOBase):
