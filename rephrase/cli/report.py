@@ -22,6 +22,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draws other rows (default: 0)")
     text = "tokens/s of a GPU to compare with (default: what `rephrase tune` measured, or somebody has published)"
     parser.add_argument("--benchmark", type=number_above(0), metavar="N", help=text)
+    text = "figures of `rephrase proxy`; repeatable (default: OUTPUT/swarm/results.csv, where it is there)"
+    parser.add_argument("--results", action="append", default=[], metavar="results.csv", help=text)
     add_cost_options(parser, gpus=None, days_of=" for a billion kept tokens more")
     parser.add_argument("--json", action="store_true", help="print all figures as one JSON object, besides writing the page")
     parser.set_defaults(action=_report)
@@ -34,7 +36,7 @@ def _report(options: argparse.Namespace) -> None:
 
     run = load(options)
     path = options.page or storage.join(run.output, "report.html")
-    told = {name: getattr(options, name) for name in ("rows", "seed", "benchmark", "gpus", "price")}
+    told = {name: getattr(options, name) for name in ("rows", "seed", "benchmark", "gpus", "price", "results")}
     written = write_report(run, path, **told)
     if options.json:
         print_json(written.to_json())

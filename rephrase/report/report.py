@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rephrase import __version__, storage
 from rephrase.errors import UserError
+from rephrase.evidence.results import Row
+from rephrase.evidence.results import read_rows as read_results
 from rephrase.live.words import counted, span
 from rephrase.mixing.shortfall import share_notes
 from rephrase.notes import GenerationsNote, JudgedNote
@@ -27,6 +29,7 @@ from rephrase.report.provenance import provenance
 from rephrase.report.realised import Realised, realised_of
 from rephrase.report.rows import Reading, read_rows
 from rephrase.report.sections.engines import engines
+from rephrase.report.sections.evidence import evidence
 from rephrase.report.sections.funnel import errors, funnel
 from rephrase.report.sections.mixture import mixture
 from rephrase.report.sections.recipes import by_recipe
@@ -58,6 +61,8 @@ class Written:
     cost: Cost
     work: Work | None
     realised: tuple[Realised, ...]
+    results: tuple[tuple[str, Sequence[Row]], ...]
+    """Figures of models that were trained on mixtures, with the paths of their files."""
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the page itself as one JSON object."""
@@ -68,6 +73,7 @@ class Written:
             "cost": self.cost.to_json(),
             "time": self.work.to_json() if self.work else None,
             "rates": [one.to_json() for one in self.realised],
+            "evidence": [{"path": path, "rows": [asdict(row) for row in rows]} for path, rows in self.results],
         }
 
 
@@ -80,12 +86,14 @@ def write_report(
     benchmark: float | None = None,
     gpus: int | None = None,
     price: float | None = None,
+    results: Sequence[str] = (),
 ) -> Written:
     """Write the report of a run, as far as it is, to an HTML file, local or s3://.
 
     `rows` are shown in the explorer, equally many of each recipe and verdict, drawn by `seed`. `benchmark`: tokens a second of a GPU,
     by default what `rephrase tune` measured or somebody has published. `price`: of a GPU hour, by default that of the run's budget; `gpus`
-    tells the days for more of the same. Raises `UserError` where no stage has run, and where tables that verdicts speak of are gone.
+    tells the days for more of the same. `results`: files that `rephrase proxy` has written, by default that of the run's swarm. Raises
+    `UserError` where no stage has run, and where tables that verdicts speak of are gone.
     """
     if rows < 1:
         raise UserError(f"{rows} rows are none to show", where="--rows", cure="1 or more")
@@ -97,6 +105,7 @@ def write_report(
     diversity, why_not = _diversity(run, figures)
     told = findings(figures, work, facts, diversity, _cut(run, notes))
     known = provenance(run, figures)
+    trained = _trained(run, results)
     is_current = not (figures.mixture and is_of_another_config(run))
     plan = plan_of(Tables.MIXTURE.folder(run.output)) if figures.mixture else None
     remarks = share_notes(run.mix, plan.components) if plan and run.mix else []
@@ -120,6 +129,7 @@ def write_report(
             texts(figures, diversity, why_not, facts),
             contamination(_contamination(run, figures)),
             mixture(figures.mixture, run.mix if is_current else None, remarks),
+            *filter(None, [evidence(trained)]),
         ],
         recipes=known.recipes,
         config=known.config,
@@ -127,7 +137,17 @@ def write_report(
         data=as_script(explorer_data(reading, run.output)),
     ).encode()
     storage.put(path, html)
-    return Written(path, len(html), len(reading.rows), reading.total, told, figures, cost, work, realised)
+    return Written(path, len(html), len(reading.rows), reading.total, told, figures, cost, work, realised, trained)
+
+
+def _trained(run: Run, results: Sequence[str]) -> tuple[tuple[str, Sequence[Row]], ...]:
+    """The rows of files of results. Raises `UserError` for one that is named and not there."""
+    swarm = storage.join(run.output, "swarm", "results.csv")
+    for path in results:
+        if not storage.exists(path):
+            raise UserError("there is no such file", where=path, cure="`rephrase proxy` writes one; or leave --results out")
+    paths = results or ([swarm] if storage.exists(swarm) else [])
+    return tuple((path, read_results(path)) for path in paths)
 
 
 def _in_words(cause: str, notes: Sequence[GenerationsNote], run: Run) -> str:

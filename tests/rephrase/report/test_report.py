@@ -161,6 +161,17 @@ def test_an_unfinished_run_has_sentences_where_charts_would_be_empty(older: Path
         write_report(load_run(str(older), {"output": "half"}), "page.html")
 
 
+def test_figures_of_trained_models_are_shown_where_there_are_some(older: Path) -> None:
+    run = load_run(str(older))
+    Path("results.csv").write_text("mixture,share:original,bits_per_byte:web\nplain,1,1.25\n")
+    written = write_report(run, "page.html", results=["results.csv"])
+    assert written.to_json()["evidence"][0]["rows"][0]["measures"] == {"bits_per_byte:web": 1.25}
+    assert "Bits that a small model needs" in Path("page.html").read_text()
+    with pytest.raises(UserError, match=r"no-such\.csv: there is no such file"):
+        write_report(run, "page.html", results=["no-such.csv"])
+    assert write_report(run, "page.html").results == ()
+
+
 def test_what_a_name_holds_is_text_in_charts_and_tables() -> None:
     name = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
     html = page("report.html.j2", [], **dict.fromkeys(("title", "heading", "made", "config", "sample"), name), **_content(name))
