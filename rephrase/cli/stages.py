@@ -56,10 +56,11 @@ def _add_dry_run_option(parser: argparse.ArgumentParser) -> None:
 
 def _add_mix_options(parser: argparse.ArgumentParser) -> None:
     text = "write nothing: show what each component would give, with the rows and tokens that are there, in seconds"
-    parser.add_argument("--plan", action="store_const", const=_plan, dest="instead", help=text)
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--plan", action="store_const", const=_plan, dest="instead", help=text)
     parser.add_argument("--json", action="store_true", help="print the plan as a JSON object; with --plan")
     text = "write no text: make an index over the texts of the run, and a manifest whose shares a trainer can change while it reads"
-    parser.add_argument("--virtual", action="store_const", const=_virtual, dest="instead", help=text)
+    instead.add_argument("--virtual", action="store_const", const=_virtual, dest="instead", help=text)
     parser.add_argument(
         "--presets", action=_ShowPresets, nargs=0, help="list the mixtures that `mix: {preset: NAME}` takes, with their papers"
     )
