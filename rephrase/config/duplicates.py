@@ -1,13 +1,14 @@
-"""Searches for duplicates beside MinHash: by meaning, and by a Bloom filter."""
+"""The section `dedup`: near duplicates by MinHash, and the searches beside it, by meaning and by a Bloom filter."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from rephrase.settings.paths import File
-from rephrase.settings.section import Section
+from rephrase.settings.faults import fault
+from rephrase.settings.paths import EarlierRun, File
+from rephrase.settings.section import Section, as_list
 
 
 class Semantic(Section):
@@ -47,3 +48,37 @@ class Bloom(Section):
     """A text goes where so large a share of its different n-grams stands in texts before it: in the order of objects and rows."""
     false_positives: float = Field(default=0.01, gt=0, lt=0.5)
     """How often an n-gram that is new is taken for one that was seen, once `expected` ones are in the filter."""
+
+
+class Dedup(Section):
+    """Near duplicates, of which one stays: found by MinHash, verified on the texts. The numbers are FineWeb's (arXiv 2406.17557)."""
+
+    ngram: int = Field(default=5, ge=1)
+    """Words of a shingle."""
+    bands: int = Field(default=14, ge=1)
+    rows: int = Field(default=8, ge=1)
+    """Values in each band: two texts of similarity s are compared with a probability of 1 - (1 - s^rows)^bands."""
+    min_similarity: float = Field(default=0.7, ge=0, le=1)
+    """Of those that are compared, a text goes where it shares so much of its shingles with one that stays: their Jaccard similarity."""
+    slots: float | None = Field(default=None, ge=0, le=1)
+    """Texts of which a larger share of numbers and names differs, place by place, are none: 0.05 keeps problems of one frame apart. By
+    default they do not count: pages of one frame with other dates, counts and towns are duplicates."""
+    against: Annotated[list[EarlierRun], BeforeValidator(as_list)] = []
+    """Outputs of earlier runs with a section `dedup`: what is similar to a text of theirs that stayed goes. Their texts are not read: the
+    similarity is estimated by signatures there, and `slots` does not count."""
+    score: str | None = None
+    """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
+    documents' metadata. Originals stay before rewrites, whatever their scores."""
+    seed: int = Field(default=1, ge=0)
+    semantic: Semantic | None = None
+    """Also texts that say the same in other words, among those that are left."""
+    bloom: Bloom | None = None
+    """In place of MinHash, whose keys then mean nothing: texts of which most n-grams stand in earlier texts, whichever these are."""
+
+    @model_validator(mode="after")
+    def _bloom_stands_alone(self) -> Dedup:
+        for key in ("semantic", "against", "slots", "score"):
+            if self.bloom is not None and getattr(self, key):
+                what = f"a Bloom filter does not know which texts are alike, so that `{key}` cannot be used with it"
+                raise fault(what, f"remove `{key}` or `bloom`", (key,))
+        return self

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, SerializeA
 
 from classifiers.configured import refuse_crossed
 from classifiers.settings import Filter, Screen
-from rephrase.config.duplicates import Bloom, Semantic
+from rephrase.config.duplicates import Dedup
 from rephrase.engines.settings import EngineSettings
 from rephrase.engines.settings import engines as engine_kinds
 from rephrase.engines.several import ALONE, Engines
@@ -23,7 +23,7 @@ from rephrase.settings.by_kind import ByKind, Plugin
 from rephrase.settings.faults import fault
 from rephrase.settings.lines import Lines
 from rephrase.settings.nearest import nearest
-from rephrase.settings.paths import EarlierRun, Model, OutputFolder, Recording
+from rephrase.settings.paths import Model, OutputFolder, Recording
 from rephrase.settings.section import Section, as_list
 
 TRIALS = "trials"
@@ -56,40 +56,6 @@ class Rewrite(Section):
     tasks_per_gpu: int = Field(default=4, ge=1)
     """Spark tasks that share a GPU, so that its batch stays full while one of them ends; at most as many as the executor has cores."""
     executor: ExecutorRequest | None = None
-
-
-class Dedup(Section):
-    """Near duplicates, of which one stays: found by MinHash, verified on the texts. The numbers are FineWeb's (arXiv 2406.17557)."""
-
-    ngram: int = Field(default=5, ge=1)
-    """Words of a shingle."""
-    bands: int = Field(default=14, ge=1)
-    rows: int = Field(default=8, ge=1)
-    """Values in each band: two texts of similarity s are compared with a probability of 1 - (1 - s^rows)^bands."""
-    min_similarity: float = Field(default=0.7, ge=0, le=1)
-    """Of those that are compared, a text goes where it shares so much of its shingles with one that stays: their Jaccard similarity."""
-    slots: float | None = Field(default=None, ge=0, le=1)
-    """Texts of which a larger share of numbers and names differs, place by place, are none: 0.05 keeps problems of one frame apart. By
-    default they do not count: pages of one frame with other dates, counts and towns are duplicates."""
-    against: Annotated[list[EarlierRun], BeforeValidator(as_list)] = []
-    """Outputs of earlier runs with a section `dedup`: what is similar to a text of theirs that stayed goes. Their texts are not read: the
-    similarity is estimated by signatures there, and `slots` does not count."""
-    score: str | None = None
-    """Of duplicates the one with the highest score of this name stays: a score from 0 to 1 of the filter stage, or a number in the
-    documents' metadata. Originals stay before rewrites, whatever their scores."""
-    seed: int = Field(default=1, ge=0)
-    semantic: Semantic | None = None
-    """Also texts that say the same in other words, among those that are left."""
-    bloom: Bloom | None = None
-    """In place of MinHash, whose keys then mean nothing: texts of which most n-grams stand in earlier texts, whichever these are."""
-
-    @model_validator(mode="after")
-    def _bloom_stands_alone(self) -> Dedup:
-        for key in ("semantic", "against", "slots", "score"):
-            if self.bloom is not None and getattr(self, key):
-                what = f"a Bloom filter does not know which texts are alike, so that `{key}` cannot be used with it"
-                raise fault(what, f"remove `{key}` or `bloom`", (key,))
-        return self
 
 
 class Limit(Section):

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from rephrase import storage
 from rephrase.cli.main import main
-from rephrase.cli.show_panels import ids_of_pairs
+from rephrase.cli.show_rows import ids_of_pairs
 from rephrase.cli.status_table import print_status
 from rephrase.cli.summary_tables import print_summary
 from rephrase.config.file import load_run

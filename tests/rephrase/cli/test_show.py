@@ -10,7 +10,8 @@ from rich.console import Console
 
 from rephrase import storage
 from rephrase.cli.main import main
-from rephrase.cli.show_panels import ids_of_pairs, show_ids, show_pairs
+from rephrase.cli.show_panels import show_ids, show_pairs
+from rephrase.cli.show_rows import ids_of_pairs
 from rephrase.config.file import load_run
 from rephrase.config.run import Run
 from rephrase.documents import DocumentTables

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rephrase.config.duplicates import Semantic
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Dedup, Semantic
 from rephrase.doctor.checks.classifiers import FILES
 from rephrase.doctor.checks.packages import PACKAGES
 from rephrase.doctor.site import Site

@@ -17,7 +17,8 @@ from rephrase.spark.stages.dropped import duplicates_of
 from rephrase.text.embeddings import folder_digest
 
 if TYPE_CHECKING:
-    from rephrase.config.run import Dedup, Run
+    from rephrase.config.duplicates import Dedup
+    from rephrase.config.run import Run
     from rephrase.spark.runtime.job import Job
     from rephrase.spark.stages.dedup.searched import Searched
 

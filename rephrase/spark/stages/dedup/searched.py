@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from classifiers.minhash import MinhashSettings
 from rephrase import storage
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Dedup
 from rephrase.errors import UserError
 from rephrase.spark.stages.base import Table, Tables
 from rephrase.spark.stages.dropped import DONE, duplicates_of, folders_of

@@ -38,8 +38,8 @@ from rephrase.text.embeddings import folder_digest
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from rephrase.config.duplicates import Bloom
-    from rephrase.config.run import Dedup, Run
+    from rephrase.config.duplicates import Bloom, Dedup
+    from rephrase.config.run import Run
     from rephrase.spark.runtime.session import LazySession
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from rephrase import storage
-from rephrase.config.duplicates import Semantic
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Dedup, Semantic
 from rephrase.records import DOCUMENT, content_id
 from rephrase.spark.stages.dedup.candidates import _SLACK, _bands, _pairs
 from rephrase.spark.stages.dedup.clustered import _centroids, _centroids_of, _drawn, _visits, vectors_in

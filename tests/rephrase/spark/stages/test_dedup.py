@@ -17,7 +17,8 @@ from classifiers.words import ngrams_of, words_of
 from rephrase import storage
 from rephrase.cli.contamination_tables import contamination
 from rephrase.cli.summary_tables import print_summary
-from rephrase.config.run import Dedup, Run, Screen
+from rephrase.config.duplicates import Dedup
+from rephrase.config.run import Run, Screen
 from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
 from rephrase.notes import DocumentsNote

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from classifiers.bloom import BloomFilter, bits_for, error_of, probes_for
-from rephrase.config.duplicates import Bloom
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Bloom, Dedup
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.settings.validation import validate

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers.jaccard import jaccard
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Dedup
 from rephrase.problems.tasks import all_tasks, problems
 from rephrase.records import content_id
 from rephrase.spark.stages.dedup.candidates import _pairs

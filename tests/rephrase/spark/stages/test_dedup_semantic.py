@@ -16,8 +16,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from rephrase import storage
-from rephrase.config.duplicates import Semantic
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Dedup, Semantic
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.report.figures import figures_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rephrase import storage
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Dedup
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.spark.stages.base import Tables

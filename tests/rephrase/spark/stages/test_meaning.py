@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import Field
 
-from rephrase.config.run import Dedup
+from rephrase.config.duplicates import Dedup
 from rephrase.mixing.settings import Mix
 from rephrase.readers.settings import Input
 from rephrase.settings.section import Section
