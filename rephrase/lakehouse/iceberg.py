@@ -1,0 +1,168 @@
+"""Tables of Iceberg, in any catalog of the package pyiceberg. This file alone knows it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from rephrase import storage
+from rephrase.errors import UserError
+from rephrase.lakehouse.base import LakeTable, Source, check_columns
+from rephrase.lakehouse.journal import Step
+from rephrase.lakehouse.settings import TableFormat, table_formats
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+_MISSING = "pip install 'rephrase[iceberg]'"
+_STORES = ("s3://", "gs://")
+_UNNAMEABLE = "#?"  # part a location for pyiceberg
+_PROPERTY = "rephrase.commits."
+_LONGEST = 300  # characters of what another package says
+_RETRIES = "commit.retry.num-retries"
+
+
+@table_formats.register("iceberg")
+class Iceberg(TableFormat):
+    """A table of a catalog, to which the run's objects are added where they lie."""
+
+    format: Literal["iceberg"]
+    name: str = Field(pattern=r"^[^.\s]+(\.[^.\s]+)+$")
+    """`namespace.table`. It is made where there is none; several runs may share it."""
+    catalog: str | dict[str, str | int | float | bool] = "default"
+    """The name of a catalog of `~/.pyiceberg.yaml` or of `PYICEBERG_CATALOG__NAME__…` in the environment, where passwords belong; or
+    its properties: `type` (rest, sql, glue, hive, …), `uri`, `warehouse` and so on."""
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"iceberg {self.name}"
+
+    @override
+    def check(self, folder: str) -> None:
+        try:
+            import pyiceberg  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise UserError("tables of Iceberg need the package pyiceberg", where="tables", cure=_MISSING) from error
+        _location(folder)
+
+    @override
+    def open(self, source: Source, *, make: bool = True) -> LakeTable | None:
+        from pyiceberg.exceptions import NoSuchTableError
+
+        self.check(source.folder)
+        with _told(self.title):
+            catalog = self._catalog()
+            if make:
+                catalog.create_namespace_if_not_exists(self.name.rpartition(".")[0])
+                return _Table(catalog.create_table_if_not_exists(self.name, source.schema), source, self)
+            with contextlib.suppress(NoSuchTableError):
+                return _Table(catalog.load_table(self.name), source, self)
+        return None
+
+    def _catalog(self) -> Catalog:
+        from pyiceberg.catalog import load_catalog
+
+        if isinstance(self.catalog, str):
+            return load_catalog(self.catalog, **_store_properties())
+        given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.catalog.items()}
+        return load_catalog("rephrase", **_store_properties(), **given)
+
+
+class _Table(LakeTable):
+    def __init__(self, table: Table, source: Source, settings: Iceberg) -> None:
+        self.name, self._table, self._source = settings.title, table, source
+        self._property = _PROPERTY + source.key
+
+    @property
+    @override
+    def identity(self) -> str:
+        return str(self._table.metadata.table_uuid)
+
+    @override
+    def number(self) -> int:
+        with _told(self.name):
+            self._table.refresh()
+        return int(self._table.properties.get(self._property, 0))
+
+    @override
+    def commit(self, number: int, step: Step, about: Mapping[str, str]) -> bool:
+        from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+
+        self._check()
+        # pyiceberg would go on by itself from the state that the other commit left: another driver may have committed this very step.
+        self._table.metadata.properties[_RETRIES] = "0"
+        paths = {_location(storage.join(self._source.folder, name)) for name in (*step.added, *step.removed)}
+        removed = self._files(paths) if step.removed else []
+        with _told(self.name):
+            try:
+                with self._table.transaction() as transaction:
+                    transaction.set_properties({self._property: str(number)})
+                    if step.removed:
+                        with transaction.update_snapshot(snapshot_properties=dict(about)).overwrite() as snapshot:
+                            for file in removed:
+                                snapshot.delete_data_file(file)
+                    else:
+                        transaction.add_files(sorted(paths), snapshot_properties=dict(about))
+            except (CommitFailedException, CommitStateUnknownException):
+                return False
+        return True
+
+    def _check(self) -> None:
+        from pyiceberg.io.pyarrow import pyarrow_to_schema
+
+        schema = self._table.schema()
+        columns = {field.name: str(field.field_type) for field in schema.fields}
+        check_columns(self.name, columns, {field.name: field.type for field in self._source.schema if field.name not in columns})
+        with _told(self.name):
+            mine = pyarrow_to_schema(self._source.schema, name_mapping=schema.name_mapping)
+        check_columns(self.name, columns, {field.name: str(field.field_type) for field in mine.fields})
+
+    def _files(self, paths: set[str]) -> list[DataFile]:
+        files = [task.file for task in self._table.scan().plan_files() if task.file.file_path in paths]
+        if len(files) < len(paths):
+            what = f"{len(paths) - len(files):,} of the run's {len(paths):,} objects are no part of the table any more: it was rewritten"
+            raise UserError(what, where=self.name, cure="write to another `output`; the table keeps the rows that it has")
+        return files
+
+
+def _location(path: str) -> str:
+    if storage.is_local(path):
+        path = f"file://{path}"
+    elif not path.startswith(_STORES):
+        raise UserError("Iceberg tables of objects there are not supported", where=path, cure="use a folder, s3:// or gs://")
+    if any(sign in path for sign in _UNNAMEABLE):
+        raise UserError("Iceberg cannot name objects with # or ? in their location", where=path, cure="use another `output`")
+    return path
+
+
+def _store_properties() -> dict[str, str]:
+    """What pyiceberg is told of S3 beside what Arrow reads from the environment itself."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return ({"s3.endpoint": endpoint} if endpoint else {}) | ({"s3.region": region} if region else {})
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what pyiceberg, its catalog and their packages raise into errors for users."""
+    from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+
+    try:
+        yield
+    except (UserError, FileNotFoundError, CommitFailedException, CommitStateUnknownException):
+        raise
+    except ModuleNotFoundError as error:
+        what = f"the catalog needs a package that is not there: {error}"
+        raise UserError(what, where=name, cure=f"{_MISSING}, or the extra of pyiceberg for the catalog's type") from error
+    except Exception as error:  # of whatever package the catalog's client is
+        what = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+        cure = "check the catalog's properties; `rephrase tables run.yaml` tries again"
+        raise UserError(f"the catalog or the table refuses: {what}", where=name, cure=cure) from error
