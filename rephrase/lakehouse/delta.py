@@ -47,10 +47,10 @@ class Delta(TableFormat):
 
     @override
     def open(self, source: Source, *, make: bool = True) -> LakeTable | None:
+        self.check(source.folder)
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
-        self.check(source.folder)
         options = _options(source.folder)
         try:
             table = DeltaTable(source.folder, storage_options=options)

@@ -17,7 +17,6 @@ from rephrase.lakehouse.journal import Step
 from rephrase.lakehouse.settings import TableFormat, table_formats
 
 if TYPE_CHECKING:
-    from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
@@ -34,11 +33,12 @@ class Iceberg(TableFormat):
     """A table of a catalog, to which the run's objects are added where they lie."""
 
     format: Literal["iceberg"]
-    name: str = Field(pattern=r"^[^.\s]+(\.[^.\s]+)+$")
-    """`namespace.table`. It is made where there is none; several runs may share it."""
-    catalog: str | dict[str, str | int | float | bool] = "default"
-    """The name of a catalog of `~/.pyiceberg.yaml` or of `PYICEBERG_CATALOG__NAME__…` in the environment, where passwords belong; or
-    its properties: `type` (rest, sql, glue, hive, …), `uri`, `warehouse` and so on."""
+    name: str = Field(pattern=r"^[^.\s]+(\.[^.\s]+){2,}$", examples=["prod.web.mixture"])
+    """`catalog.namespace.table`. The catalog is one of pyiceberg's configuration, `~/.pyiceberg.yaml` or `PYICEBERG_CATALOG__NAME__…` in
+    the environment, or what `catalog` says. Table and namespace are made where there are none; several runs may share a table."""
+    catalog: dict[str, str | int | float | bool] = {}
+    """Properties of the catalog: `type` (rest, sql, glue, hive, …), `uri`, `warehouse` and so on. Passwords belong into pyiceberg's
+    configuration."""
 
     @property
     @override
@@ -55,25 +55,20 @@ class Iceberg(TableFormat):
 
     @override
     def open(self, source: Source, *, make: bool = True) -> LakeTable | None:
+        self.check(source.folder)
+        from pyiceberg.catalog import load_catalog
         from pyiceberg.exceptions import NoSuchTableError
 
-        self.check(source.folder)
         with _told(self.title):
-            catalog = self._catalog()
+            name, _, identifier = self.name.partition(".")
+            given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.catalog.items()}
+            catalog = load_catalog(name, **{**_store_properties(), **given})
             if make:
-                catalog.create_namespace_if_not_exists(self.name.rpartition(".")[0])
-                return _Table(catalog.create_table_if_not_exists(self.name, source.schema), source, self)
+                catalog.create_namespace_if_not_exists(identifier.rpartition(".")[0])
+                return _Table(catalog.create_table_if_not_exists(identifier, source.schema), source, self)
             with contextlib.suppress(NoSuchTableError):
-                return _Table(catalog.load_table(self.name), source, self)
+                return _Table(catalog.load_table(identifier), source, self)
         return None
-
-    def _catalog(self) -> Catalog:
-        from pyiceberg.catalog import load_catalog
-
-        if isinstance(self.catalog, str):
-            return load_catalog(self.catalog, **_store_properties())
-        given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.catalog.items()}
-        return load_catalog("rephrase", **_store_properties(), **given)
 
 
 class _Table(LakeTable):
