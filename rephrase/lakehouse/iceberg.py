@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +19,7 @@ from rephrase.lakehouse.journal import Step
 from rephrase.lakehouse.settings import TableFormat, table_formats
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
@@ -24,6 +27,7 @@ _MISSING = "pip install 'rephrase[iceberg]'"
 _STORES = ("s3://", "gs://")
 _UNNAMEABLE = "#?"  # part a location for pyiceberg
 _PROPERTY = "rephrase.commits."
+_ATTEMPTS, _PAUSE = 3, 0.2  # to find a table or to make it, and seconds between them
 _LONGEST = 300  # characters of what another package says
 _RETRIES = "commit.retry.num-retries"
 
@@ -56,19 +60,34 @@ class Iceberg(TableFormat):
     @override
     def open(self, source: Source, *, make: bool = True) -> LakeTable | None:
         self.check(source.folder)
-        from pyiceberg.catalog import load_catalog
-        from pyiceberg.exceptions import NoSuchTableError
-
         with _told(self.title):
-            name, _, identifier = self.name.partition(".")
-            given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.catalog.items()}
-            catalog = load_catalog(name, **{**_store_properties(), **given})
-            if make:
-                catalog.create_namespace_if_not_exists(identifier.rpartition(".")[0])
-                return _Table(catalog.create_table_if_not_exists(identifier, source.schema), source, self)
-            with contextlib.suppress(NoSuchTableError):
-                return _Table(catalog.load_table(identifier), source, self)
-        return None
+            table = self._table(source.schema, make=make)
+        return None if table is None else _Table(table, source, self)
+
+    def _table(self, schema: pa.Schema, *, make: bool) -> Table | None:
+        for attempt in itertools.count(1):
+            try:
+                return self._found_or_made(schema, make=make)
+            except Exception:  # of a catalog in which another driver made the same at this moment
+                if attempt == _ATTEMPTS:
+                    raise
+            time.sleep(_PAUSE)
+        raise AssertionError("unreachable")
+
+    def _found_or_made(self, schema: pa.Schema, *, make: bool) -> Table | None:
+        from pyiceberg.catalog import load_catalog
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+
+        name, _, identifier = self.name.partition(".")
+        given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.catalog.items()}
+        catalog = load_catalog(name, **{**_store_properties(), **given})
+        try:
+            return catalog.load_table(identifier)
+        except (NoSuchTableError, NoSuchNamespaceError):
+            if not make:
+                return None
+        catalog.create_namespace_if_not_exists(identifier.rpartition(".")[0])
+        return catalog.create_table_if_not_exists(identifier, schema)
 
 
 class _Table(LakeTable):
