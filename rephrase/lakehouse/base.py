@@ -24,6 +24,8 @@ class Source:
     folder: str
     """Where its objects are: an absolute path or a URL."""
     schema: pa.Schema
+    home: str
+    """A folder for what the lakehouse's table needs itself, where its catalog has no place for that."""
     key: str
     """Tells the run from others whose objects are in the same table of the lakehouse."""
     sql: Sql

@@ -20,6 +20,7 @@ from rephrase.storage import tables
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+_ATTEMPTS, _PAUSE = 3, 0.2  # to find a table or to make it, and seconds between them
 _MISSING = "pip install 'rephrase[delta]'"
 
 
@@ -48,18 +49,8 @@ class Delta(TableFormat):
     @override
     def open(self, source: Source, *, make: bool = True) -> LakeTable | None:
         self.check(source.folder)
-        from deltalake import DeltaTable
-        from deltalake.exceptions import TableNotFoundError
-
-        options = _options(source.folder)
-        try:
-            table = DeltaTable(source.folder, storage_options=options)
-        except TableNotFoundError:
-            if not make:
-                return None
-            table = DeltaTable.create(source.folder, schema=source.schema, mode="ignore", name="", storage_options=options)
-            table.update_incremental()
-        return _Table(table, source)
+        table = _found_or_made(source, make=make)
+        return None if table is None else _Table(table, source)
 
 
 class _Table(LakeTable):
@@ -114,3 +105,30 @@ def _options(folder: str) -> dict[str, str]:
     if endpoint:
         options |= {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
     return options
+
+
+def _found_or_made(source: Source, *, make: bool) -> DeltaTable | None:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    options = _options(source.folder)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return DeltaTable(source.folder, storage_options=options)
+        except TableNotFoundError:
+            if not make:
+                return None
+        except (DeltaError, OSError) as error:
+            raise _refused(source, error) from error
+        try:
+            DeltaTable.create(source.folder, schema=source.schema, mode="ignore", storage_options=options)
+        except (DeltaError, OSError) as error:  # where another driver makes it at this moment
+            if attempt == _ATTEMPTS:
+                raise _refused(source, error) from error
+            time.sleep(_PAUSE)
+    raise UserError("the table was made, and is not there", where=source.folder, cure="run it again")
+
+
+def _refused(source: Source, error: Exception) -> UserError:
+    cure = "check that its store can be reached and may be written to"
+    return UserError(f"deltalake cannot read or make the table: {error}", where=source.folder, cure=cure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import uuid
 from collections.abc import Mapping
@@ -11,12 +12,14 @@ import pyarrow as pa
 from pydantic import Field
 from typing_extensions import override
 
+from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.lakehouse.base import LakeTable, Source, check_columns
 from rephrase.lakehouse.journal import Step
 from rephrase.lakehouse.settings import TableFormat, table_formats
 
 PARTITION = "run"
+_PURGE = "external.table.purge"
 _ID, _PROPERTY = "rephrase.id", "rephrase.commits."
 _SCALARS = {
     pa.string(): "string",
@@ -55,7 +58,7 @@ class Hive(TableFormat):
             columns = ", ".join(f"`{field.name}` {ddl(field.type)}" for field in [*source.schema, pa.field(PARTITION, pa.string())])
             source.sql(
                 f"CREATE TABLE IF NOT EXISTS {_quoted(self.name)} ({columns}) USING parquet PARTITIONED BY (`{PARTITION}`)"
-                f" TBLPROPERTIES ('{_ID}' = '{uuid.uuid4()}')"
+                f" LOCATION '{_escaped(storage.join(source.home, self.name))}' TBLPROPERTIES ('{_ID}' = '{uuid.uuid4()}')"
             )
         elif not source.sql(f"SHOW TABLES{where} LIKE '{table}'"):
             return None
@@ -69,12 +72,15 @@ class _Table(LakeTable):
         self._check()
 
     def _check(self) -> None:
-        described = self._source.sql(f"DESCRIBE {self._table}")
-        columns = {row[0]: row[1] for row in described if row[0] and not row[0].startswith("#")}
+        cure = "name a table of the run's own, which is made where there is none"
+        described = self._source.sql(f"DESCRIBE EXTENDED {self._table}")
+        columns = {row[0]: row[1] for row in itertools.takewhile(lambda row: row[0] and not row[0].startswith("#"), described)}
         check_columns(self.name, columns, {field.name: ddl(field.type) for field in self._source.schema} | {PARTITION: "string"})
         if not any(row[0] == "# Partition Information" for row in described):
-            cure = "name a table of the run's own, which is made where there is none"
             raise UserError(f"the table is not partitioned by `{PARTITION}`", where=self.name, cure=cure)
+
+        if ("Type", "EXTERNAL") not in [(row[0], row[1]) for row in described] or self._properties().get(_PURGE, "").lower() == "true":
+            raise UserError("the table owns its files: whoever drops a partition of it would delete the run's", where=self.name, cure=cure)
 
     def _properties(self) -> dict[str, str]:
         return {row[0]: row[1] for row in self._source.sql(f"SHOW TBLPROPERTIES {self._table}")}

@@ -10,7 +10,7 @@ from rephrase import __version__, records, storage
 from rephrase.errors import UserError
 from rephrase.lakehouse.base import LakeTable, Source
 from rephrase.lakehouse.committing import Change, bring_to
-from rephrase.lakehouse.journal import Journal, held, journals
+from rephrase.lakehouse.journal import FOLDER, Journal, held, journals
 from rephrase.lakehouse.settings import TableFormat
 from rephrase.live.words import counted
 from rephrase.spark.runtime.progress import console
@@ -152,7 +152,8 @@ def _source(run: Run, table: Table, spark: LazySession) -> Source:
         return [tuple(row) for row in spark.get().sql(statement).collect()]
 
     folder = table.folder(run.output)
-    return Source(folder, _SCHEMAS[table], records.content_id(folder)[:16], sql)
+    home = storage.join(run.output, FOLDER, "tables")
+    return Source(folder, _SCHEMAS[table], home, records.content_id(folder)[:16], sql)
 
 
 def _journal(run: Run, table: Table, lake: LakeTable, source: Source) -> Journal:
