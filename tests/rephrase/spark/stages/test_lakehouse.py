@@ -178,8 +178,15 @@ commit_tables(run, LazySession(Spark()), STAGES)
 """
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("form", "when"),
+    [
+        ("iceberg", "before"),
+        ("delta", "after"),
+        pytest.param("iceberg", "after", marks=pytest.mark.long),
+        pytest.param("delta", "before", marks=pytest.mark.long),
+    ],
+)
 def test_a_commit_that_is_killed_counts_once(
     form: str, when: str, made: Path, run_of: Callable[..., Run], chosen: Callable[..., dict[str, Any]]
 ) -> None:
