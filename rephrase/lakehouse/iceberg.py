@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -113,6 +114,8 @@ class _Table(LakeTable):
         self._check()
         # pyiceberg would go on by itself from the state that the other commit left: another driver may have committed this very step.
         self._table.metadata.properties[_RETRIES] = "0"
+        # It would tell of each column of each object that has no statistics: texts and ids have none on purpose.
+        logging.getLogger("pyiceberg.io.pyarrow").setLevel(logging.ERROR)
         paths = {_location(storage.join(self._source.folder, name)) for name in (*step.added, *step.removed)}
         removed = self._files(paths) if step.removed else []
         with _told(self.name):
