@@ -21,7 +21,7 @@ ROOMS = [
     ["rephrase.problems"],
     ["rephrase.readers", "rephrase.engines"],
     ["rephrase.recipes"],
-    ["rephrase.generation", "rephrase.mixing", "rephrase.exports"],
+    ["rephrase.generation", "rephrase.mixing", "rephrase.exports", "rephrase.lakehouse"],
     ["classifiers", "rephrase.loading"],
     ["rephrase.config"],
     ["rephrase.documents"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -128,10 +128,10 @@ def _keys_of(section: type[Section], prefix: str, without: Mapping[str, Collecti
     """The keys of a section and of those below it. `without`: keys that sections below a key leave out, as they are told elsewhere."""
     about_keys, without = explanations(section), without or {}
     for name, field in section.model_fields.items():
-        kinds = next((mark.kinds for mark in field.metadata if isinstance(mark, ByKind)), None)
-        origin, below = get_origin(field.annotation), [] if kinds else sections_of(field.annotation)
+        by_kind = _by_kind(field.metadata) or _of_values(section, field.annotation)
+        origin, below = get_origin(field.annotation), [] if by_kind else sections_of(field.annotation)
         path = prefix + name + ("[]" if list in (origin, *map(get_origin, get_args(field.annotation))) and below else "")
-        path += ".NAME" if origin is dict and below else ""
+        path += ".NAME" if origin is dict and (below or by_kind) else ""
         about = about_keys.get(name) or (_sentence(below[0]) if below else "")
         yield Key(path, _takes(field, sub=bool(below)), about)
         for sub in below:
@@ -139,11 +139,24 @@ def _keys_of(section: type[Section], prefix: str, without: Mapping[str, Collecti
             yield from (
                 key for key in _keys_of(sub, f"{path}.", without) if key.path.removeprefix(f"{path}.").split(".")[0] not in elsewhere
             )
-        for kind, settings in kinds.items() if kinds else ():
-            yield Key(f"{path}.kind", kind, _sentence(settings), f"{_plain(path)}.{kind}")
+        for kind, settings in by_kind.kinds.items() if by_kind else ():
+            chosen_by = by_kind.key if by_kind else ""
+            yield Key(f"{path}.{chosen_by}", kind, _sentence(settings), f"{_plain(path)}.{kind}")
             for key in _keys_of(settings, ""):
-                if key.path != "kind":
+                if key.path != chosen_by:
                     yield Key(f"{path}.{key.path} ({kind})", key.takes, key.meaning, f"{_plain(path)}.{kind}.{key.plain}")
+
+
+def _by_kind(metadata: Iterable[Any]) -> ByKind | None:
+    return next((mark for mark in metadata if isinstance(mark, ByKind)), None)
+
+
+def _of_values(section: type[Section], annotation: Any) -> ByKind | None:
+    """Of a mapping whose values are each of a kind; None where another key of the section tells of these kinds."""
+    inner = get_args(annotation)[1] if get_origin(annotation) is dict else None
+    mark = _by_kind(getattr(inner, "__metadata__", ()))
+    others = [one for field in section.model_fields.values() if (one := _by_kind(field.metadata))]
+    return None if mark is None or any(one.kinds is mark.kinds for one in others) else mark
 
 
 def _takes(field: Any, *, sub: bool) -> str:

@@ -46,6 +46,7 @@ examples:
   rephrase preview wrap/* --input page.jsonl --config run.yaml
   rephrase label crawl/*.warc.gz --rubric label/math --model my/model -o labels.jsonl
   rephrase export run.yaml --format megatron --to s3://bucket/tokens
+  rephrase tables run.yaml                           finished tables into Iceberg, Delta or Hive, without a copy
   rephrase swarm run.yaml -n 64                      small mixtures of the same components with other shares
   rephrase proxy out/swarm --held-out web=web.jsonl  bits per byte of a small model trained on each
   rephrase swarm fit out/swarm/results.csv           the shares that these figures propose, and how sure that is
@@ -116,6 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
         submit,
         summary,
         swarm,
+        tables,
         tune,
     )
 
@@ -142,6 +144,7 @@ def build_parser() -> argparse.ArgumentParser:
         label,
         contamination,
         export,
+        tables,
         swarm,
         proxy,
         diversity,

@@ -20,6 +20,7 @@ from rephrase.live.plain_console import PlainConsole, harmless
 from rephrase.live.words import counted, left_in_words, span, totals_in_words
 from rephrase.spark.runtime.hearing import Heard, heard_in
 from rephrase.spark.stages.base import Stage, Status
+from rephrase.spark.stages.lakehouse import committed_tables, in_words
 from rephrase.spark.stages.pipeline import STAGES
 from rephrase.spark.stages.run_tables import check_begun
 
@@ -46,7 +47,8 @@ def print_json(run: Run) -> None:
         last = _seconds_since(stage, files)
         stages.append({"stage": stage.table.stage, **asdict(status), "seconds_since_last_unit": last})
         at_work += [_as_json(heard) for heard in heard_in(files)]
-    print(orjson.dumps({"output": run.trial().output, "stages": stages, "at_work": at_work}).decode(), flush=True)
+    tables = [asdict(each) for each in committed_tables(run)]
+    print(orjson.dumps({"output": run.trial().output, "stages": stages, "at_work": at_work, "tables": tables}).decode(), flush=True)
 
 
 def watch(run: Run, seconds: float, *, as_json: bool = False) -> None:
@@ -91,6 +93,7 @@ def _shown(run: Run) -> RenderableType:
         last = "" if since is None else f"{span(since)} ago"
         table.add_row(stage.table.stage, _units(status, begun=bool(files)), last, status.text)
         texts += [_in_words(heard) for heard in heard_in(files)]
+    texts += [Text(harmless(line)) for line in in_words(run)]
     return Group(table, *texts)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rephrase.live.plain_console import PlainConsole
+from rephrase.spark.stages.lakehouse import in_words
 from rephrase.spark.stages.pipeline import STAGES
 from rephrase.spark.stages.run_tables import check_begun
 
@@ -46,6 +47,8 @@ def print_summary(run: Run, console: Console | None = None) -> None:
             _print(breakdown, console)
             for remark in breakdown.remarks:
                 console.print(remark, soft_wrap=True)
+    for line in in_words(run):
+        console.print(line, soft_wrap=True)
 
 
 def _print(breakdown: Breakdown, console: Console) -> None:

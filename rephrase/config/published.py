@@ -17,7 +17,7 @@ def published(run: Run, *, exclude: Collection[str] = (), exclude_defaults: bool
 
     Reports, comparisons of runs and manifests have nothing else of a config.
     """
-    left_out: dict[str, Any] = dict.fromkeys(exclude, True)
+    left_out: dict[str, Any] = dict.fromkeys([*exclude, "tables"], True)
     engines = {name: set(settings.secret) for name, settings in run.engines.items()}
     left_out |= {"engines": engines, "engine": set(run.engine.secret) if run.engine else set()}
     if "spark" not in exclude:

@@ -14,6 +14,7 @@ from rephrase.config.duplicates import Dedup
 from rephrase.engines.settings import EngineSettings
 from rephrase.engines.settings import engines as engine_kinds
 from rephrase.engines.several import ALONE, Engines
+from rephrase.lakehouse.settings import ChosenTable, RunTable
 from rephrase.mixing.grid import SOURCE, labels_in
 from rephrase.mixing.settings import Mix
 from rephrase.readers.settings import Input
@@ -137,6 +138,9 @@ class Run(Section):
     filter: Filter = Filter()
     dedup: Dedup | None = None
     mix: Mix = Mix()
+    tables: dict[RunTable, ChosenTable] = {}
+    """Tables of the run that a lakehouse takes over when they are finished, by their names: `mixture`, `judged`, `documents`, … Their
+    objects are registered where they lie, and not written again."""
     limit: Limit | None = None
     budget: Budget | None = None
     spark: Spark = Spark()

@@ -9,6 +9,7 @@ import orjson
 
 from rephrase import __version__, storage
 from rephrase.errors import UserError
+from rephrase.lakehouse.journal import check_unshared
 from rephrase.settings.entries import entry_name
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.progress import console
@@ -74,6 +75,8 @@ def replace_other(folder: str, table: Table, meaning: Meaning, begin: Callable[[
     before = note_of(folder)
     if not before or _same(before, table, meaning):
         return None
+    if folder.endswith(f"/{table.path}"):  # a mixture of a swarm lies elsewhere, and is in no table of a lakehouse
+        check_unshared(folder.removesuffix(f"/{table.path}"), table.path)
     begun = begin()
     console.print(f"{table.stage}: made again by the config as it is now")
     remove_stage(folder)

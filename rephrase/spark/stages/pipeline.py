@@ -16,6 +16,7 @@ from rephrase.spark.stages.declarations.mix import MixStage
 from rephrase.spark.stages.declarations.rewrite import RewriteStage
 from rephrase.spark.stages.declarations.screen import ScreenStage
 from rephrase.spark.stages.declarations.shard import ShardStage
+from rephrase.spark.stages.lakehouse import check_tables, commit_tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -48,6 +49,8 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
                     _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
             if stage.table is last:
                 break
+        if last is Tables.MIXTURE:
+            commit_tables(run, spark, STAGES)
 
 
 @contextlib.contextmanager
@@ -169,6 +172,7 @@ def check(run: Run, *, here: bool = False) -> None:
                 check_encoder(encoder)
     with run.lines("output"):
         storage.check_writable(run.output)
+    check_tables(run)
     for section in ("screen", "filter"):
         if getattr(run, section) is not None:
             with run.lines(section):

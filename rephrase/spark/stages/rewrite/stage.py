@@ -14,6 +14,7 @@ from rephrase import storage
 from rephrase.engines.recording import files_of
 from rephrase.generation.fits import check_fits
 from rephrase.generation.rounds import Round, holder_of, rounds
+from rephrase.lakehouse.journal import check_unshared
 from rephrase.live.words import there_already
 from rephrase.mixing.originals import originals_notice
 from rephrase.mixing.unmixed import unmixed_notice
@@ -147,6 +148,8 @@ def _retry_round(
     if not again:
         console.print(f"{title}: no row has one, nothing to do")
         return
+    remade = (Tables.GENERATIONS, Tables.JUDGED, Tables.DUPLICATE_GENERATIONS, Tables.MIXTURE)
+    check_unshared(run.output, *(table.path for table in remade))
     spark.get()  # before anything goes: a cluster that is not there must cost nothing
     for unit in again:  # before the unit itself, so that nothing stale is left by a crash
         storage.delete(storage.join(Tables.JUDGED.folder(run.output), storage.name_of(unit.output)))
