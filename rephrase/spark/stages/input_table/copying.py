@@ -8,14 +8,13 @@ each row is there once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rephrase import storage
-from rephrase.errors import UserError
 from rephrase.spark.runtime.job import open_job
 
 if TYPE_CHECKING:
@@ -24,20 +23,11 @@ if TYPE_CHECKING:
 _GROUP_BYTES = 16 << 20  # of a row group, not compressed
 
 
-def copied_rows(
-    spark: SparkSession, frame: DataFrame, columns: Sequence[str], text: Sequence[str], folder: str, file_bytes: int
-) -> list[storage.FileInfo]:
-    """Write the columns of all rows as Parquet files below `folder`, none of much more than `file_bytes` before compression.
+def copied_rows(spark: SparkSession, frame: DataFrame, folder: str, file_bytes: int) -> list[storage.FileInfo]:
+    """Write the rows of a frame as Parquet files below `folder`, none of much more than `file_bytes` before compression.
 
-    columns: Those that are wanted, as far as the table has them. text: Columns of which it must have one. Returns the files, sorted.
-    Raises `UserError` where it has none, and for columns that Arrow cannot hold.
+    Returns the files, sorted. Raises what `Job.run` raises.
     """
-    there = {name.lower(): name for name in frame.columns}
-    if not any(name.lower() in there for name in text):
-        cure = f"name the column of the texts in `input.fields.text`; there are: {', '.join(frame.columns)}"
-        raise UserError(f"the table has no column `{text[0]}`", where="input.table", cure=cure)
-    wanted = [f"{_quoted(there[name.lower()])} as {_quoted(name)}" for name in columns if name.lower() in there]
-    chosen = frame.selectExpr(*wanted)
     with open_job(spark, folder, title="shard (copies the table)") as job:
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -45,7 +35,7 @@ def copied_rows(
             for file in write_files(batches, storage.join(folder, uuid.uuid4().hex), file_bytes):
                 yield pa.RecordBatch.from_pydict({"path": [file.path], "size": [file.size]})
 
-        rows = job.run(chosen.mapInArrow(job.reporting(body), "path string, size long").collect)
+        rows = job.run(frame.mapInArrow(job.reporting(body), "path string, size long").collect)
     return sorted(storage.FileInfo(row["path"], row["size"]) for row in rows)
 
 
@@ -117,5 +107,6 @@ def _stored(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.cast(schema, safe=False) if schema != batch.schema else batch
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name of a column as SQL has it."""
     return "`" + name.replace("`", "``") + "`"

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from rephrase import storage
 from rephrase.errors import UserError
-from rephrase.readers.fields import FieldReader
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.input_table import pinned
 from rephrase.spark.stages.input_table.pinned import Files
+from rephrase.spark.stages.input_table.source import opened
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from rephrase.config.run import Run
     from rephrase.readers.settings import Input
     from rephrase.spark.runtime.session import LazySession
@@ -45,40 +43,26 @@ def files_of_table(run: Run, config: Input, spark: LazySession) -> tuple[storage
 
 
 def _found(run: Run, config: Input, spark: LazySession, version: str | None) -> Files:
-    from rephrase.spark.stages.input_table.own_files import own_files
-    from rephrase.spark.stages.input_table.session import description, table_of, version_of
-
-    assert config.table is not None
-    folder, table, session = Tables.DOCUMENTS.folder(run.output), config.table, spark.get()
-    table_of(session, table, version or "")  # refused where it is not there
-    about = description(session, table.name)
-    version = version_of(session, table, about) if version is None else version
-    own = own_files(session, table, about)
+    folder = Tables.DOCUMENTS.folder(run.output)
+    source = opened(config, spark, version)
+    own = source.own_files()
     if isinstance(own, str):
-        console.print(f"shard: the rows of {table.name} are copied to {copies_of(run)} first: {own}", soft_wrap=True)
-        files = Files(_copied(run, config, session, pinned.pin_version(folder, config, version)), own)
+        console.print(f"shard: rows of {source.table.name} are copied to {copies_of(run)} first: {own}", soft_wrap=True)
+        if pinned.pin_version(folder, config, source.version) != source.version:  # another driver was first
+            source = opened(config, spark, pinned.pinned_version(folder, config))
+        try:
+            files = Files(source.copied(spark, copies_of(run), config.unit_bytes), own)
+        except UserError:  # what a mended config reads may be another version
+            pinned.forget(folder)
+            raise
     else:
         files = Files(own)
     if not files.files:
         pinned.forget(folder)
         cure = "fill it, or correct `where`, `version` and `timestamp`"
-        raise UserError("the table has no rows", where=table.name, cure=cure)
-    pinned.pin_version(folder, config, version)
+        raise UserError("the table has no rows", where=source.table.name, cure=cure)
+    pinned.pin_version(folder, config, source.version)
     return pinned.pin_files(folder, files)
-
-
-def _copied(run: Run, config: Input, session: SparkSession, version: str) -> tuple[storage.FileInfo, ...]:
-    from rephrase.spark.stages.input_table.copying import copied_rows
-    from rephrase.spark.stages.input_table.session import table_of
-
-    assert config.table is not None
-    reader = FieldReader(config.fields)
-    try:
-        frame = table_of(session, config.table, version)
-        return tuple(copied_rows(session, frame, reader.columns, reader.text_columns, copies_of(run), config.unit_bytes))
-    except UserError:  # what a mended config reads may be another version
-        pinned.forget(Tables.DOCUMENTS.folder(run.output))
-        raise
 
 
 def known_files(run: Run, config: Input) -> tuple[storage.FileInfo, ...]:
