@@ -50,8 +50,6 @@ class InputTable(Section):
     def _one_version(self, info: ValidationInfo) -> Self:
         if self.version is not None and self.timestamp is not None:
             raise fault("a table is read at a `version` or at a `timestamp`", "take one of them out", ("timestamp",))
-        if self.format == "delta" and self.where is not None:
-            raise fault("deltalake reads whole tables: `where` is not for `format: delta`", "take it out, or let Spark read it", ("where",))
         if self.format == "delta" and isinstance(self.version, str):
             raise fault("a version of Delta is a number", "write it without quotes", ("version",))
         base = (info.context or {}).get("base")

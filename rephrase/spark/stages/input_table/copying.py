@@ -32,7 +32,7 @@ def copied_rows(spark: SparkSession, frame: DataFrame, folder: str, file_bytes: 
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             # Names that no other try has.
-            for file in write_files(batches, storage.join(folder, uuid.uuid4().hex), file_bytes):
+            for file in write_files(map(_stored, batches), storage.join(folder, uuid.uuid4().hex), file_bytes):
                 yield pa.RecordBatch.from_pydict({"path": [file.path], "size": [file.size]})
 
         rows = job.run(frame.mapInArrow(job.reporting(body), "path string, size long").collect)
@@ -45,9 +45,8 @@ def write_files(batches: Iterable[pa.RecordBatch], stem: str, file_bytes: int) -
     number = 0
     for batch in batches:
         if batch.num_rows:
-            rows = _stored(batch)
-            file = file or _File(rows.schema)
-            file.add(rows)
+            file = file or _File(batch.schema)
+            file.add(batch)
             if file.bytes >= file_bytes:
                 yield file.stored(f"{stem}-{number:05d}.parquet")
                 file, number = None, number + 1

@@ -8,14 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rephrase import storage
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.input_table import pinned
-from rephrase.spark.stages.input_table.copying import as_stored
 from rephrase.spark.stages.input_table.source import opened
 
 if TYPE_CHECKING:
@@ -45,8 +43,8 @@ def looked_at(
             yield list(own), None
             return
         with tempfile.TemporaryDirectory() as folder:
-            rows, path = source.first_rows(number), os.path.join(folder, "rows.parquet")
-            pq.write_table(rows.cast(pa.schema([field.with_type(as_stored(field.type)) for field in rows.schema]), safe=False), path)
+            path = os.path.join(folder, "rows.parquet")
+            pq.write_table(source.first_rows(number), path)
             yield [storage.FileInfo(path, os.path.getsize(path))], source.count()
     finally:
         if spark is None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from typing_extensions import override
 
 from rephrase import storage
-from rephrase.spark.stages.input_table.copying import copied_rows, quoted
+from rephrase.spark.stages.input_table.copying import as_stored, copied_rows, quoted
 from rephrase.spark.stages.input_table.own_files import own_files
 from rephrase.spark.stages.input_table.session import description, table_of, version_of
 from rephrase.spark.stages.input_table.source import Source
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
     from rephrase.readers.table import InputTable
@@ -39,7 +39,8 @@ class SessionSource(Source):
 
     @override
     def first_rows(self, number: int) -> pa.Table:
-        return self._frame().limit(number).toArrow()
+        rows = self._frame().limit(number).toArrow()
+        return rows.cast(pa.schema([field.with_type(as_stored(field.type)) for field in rows.schema]), safe=False)
 
     @override
     def count(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rephrase import storage
@@ -79,3 +80,15 @@ def opened(config: Input, spark: LazySession, version: str | None = None) -> Sou
     from rephrase.spark.stages.input_table.of_session import session_source
 
     return session_source(*wanted, spark.get(), version)
+
+
+def moment_of(table: InputTable) -> datetime | None:
+    """The `timestamp` of a table, in UTC where it names no zone. Raises `UserError` where it is none."""
+    if table.timestamp is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(table.timestamp)
+    except ValueError as error:
+        cure = "for example 2026-11-30 12:00:00"
+        raise UserError(f"`{table.timestamp}` is no moment", where="input.table.timestamp", cure=cure) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
