@@ -103,6 +103,7 @@ class IcebergSource(Source):
             cure = "see whether the condition names its columns; tables with equality deletes, Spark reads: take `format` out"
             raise UserError(f"the files of the table cannot be told: {reason_of(error)}", where=self.table.name, cure=cure) from error
         of_all, told_by_partitions = of_all_files(self.of, self._scan)
+        of_all = "`copy_rows`" if self.table.copy_rows else of_all
         return [(task, of_all or of_file(task, told_by_partitions)) for task in tasks]
 
 
