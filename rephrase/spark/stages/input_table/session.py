@@ -115,7 +115,7 @@ def _unreadable(spark: SparkSession, name: str, error: Exception) -> UserError:
     if not any(kind in str(condition) for kind in _NOT_THERE):
         return UserError(f"the session cannot read the table: {what}", where=name, cure="see whether `spark.table` reads it in a notebook")
     cure = _near(spark, parts)
-    if len(parts) <= 2 and spark.conf.get("spark.sql.catalogImplementation", "") == "in-memory":
+    if len(parts) <= 2 and spark.conf.get("spark.sql.catalogImplementation", "in-memory") == "in-memory":
         cure += "; this session knows no metastore: for Hive's, under `spark: {conf: …}` set spark.sql.catalogImplementation: hive and "
         cure += "spark.hadoop.hive.metastore.uris"
     return UserError("there is no such table", where=name, cure=cure)
