@@ -80,7 +80,7 @@ def delete_positions(table: Any, task: Any, positions: list[int], folder: Path) 
 
     path = f"{folder}/{uuid.uuid4().hex}-deletes.parquet"
     pq.write_table(pa.table({"file_path": [task.file.file_path] * len(positions), "pos": pa.array(positions, pa.int64())}), path)
-    empty: dict[str, Any] = dict.fromkeys(("column_sizes", "value_counts", "null_value_counts", "nan_value_counts"), {})
+    empty: dict[str, Any] = {name: {} for name in ("column_sizes", "value_counts", "null_value_counts", "nan_value_counts")}
     file = DataFile.from_args(
         content=DataFileContent.POSITION_DELETES,
         file_path=path,
@@ -93,7 +93,7 @@ def delete_positions(table: Any, task: Any, positions: list[int], folder: Path) 
         **empty,
     )
     file.spec_id = task.file.spec_id
-    as_deletes = mock.patch.object(ManifestWriterV2, "content", lambda _: ManifestContent.DELETES)
+    as_deletes = mock.patch.object(ManifestWriterV2, "content", return_value=ManifestContent.DELETES)
     with as_deletes, table.transaction() as transaction, transaction.update_snapshot().fast_append() as update:
         update.append_data_file(file)
 
