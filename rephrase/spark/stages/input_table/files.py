@@ -11,8 +11,8 @@ from rephrase.errors import UserError
 from rephrase.spark.runtime.progress import console
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.input_table import pinned
+from rephrase.spark.stages.input_table.opening import opened
 from rephrase.spark.stages.input_table.pinned import Files
-from rephrase.spark.stages.input_table.source import opened
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run

@@ -14,7 +14,7 @@ from rephrase import storage
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.input_table import pinned
-from rephrase.spark.stages.input_table.source import opened
+from rephrase.spark.stages.input_table.opening import opened
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
