@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -63,14 +64,15 @@ def _config(folder: Path, name: str, source: dict[str, Any]) -> Path:
     return path
 
 
-def _executors(driver: int) -> list[int]:
-    """The processes of executors below a driver's."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout.splitlines()[1:]
-    lines = [line.split(None, 2) for line in listed]
-    family = {driver}
-    while more := {int(pid) for pid, parent, _ in lines if int(parent) in family} - family:
-        family |= more
-    return [int(pid) for pid, _, words in lines if int(pid) in family and "CoarseGrainedExecutorBackend" in words]
+def _executors(temporary: Path) -> list[int]:
+    """The processes of executors whose driver has this folder for temporary files."""
+    there = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # one that has just ended
+            words, variables = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+            if b"CoarseGrainedExecutorBackend" in words and f"TMPDIR={temporary}".encode() in variables:
+                there.append(int(process.name))
+    return there
 
 
 @pytest.mark.long
@@ -90,11 +92,12 @@ def test_kills_and_a_growing_table_change_nothing(tmp_path: Path, spark: LazySes
     path = _config(tmp_path, "killed", {"table": f"web.{table}"})
     output = tmp_path / "killed"
     command = [sys.executable, "-m", "rephrase.cli.main", "shard", str(path), "--master", "local-cluster[2,1,1024]"]
-    settings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    (tmp_path / "tmp").mkdir()
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")}
     with (tmp_path / "log").open("wb") as log:
         driver = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=settings, start_new_session=True)
         wait_for(lambda: driver.poll() is not None or list(output.glob("_table/*.parquet")) or list(output.glob("_extracted/*.parquet")))
-        os.kill(_executors(driver.pid)[0], signal.SIGKILL)
+        os.kill(_executors(tmp_path / "tmp")[0], signal.SIGKILL)
         wait_for(lambda: driver.poll() is not None or list(output.glob("_extracted/*.parquet")))
         assert driver.poll() is None, (tmp_path / "log").read_text()
         os.killpg(driver.pid, signal.SIGKILL)
