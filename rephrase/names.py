@@ -15,6 +15,10 @@ from rephrase.errors import UserError
 
 PARQUET = ".parquet"
 ARROWS = ".arrows"
+TABLE_VERSION = "_table.json"
+"""Beside documents that are made of a table: which one, and at which version."""
+TABLE_FILES = "_table_files.json"
+"""The files that hold its rows."""
 
 _DOCUMENTS = re.compile(r"part-(\d+)\.parquet")
 _GENERATIONS = re.compile(r"(.+)-(\d+)-(\d+)-(\d+)(?:of(\d+))?\.parquet")

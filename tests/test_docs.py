@@ -181,7 +181,7 @@ def _over(base: dict[str, Any], section: dict[str, Any]) -> dict[str, Any]:
     merged = {**base, **section}
     if "engines" in section:  # which stand instead of one
         del merged["engine"]
-    if isinstance(section.get("input"), dict):
+    if isinstance(section.get("input"), dict) and "table" not in section["input"]:  # which stands instead of paths
         merged["input"] = {**base["input"], **section["input"]}
     return merged
 

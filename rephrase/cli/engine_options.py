@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
@@ -46,9 +48,19 @@ def named_engines(options: argparse.Namespace) -> tuple[Engines | None, str, Fie
     return engines, tokenizer, fields.model_copy(update={"text": options.text}) if options.text else fields
 
 
-def input_paths(options: argparse.Namespace) -> list[str]:
-    """The input of the run that --config names, if there is one. Raises `UserError` like `load_run`."""
+@contextlib.contextmanager
+def input_paths(options: argparse.Namespace, number: int) -> Iterator[list[str]]:
+    """The input of the run that --config names, if there is one: of a table its files, or one of its first `number` rows.
+
+    Raises `UserError` like `load_run`, and for a table that cannot be read.
+    """
     from rephrase.config.file import load_run
 
     run = load_run(options.config) if options.config else None
-    return list(run.input.paths) if run and run.input else []
+    if run is None or run.input is None or run.input.table is None:
+        yield list(run.input.paths) if run and run.input else []
+        return
+    from rephrase.spark.stages.input_table.looking import looked_at
+
+    with looked_at(run, run.input, number) as (files, _):
+        yield [file.path for file in files]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from typing import Any
 
 from rephrase.cli.engine_options import add_engine_options, input_paths, named_engines
 from rephrase.cli.options import key_values
+
+_ROWS = 200  # of a table, some of which may have no text
 
 
 def add_parser(commands: Any) -> None:
@@ -43,8 +46,9 @@ def _preview(options: argparse.Namespace) -> None:
     engines, tokenizer, fields = named_engines(options)
     if engines is not None and engines.are_several:
         use |= _engines_of_steps(options)
-    paths = [options.input] if options.input else input_paths(options)
-    documents = first_documents(paths, fields.text, [*fields.also, *options.also], language_field=fields.language) if paths else []
+    with contextlib.nullcontext([options.input]) if options.input else input_paths(options, _ROWS) as paths:
+        also = [*fields.also, *options.also]
+        documents = first_documents(paths, fields.text, also, language_field=fields.language) if paths else []
     checked: RecipeUse = validate(RecipeUse, use, f"recipe `{options.recipe}`")
     about: dict[str, Any] = {"documents": documents, "tokenizer": tokenizer, "engines": engines, "number": options.number}
     if options.json:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rephrase.doctor import facts
 from rephrase.doctor.alike import compared
 from rephrase.doctor.check import run_checks
+from rephrase.doctor.checks.input_table import TABLE, look_at_table
 from rephrase.doctor.checks.inputs import samples_of
 from rephrase.doctor.checks.store import mark, missing_folders, remove_again
 from rephrase.doctor.checks.vllm import tested_range
@@ -58,11 +59,12 @@ def examine(run: Run, master: str | None = None, *, seconds: float = 30.0, wait:
     here = Site(run, missing=missing_folders(run.output), vllm_range=tested_range(), seconds=seconds, has_tasks=is_local)
     placed = [Placed(DRIVER, Finding(**finding)) for finding in findings_here(here)]
     if is_local:
-        return placed
+        return [*placed, *_of_table(run, session, wait)]
     with mark(run.output) as marked:
         there = replace(here, samples=samples_of(here), mark=marked, on_driver=False, has_tasks=True)
         try:
             placed += _on_executors(there, session, wait)
+            placed += _of_table(run, session, wait)
         except UserError as error:
             placed.append(Placed(DRIVER, failure("spark", error)))
         finally:
@@ -76,6 +78,20 @@ def findings_here(site: Site) -> list[dict[str, Any]]:
     findings = [asdict(finding) for finding in run_checks(CHECKS, site)]
     remove_again(site.missing)
     return findings
+
+
+def _of_table(run: Run, session: LazySession, wait: float) -> list[Placed]:
+    """What is said of the run's table, by a session that is stopped again; nothing where its input is no table."""
+    if run.input is None or run.input.table is None:
+        return []
+    try:
+        if run.input.table.format is None:
+            _in_time(session, wait)
+        return [Placed(DRIVER, look_at_table(run, run.input, session).finding(TABLE))]
+    except UserError as error:
+        return [Placed(DRIVER, failure(TABLE, error))]
+    finally:
+        session.stop()
 
 
 def _on_executors(site: Site, session: LazySession, wait: float) -> Iterator[Placed]:

@@ -16,6 +16,7 @@ from rephrase.readers import RawDocument, ReadError, read_documents
 from rephrase.records import unit_interval
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of, require, without_dropped
+from rephrase.spark.stages.input_table.looking import looked_at
 from rephrase.spark.stages.rewrite.rows import own_rows
 from rephrase.spark.stages.run_tables import documents_of
 from rephrase.spark.stages.shard.plan import input_files, input_of
@@ -93,18 +94,30 @@ def _of_documents(run: Run, recipes: tuple[int, ...]) -> Material:
 
 
 def _of_input(run: Run, recipes: tuple[int, ...]) -> Material:
-    """Documents of whole files of the input, drawn by the hash of their names until there are enough."""
+    """Documents of whole files of the input, or of the first rows of a table that has no files of its own."""
     config = input_of(run)
-    files = input_files(config.paths, run.output)
+    if config.table is None:
+        return _of_files(run, recipes, input_files(config.paths, run.output))
+    with looked_at(run, config, _ENOUGH) as (files, rows):
+        return _of_files(run, recipes, files, rows)
+
+
+def _of_files(run: Run, recipes: tuple[int, ...], files: Sequence[storage.FileInfo], in_all: int | None = None) -> Material:
+    """Documents of whole files, drawn by the hash of their names until there are enough.
+
+    in_all: How many rows there are of which the files have the first ones; None: the files have all.
+    """
+    config = input_of(run)
     drawn = sorted(files, key=lambda file: (unit_interval(file.path, "plan"), file.path))
     maker = DocumentTables(config, run.tokenizer)
     parts: dict[str, pa.Table] = {}
-    read, rows, trouble = 0, 0, ""
+    read, rows, seen, trouble = 0, 0, 0, ""
     for file in drawn:
         for batch in _batches(file, run):
             if isinstance(batch, str):
-                trouble = trouble or batch
+                trouble, seen = trouble or batch, seen + 1
                 continue
+            seen += len(batch)
             table = maker.kept(batch)[0]
             rows += table.num_rows
             parts[f"{file.path} {len(parts)}"] = table
@@ -123,6 +136,9 @@ def _of_input(run: Run, recipes: tuple[int, ...]) -> Material:
     if read < len(files):
         remarks.append("the other files are taken to give as many documents for their bytes: no interval tells how far that is wrong")
     groups = tuple(_held(whole.slice(at, _BATCH)) for at in range(0, whole.num_rows, _BATCH))
+    if in_all is not None:
+        remarks.append("the other rows are taken to give as many documents: no interval tells how far that is wrong")
+        return Material(groups, recipes, f"the first {seen:,} of {in_all:,} rows", max(1.0, in_all / max(1, seen)), tuple(remarks))
     return Material(groups, recipes, f"{part} {len(files)} input files", 1 / share if read < len(files) else 1.0, tuple(remarks))
 
 

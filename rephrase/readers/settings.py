@@ -6,10 +6,11 @@ import functools
 from importlib import resources
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, model_validator
 
 from rephrase.readers.entities import Entities
 from rephrase.readers.registry import AUTO, ByName
+from rephrase.readers.table import InputTable, as_table
 from rephrase.settings.faults import fault
 from rephrase.settings.labels import InputLabel, check_names
 from rephrase.settings.models import Scorer, as_scorer
@@ -17,6 +18,8 @@ from rephrase.settings.nearest import nearest
 from rephrase.settings.paths import File, InputFiles, LanguageModel
 from rephrase.settings.section import Section, as_list
 from rephrase.settings.yaml_text import parse_yaml
+
+PARQUET = "parquet"
 
 
 @functools.cache
@@ -76,9 +79,13 @@ class StandIns(Section):
 
 
 class Input(Section):
-    """Where the raw documents are and how they become text."""
+    """Where the raw documents are, in files or in a table, and how they become text."""
 
-    paths: Annotated[list[InputFiles], BeforeValidator(as_list)] = Field(min_length=1)
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["paths"]}, {"required": ["table"]}]})
+
+    paths: Annotated[list[InputFiles], BeforeValidator(as_list)] = Field(default=[], min_length=1)
+    table: Annotated[InputTable | None, BeforeValidator(as_table)] = None
+    """In place of `paths`: rows of a table of Iceberg, Delta or Hive. Its name alone, or a section."""
     format: Annotated[str | dict[str, SerializeAsAny[Section]], ByName()] = AUTO
     """auto: by each file's ending or first bytes. Or the name of a format, or `{NAME: settings}` where it has settings."""
     fields: Fields = Fields()
@@ -118,6 +125,18 @@ class Input(Section):
     """A file with more bytes is cut for several tasks, where it can be: JSON lines that are not compressed, and row groups of Parquet."""
     tokens_per_unit: int = Field(default=500_000, ge=1)
     """Tokens of a row group of `documents`: one unit of later stages."""
+
+    @model_validator(mode="after")
+    def _paths_or_table(self) -> Self:
+        if self.table is None and not self.paths:
+            raise fault("the key `paths` is missing", "add it, or `table` for a table of a lakehouse")
+        if self.table is not None:
+            if self.paths:
+                raise fault("input comes from `paths` or from a `table`", "take one of them out", ("table",))
+            if self.format not in (AUTO, PARQUET):
+                raise fault("the rows of a table come as Parquet", "take `format` out", ("format",))
+            object.__setattr__(self, "format", PARQUET)  # files of Hive's tables have no ending that tells
+        return self
 
     @model_validator(mode="after")
     def _labels_are_read(self) -> Self:

@@ -14,6 +14,7 @@ from rephrase import __version__
 from rephrase.config.published import published
 from rephrase.notes import GenerationsNote
 from rephrase.spark.stages.base import Tables
+from rephrase.spark.stages.input_table.pinned import pinned_version
 from rephrase.spark.stages.ledger import note_of
 from rephrase.storage import tables
 
@@ -78,9 +79,17 @@ def provenance(run: Run, figures: RunFigures) -> Provenance:
         labels=tuple(_labels(run)),
         versions=tuple(_versions(run)),
         licenses=tuple(_licenses(run, figures)),
-        sources=tuple(run.input.paths) if run.input else (),
+        sources=_sources(run),
         config=config_text(run),
     )
+
+
+def _sources(run: Run) -> tuple[str, ...]:
+    """The patterns of the input's files, or its table with the version that was read."""
+    if run.input is None or run.input.table is None:
+        return tuple(run.input.paths) if run.input else ()
+    version = pinned_version(Tables.DOCUMENTS.folder(run.whole), run.input)
+    return (f"{run.input.table.name}, version {version}" if version else run.input.table.name,)
 
 
 def config_text(run: Run) -> str:

@@ -15,6 +15,7 @@ from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.stages.shard.personal_data import entities_of
 
 _ENCODERS = {"model2vec": {"model2vec": "similarity"}, "sentence-transformers": {"sentence_transformers": ""}}
+_TABLES = {"iceberg": {"pyiceberg": "iceberg"}, "delta": {"deltalake": "delta"}}
 
 
 class _Need(NamedTuple):
@@ -41,7 +42,9 @@ def _needs(site: Site) -> Sequence[_Need]:
     ]
     semantic = site.run.dedup and site.run.dedup.semantic
     of_dedup = [("section `dedup.semantic`", _ENCODERS[semantic.kind])] if semantic else []
-    all_packages = (*of_recipes, *of_checks, *of_entities, *of_dedup)
+    table = site.run.input and site.run.input.table
+    of_table = [(f"`input.table` of {table.format}", _TABLES[table.format])] if table and table.format else []
+    all_packages = (*of_recipes, *of_checks, *of_entities, *of_dedup, *of_table)
     needs = [_Need(package, extra, of) for of, packages in all_packages for package, extra in packages.items()]
     return list({need.package: need for need in reversed(needs)}.values())[::-1]
 

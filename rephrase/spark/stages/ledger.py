@@ -10,6 +10,7 @@ import orjson
 from rephrase import __version__, storage
 from rephrase.errors import UserError
 from rephrase.lakehouse.journal import check_unshared
+from rephrase.names import TABLE_FILES, TABLE_VERSION
 from rephrase.settings.entries import entry_name
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.progress import console
@@ -19,6 +20,7 @@ from rephrase.spark.stages.meaning import Meaning, plain, without_digests
 Result = TypeVar("Result")
 
 _NAME = "_stage.json"
+_BEFORE_WORK = (_NAME, TABLE_VERSION, TABLE_FILES)
 _MOST = 6  # differences that are named
 _LONGEST = 80  # characters of a value that differs
 
@@ -49,7 +51,7 @@ def claim(folder: str, table: Table, meaning: Meaning) -> None:
     if _same(before, table, meaning):
         return
     JobFolder.remove_left_over(folder)
-    if any(storage.name_of(file.path) != _NAME for file in storage.list_files(folder)):
+    if any(storage.name_of(file.path) not in _BEFORE_WORK for file in storage.list_files(folder)):
         raise _refusal(folder, before, table, meaning)
     storage.put(path, written)  # nothing was made yet, and no driver is at work: a first attempt that failed binds nobody
 

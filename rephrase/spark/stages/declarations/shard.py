@@ -35,10 +35,12 @@ class ShardStage(Stage):
 
     @override
     def meaning(self, run: Run) -> Meaning:
+        from rephrase.spark.stages.input_table.files import known_files
         from rephrase.spark.stages.shard.plan import input_files, input_of, units_of_input
         from rephrase.spark.stages.shard.stage import meaning_of
 
-        files = input_files(input_of(run).paths, run.output)
+        config = input_of(run)
+        files = known_files(run, config) if config.table else input_files(config.paths, run.output)
         return meaning_of(run, files, units_of_input(run, files))
 
     @override

@@ -25,6 +25,7 @@ from rephrase.spark.runtime.progress import console
 from rephrase.spark.runtime.units import Unit, pending
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.encoders import encoders_in
+from rephrase.spark.stages.input_table.files import check_unchanged, files_of_table, remove_copies
 from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
@@ -52,7 +53,7 @@ def shard(run: Run, spark: LazySession) -> None:
     go on in the same folder.
     """
     config = input_of(run)
-    files = input_files(config.paths, run.output)
+    files = files_of_table(run, config, spark) if config.table else input_files(config.paths, run.output)
     read_units = units_of_input(run, files)
     readings = [Reading(index, slices) for index, slices in enumerate(read_units)]
     plan = ShardPlan(run.output, len(readings))
@@ -61,6 +62,8 @@ def shard(run: Run, spark: LazySession) -> None:
     units = [Unit(plan.final(reading.index), reading.index) for reading in readings]
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
+        if config.table:
+            check_unchanged(files)
         DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
         _tell_missing_fields(config, readings[todo[0]].slices[0].file)
         extract(run, spark, plan, [readings[index] for index in todo])
@@ -68,6 +71,7 @@ def shard(run: Run, spark: LazySession) -> None:
     else:
         console.print(f"shard: {there_already(len(units))}")
     _remove_extracted(plan)
+    remove_copies(run)
     _check_not_empty(plan, files)
 
 
@@ -103,7 +107,7 @@ def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: Sequence[Sequ
 
 def _input_as_json(config: Input) -> dict[str, Any]:
     """The settings that rows depend on: where files are stands beside them, and neither scheduling nor a labelled set changes a row."""
-    left_out: Any = {"paths": True, "scores": {"__all__": set(SCHEDULING)}, "labels": {"__all__": set(SCHEDULING)}}
+    left_out: Any = {"paths": True, "table": {"copy_rows"}, "scores": {"__all__": set(SCHEDULING)}, "labels": {"__all__": set(SCHEDULING)}}
     settings = config.model_dump(mode="json", exclude=left_out)
     if isinstance(settings["scrub"], dict):
         del settings["scrub"]["labelled"]

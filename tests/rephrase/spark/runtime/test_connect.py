@@ -109,3 +109,22 @@ def test_a_driver_that_is_asked_to_end_takes_its_tasks_off_the_server(connect, c
     asked = requests(tmp_path)
     time.sleep(1.0)  # several requests, if there were tasks to ask them
     assert requests(tmp_path) == asked < len(expected_ids(run))
+
+
+def test_a_table_of_the_server_is_input_through_spark_connect(tmp_path, connect, tokenizer_file):
+    create = f"""
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.remote("{connect}").getOrCreate()
+rows = spark.range(0, 20, 1, 2).selectExpr("concat('The text of number ', id, '.') AS text", "id % 2 AS half")
+rows.write.partitionBy("half").saveAsTable("connected", format="parquet", path="{tmp_path}/table")
+"""
+    subprocess.run([sys.executable, "-c", create], check=True, timeout=120)
+    table = {"name": "connected", "where": "half = 1"}
+    for name, settings in (("own", {}), ("copied", {"copy_rows": True})):
+        path = write_run(tmp_path, tokenizer_file, {"kind": "echo"}, output=name, input={"table": table | settings, "min_characters": 3})
+        command = [sys.executable, "-m", "rephrase.cli.main", "shard", str(path), "--master", connect]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+        texts = tables.read_folder(storage.join(load_run(str(path)).output, "documents")).column("text").to_pylist()
+        assert sorted(texts) == sorted(f"The text of number {n}." for n in range(1, 20, 2))
+        assert ("copied to" in done.stderr) == (name == "copied")
