@@ -79,12 +79,20 @@ def input_of(run: Run) -> Input:
 
 
 def units_of_input(run: Run, files: Sequence[storage.FileInfo]) -> tuple[tuple[Slice, ...], ...]:
-    """What each task reads of the input. A table that an earlier version of rephrase began has a task for each file."""
-    begun = note_of(Tables.DOCUMENTS.folder(run.output)).get("meaning", {})
-    if begun.get("files", {"units": 0}).keys() >= {"units"}:
-        config = input_of(run)
-        return units_of(files, config.unit_bytes, functools.partial(cuts_of, readers=readers_of(config.format)))
-    return tuple((Slice(file),) for file in files)
+    """What each task reads of the input.
+
+    Of a table that an earlier version of rephrase began that is a file, or a slice of one that is not compressed.
+    """
+    begun = note_of(Tables.DOCUMENTS.folder(run.output)).get("meaning", {}).get("files")
+    if begun is not None and "units" not in begun:
+        return tuple((Slice(file),) for file in files)
+    config = input_of(run)
+    cut = functools.partial(cuts_of, readers=readers_of(config.format))
+    units = units_of(files, config.unit_bytes, cut)
+    if begun is None or begun["units"] == len(units):
+        return units
+    former = units_of(files, config.unit_bytes, functools.partial(cut, compressed=False))  # never as many, where it differs
+    return former if begun["units"] == len(former) else units
 
 
 def input_files(paths: Sequence[str], output: str) -> tuple[storage.FileInfo, ...]:

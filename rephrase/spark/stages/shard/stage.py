@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rephrase.spark.runtime.session import LazySession
 
 _CURE = "check `input.format`, `input.fields` and `input.min_characters`"
+_MANY_UNITS = 8  # as much as so many units are, in one file, keeps a core busy when others have nothing left to do
 _FOOTERS = 16  # read at a time to see whether there is any document
 
 
@@ -62,6 +63,7 @@ def shard(run: Run, spark: LazySession) -> None:
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
         DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
+        _tell_uncut(config, [readings[index] for index in todo])
         _tell_missing_fields(config, readings[todo[0]].slices[0].file)
         extract(run, spark, plan, [readings[index] for index in todo])
         drop_repeats(config, run.tokenizer, spark, plan, todo)
@@ -69,6 +71,21 @@ def shard(run: Run, spark: LazySession) -> None:
         console.print(f"shard: {there_already(len(units))}")
     _remove_extracted(plan)
     _check_not_empty(plan, files)
+
+
+def _tell_uncut(config: Input, readings: Sequence[Reading]) -> None:
+    """Name the files that keep one core busy for long."""
+    whole = [reading.slices[0].file for reading in readings if reading.slices[0].is_whole]
+    uncut = [file for file in whole if file.size > _MANY_UNITS * config.unit_bytes]
+    if uncut:
+        largest = max(uncut, key=lambda file: file.size)
+        files = "1 file is" if len(uncut) == 1 else f"{len(uncut):,} files are"
+        console.print(
+            f"shard: {files} read by one task each, as they cannot be cut; the largest is {largest.path} ({largest.size / 1e9:,.1f} GB). "
+            "JSON lines can be cut where bgzip or pzstd has compressed them, or nothing has; archives, where each record is compressed by "
+            "itself",
+            soft_wrap=True,
+        )
 
 
 def _tell_missing_fields(config: Input, file: storage.FileInfo) -> None:
