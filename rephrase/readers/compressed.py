@@ -25,8 +25,8 @@ class Members:
 
     `next_member` moves to the next one, `read` gives its content and `b""` at its end. When `damage` is set then, the member is damaged or
     cut off, what was read of it is not to be trusted, and `next_member` goes on at the next place where a member starts: one whose
-    content `accepts` likes, if there is one within 1 MiB, or else the first that decodes. Holds some 16 MiB of the file. `start`: where in the
-    file the stream begins.
+    content `accepts` likes, if there is one within 1 MiB, or else the first that decodes. Holds some 16 MiB of the file. `start`:
+    where in the file the stream begins.
     """
 
     def __init__(self, stream: Readable, codec: Codec, accepts: Callable[[bytes], bool] = bool, start: int = 0) -> None:

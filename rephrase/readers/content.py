@@ -36,19 +36,9 @@ class Content:
     def __init__(self, stream: Readable, path: str, accepts: Callable[[bytes], bool] = bool) -> None:
         peeked = Peeked(stream)
         codec = codec_of(path, peeked.head, accepts)
-        self._begin(peeked, Members(peeked, codec, accepts) if codec else None)
+        self._begin(peeked, Members(peeked, codec, accepts) if codec else None, None)
 
-    @classmethod
-    def of_members(cls, stream: Readable, members: Members, limit: int | None) -> Content:
-        """The content of the members that begin before the byte `limit` of the stored file, from where `members` stands.
-
-        `next_run` and `read` raise `CutInMemberError` where one of these goes on behind the limit. `go_on` lets them read on.
-        """
-        content = cls.__new__(cls)
-        content._begin(stream, members, limit)
-        return content
-
-    def _begin(self, stream: Readable, members: Members | None, limit: int | None = None) -> None:
+    def _begin(self, stream: Readable, members: Members | None, limit: int | None) -> None:
         self._stream = stream
         self._members = members
         self._limit = limit
@@ -119,3 +109,13 @@ class Content:
         self.whole = self._given
         self._starts.append((self._given, members.offset))
         return True
+
+
+class PartOfContent(Content):
+    """The content of the members that begin before the byte `limit` of the stored file, from where `members` stands.
+
+    `next_run` and `read` raise `CutInMemberError` where one of these goes on behind the limit. `go_on` lets them read on.
+    """
+
+    def __init__(self, stream: Readable, members: Members, limit: int | None) -> None:
+        self._begin(stream, members, limit)

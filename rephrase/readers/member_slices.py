@@ -17,7 +17,7 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.readers.codecs import Codec, codec_of
 from rephrase.readers.compressed import Members, Peeked, Readable
-from rephrase.readers.content import Content, CutInMemberError
+from rephrase.readers.content import Content, CutInMemberError, PartOfContent
 from rephrase.readers.seek_table import frame_starts
 from rephrase.readers.slices import Slice
 
@@ -67,7 +67,7 @@ def members_between(part: Slice, accepts: Accepts = bool) -> Iterator[Content | 
         return
     with closing(storage.open_stream(path, start)) as stream:
         try:
-            yield Content.of_members(stream, Members(stream, codec, accepts, start), end)
+            yield PartOfContent(stream, Members(stream, codec, accepts, start), end)
         except CutInMemberError as error:
             cure = f"set `input.unit_bytes` above {part.file.size}, in another `output`, so that the file is not cut"
             what = "what looks like the start of a member lies inside another one, and is made to deceive"

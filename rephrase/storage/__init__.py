@@ -23,6 +23,7 @@ from rephrase.storage.ranged import RangedObject
 
 __all__ = [
     "FileInfo",
+    "about",
     "check_writable",
     "create",
     "create_from",
@@ -109,6 +110,12 @@ def exists(path: str) -> bool:
     """Whether a file or an object is there; on disk also a folder."""
     store, path = _located(path)
     return store.exists(path)
+
+
+def about(path: str) -> FileInfo | None:
+    """The size of a file or an object, and when it was stored, if the store tells; None where there is none."""
+    store, path = _located(path)
+    return store.about(path)
 
 
 def open_stream(path: str, start: int = 0) -> BinaryIO:

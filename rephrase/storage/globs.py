@@ -30,11 +30,11 @@ def input_files(store: Store, pattern: str) -> list[FileInfo]:
 
 def _literal(store: Store, path: str) -> list[FileInfo]:
     """The file or the folder of this very name."""
-    size = None if path.endswith("/") else store.size_of(path)
-    if size:
-        return [FileInfo(path, size)]
+    file = None if path.endswith("/") else store.about(path)
+    if file and file.size:
+        return [file]
     files = _fitting(store, path, _BELOW)
-    return [FileInfo(path, size)] if size == 0 and not files else files
+    return [file] if file and not files else files
 
 
 def _matching(store: Store, pattern: str) -> list[FileInfo]:

@@ -64,6 +64,14 @@ class Local(Store):
         return os.path.getsize(path) if os.path.isfile(path) else None
 
     @override
+    def about(self, path: str) -> FileInfo | None:
+        try:
+            about = os.stat(path)
+        except (OSError, ValueError):  # as of a name that no file can have
+            return None
+        return FileInfo(path, about.st_size, about.st_mtime) if stat.S_ISREG(about.st_mode) else None
+
+    @override
     def exists(self, path: str) -> bool:
         """Whether a file or a folder is there."""
         return os.path.exists(path)

@@ -89,14 +89,20 @@ class S3(Store):
 
     @override
     def size_of(self, path: str) -> int | None:
+        about = self.about(path)
+        return about.size if about else None
+
+    @override
+    def about(self, path: str) -> FileInfo | None:
         bucket, key = split(path)
         if not key:
             return None
         try:
             with errors(path):
-                return _client().head_object(Bucket=bucket, Key=key)["ContentLength"]
+                head = _client().head_object(Bucket=bucket, Key=key)
         except FileNotFoundError:
             return None
+        return FileInfo(path, head["ContentLength"], head["LastModified"].timestamp())
 
     @override
     def open_stream(self, path: str, start: int = 0) -> BinaryIO:

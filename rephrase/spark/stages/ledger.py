@@ -18,6 +18,8 @@ from rephrase.spark.stages.meaning import Meaning, plain, without_digests
 Result = TypeVar("Result")
 
 _NAME = "_stage.json"
+INPUTS = "_inputs.json"
+"""What a stage notes of its input files beside its table: see `shard.inputs`."""
 _MOST = 6  # differences that are named
 _LONGEST = 80  # characters of a value that differs
 
@@ -48,7 +50,7 @@ def claim(folder: str, table: Table, meaning: Meaning) -> None:
     if _same(before, table, meaning):
         return
     JobFolder.remove_left_over(folder)
-    if any(storage.name_of(file.path) != _NAME for file in storage.list_files(folder)):
+    if any(storage.name_of(file.path) not in (_NAME, INPUTS) for file in storage.list_files(folder)):
         raise _refusal(folder, before, table, meaning)
     storage.put(path, written)  # nothing was made yet, and no driver is at work: a first attempt that failed binds nobody
 

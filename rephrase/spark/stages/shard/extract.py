@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
 from rephrase.live.words import counted
@@ -17,6 +18,7 @@ from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.progress import StageProgress
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.encoders import encoder_profile
+from rephrase.spark.stages.shard.inputs import Times, check_times, check_unchanged
 from rephrase.spark.stages.shard.plan import ShardPlan, input_of
 from rephrase.storage import tables
 
@@ -36,8 +38,13 @@ _BATCH_CHARACTERS = 4_000_000  # and at most so many characters, unless one docu
 _EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the second pass holds at a time
 
 
-def extract(run: Run, spark: LazySession, plan: ShardPlan, todo: Sequence[Reading]) -> None:
-    """Read the input, one Spark task for each item of `todo`. What is there already is not read again."""
+def extract(
+    run: Run, spark: LazySession, plan: ShardPlan, todo: Sequence[Reading], files: Sequence[storage.FileInfo], times: Times
+) -> None:
+    """Read the input, one Spark task for each item of `todo`. What is there already is not read again.
+
+    times: when the stage first saw the files. Raises `UserError` where one that is yet to be read is not the same any more.
+    """
     from rephrase.readers.registry import readers_of
 
     config = input_of(run)
@@ -45,6 +52,7 @@ def extract(run: Run, spark: LazySession, plan: ShardPlan, todo: Sequence[Readin
     missing = pending(units, plan.extracted)
     if not missing:
         return
+    check_times(plan.documents, files, times, (part for unit in missing for part in unit.payload.slices))
     account = Sums(DocumentsNote, functools.partial(_progress, config))
     progress = StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account, about=_about(todo))
     progress.begin()
@@ -123,6 +131,8 @@ def _items(reading: Reading, config: Input, readers: Sequence[Reader]) -> Iterat
         try:
             for item in read_documents(part, config, readers):
                 yield part.file.path, item
+            if not part.is_whole:  # whose other parts other tasks read, at other times
+                check_unchanged(part)
         except FileNotFoundError as error:
             cure = "put it back, or list the input again in another output"
             raise UserError("the input file has gone", where=part.file.path, cure=cure) from error

@@ -29,6 +29,7 @@ from rephrase.spark.stages.ledger import claim, remove_stage
 from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
 from rephrase.spark.stages.shard.dropped import dropped_in_words
 from rephrase.spark.stages.shard.extract import extract
+from rephrase.spark.stages.shard.inputs import noted_times
 from rephrase.spark.stages.shard.personal_data import entities_of, measure_scrubbing
 from rephrase.spark.stages.shard.plan import Reading, ShardPlan, input_files, input_of, units_of_input
 from rephrase.spark.stages.shard.repeats import drop_repeats
@@ -57,7 +58,8 @@ def shard(run: Run, spark: LazySession) -> None:
     read_units = units_of_input(run, files)
     readings = [Reading(index, slices) for index, slices in enumerate(read_units)]
     plan = ShardPlan(run.output, len(readings))
-    claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, files, read_units))
+    meaning = meaning_of(run, files, read_units)
+    claim(plan.documents, Tables.DOCUMENTS, meaning)
     measure_scrubbing(config, plan.documents)
     units = [Unit(plan.final(reading.index), reading.index) for reading in readings]
     todo = [unit.payload for unit in pending(units, plan.documents)]
@@ -65,7 +67,8 @@ def shard(run: Run, spark: LazySession) -> None:
         DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
         _tell_uncut(config, [readings[index] for index in todo])
         _tell_missing_fields(config, readings[todo[0]].slices[0].file)
-        extract(run, spark, plan, [readings[index] for index in todo])
+        times = noted_times(plan.documents, files, meaning.content["files"]["digest"])
+        extract(run, spark, plan, [readings[index] for index in todo], files, times)
         drop_repeats(config, run.tokenizer, spark, plan, todo)
     else:
         console.print(f"shard: {there_already(len(units))}")
