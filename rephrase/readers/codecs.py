@@ -11,6 +11,7 @@ from rephrase.readers import dictionaries
 
 _LARGEST_WINDOW = 1 << 31  # what `zstd --long=31` writes; the decoder touches no more of it than the frame has content
 _LARGEST_SKIPPABLE = 1 << 24  # of a larger one the size is taken for damaged, so that it hides no other
+_CONTROL = re.compile(rb"[\0-\x08\x0b\x0e-\x1f]")
 _TEXT = 64  # bytes without a control character that no compression begins with
 
 
@@ -151,13 +152,14 @@ def codec_of(path: str, head: bytes, accepts: Callable[[bytes], bool]) -> Codec 
 
 
 def _is_text(head: bytes) -> bool:
+    end = len(head)
     try:
-        text = head.decode()
+        head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:
+        if error.start < end - 3:
             return False
-        text = head[: error.start].decode()
-    return not any(ord(character) < 32 and character not in "\t\n\r\f" for character in text)
+        end = error.start
+    return _CONTROL.search(head, 0, end) is None
 
 
 def _holds_member(codec: Codec, head: bytes, accepts: Callable[[bytes], bool]) -> bool:

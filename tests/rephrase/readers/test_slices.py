@@ -136,7 +136,7 @@ def test_small_files_share_units_only_where_there_are_many() -> None:
     assert 0.9 * MANY_FILES <= len(units) <= 1.1 * MANY_FILES
     assert [part.file for unit in units for part in unit] == files, "none is lost, and the order stays"
     few = files[:MANY_FILES]
-    assert units_of(few, 128 << 20, lambda _file, _size: ()) == tuple((Slice(file),) for file in few)
+    assert tuple(units_of(few, 128 << 20, lambda _file, _size: ())) == tuple((Slice(file),) for file in few)
     empty = [FileInfo(f"{n}.jsonl", 0) for n in range(10_000)]
     assert max(len(unit) for unit in units_of(empty, 128 << 20, lambda _file, _size: ())) < 5000, "files without a byte are work too"
     mixed = [FileInfo("large.jsonl", 10**9), *files[:1000]]

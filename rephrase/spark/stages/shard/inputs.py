@@ -5,7 +5,7 @@ Their sizes and names are part of the table's meaning. Times are not, as a copy 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -13,10 +13,25 @@ import orjson
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.readers.slices import Slice
+from rephrase.records import content_id_of
 from rephrase.spark.stages.ledger import INPUTS, read_json
 
+_CHUNK = 4096  # files at a time
 Times = Sequence[float]
 """Of each input file, in their order; 0 where the store does not tell."""
+
+
+def digest_of(files: Sequence[storage.FileInfo]) -> str:
+    """What `meaning.digest` gives for the list of their paths and sizes, without that list in memory."""
+    return content_id_of(lambda: _as_json(files))
+
+
+def _as_json(files: Sequence[storage.FileInfo]) -> Iterator[bytes]:
+    yield b"["
+    for start in range(0, len(files), _CHUNK):
+        several = [[file.path, file.size] for file in files[start : start + _CHUNK]]
+        yield (b"," if start else b"") + orjson.dumps(several)[1:-1]
+    yield b"]"
 
 
 def noted_times(documents: str, files: Sequence[storage.FileInfo], digest: str) -> Times:

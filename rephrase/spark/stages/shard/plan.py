@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from rephrase.errors import UserError
 from rephrase.names import DocumentsName, ErrorsName, ExtractedName
 from rephrase.readers.files import cuts_of
 from rephrase.readers.registry import readers_of
-from rephrase.readers.slices import Slice, units_of
+from rephrase.readers.slices import Slice, Units, units_of, whole_files
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import note_of
 
@@ -28,15 +29,38 @@ _BESIDE_TABLES = ("errors", "exports", "logs", "rows", "stats", TRIALS)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one task reads, by its index among all."""
+    """What one task reads, by its index among all: a slice of a file, or whole files. Tasks get it as JSON, so it repeats nothing."""
 
     index: int
-    slices: tuple[Slice, ...]
+    folder: str
+    """With what the paths of all files begin."""
+    names: tuple[str, ...]
+    """What follows in each."""
+    sizes: tuple[int, ...]
+    start: int = 0
+    end: int | None = None
+    modified: float = 0.0
+    """Of the file of a slice."""
+
+    @classmethod
+    def of(cls, index: int, slices: Sequence[Slice]) -> Reading:
+        """What a task reads of `Units`."""
+        paths = [part.file.path for part in slices]
+        folder = os.path.commonprefix(paths)  # noqa: RUF071  # character by character is meant: the names of a folder begin alike
+        sizes, first = tuple(part.file.size for part in slices), slices[0]
+        modified = 0.0 if first.is_whole else first.file.modified
+        return cls(index, folder, tuple(path[len(folder) :] for path in paths), sizes, first.start, first.end, modified)
+
+    @property
+    def slices(self) -> Iterator[Slice]:
+        """What is read."""
+        for name, size in zip(self.names, self.sizes, strict=True):
+            yield Slice(storage.FileInfo(self.folder + name, size, self.modified), self.start, self.end)
 
     @property
     def name(self) -> str:
         """Of what is read, for people."""
-        first, last = self.slices[0].file.path, self.slices[-1].file.path
+        first, last = self.folder + self.names[0], self.folder + self.names[-1]
         return first if first == last else f"{first} … {last}"
 
 
@@ -78,14 +102,14 @@ def input_of(run: Run) -> Input:
     return run.input
 
 
-def units_of_input(run: Run, files: Sequence[storage.FileInfo]) -> tuple[tuple[Slice, ...], ...]:
+def units_of_input(run: Run, files: Sequence[storage.FileInfo]) -> Units:
     """What each task reads of the input.
 
     Of a table that an earlier version of rephrase began that is a file, or a slice of one that is not compressed.
     """
     begun = note_of(Tables.DOCUMENTS.folder(run.output)).get("meaning", {}).get("files")
     if begun is not None and "units" not in begun:
-        return tuple((Slice(file),) for file in files)
+        return whole_files(files)
     config = input_of(run)
     cut = functools.partial(cuts_of, readers=readers_of(config.format))
     units = units_of(files, config.unit_bytes, cut)
