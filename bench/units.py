@@ -2,7 +2,7 @@
 
 A file of JSON lines of `--megabytes` is sharded on one core and on `--cores`, cut to slices of `--unit-megabytes`; then the same documents
 in `--files` files and in 50, on `--cores`. Documents are of 20 KB, distinct; each of our Spark sessions has run the stage on a few of them
-before its clock starts. The whole stage is timed: reading, ids, token counts, exact deduplication, and the final Parquet. Runs must give the
+before its clock starts. The whole stage is timed: reading, ids, token counts, exact deduplication, the final Parquet. Runs must give the
 same documents. Beside the time stands what the processes that read, and the JVM, have computed for. The last lines are `cores ratio R`, of
 which `--cores` is the limit, and `files ratio R`: the time of many files by that of few.
 
