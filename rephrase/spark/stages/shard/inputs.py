@@ -5,6 +5,7 @@ Their sizes and names are part of the table's meaning. Times are not, as a copy 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -40,14 +41,13 @@ def noted_times(documents: str, files: Sequence[storage.FileInfo], digest: str) 
     digest: of the files, by which a note of another input is told, that a first attempt without any result has left.
     """
     path = storage.join(documents, INPUTS)
-    now = [file.modified for file in files]
-    content = orjson.dumps({"files": digest, "modified": now})
+    now = array("d", (file.modified for file in files))
+    content = orjson.dumps({"files": digest, "modified": now.tolist()})
     if storage.create(path, content):
         return now
     note: dict[str, Any] = read_json(path, ("files", "modified"))
     if note["files"] == digest:
-        times: list[float] = note["modified"]
-        return times
+        return array("d", note["modified"])
     storage.put(path, content)
     return now
 

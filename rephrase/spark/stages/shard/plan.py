@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -119,21 +120,22 @@ def units_of_input(run: Run, files: Sequence[storage.FileInfo]) -> Units:
     return former if begun["units"] == len(former) else units
 
 
-def input_files(paths: Sequence[str], output: str) -> tuple[storage.FileInfo, ...]:
+def input_files(paths: Sequence[str], output: str) -> storage.FileList:
     """The files that the patterns name; one that two patterns name comes once.
 
     What a run has written is no input of it: neither what lies below its output, unless a pattern begins there, nor, in any case, what
     stages keep there. Raises `UserError` where nothing is left.
     """
-    files = dict.fromkeys(file for path in paths for file in _not_made(storage.expand(path), path, output.rstrip("/")))
+    several = (_not_made(storage.expand(path), path, output.rstrip("/")) for path in paths)
+    files = storage.FileList(next(several) if len(paths) == 1 else dict.fromkeys(itertools.chain.from_iterable(several)))
     if not files:
         raise UserError("all input files lie in the output", where=output, cure="name another `output`, or other paths under `input`")
-    return tuple(files)
+    return files
 
 
-def _not_made(files: Sequence[storage.FileInfo], pattern: str, output: str) -> list[storage.FileInfo]:
+def _not_made(files: Sequence[storage.FileInfo], pattern: str, output: str) -> Iterator[storage.FileInfo]:
     if pattern.rstrip("/") != output and not pattern.startswith(f"{output}/"):
-        return [file for file in files if not file.path.startswith(f"{output}/")]
+        return (file for file in files if not file.path.startswith(f"{output}/"))
     made = {table.path.partition("/")[0] for table in Tables.all()}
     folders = tuple(f"{storage.join(output, name)}/" for name in (*made, *_BESIDE_TABLES))
-    return [file for file in files if not file.path.startswith(folders)]
+    return (file for file in files if not file.path.startswith(folders))
