@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from rephrase.storage.base import FileInfo
+from rephrase.storage.file_list import FileList
 
 MANY_FILES = 256
 """So many are as many tasks; of more, small ones share tasks."""
@@ -35,7 +36,7 @@ class Slice:
 class Units:
     """What each task reads, made anew whenever it is asked for: a unit takes 32 bytes, whatever its files are."""
 
-    def __init__(self, files: Sequence[FileInfo]) -> None:
+    def __init__(self, files: FileList) -> None:
         self._files = files
         self._firsts, self._counts = array("q"), array("q")  # of the files of each unit
         self._starts, self._ends = array("q"), array("q")  # of a slice; whole files begin at 0 and end at `_WHOLE`
@@ -62,7 +63,7 @@ class Units:
         return (self[number] for number in range(len(self)))
 
 
-def whole_files(files: Sequence[FileInfo]) -> Units:
+def whole_files(files: FileList) -> Units:
     """A unit for each file."""
     units = Units(files)
     for number in range(len(files)):
@@ -70,33 +71,33 @@ def whole_files(files: Sequence[FileInfo]) -> Units:
     return units
 
 
-def units_of(files: Sequence[FileInfo], unit_bytes: int, cuts_of: Callable[[FileInfo, int], Sequence[int]]) -> Units:
+def units_of(files: FileList, unit_bytes: int, cuts_of: Callable[[FileInfo, int], Sequence[int]]) -> Units:
     """What each task reads: a file, a slice of one that is larger than `unit_bytes`, or several small ones.
 
     cuts_of: places at which a file can be cut to slices of about so many bytes, ascending; see `Reader.cuts`. The order of the files stays.
     It depends on the files alone, so that a run that goes on finds its units again.
     """
-    large = [file for file in files if file.size > unit_bytes]
+    large = [files[number] for number, size in enumerate(files.sizes) if size > unit_bytes]
     with ThreadPoolExecutor(_OPENED) as pool:
         cuts = dict(zip((file.path for file in large), pool.map(lambda file: cuts_of(file, unit_bytes), large), strict=True))
     units = Units(files)
-    for first, count in _packs(files, min(_MOST_BYTES, unit_bytes)):
+    for first, count in _packs(files.sizes, min(_MOST_BYTES, unit_bytes)):
         ends: list[int | None] = [*(cuts.get(files[first].path, ()) if count == 1 and cuts else ()), None]
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
             units.add(first, count, start or 0, end)
     return units
 
 
-def _packs(files: Sequence[FileInfo], most: int) -> Iterator[tuple[int, int]]:
+def _packs(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
     """Neighbouring files that one task reads, as the number of the first and how many they are; each alone unless there are many."""
-    if len(files) <= MANY_FILES:
-        yield from ((number, 1) for number in range(len(files)))
+    if len(sizes) <= MANY_FILES:
+        yield from ((number, 1) for number in range(len(sizes)))
         return
-    full = min(most, max(_LEAST_BYTES, sum(file.size for file in files) // MANY_FILES))
-    first = size = 0
-    for number, file in enumerate(files):
-        if number > first and (size + file.size > full or number - first >= _MOST_FILES):
+    full = min(most, max(_LEAST_BYTES, sum(sizes) // MANY_FILES))
+    first = together = 0
+    for number, size in enumerate(sizes):
+        if number > first and (together + size > full or number - first >= _MOST_FILES):
             yield first, number - first
-            first, size = number, 0
-        size += file.size
-    yield first, len(files) - first
+            first, together = number, 0
+        together += size
+    yield first, len(sizes) - first

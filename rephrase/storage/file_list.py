@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,18 +18,19 @@ _CHUNK = 1024  # paths that are packed together
 class FileList(Sequence[FileInfo]):
     """Files in their order, made anew whenever one is asked for: some 30 bytes each, where the names of neighbours are alike.
 
-    To go through it costs a few microseconds a file; in any other order than its own, more.
+    To go through it costs a microsecond a file; in any other order than its own, more.
     """
 
     def __init__(self, files: Iterable[FileInfo] = ()) -> None:
         self._packed: list[bytes] = []
-        self._sizes, self._modified = array("q"), array("d")
+        self.sizes, self.modified = array("q"), array("d")
+        """Of each file."""
         self._unpacked: tuple[int, list[str]] = (-1, [])  # the chunk that was asked for last
         paths: list[str] = []
         for file in files:
             paths.append(file.path)
-            self._sizes.append(file.size)
-            self._modified.append(file.modified)
+            self.sizes.append(file.size)
+            self.modified.append(file.modified)
             if len(paths) == _CHUNK:
                 self._packed.append(_pack(paths))
                 paths = []
@@ -37,7 +39,7 @@ class FileList(Sequence[FileInfo]):
 
     @override
     def __len__(self) -> int:
-        return len(self._sizes)
+        return len(self.sizes)
 
     @overload
     def __getitem__(self, place: int) -> FileInfo: ...
@@ -50,12 +52,15 @@ class FileList(Sequence[FileInfo]):
         if isinstance(place, slice):
             return [self[number] for number in range(len(self))[place]]
         number = range(len(self))[place]
-        return FileInfo(self._chunk(number // _CHUNK)[number % _CHUNK], self._sizes[number], self._modified[number])
+        return FileInfo(self._chunk(number // _CHUNK)[number % _CHUNK], self.sizes[number], self.modified[number])
 
     @override
     def __iter__(self) -> Iterator[FileInfo]:
-        paths = (path for chunk in range(len(self._packed)) for path in self._chunk(chunk))
-        return (FileInfo(*about) for about in zip(paths, self._sizes, self._modified, strict=True))
+        return map(FileInfo, self.paths(), self.sizes, self.modified)
+
+    def paths(self) -> Iterator[str]:
+        """Of each file, faster than with the rest of it."""
+        return itertools.chain.from_iterable(map(self._chunk, range(len(self._packed))))
 
     def _chunk(self, chunk: int) -> list[str]:
         number, paths = self._unpacked

@@ -23,9 +23,9 @@ def input_files(store: Store, pattern: str) -> FileList:
     files = _literal(store, pattern)
     if not files and _MAGIC.search(pattern):
         files = _matching(store, pattern)
-    for file in files:
-        if not file.path.isprintable() and not _is_text(file.path):
-            raise UserError("the name of a file is not UTF-8", where=ascii(file.path)[1:-1], cure="rename it")
+    for path in files.paths():
+        if not path.isprintable() and not _is_text(path):
+            raise UserError("the name of a file is not UTF-8", where=ascii(path)[1:-1], cure="rename it")
     return files
 
 
@@ -61,8 +61,10 @@ def _fitting(store: Store, folder: str, regex: str) -> FileList:
     matcher = re.compile(regex, re.DOTALL)
     listed = FileList(file for file in store.list_files(folder) if not file.path.endswith(("/", _FOLDER_MARKER)))
     folders: set[str] = set()
-    if any(not file.size for file in listed):  # which may stand for folders
-        folders = {file.path[: slash.start()] for file in listed for slash in re.finditer("/", file.path)}
+    if 0 in listed.sizes:  # which may stand for folders
+        folders = {path[: slash.start()] for path in listed.paths() for slash in re.finditer("/", path)}
+    if folder != "." and not folders and all(matcher.fullmatch(path, start) for path in listed.paths()):
+        return listed
     files = (file for file in listed if (file.size or file.path not in folders) and matcher.fullmatch(file.path, start))
     return FileList(files if folder != "." else map(_without_dot, files))
 

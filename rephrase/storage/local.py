@@ -122,7 +122,7 @@ class _File(io.FileIO):
 
 
 def _names_in(folder: str) -> list[str]:
-    """What is not hidden in a folder, sorted as the paths are; folders with a slash, without links to such. Nothing of what is no folder."""
+    """What is not hidden in a folder, sorted as the paths are; folders with a slash, without links to such. None of what is no folder."""
     names = []
     with readable(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:

@@ -21,7 +21,7 @@ from rephrase.readers.files import cuts_of
 from rephrase.readers.registry import readers_of
 from rephrase.readers.settings import Input
 from rephrase.readers.slices import Slice, units_of
-from rephrase.storage.base import FileInfo
+from rephrase.storage import FileInfo, FileList
 from tests.rephrase.readers.archives import html, pages, response
 
 READERS = readers_of("auto")
@@ -41,7 +41,7 @@ def stored(path: Path, data: bytes) -> FileInfo:
 
 
 def slices_of(file: FileInfo, size: int) -> list[Slice]:
-    return [part for [part] in units_of([file], size, lambda one, of: cuts_of(one, of, READERS))]
+    return [part for [part] in units_of(FileList([file]), size, lambda one, of: cuts_of(one, of, READERS))]
 
 
 def at(file: FileInfo, cuts: list[int]) -> list[Slice]:

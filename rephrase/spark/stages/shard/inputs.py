@@ -5,7 +5,7 @@ Their sizes and names are part of the table's meaning. Times are not, as a copy 
 
 from __future__ import annotations
 
-from array import array
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -22,40 +22,43 @@ Times = Sequence[float]
 """Of each input file, in their order; 0 where the store does not tell."""
 
 
-def digest_of(files: Sequence[storage.FileInfo]) -> str:
+def digest_of(files: storage.FileList) -> str:
     """What `meaning.digest` gives for the list of their paths and sizes, without that list in memory."""
     return content_id_of(lambda: _as_json(files))
 
 
-def _as_json(files: Sequence[storage.FileInfo]) -> Iterator[bytes]:
-    yield b"["
-    for start in range(0, len(files), _CHUNK):
-        several = [[file.path, file.size] for file in files[start : start + _CHUNK]]
-        yield (b"," if start else b"") + orjson.dumps(several)[1:-1]
-    yield b"]"
+def _as_json(files: storage.FileList) -> Iterator[bytes]:
+    about = zip(files.paths(), files.sizes, strict=True)
+    before = b"["
+    while several := list(itertools.islice(about, _CHUNK)):
+        yield before + orjson.dumps(several)[1:-1]
+        before = b","
+    yield b"]" if files else b"[]"
 
 
-def noted_times(documents: str, files: Sequence[storage.FileInfo], digest: str) -> Times:
+def noted_times(documents: str, files: storage.FileList, digest: str) -> Times:
     """When the files were stored as the stage began, noted now where it begins, or where an earlier version of rephrase began it.
 
     digest: of the files, by which a note of another input is told, that a first attempt without any result has left.
     """
     path = storage.join(documents, INPUTS)
-    now = array("d", (file.modified for file in files))
+    now = files.modified
     content = orjson.dumps({"files": digest, "modified": now.tolist()})
     if storage.create(path, content):
         return now
     note: dict[str, Any] = read_json(path, ("files", "modified"))
     if note["files"] == digest:
-        return array("d", note["modified"])
+        times: list[float] = note["modified"]
+        return times
     storage.put(path, content)
     return now
 
 
-def check_times(documents: str, files: Sequence[storage.FileInfo], times: Times, read: Iterable[Slice]) -> None:
+def check_times(documents: str, files: storage.FileList, times: Times, read: Iterable[Slice]) -> None:
     """Raise a `UserError` where files that are yet to be read have been stored anew since the stage began."""
-    to_read = {part.file.path for part in read}
-    anew = [file for file, time in zip(files, times, strict=True) if not _same(file.modified, time) and file.path in to_read]
+    other = [number for number, (now, time) in enumerate(zip(files.modified, times, strict=True)) if not _same(now, time)]
+    to_read = {part.file.path for part in read} if other else set()
+    anew = [file for file in map(files.__getitem__, other) if file.path in to_read]
     if not anew:
         return
     others = f" and {len(anew) - 1:,} others" if len(anew) > 1 else ""

@@ -103,7 +103,7 @@ def input_of(run: Run) -> Input:
     return run.input
 
 
-def units_of_input(run: Run, files: Sequence[storage.FileInfo]) -> Units:
+def units_of_input(run: Run, files: storage.FileList) -> Units:
     """What each task reads of the input.
 
     Of a table that an earlier version of rephrase began that is a file, or a slice of one that is not compressed.
@@ -127,15 +127,22 @@ def input_files(paths: Sequence[str], output: str) -> storage.FileList:
     stages keep there. Raises `UserError` where nothing is left.
     """
     several = (_not_made(storage.expand(path), path, output.rstrip("/")) for path in paths)
-    files = storage.FileList(next(several) if len(paths) == 1 else dict.fromkeys(itertools.chain.from_iterable(several)))
+    files = next(several) if len(paths) == 1 else storage.FileList(dict.fromkeys(itertools.chain.from_iterable(several)))
     if not files:
         raise UserError("all input files lie in the output", where=output, cure="name another `output`, or other paths under `input`")
     return files
 
 
-def _not_made(files: Sequence[storage.FileInfo], pattern: str, output: str) -> Iterator[storage.FileInfo]:
-    if pattern.rstrip("/") != output and not pattern.startswith(f"{output}/"):
-        return (file for file in files if not file.path.startswith(f"{output}/"))
+def _not_made(files: storage.FileList, pattern: str, output: str) -> storage.FileList:
+    folders: tuple[str, ...] = (f"{output}/",)
+    if pattern.rstrip("/") == output or pattern.startswith(f"{output}/"):
+        folders = _made_in(output)
+    if not any(path.startswith(folders) for path in files.paths()):
+        return files
+    return storage.FileList(file for file in files if not file.path.startswith(folders))
+
+
+def _made_in(output: str) -> tuple[str, ...]:
+    """The folders that stages make."""
     made = {table.path.partition("/")[0] for table in Tables.all()}
-    folders = tuple(f"{storage.join(output, name)}/" for name in (*made, *_BESIDE_TABLES))
-    return (file for file in files if not file.path.startswith(folders))
+    return tuple(f"{storage.join(output, name)}/" for name in (*made, *_BESIDE_TABLES))

@@ -102,10 +102,10 @@ def _remove_extracted(plan: ShardPlan) -> None:
     storage.remove_empty_folder(plan.extracted)  # another driver may be at work in it
 
 
-def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: Units) -> Meaning:
+def meaning_of(run: Run, files: storage.FileList, units: Units) -> Meaning:
     """What the documents of these input files depend on. `units`: what each task reads; their number, unless each is a whole file."""
     config = input_of(run)
-    about = {"count": len(files), "bytes": sum(file.size for file in files), "digest": digest_of(files)}
+    about = {"count": len(files), "bytes": sum(files.sizes), "digest": digest_of(files)}
     content = {
         "input": _input_as_json(config),
         "tokenizer": run.tokenizer,

@@ -25,11 +25,12 @@ from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.declarations.shard import ShardStage
 from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import digest
 from rephrase.spark.stages.run_tables import documents_of
-from rephrase.spark.stages.shard.inputs import check_unchanged, noted_times
+from rephrase.spark.stages.shard.inputs import check_unchanged, digest_of, noted_times
 from rephrase.spark.stages.shard.plan import input_files, units_of_input
 from rephrase.spark.stages.shard.stage import meaning_of, shard
-from rephrase.storage import tables
+from rephrase.storage import FileInfo, FileList, tables
 from tests.places import ROOT
 
 
@@ -160,6 +161,16 @@ def test_an_input_file_that_was_stored_anew_is_not_mixed_in(folder: Path, spark:
 def test_times_of_another_input_are_none_of_this(folder: Path, tmp_path: Path) -> None:
     files = storage.expand(str(folder / "crawl"))
     times = noted_times(str(tmp_path), files, "digest of others")
-    later = [replace(file, modified=file.modified + 100) for file in files]
-    assert noted_times(str(tmp_path), later, "digest of others") == times
-    assert noted_times(str(tmp_path), later, "digest of these") == [file.modified for file in later]
+    later = FileList(replace(file, modified=file.modified + 100) for file in files)
+    assert list(noted_times(str(tmp_path), later, "digest of others")) == list(times)
+    assert list(noted_times(str(tmp_path), later, "digest of these")) == [file.modified for file in later]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4096, 5000])
+def test_the_digest_of_files_is_that_of_their_list(count: int) -> None:
+    files = [FileInfo(f"crawl/{n // 700} ü/{n}.jsonl", n * n, float(n)) for n in range(count)]
+    listed = FileList(files)
+    assert digest_of(listed) == digest([[file.path, file.size] for file in files])
+    assert list(listed) == files
+    assert listed[count // 2 :] == files[count // 2 :]
+    assert not files or (listed[-1], listed[-1].modified) == (files[-1], files[-1].modified)
