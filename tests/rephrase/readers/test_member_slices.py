@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -115,7 +116,8 @@ def test_slices_of_an_archive(tmp_path: Path, codec: str) -> None:
     if codec == "gzip":
         file = stored(tmp_path / "a.warc.gz", b"".join(gzip.compress(one, mtime=0) for one in records))
     else:
-        dictionary = zstandard.train_dictionary(20_000, records * 3) if codec == "dictionary" else None
+        samples: list[Any] = records * 3
+        dictionary = zstandard.train_dictionary(20_000, samples) if codec == "dictionary" else None
         packer = zstandard.ZstdCompressor(dict_data=dictionary)
         plain = dictionary.as_bytes() if dictionary else b""
         head = struct.pack("<II", 0x184D2A5D, len(plain)) + plain if plain else b""
