@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -214,6 +214,15 @@ def content_id(*parts: str) -> str:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little"))  # length first, so that ("ab", "c") and ("a", "bc") differ
         digest.update(data)
+    return digest.hexdigest()
+
+
+def content_id_of(pieces: Callable[[], Iterable[bytes]]) -> str:
+    """`content_id` of one part in UTF-8 that comes in pieces, which are asked for twice."""
+    digest = blake2b(digest_size=16)
+    digest.update(sum(map(len, pieces())).to_bytes(8, "little"))
+    for piece in pieces():
+        digest.update(piece)
     return digest.hexdigest()
 
 

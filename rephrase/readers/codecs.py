@@ -11,9 +11,8 @@ from rephrase.readers import dictionaries
 
 _LARGEST_WINDOW = 1 << 31  # what `zstd --long=31` writes; the decoder touches no more of it than the frame has content
 _LARGEST_SKIPPABLE = 1 << 24  # of a larger one the size is taken for damaged, so that it hides no other
+_CONTROL = re.compile(rb"[\0-\x08\x0b\x0e-\x1f]")
 _TEXT = 64  # bytes without a control character that no compression begins with
-TRIAL = 1 << 10
-"""Compressed bytes that must decode for a place to count as the start of a member."""
 
 
 class Decoder(Protocol):
@@ -44,6 +43,8 @@ class Codec:
     """What `begins` and `decoder` look at."""
     piece: ClassVar[int]
     """Compressed bytes given to a decoder at a time: bounds what one step can inflate to, some 100 MB."""
+    trial: ClassVar[int]
+    """Compressed bytes of which something must decode for a place to count as the start of a member."""
     member: ClassVar[re.Pattern[bytes]]
     """Begins a member that has content."""
 
@@ -66,6 +67,7 @@ class Gzip(Codec):
     ending = ".gz"
     head_bytes = 3
     piece = 1 << 15
+    trial = 1 << 10
     member = re.compile(rb"\x1f\x8b\x08")
 
     def decoder(self, head: bytes, more: Callable[[int], bytes]) -> Decoder:
@@ -81,6 +83,7 @@ class Zstd(Codec):
     ending = ".zst"
     head_bytes = 12
     piece = 1 << 12
+    trial = (1 << 17) + (1 << 10)  # a block decodes as a whole
     member = re.compile(re.escape(dictionaries.ZSTD_FRAME))
     _any_frame = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 
@@ -149,17 +152,18 @@ def codec_of(path: str, head: bytes, accepts: Callable[[bytes], bool]) -> Codec 
 
 
 def _is_text(head: bytes) -> bool:
+    end = len(head)
     try:
-        text = head.decode()
+        head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:
+        if error.start < end - 3:
             return False
-        text = head[: error.start].decode()
-    return not any(ord(character) < 32 and character not in "\t\n\r\f" for character in text)
+        end = error.start
+    return _CONTROL.search(head, 0, end) is None
 
 
 def _holds_member(codec: Codec, head: bytes, accepts: Callable[[bytes], bool]) -> bool:
-    return any(accepts(decodes(codec, head[match.start() : match.start() + TRIAL])) for match in codec.member.finditer(head))
+    return any(accepts(decodes(codec, head[match.start() : match.start() + codec.trial])) for match in codec.member.finditer(head))
 
 
 def decodes(codec: Codec, piece: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from rephrase.readers.codecs import TRIAL, Codec, Decoder, decodes
+from rephrase.readers.codecs import Codec, Decoder, decodes
 
 _READ = 1 << 18  # bytes asked of the stored file at a time
 _KEPT = 1 << 24  # compressed bytes of the current member that are kept to search for the next one after damage
@@ -25,21 +25,27 @@ class Members:
 
     `next_member` moves to the next one, `read` gives its content and `b""` at its end. When `damage` is set then, the member is damaged or
     cut off, what was read of it is not to be trusted, and `next_member` goes on at the next place where a member starts: one whose
-    content `accepts` likes, if there is one within 1 MiB, or else the first that decodes. Holds some 16 MiB of the file.
+    content `accepts` likes, if there is one within 1 MiB, or else the first that decodes. Holds some 16 MiB of the file. `start`:
+    where in the file the stream begins.
     """
 
-    def __init__(self, stream: Readable, codec: Codec, accepts: Callable[[bytes], bool] = bool) -> None:
+    def __init__(self, stream: Readable, codec: Codec, accepts: Callable[[bytes], bool] = bool, start: int = 0) -> None:
         self._stream, self._codec, self._accepts = stream, codec, accepts
         self._raw = bytearray()
-        self._base = 0  # offset in the file of the first byte of `_raw`
+        self._base = start  # offset in the file of the first byte of `_raw`
         self._at = 0  # index in `_raw` of the first byte that the decoder has not seen
         self._plain = b""
         self._plain_at = 0
         self._decoder: Decoder | None = None
-        self.offset = 0
+        self.offset = start
         """Where the current member starts, in bytes of the stored file."""
         self.damage: str | None = None
         """What is wrong with the current member; known at its end."""
+
+    @property
+    def position(self) -> int:
+        """The byte of the stored file up to which its members have been decoded: at the end of one, where it ends."""
+        return self._base + self._at
 
     def next_member(self) -> bool:
         """Move to the next member; False at the end of the file. Zeros between members are damage, those after the last one padding."""
@@ -131,8 +137,8 @@ class Members:
         first = -1  # offset of the first place that decodes
         while (start := self._next_start(first)) >= 0:
             self._at = start
-            self._fill(TRIAL)
-            plain = decodes(self._codec, bytes(self._raw[start : start + TRIAL]))
+            self._fill(self._codec.trial)
+            plain = decodes(self._codec, bytes(self._raw[start : start + self._codec.trial]))
             if plain and self._accepts(plain):
                 return True
             if plain and first < 0:

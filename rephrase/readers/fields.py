@@ -30,14 +30,14 @@ class FieldReader:
     """
 
     def __init__(self, fields: Fields, partitions: Mapping[str, str] | None = None, present: Iterable[str] = ()) -> None:
-        self._text = _Path(fields.text)
+        self._text = _path(fields.text)
         self._paths = {
-            name: _Path(path)
+            name: _path(path)
             for name in ("id", "url", "source", "language", "language_score", "license", "synthetic_depth", "path")
             if (path := getattr(fields, name))
         }
-        self._metadata = _Path(fields.metadata) if fields.metadata else None
-        self._also = {path: _Path(path) for path in fields.also}
+        self._metadata = _path(fields.metadata) if fields.metadata else None
+        self._also = {path: _path(path) for path in fields.also}
         # What has a column of its own is not repeated in the metadata.
         prefix = f"{fields.metadata}." if fields.metadata else ""
         paths = [path.name for path in (*self._paths.values(), self._text)]
@@ -125,6 +125,11 @@ def _with_names(what: str, name: str, present: Iterable[str]) -> str:
 def _nearest_first(name: str, present: tuple[str, ...]) -> str:
     there = sorted((other for other in present if other != name), key=lambda other: -_likeness(name, other))[:_LISTED]
     return f"; there are: {', '.join(there)}" if there else ""
+
+
+@functools.lru_cache(maxsize=1024)  # of each of many small files they are the same
+def _path(name: str) -> _Path:
+    return _Path(name)
 
 
 class _Path:

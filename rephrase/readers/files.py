@@ -19,11 +19,15 @@ _HEAD_BYTES = 1 << 16
 _MAX_OFFSET = 2**63 - 1
 
 
-def cuts_of(file: storage.FileInfo, size: int, readers: Sequence[Reader]) -> Sequence[int]:
-    """Where the reader that a file is for can cut it to slices of about `size` bytes: see `Reader.cuts`."""
+def cuts_of(file: storage.FileInfo, size: int, readers: Sequence[Reader], *, compressed: bool = True) -> Sequence[int]:
+    """Where the reader that a file is for can cut it to slices of about `size` bytes: see `Reader.cuts`.
+
+    Where these are not to be `compressed`, plain files alone.
+    """
     try:
         reader = reader_of(file.path, readers)
-        return reader.cuts(file, size) if reader else ()
+        cuts = reader.cuts(file, size) if reader else ()
+        return () if cuts and not compressed and _is_compressed(file.path) else cuts
     except FileNotFoundError:  # which the task tells that reads it
         return ()
 
@@ -70,6 +74,11 @@ def reader_of(path: str, readers: Sequence[Reader]) -> Reader | None:
         return max(fitting, key=lambda pair: pair[0])[1]
     head = _head(path)
     return next((reader for reader in readers if reader.begins(head)), None)
+
+
+def _is_compressed(path: str) -> bool:
+    with closing(storage.open_stream(path)) as stream:
+        return Content(stream, path).is_compressed
 
 
 def _head(path: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import itertools
 import json
 import re
@@ -20,7 +21,8 @@ from rephrase.readers.codecs import and_compressed
 from rephrase.readers.content import Content
 from rephrase.readers.fields import BadRowError, FieldReader
 from rephrase.readers.json_objects import Fault, ObjectSplitter, Row, are_objects_over_lines
-from rephrase.readers.line_slices import lines_between
+from rephrase.readers.line_slices import content_lines, lines_between
+from rephrase.readers.member_slices import member_cuts, members_between
 from rephrase.readers.partitions import partitions_of
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
@@ -76,27 +78,27 @@ class Jsonl(Reader):
 
     @override
     def cuts(self, file: storage.FileInfo, size: int) -> Sequence[int]:
-        """Bytes, of plain files with an object a line."""
+        """Bytes, of files with an object a line that are plain, or compressed in many members."""
         with closing(storage.open_stream(file.path)) as stream:
             content = Content(stream, file.path)
-            head = content.read(_READ) if content.next_run() and not content.is_compressed else b""
+            head = content.read(_READ) if content.next_run() else b""
         mark, encoding = _encoding_of(head)
-        can_be_cut = head and encoding == "utf-8" and not are_objects_over_lines(head[len(mark) :])
-        return range(size, file.size, size) if can_be_cut else ()
+        if not head or encoding != "utf-8" or are_objects_over_lines(head[len(mark) :]):
+            return ()
+        return member_cuts(file, size) if content.is_compressed else range(size, file.size, size)
 
     @override
     def read_slice(self, part: Slice, config: Input) -> Iterator[Item]:
         """The lines that begin in it. Places of errors are bytes, as nobody has counted the lines before."""
         file = part.file.path
         fields = FieldReader(config.fields, partitions_of(file))
-        with closing(storage.open_stream(file, max(part.start - 1, 0))) as stream:
-            first, pieces = lines_between(stream, part.start, part.end)
-            for row in _lines(pieces, _bytes_from(first)):
+        with _rows_of_slice(part) as rows:
+            for row in rows:
                 if isinstance(row, Row):
                     yield fields.item(row.value, file, row.line, "byte", row.size)
                 elif isinstance(row, Fault):
                     yield ReadError(file, row.line, "byte", row.reason)
-                else:
+                elif not isinstance(row, ReadError) or row.file:
                     yield row
 
 
@@ -114,6 +116,24 @@ def read_jsonl(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
             yield ReadError(file, row.line, "line", row.reason)
         else:
             yield row
+
+
+@contextlib.contextmanager
+def _rows_of_slice(part: Slice) -> Iterator[Iterator[Row | Fault | Dropped | ReadError]]:
+    """The rows of a slice, by their bytes; of a compressed file, by that of the member in which they end.
+
+    An error without a file is none of this slice.
+    """
+    with closing(storage.open_stream(part.file.path)) as stream:
+        is_compressed = Content(stream, part.file.path).is_compressed
+    if is_compressed:
+        with members_between(part) as content:
+            pieces = content_lines(content, part) if content else iter(())
+            yield _lines(pieces, lambda _size: content.member_offset if content else 0)
+    else:
+        with closing(storage.open_stream(part.file.path, max(part.start - 1, 0))) as stream:
+            first, lines = lines_between(stream, part.start, part.end)
+            yield _lines(lines, _bytes_from(first))
 
 
 def _rows(pieces: Iterator[bytes | ReadError]) -> Iterator[Row | Fault | Dropped | ReadError]:

@@ -1,9 +1,13 @@
-"""The lines of a plain file that begin between two of its bytes."""
+"""The lines that begin in a part of a file: between two bytes of a plain one, or in some members of a compressed one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import BinaryIO
+
+from rephrase.readers.base import ReadError
+from rephrase.readers.content import Content
+from rephrase.readers.slices import Slice
 
 _READ = 1 << 20
 
@@ -39,3 +43,33 @@ def _until(stream: BinaryIO, position: int, data: bytes, end: int | None) -> Ite
         yield data
         position += len(data)
         data = b""
+
+
+def content_lines(content: Content, part: Slice) -> Iterator[bytes | ReadError]:
+    """What lies between the first newline of these members and the first one behind them, in pieces, with the damage in these members.
+
+    So the line that goes over a cut, or begins at it, is read by the task before the cut; nothing where no line begins in the members.
+    Damage behind them, which takes that line along, is told without a file: the next task tells it.
+    """
+    is_inside = part.start > 0  # a line of the members before
+    while content.next_run():
+        while data := content.read(_READ):
+            newline = data.find(b"\n") if is_inside else -1
+            if newline >= 0 or not is_inside:
+                is_inside = False
+                yield data[newline + 1 :]
+        if content.damage:
+            is_inside = False
+            yield ReadError(part.file.path, content.damage.offset, "byte", content.damage.reason)
+    if is_inside or part.end is None:
+        return
+    content.go_on()
+    while content.next_run():
+        while data := content.read(_READ):
+            newline = data.find(b"\n")
+            yield data if newline < 0 else data[:newline]
+            if newline >= 0:
+                return
+        if content.damage:
+            yield ReadError("", 0, "byte", "")
+            return

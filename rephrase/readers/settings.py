@@ -122,7 +122,8 @@ class Input(Section):
     """Shorter texts are left out and counted: most are remains of pages. Problems and questions are short too: 0 keeps them."""
     max_characters: int = Field(default=2_000_000, ge=1)
     unit_bytes: int = Field(default=128 << 20, ge=1 << 16)
-    """A file with more bytes is cut for several tasks, where it can be: JSON lines that are not compressed, and row groups of Parquet."""
+    """A file with more bytes is cut for several tasks, where it can be: JSON lines that are plain, or compressed in many members or frames
+    (bgzip, pzstd, seekable zstd); web archives whose records are compressed one by one; row groups of Parquet."""
     tokens_per_unit: int = Field(default=500_000, ge=1)
     """Tokens of a row group of `documents`: one unit of later stages."""
 

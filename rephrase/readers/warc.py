@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import BinaryIO
 
@@ -14,9 +14,11 @@ from rephrase.readers.codecs import and_compressed
 from rephrase.readers.content import Content
 from rephrase.readers.heads import Head
 from rephrase.readers.http import decode_body, parse_response
+from rephrase.readers.member_slices import member_cuts, members_between
 from rephrase.readers.records import MAX_CONTENT_BYTES, BadRecord, Record, is_start, records
 from rephrase.readers.registry import Reader, readers
 from rephrase.readers.settings import Input
+from rephrase.readers.slices import Slice
 from rephrase.readers.sniffing import PLAIN, charset_of, essence, may_be_page, page_type
 from rephrase.text.html import decode, extract
 
@@ -41,6 +43,18 @@ class Warc(Reader):
         with closing(storage.open_stream(file.path)) as stream:
             yield from read_warc(stream, file.path, config)
 
+    @override
+    def cuts(self, file: storage.FileInfo, size: int) -> Sequence[int]:
+        """Bytes, of compressed archives with a member for each record."""
+        return member_cuts(file, size, is_start)
+
+    @override
+    def read_slice(self, part: Slice, config: Input) -> Iterator[Item]:
+        """The records whose members begin in it."""
+        with members_between(part, is_start) as content:
+            if content:
+                yield from _items(content, part.file.path, config)
+
 
 def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
     """What each record of an archive is, in order: a document, dropped, or an error; damage that hides records is one error.
@@ -48,7 +62,10 @@ def read_warc(stream: BinaryIO, file: str, config: Input) -> Iterator[Item]:
     Documents are HTML and plain-text responses with a 2xx status or none, and `conversion` records. Damage loses the record or the
     compressed member that it is in; the place is yielded as a `ReadError` in bytes of the stored file.
     """
-    content = Content(stream, file, is_start)
+    return _items(Content(stream, file, is_start), file, config)
+
+
+def _items(content: Content, file: str, config: Input) -> Iterator[Item]:
     is_resumed = False
     while content.next_run():
         held: Item | None = None

@@ -17,12 +17,15 @@ from typing import BinaryIO
 from rephrase.errors import UserError
 from rephrase.settings.schemes import is_url, location
 from rephrase.storage.base import FileInfo, Store, join, name_of, stores
+from rephrase.storage.file_list import FileList
 from rephrase.storage.globs import input_files
 from rephrase.storage.local import Local, readable
 from rephrase.storage.ranged import RangedObject
 
 __all__ = [
     "FileInfo",
+    "FileList",
+    "about",
     "check_writable",
     "create",
     "create_from",
@@ -111,6 +114,12 @@ def exists(path: str) -> bool:
     return store.exists(path)
 
 
+def about(path: str) -> FileInfo | None:
+    """The size of a file or an object, and when it was stored, if the store tells; None where there is none."""
+    store, path = _located(path)
+    return store.about(path)
+
+
 def open_stream(path: str, start: int = 0) -> BinaryIO:
     """A binary stream for reading from a byte to the end. Raises FileNotFoundError where there is none."""
     store, path = _located(path)
@@ -161,7 +170,7 @@ def list_files(folder: str) -> Iterator[FileInfo]:
     return store.list_files(folder)
 
 
-def expand(pattern: str) -> list[FileInfo]:
+def expand(pattern: str) -> FileList:
     """The files that a path, a folder or a glob (`*`, `?`, `[…]`, `**`) names, sorted; those of the folders where a glob names folders.
 
     What is there under the very name is taken, whatever signs it holds. Below it, in globs too, names that begin with `_` or `.` are notes

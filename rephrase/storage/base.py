@@ -65,6 +65,11 @@ class Store(ABC):
 
     # What follows from these, for stores that cannot do it better.
 
+    def about(self, path: str) -> FileInfo | None:
+        """An object's size, and when it was stored; None where there is none."""
+        size = self.size_of(path)
+        return None if size is None else FileInfo(path, size)
+
     def create_from(self, path: str, local: str) -> bool:
         """Store a local file's content as `create` does."""
         with open(local, "rb") as file:

@@ -98,6 +98,11 @@ class Cloud(Store):
 
     @override
     def size_of(self, path: str) -> int | None:
+        about = self.about(path)
+        return about.size if about else None
+
+    @override
+    def about(self, path: str) -> FileInfo | None:
         import obstore
 
         store, key = self._located(path)
@@ -105,9 +110,10 @@ class Cloud(Store):
             return None
         try:
             with told(path):
-                return int(obstore.head(store, key)["size"])
+                head = obstore.head(store, key)
         except FileNotFoundError:
             return None
+        return FileInfo(path, int(head["size"]), head["last_modified"].timestamp())
 
     @override
     def open_stream(self, path: str, start: int = 0) -> BinaryIO:

@@ -32,10 +32,15 @@ class Hdfs(ReadOnly):
 
     @override
     def size_of(self, path: str) -> int | None:
+        about = self.about(path)
+        return about.size if about else None
+
+    @override
+    def about(self, path: str) -> FileInfo | None:
         with _told(path):
             system, inner = _located(path)
             info = system.get_file_info(inner)
-            return info.size if info.is_file else None
+            return FileInfo(path, info.size, (info.mtime_ns or 0) / 1e9) if info.is_file else None
 
     @override
     def list_files(self, folder: str) -> Iterator[FileInfo]:

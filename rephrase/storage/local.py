@@ -64,6 +64,14 @@ class Local(Store):
         return os.path.getsize(path) if os.path.isfile(path) else None
 
     @override
+    def about(self, path: str) -> FileInfo | None:
+        try:
+            about = os.stat(path)
+        except (OSError, ValueError):  # as of a name that no file can have
+            return None
+        return FileInfo(path, about.st_size, about.st_mtime) if stat.S_ISREG(about.st_mode) else None
+
+    @override
     def exists(self, path: str) -> bool:
         """Whether a file or a folder is there."""
         return os.path.exists(path)
@@ -88,17 +96,15 @@ class Local(Store):
     @override
     def list_files(self, folder: str) -> Iterator[FileInfo]:
         """Raises `UserError` for a folder that may not be read."""
-        files = []
-        for parent, folders, names in os.walk(folder, onerror=_tell):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in names:
-                if not name.startswith("."):
-                    path = os.path.join(parent, name)
-                    with contextlib.suppress(FileNotFoundError):
-                        about = os.stat(path)
-                        if stat.S_ISREG(about.st_mode):  # a pipe would be waited for
-                            files.append(FileInfo(path, about.st_size, about.st_mtime))
-        yield from sorted(files)
+        for name in _names_in(folder):
+            path = os.path.join(folder, name)
+            if name.endswith("/"):
+                yield from self.list_files(path.rstrip("/"))
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                about = os.stat(path)
+                if stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+                    yield FileInfo(path, about.st_size, about.st_mtime)
 
 
 class _File(io.FileIO):
@@ -115,11 +121,24 @@ class _File(io.FileIO):
             return super().readall() or b""
 
 
-def _tell(error: OSError) -> None:
-    """Raise what a walk passes over, but where a folder is not there, or no more."""
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        with readable(error.filename):
-            raise error
+def _names_in(folder: str) -> list[str]:
+    """What is not hidden in a folder, sorted as the paths are; folders with a slash, without links to such. None of what is no folder."""
+    names = []
+    with readable(folder), contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            is_folder = _is_folder(entry)
+            if not is_folder or not entry.is_symlink():
+                names.append(entry.name + "/" if is_folder else entry.name)
+    return sorted(names)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # as of a link to itself, of which its `stat` tells
+        return False
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from typing_extensions import override
 from rephrase.errors import UserError
 from rephrase.storage.base import FileInfo, Store, buffered, stores
 from rephrase.storage.s3_errors import BUSY, broken_streams, code_of, errors, split
+from rephrase.storage.s3_listing import objects_below
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,14 +90,20 @@ class S3(Store):
 
     @override
     def size_of(self, path: str) -> int | None:
+        about = self.about(path)
+        return about.size if about else None
+
+    @override
+    def about(self, path: str) -> FileInfo | None:
         bucket, key = split(path)
         if not key:
             return None
         try:
             with errors(path):
-                return _client().head_object(Bucket=bucket, Key=key)["ContentLength"]
+                head = _client().head_object(Bucket=bucket, Key=key)
         except FileNotFoundError:
             return None
+        return FileInfo(path, head["ContentLength"], head["LastModified"].timestamp())
 
     @override
     def open_stream(self, path: str, start: int = 0) -> BinaryIO:
@@ -112,11 +119,11 @@ class S3(Store):
     def list_files(self, folder: str) -> Iterator[FileInfo]:
         bucket, prefix = split(folder)
         prefix = prefix.rstrip("/") + "/" if prefix else ""
+        start = len(f"s3://{bucket}/{prefix}")
         with errors(folder):
-            for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                for item in page.get("Contents", []):
-                    if not any(part.startswith(".") for part in item["Key"][len(prefix) :].split("/")):
-                        yield FileInfo(f"s3://{bucket}/{item['Key']}", item["Size"], item["LastModified"].timestamp())
+            for file in objects_below(_client(), bucket, prefix):
+                if not file.path.startswith(".", start) and "/." not in file.path[start:]:
+                    yield file
 
 
 def _create(path: str, body: bytes | BinaryIO) -> bool:

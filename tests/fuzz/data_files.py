@@ -1,7 +1,8 @@
-"""Files beside the corpus that are damaged: slices of JSON lines, labelled texts, and the manifest of a virtual mixture."""
+"""Files that are damaged: slices of JSON lines and of archives, labelled texts, and the manifest of a virtual mixture."""
 
 from __future__ import annotations
 
+import gzip
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from rephrase.storage import tables
 from tests.fuzz.answers import json_like
 from tests.fuzz.inputs import PROSE, Target
 from tests.fuzz.mutations import bytes_like, text_like
+from tests.rephrase.readers.archives import record
 
 
 def slices(folder: str) -> Target:
@@ -48,6 +50,29 @@ def slices(folder: str) -> Target:
         ends: list[int | None] = [*starts[1:], None]
         parts = [Slice(file, start, end) for start, end in zip(starts, ends, strict=True)]
         assert texts(parts) == texts([Slice(file)]), f"cut at {starts}"
+
+    return target
+
+
+def cut_archives(folder: str) -> Target:
+    """A damaged archive of compressed records, cut at whatever bytes: its slices together give what the whole file does."""
+    path = Path(folder, "a.warc.gz")
+    config = Input.model_validate({"paths": [folder], "min_characters": 1})
+    first, *others = [gzip.compress(record("conversion", f"Tower {n}. {PROSE[: 40 * n]}".encode()), mtime=0) for n in range(10)]
+    whole = b"".join(others)
+
+    def target(dice: random.Random) -> None:
+        data = first + bytes_like(whole, dice)
+        path.write_bytes(data)
+        file = storage.FileInfo(str(path), len(data))
+        starts = sorted({0, *(dice.randrange(len(data)) for _ in range(dice.randint(1, 4)))})
+        ends: list[int | None] = [*starts[1:], None]
+        parts = [Slice(file, start, end) for start, end in zip(starts, ends, strict=True)]
+        both = [
+            [item.text for part in several for item in read_documents(part, config) if isinstance(item, RawDocument)]
+            for several in (parts, [Slice(file)])
+        ]
+        assert both[0] == both[1], f"cut at {starts}"
 
     return target
 

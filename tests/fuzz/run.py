@@ -25,7 +25,8 @@ _PEAK = Path("/proc/self/clear_refs")
 _SHARES = {
     "answers": 20,
     "readers": 200,
-    "slices": 200,
+    "slices": 170,
+    "archives": 30,
     "configs": 150,
     "manifests": 100,
     "labelled": 150,

@@ -33,7 +33,7 @@ from rephrase.verifiers.answers import same_answer
 from rephrase.verifiers.kinds import Kind, Verifier
 from tests.fuzz.answers import Answers
 from tests.fuzz.configs import configs
-from tests.fuzz.data_files import labelled, manifests, slices
+from tests.fuzz.data_files import cut_archives, labelled, manifests, slices
 from tests.fuzz.inputs import PROSE, TOKENIZER, Target
 from tests.fuzz.mutations import bytes_like, text_like
 
@@ -213,6 +213,7 @@ TARGETS: dict[str, Callable[[str], Target]] = {
     "answers": Answers,
     "readers": readers,
     "slices": slices,
+    "archives": cut_archives,
     "configs": configs,
     "manifests": manifests,
     "labelled": labelled,

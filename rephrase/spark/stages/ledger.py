@@ -20,7 +20,9 @@ from rephrase.spark.stages.meaning import Meaning, plain, without_digests
 Result = TypeVar("Result")
 
 _NAME = "_stage.json"
-_BEFORE_WORK = (_NAME, TABLE_VERSION, TABLE_FILES)
+INPUTS = "_inputs.json"
+"""What a stage notes of its input files beside its table: see `shard.inputs`."""
+_BEFORE_WORK = (_NAME, TABLE_VERSION, TABLE_FILES, INPUTS)
 _MOST = 6  # differences that are named
 _LONGEST = 80  # characters of a value that differs
 

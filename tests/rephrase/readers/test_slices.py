@@ -18,7 +18,7 @@ from rephrase.readers.files import cuts_of
 from rephrase.readers.registry import readers_of
 from rephrase.readers.settings import Input
 from rephrase.readers.slices import MANY_FILES, Slice, units_of
-from rephrase.storage.base import FileInfo
+from rephrase.storage import FileInfo, FileList
 
 READERS = readers_of("auto")
 
@@ -28,7 +28,7 @@ def settings(path: Path) -> Input:
 
 
 def slices_of(file: FileInfo, size: int) -> list[Slice]:
-    return [part for [part] in units_of([file], size, lambda one, of: cuts_of(one, of, READERS))]
+    return [part for [part] in units_of(FileList([file]), size, lambda one, of: cuts_of(one, of, READERS))]
 
 
 def read(parts: list[Slice], config: Input) -> Iterator[Item]:
@@ -132,15 +132,16 @@ def test_what_cannot_be_cut_is_read_by_one_task(tmp_path: Path) -> None:
 
 def test_small_files_share_units_only_where_there_are_many() -> None:
     files = [FileInfo(f"{n:05d}.jsonl", 20_000) for n in range(50_000)]
-    units = units_of(files, 128 << 20, lambda _file, _size: ())
+    units = units_of(FileList(files), 128 << 20, lambda _file, _size: ())
     assert 0.9 * MANY_FILES <= len(units) <= 1.1 * MANY_FILES
     assert [part.file for unit in units for part in unit] == files, "none is lost, and the order stays"
     few = files[:MANY_FILES]
-    assert units_of(few, 128 << 20, lambda _file, _size: ()) == tuple((Slice(file),) for file in few)
+    assert tuple(units_of(FileList(few), 128 << 20, lambda _file, _size: ())) == tuple((Slice(file),) for file in few)
     empty = [FileInfo(f"{n}.jsonl", 0) for n in range(10_000)]
-    assert max(len(unit) for unit in units_of(empty, 128 << 20, lambda _file, _size: ())) < 5000, "files without a byte are work too"
+    packed = units_of(FileList(empty), 128 << 20, lambda _file, _size: ())
+    assert max(len(unit) for unit in packed) < 5000, "files without a byte are work too"
     mixed = [FileInfo("large.jsonl", 10**9), *files[:1000]]
-    large, *others = units_of(mixed, 128 << 20, lambda file, size: range(size, file.size, size))
+    large, *others = units_of(FileList(mixed), 128 << 20, lambda file, size: range(size, file.size, size))
     assert large == (Slice(mixed[0], 0, 128 << 20),)
     assert all(len({part.file == mixed[0] for part in unit}) == 1 for unit in others), "a slice is never packed with files"
     assert sum(unit[0].file == mixed[0] for unit in others) == 7

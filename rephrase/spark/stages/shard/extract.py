@@ -6,8 +6,9 @@ import functools
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
+from rephrase import storage
 from rephrase.documents import DocumentTables
 from rephrase.errors import UserError
 from rephrase.live.words import counted
@@ -17,7 +18,8 @@ from rephrase.spark.runtime.account import Sums
 from rephrase.spark.runtime.progress import StageProgress
 from rephrase.spark.runtime.units import Unit, pending, run_units
 from rephrase.spark.stages.encoders import encoder_profile
-from rephrase.spark.stages.shard.plan import ShardPlan, input_of
+from rephrase.spark.stages.shard.inputs import Times, check_times, check_unchanged
+from rephrase.spark.stages.shard.plan import Reading, ShardPlan, input_of
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -28,39 +30,70 @@ if TYPE_CHECKING:
     from rephrase.readers.base import Item
     from rephrase.readers.registry import Reader
     from rephrase.readers.settings import Input
+    from rephrase.readers.slices import Units
     from rephrase.spark.runtime.session import LazySession
-    from rephrase.spark.stages.shard.plan import Reading
 
 _BATCH_DOCUMENTS = 512  # documents whose language and tokens are found in one call
 _BATCH_CHARACTERS = 4_000_000  # and at most so many characters, unless one document has more
 _EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the second pass holds at a time
 
 
-def extract(run: Run, spark: LazySession, plan: ShardPlan, todo: Sequence[Reading]) -> None:
-    """Read the input, one Spark task for each item of `todo`. What is there already is not read again."""
+def extract(
+    run: Run, spark: LazySession, plan: ShardPlan, read_units: Units, todo: Sequence[int], files: Sequence[storage.FileInfo], times: Times
+) -> None:
+    """Read the units of the input whose numbers are in `todo`, one Spark task for each. What is there already is not read again.
+
+    times: when the stage first saw the files. Raises `UserError` where one that is yet to be read is not the same any more.
+    """
     from rephrase.readers.registry import readers_of
 
     config = input_of(run)
-    units = [Unit(plan.between(reading.index), reading) for reading in todo]
-    missing = pending(units, plan.extracted)
+    missing = [unit.payload for unit in pending([Unit(plan.between(index), index) for index in todo], plan.extracted)]
     if not missing:
         return
+    check_times(plan.documents, files, times, (part for index in missing for part in read_units[index]))
     account = Sums(DocumentsNote, functools.partial(_progress, config))
-    progress = StageProgress("shard", plan.extracted, len(units), len(units) - len(missing), account, about=_about(todo))
+    progress = StageProgress("shard", plan.extracted, len(todo), len(todo) - len(missing), account, about=_about(read_units, todo))
     progress.begin()
     session = spark.get()  # before the clock of the progress line starts
     with progress:
         work = functools.partial(extract_unit, plan=plan, config=config, tokenizer=run.tokenizer, readers=readers_of(config.format))
-        run_units(session, missing, work, plan.extracted, progress, encoder_profile(session, run, config))
+        run_units(session, _Tasks(plan, read_units, missing), work, plan.extracted, progress, encoder_profile(session, run, config))
 
 
-def _about(todo: Sequence[Reading]) -> str:
+class _Tasks(Sequence[Unit[Reading]]):
+    """The units of Spark tasks, made when they are asked for."""
+
+    def __init__(self, plan: ShardPlan, read_units: Units, indexes: Sequence[int]) -> None:
+        self._plan, self._read_units, self._indexes = plan, read_units, indexes
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    @overload
+    def __getitem__(self, number: int) -> Unit[Reading]: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Unit[Reading]]: ...
+
+    def __getitem__(self, number: int | slice) -> Unit[Reading] | list[Unit[Reading]]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(len(self))[number]]
+        index = self._indexes[number]
+        return Unit(self._plan.between(index), Reading.of(index, self._read_units[index]))
+
+
+def _about(read_units: Units, todo: Sequence[int]) -> str:
     """What the tasks are."""
-    is_cut = any(not part.is_whole for reading in todo for part in reading.slices)
-    is_packed = any(len(reading.slices) > 1 for reading in todo)
-    if not is_cut and not is_packed:
+    if read_units.are_files:
         return ", one for each input file"
-    files = len({part.file.path for reading in todo for part in reading.slices})
+    is_cut = is_packed = False
+    files, last = 0, ""
+    for index in todo:
+        parts = read_units[index]
+        is_cut, is_packed = is_cut or not parts[0].is_whole, is_packed or len(parts) > 1
+        files += len(parts) - (parts[0].file.path == last)
+        last = parts[-1].file.path
     return f", for {files:,} input files" + (", large ones cut" if is_cut else "") + (", small ones together" if is_packed else "")
 
 
@@ -123,6 +156,8 @@ def _items(reading: Reading, config: Input, readers: Sequence[Reader]) -> Iterat
         try:
             for item in read_documents(part, config, readers):
                 yield part.file.path, item
+            if not part.is_whole:  # whose other parts other tasks read, at other times
+                check_unchanged(part)
         except FileNotFoundError as error:
             cure = "put it back, or list the input again in another output"
             raise UserError("the input file has gone", where=part.file.path, cure=cure) from error

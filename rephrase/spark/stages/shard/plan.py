@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import itertools
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from rephrase.errors import UserError
 from rephrase.names import DocumentsName, ErrorsName, ExtractedName
 from rephrase.readers.files import cuts_of
 from rephrase.readers.registry import readers_of
-from rephrase.readers.slices import Slice, units_of
+from rephrase.readers.slices import Slice, Units, units_of, whole_files
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import note_of
 
@@ -28,15 +30,38 @@ _BESIDE_TABLES = ("errors", "exports", "logs", "rows", "stats", TRIALS)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one task reads, by its index among all."""
+    """What one task reads, by its index among all: a slice of a file, or whole files. Tasks get it as JSON, so it repeats nothing."""
 
     index: int
-    slices: tuple[Slice, ...]
+    folder: str
+    """With what the paths of all files begin."""
+    names: tuple[str, ...]
+    """What follows in each."""
+    sizes: tuple[int, ...]
+    start: int = 0
+    end: int | None = None
+    modified: float = 0.0
+    """Of the file of a slice."""
+
+    @classmethod
+    def of(cls, index: int, slices: Sequence[Slice]) -> Reading:
+        """What a task reads of `Units`."""
+        paths = [part.file.path for part in slices]
+        folder = os.path.commonprefix(paths)  # noqa: RUF071  # character by character is meant: the names of a folder begin alike
+        sizes, first = tuple(part.file.size for part in slices), slices[0]
+        modified = 0.0 if first.is_whole else first.file.modified
+        return cls(index, folder, tuple(path[len(folder) :] for path in paths), sizes, first.start, first.end, modified)
+
+    @property
+    def slices(self) -> Iterator[Slice]:
+        """What is read."""
+        for name, size in zip(self.names, self.sizes, strict=True):
+            yield Slice(storage.FileInfo(self.folder + name, size, self.modified), self.start, self.end)
 
     @property
     def name(self) -> str:
         """Of what is read, for people."""
-        first, last = self.slices[0].file.path, self.slices[-1].file.path
+        first, last = self.folder + self.names[0], self.folder + self.names[-1]
         return first if first == last else f"{first} … {last}"
 
 
@@ -78,30 +103,46 @@ def input_of(run: Run) -> Input:
     return run.input
 
 
-def units_of_input(run: Run, files: Sequence[storage.FileInfo]) -> tuple[tuple[Slice, ...], ...]:
-    """What each task reads of the input. A table that an earlier version of rephrase began has a task for each file."""
-    begun = note_of(Tables.DOCUMENTS.folder(run.output)).get("meaning", {})
-    if begun.get("files", {"units": 0}).keys() >= {"units"}:
-        config = input_of(run)
-        return units_of(files, config.unit_bytes, functools.partial(cuts_of, readers=readers_of(config.format)))
-    return tuple((Slice(file),) for file in files)
+def units_of_input(run: Run, files: storage.FileList) -> Units:
+    """What each task reads of the input.
+
+    Of a table that an earlier version of rephrase began that is a file, or a slice of one that is not compressed.
+    """
+    begun = note_of(Tables.DOCUMENTS.folder(run.output)).get("meaning", {}).get("files")
+    if begun is not None and "units" not in begun:
+        return whole_files(files)
+    config = input_of(run)
+    cut = functools.partial(cuts_of, readers=readers_of(config.format))
+    units = units_of(files, config.unit_bytes, cut)
+    if begun is None or begun["units"] == len(units):
+        return units
+    former = units_of(files, config.unit_bytes, functools.partial(cut, compressed=False))  # never as many, where it differs
+    return former if begun["units"] == len(former) else units
 
 
-def input_files(paths: Sequence[str], output: str) -> tuple[storage.FileInfo, ...]:
+def input_files(paths: Sequence[str], output: str) -> storage.FileList:
     """The files that the patterns name; one that two patterns name comes once.
 
     What a run has written is no input of it: neither what lies below its output, unless a pattern begins there, nor, in any case, what
     stages keep there. Raises `UserError` where nothing is left.
     """
-    files = dict.fromkeys(file for path in paths for file in _not_made(storage.expand(path), path, output.rstrip("/")))
+    several = (_not_made(storage.expand(path), path, output.rstrip("/")) for path in paths)
+    files = next(several) if len(paths) == 1 else storage.FileList(dict.fromkeys(itertools.chain.from_iterable(several)))
     if not files:
         raise UserError("all input files lie in the output", where=output, cure="name another `output`, or other paths under `input`")
-    return tuple(files)
+    return files
 
 
-def _not_made(files: Sequence[storage.FileInfo], pattern: str, output: str) -> list[storage.FileInfo]:
-    if pattern.rstrip("/") != output and not pattern.startswith(f"{output}/"):
-        return [file for file in files if not file.path.startswith(f"{output}/")]
+def _not_made(files: storage.FileList, pattern: str, output: str) -> storage.FileList:
+    folders: tuple[str, ...] = (f"{output}/",)
+    if pattern.rstrip("/") == output or pattern.startswith(f"{output}/"):
+        folders = _made_in(output)
+    if not any(path.startswith(folders) for path in files.paths()):
+        return files
+    return storage.FileList(file for file in files if not file.path.startswith(folders))
+
+
+def _made_in(output: str) -> tuple[str, ...]:
+    """The folders that stages make."""
     made = {table.path.partition("/")[0] for table in Tables.all()}
-    folders = tuple(f"{storage.join(output, name)}/" for name in (*made, *_BESIDE_TABLES))
-    return [file for file in files if not file.path.startswith(folders)]
+    return tuple(f"{storage.join(output, name)}/" for name in (*made, *_BESIDE_TABLES))

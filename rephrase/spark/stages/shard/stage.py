@@ -27,21 +27,23 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.encoders import encoders_in
 from rephrase.spark.stages.input_table.files import check_unchanged, files_of_table, remove_copies
 from rephrase.spark.stages.ledger import claim, remove_stage
-from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of, digest
+from rephrase.spark.stages.meaning import Defaults, Meaning, defaults_of
 from rephrase.spark.stages.shard.dropped import dropped_in_words
 from rephrase.spark.stages.shard.extract import extract
+from rephrase.spark.stages.shard.inputs import digest_of, noted_times
 from rephrase.spark.stages.shard.personal_data import entities_of, measure_scrubbing
-from rephrase.spark.stages.shard.plan import Reading, ShardPlan, input_files, input_of, units_of_input
+from rephrase.spark.stages.shard.plan import ShardPlan, input_files, input_of, units_of_input
 from rephrase.spark.stages.shard.repeats import drop_repeats
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
     from rephrase.readers.settings import Input
-    from rephrase.readers.slices import Slice
+    from rephrase.readers.slices import Units
     from rephrase.spark.runtime.session import LazySession
 
 _CURE = "check `input.format`, `input.fields` and `input.min_characters`"
+_MANY_UNITS = 8  # as much as so many units are, in one file, keeps a core busy when others have nothing left to do
 _FOOTERS = 16  # read at a time to see whether there is any document
 
 
@@ -55,24 +57,41 @@ def shard(run: Run, spark: LazySession) -> None:
     config = input_of(run)
     files = files_of_table(run, config, spark) if config.table else input_files(config.paths, run.output)
     read_units = units_of_input(run, files)
-    readings = [Reading(index, slices) for index, slices in enumerate(read_units)]
-    plan = ShardPlan(run.output, len(readings))
-    claim(plan.documents, Tables.DOCUMENTS, meaning_of(run, files, read_units))
+    plan = ShardPlan(run.output, len(read_units))
+    meaning = meaning_of(run, files, read_units)
+    claim(plan.documents, Tables.DOCUMENTS, meaning)
     measure_scrubbing(config, plan.documents)
-    units = [Unit(plan.final(reading.index), reading.index) for reading in readings]
+    units = [Unit(plan.final(index), index) for index in range(plan.count)]
     todo = [unit.payload for unit in pending(units, plan.documents)]
     if todo:
         if config.table:
             check_unchanged(files)
         DocumentTables(config, run.tokenizer)  # what is not there says so before Spark starts
-        _tell_missing_fields(config, readings[todo[0]].slices[0].file)
-        extract(run, spark, plan, [readings[index] for index in todo])
+        _tell_uncut(config, read_units, todo)
+        _tell_missing_fields(config, read_units[todo[0]][0].file)
+        times = noted_times(plan.documents, files, meaning.content["files"]["digest"])
+        extract(run, spark, plan, read_units, todo, files, times)
         drop_repeats(config, run.tokenizer, spark, plan, todo)
     else:
         console.print(f"shard: {there_already(len(units))}")
     _remove_extracted(plan)
     remove_copies(run)
     _check_not_empty(plan, files)
+
+
+def _tell_uncut(config: Input, units: Units, todo: Sequence[int]) -> None:
+    """Name the files that keep one core busy for long."""
+    firsts = (units[index][0] for index in todo)
+    uncut = [part.file for part in firsts if part.is_whole and part.file.size > _MANY_UNITS * config.unit_bytes]
+    if uncut:
+        largest = max(uncut, key=lambda file: file.size)
+        files = "1 file is" if len(uncut) == 1 else f"{len(uncut):,} files are"
+        console.print(
+            f"shard: {files} read by one task each, as they cannot be cut; the largest is {largest.path} ({largest.size / 1e9:,.1f} GB). "
+            "JSON lines can be cut where bgzip or pzstd has compressed them, or nothing has; archives, where each record is compressed by "
+            "itself",
+            soft_wrap=True,
+        )
 
 
 def _tell_missing_fields(config: Input, file: storage.FileInfo) -> None:
@@ -87,16 +106,14 @@ def _remove_extracted(plan: ShardPlan) -> None:
     storage.remove_empty_folder(plan.extracted)  # another driver may be at work in it
 
 
-def meaning_of(run: Run, files: Sequence[storage.FileInfo], units: Sequence[Sequence[Slice]]) -> Meaning:
+def meaning_of(run: Run, files: storage.FileList, units: Units) -> Meaning:
     """What the documents of these input files depend on. `units`: what each task reads; their number, unless each is a whole file."""
     config = input_of(run)
-    listed = digest([[file.path, file.size] for file in files])
-    about = {"count": len(files), "bytes": sum(file.size for file in files), "digest": listed}
-    are_files = all(len(unit) == 1 and unit[0].is_whole for unit in units)
+    about = {"count": len(files), "bytes": sum(files.sizes), "digest": digest_of(files)}
     content = {
         "input": _input_as_json(config),
         "tokenizer": run.tokenizer,
-        "files": about if are_files else about | {"units": len(units)},
+        "files": about if units.are_files else about | {"units": len(units)},
     }
     if encoders := encoders_in(config):
         content["encoders"] = {name: encoder_digest(name) for name in encoders}

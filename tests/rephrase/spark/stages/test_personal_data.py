@@ -11,10 +11,12 @@ from rephrase.config.run import Run
 from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
 from rephrase.readers.settings import Input
+from rephrase.readers.slices import whole_files
 from rephrase.recipes.use import RecipeUse
 from rephrase.report.sections.personal_data import personal_data
 from rephrase.spark.stages.shard.personal_data import measure_scrubbing, scrubbing_measured
 from rephrase.spark.stages.shard.stage import meaning_of
+from rephrase.storage import FileList
 from tests.places import ROOT
 
 SET = str(ROOT / "examples" / "personal_data.jsonl")
@@ -32,7 +34,7 @@ def run(scrub: Any) -> Run:
 
 
 def digest_of(scrub: Any) -> str:
-    return meaning_of(run(scrub), [], []).digest(1)
+    return meaning_of(run(scrub), FileList(), whole_files(FileList())).digest(1)
 
 
 def test_a_model_is_part_of_what_documents_mean_and_a_labelled_set_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,9 +47,9 @@ def test_a_model_is_part_of_what_documents_mean_and_a_labelled_set_is_not(monkey
 
 
 def test_what_an_earlier_version_scrubbed_means_the_same() -> None:
-    content = meaning_of(run({"emails": "MAIL"}), [], []).content
+    content = meaning_of(run({"emails": "MAIL"}), FileList(), whole_files(FileList())).content
     assert content["input"]["scrub"].pop("entities") is None
-    earlier = meaning_of(run({"emails": "MAIL"}), [], [])
+    earlier = meaning_of(run({"emails": "MAIL"}), FileList(), whole_files(FileList()))
     assert earlier.digest(1) == type(earlier)(content, earlier.defaults).digest(1)
     assert "entities" not in content
 

@@ -307,7 +307,7 @@ def test_extraction_writes_many_row_groups_where_texts_are_many(tmp_path: Path, 
     (tmp_path / "a.jsonl").write_bytes(lines(range(50)))
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer)
     [file] = input_files(run.input.paths, run.output)
-    plan, reading = ShardPlan(run.output, 1), Reading(0, (Slice(file),))
+    plan, reading = ShardPlan(run.output, 1), Reading.of(0, (Slice(file),))
     readers = readers_of(run.input.format)
     shard_extract.extract_unit(Unit(plan.between(0), reading), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
     assert pq.ParquetFile(plan.between(0)).num_row_groups > 3
@@ -338,7 +338,7 @@ def test_a_document_that_cannot_become_a_row_is_an_error_with_its_place(
     (tmp_path / "a.jsonl").write_bytes(lines(range(5)) + odd)
     run = config(tmp_path / "out", tmp_path / "a.jsonl", tokenizer, scrub=True)
     [file] = input_files(run.input.paths, run.output)
-    plan, reading = ShardPlan(run.output, 1), Reading(0, (Slice(file),))
+    plan, reading = ShardPlan(run.output, 1), Reading.of(0, (Slice(file),))
     readers = readers_of(run.input.format)
     shard_extract.extract_unit(Unit(plan.between(0), reading), plan=plan, config=run.input, tokenizer=tokenizer, readers=readers)
     assert tables.read(plan.between(0)).column("text").to_pylist() == [body_text(n) for n in (0, 1, 2, 4)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +19,18 @@ from rephrase.engines.replay import ReplaySettings
 from rephrase.errors import UserError
 from rephrase.readers import slices
 from rephrase.readers.settings import Input
+from rephrase.readers.slices import Slice
 from rephrase.recipes.use import RecipeUse
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.declarations.shard import ShardStage
 from rephrase.spark.stages.ledger import claim
+from rephrase.spark.stages.meaning import digest
 from rephrase.spark.stages.run_tables import documents_of
+from rephrase.spark.stages.shard.inputs import check_unchanged, digest_of, noted_times
 from rephrase.spark.stages.shard.plan import input_files, units_of_input
 from rephrase.spark.stages.shard.stage import meaning_of, shard
-from rephrase.storage import tables
+from rephrase.storage import FileInfo, FileList, tables
 from tests.places import ROOT
 
 
@@ -116,4 +122,55 @@ def test_as_many_units_as_files_are_not_taken_for_the_files(tmp_path: Path, monk
     units = units_of_input(run, files)
     assert len(units) == len(files)
     claim(Tables.DOCUMENTS.folder(run.output), Tables.DOCUMENTS, meaning_of(run, files, units))
-    assert units_of_input(run, files) == units
+    assert list(units_of_input(run, files)) == list(units)
+
+
+def again(path: Path, seconds: int = 10) -> None:
+    """Store a file anew, with other letters and as many."""
+    path.write_text(path.read_text().replace("plain", "fancy"))
+    os.utime(path, (time.time() + seconds,) * 2)
+
+
+def test_an_input_file_that_was_stored_anew_is_not_mixed_in(folder: Path, spark: LazySession, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folder / "crawl", tmp := folder / "anew" / "crawl")
+    run = config(folder / "anew", "out", unit_bytes=65536)
+    shard(run, spark)
+    objects = documents_of(run)
+    before = rows(run)
+    again(tmp / "large.jsonl")
+    shard(run, spark)
+    assert rows(run) == before, "where nothing is to be read, nothing is asked"
+    os.remove(objects[-1])
+    shard(run, spark)
+    assert rows(run) == before, "what lies behind the file that is not the same can be made again"
+    os.remove(objects[1])
+    with pytest.raises(UserError, match=r"stored anew since this run began.*remove .*documents/_inputs.json"):
+        shard(run, spark)
+    os.remove(storage.join(run.output, "documents", "_inputs.json"))
+    shard(run, spark)
+    assert rows(run) != before, "whoever says so has it his way, as with a run of an earlier version"
+
+    original = storage.about
+    monkeypatch.setattr(storage, "about", lambda path: again(Path(path), 99) or original(path))  # type: ignore[func-returns-value]
+    file = next(file for file in storage.list_files(str(tmp)) if file.path.endswith("large.jsonl"))
+    with pytest.raises(UserError, match="stored anew while its parts were read"):
+        check_unchanged(Slice(file, 10, 20))
+    check_unchanged(Slice(replace(file, modified=0.0), 10, 20))  # a store that does not tell
+
+
+def test_times_of_another_input_are_none_of_this(folder: Path, tmp_path: Path) -> None:
+    files = storage.expand(str(folder / "crawl"))
+    times = noted_times(str(tmp_path), files, "digest of others")
+    later = FileList(replace(file, modified=file.modified + 100) for file in files)
+    assert list(noted_times(str(tmp_path), later, "digest of others")) == list(times)
+    assert list(noted_times(str(tmp_path), later, "digest of these")) == [file.modified for file in later]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4096, 5000])
+def test_the_digest_of_files_is_that_of_their_list(count: int) -> None:
+    files = [FileInfo(f"crawl/{n // 700} ü/{n}.jsonl", n * n, float(n)) for n in range(count)]
+    listed = FileList(files)
+    assert digest_of(listed) == digest([[file.path, file.size] for file in files])
+    assert list(listed) == files
+    assert listed[count // 2 :] == files[count // 2 :]
+    assert not files or (listed[-1], listed[-1].modified) == (files[-1], files[-1].modified)
