@@ -19,6 +19,7 @@ from rephrase.generation.step_run import StepRun, cleaned, is_failed
 from rephrase.generation.tally import Tally, UnderWay
 from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
+from rephrase.text.foreign import readable
 
 _FIRST = 100  # answers after which an engine that answers next to nothing is told from one that fails now and then
 
@@ -201,7 +202,7 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     request, step_run, tally = ask.request, ask.work.step_run, ask.work.tally
     tally.requests += 1
     completion = cleaned(completion)
-    parsed = Parsed(error=completion.error) if completion.error else step_run.parse(ask.prompt, completion)
+    parsed = Parsed(error=readable(completion.error)) if completion.error else step_run.parse(ask.prompt, completion)
     counts = (completion.prompt_tokens, completion.completion_tokens, tokens_of(completion))
     tokens = tuple(before + count for before, count in zip(ask.tokens_before, counts, strict=True))
     if parsed.error and not completion.error and request.attempt < step_run.first_attempt + step_run.step.retries:
