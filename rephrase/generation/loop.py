@@ -55,6 +55,9 @@ class _Ask:
     tokens_before: tuple[int, ...] = (0, 0, 0)  # of earlier attempts: prompt, completion and, of the latter, reasoning
 
 
+_Sent = asyncio.Task[list[tuple[_Ask, Completion]]]
+
+
 async def generate(
     rows: Iterable[Row], step_run: StepRun, engine: Engine, *, part: tuple[int, int] = (0, 1), max_engine_errors: float = 1.0
 ) -> tuple[pa.Table, Tally]:
@@ -90,7 +93,8 @@ async def generate_together(
     under_way.tallies += [work.tally for work in works]
     queue = _asks(rows, works, part, under_way)
     again: deque[_Ask] = deque()
-    running: set[asyncio.Task[list[tuple[_Ask, Completion]]]] = set()
+    running: set[_Sent] = set()
+    ended: asyncio.Queue[_Sent] = asyncio.Queue()  # `asyncio.wait` would look at all that run each time that one ends
     in_flight = 0
     try:
         while True:
@@ -99,11 +103,16 @@ async def generate_together(
                 if not batch:
                     break
                 in_flight += len(batch)
-                running.add(asyncio.create_task(_send(engine, batch)))
+                sent = asyncio.create_task(_send(engine, batch))
+                sent.add_done_callback(ended.put_nowait)
+                running.add(sent)
             if not running:
                 break
-            finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            finished = [await ended.get()]
+            while not ended.empty():
+                finished.append(ended.get_nowait())
             for sent in finished:
+                running.discard(sent)
                 answered = sent.result()
                 in_flight -= len(answered)
                 for ask, completion in answered:

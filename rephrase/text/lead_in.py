@@ -82,7 +82,8 @@ def without_lead_in(text: str, source: str = "") -> str:
         if whole:
             rest = after.strip()
             continue
-        begins = patterns.inline.match(_straight(line)) or patterns.label.match(_straight(line))
+        plain = _straight(line)
+        begins = (patterns.inline.match(plain) or patterns.label.match(plain)) if ":" in plain or "：" in plain else None
         if not begins:
             break
         rest = rest[begins.end() :].strip()
