@@ -36,7 +36,8 @@ from rephrase.engines.endpoint import Endpoint, EndpointSettings  # noqa: E402  
 from rephrase.engines.prompts import ChatPrompter  # noqa: E402  # as above
 
 TOKENIZER = str(ROOT / "examples" / "tokenizer.json")
-TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"  # Qwen's, in short
+# Qwen's, in short.
+TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 

@@ -27,7 +27,8 @@ _PROBES = (
 def fast_encoder(tokenizer: Any, *, controls: bool = False) -> Callable[[str], NDArray[np.uint32]] | None:
     """A function that gives a text's token ids just as the given `tokenizers.Tokenizer` without special tokens does, many times as fast.
 
-    `controls`: what spells a control token is that token, as in prompts; otherwise it is taken as the letters that it is made of. None where gigatoken is not installed, does not know this kind of tokenizer, or encodes any of a set of odd texts otherwise.
+    `controls`: what spells a control token is that token, as in prompts; otherwise it is taken as the letters that it is made of.
+    None where gigatoken is not installed, does not know this kind of tokenizer, or encodes any of a set of odd texts otherwise.
     """
     try:
         import gigatoken
