@@ -6,7 +6,7 @@ DEMO_TRAIN = rephrase classifier train examples/quality_labels.jsonl -o out/demo
 DEMO       = rephrase run examples/run.yaml --show 3
 DEMO_MODEL = rephrase run examples/run.yaml --show 3 --output out/demo-model --set mix.skip_empty=true --model '$(MODEL)'
 DEMO_SMALL = rephrase run examples/run-smollm2.yaml --show 3
-BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/mix.py bench/virtual.py bench/export.py bench/rewrite.py bench/rewrite_peers.py bench/overhead.py bench/verify.py
+BENCHES   ?= bench/shard.py bench/filter.py bench/dedup.py bench/mix.py bench/virtual.py bench/export.py bench/rewrite.py bench/rewrite_peers.py bench/overhead.py bench/client.py bench/verify.py
 
 MODEL  ?=
 ARGS   ?=

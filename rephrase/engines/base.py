@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 import orjson
@@ -51,8 +51,8 @@ class Sampling:
 
     def fields(self) -> dict[str, Any]:
         """The fields that are set, ready for a request body; without `least_tokens`, which no server knows and no completion depends on."""
-        set_fields = {k: v for k, v in asdict(self).items() if v is not None and v is not False and v != () and k != "least_tokens"}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in set_fields.items()}
+        values = ((name, getattr(self, name)) for name in self.__dataclass_fields__ if name != "least_tokens")
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values if v is not None and v is not False and v != ()}
 
     @property
     def needed_tokens(self) -> int:

@@ -173,6 +173,8 @@ class Client:
         return True
 
     async def _one_by_one(self, requests: list[Request], prompts: list[list[int] | None]) -> list[Completion]:
+        if len(requests) == 1:
+            return await self._batch(requests, prompts)
         pairs = zip(requests, prompts, strict=True)
         singles = [asyncio.create_task(self._batch([request], [prompt])) for request, prompt in pairs]
         try:

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import orjson
 
@@ -151,8 +153,15 @@ class Connection:
             trace_configs=[sending],
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
             headers={"Content-Type": "application/json", **dict(self._server.headers)},
-            trust_env=not unix,
+            trust_env=not unix and _heeds_environment(self._server.url),
         )
+
+
+def _heeds_environment(url: str) -> bool:
+    """Whether the environment has a proxy for a URL, or a file of passwords: aiohttp looks for both anew, in threads, with every call."""
+    parts = urlsplit(url)
+    proxied = parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
+    return proxied or os.path.exists(os.environ.get("NETRC") or os.path.expanduser("~/.netrc"))
 
 
 def _told(error: Exception) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import gc
 import itertools
 import os
 import re
@@ -16,6 +18,7 @@ from rephrase.engines.base import Message
 from rephrase.errors import UserError
 from rephrase.records import content_id
 from rephrase.text.controls import harmless_parts, is_control
+from rephrase.text.counting import fast_encoder
 from rephrase.text.hub import ask_hub, is_cached
 from rephrase.text.panics import panics_as_errors
 from rephrase.text.reasoning_marks import opens_reasoning
@@ -64,6 +67,7 @@ class ChatPrompter:
         self._name = tokenizer
         self._tokenizer = _load_tokenizer(tokenizer, revision, trust_remote_code)
         self._backend = self._tokenizer.backend_tokenizer
+        self._encode_fast = fast_encoder(self._backend, controls=True)
         self._arguments = dict(chat_template_args or {})
         self._template = _read_template(chat_template)
         added = self._tokenizer.added_tokens_decoder
@@ -181,7 +185,10 @@ class ChatPrompter:
         return [i for i in ids if i in self._control_ids]
 
     def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+        if self._encode_fast is not None:
+            return self._encode_fast(text).tolist()
+        [encoding] = self._backend.encode_batch_fast([text], add_special_tokens=False)  # without offsets, which take as long as the ids
+        ids: list[int] = encoding.ids
         return ids
 
     def _render(self, messages: Sequence[Message], contents: Sequence[str]) -> str:
@@ -255,4 +262,8 @@ def _load_tokenizer(name: str, revision: str | None, trusted: bool) -> Any:
         )
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
+    # The library leaves half a million objects for good: to look through them again and again would take longer than some requests do.
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # libraries warn of what is left at the end
     return tokenizer

@@ -19,6 +19,7 @@ from rephrase.generation.step_run import StepRun, cleaned, is_failed
 from rephrase.generation.tally import Tally, UnderWay
 from rephrase.recipes.base import Answer, Parsed, Prompt, Row
 from rephrase.records import GENERATION
+from rephrase.text.foreign import readable
 
 _FIRST = 100  # answers after which an engine that answers next to nothing is told from one that fails now and then
 
@@ -52,6 +53,9 @@ class _Ask:
     prompt: Prompt
     request: Request
     tokens_before: tuple[int, ...] = (0, 0, 0)  # of earlier attempts: prompt, completion and, of the latter, reasoning
+
+
+_Sent = asyncio.Task[list[tuple[_Ask, Completion]]]
 
 
 async def generate(
@@ -89,7 +93,8 @@ async def generate_together(
     under_way.tallies += [work.tally for work in works]
     queue = _asks(rows, works, part, under_way)
     again: deque[_Ask] = deque()
-    running: set[asyncio.Task[list[tuple[_Ask, Completion]]]] = set()
+    running: set[_Sent] = set()
+    ended: asyncio.Queue[_Sent] = asyncio.Queue()  # `asyncio.wait` would look at all that run each time that one ends
     in_flight = 0
     try:
         while True:
@@ -98,11 +103,16 @@ async def generate_together(
                 if not batch:
                     break
                 in_flight += len(batch)
-                running.add(asyncio.create_task(_send(engine, batch)))
+                sent = asyncio.create_task(_send(engine, batch))
+                sent.add_done_callback(ended.put_nowait)
+                running.add(sent)
             if not running:
                 break
-            finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            finished = [await ended.get()]
+            while not ended.empty():
+                finished.append(ended.get_nowait())
             for sent in finished:
+                running.discard(sent)
                 answered = sent.result()
                 in_flight -= len(answered)
                 for ask, completion in answered:
@@ -201,7 +211,7 @@ def _take(ask: _Ask, completion: Completion) -> _Ask | None:
     request, step_run, tally = ask.request, ask.work.step_run, ask.work.tally
     tally.requests += 1
     completion = cleaned(completion)
-    parsed = Parsed(error=completion.error) if completion.error else step_run.parse(ask.prompt, completion)
+    parsed = Parsed(error=readable(completion.error)) if completion.error else step_run.parse(ask.prompt, completion)
     counts = (completion.prompt_tokens, completion.completion_tokens, tokens_of(completion))
     tokens = tuple(before + count for before, count in zip(ask.tokens_before, counts, strict=True))
     if parsed.error and not completion.error and request.attempt < step_run.first_attempt + step_run.step.retries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rephrase.generation.step_run import generations_of
 from rephrase.recipes.base import Row
@@ -17,16 +17,15 @@ if TYPE_CHECKING:
 
 def rows_of(documents: pa.Table, earlier: dict[str, Sequence[str]]) -> list[Row]:
     """The rows of a step: documents with what earlier steps made of them, read from their objects."""
-    rows = [Row(Document(**values)) for values in map(_with_mappings, documents.to_pylist())]
+    columns = {name: documents.column(name).to_pylist() for name in documents.column_names}
+    for name in ("metadata", "labels"):
+        columns[name] = [dict(pairs or ()) for pairs in columns.get(name) or [()] * documents.num_rows]
+    rows = [Row(Document(**dict(zip(columns, values, strict=True)))) for values in zip(*columns.values(), strict=True)]
     for step, paths in earlier.items():
         rows = [Row(row.document, {**row.earlier, step: []}) for row in rows]
         for path in paths:
             rows = with_generations(rows, step, tables.read(path))
     return rows
-
-
-def _with_mappings(values: dict[str, Any]) -> dict[str, Any]:
-    return {**values, **{name: dict(values.get(name) or {}) for name in ("metadata", "labels")}}
 
 
 def with_generations(rows: Sequence[Row], step: str, table: pa.Table) -> list[Row]:

@@ -29,8 +29,11 @@ _log = logging.getLogger(__name__)
 
 def cleaned(completion: Completion) -> Completion:
     """The completion as it is parsed and stored, whatever engine wrote it: reasoning apart, no control characters or lone surrogates."""
-    reasoning = readable(completion.reasoning).strip() if completion.reasoning else None
-    return apart(replace(completion, text=readable(completion.text), reasoning=reasoning or None), opened=False)
+    text = readable(completion.text)
+    reasoning = readable(completion.reasoning).strip() or None if completion.reasoning else None
+    if (text, reasoning) != (completion.text, completion.reasoning):
+        completion = replace(completion, text=text, reasoning=reasoning)
+    return apart(completion, opened=False)
 
 
 def is_failed(prompt: Prompt) -> bool:
@@ -100,7 +103,9 @@ class StepRun:
         answers = [answer for answer in answers if not is_failed(answer.prompt)]
         try:
             with panics_as_errors():
-                return [*(replace(output, parsed=_storable(output.parsed)) for output in self.step.outputs(row, answers)), *failed]
+                outputs = list(self.step.outputs(row, answers))
+            parsed = {id(answer.parsed) for answer in answers}  # storable since it was parsed
+            return [*(o if id(o.parsed) in parsed else replace(o, parsed=_storable(o.parsed)) for o in outputs), *failed]
         except Exception as error:  # noqa: BLE001  # as above
             fault = self._fault(error)
             return [*(Output(answer, answer.parsed if answer.parsed.error else fault) for answer in answers), *failed]
@@ -134,12 +139,13 @@ class StepRun:
         """A GENERATION row of what a request came to. `identity` is that of the engine that was asked."""
         prompt, completion = output.answer.prompt, output.answer.completion
         start, end = output.span or prompt.span
+        is_whole = output.span is None and not output.part  # the one row of its request, which is named as it is
         who = completion.identity or (identity if prompt.ready is None else Identity(NO_MODEL))
         if completion.attempt is not None:  # the row tells how its completion was drawn, not how it was asked for this time
             seed = seed_of(request.origin, completion.attempt) if completion.seed is None else completion.seed
             request = replace(request, attempt=completion.attempt, seed=seed)
         return {
-            "id": self._id(row, prompt, output.answer.sample, output.part, output.span),
+            "id": request.origin if is_whole else self._id(row, prompt, output.answer.sample, output.part, output.span),
             "document_id": row.document.id,
             "span_start": start,
             "span_end": end,

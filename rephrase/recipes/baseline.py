@@ -26,7 +26,7 @@ from rephrase.recipes.sections import SamplingSection
 from rephrase.records import content_id
 from rephrase.settings.paths import File
 from rephrase.settings.section import Section
-from rephrase.text.passages import split_passages
+from rephrase.text.passages import passage_spans
 from rephrase.text.tokenizer import Tokenizer
 
 Operation = Literal["delete", "swap", "insert", "replace"]
@@ -100,11 +100,11 @@ class Noise(Step):
 
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
-        for passage in split_passages(row.document.text, tokenizer, self.options.passage_tokens, row.document.language):
-            text = row.document.text[passage.start : passage.end]
-            seed = content_id(row.document.id, f"{passage.start}:{passage.end}", self.operation)
+        for start, end in passage_spans(row.document.text, tokenizer, self.options.passage_tokens, row.document.language):
+            text = row.document.text[start:end]
+            seed = content_id(row.document.id, f"{start}:{end}", self.operation)
             noisy = disturb(text, self.operation, self.options.alpha, random.Random(seed), self.synonyms)  # not a secret
-            yield Prompt((), (passage.start, passage.end), Sampling(max_tokens=1), ready=Completion(noisy))
+            yield Prompt((), (start, end), Sampling(max_tokens=1), ready=Completion(noisy))
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:

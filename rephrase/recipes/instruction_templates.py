@@ -30,7 +30,7 @@ from rephrase.records import content_id
 from rephrase.settings.paths import SHIPPED_LISTS, File, ListFile
 from rephrase.settings.section import Section
 from rephrase.text.embeddings import encoder
-from rephrase.text.passages import split_passages
+from rephrase.text.passages import passage_spans
 from rephrase.text.tokenizer import Tokenizer
 
 _SECTIONS = {"fields": ["instruction", "answer"]}
@@ -126,8 +126,8 @@ class FilledTemplates(ParsedStep):
     @override
     def prompts(self, row: Row, tokenizer: Tokenizer) -> Iterator[Prompt]:
         document, matcher = row.document, matcher_of(self.templates, self.options.model)
-        for passage in split_passages(document.text, tokenizer, self.options.passage_tokens, document.language):
-            text, span = document.text[passage.start : passage.end], (passage.start, passage.end)
+        for span in passage_spans(document.text, tokenizer, self.options.passage_tokens, document.language):
+            text = document.text[slice(*span)]
             rng = random.Random(content_id(document.id, str(span), self.name, str(self.options.seed)))  # not a secret
             for number in matcher.best(text, self.options.count, self.options.best, self.options.similar, rng):
                 template = self.templates[number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rephrase.records import Document
-from rephrase.text.passages import split_passages
+from rephrase.text.passages import passage_spans, split_passages
 from rephrase.text.tokenizer import Tokenizer
 
 
@@ -27,19 +27,18 @@ def spans_of(
         if not fewest_tokens or tokenizer.count([document.text[: whole[1]]])[0] >= fewest_tokens:
             yield whole
         return
-    for passage in split_passages(document.text, tokenizer, passage_tokens, document.language):
-        if passage.n_tokens >= fewest_tokens:
-            yield (passage.start, passage.end)
-        if only_first:
-            return
+    if fewest_tokens:
+        passages = split_passages(document.text, tokenizer, passage_tokens, document.language)[: 1 if only_first else None]
+        yield from ((passage.start, passage.end) for passage in passages if passage.n_tokens >= fewest_tokens)
+    else:
+        yield from passage_spans(document.text, tokenizer, passage_tokens, document.language)[: 1 if only_first else None]
 
 
 def beginning_of(document: Document, limit: int | None, tokenizer: Tokenizer) -> str:
     """The beginning of a document, as long as a passage of so many tokens; all of it where that is None."""
     if limit is None:
         return document.text
-    passage = split_passages(document.text, tokenizer, limit, document.language)[0]
-    return document.text[passage.start : passage.end]
+    return document.text[slice(*passage_spans(document.text, tokenizer, limit, document.language)[0])]
 
 
 def _word_end(text: str, most: int) -> int:

@@ -175,8 +175,8 @@ class TemplateStep(Step):
 
     @override
     def parse(self, prompt: Prompt, completion: Completion, tokenizer: Tokenizer) -> Parsed:
-        seed = content_id(*(m.content for m in prompt.messages), completion.text)
-        context = Context(tokenizer, prompt.values, seed, completion.reasoning, prompt.language)
+        turns = (*(message.content for message in prompt.messages), completion.text)
+        context = Context(tokenizer, prompt.values, turns, completion.reasoning, prompt.language)
         form, cut = self.form, completion.finish_reason == "length"
         parsed = (form.parse_cut if cut else form.parse)(completion.text, context) if form else None
         # What only prepares a later step is dropped here, and so is JSON without its end. A verdict that was cut is none: the last word may
@@ -194,11 +194,13 @@ class TemplateStep(Step):
         fields = {**handed_on(prompt.values, self.options), **parsed.fields, **own}
         if self.text is None:
             return Parsed(fields=fields)
-        plain = self.text == f"{{{self.name}}}"
-        known = {**texts_of(prompt.values), **texts_of(fields), **({REASONING: completion.reasoning or ""} if self.with_reasoning else {})}
         if self.with_reasoning and not completion.reasoning:
             return Parsed(error="parse:no_reasoning")
-        text = parsed.text if plain else fill(self.text, known).strip()
+        if plain := self.text == f"{{{self.name}}}":
+            text = parsed.text
+        else:
+            told = {REASONING: completion.reasoning or ""} if self.with_reasoning else {}
+            text = fill(self.text, {**texts_of(prompt.values), **texts_of(fields), **told}).strip()
         carried = {key: value for key, value in fields.items() if not (plain and key == self.name)}
         return Parsed(text=text, fields=carried, cut=parsed.cut) if text else Parsed(error="parse:empty")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.text.blocks import paragraph_spans
 from rephrase.text.languages import script_of
-from rephrase.text.passages import split_passages
+from rephrase.text.passages import passage_spans
 from rephrase.text.sentences import Span
 from rephrase.text.tokenizer import Tokenizer
 
@@ -32,8 +32,8 @@ def _packed(
             yield chunk
         chunk, tokens = (start, end), count
         if count > max_tokens:
-            passages = split_passages(text[start:end], tokenizer, max_tokens, language)
-            yield from ((start + passage.start, start + passage.end) for passage in passages)
+            passages = passage_spans(text[start:end], tokenizer, max_tokens, language)
+            yield from ((start + first, start + last) for first, last in passages)
             chunk = None
     if chunk:
         yield chunk

@@ -48,6 +48,8 @@ def readable(text: str) -> str:
     >>> readable("The tide\x1b rises.\r\n")
     'The tide rises.\n'
     """
+    if text.replace("\n", "").isprintable():  # as most texts are, and told sooner than what is not is found
+        return text
     return _with_line_feeds(_UNREADABLE.sub("", without_surrogates(text)))
 
 

@@ -66,7 +66,6 @@ def without_lead_in(text: str, source: str = "") -> str:
     'Here is where the river begins: a spring.'
     """
     rest = text.strip()
-    source = _straight(source).casefold()
     patterns = _patterns()
     for number in range(_MOST_LINES):
         line, _, after = rest.partition("\n")
@@ -75,15 +74,16 @@ def without_lead_in(text: str, source: str = "") -> str:
             whole = None
         else:
             plain = _straight(line).rstrip()
-            if len(plain) >= _LEAST_OF_SOURCE and plain.casefold() in source:
+            if len(plain) >= _LEAST_OF_SOURCE and plain.casefold() in _comparable(source):
                 break
             whole = patterns.announcement.fullmatch(plain) or patterns.heading.fullmatch(plain)
-            whole = whole or (patterns.shown.fullmatch(plain) if after and plain.casefold() not in source else None)
+            whole = whole or (patterns.shown.fullmatch(plain) if after and plain.casefold() not in _comparable(source) else None)
             whole = whole or (patterns.agreement.fullmatch(plain) if after else None) or (_RULE.fullmatch(plain) if number else None)
         if whole:
             rest = after.strip()
             continue
-        begins = patterns.inline.match(_straight(line)) or patterns.label.match(_straight(line))
+        plain = _straight(line)
+        begins = (patterns.inline.match(plain) or patterns.label.match(plain)) if ":" in plain or "：" in plain else None
         if not begins:
             break
         rest = rest[begins.end() :].strip()
@@ -97,17 +97,21 @@ def without_epilogue(text: str, source: str = "") -> str:
     'The tide rises.'
     """
     rest = text.strip()
-    source = _straight(source).casefold()
     for _ in range(_MOST_LINES):
         start = rest.rfind("\n") + 1
         line = rest[start:]
         if not start or len(line) > _LONGEST_LINE:
             break
         epilogue = _patterns().epilogue.match(_straight(line))
-        if not _RULE.fullmatch(line) and (epilogue is None or epilogue[1].casefold() in source):
+        if not _RULE.fullmatch(line) and (epilogue is None or epilogue[1].casefold() in _comparable(source)):
             break
         rest = rest[:start].rstrip()
     return rest
+
+
+@functools.lru_cache(maxsize=4)  # asked for with every line of a completion
+def _comparable(source: str) -> str:
+    return _straight(source).casefold()
 
 
 def _straight(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Sequence
@@ -39,28 +40,43 @@ def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: s
     spread evenly over as few passages as the limit allows: packing each to the brim would leave a short rest that makes a poor prompt.
     Text that is only white space gives none. `language`: any tag or name of it, or the name of a programming language.
     """
+    passages = _cut_passages(text, tokenizer, max_tokens, language)
+    return [Passage(*span, tokenizer.count([text[slice(*span)]])[0] if count is None else count) for span, count in passages]
+
+
+def passage_spans(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None = None) -> list[Span]:
+    """Start and end of each of these passages: takes less than to count their tokens, too."""
+    return [span for span, _ in _cut_passages(text, tokenizer, max_tokens, language)]
+
+
+@functools.lru_cache(maxsize=4)  # recipes that work side by side ask for the passages of the same document, one after the other
+def _cut_passages(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None) -> tuple[tuple[Span, int | None], ...]:
+    """The passages, with the tokens of those that had to be counted."""
     outline = _outline(text, tokenizer, max_tokens, language)
     indented = outline is not None
-    spans = _within_limit(text, outline or sentence_spans(text, language), tokenizer, max_tokens, indented=indented)
-    counts = _counts([text[start:end] for start, end in spans], tokenizer)
-    passages: list[Passage] = []
-    first, left = 0, sum(counts)
+    counts = _Counts(tokenizer)
+    spans = _within_limit(text, outline or sentence_spans(text, language), counts, max_tokens, indented=indented)
+    sizes = counts.of([text[start:end] for start, end in spans])
+    passages: list[tuple[Span, int | None]] = []
+    first, left = 0, sum(sizes)
     while first < len(spans):
         goal = left / math.ceil(left / max_tokens) if left else 0
-        last, total = first + 1, counts[first]
-        while last < len(spans) and total + counts[last] <= max_tokens and total + counts[last] / 2 <= goal:
-            total += counts[last]
+        last, total = first + 1, sizes[first]
+        while last < len(spans) and total + sizes[last] <= max_tokens and total + sizes[last] / 2 <= goal:
+            total += sizes[last]
             last += 1
-        # Tokens of the joined text can differ from the sum over sentences: the limit holds for what is sent.
-        passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer, indented=indented)
-        while passage.n_tokens > max_tokens and last > first + 1:
-            last = max(last - _step(passage.n_tokens - max_tokens), first + 1)
-            passage = _passage(text, spans[first][0], spans[last - 1][1], tokenizer, indented=indented)
-        if passage.end > passage.start:
-            passages.append(passage)
-        left -= sum(counts[first:last])
+        start, end = _sent_span(text, spans[first][0], spans[last - 1][1], indented=indented)
+        # Tokens of the joined text can differ from the sum over sentences, if not by half: the limit holds for what is sent.
+        count = None if total <= max_tokens // 2 else counts.once(text[start:end])
+        while count is not None and count > max_tokens and last > first + 1:
+            last = max(last - _step(count - max_tokens), first + 1)
+            start, end = _sent_span(text, spans[first][0], spans[last - 1][1], indented=indented)
+            count = counts.once(text[start:end])
+        if end > start:
+            passages.append(((start, end), count))
+        left -= sum(sizes[first:last])
         first = last
-    return passages
+    return tuple(passages)
 
 
 def _outline(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | None) -> list[Span] | None:
@@ -73,11 +89,30 @@ def _outline(text: str, tokenizer: Tokenizer, max_tokens: int, language: str | N
     return definition_spans(text, program, lambda piece: tokenizer.count([_sent(piece, indented=True)])[0] <= max_tokens)
 
 
-def _passage(text: str, start: int, end: int, tokenizer: Tokenizer, *, indented: bool) -> Passage:
+class _Counts:
+    """The tokens of the pieces of a text, each counted once: many are the same where it is little but line breaks."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self._known: dict[str, int] = {"": 0}
+
+    def of(self, pieces: Sequence[str]) -> list[int]:
+        """The tokens of each piece."""
+        new = [piece for piece in dict.fromkeys(pieces) if piece not in self._known]
+        if new:
+            self._known.update(zip(new, self.tokenizer.count(new), strict=True))
+        return [self._known[piece] for piece in pieces]
+
+    def once(self, piece: str) -> int:
+        """The tokens of a piece that is not asked for again."""
+        return self._known[piece] if piece in self._known else self.tokenizer.count([piece])[0]
+
+
+def _sent_span(text: str, start: int, end: int, *, indented: bool) -> Span:
     piece = text[start:end]
     sent = _sent(piece, indented=indented)
     start += piece.find(sent)
-    return Passage(start, start + len(sent), tokenizer.count([sent])[0] if sent else 0)
+    return (start, start + len(sent))
 
 
 def _sent(piece: str, *, indented: bool) -> str:
@@ -85,27 +120,21 @@ def _sent(piece: str, *, indented: bool) -> str:
     return _BLANK_LINES.sub("", piece, count=1).rstrip() if indented else piece.strip()
 
 
-def _counts(pieces: Sequence[str], tokenizer: Tokenizer) -> list[int]:
-    """The tokens of each piece; many are the same where a text is little but line breaks."""
-    distinct = list(dict.fromkeys(pieces))
-    tokens = dict(zip(distinct, tokenizer.count(distinct), strict=True))
-    return [tokens[piece] for piece in pieces]
-
-
-def _within_limit(text: str, spans: list[Span], tokenizer: Tokenizer, max_tokens: int, *, indented: bool) -> list[Span]:
+def _within_limit(text: str, spans: list[Span], counts: _Counts, max_tokens: int, *, indented: bool) -> list[Span]:
     pieces: list[Span] = []
-    for span, count in zip(spans, _sent_counts(text, spans, tokenizer, indented=indented), strict=True):
-        if count <= max_tokens:
+    for span, count in zip(spans, counts.of([text[start:end] for start, end in spans]), strict=True):
+        # White space is left out of what is sent, and takes tokens rather than saves them: what is short with it is so without it.
+        if count <= max_tokens // 2 or _sent_counts(text, [span], counts, indented=indented)[0] <= max_tokens:
             pieces.append(span)
             continue
         lines = list(pairwise(accumulate(map(len, text[slice(*span)].splitlines(keepends=True)), initial=span[0])))
-        for line, tokens in zip(lines, _sent_counts(text, lines, tokenizer, indented=indented), strict=True):
-            pieces.extend([line] if tokens <= max_tokens else _cut(text, line, tokens, tokenizer, max_tokens))
+        for line, tokens in zip(lines, _sent_counts(text, lines, counts, indented=indented), strict=True):
+            pieces.extend([line] if tokens <= max_tokens else _cut(text, line, tokens, counts.tokenizer, max_tokens))
     return pieces
 
 
-def _sent_counts(text: str, spans: Sequence[Span], tokenizer: Tokenizer, *, indented: bool) -> list[int]:
-    return _counts([_sent(text[start:end], indented=indented) for start, end in spans], tokenizer)
+def _sent_counts(text: str, spans: Sequence[Span], counts: _Counts, *, indented: bool) -> list[int]:
+    return counts.of([_sent(text[start:end], indented=indented) for start, end in spans])
 
 
 def _cut(text: str, span: Span, count: int, tokenizer: Tokenizer, max_tokens: int) -> list[Span]:

@@ -93,6 +93,8 @@ def _channels(text: str) -> tuple[str, str | None] | None:
         if start.startswith(phrase.open) and phrase.close in start:
             reasoning, _, answer = start.removeprefix(phrase.open).rpartition(phrase.close)
             return answer.strip(), _joined([reasoning])
+    if "<|" not in text:
+        return None
     messages = list(_MESSAGE.finditer(text))
     finals = [message for message in messages if message[1].lower() == "final"]
     if not finals and not _HARMONY_START.match(text):

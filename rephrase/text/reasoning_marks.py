@@ -74,6 +74,14 @@ def _pattern() -> re.Pattern[str]:
 
 
 @functools.cache
+def _first_characters() -> tuple[str, ...]:
+    """Those that all marks begin with: most texts hold none, and are looked at no closer."""
+    table = spellings()
+    signs = [*table.opening_brackets, *(mark for pair in table.pairs for mark in (pair.open, pair.close))]
+    return tuple(sorted({case for sign in signs for case in (sign[0].lower(), sign[0].upper())}))
+
+
+@functools.cache
 def _families() -> dict[str, int]:
     return {mark.lower(): number for number, pair in enumerate(spellings().pairs) for mark in (pair.open, pair.close)}
 
@@ -96,6 +104,8 @@ def marks_pattern() -> str:
 
 def marks(text: str) -> list[Mark]:
     """All places of a text that are spelled like the beginning or the end of reasoning."""
+    if not any(character in text for character in _first_characters()):
+        return []
     return [_mark(match) for match in _pattern().finditer(text)]
 
 

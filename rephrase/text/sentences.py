@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from rephrase.text.languages import UNKNOWN, is_language, primary_language
 from rephrase.text.scripts import language_by_script
@@ -14,6 +15,7 @@ _PARAGRAPH_END = re.compile(r"\n\r*\n")  # sentencex treats what lies between th
 # of Indian scripts and Thai, which are no letters to Python.
 _MARK = re.compile(r"[^\w\s,;:/|*#&%$+=@~^()\[\]{}<>.\\\-\u0300-\u036f\u0900-\u0963\u0966-\u0d7f\u0e00-\u0e4e]")
 _MAX_MARKS = 400  # of a paragraph at once
+_HARMLESS = bytes(number for number in range(128) if not _MARK.match(chr(number)))
 _MAX_CHARACTERS = 20_000  # of it: the library's time also grows with the square of its sentences, though slowly
 
 Span = tuple[int, int]
@@ -53,7 +55,7 @@ def _starts(text: str, start: int, end: int, language: str) -> list[int]:
 
 def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
     """The text in as few blocks as possible: hard paragraphs alone, and what lies between them."""
-    if len(text) <= _MAX_MARKS:
+    if len(text) <= _MAX_MARKS or (len(text) <= _MAX_CHARACTERS and _most_marks(text) <= _MAX_MARKS):
         yield 0, len(text), False
         return
     begun = start = 0
@@ -68,8 +70,13 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
         yield begun, len(text), False
 
 
+def _most_marks(text: str) -> int:
+    """At most so many marks stand in a text, told without looking at each character: those that are not ASCII count several times."""
+    return len(text.encode("utf-8", "surrogatepass").translate(None, _HARMLESS))
+
+
 def _is_hard(text: str, start: int, end: int) -> bool:
-    return end - start > _MAX_CHARACTERS or any(number == _MAX_MARKS for number, _ in enumerate(_MARK.finditer(text, start, end)))
+    return end - start > _MAX_CHARACTERS or any(islice(_MARK.finditer(text, start, end), _MAX_MARKS, None))
 
 
 def _starts_in_parts(text: str, start: int, end: int, language: str) -> Iterator[int]:

@@ -20,7 +20,7 @@ from rephrase.recipes.neighbours import NAME
 from rephrase.recipes.prompts import flow_prompts
 from rephrase.records import Document, content_id
 from rephrase.text.loose_json import read_json
-from rephrase.text.passages import split_passages
+from rephrase.text.passages import passage_spans
 from rephrase.text.tokenizer import Tokenizer
 
 _SHORTEST = 3  # characters of a name
@@ -96,11 +96,11 @@ def mentions_of(document: Document, settings: PathSettings, tokenizer: Tokenizer
     """The names of a document with the first passage that holds each; of many those with the lowest hash."""
     listed = _listed(document.metadata.get(settings.entities) or "") if settings.entities else None
     first: dict[str, Mention] = {}
-    for passage in split_passages(document.text, tokenizer, settings.passage_tokens, document.language):
-        text = document.text[passage.start : passage.end]
+    for start, end in passage_spans(document.text, tokenizer, settings.passage_tokens, document.language):
+        text = document.text[start:end]
         names = list(map(normal_name, NAME.findall(text))) if listed is None else _held(text, listed)
         for name in filter(_says_something, names):
-            first.setdefault(name, Mention(name, document.id, passage.start, passage.end))
+            first.setdefault(name, Mention(name, document.id, start, end))
     chosen = sorted(first, key=content_id)[: settings.names]
     return [first[name] for name in chosen]
 

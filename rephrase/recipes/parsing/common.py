@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rephrase.recipes.base import Parsed
+from rephrase.records import content_id
 from rephrase.text.lead_in import without_epilogue, without_lead_in
 from rephrase.text.tokenizer import Tokenizer
 
@@ -18,9 +19,14 @@ class Context:
 
     tokenizer: Tokenizer
     values: Mapping[str, Any] = field(default_factory=dict)  # what the prompt was filled with
-    seed: str = ""  # for random choices: the same for the same prompt and completion on any machine
+    drawn_by: tuple[str, ...] = ()  # what random choices are a function of: the same for the same prompt and completion on any machine
     reasoning: str | None = None  # what the model wrote before the completion
     language: str | None = None  # tag of the language that was asked for; None where nothing was said of it
+
+    @property
+    def seed(self) -> str:
+        """Of random choices."""
+        return content_id(*self.drawn_by)
 
 
 LONGEST = 200_000

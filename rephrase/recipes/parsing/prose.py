@@ -37,8 +37,9 @@ def paraphrase(settings: ParaphraseSettings) -> Parser:
 
     def parse(completion: str, context: Context) -> Parsed:
         source = str(context.values.get("passage", ""))
-        text, passage = own_text(completion, source), source.casefold()
-        if any(phrase in text.casefold() and phrase not in passage for phrase in phrases):
+        text = own_text(completion, source)
+        folded = text.casefold()
+        if any(phrase in folded and phrase not in source.casefold() for phrase in phrases):
             return Parsed(error="rejected:flagged")
         return at_least(text if settings.markdown else without_markdown(text), settings.min_tokens, context)
 

@@ -19,7 +19,7 @@ from rephrase.recipes.tools.calls import fault_of_calls, read_answer, schema_of_
 from rephrase.recipes.tools.conversation import messages_of, text_of, told
 from rephrase.recipes.tools.draws import Draw, Drawing
 from rephrase.recipes.verdict_step import YES_OR_NO
-from rephrase.text.passages import split_passages
+from rephrase.text.passages import passage_spans
 from rephrase.text.tokenizer import Tokenizer
 
 _SECTIONS: dict[str, Any] = {"fields": ["request"]}
@@ -60,7 +60,7 @@ class Requests(ParsedStep):
         document = row.document
         spans = [row.span]
         if self.passage_tokens is not None:
-            spans = [(p.start, p.end) for p in split_passages(document.text, tokenizer, self.passage_tokens, document.language)]
+            spans = passage_spans(document.text, tokenizer, self.passage_tokens, document.language)
         for span in spans:
             draw = self.drawing.draw(key_of(row, span))
             ask = fill(dict(self.asks)[draw.kind].strip(), {"missing": draw.missing})

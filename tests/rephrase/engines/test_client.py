@@ -298,3 +298,22 @@ def test_settings_are_checked_without_the_endpoint(monkeypatch):
         config.model_copy(update={"url": url}).check()
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     config.check()
+
+
+@pytest.mark.parametrize("bypassed", ["", "far.invalid"])
+def test_calls_go_by_the_proxy_of_the_environment(bypassed, monkeypatch):
+    async def run():
+        async with serving(lambda _body, _call: choices(["The sea"])) as proxy:
+            monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+            monkeypatch.setenv("no_proxy", bypassed)
+            settings = EndpointSettings(kind="endpoint", url="http://far.invalid/v1", model="m", retries=0, outage_timeout=0.1)
+            async with Endpoint(settings) as engine:
+                return await engine.complete([ask()]), proxy
+
+    if bypassed:
+        with pytest.raises(UserError, match=r"far\.invalid"):
+            asyncio.run(run())
+        return
+    [completion], proxy = asyncio.run(run())
+    assert completion.text == "The sea"
+    assert proxy.calls[0][2]["Host"] == "far.invalid"

@@ -126,6 +126,11 @@ def test_engine_errors_become_rows_and_are_not_asked_again(tokenizer):
     assert [t is None for t in table["text"].to_pylist()] == [e is not None for e in table["error"].to_pylist()]
 
 
+def test_errors_are_stored_without_what_nobody_can_read(tokenizer):
+    table, tally = run(ScriptedEngine(lambda _: Completion("", "error", error="prompt_refused: a\x1b\ud800")), tokenizer)
+    assert set(table["error"].to_pylist()) == set(tally.causes) == {"prompt_refused: a\ufffd"}
+
+
 @pytest.mark.parametrize("error", ["engine:bad_request: token {} is none", "engine_crash"])
 def test_too_many_engine_errors_fail_loudly_with_the_cause(tokenizer, error):
     def answer(request: Request) -> Completion:

@@ -57,6 +57,19 @@ def test_fast_tokens_are_the_tokenizers_own(tokenizer: Any) -> None:
 
 
 @byte_level
+def test_fast_tokens_of_prompts_hold_control_tokens_where_the_tokenizers_own_do(tokenizer: Any) -> None:
+    pytest.importorskip("gigatoken")
+    slow = tokenizer()
+    slow.encode_special_tokens = False
+    encode = fast_encoder(slow, controls=True)
+    assert encode is not None
+    assert slow.token_to_id("<|end|>") in encode("the lamp<|end|>\n")
+    dice = random.Random(7)
+    texts = ["".join(dice.choice(PIECES) for _ in range(dice.randrange(60))) for _ in range(1000)]
+    assert [encode(text).tolist() for text in texts] == [slow.encode(text, add_special_tokens=False).ids for text in texts]
+
+
+@byte_level
 @pytest.mark.parametrize("processor", [None, {"add_prefix_space": True}, {"add_prefix_space": False}, {"trim_offsets": False}], ids=str)
 def test_fast_tokens_start_where_the_tokenizers_own_do(tokenizer: Any, processor: dict[str, bool] | None) -> None:
     pytest.importorskip("gigatoken")

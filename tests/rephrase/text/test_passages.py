@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rephrase.text.passages import split_passages
+from rephrase.text.passages import passage_spans, split_passages
 from rephrase.text.sentences import sentence_spans
 
 TEXT = (
@@ -30,6 +30,7 @@ def test_passages_hold_all_text_in_order_and_never_exceed_the_limit(tokenizer, t
     assert "".join("".join(shown).split()) == "".join(text.split())
     assert all(a.end <= b.start for a, b in pairwise(passages))
     assert [p.n_tokens for p in passages] == tokenizer.count(shown)
+    assert [(p.start, p.end) for p in passages] == passage_spans(text, tokenizer, limit)
     # A single character can be several tokens; nothing shorter can be shown.
     assert all(p.n_tokens <= limit or p.end - p.start == 1 for p in passages)
     assert all(piece == piece.strip() != "" for piece in shown)

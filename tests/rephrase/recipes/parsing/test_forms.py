@@ -55,7 +55,7 @@ SAME = [
 
 @pytest.mark.parametrize(("name", "settings", "data", "text"), SAME)
 def test_json_gives_what_the_same_answer_as_text_gives(name, settings, data, text, tokenizer):
-    form, context = form_of(name, settings, 600, "test"), Context(tokenizer, {"passage": "The tide rises."}, seed="s")
+    form, context = form_of(name, settings, 600, "test"), Context(tokenizer, {"passage": "The tide rises."}, drawn_by=("s",))
     parsed = form.parse(json.dumps(data), context)
     assert parsed == parser_of(name, settings, "test")(text, context)
     assert form.parse(f"```json\n{json.dumps(data, indent=1)}\n```", context) == parsed
@@ -142,7 +142,7 @@ def test_a_text_that_is_ended_at_its_bound_is_read_to_its_last_sentence_and_left
 
     def parsed(*entries):
         assert Draft202012Validator(form.schema).is_valid({list_name: list(entries)})
-        return form.parse(json.dumps({list_name: entries}), Context(tokenizer, {"passage": "The tide rises."}, seed="s"))
+        return form.parse(json.dumps({list_name: entries}), Context(tokenizer, {"passage": "The tide rises."}, drawn_by=("s",)))
 
     plain = entry("Draw a map.")
     assert parsed(entry(LOOP[:bound]), plain) == parsed(plain), "no sentence ends"
