@@ -48,6 +48,7 @@ mon addr=v1:127.0.0.1:{mon}
 [client.rgw]
 rgw frontends=beast endpoint=127.0.0.1:{gateway}
 rgw enable ops log=false
+rgw cache enabled=false
 rgw data={folder}/rgw
 """
 

@@ -7,49 +7,36 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import boto3
 import pytest
 
 from rephrase import UserError, storage
 from rephrase.storage import s3, s3_patience
-from tests import ceph
+from tests.ceph import Ceph
 from tests.relay import Relay
 
-ON_BOTH = pytest.mark.parametrize("gateway", ["moto", pytest.param("ceph", marks=pytest.mark.long)], indirect=True)
+ON_BOTH = pytest.mark.parametrize("gateway", ["moto", "ceph"], indirect=True)
 ON_MOTO = pytest.mark.parametrize("gateway", ["moto"], indirect=True)
 
 
 @pytest.fixture
-def gateway(request: pytest.FixtureRequest, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Relay | ceph.Ceph, str]]:
+def gateway(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Relay | Ceph, str]]:
     """A gateway, and a bucket behind it. A call to it is made twice by the client itself, and after that only by our own patience."""
+    place = request.getfixturevalue("bucket" if request.param == "moto" else "ceph_bucket")
+    server: Relay | Ceph = Relay(os.environ["AWS_ENDPOINT_URL"]) if request.param == "moto" else request.getfixturevalue("ceph_server")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     monkeypatch.setattr(s3, "_ATTEMPTS", 2)
     monkeypatch.setattr(s3_patience, "_has_answered", False)
     monkeypatch.setattr(s3_patience, "_LONGEST_PAUSE", 1.0)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers keys
-    if request.param == "ceph" and not ceph.is_installed():
-        pytest.skip(ceph.MISSING)
-    with TemporaryDirectory(prefix="ceph-") as folder:
-        server: Relay | ceph.Ceph
-        if request.param == "moto":
-            server = Relay(os.environ["AWS_ENDPOINT_URL"])
-        else:
-            server = ceph.Ceph(Path(folder))
-            monkeypatch.setenv("AWS_ACCESS_KEY_ID", ceph.KEY)
-            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ceph.SECRET)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        s3._client_of_process.cache_clear()
-        if request.param == "ceph":
-            s3._client().create_bucket(Bucket=bucket.removeprefix("s3://"))
-        yield server, bucket
-        s3._client_of_process.cache_clear()
+    s3._client_of_process.cache_clear()
+    yield server, place
+    s3._client_of_process.cache_clear()
+    if isinstance(server, Relay):
         server.end()
 
 
 @ON_BOTH
-def test_calls_of_many_threads_wait_for_a_gateway_that_comes_back(gateway: tuple[Relay | ceph.Ceph, str]) -> None:
+def test_calls_of_many_threads_wait_for_a_gateway_that_comes_back(gateway: tuple[Relay | Ceph, str]) -> None:
     server, place = gateway
     for number in range(130):  # more than the client's own allowance of retries
         storage.put(f"{place}/in/{number}", b"%d" % number)
@@ -69,7 +56,7 @@ def test_calls_of_many_threads_wait_for_a_gateway_that_comes_back(gateway: tuple
 
 
 @ON_MOTO
-def test_one_that_stays_away_is_told_when_patience_ends(gateway: tuple[Relay | ceph.Ceph, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_stays_away_is_told_when_patience_ends(gateway: tuple[Relay | Ceph, str], monkeypatch: pytest.MonkeyPatch) -> None:
     server, place = gateway
     storage.put(f"{place}/object", b"x")
     monkeypatch.setenv("REPHRASE_S3_PATIENCE", "2")
@@ -81,7 +68,7 @@ def test_one_that_stays_away_is_told_when_patience_ends(gateway: tuple[Relay | c
 
 
 @ON_MOTO
-def test_a_wrong_address_is_not_waited_for(gateway: tuple[Relay | ceph.Ceph, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_address_is_not_waited_for(gateway: tuple[Relay | Ceph, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_patience, "_has_answered", False)
     server, place = gateway
     server.away()

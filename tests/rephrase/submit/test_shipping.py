@@ -106,7 +106,7 @@ def environment(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    started = Cluster(tmp_path_factory.mktemp("a")).up()
+    started = Cluster(tmp_path_factory.mktemp("a"), ("--workers", "3")).up()  # of which each run on S3 loses one
     yield started
     with contextlib.suppress(subprocess.CalledProcessError):  # where a test has ended it
         started.down()
