@@ -76,13 +76,16 @@ def test_terraform_finds_it_valid(module: str, tmp_path: Path) -> None:
     if tool is None:
         pytest.skip("neither tofu nor terraform is on the PATH, and no package brings one: nothing has validated infra/terraform")
     shutil.copytree(FOLDER, tmp_path / "terraform")
-    folder = tmp_path / "terraform" / module
-    options = {"cwd": folder, "check": False, "capture_output": True, "text": True, "timeout": 300}
-    begun = subprocess.run([tool, "init", "-backend=false", "-input=false", "-no-color"], **options)
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        place = tmp_path / "terraform" / module
+        return subprocess.run([tool, *words, "-no-color"], cwd=place, check=False, capture_output=True, text=True, timeout=300)
+
+    begun = call("init", "-backend=false", "-input=false")
     if begun.returncode and re.search("Failed to query available provider|could not connect|Failed to install provider", begun.stderr):
         pytest.skip(f"{Path(tool).name} cannot have the provider hashicorp/aws here: nothing has validated infra/terraform/{module}")
     assert begun.returncode == 0, begun.stderr
-    done = subprocess.run([tool, "validate", "-no-color"], **options)
+    done = call("validate")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
