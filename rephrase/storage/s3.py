@@ -19,6 +19,7 @@ from rephrase.errors import UserError
 from rephrase.storage.base import FileInfo, Store, buffered, stores
 from rephrase.storage.s3_errors import BUSY, broken_streams, code_of, errors, split
 from rephrase.storage.s3_listing import objects_below
+from rephrase.storage.s3_patience import wait_out
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,14 +38,15 @@ def _client_of_process(_pid: int) -> S3Client:
     import boto3
     from botocore.config import Config
 
-    # A call is given up after about a minute of refusals, and after longer where the store does not answer at all.
     retries: Any = {"mode": "standard", "max_attempts": _ATTEMPTS}
     timeout = float(os.environ.get("REPHRASE_S3_READ_TIMEOUT", "60"))  # seconds without a byte
     config = Config(retries=retries, connect_timeout=10, read_timeout=timeout, max_pool_connections=32)
     try:
-        return boto3.client("s3", config=config)
+        client = boto3.client("s3", config=config)
     except ValueError as error:  # an endpoint that is no URL
         raise UserError(f"S3 cannot be asked: {error}", where="AWS_ENDPOINT_URL", cure="write it as http://host:port") from error
+    wait_out(client)
+    return client
 
 
 def _client() -> S3Client:

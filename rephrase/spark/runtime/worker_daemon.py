@@ -53,11 +53,16 @@ def _version(path: Path, package: str) -> bytes:
 
 
 def preload() -> None:
-    """Load the models. One that does not load, or whose store forbids it here, is left to the task that needs it: errors reach the user."""
+    """Load the models, and have S3's calls wait for it from the first one on.
+
+    A model that does not load, or whose store forbids it here, is left to the task that needs it: errors reach the user.
+    """
     from classifiers.fasttext.model import load_model
     from rephrase import storage
     from rephrase.errors import UserError
+    from rephrase.storage.s3_patience import expect_answers
 
+    expect_answers()  # the driver has had them
     for path in json.loads(os.environ.get(MODELS, "[]")):
         with contextlib.suppress(UserError, OSError):
             if storage.store_of(path).survives_fork:

@@ -6,10 +6,13 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import boto3
 import pytest
 
-from rephrase.storage import cloud
+from rephrase.storage import cloud, s3
+from tests import ceph
 from tests.rephrase.storage import azurite
 from tests.rephrase.storage.google_stand_in import Translator, google
 
@@ -63,3 +66,25 @@ def azure_container(azure_server: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     azurite.make_container(azure_server, name)
     yield f"az://{name}"
     cloud._client.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def ceph_server() -> Iterator[ceph.Ceph]:
+    if not ceph.is_installed():
+        pytest.skip(ceph.MISSING)
+    with TemporaryDirectory(prefix="ceph-") as folder, ceph.running(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def ceph_bucket(ceph_server: ceph.Ceph, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The s3:// URL of a new bucket of Ceph; the environment of the test names its gateway."""
+    variables = {"ENDPOINT_URL": ceph_server.url, "ACCESS_KEY_ID": ceph.KEY, "SECRET_ACCESS_KEY": ceph.SECRET, "REGION": "us-east-1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers keys
+    s3._client_of_process.cache_clear()
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    yield f"s3://{name}"
+    s3._client_of_process.cache_clear()

@@ -43,6 +43,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_address[1]}")
     monkeypatch.setattr(s3, "_ATTEMPTS", 1)
+    monkeypatch.setenv("REPHRASE_S3_PATIENCE", "0")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers keys
     s3._client_of_process.cache_clear()
     yield set_to

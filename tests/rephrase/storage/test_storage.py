@@ -15,11 +15,11 @@ from tests.rephrase.storage import cloud_memory, memory_store
 _SCHEMES = {"mem": "mem://here", "cloud": "cloud://here"}
 
 
-@pytest.fixture(params=["disk", "s3", "mem", "cloud", "gs", pytest.param("az", marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+@pytest.fixture(params=["disk", "s3", "ceph", "mem", "cloud", "gs", pytest.param("az", marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 def place(request, tmp_path) -> str:
     if request.param == "disk":
         return str(tmp_path)
-    fixture = {"s3": "bucket", "gs": "google_bucket", "az": "azure_container"}.get(request.param)
+    fixture = {"s3": "bucket", "ceph": "ceph_bucket", "gs": "google_bucket", "az": "azure_container"}.get(request.param)
     return f"{request.getfixturevalue(fixture) if fixture else _SCHEMES[request.param]}/{tmp_path.name}"
 
 

@@ -13,12 +13,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+import uuid
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import boto3
 import pyspark
 import pytest
 import yaml
@@ -26,9 +30,12 @@ import yaml
 from rephrase import storage
 from rephrase.config.file import load_run
 from rephrase.doctor.archive import read_manifest
+from rephrase.engines.processes import Process
 from rephrase.spark.stages.pipeline import run_all
-from rephrase.storage import tables
+from rephrase.storage import s3, tables
+from tests import ceph
 from tests.places import EXAMPLES, ROOT
+from tests.relay import Relay
 from tests.rephrase.spark.standalone import wait_for
 
 pytestmark = pytest.mark.long
@@ -37,6 +44,7 @@ STANDALONE = ROOT / "infra" / "standalone"
 SMALL = {"spark.executor.memory": "512m", "spark.sql.shuffle.partitions": "2"}
 SECRET = "one-that-no-other-process-is-told"
 VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+AWAY = 30.0  # seconds without a gateway; the client's own retries are often over before
 TABLES = ("documents", "generations", "judged", "mixture")
 
 
@@ -64,6 +72,11 @@ class Cluster:
         """Their numbers, by name."""
         lines = (self.folder / "processes").read_text().splitlines()
         return {name: int(number) for number, _, name in map(str.split, lines)}
+
+    @property
+    def workers(self) -> list[int]:
+        """The numbers of those workers that live."""
+        return [number for name, number in self.processes.items() if name.startswith("worker-") and Process.of(number).alive]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +106,7 @@ def environment(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    started = Cluster(tmp_path_factory.mktemp("a")).up()
+    started = Cluster(tmp_path_factory.mktemp("a"), ("--workers", "3")).up()  # of which each run on S3 loses one
     yield started
     with contextlib.suppress(subprocess.CalledProcessError):  # where a test has ended it
         started.down()
@@ -202,29 +215,58 @@ def test_the_package_holds_what_a_cluster_needs(dist, archive, environment):
     assert len(there.keys() & pinned.keys()) > 40
 
 
-def test_a_run_on_s3_whose_worker_and_driver_die_ends_as_one_on_this_machine(environment, archive, cluster, bucket, tmp_path, undisturbed):
-    config = write_config(tmp_path, f"{bucket}/run", f"{bucket}/raw")
+@pytest.fixture(params=["moto", "ceph"])
+def gateway(request: pytest.FixtureRequest, s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay | ceph.Ceph]:
+    """What stands before a store of this kind, and can go away and come back; the variables of this process point to it."""
+    if request.param == "ceph" and not ceph.is_installed():
+        pytest.skip(ceph.MISSING)
+    with TemporaryDirectory(prefix="ceph-") as folder:
+        server = Relay(s3_server) if request.param == "moto" else ceph.Ceph(Path(folder), SECRET)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", ceph.KEY)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers keys
+        s3._client_of_process.cache_clear()
+        yield server
+        s3._client_of_process.cache_clear()
+        server.end()
+
+
+def test_a_run_on_s3_whose_worker_gateway_and_driver_die_ends_as_one_on_this_machine(
+    gateway, environment, archive, cluster, tmp_path, undisturbed
+):
+    place = f"s3://bucket-{uuid.uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=place.removeprefix("s3://"))
+    config = write_config(tmp_path, f"{place}/run", f"{place}/raw")
     (tmp_path / "empty").mkdir()
     somebody = Submitter(environment, tmp_path / "empty", cluster)
     words = ["submit", config, "--to", "standalone", "--master", cluster.told["master"], "--archive", archive]
     printed = somebody.run(*words)
     assert printed.returncode == 0, printed.stderr
-    log, generations = tmp_path / "driver.log", f"{bucket}/run/generations"
+    log, generations = tmp_path / "driver.log", f"{place}/run/generations"
     driver = somebody.start(log, "bash", "-c", printed.stdout)
-    wait_for(lambda: driver.poll() is not None or tables.objects(generations))
-    assert driver.poll() is None, log.read_text()
+
+    def wait_for_more(than: int) -> int:
+        wait_for(lambda: driver.poll() is not None or len(tables.objects(generations)) > than)
+        assert driver.poll() is None, log.read_text()
+        return len(tables.objects(generations))
+
+    before = wait_for_more(0)
     assert_unseen(cluster)
-    os.kill(cluster.processes["worker-0"], signal.SIGKILL)
-    before = len(tables.objects(generations))
-    wait_for(lambda: driver.poll() is not None or len(tables.objects(generations)) > before)
+    os.kill(cluster.workers[0], signal.SIGKILL)
+    before = wait_for_more(before)
+    gateway.away()
+    time.sleep(AWAY)
     assert driver.poll() is None, log.read_text()
+    gateway.back()
+    wait_for_more(before)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
     done = somebody.run(*words, "--yes")
     assert done.returncode == 0, done.stderr
     assert os.listdir(somebody.folder) == [], "nothing is left where it was submitted from"
     for table in TABLES:
-        assert rows(f"{bucket}/run", table) == undisturbed[table], table
+        assert rows(f"{place}/run", table) == undisturbed[table], table
     assert len(undisturbed["mixture"]) > 20
 
 
