@@ -88,17 +88,22 @@ class Local(Store):
     @override
     def list_files(self, folder: str) -> Iterator[FileInfo]:
         """Raises `UserError` for a folder that may not be read."""
-        files = []
-        for parent, folders, names in os.walk(folder, onerror=_tell):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in names:
-                if not name.startswith("."):
-                    path = os.path.join(parent, name)
-                    with contextlib.suppress(FileNotFoundError):
-                        about = os.stat(path)
-                        if stat.S_ISREG(about.st_mode):  # a pipe would be waited for
-                            files.append(FileInfo(path, about.st_size, about.st_mtime))
-        yield from sorted(files)
+        try:
+            with os.scandir(folder) as entries:
+                # A folder stands where the files in it do. Of many files, memory holds no more than their names.
+                names = [f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name for entry in entries]
+        except OSError as error:
+            _tell(error)
+            return
+        for name in sorted(name for name in names if not name.startswith(".")):
+            path = os.path.join(folder, name)
+            if name.endswith("/"):
+                yield from self.list_files(path.removesuffix("/"))
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                about = os.stat(path)
+                if stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+                    yield FileInfo(path, about.st_size, about.st_mtime)
 
 
 class _File(io.FileIO):

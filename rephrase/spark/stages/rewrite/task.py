@@ -28,7 +28,8 @@ from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import without_dropped
 from rephrase.spark.stages.rewrite.paths import with_paths_of
-from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, task_of, weights_of
+from rephrase.spark.stages.rewrite.planned import RewriteUnit
+from rephrase.spark.stages.rewrite.tasks import ANSWERS, task_of, weights_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
@@ -50,15 +51,19 @@ def rewrite_units(
     gpu_script: str | None = None,
     drops: tuple[str, ...] = (),
     paths: Mapping[str, str] | None = None,
+    edition: str = "",
 ) -> None:
-    """The work of one Spark task: answer the prompts of its units, which have the same documents and engine, and create their objects."""
+    """The work of one Spark task: answer the prompts of its units, which have the same documents and engine, and create their objects.
+
+    `edition` names the job among all: in it, the documents stay as they are.
+    """
     # Another driver, a speculative twin or an executor that was lost after its work may have made them since the stage was planned.
     units = [unit for unit in units if unit.payload.round or not storage.exists(unit.output)]
     if not units:
         return
     started = time.time()
     payload = units[0].payload
-    documents = tables.read(payload.documents, row_group=payload.row_group)
+    documents = tables.read_row_group(payload.documents, payload.row_group, edition)
     if payload.documents.startswith(Tables.DOCUMENTS.folder(output) + "/"):
         documents = without_dropped(documents, payload.documents, drops)
     rows = rows_of(documents, dict(payload.earlier))
