@@ -204,12 +204,19 @@ def _run(
         drops=folders_of(run, Tables.DOCUMENTS),
         paths=paths,
         edition=uuid.uuid4().hex,
+        kept=_kept(run.output),
     )
     folder = Tables.GENERATIONS.folder(run.output)
     profile = rewrite_profile(session, run.rewrite) if _needs_gpus(run, recipes, steps) else None
     with progress:
         is_enough = pace.would_be_spent if isinstance(pace, Purse) else None
         run_units(session, tasks_of(units, recipes), work, folder, progress, profile, about=about, is_enough=is_enough)
+
+
+def _kept(output: str) -> frozenset[str]:
+    """The tasks of which answers are kept."""
+    folder = storage.join(output, ANSWERS)
+    return frozenset(file.path[len(folder) + 1 :].split("/", 1)[0] for file in storage.list_files(folder))
 
 
 def _needs_gpus(run: Run, recipes: Sequence[Recipe], steps: Round) -> bool:

@@ -50,7 +50,8 @@ UNIT = pa.schema(
 _TOGETHER = 1024  # notes held as Python objects, each of which takes about 2 KB
 _ROWS = 1 << 16  # of a row group
 _GROUP = 16 << 20  # bytes of the table that are read at once
-_UP_TO = b"rephrase.newest"  # when the newest object was stored that the table tells of
+UP_TO = b"rephrase.newest"
+"""The key of the footer that has when the newest object was stored of which the table tells."""
 
 
 def write_units(run: Run, path: str) -> None:
@@ -85,7 +86,7 @@ def _write(path: str, files: Iterable[storage.FileInfo], before: _Before | None)
     footers = tables.footers(noted(), GenerationsNote)
     while (rows := units_of(itertools.islice(footers, _ROWS))).num_rows:
         writer.add(rows)
-    storage.put(path, writer.end({_UP_TO.decode(): repr(newest)}))
+    storage.put(path, writer.end({UP_TO.decode(): repr(newest)}))
 
 
 class _Before:
@@ -101,7 +102,7 @@ class _Before:
         """None where there is no table, or one that does not tell up to when."""
         try:
             with tables.opened(path) as file:
-                newest = (file.metadata.metadata or {}).get(_UP_TO)
+                newest = (file.metadata.metadata or {}).get(UP_TO)
             names = [_hashes(rows) for rows in tables.read_row_groups(path, ["object"], size=_GROUP)]
         except (FileNotFoundError, UserError):
             return None
