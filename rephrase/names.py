@@ -99,7 +99,12 @@ class Place:
     @classmethod
     def at(cls, recipe: str, step: str, rows: str, row_group: int) -> Self:
         """The place of a recipe's step over a row group of the object of documents or rows whose path is `rows`."""
-        return cls(f"{_plain(recipe)}.{step}", DocumentsName.of(rows).number, row_group)
+        return cls(cls.beginning(recipe, step), DocumentsName.of(rows).number, row_group)
+
+    @staticmethod
+    def beginning(recipe: str, step: str) -> str:
+        """What the names of all objects of a recipe's step begin with."""
+        return f"{_plain(recipe)}.{step}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import hcl2
 import pytest
 
 from rephrase.spark.stages.mix import exchange
-from rephrase.spark.stages.rewrite.plan import ANSWERS
+from rephrase.spark.stages.rewrite.tasks import ANSWERS
 from rephrase.spark.stages.shard.plan import ShardPlan
 from tests.places import ROOT
 

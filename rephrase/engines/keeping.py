@@ -58,10 +58,12 @@ class Keeping(Reuse):
     not kept. Whoever has stored what came of the answers removes the folder.
     """
 
-    def __init__(self, engine: Engine, folder: str) -> None:
-        """Reads what is kept in the folder. A line that cannot be read is as none."""
-        super().__init__(engine, [_Answers(folder)])
+    def __init__(self, engine: Engine, folder: str, *, is_new: bool = False) -> None:
+        """Reads what is kept in the folder, unless it `is_new`. A line that cannot be read is as none."""
+        super().__init__(engine, [] if is_new else [_Answers(folder)])
+        self._folder, self._is_new = folder, is_new
         self._pieces = pieces_in(folder)
+        self._needed = True
 
     @override
     async def ask(self, requests: Sequence[Request]) -> list[Completion]:
@@ -94,9 +96,20 @@ class Keeping(Reuse):
     async def close(self) -> None:
         """Keep the last answers and close the engine."""
         try:
-            await self._pieces.close()
+            await self._pieces.close(needed=self._needed)
         finally:
             await super().close()
+
+    def end(self) -> None:
+        """All is answered, and soon stored: keep no more."""
+        self._needed = False
+
+    def remove(self) -> None:
+        """Remove the answers, once what came of them is stored."""
+        if self._is_new:
+            self._pieces.remove()
+        else:
+            storage.remove_folder(self._folder)
 
 
 def count_kept(folder: str) -> int | None:

@@ -29,8 +29,12 @@ class Pieces(ABC):
         """Keep whole lines, at once or soon."""
 
     @abstractmethod
-    async def close(self) -> None:
-        """Keep what waits still."""
+    async def close(self, *, needed: bool = True) -> None:
+        """Keep what waits still, unless nothing is needed any more."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Remove what these pieces have kept, after their end."""
 
 
 def pieces_in(folder: str) -> Pieces:
@@ -63,11 +67,18 @@ class Appended(Pieces):
             self._broken = True
 
     @override
-    async def close(self) -> None:
+    async def close(self, *, needed: bool = True) -> None:
+        del needed
         if self._file is not None:
             os.close(self._file)
             self._file = None
         self._broken = True
+
+    @override
+    def remove(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+            os.rmdir(os.path.dirname(self._path))
 
 
 class Objects(Pieces):
@@ -77,6 +88,7 @@ class Objects(Pieces):
         self._folder = folder
         self._lines: list[bytes] = []
         self._bytes = 0
+        self._written: list[str] = []
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._began = self._ended = time.monotonic()
@@ -108,8 +120,11 @@ class Objects(Pieces):
     async def _write(self) -> None:
         lines, self._lines, self._bytes = self._lines, [], 0
         self._hurry.clear()
+        if not lines:
+            return
         started = time.monotonic()
         path = storage.join(self._folder, f"{uuid.uuid4().hex}{_ENDING}")
+        self._written.append(path)
         try:
             with contextlib.suppress(Exception):  # whatever the store says
                 await asyncio.to_thread(storage.create, path, b"".join(lines), durable=False)
@@ -118,7 +133,14 @@ class Objects(Pieces):
             self._took = self._ended - started
 
     @override
-    async def close(self) -> None:
+    async def close(self, *, needed: bool = True) -> None:
+        if not needed:
+            self._lines, self._bytes = [], 0
         if self._writing is not None:
             self._hurry.set()
             await self._writing
+
+    @override
+    def remove(self) -> None:
+        for path in self._written:
+            storage.delete(path)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from rephrase.errors import UserError
 from rephrase.settings.schemes import is_url, location
-from rephrase.storage.base import FileInfo, Store, join, name_of, stores
+from rephrase.storage.base import FileInfo, Store, buffered, join, name_of, stores
 from rephrase.storage.file_list import FileList
 from rephrase.storage.globs import input_files
 from rephrase.storage.local import Local, readable
@@ -126,9 +126,14 @@ def open_stream(path: str, start: int = 0) -> BinaryIO:
     return store.open_stream(path, start) if start else store.open_stream(path)
 
 
-def open_random(path: str) -> BinaryIO:
-    """A binary stream that can seek, for Parquet. Raises FileNotFoundError where there is none."""
+def open_random(path: str, size: int | None = None) -> BinaryIO:
+    """A binary stream that can seek, for Parquet. Raises FileNotFoundError where there is none.
+
+    size: bytes of the object, where they are known and will not change: stores are then not asked for them.
+    """
     store, path = _located(path)
+    if size is not None and type(store).open_random is Store.open_random:
+        return buffered(RangedObject(store.read_range, path, size))
     return store.open_random(path)
 
 

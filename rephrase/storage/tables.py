@@ -7,8 +7,10 @@ tokens, seconds …; see `rephrase.notes`), so that plans, progress and summarie
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Generic, TypeVar
@@ -22,6 +24,7 @@ from rephrase.notes import Note
 
 SomeNote = TypeVar("SomeNote", bound=Note)
 Result = TypeVar("Result")
+Place = TypeVar("Place")
 
 DATA = "data"  # holds Parquet alone where other files lie beside, as most readers want all of a folder to be Parquet
 
@@ -89,6 +92,12 @@ class Writer:
         if table.num_rows:
             self._writer.write_table(table, row_group_size=table.num_rows)
 
+    def end(self, about: Mapping[str, str]) -> bytes:
+        """End the object, with this in its footer: what is in memory, for who stores it otherwise."""
+        self._writer.add_key_value_metadata(dict(about))
+        self._writer.close()
+        return bytes(self._memory.getvalue())
+
     def commit(self, path: str, note: Note | None = None) -> bool:
         """End the object, with the note in its footer, and store it (see `storage.create`)."""
         if note is not None:
@@ -102,27 +111,35 @@ def commit(path: str, table: pa.Table, note: Note | None = None, row_groups: Seq
     return storage.create(path, encode(table, note, row_groups))
 
 
-def footer(path: str, kind: type[SomeNote]) -> Footer[SomeNote]:
-    """Read the footer of an object with a note of this kind.
+def footer(path: str | storage.FileInfo, kind: type[SomeNote]) -> Footer[SomeNote]:
+    """Read the footer of an object with a note of this kind. One request; two, unless a listing tells the size.
 
     Raises `UserError` where there is no such note, and what `opened` raises, as all that read a table do.
     """
-    with opened(path) as file:
+    if not isinstance(path, str):
+        with contextlib.suppress(UserError):  # it may have been replaced by one of another size
+            return _footer(path.path, kind, path.size)
+        path = path.path
+    return _footer(path, kind)
+
+
+def _footer(path: str, kind: type[SomeNote], size: int | None = None) -> Footer[SomeNote]:
+    with _opened(path, size=size) as (_, file):
         groups, about = _row_groups(file), file.metadata.metadata or {}
     if _NOTE not in about:
         raise UserError("its footer has no note: no stage wrote this file", where=path, cure="remove it from the folder of the run")
     return Footer(path, groups, kind.from_json(about[_NOTE], path))
 
 
-def footers(paths: Iterable[str], kind: type[SomeNote]) -> Iterator[Footer[SomeNote]]:
+def footers(paths: Iterable[str | storage.FileInfo], kind: type[SomeNote]) -> Iterator[Footer[SomeNote]]:
     """Footers of many objects with notes of one kind, in order, read side by side."""
     return _side_by_side(lambda path: footer(path, kind), paths)
 
 
-def footers_there(paths: Iterable[str], kind: type[SomeNote]) -> Iterator[Footer[SomeNote]]:
+def footers_there(paths: Iterable[str | storage.FileInfo], kind: type[SomeNote]) -> Iterator[Footer[SomeNote]]:
     """As `footers`, without those of objects that have gone since they were listed: another driver may remove what lies between passes."""
 
-    def read_one(path: str) -> Footer[SomeNote] | None:
+    def read_one(path: str | storage.FileInfo) -> Footer[SomeNote] | None:
         try:
             return footer(path, kind)
         except FileNotFoundError:
@@ -167,7 +184,7 @@ def _row_groups(file: pq.ParquetFile) -> tuple[int, ...]:
     return tuple(file.metadata.row_group(number).num_rows for number in range(file.num_row_groups))
 
 
-def _side_by_side(read_one: Callable[[str], Result], paths: Iterable[str]) -> Iterator[Result]:
+def _side_by_side(read_one: Callable[[Place], Result], paths: Iterable[Place]) -> Iterator[Result]:
     waiting = iter(paths)
     with ThreadPoolExecutor(_READERS) as pool:
         while some := list(itertools.islice(waiting, _FOOTERS)):
@@ -176,9 +193,31 @@ def _side_by_side(read_one: Callable[[str], Result], paths: Iterable[str]) -> It
 
 def objects(folder: str) -> list[str]:
     """The table's objects, sorted: the Parquet files that stand directly in its folder or in its `data/`."""
+    return [file.path for file in files(folder)]
+
+
+def files(folder: str) -> Iterator[storage.FileInfo]:
+    """The same with their sizes, one after the other."""
     start = len(folder.rstrip("/")) + 1
-    paths = [file.path for file in storage.list_files(folder) if file.path.endswith(".parquet")]
-    return [path for path in paths if path[start:].rpartition("/")[0] in ("", DATA)]
+    listed = (file for file in storage.list_files(folder) if file.path.endswith(".parquet"))
+    return (file for file in listed if file.path[start:].rpartition("/")[0] in ("", DATA))
+
+
+def read_row_group(path: str, row_group: int, edition: str) -> pa.Table:
+    """Rows of one row group of an object: one request, where this process has read of the object before.
+
+    Its footer is kept for the next call, for as long as the `edition` is the same: the name of a job in which the object stays as it is.
+    """
+    size, metadata = _footer_of(path, edition)
+    with _opened(path, size=size, metadata=metadata) as (stream, file):
+        _read_ahead(stream, file, [row_group], None)
+        return file.read_row_group(row_group, use_threads=False)
+
+
+@functools.lru_cache(maxsize=4)  # a task for each row group of an object comes to the same few workers
+def _footer_of(path: str, _edition: str) -> tuple[int | None, pq.FileMetaData]:
+    with _opened(path) as (stream, file):
+        return stream.seek(0, io.SEEK_END) if stream else None, file.metadata
 
 
 def read(path: str, columns: list[str] | None = None, row_group: int | None = None) -> pa.Table:
@@ -214,15 +253,21 @@ def opened(path: str, cure: str = "remove the file or restore it") -> Iterator[p
 
 
 @contextlib.contextmanager
-def _opened(path: str, cure: str = "remove the file or restore it") -> Iterator[tuple[BinaryIO | None, pq.ParquetFile]]:
-    """A Parquet file and the stream of its bytes, of which ranges can be read ahead; None where it is on disk."""
+def _opened(
+    path: str, cure: str = "remove the file or restore it", *, size: int | None = None, metadata: pq.FileMetaData | None = None
+) -> Iterator[tuple[BinaryIO | None, pq.ParquetFile]]:
+    """A Parquet file and the stream of its bytes, of which ranges can be read ahead; None where it is on disk.
+
+    `size` and `metadata`: its bytes and its footer, where they are known.
+    """
     try:
         with contextlib.ExitStack() as stack:
             # A file that a thread of Arrow's could still be reading when Python ends would end it by an abort: see `_read_ahead`.
-            stream = None if storage.is_local(path) else stack.enter_context(storage.open_random(path))
+            stream = None if storage.is_local(path) else stack.enter_context(storage.open_random(path, size))
             if stream is None:
                 stack.enter_context(storage.readable(path))
-            yield stream, stack.enter_context(pq.ParquetFile(stream or path, pre_buffer=False, page_checksum_verification=True))
+            file = pq.ParquetFile(stream or path, metadata=metadata, pre_buffer=False, page_checksum_verification=True)
+            yield stream, stack.enter_context(file)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):  # the file system's, or the network's
             raise

@@ -6,16 +6,16 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.spark.runtime.failures import readable
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.lines import doing
-from rephrase.spark.runtime.spark_jobs import cancel_jobs, name_jobs, tasks_in_words
+from rephrase.spark.runtime.spark_jobs import cancel_jobs, name_jobs, run_in_turn, tasks_in_words
 from rephrase.spark.runtime.task_reports import Reports
 from rephrase.spark.runtime.watch import Watch
 
@@ -54,28 +54,43 @@ class Job:
         action: Callable[[], Result],
         progress: StageProgress | None = None,
         about: str = "",
-        each_look: Callable[[], None] | None = None,
     ) -> Result:
         """Run a blocking Spark action while the progress line looks at the objects that appear, and what executors tell.
 
-        `about` says in Spark's UI what the action works on; `each_look` is called at least every second.
+        `about` says in Spark's UI what the action works on.
 
         Raises the `UserError` of a task as soon as it is known, without Spark's retries; an engine that does not start ends the action only
         when it starts on no executor that was given a task, and no other executor comes. A task that fails three times by any other
         exception ends it too. Lost workers and executors, and what tasks lack by that, are Spark's to replace.
         """
-        title = self.title if progress is None else progress.stage
-        return run_action(action, self.spark, self.reports, progress, title=title, about=about, each_look=each_look)
+        return run_action(action, self.spark, self.reports, progress, title=self._title(progress), about=about)
+
+    def run_all(
+        self,
+        actions: Iterable[Callable[[], None]],
+        progress: StageProgress | None = None,
+        about: str = "",
+        each_look: Callable[[], None] | None = None,
+    ) -> None:
+        """The same for many actions, in their order, two at a time. `each_look` is called at least every second."""
+        tag, title = _new_tag(), self._title(progress)
+
+        def action() -> None:
+            run_in_turn(self.spark, tag, _description(title, about), actions)
+
+        run_action(action, self.spark, self.reports, progress, title=title, about=about, each_look=each_look, tag=tag)
+
+    def _title(self, progress: StageProgress | None) -> str:
+        return self.title if progress is None else progress.stage
 
 
 @contextlib.contextmanager
-def open_job(spark: SparkSession, folder: str, items: Sequence[Any] = (), *, title: str = "") -> Iterator[Job]:
+def open_job(spark: SparkSession, folder: str, *, title: str = "") -> Iterator[Job]:
     """A job on a stage's table. What driver and tasks have to tell each other lies below `folder` until the end of the block.
 
-    `title` says in a few words what it does, by default the name of the folder. `items`: what tasks find in the job's folder by number.
-    Frames with a function of this job must not outlive it.
+    `title` says in a few words what it does, by default the name of the folder. Frames with a function of this job must not outlive it.
     """
-    job = Job(spark, JobFolder.create(folder, items), title or storage.name_of(folder.rstrip("/")))
+    job = Job(spark, JobFolder.create(folder), title or storage.name_of(folder.rstrip("/")))
     try:
         yield job
     finally:
@@ -91,18 +106,20 @@ def run_action(
     title: str = "a Spark action",
     about: str = "",
     each_look: Callable[[], None] | None = None,
+    tag: str = "",
 ) -> Result:
     """Run a blocking Spark action while the progress line looks at the objects that appear, and end it at a fatal report.
 
-    Where there is no `progress`, a line with the `title` is printed now and then. Raises what `Job.run` raises.
+    Where there is no `progress`, a line with the `title` is printed now and then. `tag`: by which the Spark jobs of the action can be
+    cancelled, if it gives them one itself. Raises what `Job.run` raises.
     """
     results: list[Result] = []
     failure: list[BaseException] = []
-    tag = f"rephrase-{uuid.uuid4().hex}"
+    tag = tag or _new_tag()
 
     def target() -> None:
         try:
-            name_jobs(spark, tag, f"{title}: {about}" if about else title)
+            name_jobs(spark, tag, _description(title, about))
             results.append(action())
         except BaseException as error:  # noqa: BLE001  # handed to the caller's thread below
             failure.append(error)
@@ -133,6 +150,14 @@ def run_action(
     if failure:
         raise readable(failure[0]) from None
     return results[0]
+
+
+def _new_tag() -> str:
+    return f"rephrase-{uuid.uuid4().hex}"
+
+
+def _description(title: str, about: str) -> str:
+    return f"{title}: {about}" if about else title
 
 
 def _cancel_and_wait(action: threading.Thread, spark: SparkSession, tag: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from rephrase.engines.processes import Process
 _PREFIX, _REPORTS = "_run-", "reports"
 _DRIVER = "started-by.json"  # the last of the folder in a listing's order, so that a removal that is cut short leaves it
 _CHUNK = 256  # items in one object that tasks read
+_WRITERS = 16  # requests at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,20 @@ class JobFolder:
         cls.remove_left_over(stage)
         folder = cls(storage.join(stage, f"{_PREFIX}{uuid.uuid4().hex[:12]}"))
         storage.create(storage.join(folder.path, _DRIVER), orjson.dumps(_this_driver()))
-        for number in range(0, len(items), _CHUNK):
-            # Not by orjson: names of files may hold halves of surrogate pairs.
-            storage.create(folder._chunk(number), json.dumps(items[number : number + _CHUNK], default=asdict).encode())
+        folder.add(items, range(len(items)))
         return folder
+
+    def add(self, items: Sequence[Any], numbers: range) -> None:
+        """Store the items of these numbers, of which all but the last end a chunk: `numbers` starts at one."""
+        starts = range(numbers.start, numbers.stop, _CHUNK)
+        contents = (_lines(items[number] for number in range(start, min(start + _CHUNK, numbers.stop))) for start in starts)
+        if len(starts) == 1 or storage.is_local(self.path):
+            for start, content in zip(starts, contents, strict=True):
+                storage.create(self._chunk(start), content, durable=False)
+            return
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            for _ in pool.map(lambda start, content: storage.create(self._chunk(start), content), starts, contents):
+                pass
 
     @staticmethod
     def remove_left_over(stage: str) -> None:
@@ -63,7 +76,7 @@ class JobFolder:
 
     def item(self, number: int) -> Any:
         """In a task: one of the items, as JSON has it. Whoever can write into the store can write it: it is data, and no program."""
-        return json.loads(storage.read(self._chunk(number)))[number % _CHUNK]
+        return json.loads(_read_lines(self._chunk(number))[number % _CHUNK].rstrip(b","))
 
     def remove(self) -> None:
         """Remove all of it, and the stage's folder where nothing else is in it."""
@@ -73,6 +86,18 @@ class JobFolder:
     def _chunk(self, number: int) -> str:
         # The items do not travel with the function: every task would read all of them.
         return storage.join(self.path, f"items-{number // _CHUNK:06d}.json")
+
+
+def _lines(items: Iterable[Any]) -> bytes:
+    """Items as a JSON list, one a line: a task takes its own apart, and none of the others."""
+    # Not by orjson: names of files may hold halves of surrogate pairs.
+    return ("[" + ",\n".join(json.dumps(item, default=asdict) for item in items) + "]").encode()
+
+
+@functools.lru_cache(maxsize=2)
+def _read_lines(path: str) -> list[bytes]:
+    """The items of an object, read once by a worker, which gets many tasks of each: two jobs at once, at most."""
+    return storage.read(path)[1:-1].split(b"\n")
 
 
 def is_report(path: str, name: str) -> bool:

@@ -48,6 +48,21 @@ class MachineFolder:
         with contextlib.suppress(FileExistsError), open(self._file(f"first-{figures.server}"), "xb") as file:
             file.write(figures.to_json())
 
+    def mark(self, name: str) -> None:
+        """Leave a mark for all workers of the executor. Where there is no room, none is left."""
+        with contextlib.suppress(OSError):
+            (self._path / name).touch()
+
+    def take_mark(self, name: str) -> bool:
+        """Whether a mark was there, which then goes; also where the folder has gone, and nobody can tell."""
+        try:
+            (self._path / name).unlink()
+        except FileNotFoundError:
+            return not self._path.exists()
+        except OSError:
+            return True
+        return True
+
     def age_of_server(self, server: str) -> float:
         """Seconds since a server was asked, by whichever worker; infinite where it was not."""
         return _age(self._file(f"last-{server}"))

@@ -23,6 +23,7 @@ from rephrase.names import PARQUET
 from rephrase.spark.runtime import lines
 from rephrase.spark.runtime.account import Account, SomeNote
 from rephrase.spark.runtime.lines import console
+from rephrase.spark.runtime.seen import Seen
 from rephrase.storage import tables
 
 __all__ = ["StageProgress", "console"]
@@ -55,7 +56,7 @@ class StageProgress:
         self.stage, self._folder, self._total, self._ending, self._about = stage, folder, total, ending, about
         self._account: Account[Any] | None = account
         self._weights, self._replaced = weights or {}, replaced or {}
-        self._seen: set[str] | None = None
+        self._seen: Seen | None = None
         self.done = self._already = done
         self._work = self._work_done = 0.0
         self._course = Course()
@@ -90,8 +91,12 @@ class StageProgress:
     def __enter__(self) -> Self:
         self.begin()
         self._started = time.monotonic()
-        self._seen = {f.path for f in storage.list_files(self._folder)} - self._replaced.keys()
-        self._work_done = sum(self._weight(path) for path in self._seen if path in self._weights) if self._weights else float(self.done)
+        self._seen = Seen()
+        self._work_done = 0.0 if self._weights else float(self.done)
+        for file in storage.list_files(self._folder):
+            if file.path not in self._replaced:
+                self._seen.add(file.path)
+                self._work_done += self._weight(file.path) if self._weights else 0.0
         self._work = sum(self._weights.values()) if self._weights else float(self._total)
         self._course.add(self._started, self._work_done)
         self._task = self._bar.add_task(self.stage, total=self._work, left="", units=f"{self.done}/{self._total}")
@@ -166,12 +171,12 @@ class StageProgress:
     def _look_for_objects(self, now: float) -> bool:
         """Whether there are new objects, which are then counted."""
         assert self._seen is not None
-        listed = (file.path for file in storage.list_files(self._folder))
-        new = [path for path in listed if path.endswith(self._ending) and path not in self._seen]
+        listed = (file for file in storage.list_files(self._folder) if file.path.endswith(self._ending))
+        new = list(self._seen.new(listed))
         # Listing and footers cost requests: look less often the longer a look takes.
         if self._account is None:
-            for path in new:
-                self._add(path)
+            for file in new:
+                self._add(file.path)
         else:
             for footer in tables.footers_there(new, self._account.kind):
                 if footer.note != self._replaced.get(footer.path):

@@ -44,6 +44,11 @@ _DEFAULTS: dict[str, str] = {
     # Frames that are kept are shuffled into few tasks where they are small, as all others are: not each into the 200 of a large one.
     "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
     "spark.ui.showConsoleProgress": "false",
+    # What Spark remembers of what has ended, also where it shows no pages: by its own defaults, as much as the driver's JVM starts with.
+    "spark.ui.retainedTasks": "20000",
+    "spark.ui.retainedStages": "100",
+    "spark.ui.retainedJobs": "100",
+    "spark.sql.ui.retainedExecutions": "100",
     "spark.python.daemon.module": "rephrase.spark.runtime.worker_daemon",
     # Through TCP each Python task waits for a delayed acknowledgement: 35 ms of the 50 of one that does nothing.
     _SOCKETS: "true",

@@ -27,6 +27,7 @@ from rephrase import storage
 from rephrase.engines import starting
 from rephrase.errors import StartError, TaskError, UserError, from_json
 from rephrase.spark.runtime.gpus import task_gpus
+from rephrase.spark.runtime.machine_folder import MachineFolder
 from rephrase.spark.runtime.pulse import Telling, telling
 from rephrase.spark.runtime.pyspark_internals import whole_input
 
@@ -91,8 +92,10 @@ class Reports:
             starting.log.removeHandler(handler)
 
     def done(self) -> None:
-        """In a task: take back that the engine does not start here; it did, at another try."""
-        storage.delete(self._not_started())
+        """In a task: take back that the engine does not start here, if that was said; it did, at another try."""
+        place = _machine_folder(self.folder)
+        if place is None or place.take_mark(_NOT_STARTED):
+            storage.delete(self._not_started())
 
     def reporting(self, body: Body) -> Body:
         """A task's function, which then reports the errors that it raises. Where its input breaks off, it is not let go on."""
@@ -121,6 +124,8 @@ class Reports:
     def failed(self, error: Exception) -> NoReturn:
         """In a task: report its error and raise it in a form that the driver knows."""
         if isinstance(error, StartError):
+            if place := _machine_folder(self.folder):
+                place.mark(_NOT_STARTED)
             self._put(storage.name_of(self._not_started()), error)
             time.sleep(_NEXT_TRY)
             raise TaskError(error) from error
@@ -211,6 +216,14 @@ def _of_kind(kind: str, names: list[str]) -> list[str]:
 @functools.lru_cache(maxsize=8)
 def _report_executor(folder: str) -> None:
     storage.create(storage.join(folder, f"{_EXECUTOR}-{_executor()}"), b"")
+
+
+@functools.lru_cache(maxsize=8)
+def _machine_folder(folder: str) -> MachineFolder | None:
+    try:
+        return MachineFolder(folder, _executor())
+    except OSError:
+        return None
 
 
 @functools.cache

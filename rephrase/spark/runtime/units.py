@@ -5,6 +5,7 @@ What exists is done; resume is "list what exists, run the rest". No state is kep
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Payload = TypeVar("Payload")
 Item = TypeVar("Item")
+
+WINDOW = 20 * 1024  # tasks of one Spark job, in whole chunks of a job's folder; those of two jobs are known to Spark at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,8 @@ def run_units(
     """
     if not tasks:
         return
-    numbers = spark.range(0, len(tasks), 1, len(tasks))  # exactly one number a partition
     kind = _kind_of(tasks[0])
-    with open_job(spark, folder, tasks) as job:
+    with open_job(spark, folder) as job:
         items, reports, turns = job.folder, job.reports, Turns(job.folder.path) if is_enough else None
 
         def body(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -82,12 +84,28 @@ def run_units(
                 yield batch
 
         task = job.reporting(body)
-        frame = numbers.mapInArrow(task, "id long", profile=profile) if profile else numbers.mapInArrow(task, "id long")
-        # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a lost
-        # executor would have all of its finished tasks run again.
-        save = frame.write.format("noop").mode("overwrite").save
-        closing = _Closing(turns, is_enough).look if turns and is_enough else None
-        job.run(save, progress, about or f"{len(tasks):,} tasks", closing)
+        closing = _Closing(turns, is_enough) if turns and is_enough else None
+
+        def run_window(numbers: range) -> None:
+            one_each = spark.range(numbers.start, numbers.stop, 1, len(numbers))  # exactly one number a partition
+            frame = one_each.mapInArrow(task, "id long", profile=profile) if profile else one_each.mapInArrow(task, "id long")
+            # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a
+            # lost executor would have all of its finished tasks run again.
+            frame.write.format("noop").mode("overwrite").save()
+
+        def windows() -> Iterator[Callable[[], None]]:
+            for numbers in _windows(len(tasks)):
+                if closing and closing.is_closed:
+                    return
+                items.add(tasks, numbers)
+                yield functools.partial(run_window, numbers)
+
+        job.run_all(windows(), progress, about or f"{len(tasks):,} tasks", closing.look if closing else None)
+
+
+def _windows(tasks: int) -> Iterator[range]:
+    """The tasks of each Spark job: to the JVM, a job of all would cost memory for each of a million tasks, and time for their square."""
+    return (range(start, min(start + WINDOW, tasks)) for start in range(0, tasks, WINDOW))
 
 
 class _Closing:
@@ -95,12 +113,12 @@ class _Closing:
 
     def __init__(self, turns: Turns, is_enough: Callable[[int, int], bool]) -> None:
         self._turns, self._is_enough = turns, is_enough
-        self._closed = False
+        self.is_closed = False
 
     def look(self) -> None:
-        if not self._closed and self._is_enough(*self._turns.count()):
+        if not self.is_closed and self._is_enough(*self._turns.count()):
             self._turns.close()
-            self._closed = True
+            self.is_closed = True
 
 
 def _kind_of(item: Any) -> Any:

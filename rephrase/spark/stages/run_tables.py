@@ -20,8 +20,19 @@ def objects_of(output: str, table: Table) -> list[str]:
     folder = table.folder(output)
     paths = tables.objects(folder)
     if not paths:
-        raise UserError(f"there is no {table.path} table", where=folder, cure=table.make_first)
+        raise _missing(folder, table)
     return paths
+
+
+def _missing(folder: str, table: Table) -> UserError:
+    return UserError(f"there is no {table.path} table", where=folder, cure=table.make_first)
+
+
+def check_there(output: str, table: Table) -> None:
+    """Raise the same where a table has no object, without listing all of them."""
+    folder = table.folder(output)
+    if next(tables.files(folder), None) is None:
+        raise _missing(folder, table)
 
 
 def check_begun(output: str, config: str = "") -> None:

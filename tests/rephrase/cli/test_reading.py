@@ -25,7 +25,7 @@ from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.ledger import claim
 from rephrase.spark.stages.meaning import Meaning
 from rephrase.spark.stages.pipeline import run_all
-from rephrase.spark.stages.rewrite.plan import ANSWERS
+from rephrase.spark.stages.rewrite.tasks import ANSWERS
 from tests.rephrase.spark.mixtures import write_inputs
 from tests.rephrase.spark.stages.test_pipeline import write_run
 

@@ -46,9 +46,7 @@ class RewriteStage(Stage):
         """A unit is a step of a recipe over a row group, or a part of it. Tells also how long it may still take."""
         from rephrase.live.words import span
         from rephrase.notes import GenerationsNote
-        from rephrase.spark.runtime.units import pending
         from rephrase.spark.stages.rewrite.pace import Pace
-        from rephrase.spark.stages.rewrite.plan import weights_of
         from rephrase.spark.stages.rewrite.stage import planned_units
         from rephrase.storage import tables
 
@@ -61,19 +59,21 @@ class RewriteStage(Stage):
         for footer in tables.footers(paths, GenerationsNote):
             pace.add(footer.note)
         try:
-            units = planned_units(run)
+            rounds = planned_units(run)
         except UserError:  # the documents are gone
             return Status(len(paths), None, pace.describe(pace.seconds, ended=True))
-        left = pending(units, folder)
-        text = pace.describe(pace.seconds, ended=not left)
-        weights = weights_of(units)
-        if left and (work := sum(weights.values()) - (to_do := sum(weights[unit.output] for unit in left))):
+        left = [planned.left() for planned in rounds]
+        number, units_left = sum(map(len, rounds)), sum(map(len, left))
+        text = pace.describe(pace.seconds, ended=not units_left)
+        weights = [planned.weights for planned in rounds]
+        to_do = sum(weight.of(some) for weight, some in zip(weights, left, strict=True))
+        if units_left and (work := sum(sum(weight.values()) for weight in weights) - to_do):
             text += f", about {span(pace.seconds * to_do / work)} of work left at the pace so far"
         if pace.sums.causes:
             cause, times = Counter(pace.sums.causes).most_common(1)[0]
             text += f"; most frequent error: {cause} ({times:,})"
         text += f"; {of_others}" if of_others else ""
-        return Status(len(units) - len(left), len(units), text)
+        return Status(number - units_left, number, text)
 
     @override
     def figures(self, run: Run) -> list[Figure]:
@@ -98,7 +98,7 @@ def _count_kept(run: Run) -> str:
     """Answers to prompts of units that have not ended, such as those of a server that died; empty where there are none."""
     from rephrase import storage
     from rephrase.engines.keeping import count_kept
-    from rephrase.spark.stages.rewrite.plan import ANSWERS
+    from rephrase.spark.stages.rewrite.tasks import ANSWERS
 
     kept = count_kept(storage.join(run.output, ANSWERS))
     return "many answers" if kept is None else counted(kept, "answer") if kept else ""

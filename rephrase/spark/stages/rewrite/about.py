@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rephrase.generation.rounds import Round
 from rephrase.live.words import counted
 from rephrase.recipes.base import Recipe
-from rephrase.spark.runtime.units import Unit
-from rephrase.spark.stages.rewrite.plan import RewriteUnit
+from rephrase.spark.stages.rewrite.made import Numbers
+from rephrase.spark.stages.rewrite.planned import Planned
 from rephrase.spark.stages.rewrite.rows import Source
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ _NAMED = 3  # recipes; more are counted
 
 
 def about_round(
-    units: Sequence[Unit[RewriteUnit]],
     recipes: Sequence[Recipe],
     steps: Round,
     sources: Sequence[Source],
@@ -38,7 +37,7 @@ def about_round(
     names = dict.fromkeys(engines.name(recipes[index].engine_of(recipes[index].steps[step])) for index, step in steps.items())
     asked = ", ".join(_asked(engines.by_name[name]) for name in names)
     less = ", less what is screened out or a duplicate" if some_dropped and any(recipes[index].rows is None for index in steps) else ""
-    return f" of {recipes_in_words(units, recipes)} over {counted(rows, 'row')} with {counted(tokens, 'token')}{less}, asks {asked}"
+    return f" of {recipes_in_words(list(steps), recipes)} over {counted(rows, 'row')} with {counted(tokens, 'token')}{less}, asks {asked}"
 
 
 def _asked(settings: EngineSettings) -> str:
@@ -47,17 +46,17 @@ def _asked(settings: EngineSettings) -> str:
     return f"{model} by an engine {settings.kind}{starts}"
 
 
-def recipes_in_words(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> str:
-    """The recipes of some units: their names, or how many there are."""
-    names = [recipes[index].name for index in dict.fromkeys(unit.payload.recipe for unit in units)]
+def recipes_in_words(indexes: Sequence[int], recipes: Sequence[Recipe]) -> str:
+    """Recipes by their indexes: their names, or how many there are."""
+    names = [recipes[index].name for index in indexes]
     others = f" and {len(names) - _NAMED} more recipes" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + others
 
 
-def jobs_in_words(todo: Sequence[Unit[RewriteUnit]], units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> str:
-    """Recipes, steps and the range of the units that are to be made, as Spark's UI shows them."""
-    steps = ", ".join(dict.fromkeys(recipes[unit.payload.recipe].steps[unit.payload.step].name for unit in todo))
-    numbers = {unit.output: number for number, unit in enumerate(units, 1)}
-    first, last = numbers[todo[0].output], numbers[todo[-1].output]
-    some = "" if last - first + 1 == len(todo) else f"{len(todo):,} of "
-    return f"{recipes_in_words(todo, recipes)}; step {steps}; {some}units {first:,} to {last:,} of {len(units):,}"
+def jobs_in_words(numbers: Numbers, units: Planned, recipes: Sequence[Recipe]) -> str:
+    """Recipes, steps and the range of the units of these numbers, as Spark's UI shows them."""
+    asked = units.recipes_of(numbers)
+    steps = ", ".join(dict.fromkeys(recipes[index].steps[units.steps[index]].name for index in asked))
+    first, last = int(numbers[0]) + 1, int(numbers[-1]) + 1
+    some = "" if last - first + 1 == len(numbers) else f"{len(numbers):,} of "
+    return f"{recipes_in_words(asked, recipes)}; step {steps}; {some}units {first:,} to {last:,} of {len(units):,}"

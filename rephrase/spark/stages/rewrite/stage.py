@@ -6,9 +6,12 @@ Run alone with `rephrase rewrite run.yaml` or `spark-submit jobs/rewrite.py run.
 from __future__ import annotations
 
 import functools
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from rephrase import storage
 from rephrase.engines.recording import files_of
@@ -18,13 +21,12 @@ from rephrase.lakehouse.journal import check_unshared
 from rephrase.live.words import there_already
 from rephrase.mixing.originals import originals_notice
 from rephrase.mixing.unmixed import unmixed_notice
-from rephrase.names import GenerationsName
 from rephrase.notes import DocumentsNote, GenerationsNote
 from rephrase.recipes.base import Recipe
 from rephrase.recipes.catalogue import recipes_of
 from rephrase.spark.runtime.gpus import discovery_script, rewrite_profile
 from rephrase.spark.runtime.progress import StageProgress, console
-from rephrase.spark.runtime.units import Unit, pending, run_units
+from rephrase.spark.runtime.units import Unit, run_units
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import folders_of
 from rephrase.spark.stages.ledger import claim, remove_stage
@@ -35,10 +37,12 @@ from rephrase.spark.stages.rewrite.fitting import tell_unfit
 from rephrase.spark.stages.rewrite.meaning import meaning_of
 from rephrase.spark.stages.rewrite.pace import Pace
 from rephrase.spark.stages.rewrite.paths import make_paths
-from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, by_place, plan, tasks_of, weights_of
+from rephrase.spark.stages.rewrite.plan import plan
+from rephrase.spark.stages.rewrite.planned import Planned, RewriteUnit
 from rephrase.spark.stages.rewrite.rows import Source, sources_of
-from rephrase.spark.stages.rewrite.stats import write_units
+from rephrase.spark.stages.rewrite.stats import refresh_units
 from rephrase.spark.stages.rewrite.task import rewrite_units
+from rephrase.spark.stages.rewrite.tasks import ANSWERS, tasks_of, weights_of
 from rephrase.spark.stages.trials import generations_to_reuse, notes_of_all
 from rephrase.storage import tables
 
@@ -80,7 +84,7 @@ def rewrite_stage(run: Run, spark: LazySession, *, retry_errors: bool = False) -
         if retry_errors:
             _retry_round(run, spark, recipes, steps, sources, folder, paths)
     storage.remove_folder(storage.join(run.output, ANSWERS))  # of tasks that another did as well
-    _write_stats(run, folder)
+    refresh_units(run, storage.join(run.output, "stats", "rewrite.parquet"))
 
 
 def _with_trials(run: Run, meaning: Meaning) -> Run:
@@ -92,16 +96,8 @@ def _with_trials(run: Run, meaning: Meaning) -> Run:
     return run.model_copy(update={"rewrite": run.rewrite.model_copy(update={"reuse": [*run.rewrite.reuse, *folders]})})
 
 
-def _write_stats(run: Run, folder: str) -> None:
-    """Keep the notes of all units as a table, `<output>/stats/rewrite.parquet`."""
-    path = storage.join(run.output, "stats", "rewrite.parquet")
-    newest = max(file.modified for file in storage.list_files(folder))
-    if not storage.exists(path) or any(file.modified < newest for file in storage.list_files(storage.join(run.output, "stats"))):
-        write_units(run, path)
-
-
-def planned_units(run: Run) -> list[Unit[RewriteUnit]]:
-    """The units of all steps, as far as they are known: a step that fans out is cut by what the step before it left behind.
+def planned_units(run: Run) -> list[Planned]:
+    """The units of all rounds, as far as they are known: a step that fans out is cut by what the step before it left behind.
 
     Raises `UserError` if a recipe needs documents and the shard stage has not finished.
     """
@@ -109,23 +105,23 @@ def planned_units(run: Run) -> list[Unit[RewriteUnit]]:
     sources = sources_of(run, recipes)
     folder = Tables.GENERATIONS.folder(run.output)
     planned = rounds(recipes, run.all_engines)
-    return [unit for steps in planned for unit in plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)]
+    return [plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit) for steps in planned]
 
 
 def _run_round(
     run: Run, spark: LazySession, recipes: Sequence[Recipe], steps: Round, sources: Sequence[Source], folder: str, paths: Mapping[str, str]
 ) -> None:
     units = plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)
-    todo = pending(units, folder)
+    todo = units.left()
     title = _title(run, recipes, steps)
     if not todo:
         console.print(f"{title}: {there_already(len(units))}")
         return
-    about = about_round(units, recipes, steps, sources, run.all_engines, some_dropped=bool(folders_of(run, Tables.DOCUMENTS)))
+    about = about_round(recipes, steps, sources, run.all_engines, some_dropped=bool(folders_of(run, Tables.DOCUMENTS)))
     pace = _pace(run, len(todo))
-    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace, weights=weights_of(units), about=about)
-    _run(run, spark, recipes, steps, todo, progress, pace, jobs_in_words(todo, units, recipes), paths)
-    if isinstance(pace, Purse) and (left := pending(units, folder)):
+    progress = StageProgress(title, folder, len(units), len(units) - len(todo), pace, weights=units.weights, about=about)
+    _run(run, spark, recipes, steps, todo, progress, pace, jobs_in_words(todo.numbers, units, recipes), paths)
+    if isinstance(pace, Purse) and (left := plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit).left()):
         raise pace.error(len(left))
 
 
@@ -134,16 +130,14 @@ def _retry_round(
 ) -> None:
     """Make the units again that have rows with errors, or whose earlier step was made again since."""
     units = plan(recipes, steps, sources, folder, run.rewrite.prompts_per_unit)
-    there = tables.objects(folder)
-    notes = {footer.path: footer.note for footer in tables.footers(there, GenerationsNote)}
-    paths_by_place = by_place(there)
-    again = []
-    for unit in units:
-        note = notes[unit.output]
-        rounds = sum(notes[path].round for _, paths in unit.payload.earlier for path in paths)
-        if note.errors or note.earlier_rounds != rounds:
-            kept = tuple(paths_by_place[GenerationsName.of(unit.output).place])
-            again.append(Unit(unit.output, replace(unit.payload, round=note.round + 1, kept=kept)))
+    marks = _marks(folder)
+    again, numbers = [], []
+    for number, unit in enumerate(units):
+        mark = marks.get(unit.output, _NO_MARK)
+        rounds = sum(marks.get(path, _NO_MARK).round for _, paths in unit.payload.earlier for path in paths)
+        if mark.has_errors or mark.earlier_rounds != rounds:
+            again.append(Unit(unit.output, replace(unit.payload, round=mark.round + 1, kept=units.kept(unit))))
+            numbers.append(number)
     title = f"{_title(run, recipes, steps)}, errors again"
     if not again:
         console.print(f"{title}: no row has one, nothing to do")
@@ -155,10 +149,28 @@ def _retry_round(
         storage.delete(storage.join(Tables.JUDGED.folder(run.output), storage.name_of(unit.output)))
     for table in (Tables.DUPLICATE_GENERATIONS, Tables.MIXTURE):
         remove_stage(table.folder(run.output))
-    replaced = {unit.output: notes[unit.output] for unit in again}
+    replaced = {footer.path: footer.note for footer in tables.footers([unit.output for unit in again], GenerationsNote)}
     pace = Pace()  # what is there keeps its place: a budget cannot end it half way
     progress = StageProgress(title, folder, len(again), 0, pace, weights=weights_of(again), replaced=replaced)
-    _run(run, spark, recipes, steps, again, progress, pace, jobs_in_words(again, units, recipes), paths)
+    _run(run, spark, recipes, steps, again, progress, pace, jobs_in_words(np.array(numbers), units, recipes), paths)
+
+
+class _Mark(NamedTuple):
+    """What the note of an object says of rounds for errors."""
+
+    has_errors: bool
+    round: int
+    earlier_rounds: int
+
+
+_NO_MARK = _Mark(has_errors=False, round=0, earlier_rounds=0)
+
+
+def _marks(folder: str) -> dict[str, _Mark]:
+    """Of the objects that are there, those that have something to tell of it."""
+    footers = tables.footers(tables.objects(folder), GenerationsNote)
+    each = ((footer.path, _Mark(footer.note.errors > 0, footer.note.round, footer.note.earlier_rounds)) for footer in footers)
+    return {path: mark for path, mark in each if mark != _NO_MARK}
 
 
 def _pace(run: Run, left: int) -> Pace:
@@ -194,12 +206,20 @@ def _run(
         gpu_script=discovery_script(session, run.rewrite),
         drops=folders_of(run, Tables.DOCUMENTS),
         paths=paths,
+        edition=uuid.uuid4().hex,
+        kept=_kept(run.output),
     )
     folder = Tables.GENERATIONS.folder(run.output)
     profile = rewrite_profile(session, run.rewrite) if _needs_gpus(run, recipes, steps) else None
     with progress:
         is_enough = pace.would_be_spent if isinstance(pace, Purse) else None
         run_units(session, tasks_of(units, recipes), work, folder, progress, profile, about=about, is_enough=is_enough)
+
+
+def _kept(output: str) -> frozenset[str]:
+    """The tasks of which answers are kept."""
+    folder = storage.join(output, ANSWERS)
+    return frozenset(file.path[len(folder) + 1 :].split("/", 1)[0] for file in storage.list_files(folder))
 
 
 def _needs_gpus(run: Run, recipes: Sequence[Recipe], steps: Round) -> bool:

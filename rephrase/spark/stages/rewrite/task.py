@@ -28,7 +28,8 @@ from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.base import Tables
 from rephrase.spark.stages.dropped import without_dropped
 from rephrase.spark.stages.rewrite.paths import with_paths_of
-from rephrase.spark.stages.rewrite.plan import ANSWERS, RewriteUnit, task_of, weights_of
+from rephrase.spark.stages.rewrite.planned import RewriteUnit
+from rephrase.spark.stages.rewrite.tasks import ANSWERS, task_of, weights_of
 from rephrase.storage import tables
 from rephrase.text.tokenizer import Tokenizer
 
@@ -50,15 +51,20 @@ def rewrite_units(
     gpu_script: str | None = None,
     drops: tuple[str, ...] = (),
     paths: Mapping[str, str] | None = None,
+    edition: str = "",
+    kept: frozenset[str] = frozenset(),
 ) -> None:
-    """The work of one Spark task: answer the prompts of its units, which have the same documents and engine, and create their objects."""
+    """The work of one Spark task: answer the prompts of its units, which have the same documents and engine, and create their objects.
+
+    `edition` names the job among all: in it, the documents stay as they are. `kept` names the tasks of which answers were kept before it.
+    """
     # Another driver, a speculative twin or an executor that was lost after its work may have made them since the stage was planned.
     units = [unit for unit in units if unit.payload.round or not storage.exists(unit.output)]
     if not units:
         return
     started = time.time()
     payload = units[0].payload
-    documents = tables.read(payload.documents, row_group=payload.row_group)
+    documents = tables.read_row_group(payload.documents, payload.row_group, edition)
     if payload.documents.startswith(Tables.DOCUMENTS.folder(output) + "/"):
         documents = without_dropped(documents, payload.documents, drops)
     rows = rows_of(documents, dict(payload.earlier))
@@ -67,14 +73,15 @@ def rewrite_units(
     if folder := (paths or {}).get(recipes[payload.recipe].name):
         rows = with_paths_of(rows, folder, payload.documents, payload.row_group)
     counter = Tokenizer.load(tokenizer)
-    answers = storage.join(output, ANSWERS, task_of(units[0], recipes))
+    name, attempt = task_of(units[0], recipes), _attempt()
+    answers = storage.join(output, ANSWERS, name)
     first_recipe = recipes[payload.recipe]
     answering = engines.find(first_recipe.engine_of(first_recipe.steps[payload.step]))
 
-    async def run(task: pulse.Task) -> tuple[list[tuple[pa.Table, Tally]], EngineFigures]:
+    async def run(task: pulse.Task) -> tuple[list[tuple[pa.Table, Tally]], EngineFigures, Keeping]:
         gpus = executor_gpus(gpu_script)
         counted = Counted(answering.open(gpus, storage.join(output, "logs")), task.counts)
-        engine: Engine = Keeping(counted, answers)
+        engine = Keeping(counted, answers, is_new=attempt == 0 and name not in kept)
         task.engine, task.gpus, task.under_way.rows_in_all = counted, gpus, len(rows)
         try:
             reusing = _with_reuse(engine, settings.reuse, payload.kept)
@@ -87,12 +94,13 @@ def rewrite_units(
             results = await generate_together(
                 rows, step_runs, reusing, part=payload.part, max_engine_errors=settings.max_engine_errors, under_way=task.under_way
             )
-            return results, await engine.figures()
+            engine.end()
+            return results, await engine.figures(), engine
         finally:
             await engine.close()
 
     with pulse.beating(len(units), sum(weights_of(units).values())) as task:
-        results, figures = asyncio.run(run(task))
+        results, figures, keeping = asyncio.run(run(task))
     earlier_rounds = sum(tables.footer(path, GenerationsNote).note.round for _, paths in payload.earlier for path in paths)
     for unit, (table, tally) in zip(units, results, strict=True):
         recipe, number = recipes[unit.payload.recipe], unit.payload.step
@@ -109,7 +117,7 @@ def rewrite_units(
             earlier_rounds=earlier_rounds,
             engine=figures,
             host=socket.gethostname(),
-            attempt=_attempt(),
+            attempt=attempt,
             started=round(started, 3),
             ended=round(time.time(), 3),
         )
@@ -117,7 +125,7 @@ def rewrite_units(
             storage.put(unit.output, tables.encode(table, note))
         else:
             tables.commit(unit.output, table, note)
-    storage.remove_folder(answers)
+    keeping.remove()
 
 
 def _with_reuse(engine: Engine, reuse: Sequence[str], kept: Sequence[str]) -> Engine:

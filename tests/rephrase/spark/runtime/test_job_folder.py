@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from rephrase import storage
 from rephrase.spark.runtime.job_folder import JobFolder
 from rephrase.spark.runtime.units import Unit
-from rephrase.spark.stages.rewrite.plan import RewriteUnit
+from rephrase.spark.stages.rewrite.planned import RewriteUnit
 
 DRIVER = """
 import sys

@@ -38,10 +38,11 @@ from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.runtime.units import run_units
 from rephrase.spark.stages.encoders import encoder_profile
 from rephrase.spark.stages.pipeline import run_all, run_stage
-from rephrase.spark.stages.rewrite.plan import plan, tasks_of
+from rephrase.spark.stages.rewrite.plan import plan
 from rephrase.spark.stages.rewrite.rows import sources_of
 from rephrase.spark.stages.rewrite.stage import rewrite_stage
 from rephrase.spark.stages.rewrite.task import rewrite_units
+from rephrase.spark.stages.rewrite.tasks import tasks_of
 from rephrase.storage import tables
 from tests.chaos import check_table, expected_ids
 from tests.places import STAND_IN
