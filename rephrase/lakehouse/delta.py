@@ -108,7 +108,7 @@ def _options(folder: str) -> dict[str, str]:
 
 
 def _found_or_made(source: Source, *, make: bool) -> DeltaTable | None:
-    from deltalake import DeltaTable
+    from deltalake import CommitProperties, DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
     options = _options(source.folder)
@@ -121,7 +121,9 @@ def _found_or_made(source: Source, *, make: bool) -> DeltaTable | None:
         except (DeltaError, OSError) as error:
             raise _refused(source, error) from error
         try:
-            DeltaTable.create(source.folder, schema=source.schema, mode="ignore", storage_options=options)
+            # Without retries: one that comes second would else become version 1, and give the table another id.
+            alone = CommitProperties(max_commit_retries=0)
+            DeltaTable.create(source.folder, schema=source.schema, storage_options=options, commit_properties=alone)
         except (DeltaError, OSError) as error:  # where another driver makes it at this moment
             if attempt == _ATTEMPTS:
                 raise _refused(source, error) from error

@@ -98,7 +98,7 @@ class Committed:
 
 def committed_tables(run: Run) -> list[Committed]:
     """What the run has given to tables of a lakehouse, by its journals, and which it was asked to give."""
-    result = []
+    result: list[Committed] = []
     for table in Tables.all():
         path, before, chosen = table.path, len(result), _chosen(run, table)
         for journal in journals(run.output, path):
