@@ -76,10 +76,11 @@ def test_terraform_finds_it_valid(module: str, tmp_path: Path) -> None:
     if tool is None:
         pytest.skip("neither tofu nor terraform is on the PATH, and no package brings one: nothing has validated infra/terraform")
     shutil.copytree(FOLDER, tmp_path / "terraform")
+    program: str = tool
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         place = tmp_path / "terraform" / module
-        return subprocess.run([tool, *words, "-no-color"], cwd=place, check=False, capture_output=True, text=True, timeout=300)
+        return subprocess.run([program, *words, "-no-color"], cwd=place, check=False, capture_output=True, text=True, timeout=300)
 
     begun = call("init", "-backend=false", "-input=false")
     if begun.returncode and re.search("Failed to query available provider|could not connect|Failed to install provider", begun.stderr):

@@ -40,7 +40,7 @@ def _pause(*, response: Any, caught_exception: Exception | None, request_dict: d
         _has_answered = True
     if not _has_answered or not _is_away(response, caught_exception):
         return None
-    began = request_dict["context"].setdefault(_SINCE, time.monotonic())
+    began: float = request_dict["context"].setdefault(_SINCE, time.monotonic())
     left = began + float(os.environ.get("REPHRASE_S3_PATIENCE", "120")) - time.monotonic()
     return random.uniform(0.5, 1) * min(_LONGEST_PAUSE, left) if left > 0 else None
 
