@@ -148,6 +148,41 @@ def our_rate(folder: Path, paths: Sequence[str], sizes: Sequence[int], warm_up: 
     return sum(sizes) / seconds / 1e6
 
 
+def our_parts(path: str, tokenizer: str) -> dict[str, float]:
+    """Milliseconds of processor time a page that each part of the first pass takes by itself, in this process."""
+    from rephrase import storage
+    from rephrase.documents import DocumentTables
+    from rephrase.readers import RawDocument, read_documents
+    from rephrase.readers.content import Content
+    from rephrase.readers.records import Record, is_start, records
+    from rephrase.readers.settings import Input
+    from rephrase.storage import tables
+
+    config = Input(paths=[path], min_characters=0)
+    document_tables = DocumentTables(config, tokenizer)
+    [file] = storage.expand(path)
+    clock = time.process_time
+    started = clock()
+    with storage.open_stream(path) as stream:
+        content = Content(stream, path, is_start)
+        while content.next_run():
+            sum(len(record.content()) for record in records(content) if isinstance(record, Record))
+    records_read = clock()
+    documents = [item for item in read_documents(file, config) if isinstance(item, RawDocument)]
+    pages_read = clock()
+    table = document_tables.cleaned(documents)
+    measured = clock()
+    tables.encode(table)
+    written = clock()
+    seconds = {
+        "records": records_read - started,
+        "pages as text": pages_read - records_read - (records_read - started),
+        "ids, tokens, rows": measured - pages_read,
+        "Parquet": written - measured,
+    }
+    return {name: 1000 * value / len(documents) for name, value in seconds.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--cores", type=int, default=2)
@@ -174,6 +209,8 @@ def main() -> None:
         print(f"bare fastwarc + resiliparse   {bare:8.1f} MB/s")
         ours = our_rate(folder, paths, sizes, warm_ups, tokenizer, options.cores)
         print(f"rephrase shard, whole stage   {ours:8.1f} MB/s")
+        parts = our_parts(paths[0], tokenizer)
+        print("  a page takes " + ", ".join(f"{name} {value:.3f} ms" for name, value in parts.items()))
         theirs = datatrove_rate(few_paths, few_sizes, warm_ups[0], options.cores)
         print(f"datatrove, Trafilatura        {theirs:8.1f} MB/s (on {sum(few_sizes) / 1e6:.0f} MB)")
     print(f"bare ratio {ours / bare:.2f}")

@@ -16,6 +16,7 @@ MAX_CONTENT_BYTES = 1 << 26
 _MAX_HEAD_BYTES = 1 << 20
 _AFTER = 1 << 7  # bytes behind a record that tell whether the next one begins there
 _START = re.compile(rb"WARC/\d{1,3}\.\d{1,3}[ \t]{0,8}\r?\n(?=[!-9;-~]{1,64}[ \t]{0,8}:)", re.IGNORECASE)
+_MAGIC = b"warc/"
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 _PADDING = re.compile(rb"[\r\n \0]*")
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -102,10 +103,17 @@ def _starts_at(window: Window, position: int) -> bool:
     return window.match(_START, position) >= 0
 
 
+def _next_start(window: Window, start: int, end: int) -> int:
+    """Where a record can begin between two positions of what was read; -1 if nowhere."""
+    # A pattern for both cases looks at every byte of every page; a plain search skips through them ten times as fast.
+    at = window.between(start, end).lower().find(_MAGIC)
+    return window.search(_START, start + at, end) if at >= 0 else -1
+
+
 def _read(window: Window, position: int) -> Record | BadRecord:
     """The record that begins at a position."""
     blank = window.find(BLANK_LINE, position, position + _MAX_HEAD_BYTES, forget=False)
-    inner = window.search(_START, position + 1, blank if blank >= 0 else window.end)
+    inner = _next_start(window, position + 1, blank if blank >= 0 else window.end)
     if blank < 0 or inner >= 0:
         return _bad(window, position, position + 1, "the head of a record does not end")
     head = Head(window.between(position, blank))
@@ -145,7 +153,7 @@ def _fits(window: Window, start: int, end: int) -> bool:
     window.fill(end + _AFTER)
     after = window.match(_LINE_ENDS, end)
     is_followed = not window.fill(after + 1) or _starts_at(window, after)
-    inner = window.search(_START, start, end)
+    inner = _next_start(window, start, end)
     if inner < 0:
         return is_followed or window.match(BLANK_LINE, end) >= 0  # what follows may be damaged itself
     return is_followed and not _ends_with_record(window, inner, end)
@@ -157,7 +165,7 @@ def _ends_with_record(window: Window, inner: int, end: int) -> bool:
     Of an archive in an archive the last record does not: blank lines follow it.
     """
     while inner >= 0:
-        following = window.search(_START, inner + 1, end)
+        following = _next_start(window, inner + 1, end)
         blank = window.search(BLANK_LINE, inner, following if following >= 0 else end)
         if blank >= 0:
             content = window.match(BLANK_LINE, blank)

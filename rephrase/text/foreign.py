@@ -39,6 +39,8 @@ def storable(text: str) -> str:
     >>> storable("The tide\x00 rises.\r\n")
     'The tide rises.\n'
     """
+    if text.isascii() and "\r" not in text and "\0" not in text:  # nearly all names and values of metadata
+        return text
     return without_surrogates(_with_line_feeds(text).replace("\0", ""), "ignore")
 
 

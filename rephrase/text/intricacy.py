@@ -42,7 +42,8 @@ _FLAT = (
 )
 _OF_RUBY = ("rt", "rp")  # in a ruby element they are ended by the next, elsewhere by nothing
 _FORMATTING = ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u")
-_FORMATTING_TAG = re.compile(rf"<(/?)({'|'.join(_FORMATTING[1:])})[\s/>]", re.IGNORECASE)  # but links, of which the next ends one
+_INITIALS = "".join(sorted({name[0] for name in _FORMATTING[1:]}))  # looked at first: most tags have others
+_FORMATTING_TAG = re.compile(rf"<(/?)(?=[{_INITIALS}])({'|'.join(_FORMATTING[1:])})[\s/>]", re.IGNORECASE)  # but links: the next ends one
 _WEIGHTS = dict.fromkeys(_FLAT, 0) | dict.fromkeys(_FORMATTING, _FORMATTING_WORK)  # of all others 1
 
 
