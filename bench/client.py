@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 from typing_extensions import override
@@ -67,7 +68,7 @@ class Instant(asyncio.Protocol):
             self._transport.write(head.encode() + answer)  # type: ignore[attr-defined]  # of a connection it is one that writes
 
     def _answer(self, body: dict[str, list[list[int]]]) -> bytes:
-        about = {"finish_reason": "stop", "logprobs": None, "stop_reason": None}
+        about: dict[str, Any] = {"finish_reason": "stop", "logprobs": None, "stop_reason": None}
         if prompts := body.get("prompt"):
             texts = {"text": self._text, "token_ids": self._ids}
             choices = [{"index": n, **texts, "prompt_token_ids": prompt, **about} for n, prompt in enumerate(prompts)]

@@ -22,7 +22,8 @@ def add_parser(commands: Any) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from rephrase.cli.console import print_json
-    from rephrase.cli.show_panels import as_json, ids_of_pairs, show_ids, show_pairs
+    from rephrase.cli.show_panels import as_json, show_ids, show_pairs
+    from rephrase.cli.show_rows import ids_of_pairs
 
     run = load(options).trial()
     if options.json:

@@ -186,7 +186,8 @@ class ChatPrompter:
 
     def _encode(self, text: str) -> list[int]:
         if self._encode_fast is not None:
-            return self._encode_fast(text).tolist()
+            fast: list[int] = self._encode_fast(text).tolist()
+            return fast
         [encoding] = self._backend.encode_batch_fast([text], add_special_tokens=False)  # without offsets, which take as long as the ids
         ids: list[int] = encoding.ids
         return ids

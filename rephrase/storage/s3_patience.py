@@ -30,7 +30,8 @@ def wait_out(client: S3Client) -> None:
     allowance of a hundred, after which each fails at once. A process that has had no answer yet goes by them alone, so that a wrong
     address is told soon.
     """
-    client.meta.events.register_last("needs-retry.s3", _pause)
+    handler: Any = _pause  # what a handler of this event returns, the stubs do not know
+    client.meta.events.register_last("needs-retry.s3", handler)
 
 
 def _pause(*, response: Any, caught_exception: Exception | None, request_dict: dict[str, Any], **_: Any) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_PROBES = (
+_PROBES: tuple[str, ...] = (
     "",
     " ",
     "The keeper's lamp, lit in 1784, can't be SEEN; we'll see... it's 12345.67 m\n\n\nhigh!\r\n\tEnd  of   text ",

@@ -28,6 +28,6 @@ class _Guard(ContextDecorator):
 _GUARD = _Guard()
 
 
-def panics_as_errors() -> ContextDecorator:
+def panics_as_errors() -> _Guard:
     """Raise a panic within the block, or the function that this decorates, as a `PanicError`."""
     return _GUARD

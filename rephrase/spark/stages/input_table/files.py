@@ -27,7 +27,7 @@ def copies_of(run: Run) -> str:
     return storage.join(run.output, "_table")
 
 
-def files_of_table(run: Run, config: Input, spark: LazySession) -> tuple[storage.FileInfo, ...]:
+def files_of_table(run: Run, config: Input, spark: LazySession) -> storage.FileList:
     """The files of the version that the run keeps; at first those of the table as it is now, which the run then keeps.
 
     Starts Spark where they are not known yet. Raises `UserError` as `table_of` does.
@@ -36,10 +36,10 @@ def files_of_table(run: Run, config: Input, spark: LazySession) -> tuple[storage
     version = pinned.pinned_version(folder, config)
     known = pinned.pinned_files(folder) if version is not None else None
     if known is not None:
-        return known.files
+        return storage.FileList(known.files)
     if any(file.path.endswith(".parquet") for file in storage.list_files(folder)):
-        return ()  # the documents of another config, as the claim of the folder will tell
-    return _found(run, config, spark, version).files
+        return storage.FileList()  # the documents of another config, as the claim of the folder will tell
+    return storage.FileList(_found(run, config, spark, version).files)
 
 
 def _found(run: Run, config: Input, spark: LazySession, version: str | None) -> Files:
@@ -65,14 +65,14 @@ def _found(run: Run, config: Input, spark: LazySession, version: str | None) -> 
     return pinned.pin_files(folder, files)
 
 
-def known_files(run: Run, config: Input) -> tuple[storage.FileInfo, ...]:
+def known_files(run: Run, config: Input) -> storage.FileList:
     """The files of the version that the run keeps. Raises `UserError` where it has not begun to read its table."""
     folder = Tables.DOCUMENTS.folder(run.output)
     known = pinned.pinned_files(folder) if pinned.pinned_version(folder, config) is not None else None
     if known is None:
         cure = "`rephrase shard run.yaml` reads it"
         raise UserError("the table has not been read yet", where="input.table", cure=cure)
-    return known.files
+    return storage.FileList(known.files)
 
 
 def check_unchanged(files: Sequence[storage.FileInfo]) -> None:

@@ -39,7 +39,7 @@ _EXTRACTED_CHARACTERS = 16_000_000  # of a row group of `_extracted`: what the s
 
 
 def extract(
-    run: Run, spark: LazySession, plan: ShardPlan, read_units: Units, todo: Sequence[int], files: Sequence[storage.FileInfo], times: Times
+    run: Run, spark: LazySession, plan: ShardPlan, read_units: Units, todo: Sequence[int], files: storage.FileList, times: Times
 ) -> None:
     """Read the units of the input whose numbers are in `todo`, one Spark task for each. What is there already is not read again.
 
