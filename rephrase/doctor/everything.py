@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from rephrase.doctor.check import Check
-from rephrase.doctor.checks import classifiers, endpoints, entities, inputs, java, machine, models, packages, recipes, store, vllm
+from rephrase.doctor.checks import (
+    classifiers,
+    endpoints,
+    entities,
+    inputs,
+    java,
+    lakehouse,
+    machine,
+    models,
+    packages,
+    recipes,
+    store,
+    vllm,
+)
 
 CHECKS: tuple[Check, ...] = (
     java.JAVA,
@@ -13,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     inputs.SAMPLES,
     store.OUTPUT,
     store.CLOCK,
+    lakehouse.TABLES,
     machine.DISK,
     models.TOKENIZER,
     endpoints.OTHERS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +14,7 @@ from rephrase.errors import UserError
 from rephrase.lakehouse.base import LakeTable, Source, check_columns
 from rephrase.lakehouse.journal import Step
 from rephrase.lakehouse.settings import TableFormat, table_formats
+from rephrase.lakehouse.stores import for_deltalake
 from rephrase.storage import tables
 
 if TYPE_CHECKING:
@@ -95,23 +95,11 @@ class _Table(LakeTable):
         return True
 
 
-def _options(folder: str) -> dict[str, str]:
-    """What deltalake is told beside what it reads from the environment itself."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    if not folder.startswith("s3://"):
-        return {}
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    options = {"AWS_REGION": region}
-    if endpoint:
-        options |= {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
-    return options
-
-
 def _found_or_made(source: Source, *, make: bool) -> DeltaTable | None:
     from deltalake import CommitProperties, DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
-    options = _options(source.folder)
+    options = for_deltalake(source.folder)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return DeltaTable(source.folder, storage_options=options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
@@ -18,9 +17,11 @@ from rephrase.errors import UserError
 from rephrase.lakehouse.base import LakeTable, Source, check_columns
 from rephrase.lakehouse.journal import Step
 from rephrase.lakehouse.settings import TableFormat, table_formats
+from rephrase.lakehouse.stores import for_pyiceberg
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyiceberg.catalog import Catalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
@@ -57,6 +58,8 @@ class Iceberg(TableFormat):
         except ModuleNotFoundError as error:
             raise UserError("tables of Iceberg need the package pyiceberg", where="tables", cure=_MISSING) from error
         _location(folder)
+        with _told(self.title):
+            self._loaded()  # a run of hours shall not end with a catalog that nobody has described
 
     @override
     def open(self, source: Source, *, make: bool = True) -> LakeTable | None:
@@ -75,13 +78,16 @@ class Iceberg(TableFormat):
             time.sleep(_PAUSE)
         raise AssertionError("unreachable")
 
-    def _found_or_made(self, schema: pa.Schema, *, make: bool) -> Table | None:
+    def _loaded(self) -> Catalog:
         from pyiceberg.catalog import load_catalog
+
+        given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.catalog.items()}
+        return load_catalog(self.name.partition(".")[0], **{**for_pyiceberg(), **given})
+
+    def _found_or_made(self, schema: pa.Schema, *, make: bool) -> Table | None:
         from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
-        name, _, identifier = self.name.partition(".")
-        given = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in self.catalog.items()}
-        catalog = load_catalog(name, **{**_store_properties(), **given})
+        catalog, identifier = self._loaded(), self.name.partition(".")[2]
         try:
             return catalog.load_table(identifier)
         except (NoSuchTableError, NoSuchNamespaceError):
@@ -160,13 +166,6 @@ def _location(path: str) -> str:
     return path
 
 
-def _store_properties() -> dict[str, str]:
-    """What pyiceberg is told of S3 beside what Arrow reads from the environment itself."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return ({"s3.endpoint": endpoint} if endpoint else {}) | ({"s3.region": region} if region else {})
-
-
 @contextlib.contextmanager
 def _told(name: str) -> Iterator[None]:
     """Turn what pyiceberg, its catalog and their packages raise into errors for users."""
@@ -181,5 +180,7 @@ def _told(name: str) -> Iterator[None]:
         raise UserError(what, where=name, cure=f"{_MISSING}, or the extra of pyiceberg for the catalog's type") from error
     except Exception as error:  # of whatever package the catalog's client is
         what = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
-        cure = "check the catalog's properties; `rephrase tables run.yaml` tries again"
+        cure = (
+            "describe the catalog under `catalog`, in ~/.pyiceberg.yaml or by PYICEBERG_CATALOG__…; `rephrase tables run.yaml` tries again"
+        )
         raise UserError(f"the catalog or the table refuses: {what}", where=name, cure=cure) from error

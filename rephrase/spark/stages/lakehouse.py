@@ -38,14 +38,22 @@ _SCHEMAS: Mapping[Table, pa.Schema] = {
 
 def check_tables(run: Run) -> None:
     """Raise the `UserError` of what the section asks for and cannot have, as far as it is known before the run."""
-    for key, chosen in run.tables.items():
+    for key in run.tables:
         with run.lines("tables", key):
-            table = _table(key)
-            if not table.is_on(run):
-                lacks = f"no section `{table.section}`" if not table.is_configured(run) else "no `input`"
-                what = f"the run makes no table {table.path}: it has {lacks}"
-                raise UserError(what, cure="add it, or take the table out")
-            chosen.check(table.folder(run.output))
+            check_table(run, key)
+
+
+def check_table(run: Run, key: str) -> TableFormat:
+    """The same of one of its keys, which is returned: whether the run makes this table, and packages and catalog are there."""
+    table = _table(key)
+    if not table.is_on(run):
+        lacks = f"no section `{table.section}`" if not table.is_configured(run) else "no `input`"
+        what = f"the run makes no table {table.path}: it has {lacks}"
+        raise UserError(what, cure="add it, or take the table out")
+    chosen = _chosen(run, table)
+    assert chosen is not None, "it is one of the section's keys"
+    chosen.check(table.folder(run.output))
+    return chosen
 
 
 def commit_tables(run: Run, spark: LazySession, stages: Sequence[Stage]) -> None:

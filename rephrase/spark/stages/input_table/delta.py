@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from rephrase import storage
 from rephrase.errors import UserError
+from rephrase.lakehouse.stores import for_deltalake
 from rephrase.readers.base import reason_of
 from rephrase.spark.runtime.lines import doing
 from rephrase.spark.stages.input_table.copying import write_files
@@ -114,7 +115,7 @@ def delta_source(table: InputTable, columns: tuple[str, ...], text: tuple[str, .
         raise UserError("the package deltalake is not installed", where="input.table.format: delta", cure=cure) from error
     moment = moment_of(table)
     try:
-        of = DeltaTable(table.name)
+        of = DeltaTable(table.name, storage_options=for_deltalake(table.name))
         if version or table.version is not None:
             of.load_as_version(int(version or str(table.version)))
         elif moment is not None:

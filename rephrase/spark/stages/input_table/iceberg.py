@@ -17,8 +17,9 @@ from rephrase import storage
 from rephrase.errors import UserError
 from rephrase.readers.base import reason_of
 from rephrase.spark.runtime.units import Unit, pending, run_units
-from rephrase.spark.stages.input_table.iceberg_catalog import loaded, version_of
+from rephrase.spark.stages.input_table.iceberg_catalog import check_condition, loaded, version_of
 from rephrase.spark.stages.input_table.iceberg_files import (
+    Scanned,
     copy_part,
     info_of,
     of_all_files,
@@ -60,7 +61,7 @@ class IcebergSource(Source):
             copy_part,
             metadata=self.of.metadata_location,
             settings=dict(self.of.io.properties),
-            scanned=(int(self.version), self._columns, self.table.where),
+            scanned=self._scanned,
         )
         run_units(spark.get(), pending(units, folder), work, folder, about="rows of an Iceberg table")
         made = {file.path: file for file in storage.list_files(folder)}
@@ -85,24 +86,33 @@ class IcebergSource(Source):
 
     @property
     def _scan(self) -> DataScan:
-        return scan_of(self.of, (int(self.version), self._columns, self.table.where))
+        return scan_of(self.of, self._scanned)
 
     @functools.cached_property
-    def _columns(self) -> tuple[str, ...]:
-        schema = self.of.scan(snapshot_id=int(self.version)).projection()
-        return tuple(self.there([field.name for field in schema.fields]).values())
+    def _scanned(self) -> Scanned:
+        # A column that was renamed after the last snapshot has its new name, but for those who ask for the table as it was.
+        is_asked = self.table.version is not None or self.table.timestamp is not None
+        current = self.of.current_snapshot()
+        is_current = not self.version or (current is not None and str(current.snapshot_id) == self.version)
+        snapshot = None if is_current and not is_asked else int(self.version)
+        schema = self.of.scan(snapshot_id=snapshot).projection()
+        columns = tuple(self.there([field.name for field in schema.fields]).values())
+        if self.table.where is not None:
+            check_condition(self.table.where, schema)
+        return snapshot, columns, self.table.where
 
     @functools.cached_property
     def _tasks(self) -> list[tuple[FileScanTask, str]]:
         """The data files in the order of their paths, each with the reason why it is not its rows; empty where it is."""
         if not self.version:
             return []
+        scan = self._scan
         try:
-            tasks = sorted(self._scan.plan_files(), key=lambda task: task.file.file_path)
-        except Exception as error:  # pyiceberg's own, of stores, catalogs and conditions
-            cure = "see whether the condition names its columns; tables with equality deletes, Spark reads: take `format` out"
+            tasks = sorted(scan.plan_files(), key=lambda task: task.file.file_path)
+        except Exception as error:  # pyiceberg's own, of stores and catalogs
+            cure = "who runs this must be allowed to read its store; tables with equality deletes, Spark reads: take `format` out"
             raise UserError(f"the files of the table cannot be told: {reason_of(error)}", where=self.table.name, cure=cure) from error
-        of_all, told_by_partitions = of_all_files(self.of, self._scan)
+        of_all, told_by_partitions = of_all_files(self.of, scan)
         of_all = "`copy_rows`" if self.table.copy_rows else of_all
         return [(task, of_all or of_file(task, told_by_partitions)) for task in tasks]
 

@@ -6,12 +6,14 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from rephrase.errors import UserError
+from rephrase.lakehouse.stores import for_pyiceberg
 from rephrase.readers.base import reason_of
 from rephrase.settings.nearest import nearest
 from rephrase.spark.stages.input_table.source import moment_of
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
+    from pyiceberg.schema import Schema
     from pyiceberg.table import Table
 
     from rephrase.readers.table import InputTable
@@ -31,11 +33,15 @@ def loaded(name: str) -> Table:
     except ImportError as error:
         cure = "pip install 'rephrase[iceberg]', where the command runs and where its tasks do"
         raise UserError("the package pyiceberg is not installed", where="input.table.format: iceberg", cure=cure) from error
+    if name.endswith(_METADATA):
+        try:
+            return StaticTable.from_metadata(name, for_pyiceberg())
+        except Exception as error:  # of stores
+            cure = "name the location of the table's newest ….metadata.json; who runs this must be allowed to read it"
+            raise UserError(f"pyiceberg cannot read the metadata: {reason_of(error)}", where=name, cure=cure) from error
     catalog_name, _, identifier = name.partition(".")
     try:
-        if name.endswith(_METADATA):
-            return StaticTable.from_metadata(name)
-        catalog = load_catalog(catalog_name)
+        catalog = load_catalog(catalog_name, **for_pyiceberg())
     except Exception as error:  # of catalogs, their packages and stores
         variable = f"PYICEBERG_CATALOG__{catalog_name.upper()}__URI"
         cure = f"describe the catalog in ~/.pyiceberg.yaml, or by {variable} and the like; or name a ….metadata.json"
@@ -65,6 +71,24 @@ def version_of(of: Table, table: InputTable) -> str:
         wanted = table.timestamp if table.version is None else table.version
         raise UserError(f"the table has no snapshot `{wanted}`", where=table.name, cure=f"its last ones are: {', '.join(there)}")
     return str(snapshot.snapshot_id)
+
+
+def check_condition(where: str, schema: Schema) -> None:
+    """Raise a `UserError` where pyiceberg does not read the condition, or it is on columns that are not in the schema."""
+    from pyiceberg.expressions.parser import parse
+    from pyiceberg.expressions.visitors import bind
+
+    columns = ", ".join(field.name for field in schema.fields)
+    try:
+        condition = parse(where)
+    except Exception as error:  # its parser's own, which tell all that might stand there
+        cure = f"it takes =, !=, <, >, in, between, is null, and, or, not, like 'begins%' on the columns {columns}"
+        raise UserError(f"pyiceberg does not read the condition: {where}", where="input.table.where", cure=cure) from error
+    try:
+        bind(schema, condition, case_sensitive=True)
+    except Exception as error:
+        what = f"the condition is none of this table's: {reason_of(error)}"
+        raise UserError(what, where="input.table.where", cure=f"the columns are {columns}") from error
 
 
 def _near(catalog: Catalog, identifier: str) -> str:

@@ -17,8 +17,8 @@ from rephrase.spark.runtime.units import Unit
 if TYPE_CHECKING:
     from pyiceberg.table import DataScan, FileScanTask, Table
 
-Scanned = tuple[int, Sequence[str], str | None]
-"""A snapshot, columns and a condition."""
+Scanned = tuple[int | None, Sequence[str], str | None]
+"""A snapshot, or None for the current one with the columns that the table has now; columns and a condition."""
 
 
 @dataclass(frozen=True)

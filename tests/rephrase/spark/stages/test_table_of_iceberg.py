@@ -9,8 +9,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from rephrase.config.run import Spark
 from rephrase.errors import UserError
+from rephrase.readers.settings import Input
 from rephrase.spark.runtime.session import LazySession
+from rephrase.spark.stages.input_table.opening import opened
 from rephrase.spark.stages.shard.stage import shard
 from tests.rephrase.spark.stages.lake import FIELDS, add_file, config, delete_positions, documents, errors, numbers, rows, texts_of
 
@@ -114,18 +117,45 @@ def test_a_column_that_its_partition_alone_holds_is_read(spark: LazySession, pla
     assert numbers(run) == texts_of(range(20))
 
 
+def _opened(table: dict[str, Any], **fields: str) -> Any:
+    asked = Input.model_validate({"table": {"format": "iceberg", **table}, "fields": fields})
+    return opened(asked, LazySession(Spark()))
+
+
+def test_a_column_that_was_renamed_last_has_its_new_name_but_in_the_past(place: Path) -> None:
+    table = _table("turned")
+    with table.update_schema() as update:
+        update.rename_column("text", "body")
+    now = _opened({"name": "lake.web.turned"}, text="body").first_rows(2).to_pylist()
+    then = _opened({"name": "lake.web.turned", "version": table.current_snapshot().snapshot_id}).first_rows(2).to_pylist()
+    assert [row["body"] for row in now] == [row["text"] for row in then] == ["The text of number 0.", "The text of number 1."]
+
+
+def test_a_table_without_a_snapshot_can_be_looked_at(place: Path) -> None:
+    _catalog().create_table("web.empty", rows(0, 1).schema)
+    source = _opened({"name": "lake.web.empty"})
+    assert (source.own_files(), source.count(), source.first_rows(5).num_rows) == ((), 0, 0)
+
+
 @pytest.mark.parametrize(
     ("table", "what"),
     [
         ({"name": "lake.web.page"}, r"there is no such table \(did you mean `pages`\?"),
         ({"name": "lake.wob.pages"}, r"there is no such namespace: did you mean `web`\?"),
         ({"name": "prod.web.pages"}, r"pyiceberg has no catalog `prod`: .*PYICEBERG_CATALOG__PROD__URI"),
-        ({"name": "lake.web.pages", "where": "langg = 'de'"}, r"Could not find field with name langg"),
+        (
+            {"name": "lake.web.pages", "where": "langg = 'de'"},
+            r"input\.table\.where: .*field with name langg.*the columns are text, doc_id",
+        ),
+        ({"name": "lake.web.pages", "where": "length(text) > 3"}, r"input\.table\.where: pyiceberg does not read .*: length\(text\) > 3"),
+        ({"name": "lake.web.pages"}, r"^lake\.web\.pages: the table has no column `body`"),
+        ({"name": "/nowhere/1.metadata.json"}, r"^/nowhere/1\.metadata\.json: pyiceberg cannot read the metadata"),
         ({"name": "lake.web.pages", "timestamp": "yesterday"}, r"`yesterday` is no moment"),
         ({"name": "lake.web.pages", "timestamp": "2001-01-01"}, r"no snapshot `2001-01-01`"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_a_line(spark: LazySession, place: Path, table: dict[str, Any], what: str) -> None:
+    fields = {"text": "body"} if table == {"name": "lake.web.pages"} else FIELDS
     with pytest.raises(UserError, match=what):
-        _made(spark, place, "refused", table)
+        _made(spark, place, "refused", table, fields=fields)
     assert not list((place / "runs" / "refused").rglob("_table*.json"))
