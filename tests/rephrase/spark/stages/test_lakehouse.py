@@ -21,6 +21,10 @@ from rephrase import UserError, load_run, storage
 from rephrase.cli.main import main
 from rephrase.config.published import published
 from rephrase.config.run import Run, Spark
+from rephrase.doctor.check import run_checks
+from rephrase.doctor.checks.lakehouse import TABLES
+from rephrase.doctor.site import Site
+from rephrase.lakehouse.journal import check_unshared
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.lakehouse import commit_tables, committed_tables, withdraw_tables
 from rephrase.spark.stages.pipeline import STAGES, check, run_all
@@ -178,22 +182,50 @@ commit_tables(run, LazySession(Spark()), STAGES)
 """
 
 
-@pytest.mark.parametrize(
-    ("form", "when"),
-    [
-        ("iceberg", "before"),
-        ("delta", "after"),
-        pytest.param("iceberg", "after", marks=pytest.mark.long),
-        pytest.param("delta", "before", marks=pytest.mark.long),
-    ],
-)
-def test_a_commit_that_is_killed_counts_once(
-    form: str, when: str, made: Path, run_of: Callable[..., Run], chosen: Callable[..., dict[str, Any]]
-) -> None:
-    run = run_of(chosen(form))
-    settings = json.dumps({"output": run.output, "tables": chosen(form)})
+class Killed(BaseException):
+    """What no program catches."""
+
+
+def killed_here(form: str, when: str, run: Run) -> None:
+    """A commit that ends in this process, with what it has in memory, before the table has taken it or after."""
+    if form == "iceberg":
+        from pyiceberg.catalog.sql import SqlCatalog as Owner
+
+        name = "commit_table"
+    else:
+        from deltalake import DeltaTable as Owner  # type: ignore[assignment]
+
+        name = "create_write_transaction"
+    real = getattr(Owner, name)
+
+    def killed(*arguments: Any, **options: Any) -> None:
+        if when == "after":
+            real(*arguments, **options)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Owner, name, killed)
+        with pytest.raises(Killed):
+            commit(run)
+
+
+def killed_in_a_process(form: str, when: str, made: Path, run: Run, section: dict[str, Any]) -> None:
+    settings = json.dumps({"output": run.output, "tables": section})
     killed = subprocess.run([sys.executable, "-c", KILLED, form, when, str(made), settings], cwd=ROOT, check=False)
     assert killed.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("is_real", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_commit_that_is_killed_counts_once(
+    form: str, when: str, is_real: bool, made: Path, run_of: Callable[..., Run], chosen: Callable[..., dict[str, Any]]
+) -> None:
+    run = run_of(chosen(form))
+    if is_real:
+        killed_in_a_process(form, when, made, run, chosen(form))
+    else:
+        killed_here(form, when, run)
     assert [each.unfinished for each in committed_tables(run)] == [True]
     assert len(held_by(run)) == (0 if when == "before" else len(made_by(run))), "nothing or all"
     commit(run)
@@ -266,6 +298,21 @@ def test_what_others_rewrote_is_not_added_again(run_of: Callable[..., Run], chos
 
 
 @pytest.mark.parametrize("form", FORMATS)
+def test_what_a_table_holds_is_kept_until_it_is_withdrawn(
+    form: str, run_of: Callable[..., Run], chosen: Callable[..., dict[str, Any]]
+) -> None:
+    run = run_of(chosen(form))
+    commit(run)
+    with pytest.raises(UserError, match=rf"part of the table {form}.*rephrase tables run.yaml --withdraw"):
+        check_unshared(run.output, "judged", "mixture")
+    withdraw_tables(run, NOBODY)
+    assert held_by(run) == []
+    check_unshared(run.output, "judged", "mixture")
+    commit(run)
+    assert held_by(run) == made_by(run)
+
+
+@pytest.mark.parametrize("form", ["delta", pytest.param("iceberg", marks=pytest.mark.long)])
 def test_what_a_table_holds_is_not_replaced_before_it_is_withdrawn(
     form: str, run_of: Callable[..., Run], chosen: Callable[..., dict[str, Any]], spark: LazySession
 ) -> None:
@@ -333,6 +380,15 @@ def test_mistakes_are_told(
     for form, extra in (("iceberg", "iceberg"), ("delta", "delta")):
         with pytest.raises(UserError, match=rf"pip install 'rephrase\[{extra}\]'"):
             check(run_of(chosen(form, "judged")))
+
+
+def test_a_catalog_that_nobody_has_described_is_told_before_the_run(run_of: Callable[..., Run]) -> None:
+    run = run_of({"mixture": {"format": "iceberg", "name": "prod.web.mixture"}, "judged": {"format": "delta"}})
+    with pytest.raises(UserError, match=r"tables\.mixture.*iceberg prod\.web\.mixture.*PYICEBERG_CATALOG__PROD__URI.*under `catalog`"):
+        check(run)
+    findings = [(each.status, each.text) for each in run_checks([TABLES], Site(run))]
+    assert [status for status, _ in findings] == ["fail", "ok"]
+    assert "iceberg prod.web.mixture" in findings[0][1]
 
 
 def test_trials_are_not_committed(run_of: Callable[..., Run], chosen: Callable[..., dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from rephrase.config.file import load_run
+from rephrase.config.run import Run
 from rephrase.spark.runtime.session import LazySession
 from rephrase.spark.stages.shard.stage import shard
 from tests.places import ROOT
@@ -75,35 +76,46 @@ def _executors(temporary: Path) -> list[int]:
     return there
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("table", ["pages", "columns"])
-def test_kills_and_a_growing_table_change_nothing(tmp_path: Path, spark: LazySession, table: str) -> None:
-    """`pages` is read by its own files, `columns` through a copy."""
-    pq.write_table(rows(0, 3000), tmp_path / "first.parquet")
-    pq.write_table(rows(3000, 3100), tmp_path / "later.parquet")
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory, spark: LazySession) -> Path:
+    """A folder with a metastore, two tables of the same rows, and `plain`: the documents of their files, named as paths."""
+    folder = tmp_path_factory.mktemp("hive")
+    pq.write_table(rows(0, 3000), folder / "first.parquet")
+    pq.write_table(rows(3000, 3100), folder / "later.parquet")
     columns = "text string, doc_id bigint, about struct<url: string, marks: map<string, string>, price: string>"
     tables = [f"CREATE TABLE web.{name} ({columns}) PARTITIONED BY (lang string) STORED AS {form}" for name, form in
               (("pages", "parquet"), ("columns", "orc"))]  # fmt: skip
-    filled = [_INSERT.format(name, tmp_path / "first.parquet") for name in ("pages", "columns")]
-    _sql(tmp_path, "CREATE DATABASE web", *tables, *filled)
-    plain = load_run(str(_config(tmp_path, "plain", {"paths": [str(tmp_path / "warehouse" / "web.db" / "pages")]})))
-    shard(plain, spark)
+    filled = [_INSERT.format(name, folder / "first.parquet") for name in ("pages", "columns")]
+    _sql(folder, "CREATE DATABASE web", *tables, *filled)
+    shard(_plain(folder), spark)
+    return folder
 
-    path = _config(tmp_path, "killed", {"table": f"web.{table}"})
-    output = tmp_path / "killed"
+
+def _plain(folder: Path) -> Run:
+    return load_run(str(_config(folder, "plain", {"paths": [str(folder / "warehouse" / "web.db" / "pages")]})))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("table", ["pages", "columns"])
+def test_kills_and_a_growing_table_change_nothing(tmp_path: Path, lake: Path, table: str) -> None:
+    """`pages` is read by its own files, `columns` through a copy."""
+    path = _config(lake, table, {"table": f"web.{table}"})
+    output = lake / table
     command = [sys.executable, "-m", "rephrase.cli.main", "shard", str(path), "--master", "local-cluster[2,1,1024]"]
-    (tmp_path / "tmp").mkdir()
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")}
-    with (tmp_path / "log").open("wb") as log:
-        driver = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=settings, start_new_session=True)
-        wait_for(lambda: driver.poll() is not None or list(output.glob("_table/*.parquet")) or list(output.glob("_extracted/*.parquet")))
-        os.kill(_executors(tmp_path / "tmp")[0], signal.SIGKILL)
-        wait_for(lambda: driver.poll() is not None or list(output.glob("_extracted/*.parquet")))
-        assert driver.poll() is None, (tmp_path / "log").read_text()
-        os.killpg(driver.pid, signal.SIGKILL)
-        driver.wait(30)
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    with (lake / f"{table}.log").open("wb") as log:
+        driver = subprocess.Popen(command, stdout=log, stderr=log, cwd=lake, env=settings, start_new_session=True)
+        try:
+            wait_for(lambda: driver.poll() is not None or [*output.glob("_table/*.parquet"), *output.glob("_extracted/*.parquet")])
+            os.kill(_executors(tmp_path)[0], signal.SIGKILL)
+            wait_for(lambda: driver.poll() is not None or list(output.glob("_extracted/*.parquet")))
+            assert driver.poll() is None, (lake / f"{table}.log").read_text()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(driver.pid, signal.SIGKILL)
+            driver.wait(30)
     assert not list(output.glob("documents/part-*.parquet")), "it was killed midway"
-    _sql(tmp_path, _INSERT.format(table, tmp_path / "later.parquet"))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=settings, check=False)
+    _sql(lake, _INSERT.format(table, lake / "later.parquet"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=lake, env=settings, check=False)
     assert done.returncode == 0, done.stderr
-    assert documents(load_run(str(path))) == documents(plain)
+    assert documents(load_run(str(path))) == documents(_plain(lake))
