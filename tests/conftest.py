@@ -118,13 +118,14 @@ def bucket(s3_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def spark(s3_server: str) -> Iterator[LazySession]:
+def spark(s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LazySession]:
     """One local Spark for all tests that do not need a cluster. It knows the S3 server, as its workers inherit the environment.
 
     It is started at once, also for tests that stop it for a session of their own: a process keeps the JVM of its first session,
     with that session's settings and the environment of that moment, which must not be those of one test.
     """
-    session = LazySession(Spark(master="local[2]", conf={"spark.sql.shuffle.partitions": 2}))
+    warehouse = str(tmp_path_factory.mktemp("warehouse"))  # else in the working directory
+    session = LazySession(Spark(master="local[2]", conf={"spark.sql.shuffle.partitions": 2, "spark.sql.warehouse.dir": warehouse}))
     session.get()
     yield session
     session.stop()

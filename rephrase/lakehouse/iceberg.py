@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field
 from typing_extensions import override
@@ -32,6 +33,7 @@ _PROPERTY = "rephrase.commits."
 _ATTEMPTS, _PAUSE = 3, 0.2  # to find a table or to make it, and seconds between them
 _LONGEST = 300  # characters of what another package says
 _RETRIES = "commit.retry.num-retries"
+_Value = TypeVar("_Value")
 
 
 @table_formats.register("iceberg")
@@ -53,30 +55,16 @@ class Iceberg(TableFormat):
 
     @override
     def check(self, folder: str) -> None:
-        try:
-            import pyiceberg  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise UserError("tables of Iceberg need the package pyiceberg", where="tables", cure=_MISSING) from error
-        _location(folder)
+        _check_place(folder)
         with _told(self.title):
-            self._loaded()  # a run of hours shall not end with a catalog that nobody has described
+            _tried(self._loaded)  # a run of hours shall not end with a catalog that nobody has described
 
     @override
     def open(self, source: Source, *, make: bool = True) -> LakeTable | None:
-        self.check(source.folder)
+        _check_place(source.folder)
         with _told(self.title):
-            table = self._table(source.schema, make=make)
+            table = _tried(functools.partial(self._found_or_made, source.schema, make=make))
         return None if table is None else _Table(table, source, self)
-
-    def _table(self, schema: pa.Schema, *, make: bool) -> Table | None:
-        for attempt in itertools.count(1):
-            try:
-                return self._found_or_made(schema, make=make)
-            except Exception:  # of a catalog in which another driver made the same at this moment
-                if attempt == _ATTEMPTS:
-                    raise
-            time.sleep(_PAUSE)
-        raise AssertionError("unreachable")
 
     def _loaded(self) -> Catalog:
         from pyiceberg.catalog import load_catalog
@@ -154,6 +142,26 @@ class _Table(LakeTable):
             what = f"{len(paths) - len(files):,} of the run's {len(paths):,} objects are no part of the table any more: it was rewritten"
             raise UserError(what, where=self.name, cure="write to another `output`; the table keeps the rows that it has")
         return files
+
+
+def _tried(action: Callable[[], _Value]) -> _Value:
+    """What an action gives, tried again where it fails: in a catalog another driver may make the same at this moment."""
+    for attempt in itertools.count(1):
+        try:
+            return action()
+        except Exception:
+            if attempt == _ATTEMPTS:
+                raise
+        time.sleep(_PAUSE)
+    raise AssertionError("unreachable")
+
+
+def _check_place(folder: str) -> None:
+    try:
+        import pyiceberg  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UserError("tables of Iceberg need the package pyiceberg", where="tables", cure=_MISSING) from error
+    _location(folder)
 
 
 def _location(path: str) -> str:

@@ -397,7 +397,7 @@ def test_trials_are_not_committed(run_of: Callable[..., Run], chosen: Callable[.
     assert not Path(run.output, "mixture", "_delta_log").exists()
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["delta", pytest.param("iceberg", marks=pytest.mark.long)])
 def test_objects_in_a_store_are_registered_there(form: str, made: Path, bucket: str, chosen: Callable[..., dict[str, Any]]) -> None:
     for file in storage.list_files(str(made.parent / "out" / "mixture")):
         if "_delta_log" not in file.path:
