@@ -178,6 +178,7 @@ def test_plans_and_previews_look_at_a_table_that_was_not_read_yet(spark: LazySes
         assert not (place / "runs" / f"unread {name}").exists()
 
 
+@pytest.mark.long
 def test_a_table_of_python_is_copied(spark: LazySession, place: Path) -> None:
     from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 
