@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import os
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -34,3 +36,22 @@ def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
             for loop, task in started:
                 loop.call_soon_threadsafe(task.cancel)
             raise
+
+
+_runners: dict[int, asyncio.Runner] = {}  # by process: a fork must not share its parent's
+
+
+def run_in_worker(work: Coroutine[Any, Any, Result]) -> Result:
+    """As `asyncio.run`, in a loop that stays for the next call of this process, whose work is short: making one costs as much as that.
+
+    What the work leaves running goes on with the next call; where it raises, the loop ends with all that runs in it.
+    """
+    process = os.getpid()
+    if process not in _runners:
+        _runners[process] = asyncio.Runner()
+    runner = _runners[process]
+    try:
+        return runner.run(work, context=contextvars.copy_context())
+    except BaseException:
+        _runners.pop(process).close()
+        raise

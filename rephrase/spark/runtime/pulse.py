@@ -63,7 +63,7 @@ class _Worker:
     answers: int = 0
     failed: int = 0
     causes: Counter[str] = field(default_factory=Counter)
-    thread: threading.Thread | None = None
+    pulse: _Pulse | None = None
     place: str = ""
     """Of the engine that its last task asked."""
     server: str = ""
@@ -111,38 +111,70 @@ def beating(units: int, work: float) -> Iterator[Task]:
     if to is None:
         yield task
         return
-    ended = threading.Event()
-    worker.thread = threading.Thread(target=_Pulse(to, worker, task).run, args=(ended,), daemon=True)
-    worker.thread.start()
+    pulse = _with_pulse(to, worker, task)
     try:
         yield task
     finally:
         worker.answers += task.under_way.answered
         worker.failed += task.under_way.failed
         worker.causes += task.under_way.causes
+        worker.count_tokens()  # while it is known which engine wrote them
         task.under_way, task.units, task.work, task.engine = UnderWay(), 0, 0.0, None
-        ended.set()
+        pulse.at_work.clear()
+
+
+def _with_pulse(to: Telling, worker: _Worker, task: Task) -> _Pulse:
+    """The worker's pulse, which tells of this task from now on."""
+    with worker.lock:
+        if worker.pulse is not None:
+            worker.pulse.begin(task)
+            return worker.pulse
+        pulse = worker.pulse = _Pulse(to, worker, task)
+    threading.Thread(target=pulse.run, daemon=True).start()
+    return pulse
 
 
 class _Pulse:
-    """The thread of one task."""
+    """A thread that tells of a worker's tasks, one after the other: one for each would cost a tiny task more than its work."""
 
     def __init__(self, to: Telling, worker: _Worker, task: Task) -> None:
-        self._to, self._worker, self._task = to, worker, task
+        self._to, self._worker = to, worker
         self._next = 0.0  # by the monotonic clock, before which this worker stores nothing
+        self.at_work = threading.Event()
+        self.begin(task)
 
-    def run(self, ended: threading.Event) -> None:
-        """Tell now and then while the task works, and after it once more, unless another one of this worker tells by then."""
-        with contextlib.suppress(Exception):  # no folder: the work goes on untold
-            self._folder = MachineFolder(self._to.folder, self._to.executor)
-            while True:
-                self._beat()
-                if ended.wait(min(_WAKES, self._to.seconds)):
-                    break
-            self._write()
-            time.sleep(max(self._due, self._next - time.monotonic(), 0.0))
-            if self._worker.thread is threading.current_thread() and storage.exists(self._to.path):  # else the job has ended
-                self._beat()
+    def begin(self, task: Task) -> None:
+        """Tell of this one."""
+        self._task = task
+        self.at_work.set()
+
+    def run(self) -> None:
+        """Tell now and then while tasks work, and once more when no other has begun by then."""
+        try:
+            with contextlib.suppress(Exception):  # no folder: the work goes on untold
+                self._folder = MachineFolder(self._to.folder, self._to.executor)
+                while True:
+                    self._beat()
+                    time.sleep(min(_WAKES, self._to.seconds))
+                    if self.at_work.is_set():
+                        continue
+                    self._write()
+                    if not self.at_work.wait(max(self._due, self._next - time.monotonic(), 0.0)) and self._ends():
+                        break
+                if storage.exists(self._to.path):  # else the job has ended
+                    self._beat()
+        finally:
+            with self._worker.lock:
+                if self._worker.pulse is self:
+                    self._worker.pulse = None
+
+    def _ends(self) -> bool:
+        """Whether no task has begun: the next one has a pulse of its own."""
+        with self._worker.lock:
+            if self.at_work.is_set():
+                return False
+            self._worker.pulse = None
+            return True
 
     @property
     def _due(self) -> float:

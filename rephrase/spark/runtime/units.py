@@ -1,4 +1,4 @@
-"""Units of work on Spark: one unit is one task is one output object, created at most once.
+"""Units of work on Spark: one unit is one output object, created at most once, by one task, which may do several tiny ones in a row.
 
 What exists is done; resume is "list what exists, run the rest". No state is kept beside the objects themselves.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Payload = TypeVar("Payload")
 Item = TypeVar("Item")
 
-WINDOW = 20 * 1024  # tasks of one Spark job, in whole chunks of a job's folder; those of two jobs are known to Spark at once
+WINDOW = 20 * 1024  # Spark tasks of one Spark job, in whole chunks of a job's folder; those of two jobs are known to Spark at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,12 @@ def run_units(
     *,
     about: str = "",
     is_enough: Callable[[int, int], bool] | None = None,
+    in_a_row: Callable[[int], int] | None = None,
 ) -> None:
     """Run `work` on every item, each in a Spark task of its own; it must create what the item stands for.
+
+    `in_a_row`, asked for the number of an item, says how many from there on a Spark task may do one after the other. A task that fails is
+    tried again with all of them: `work` must return at once where what an item stands for is there.
 
     Items are values of JSON, `Unit`s, other dataclasses of such, or lists of one of these, all alike; `work` must be picklable. Tasks
     start in the order of the items. `folder` is the stage's: what driver and tasks have to tell each other lies below it for as long as the
@@ -86,26 +90,32 @@ def run_units(
         task = job.reporting(body)
         closing = _Closing(turns, is_enough) if turns and is_enough else None
 
-        def run_window(numbers: range) -> None:
-            one_each = spark.range(numbers.start, numbers.stop, 1, len(numbers))  # exactly one number a partition
-            frame = one_each.mapInArrow(task, "id long", profile=profile) if profile else one_each.mapInArrow(task, "id long")
+        def run_window(numbers: range, row: int) -> None:
+            partitions = -(-len(numbers) // row)  # of exactly one number each where none are done in a row
+            some_each = spark.range(numbers.start, numbers.stop, 1, partitions)
+            frame = some_each.mapInArrow(task, "id long", profile=profile) if profile else some_each.mapInArrow(task, "id long")
             # No shuffle, as `count` has one: its blocks on an executor would keep dynamic allocation from letting the executor go, and a
             # lost executor would have all of its finished tasks run again.
             frame.write.format("noop").mode("overwrite").save()
 
         def windows() -> Iterator[Callable[[], None]]:
-            for numbers in _windows(len(tasks)):
+            for numbers, row in _windows(len(tasks), in_a_row):
                 if closing and closing.is_closed:
                     return
                 items.add(tasks, numbers)
-                yield functools.partial(run_window, numbers)
+                yield functools.partial(run_window, numbers, row)
 
         job.run_all(windows(), progress, about or f"{len(tasks):,} tasks", closing.look if closing else None)
 
 
-def _windows(tasks: int) -> Iterator[range]:
-    """The tasks of each Spark job: to the JVM, a job of all would cost memory for each of a million tasks, and time for their square."""
-    return (range(start, min(start + WINDOW, tasks)) for start in range(0, tasks, WINDOW))
+def _windows(tasks: int, in_a_row: Callable[[int], int] | None) -> Iterator[tuple[range, int]]:
+    """The items of each Spark job, and how many a task does: a job of all would cost the JVM memory for each, and time for their square."""
+    start = 0
+    while start < tasks:
+        row = in_a_row(start) if in_a_row else 1
+        numbers = range(start, min(start + WINDOW * row, tasks))
+        yield numbers, row
+        start = numbers.stop
 
 
 class _Closing:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from rephrase.errors import UserError
-from rephrase.generation.event_loop import run_to_end
+from rephrase.generation.event_loop import run_in_worker, run_to_end
 
 
 async def thread_of_work() -> int:
@@ -62,3 +62,23 @@ def test_an_interrupt_beside_a_loop_cancels_the_work(interruptible: None) -> Non
         loop.run_until_complete(notebook())
     loop.close()
     assert cancelled.is_set()
+
+
+def test_a_worker_keeps_its_loop_until_work_fails() -> None:
+    async def loop_of_work() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    left: list[asyncio.Task[None]] = []
+
+    async def failing() -> None:
+        left.append(asyncio.create_task(asyncio.sleep(500)))
+        await asyncio.sleep(0)
+        raise UserError("the engine is gone")
+
+    first = run_in_worker(loop_of_work())
+    assert run_in_worker(loop_of_work()) is first
+    with pytest.raises(UserError, match="the engine is gone"):
+        run_in_worker(failing())
+    assert first.is_closed()
+    assert left[0].cancelled()
+    assert not run_in_worker(loop_of_work()).is_closed()

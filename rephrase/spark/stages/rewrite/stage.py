@@ -213,7 +213,8 @@ def _run(
     profile = rewrite_profile(session, run.rewrite) if _needs_gpus(run, recipes, steps) else None
     with progress:
         is_enough = pace.would_be_spent if isinstance(pace, Purse) else None
-        run_units(session, tasks_of(units, recipes), work, folder, progress, profile, about=about, is_enough=is_enough)
+        tasks = tasks_of(units, recipes)
+        run_units(session, tasks, work, folder, progress, profile, about=about, is_enough=is_enough, in_a_row=tasks.in_a_row)
 
 
 def _kept(output: str) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from rephrase.engines.counted import Counted
 from rephrase.engines.keeping import Keeping
 from rephrase.engines.recording import Recording, load_recording
 from rephrase.engines.replay import Reuse
+from rephrase.generation.event_loop import run_in_worker
 from rephrase.generation.loop import generate_together
 from rephrase.generation.rows import rows_of, with_generations
 from rephrase.generation.step_run import NO_MODEL, StepRun
@@ -100,7 +100,7 @@ def rewrite_units(
             await engine.close()
 
     with pulse.beating(len(units), sum(weights_of(units).values())) as task:
-        results, figures, keeping = asyncio.run(run(task))
+        results, figures, keeping = run_in_worker(run(task))
     earlier_rounds = sum(tables.footer(path, GenerationsNote).note.round for _, paths in payload.earlier for path in paths)
     for unit, (table, tally) in zip(units, results, strict=True):
         recipe, number = recipes[unit.payload.recipe], unit.payload.step

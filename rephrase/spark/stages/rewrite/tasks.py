@@ -15,6 +15,10 @@ from rephrase.records import content_id
 from rephrase.spark.runtime.units import Unit
 from rephrase.spark.stages.rewrite.planned import RewriteUnit
 
+_IN_A_ROW = 16  # tiny tasks that one of Spark's does: what Spark takes for its own is then small beside their work
+_TINY = 4096  # tokens of all documents of these
+_SPARK_TASKS = 2048  # that are left at least: a cluster has work for all of its cores, and a short tail
+
 ANSWERS = "answers"
 """Where, below the output of a run, tasks keep their answers until their units are stored."""
 
@@ -49,7 +53,7 @@ def weights_of(units: Sequence[Unit[RewriteUnit]]) -> dict[str, float]:
     return {unit.output: max(1.0, unit.payload.tokens / unit.payload.part[1]) for unit in units}
 
 
-def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> Sequence[list[Unit[RewriteUnit]]]:
+def tasks_of(units: Sequence[Unit[RewriteUnit]], recipes: Sequence[Recipe]) -> Tasks:
     """The units of each Spark task, the longest task first, so that the stage has a short tail. Units stand in the order of their rows."""
     return Tasks(units, recipes)
 
@@ -83,6 +87,15 @@ class Tasks(Sequence[list[Unit[RewriteUnit]]]):
         end()
         self._ends = np.frombuffer(ends, np.int64) if ends else np.empty(0, np.int64)
         self._order = np.argsort(-np.frombuffer(work, np.float64), kind="stable") if work else self._ends
+        self._work = np.frombuffer(work, np.float64) if work else self._ends
+        self._is_again = any(unit.payload.round for unit in units[:1])
+
+    def in_a_row(self, number: int) -> int:
+        """How many tasks, from one on, a Spark task may do: one, unless they are many and tiny, and what they make is made once."""
+        if self._is_again:
+            return 1
+        tokens = max(1, int(self._work[self._order[number]]))  # the largest of those that follow
+        return max(1, min(_IN_A_ROW, _TINY // tokens, len(self) // _SPARK_TASKS))
 
     @override
     def __len__(self) -> int:

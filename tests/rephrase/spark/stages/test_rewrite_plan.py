@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +78,15 @@ def test_tasks_hold_what_an_engine_answers_together_the_longest_first(tmp_path):
     assert all(len({task_of(unit, RECIPES) for unit in task}) == 1 for task in tasks)
     work = [sum(unit.payload.tokens for unit in task) for task in tasks]
     assert work == sorted(work, reverse=True)
+
+
+def test_only_tiny_tasks_of_which_there_are_many_share_one_of_sparks(tmp_path):
+    units = list(plan(RECIPES[:1], {0: 0}, [Source(source(40, 1000).footers, (0,))], str(tmp_path), 50))  # of 1 to 40,000 tokens
+    tasks = tasks_of(units, RECIPES)
+    assert [tasks.in_a_row(40_000 - tokens) for tokens in (40_000, 4096, 1000, 1)] == [1, 1, 4, 16]
+    assert tasks_of(units[:4095], RECIPES).in_a_row(4094) == 1
+    again = [replace(unit, payload=replace(unit.payload, round=1)) for unit in units]
+    assert tasks_of(again, RECIPES).in_a_row(39_999) == 1, "a second try would ask for all of them again"
 
 
 def test_a_driver_keeps_some_bytes_of_a_unit(tmp_path, monkeypatch):
