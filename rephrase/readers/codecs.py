@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
+
+from zlib_ng import zlib_ng
 
 from rephrase.readers import dictionaries
 
@@ -73,7 +74,8 @@ class Gzip(Codec):
     def decoder(self, head: bytes, more: Callable[[int], bytes]) -> Decoder:
         """See `Codec`."""
         del head, more
-        return zlib.decompressobj(31)
+        decoder: Decoder = zlib_ng.decompressobj(31)  # as zlib, in some 60% of the time
+        return decoder
 
 
 class Zstd(Codec):

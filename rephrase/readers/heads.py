@@ -19,13 +19,16 @@ class Head:
         self._values: dict[str, list[str]] = {}
         values: list[str] = []
         for line in lines[1:] if has_first_line else lines:
-            if line[:1] in (" ", "\t") and values:
+            name, colon, value = line.partition(":")
+            if line.startswith((" ", "\t")) and values:
                 values[-1] = f"{values[-1]} {line.strip()}"
                 continue
-            colon = line.find(":", 1)  # HTTP/2 has fields whose names begin with one
-            if colon > 0:
-                values = self._values.setdefault(line[:colon].strip().lower(), [])
-                values.append(line[colon + 1 :].strip())
+            if colon and not name:  # HTTP/2 has fields whose names begin with one
+                name, colon, value = value.partition(":")
+                name = f":{name}"
+            if colon:
+                values = self._values.setdefault(name.strip().lower(), [])
+                values.append(value.strip())
 
     def get(self, name: str) -> str:
         """The first value of a field, named in small letters; empty if it has none."""

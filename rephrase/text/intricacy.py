@@ -49,15 +49,15 @@ _WEIGHTS = dict.fromkeys(_FLAT, 0) | dict.fromkeys(_FORMATTING, _FORMATTING_WORK
 
 def is_intricate(html: str, limits: Limits = RESILIPARSE) -> bool:
     """Whether a page is so large, so deeply nested, or has so many attributes on a tag that its extraction would take several seconds."""
-    if len(html) > _MOST_CHARACTERS or html.count("<") > limits.tags:
+    starts = html.count("<")
+    if len(html) > _MOST_CHARACTERS or starts > limits.tags:
         return True
-    return (_may_be_deep(html, limits.work) and _is_deep(html, limits.work)) or (
+    return (_may_be_deep(html, starts, limits.work) and _is_deep(html, limits.work)) or (
         _may_have_many_attributes(html) and _has_many_attributes(html)
     )
 
 
-def _may_be_deep(html: str, most_work: int) -> bool:
-    starts = html.count("<")
+def _may_be_deep(html: str, starts: int, most_work: int) -> bool:
     if starts <= _FEW_TAGS:
         return False
     # As many would have to be nested one in the other; with formatting elements that are left open it takes fewer.
