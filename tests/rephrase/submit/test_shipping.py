@@ -17,7 +17,6 @@ import time
 import uuid
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,53 +29,19 @@ import yaml
 from rephrase import storage
 from rephrase.config.file import load_run
 from rephrase.doctor.archive import read_manifest
-from rephrase.engines.processes import Process
 from rephrase.spark.stages.pipeline import run_all
 from rephrase.storage import s3, tables
 from tests import ceph
 from tests.places import EXAMPLES, ROOT
 from tests.relay import Relay
 from tests.rephrase.spark.standalone import wait_for
+from tests.rephrase.submit.cluster import SECRET, STANDALONE, VARIABLES, Cluster, Submitter
 
 pytestmark = pytest.mark.long
 
-STANDALONE = ROOT / "infra" / "standalone"
 SMALL = {"spark.executor.memory": "512m", "spark.sql.shuffle.partitions": "2"}
-SECRET = "one-that-no-other-process-is-told"
-VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
 AWAY = 30.0  # seconds without a gateway; the client's own retries are often over before
 TABLES = ("documents", "generations", "judged", "mixture")
-
-
-@dataclass
-class Cluster:
-    """What `infra/standalone/up` has started, as far as it tells."""
-
-    folder: Path
-    options: tuple[str, ...] = ()
-    told: dict[str, str] = field(default_factory=dict)
-
-    def up(self) -> Cluster:
-        command = [STANDALONE / "up", "--folder", self.folder, "--cores", "1", "--memory", "1g", *self.options]
-        variables = {**os.environ, "AWS_SECRET_ACCESS_KEY": SECRET}
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=200, check=False)
-        assert done.returncode == 0, done.stderr
-        self.told = dict(line.split()[:2] for line in done.stdout.splitlines())
-        return self
-
-    def down(self) -> None:
-        subprocess.run([STANDALONE / "down", "--folder", self.folder], check=True, capture_output=True, timeout=100)
-
-    @property
-    def processes(self) -> dict[str, int]:
-        """Their numbers, by name."""
-        lines = (self.folder / "processes").read_text().splitlines()
-        return {name: int(number) for number, _, name in map(str.split, lines)}
-
-    @property
-    def workers(self) -> list[int]:
-        """The numbers of those workers that live."""
-        return [number for name, number in self.processes.items() if name.startswith("worker-") and Process.of(number).alive]
 
 
 @pytest.fixture(scope="module")
@@ -110,40 +75,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     yield started
     with contextlib.suppress(subprocess.CalledProcessError):  # where a test has ended it
         started.down()
-
-
-class Submitter:
-    """Somebody in an empty folder, with the unpacked environment and a Spark, and nothing else."""
-
-    def __init__(self, environment: Path, folder: Path, cluster: Cluster) -> None:
-        self.environment, self.folder, self.cluster = environment, folder, cluster
-        self.variables = {name: os.environ[name] for name in VARIABLES} | {"AWS_SECRET_ACCESS_KEY": SECRET}
-        self.variables |= {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(folder),
-            "JAVA_HOME": subprocess.run([ROOT / "infra" / "java.sh"], capture_output=True, text=True, check=True).stdout.strip(),
-            "SPARK_HOME": str(Path(pyspark.__file__).parent),
-            "SPARK_CONF_DIR": str(cluster.folder / "conf"),
-        }
-
-    def command(self, *words: object) -> list[str]:
-        return [str(self.environment / "bin" / "rephrase"), *map(str, words)]
-
-    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
-        return self.shell(self.command(*words))
-
-    def shell(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(command, cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=400, check=False)
-        finally:  # the disk is not to fill with archives that applications have unpacked
-            for folder in self.cluster.folder.glob("work-*/app-*/*/environment"):
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def start(self, log: Path, *words: object) -> subprocess.Popen[bytes]:
-        with open(log, "wb") as file:
-            return subprocess.Popen(
-                list(map(str, words)), cwd=self.folder, env=self.variables, stdout=file, stderr=file, start_new_session=True
-            )
 
 
 def write_config(folder: Path, output: str, place: str) -> Path:
@@ -222,14 +153,16 @@ def gateway(request: pytest.FixtureRequest, s3_server: str, monkeypatch: pytest.
         pytest.skip(ceph.MISSING)
     with TemporaryDirectory(prefix="ceph-") as folder:
         server = Relay(s3_server) if request.param == "moto" else ceph.Ceph(Path(folder), SECRET)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", ceph.KEY)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers keys
-        s3._client_of_process.cache_clear()
-        yield server
-        s3._client_of_process.cache_clear()
-        server.end()
+        try:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", ceph.KEY)
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+            monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers keys
+            s3._client_of_process.cache_clear()
+            yield server
+        finally:
+            s3._client_of_process.cache_clear()
+            server.end()
 
 
 def test_a_run_on_s3_whose_worker_gateway_and_driver_die_ends_as_one_on_this_machine(
