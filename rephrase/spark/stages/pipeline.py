@@ -16,7 +16,6 @@ from rephrase.spark.stages.declarations.mix import MixStage
 from rephrase.spark.stages.declarations.rewrite import RewriteStage
 from rephrase.spark.stages.declarations.screen import ScreenStage
 from rephrase.spark.stages.declarations.shard import ShardStage
-from rephrase.spark.stages.lakehouse import check_tables, commit_tables
 
 if TYPE_CHECKING:
     from rephrase.config.run import Run
@@ -49,7 +48,9 @@ def run_all(run: Run, spark: LazySession, *, retry_errors: bool = False, replace
                     _run_one(stage, run, spark, Redo(replaced=replace, errors=retry_errors))
             if stage.table is last:
                 break
-        if last is Tables.MIXTURE:
+        if last is Tables.MIXTURE and run.tables:
+            from rephrase.spark.stages.lakehouse import commit_tables
+
             commit_tables(run, spark, STAGES)
 
 
@@ -172,7 +173,10 @@ def check(run: Run, *, here: bool = False) -> None:
                 check_encoder(encoder)
     with run.lines("output"):
         storage.check_writable(run.output)
-    check_tables(run)
+    if run.tables:
+        from rephrase.spark.stages.lakehouse import check_tables
+
+        check_tables(run)
     for section in ("screen", "filter"):
         if getattr(run, section) is not None:
             with run.lines(section):

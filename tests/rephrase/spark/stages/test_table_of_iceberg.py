@@ -18,6 +18,7 @@ from rephrase.spark.stages.shard.stage import shard
 from tests.rephrase.spark.stages.lake import FIELDS, add_file, config, delete_positions, documents, errors, numbers, rows, texts_of
 
 pytest.importorskip("pyiceberg")
+from pyiceberg.utils.config import Config  # where it is installed
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYICEBERG_CATALOG__LAKE__URI", f"sqlite:///{folder}/catalog.db")
         patch.setenv("PYICEBERG_CATALOG__LAKE__WAREHOUSE", f"file://{folder}/warehouse")
+        patch.setattr("pyiceberg.catalog._ENV_CONFIG", Config())  # else read once a process, by whichever test came first
         _catalog().create_namespace("web")
         yield folder
 
