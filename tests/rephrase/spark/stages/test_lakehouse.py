@@ -372,6 +372,16 @@ def test_mistakes_are_told(
     catalog.create_table("lake.judged", tables.read_folder(f"{run.output}/judged").schema.set(0, pa.field("id", pa.int64())))
     with pytest.raises(UserError, match=r"its column `id` is long, and the run's is string"):
         commit(run_of(judged))
+    catalog.drop_table("lake.judged")
+    schema = tables.read_folder(f"{run.output}/judged").schema
+    catalog.create_table("lake.judged", schema.append(pa.field("team", pa.string(), nullable=False)))
+    with pytest.raises(UserError, match=r"each row of the table must have `team`.*make these columns optional"):
+        commit(run_of(judged))
+    catalog.drop_table("lake.judged")
+    catalog.create_table("lake.judged", schema.append(pa.field("team", pa.string())))
+    commit(run_of(judged))
+    assert {row.pop("team") for row in (there := held_by(run_of(judged), "judged"))} == {None}
+    assert there == made_by(run, "judged")
     judged["judged"]["catalog"]["uri"] = "sqlite:////nowhere/at/all.db"
     with pytest.raises(UserError, match=r"iceberg local\.lake\.judged.*unable to open database"):
         commit(run_of(judged))
