@@ -380,7 +380,8 @@ def test_mistakes_are_told(
     catalog.drop_table("lake.judged")
     catalog.create_table("lake.judged", schema.append(pa.field("team", pa.string())))
     commit(run_of(judged))
-    assert {row.pop("team") for row in (there := held_by(run_of(judged), "judged"))} == {None}
+    there = held_by(run_of(judged), "judged")
+    assert {row.pop("team") for row in there} == {None}
     assert there == made_by(run, "judged")
     judged["judged"]["catalog"]["uri"] = "sqlite:////nowhere/at/all.db"
     with pytest.raises(UserError, match=r"iceberg local\.lake\.judged.*unable to open database"):
