@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -188,15 +189,12 @@ class Killed(BaseException):
 
 def killed_here(form: str, when: str, run: Run) -> None:
     """A commit that ends in this process, with what it has in memory, before the table has taken it or after."""
-    if form == "iceberg":
-        from pyiceberg.catalog.sql import SqlCatalog as Owner
-
-        name = "commit_table"
-    else:
-        from deltalake import DeltaTable as Owner  # type: ignore[assignment]
-
-        name = "create_write_transaction"
-    real = getattr(Owner, name)
+    module, owner, name = {
+        "iceberg": ("pyiceberg.catalog.sql", "SqlCatalog", "commit_table"),
+        "delta": ("deltalake", "DeltaTable", "create_write_transaction"),
+    }[form]
+    kind: Any = getattr(importlib.import_module(module), owner)
+    real = getattr(kind, name)
 
     def killed(*arguments: Any, **options: Any) -> None:
         if when == "after":
@@ -204,7 +202,7 @@ def killed_here(form: str, when: str, run: Run) -> None:
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Owner, name, killed)
+        patch.setattr(kind, name, killed)
         with pytest.raises(Killed):
             commit(run)
 
