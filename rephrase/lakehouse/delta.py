@@ -45,6 +45,7 @@ class Delta(TableFormat):
             import deltalake  # noqa: F401
         except ModuleNotFoundError as error:
             raise UserError("tables of Delta need the package deltalake", where="tables", cure=_MISSING) from error
+        for_deltalake(folder)
 
     @override
     def open(self, source: Source, *, make: bool = True) -> LakeTable | None:

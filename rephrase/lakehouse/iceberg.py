@@ -132,6 +132,9 @@ class _Table(LakeTable):
         schema = self._table.schema()
         columns = {field.name: str(field.field_type) for field in schema.fields}
         check_columns(self.name, columns, {field.name: field.type for field in self._source.schema if field.name not in columns})
+        if wanting := [f"`{field.name}`" for field in schema.fields if field.required and field.name not in self._source.schema.names]:
+            what = f"each row of the table must have {', '.join(wanting)}, and rows of the run have not"
+            raise UserError(what, where=self.name, cure="make these columns optional; or name another table")
         with _told(self.name):
             mine = pyarrow_to_schema(self._source.schema, name_mapping=schema.name_mapping)
         check_columns(self.name, columns, {field.name: str(field.field_type) for field in mine.fields})

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+
+from rephrase.errors import UserError
+
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 def for_pyiceberg() -> dict[str, str]:
@@ -12,7 +17,10 @@ def for_pyiceberg() -> dict[str, str]:
 
 
 def for_deltalake(location: str) -> dict[str, str]:
-    """The `storage_options` of a table."""
+    """The `storage_options` of a table. Raises `UserError` for a location that deltalake would take for another."""
+    if escape := _ESCAPE.search(location):
+        what = f"deltalake takes `{escape[0]}` in a location for an escaped sign, and looks into another folder"
+        raise UserError(what, where=location, cure="use a folder whose name has no such part")
     if not location.startswith("s3://"):
         return {}
     options = {"AWS_REGION": _region() or "us-east-1"}

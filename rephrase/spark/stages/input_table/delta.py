@@ -114,8 +114,9 @@ def delta_source(table: InputTable, columns: tuple[str, ...], text: tuple[str, .
         cure = "pip install 'rephrase[delta]', where the command runs"
         raise UserError("the package deltalake is not installed", where="input.table.format: delta", cure=cure) from error
     moment = moment_of(table)
+    options = for_deltalake(table.name)
     try:
-        of = DeltaTable(table.name, storage_options=for_deltalake(table.name))
+        of = DeltaTable(table.name, storage_options=options)
         if version or table.version is not None:
             of.load_as_version(int(version or str(table.version)))
         elif moment is not None:

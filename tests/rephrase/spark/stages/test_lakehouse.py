@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -189,15 +190,12 @@ class Killed(BaseException):
 
 def killed_here(form: str, when: str, run: Run) -> None:
     """A commit that ends in this process, with what it has in memory, before the table has taken it or after."""
-    if form == "iceberg":
-        from pyiceberg.catalog.sql import SqlCatalog as Owner
-
-        name = "commit_table"
-    else:
-        from deltalake import DeltaTable as Owner  # type: ignore[assignment]
-
-        name = "create_write_transaction"
-    real = getattr(Owner, name)
+    module, owner, name = {
+        "iceberg": ("pyiceberg.catalog.sql", "SqlCatalog", "commit_table"),
+        "delta": ("deltalake", "DeltaTable", "create_write_transaction"),
+    }[form]
+    kind: Any = getattr(importlib.import_module(module), owner)
+    real = getattr(kind, name)
 
     def killed(*arguments: Any, **options: Any) -> None:
         if when == "after":
@@ -205,7 +203,7 @@ def killed_here(form: str, when: str, run: Run) -> None:
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Owner, name, killed)
+        patch.setattr(kind, name, killed)
         with pytest.raises(Killed):
             commit(run)
 
@@ -373,6 +371,17 @@ def test_mistakes_are_told(
     catalog.create_table("lake.judged", tables.read_folder(f"{run.output}/judged").schema.set(0, pa.field("id", pa.int64())))
     with pytest.raises(UserError, match=r"its column `id` is long, and the run's is string"):
         commit(run_of(judged))
+    catalog.drop_table("lake.judged")
+    schema = tables.read_folder(f"{run.output}/judged").schema
+    catalog.create_table("lake.judged", schema.append(pa.field("team", pa.string(), nullable=False)))
+    with pytest.raises(UserError, match=r"each row of the table must have `team`.*make these columns optional"):
+        commit(run_of(judged))
+    catalog.drop_table("lake.judged")
+    catalog.create_table("lake.judged", schema.append(pa.field("team", pa.string())))
+    commit(run_of(judged))
+    there = held_by(run_of(judged), "judged")
+    assert {row.pop("team") for row in there} == {None}
+    assert there == made_by(run, "judged")
     judged["judged"]["catalog"]["uri"] = "sqlite:////nowhere/at/all.db"
     with pytest.raises(UserError, match=r"iceberg local\.lake\.judged.*unable to open database"):
         commit(run_of(judged))

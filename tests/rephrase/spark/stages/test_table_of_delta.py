@@ -104,6 +104,7 @@ def test_columns_have_the_names_of_the_table(spark: LazySession, place: Path) ->
     ("table", "what"),
     [
         ({"name": "nowhere"}, r"there is no Delta table \(name the folder that holds its _delta_log\)"),
+        ({"name": "pages%20old"}, r"pages%20old: deltalake takes `%20` in a location for an escaped sign"),
         ({"name": "pages", "version": 7}, r"deltalake cannot read the table: .*name a version that it has"),
         ({"name": "pages", "timestamp": "2001-01-01"}, r"the table was not there yet"),
         ({"name": "pages", "where": "langg = 'de'"}, r"the rows cannot be read: .*langg"),
