@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
+import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,8 @@ _PROBES: tuple[str, ...] = (
     "def f(x):\n    return {'a': [x**2, 0x1F]}  # note\n" * 3,
     "a" * 500 + " " * 300 + "\n" * 30 + "=" * 100,
 )
+
+_ASTRAL_WITHOUT_MARKS = ((0x1F000, 0x1FB00), (0x20000, 0x2F800), (0x30000, 0x32000))  # pictures and Han characters
 
 
 def fast_encoder(tokenizer: Any, *, controls: bool = False) -> Callable[[str], NDArray[np.uint32]] | None:
@@ -52,7 +57,38 @@ def fast_encoder(tokenizer: Any, *, controls: bool = False) -> Callable[[str], N
         return None
     encode: Callable[[str], NDArray[np.uint32]] = inner.encode
     right = all(np.array_equal(encode(text), tokenizer.encode(text, add_special_tokens=False).ids) for text in probes)
-    return encode if right else None
+    if not right:
+        return None
+    return _but_for_marks(encode, tokenizer) if settings["normalizer"] else encode
+
+
+def _but_for_marks(encode: Callable[[str], NDArray[np.uint32]], tokenizer: Any) -> Callable[[str], NDArray[np.uint32]]:
+    """Leaves texts to the tokenizer itself whose normal form depends on the version of Unicode that a library knows."""
+    marks = _marks()
+
+    def encode_any(text: str) -> NDArray[np.uint32]:
+        if text.isascii() or not marks.search(text):
+            return encode(text)
+        return np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.uint32)
+
+    return encode_any
+
+
+@functools.cache
+def _marks() -> re.Pattern[str]:
+    """Any character that a normal form may change or move, or one that this Python's Unicode does not know."""
+    changed = [chr(code) for code in range(0x80, 0x10000) if not 0xD800 <= code < 0xE000 and _may_change(chr(code))]
+    at, astral = 0x10000, []
+    for start, end in [*_ASTRAL_WITHOUT_MARKS, (0x110000, 0x110000)]:
+        astral.append(f"{chr(at)}-{chr(start - 1)}")
+        at = end
+    return re.compile(f"[{re.escape(''.join(changed))}{''.join(astral)}]")
+
+
+def _may_change(character: str) -> bool:
+    is_jamo = "\u1100" <= character < "\u1200" or "\ua960" <= character < "\ua980" or "\ud7b0" <= character < "\ud800"
+    is_mark = unicodedata.category(character) in ("Mn", "Mc", "Me", "Cn")
+    return is_jamo or is_mark or not unicodedata.is_normalized("NFC", character)
 
 
 def fast_starts(tokenizer: Any, encode: Callable[[str], NDArray[np.uint32]]) -> Callable[[str], list[int] | None] | None:

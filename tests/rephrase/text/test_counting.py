@@ -89,6 +89,16 @@ def test_fast_tokens_start_where_the_tokenizers_own_do(tokenizer: Any, processor
     assert [places[text] for text in answered] == [[start for start, _ in offsets] for offsets in expected]
 
 
+def test_normal_forms_are_those_of_the_tokenizers_own_unicode() -> None:
+    pytest.importorskip("gigatoken")
+    slow = trained(split.ByteLevel(add_prefix_space=False), normalizers.NFC())
+    encode = fast_encoder(slow)
+    assert encode is not None
+    later = ["\u07fd", "\u0899", "\u1abf", "\U00010f4b", "\U00016d67\U00016d67", "\U00011384\U000113bb"]  # of Unicode 11 and above
+    texts = [f"e{mark}\u0316\u0301{mark}e" for mark in later] + ["\u1112\u1161\u11ab", "\u212b", "日本語 😀 é", "カ\u3099"]
+    assert [encode(text).tolist() for text in texts] == [slow.encode(text, add_special_tokens=False).ids for text in texts]
+
+
 def test_tokenizers_of_other_kinds_are_left_to_their_own_library() -> None:
     assert fast_encoder(trained(split.ByteLevel(add_prefix_space=False), normalizers.Lowercase())) is None
     words = Tokenizer(models.WordLevel({"lamp": 0, "?": 1}, unk_token="?"))
