@@ -5,6 +5,7 @@ REPHRASE_TEST_DIST names a folder that `make package` has filled; without it the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyspark
 import pytest
 import yaml
 
@@ -29,7 +31,9 @@ from tests.tiny_model import make_tiny_model
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root, with setpriv, can be two users"),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("useradd"), reason="only root can be two users, with setpriv"
+    ),
 ]
 
 USERS = (52345, 52346)
@@ -41,8 +45,11 @@ PATIENCE = 400.0  # seconds, on a machine with other work
 @pytest.fixture(scope="module")
 def host() -> Iterator[Path]:
     """A folder that all users reach: `environment` is the archive, `tmp` their temporary folder, `model` an engine's model."""
-    with tempfile.TemporaryDirectory(prefix="two-", dir="/tmp") as name:  # sockets need short paths
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        for user in USERS:  # Hadoop's client wants a name for each number
+            subprocess.run(["useradd", "--no-create-home", "--uid", str(user), f"rephrase-{user}"], check=True)
+            stack.callback(subprocess.run, ["userdel", f"rephrase-{user}"], check=True)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="two-", dir="/tmp")))  # sockets need short paths
         folder.chmod(0o755)
         dist = Path(os.environ.get("REPHRASE_TEST_DIST", folder / "dist"))
         if not dist.is_dir():
@@ -53,7 +60,15 @@ def host() -> Iterator[Path]:
         (folder / "tmp").chmod(0o1777)
         make_tiny_model(folder / "model")
         shutil.copytree(STAND_IN, folder / "stand_in")
+        shutil.copytree(Path(pyspark.__file__).parent, folder / "spark", copy_function=_linked)  # whose jars the archive leaves to clusters
         yield folder
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @dataclass
@@ -103,6 +118,8 @@ class OneRun:
             "HOME": str(self.folder),
             "TMPDIR": str(self.host / "tmp"),
             "JAVA_HOME": os.environ["JAVA_HOME"],
+            "SPARK_HOME": str(self.host / "spark"),
+            "PYTHONPATH": str(self.host / "stand_in"),
         }
         command = [str(self.host / "environment" / "bin" / "rephrase"), "run", "out.yaml", "--master", "local[1]"]
         with open(self.log, "wb") as log:
@@ -195,7 +212,7 @@ def test_a_user_s_cluster_is_not_another_s(host: Path) -> None:
             "HOME": str(homes[user]),
             "TMPDIR": str(host / "tmp"),
             "JAVA_HOME": os.environ["JAVA_HOME"],
-            "SPARK_HOME": str(next((host / "environment").glob("lib/python*/site-packages/pyspark"))),
+            "SPARK_HOME": str(host / "spark"),
         }
         command = as_user(user, str(scripts / "standalone" / name), *options)
         return subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, timeout=200, check=False)
