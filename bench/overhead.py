@@ -58,12 +58,13 @@ def write_documents(output: Path, requests: int, rows_a_unit: int, objects: int 
 
 
 def tokenizer_file(folder: Path) -> str:
-    """A small tokenizer, trained on the spot."""
+    """A small tokenizer, trained on the spot; with all bytes in its alphabet, as those of models have them."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.train_from_iterator([" ".join(WORDS)] * 10, trainers.BpeTrainer(vocab_size=600, show_progress=False))
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    inner.train_from_iterator([" ".join(WORDS)] * 10, trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False))
     inner.save(str(folder / "tokenizer.json"))
     return str(folder / "tokenizer.json")
 
